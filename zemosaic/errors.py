@@ -1,0 +1,134 @@
+"""Messages that travel as keys, and the errors that end a run.
+
+A sentence is made where a person reads it (`zemosaic.i18n`); everything below passes a `Message`.
+A frame that cannot be used is no error but a value (`zemosaic.model.Dropped`); an exception of
+this module ends the run with a documented exit code.
+
+::
+
+    ZeMosaicError
+    ├── SettingsError     2   a setting is wrong
+    ├── InputError        3   the input folder is missing, empty or holds no frames
+    ├── NothingUsable     4   frames were found, and none of them can be used
+    ├── ResourceError     5   the mosaic would not fit memory, disk or the canvas limit
+    ├── OutputError       6   the output folder cannot be written
+    ├── WorkerDied        7   the worker process ended without a word
+    └── RunCancelled    130   the user stopped the run
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = [
+    "FrameError",
+    "InputError",
+    "Message",
+    "NothingUsable",
+    "OutputError",
+    "ResourceError",
+    "RunCancelled",
+    "SettingsError",
+    "WorkerDied",
+    "ZeMosaicError",
+    "message",
+]
+
+
+@dataclass(frozen=True)
+class Message:
+    """A sentence to be: a key of the locale files and the values to put into it."""
+
+    key: str
+    """Key in `locales/*.json`."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """Plain values (str, int, float, bool) named in the sentence's placeholders."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the message as plain JSON values."""
+        return {"key": self.key, "params": dict(self.params)}
+
+
+def message(key: str, **params: Any) -> Message:
+    """Return ``Message(key, params)``."""
+    return Message(key, params)
+
+
+class ZeMosaicError(Exception):
+    """An error that ends the run and that its user can do something about."""
+
+    exit_code = 1
+
+    def __init__(self, key: str, **params: Any) -> None:
+        super().__init__(key, params)
+        self.message = Message(key, params)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message)
+
+    def __str__(self) -> str:
+        values = ", ".join(f"{name}={value!r}" for name, value in self.message.params.items())
+        return f"{self.message.key}({values})"
+
+
+def _rebuild(kind: type[ZeMosaicError], told: Message) -> ZeMosaicError:
+    return kind(told.key, **told.params)
+
+
+class SettingsError(ZeMosaicError):
+    """A setting has a value outside its range, or a name nobody knows."""
+
+    exit_code = 2
+
+
+class InputError(ZeMosaicError):
+    """The input folder is missing, unreadable, empty or holds no frames."""
+
+    exit_code = 3
+
+
+class NothingUsable(ZeMosaicError):
+    """Frames were found, and none of them can be used."""
+
+    exit_code = 4
+
+
+class ResourceError(ZeMosaicError):
+    """The mosaic would not fit the memory, the disk or the allowed canvas."""
+
+    exit_code = 5
+
+
+class OutputError(ZeMosaicError):
+    """The output folder cannot be written."""
+
+    exit_code = 6
+
+
+class WorkerDied(ZeMosaicError):
+    """The worker process ended without a result and without an error."""
+
+    exit_code = 7
+
+
+class RunCancelled(ZeMosaicError):
+    """The user stopped the run; what is finished is kept for the next one."""
+
+    exit_code = 130
+
+
+class FrameError(Exception):
+    """One frame cannot be used; caught by the phase, which drops the frame with this reason."""
+
+    def __init__(self, key: str, **params: Any) -> None:
+        super().__init__(key, params)
+        self.reason = Message(key, params)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_frame_error, (self.reason,)
+
+
+def _rebuild_frame_error(reason: Message) -> FrameError:
+    return FrameError(reason.key, **reason.params)

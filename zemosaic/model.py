@@ -1,0 +1,257 @@
+"""The records that cross the phases: frozen, units in the names, pixels behind handles.
+
+`FrameRef` -> `MeasuredFrame` -> `SolvedFrame` -> `CalibratedFrame` -> `TileSpec` -> `TileProduct`
+-> `MosaicProduct`.  A frame that falls out on the way is a value, `Dropped`, never an exception.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.errors import Message
+from zemosaic.sky import FrameWcs
+
+__all__ = [
+    "CalibratedFrame",
+    "Dropped",
+    "FrameRef",
+    "FrameStatus",
+    "GridPlan",
+    "MeasuredFrame",
+    "MosaicProduct",
+    "Solution",
+    "SolvedFrame",
+    "StarList",
+    "TileProduct",
+    "TileSpec",
+]
+
+Float64s = NDArray[np.float64]
+Float32s = NDArray[np.float32]
+
+
+class FrameStatus(StrEnum):
+    """What became of a frame, as `run_report.json` says it."""
+
+    USED = "used"
+    REJECTED = "rejected"
+    UNSOLVED = "unsolved"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True)
+class FrameRef:
+    """One file as its header describes it; no pixel has been read."""
+
+    frame_id: int
+    """Position in the sorted list of the run's files."""
+    path: str
+    """Absolute path."""
+    size_bytes: int
+    mtime_ns: int
+    hdu: int
+    """Index of the HDU that holds the pixels."""
+    width: int
+    """Columns."""
+    height: int
+    """Rows, in the order they are stored."""
+    planes: int
+    """1 (raw Bayer or mono) or 3 (colour)."""
+    colour_axis: int | None
+    """Where the 3 planes lie in the array as read: 0 (planes first), 2 (last), None."""
+    bayer: str | None
+    """Colours of the top left 2 x 2 pixels, rows in stored order (``"GRBG"``); None if not raw Bayer."""
+    compressed: bool
+    """Whether pixel windows need the whole file decoded first."""
+    exposure_s: float | None
+    date_obs: str | None
+    """Start of the exposure, ISO 8601, UTC where the header says so."""
+    instrument: str
+    telescope: str
+    filter_name: str
+    object_name: str
+    gain: float | None
+    """Gain setting as the camera counts it."""
+    temperature_c: float | None
+    binning: int
+    ra_deg: float | None
+    """Pointing hint, None where the header has none."""
+    dec_deg: float | None
+    scale_arcsec: float | None
+    """Plate scale from the optics or a scale card; None where the header does not tell."""
+    header_wcs: FrameWcs | None
+    """WCS found in the header, not yet verified."""
+    is_seestar: bool = False
+    notes: tuple[Message, ...] = ()
+    """What the header lacks or contradicts, for the report."""
+
+    @property
+    def group(self) -> tuple[str, int, int, int, str, float | None, float | None, int]:
+        """Frames with equal groups share a camera: its defects, bias and optics."""
+        camera = self.instrument or self.telescope
+        return (camera, self.width, self.height, self.planes, self.bayer or "", self.gain, self.exposure_s, self.binning)
+
+
+@dataclass(frozen=True)
+class StarList:
+    """Detected stars of one frame, brightest first; all arrays have shape (n,) unless said."""
+
+    x_px: Float64s
+    y_px: Float64s
+    flux_adu: Float32s
+    """Sky-subtracted aperture flux, shape (n, channels)."""
+    flux_error_adu: Float32s
+    """Its standard error, shape (n, channels)."""
+    fwhm_px: Float32s
+    saturated: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.x_px)
+
+
+@dataclass(frozen=True)
+class MeasuredFrame:
+    """What one pass over a frame's pixels told; lengths are those of the `FrameRef`."""
+
+    frame: FrameRef
+    stars: StarList
+    sky_adu: tuple[float, ...]
+    """Median sky per channel."""
+    noise_adu: tuple[float, ...]
+    """Standard deviation of one raw pixel of that channel on the sky."""
+    fwhm_px: float
+    """Median of the stars; NaN where there are too few."""
+    eccentricity: float
+    """Median of the stars, 0 (round) to 1; NaN where there are too few."""
+    elongation_deg: float
+    """Direction of the long axis, counter-clockwise from +x."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """An absolute solution of one frame and how it was got."""
+
+    wcs: FrameWcs
+    how: str
+    """``header``, ``astap``, ``embedded`` or ``propagated``."""
+    n_matched: int
+    rms_arcsec: float
+
+
+@dataclass(frozen=True)
+class SolvedFrame:
+    """A measured frame and its place on the sky."""
+
+    measured: MeasuredFrame
+    solution: Solution
+
+    @property
+    def frame(self) -> FrameRef:
+        return self.measured.frame
+
+    @property
+    def wcs(self) -> FrameWcs:
+        return self.solution.wcs
+
+
+@dataclass(frozen=True)
+class CalibratedFrame:
+    """A solved frame with all that turns its raw numbers into mosaic units.
+
+    For channel c at detector position (x, y), with u = (x - width / 2) / height and
+    v = (y - height / 2) / height:
+
+    ``mosaic = ((raw - bias) / illumination(u, v) - sky[c] . (1, u, v)) / transparency[c]``
+    """
+
+    solved: SolvedFrame
+    transparency: tuple[float, ...]
+    """Light passed per channel relative to the set's median frame."""
+    sky_adu: tuple[tuple[float, float, float], ...]
+    """Per channel: level and slopes along u and v of the sky."""
+    bias_adu: float
+    """Level without light, shared by the camera's frames."""
+    illumination: tuple[float, ...]
+    """Coefficients of r**2, r**4 ... of the relative illumination, 1 at the centre."""
+    noise: tuple[float, ...]
+    """Noise of one pixel per channel in mosaic units."""
+    weight: float
+    """Weight in every tile, relative to the best frame."""
+
+    @property
+    def frame(self) -> FrameRef:
+        return self.solved.frame
+
+    @property
+    def wcs(self) -> FrameWcs:
+        return self.solved.wcs
+
+
+@dataclass(frozen=True)
+class TileSpec:
+    """One piece of the canvas: boxes are (y0, y1, x0, x1) in canvas pixels, half open."""
+
+    tile_id: int
+    inner: tuple[int, int, int, int]
+    """The part that is this tile's alone."""
+    outer: tuple[int, int, int, int]
+    """What is stacked: the inner box and the overlap with the neighbours."""
+    frame_ids: tuple[int, ...]
+    """Frames whose pixels reach the outer box, in order of frame_id."""
+
+
+@dataclass(frozen=True)
+class GridPlan:
+    """The canvas and its tiles."""
+
+    wcs: FrameWcs
+    width: int
+    height: int
+    channels: int
+    tiles: tuple[TileSpec, ...]
+    name: str = ""
+    """Name of the field where one folder holds several."""
+
+
+@dataclass(frozen=True)
+class TileProduct:
+    """A stacked tile; its pixels are in the store under its id."""
+
+    tile_id: int
+    frames_used: tuple[int, ...]
+    rejected_fraction: float
+    """Part of all samples that rejection took out."""
+    mode: str
+    """How it was stacked: ``exact`` or ``exact in passes``."""
+    empty: bool = False
+
+
+@dataclass(frozen=True)
+class MosaicProduct:
+    """The finished files of one mosaic."""
+
+    mosaic: str
+    coverage: str
+    weight: str
+    preview: str
+    width: int
+    height: int
+    frames_used: int
+    exposure_s: float
+    wcs: FrameWcs
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A frame that is not in the mosaic, and why."""
+
+    path: str
+    frame_id: int | None
+    """None for files that were no frames."""
+    phase: str
+    status: FrameStatus
+    reason: Message = field(default_factory=lambda: Message("reason.unknown"))

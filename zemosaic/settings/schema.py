@@ -1,0 +1,152 @@
+"""Every setting, declared once.
+
+From this class come `zemosaic_config.json`, the command line flags, the environment variables,
+the forms of both windows, the table in docs/settings.md and the locale keys
+``setting.<key>.label`` and ``setting.<key>.help``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["GROUPS", "TIERS", "Settings", "Spec", "specs"]
+
+Group = Literal["folders", "solving", "quality", "stacking", "mosaic", "output", "computer", "window"]
+Tier = Literal["basic", "advanced", "expert"]
+
+GROUPS: tuple[str, ...] = get_args(Group)
+TIERS: tuple[str, ...] = get_args(Tier)
+
+
+def _setting(
+    default: Any,
+    group: Group,
+    tier: Tier = "advanced",
+    *,
+    unit: str = "",
+    kind: Literal["", "folder", "file"] = "",
+    affects: tuple[str, ...] = (),
+    **limits: Any,
+) -> Any:
+    """Declare a setting: `affects` names the phases whose results depend on it."""
+    extra = {"group": group, "tier": tier, "unit": unit, "kind": kind, "affects": list(affects)}
+    return Field(default, json_schema_extra=extra, **limits)
+
+
+class Settings(BaseModel):
+    """The settings of one run; immutable, validated, complete."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    input_dir: str = _setting("", "folders", "basic", kind="folder")
+    output_dir: str = _setting("", "folders", "basic", kind="folder")
+
+    solver: Literal["auto", "astap", "embedded"] = _setting("auto", "solving", "basic", affects=("solve",))
+    force_resolve_existing_wcs: bool = _setting(False, "solving", affects=("solve",))
+    astap_executable_path: str = _setting("", "solving", "advanced", kind="file", affects=("solve",))
+    astap_data_directory_path: str = _setting("", "solving", "advanced", kind="folder", affects=("solve",))
+    astap_default_search_radius: float = _setting(
+        3.0, "solving", "advanced", unit="deg", ge=0.1, le=180.0, affects=("solve",)
+    )
+    astap_timeout_s: float = _setting(60.0, "solving", "expert", unit="s", ge=1.0, le=3600.0, affects=("solve",))
+    hint_radius_deg: float = _setting(1.0, "solving", "expert", unit="deg", ge=0.1, le=10.0, affects=("solve",))
+
+    quality_reject_enabled: bool = _setting(True, "quality", "basic", affects=("calibrate",))
+    quality_max_fwhm_ratio: float = _setting(1.6, "quality", unit="x", ge=1.05, le=10.0, affects=("calibrate",))
+    quality_max_eccentricity: float = _setting(0.75, "quality", ge=0.1, le=1.0, affects=("calibrate",))
+    quality_min_transparency: float = _setting(0.5, "quality", ge=0.0, le=1.0, affects=("calibrate",))
+
+    stacking_normalize_method: Literal["linear_fit", "sky_mean", "none"] = _setting(
+        "linear_fit", "stacking", affects=("calibrate",)
+    )
+    stacking_weighting_method: Literal["noise_variance", "noise_fwhm", "none"] = _setting(
+        "noise_variance", "stacking", affects=("calibrate",)
+    )
+    stacking_rejection_algorithm: Literal["winsorized_sigma_clip", "kappa_sigma", "none"] = _setting(
+        "winsorized_sigma_clip", "stacking", "basic", affects=("stack",)
+    )
+    stacking_kappa_low: float = _setting(3.0, "stacking", unit="sigma", ge=0.1, le=10.0, affects=("stack",))
+    stacking_kappa_high: float = _setting(3.0, "stacking", unit="sigma", ge=0.1, le=10.0, affects=("stack",))
+    stacking_final_combine_method: Literal["mean", "median"] = _setting("mean", "stacking", affects=("stack",))
+
+    global_wcs_orientation: Literal["north_up", "median_pc"] = _setting("north_up", "mosaic", affects=("plan",))
+    global_wcs_pixelscale_mode: Literal["median", "min", "max"] = _setting("median", "mosaic", affects=("plan",))
+    global_wcs_autocrop_enabled: bool = _setting(False, "mosaic", affects=("export",))
+    global_wcs_autocrop_margin_px: int = _setting(64, "mosaic", unit="px", ge=0, le=10000, affects=("export",))
+    grid_tile_px: int = _setting(512, "mosaic", "expert", unit="px", ge=128, le=4096, affects=("plan",))
+    grid_overlap_px: int = _setting(16, "mosaic", "expert", unit="px", ge=0, le=256, affects=("plan",))
+    max_canvas_megapixels: float = _setting(
+        1000.0, "mosaic", "advanced", unit="Mpx", ge=1.0, le=100000.0, affects=("plan",)
+    )
+
+    preview_max_px: int = _setting(3200, "output", unit="px", ge=256, le=20000, affects=("export",))
+    keep_work_files: bool = _setting(False, "output", "expert")
+
+    num_processing_workers: int = _setting(0, "computer", unit="", ge=-1, le=256)
+    memory_limit_gb: float = _setting(0.0, "computer", "basic", unit="GB", ge=0.0, le=4096.0)
+    resume: Literal["auto", "off"] = _setting("auto", "computer", "advanced")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting("INFO", "computer", "expert")
+
+    language: str = _setting("auto", "window", "basic", pattern=r"^(auto|[a-z]{2}(_[A-Z]{2})?)$")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One setting as forms, flags and tables see it."""
+
+    key: str
+    kind: str
+    """``bool``, ``int``, ``float``, ``choice``, ``text``, ``folder`` or ``file``."""
+    default: Any
+    group: str
+    tier: str
+    unit: str
+    minimum: float | None
+    maximum: float | None
+    choices: tuple[str, ...]
+    affects: tuple[str, ...]
+
+    @property
+    def allowed(self) -> str:
+        """The allowed values in a few characters that need no translation."""
+        if self.choices:
+            return " | ".join(self.choices)
+        if self.kind == "bool":
+            return "true | false"
+        if self.minimum is not None and self.maximum is not None:
+            return f"{self.minimum:g} ... {self.maximum:g}"
+        return self.kind
+
+
+def specs() -> tuple[Spec, ...]:
+    """Return all settings in the order of their declaration."""
+    return tuple(_spec(key) for key in Settings.model_fields)
+
+
+def _spec(key: str) -> Spec:
+    info = Settings.model_fields[key]
+    extra = info.json_schema_extra
+    assert isinstance(extra, dict)
+    annotation = info.annotation
+    choices: tuple[str, ...] = ()
+    if get_origin(annotation) is Literal:
+        kind, choices = "choice", get_args(annotation)
+    else:
+        kind = {bool: "bool", int: "int", float: "float"}.get(annotation or str, "text")
+    limits = {type(limit).__name__: limit for limit in info.metadata}
+    low, high = limits.get("Ge"), limits.get("Le")
+    return Spec(
+        key=key,
+        kind=str(extra["kind"]) or kind,
+        default=info.default,
+        group=str(extra["group"]),
+        tier=str(extra["tier"]),
+        unit=str(extra["unit"]),
+        minimum=None if low is None else float(low.ge),
+        maximum=None if high is None else float(high.le),
+        choices=choices,
+        affects=tuple(str(phase) for phase in extra["affects"]),  # type: ignore[union-attr]
+    )
