@@ -1,0 +1,22 @@
+"""Star catalogues: the bundled Tycho-2 and a user's ASTAP star database, behind one protocol."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from zemosaic.catalogue.base import Catalogue, CatalogueStars
+from zemosaic.catalogue.cells import CellCatalogue
+
+__all__ = ["Catalogue", "CatalogueStars", "CellCatalogue", "load_bundled"]
+
+
+def load_bundled() -> CellCatalogue:
+    """Return the bundled Tycho-2 catalogue; opening maps the file and reads next to nothing.
+
+    Raises
+    ------
+    InputError
+        The data file is missing from the installation or damaged.
+    """
+    return CellCatalogue.open(Path(str(files("zemosaic") / "data" / "tycho2.bin")), "Tycho-2")

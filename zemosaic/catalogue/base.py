@@ -1,0 +1,52 @@
+"""What every star catalogue answers: the stars around a direction, brightest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.sky import separation_deg
+
+__all__ = ["Catalogue", "CatalogueStars", "brightest_within"]
+
+
+@dataclass(frozen=True)
+class CatalogueStars:
+    """Stars of a catalogue, brightest first; all arrays have shape (n,)."""
+
+    ra_deg: NDArray[np.float64]
+    """ICRS right ascension in [0, 360)."""
+    dec_deg: NDArray[np.float64]
+    mag: NDArray[np.float32]
+    """In the catalogue's own band."""
+
+    def __len__(self) -> int:
+        return len(self.ra_deg)
+
+    def __getitem__(self, which: NDArray[np.intp] | NDArray[np.bool_] | slice) -> CatalogueStars:
+        return CatalogueStars(self.ra_deg[which], self.dec_deg[which], self.mag[which])
+
+
+class Catalogue(Protocol):
+    """A star catalogue of the whole sky."""
+
+    @property
+    def name(self) -> str:
+        """How the log and the report call it."""
+        ...
+
+    def cone(self, ra_deg: float, dec_deg: float, radius_deg: float, limit: int | None = None) -> CatalogueStars:
+        """Return the stars within `radius_deg` of a direction, brightest first, at most `limit`."""
+        ...
+
+
+def brightest_within(
+    stars: CatalogueStars, ra_deg: float, dec_deg: float, radius_deg: float, limit: int | None
+) -> CatalogueStars:
+    """Return those of `stars` inside the cone, brightest first, at most `limit`."""
+    inside = np.flatnonzero(separation_deg(stars.ra_deg, stars.dec_deg, ra_deg, dec_deg) <= radius_deg)
+    order = np.argsort(stars.mag[inside], kind="stable")
+    return stars[inside[order[:limit]]]
