@@ -1,0 +1,64 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from zemosaic.errors import OutputError, ResourceError
+
+__all__ = ["check_free_disk", "replacing", "write_whole"]
+
+SPARE_BYTES = 16 << 20
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a new file beside `path` that takes its place when the block ends without an error.
+
+    Parameters
+    ----------
+    path : Path
+        Where the finished file shall stand; its folder must exist.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written (rights, disk, a folder of that name); `path` is as it was before.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        part.replace(path)
+    except OSError as failure:
+        raise OutputError("error.write_failed", path=str(path), detail=failure.strerror or str(failure)) from failure
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a small file in one piece; raises OutputError like `replacing`."""
+    with replacing(path) as out:
+        out.write(content)
+
+
+def check_free_disk(path: Path, needed_bytes: int) -> None:
+    """Raise ResourceError when the disk that holds `path` has not `needed_bytes` left."""
+    try:
+        free = shutil.disk_usage(path.parent).free
+    except OSError as failure:
+        raise OutputError("error.write_failed", path=str(path), detail=failure.strerror or str(failure)) from failure
+    if free < needed_bytes + SPARE_BYTES:
+        raise ResourceError(
+            "error.disk_full_for_file",
+            path=str(path),
+            needed_mb=round((needed_bytes + SPARE_BYTES) / 1e6),
+            free_mb=round(free / 1e6),
+        )

@@ -1,0 +1,193 @@
+"""A picture of the mosaic to look at: neutral sky, balanced colour, faint light lifted, stars kept small."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from zemosaic.export.files import write_whole
+from zemosaic.export.fits import AxisOrder, Box, Pixels
+from zemosaic.export.shrink import shrunk
+
+__all__ = ["coverage_picture", "jpeg_bytes", "midtones", "png_bytes", "stretched_preview", "write_png"]
+
+Picture = NDArray[np.uint8]
+Planes = NDArray[np.float32]
+
+SKY_LEVEL = 0.12
+"""Brightness of the empty sky in the picture, 0 to 1."""
+SHADOW_SIGMAS = 3.5
+"""How far below the sky black lies at least, in standard deviations of the sky."""
+BROAD_LIGHT = 14.0
+"""Brightness of nebulae and galaxies that the stretch leaves room for, in units of that depth."""
+WHITE_PERCENTILE = 99.9
+COLOUR_KEPT = 0.45
+"""Part of a bright pixel's colour that the stretch keeps: 0 is white, 1 is all."""
+GAIN_LIMIT = 3.0
+
+
+def stretched_preview(
+    source: Pixels,
+    coverage: Pixels | None = None,
+    max_px: int = 3200,
+    *,
+    axis_order: AxisOrder = "CHW",
+    box: Box | None = None,
+) -> Picture:
+    """Return a stretched picture of a linear image, north up where the image has north upwards.
+
+    Parameters
+    ----------
+    source : array-like
+        1 or 3 planes, linear, row 0 at the bottom; NaN where there is no data.
+    coverage : array-like, shape (height, width), or None
+        Where it is 0 the picture is black.
+    max_px : int
+        Longest side of the picture.
+    axis_order : {"CHW", "HWC", "HW"}
+        Which axis of `source` is which.
+    box : (y0, y1, x0, x1) or None
+        The part of the source to show.
+
+    Returns
+    -------
+    ndarray, shape (h, w, 3), uint8
+        Row 0 at the top.
+    """
+    planes = shrunk(source, max_px, axis_order=axis_order, box=box)
+    inside = np.asarray(np.isfinite(planes).all(axis=0))
+    if coverage is not None:
+        inside &= shrunk(coverage, max_px, axis_order="HW", box=box, empty=0.0)[0] > 0
+    if not inside.any():
+        return np.zeros((*inside.shape, 3), np.uint8)
+    balanced = _balanced(planes, inside)
+    picture = np.where(inside, _stretched(balanced, inside), 0.0)
+    if len(picture) == 1:
+        picture = np.repeat(picture, 3, axis=0)
+    return np.ascontiguousarray(np.rint(255.0 * np.moveaxis(picture, 0, -1))[::-1]).astype(np.uint8)
+
+
+def midtones(x: NDArray[np.float32] | float, balance: float) -> NDArray[np.float32]:
+    """Return the midtones transfer function: 0 to 0, `balance` to 1/2, 1 to 1."""
+    values = np.asarray(x, np.float32)
+    return (balance - 1.0) * values / ((2.0 * balance - 1.0) * values - balance)
+
+
+def write_png(path: Path, picture: Picture) -> None:
+    """Write a picture (h, w, 3) as PNG with nothing but its pixels in it; raises OutputError."""
+    write_whole(path, png_bytes(picture))
+
+
+def png_bytes(picture: Picture) -> bytes:
+    """Return a picture, shape (h, w, 3) or (h, w, 4), as the bytes of a PNG file."""
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, "PNG", compress_level=4)
+    return out.getvalue()
+
+
+def jpeg_bytes(picture: Picture, max_px: int, quality: int = 85) -> bytes:
+    """Return a picture, shrunk to `max_px`, as the bytes of a JPEG file."""
+    image = Image.fromarray(picture)
+    image.thumbnail((max_px, max_px), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=quality, optimize=True)
+    return out.getvalue()
+
+
+def _balanced(planes: Planes, inside: NDArray[np.bool_]) -> Planes:
+    """Subtract each channel's sky and scale the channels so that the stars are white on average."""
+    sky = _sky(planes, inside)
+    clear = np.where(inside, planes - sky[:, None, None], np.float32(0))
+    return clear * _star_gains(clear, inside)[:, None, None]
+
+
+def _sky(planes: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the level of the darkest quarter of the picture, per channel, the very darkest left out."""
+    filled = np.where(inside, planes, np.nan)
+    cells = shrunk(filled, max(24, max(planes.shape[1:]) // 16))
+    whole = cells[:, np.isfinite(cells).all(axis=0)]
+    total = whole.sum(axis=0)
+    low, high = np.percentile(total, [3.0, 25.0])
+    chosen = whole[:, (total >= low) & (total <= high)]
+    return np.median(chosen, axis=1).astype(np.float32)
+
+
+def _star_gains(clear: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return factors that make the median star white; ones where there are too few stars."""
+    ones = np.ones(len(clear), np.float32)
+    if len(clear) == 1:
+        return ones
+    peaks = np.stack([plane - cv2.blur(plane, (15, 15)) for plane in clear])
+    height = peaks.min(axis=0)
+    low, high = np.percentile(height[inside], [99.7, 99.97])
+    stars = inside & (height > max(low, 0.0)) & (height < high)
+    if stars.sum() < 30:
+        return ones
+    chosen = peaks[:, stars]
+    ratios = np.median(chosen[1] / chosen, axis=1)
+    return np.clip(ratios, 1.0 / GAIN_LIMIT, GAIN_LIMIT).astype(np.float32)
+
+
+def _stretched(clear: Planes, inside: NDArray[np.bool_]) -> Planes:
+    """Stretch all channels alike, sky at `SKY_LEVEL`, the brightest stars at 1; values 0 to 1."""
+    light = clear.mean(axis=0)
+    levels = light[inside]
+    depth = _shadow_depth(light, levels, inside)
+    white = max(float(np.percentile(levels, WHITE_PERCENTILE)), 10.0 * depth)
+    black, sky = -depth, depth / (white + depth)
+    balance = float(midtones(sky, SKY_LEVEL))
+    scaled = np.clip((clear - black) / (white - black), 0.0, 1.0)
+    apart = midtones(scaled, balance)
+    if len(clear) == 1:
+        return apart
+    level = np.clip((light - black) / (white - black), 1e-6, 1.0)
+    together = midtones(level, balance) * scaled / level
+    peak = np.maximum(together.max(axis=0), 1.0)
+    return np.clip(COLOUR_KEPT * together / peak + (1.0 - COLOUR_KEPT) * apart, 0.0, 1.0)
+
+
+def _shadow_depth(light: Planes, levels: Planes, inside: NDArray[np.bool_]) -> float:
+    """Return how far below the sky black lies: beyond the noise, and so that broad light stays below white."""
+    below = levels[levels < 0]
+    noise = 1.4826 * float(np.median(-below)) if below.size else 0.0
+    broad = shrunk(np.where(inside, light, np.nan), max(light.shape) // 8 or 1, axis_order="HW")
+    brightest = float(np.nanpercentile(broad, 99.0))
+    return max(SHADOW_SIGMAS * noise, brightest / BROAD_LIGHT, 1e-6 * float(np.abs(levels).max()), 1e-30)
+
+
+COVERAGE_COLOURS = np.array(
+    [(13, 14, 30), (38, 40, 92), (38, 90, 130), (40, 140, 130), (110, 188, 96), (224, 214, 80), (255, 250, 205)], float
+)
+
+
+def coverage_picture(coverage: Pixels, max_px: int, box: Box | None = None) -> tuple[Picture, float]:
+    """Return a coloured map of the frames per pixel and the number that its brightest colour means.
+
+    Parameters
+    ----------
+    coverage : array-like, shape (height, width)
+        Frames per pixel, row 0 at the bottom.
+    max_px : int
+        Longest side of the picture.
+    box : (y0, y1, x0, x1) or None
+        The part to show.
+
+    Returns
+    -------
+    picture : ndarray, shape (h, w, 4), uint8
+        Row 0 at the top, transparent where nothing is covered.
+    most : float
+        Largest number of frames in the map.
+    """
+    frames = shrunk(coverage, max_px, axis_order="HW", box=box, empty=0.0)[0][::-1]
+    most = float(frames.max()) or 1.0
+    place = np.clip(frames / most, 0.0, 1.0) * (len(COVERAGE_COLOURS) - 1)
+    steps = np.arange(len(COVERAGE_COLOURS))
+    colours = [np.interp(place, steps, COVERAGE_COLOURS[:, channel]) for channel in range(3)]
+    alpha = np.where(frames > 0, 255.0, 0.0)
+    return np.rint(np.stack([*colours, alpha], axis=-1)).astype(np.uint8), most
