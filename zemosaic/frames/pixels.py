@@ -1,0 +1,302 @@
+"""Pixels of one frame: windows of a file, read when asked for and not kept."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import struct
+import tempfile
+import warnings
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.errors import FrameError, ResourceError
+from zemosaic.frames.header import FitsImage, find_image
+from zemosaic.model import FrameRef
+
+__all__ = ["PixelSource", "open_pixels"]
+
+Pixels = NDArray[Any]
+
+_UNSIGNED_ZERO = 32768.0
+
+# A decoder that is fed damaged bytes fails in any of these ways.
+_DECODER_ERRORS = (
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    RuntimeError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True)
+class PixelSource:
+    """Windowed access to the pixels of one frame; holds no file open between reads."""
+
+    frame: FrameRef
+    dtype: np.dtype[Any]
+    """uint16 where the file holds 16-bit unsigned numbers, else float32."""
+    _image: FitsImage
+    _decoded: Path | Pixels | None
+    """The decoded picture of a compressed file: a .npy file or the array itself."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(height, width) or (height, width, 3)."""
+        size = (self.frame.height, self.frame.width)
+        return size if self.frame.planes == 1 else (*size, 3)
+
+    def read(self, y0: int, y1: int, x0: int, x1: int) -> Pixels:
+        """Return the pixels of rows y0 to y1 and columns x0 to x1, ends excluded.
+
+        Parameters
+        ----------
+        y0, y1, x0, x1 : int
+            Window inside the picture, 0 <= y0 <= y1 <= height and 0 <= x0 <= x1 <= width.
+
+        Returns
+        -------
+        ndarray, shape (y1 - y0, x1 - x0) or (y1 - y0, x1 - x0, 3)
+            A copy of its own: uint16, or float32 with NaN for pixels without a value.
+
+        Raises
+        ------
+        FrameError
+            When the file cannot be read or has changed since it was opened.
+        ValueError
+            When the window is not inside the picture.
+        """
+        height, width = self.shape[:2]
+        if not (0 <= y0 <= y1 <= height and 0 <= x0 <= x1 <= width):
+            raise ValueError(f"window {(y0, y1, x0, x1)} is not inside {height} x {width}")
+        if isinstance(self._decoded, np.ndarray):
+            return self._decoded[y0:y1, x0:x1].copy()
+        if self._decoded is not None:
+            return _read_npy(self._decoded, self.frame)[y0:y1, x0:x1].copy()
+        return np.ascontiguousarray(_read_window(self._image, self.dtype, y0, y1, x0, x1))
+
+    def read_all(self) -> Pixels:
+        """Return the whole picture, see `read`."""
+        height, width = self.shape[:2]
+        return self.read(0, height, 0, width)
+
+
+def open_pixels(frame: FrameRef, scratch: Path | None) -> PixelSource:
+    """Open the pixels of a frame.
+
+    Parameters
+    ----------
+    frame : FrameRef
+        Frame as scanned.
+    scratch : Path or None
+        Folder for decoded copies of compressed frames, made when missing; with None they are
+        kept in memory as long as the source lives.
+
+    Raises
+    ------
+    FrameError
+        When the file is gone, has changed since the scan or cannot be decoded.
+    ResourceError
+        When the scratch folder cannot be written.
+    """
+    path = Path(frame.path)
+    image = find_image(path)
+    found = (image.size_bytes, image.mtime_ns, image.hdu, image.layout.width, image.layout.height)
+    if found != (frame.size_bytes, frame.mtime_ns, frame.hdu, frame.width, frame.height):
+        raise FrameError("reason.changed", file=path.name)
+    dtype = _dtype(image)
+    if not frame.compressed:
+        return PixelSource(frame, dtype, image, None)
+    if scratch is None:
+        return PixelSource(frame, dtype, image, _decode(image, dtype))
+    copy = scratch / f"{_copy_name(image)}.npy"
+    if not copy.exists():
+        _save(copy, _decode(image, dtype))
+    return PixelSource(frame, dtype, image, copy)
+
+
+def _dtype(image: FitsImage) -> np.dtype[Any]:
+    unsigned = image.bitpix == 16 and _scale(image) == (1.0, _UNSIGNED_ZERO) and _blank(image) is None
+    return np.dtype(np.uint16 if unsigned else np.float32)
+
+
+def _scale(image: FitsImage) -> tuple[float, float]:
+    """BSCALE and BZERO."""
+    scale, zero = image.own.number("BSCALE"), image.own.number("BZERO")
+    return (1.0 if scale is None else scale), (0.0 if zero is None else zero)
+
+
+def _blank(image: FitsImage) -> int | None:
+    """The stored number of pixels without a value, of pictures of whole numbers."""
+    if image.bitpix < 0:
+        return None
+    blank = image.own.integer("BLANK")
+    return image.own.integer("ZBLANK") if blank is None and image.tiled else blank
+
+
+def _read_window(image: FitsImage, dtype: np.dtype[Any], y0: int, y1: int, x0: int, x1: int) -> Pixels:
+    """Return a window of an uncompressed file.
+
+    The file is read, not mapped: a mapped file that shrinks or a drive that is pulled kills the
+    process without a word, a failed read is an error that drops one frame.
+    """
+    raw = _empty(image, y1 - y0)
+    planes, _, row = raw.shape
+    name = Path(image.path).name
+    try:
+        with Path(image.path).open("rb", buffering=0) as stream:
+            status = os.fstat(stream.fileno())
+            if (status.st_size, status.st_mtime_ns) != (image.size_bytes, image.mtime_ns):
+                raise FrameError("reason.changed", file=name)
+            for plane in range(planes):
+                first = (plane * image.layout.height + y0) * row
+                stream.seek(image.data_offset + first * raw.itemsize)
+                _fill(stream, raw[plane], name)
+    except FileNotFoundError:
+        raise FrameError("reason.vanished", file=name) from None
+    except OSError as problem:
+        raise FrameError("reason.io_error", file=name, detail=problem.strerror or str(problem)) from None
+    per_column = row // image.layout.width
+    window = raw[:, :, x0 * per_column : x1 * per_column]
+    return _arranged(_physical(window, image, dtype), image)
+
+
+def _empty(image: FitsImage, rows: int) -> Pixels:
+    """Return an array for rows as stored, shape (planes, rows, numbers of a row)."""
+    kind = "u1" if image.bitpix == 8 else f">{'f' if image.bitpix < 0 else 'i'}{abs(image.bitpix) // 8}"
+    axis, width = image.layout.colour_axis, image.layout.width
+    return np.empty((3 if axis == 0 else 1, rows, 3 * width if axis == 2 else width), kind)
+
+
+def _fill(stream: Any, target: Pixels, name: str) -> None:
+    """Read until a contiguous array is full; one call may return less."""
+    bytes_of = target.reshape(-1).view(np.uint8)
+    done = 0
+    while done < bytes_of.size:
+        count = stream.readinto(bytes_of[done:].data)
+        if not count:
+            raise FrameError("reason.short_read", file=name)
+        done += count
+
+
+def _physical(raw: Pixels, image: FitsImage, dtype: np.dtype[Any]) -> Pixels:
+    """Return a new array of the numbers that stored ones stand for."""
+    if dtype == np.uint16:
+        # Adding 32768 to a signed 16-bit number is flipping its highest bit.
+        words = raw.astype(np.int16).view(np.uint16)
+        return np.bitwise_xor(words, np.uint16(0x8000), out=words)
+    scale, zero = _scale(image)
+    blank = _blank(image)
+    wide = np.dtype(np.float32 if abs(image.bitpix) <= 16 or image.bitpix == -32 else np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        values = raw.astype(wide)
+        if (scale, zero) != (1.0, 0.0):
+            values *= scale
+            values += zero
+        values = values.astype(np.float32, copy=False)
+    if blank is not None:
+        values[raw == blank] = np.nan
+    if image.bitpix < 0 or (scale, zero) != (1.0, 0.0):
+        values[~np.isfinite(values)] = np.nan
+    return values
+
+
+def _arranged(planes: Pixels, image: FitsImage) -> Pixels:
+    """Return (planes, rows, numbers of a row) as (rows, width) or (rows, width, 3)."""
+    if image.layout.colour_axis == 0:
+        return np.moveaxis(planes, 0, -1)
+    rows = planes[0]
+    return rows if image.layout.planes == 1 else rows.reshape(rows.shape[0], rows.shape[1] // 3, 3)
+
+
+def _decode(image: FitsImage, dtype: np.dtype[Any]) -> Pixels:
+    """Return the whole picture of a compressed file."""
+    name = Path(image.path).name
+    try:
+        if image.tiled:
+            return _decode_tiles(image, dtype)
+        return _gunzip(image, dtype)
+    except FrameError:
+        raise
+    except _DECODER_ERRORS as problem:
+        raise FrameError("reason.corrupt_compression", file=name, detail=_short(problem)) from None
+
+
+def _short(problem: BaseException) -> str:
+    return f"{type(problem).__name__}: {problem}".splitlines()[0][:200]
+
+
+def _gunzip(image: FitsImage, dtype: np.dtype[Any]) -> Pixels:
+    raw = _empty(image, image.layout.height)
+    with gzip.open(image.path, "rb") as stream:
+        stream.seek(image.data_offset)
+        _fill(stream, raw, Path(image.path).name)
+    return np.ascontiguousarray(_arranged(_physical(raw, image, dtype), image))
+
+
+def _decode_tiles(image: FitsImage, dtype: np.dtype[Any]) -> Pixels:
+    from astropy.io import fits  # slow to import, and most frames are not compressed
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with fits.open(image.path, memmap=False) as hdus:
+                data = np.asarray(hdus[image.hdu].data)
+        except fits.VerifyError as problem:
+            raise ValueError(str(problem)) from None
+    shape = image.layout
+    if shape.planes == 3 and shape.colour_axis == 0:
+        data = np.moveaxis(data.reshape(3, shape.height, shape.width), 0, -1)
+    data = data.reshape((shape.height, shape.width, 3)[: 2 if shape.planes == 1 else 3])
+    if dtype == np.uint16 and data.dtype != np.uint16:
+        raise ValueError(f"decoded numbers are {data.dtype}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        pixels = np.ascontiguousarray(data, dtype=dtype)
+    if dtype == np.float32:
+        pixels[~np.isfinite(pixels)] = np.nan
+    return pixels
+
+
+def _copy_name(image: FitsImage) -> str:
+    identity = f"{image.path}|{image.size_bytes}|{image.mtime_ns}|{image.hdu}"
+    return hashlib.blake2b(identity.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
+
+
+def _save(copy: Path, pixels: Pixels) -> None:
+    """Write a decoded picture so that it is there whole or not at all."""
+    try:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(suffix=".part", dir=copy.parent)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                np.save(stream, pixels, allow_pickle=False)
+            Path(temporary).replace(copy)
+        except OSError:
+            Path(temporary).unlink(missing_ok=True)
+            # Another worker's copy, opened there, cannot be replaced on Windows: it is as good.
+            if not copy.exists():
+                raise
+    except OSError as problem:
+        detail = problem.strerror or str(problem)
+        raise ResourceError("error.scratch_write", path=str(copy.parent), detail=detail) from None
+
+
+def _read_npy(copy: Path, frame: FrameRef) -> Pixels:
+    try:
+        return np.load(copy, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as problem:
+        raise FrameError("reason.scratch_lost", file=Path(frame.path).name, detail=_short(problem)) from None

@@ -1,0 +1,212 @@
+"""Find the frames of a folder: every FITS file becomes a `FrameRef` or a `Dropped` with a reason."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from zemosaic.errors import FrameError, InputError, Message, message
+from zemosaic.frames.dialects import frame_ref
+from zemosaic.frames.header import FitsImage, find_image
+from zemosaic.model import Dropped, FrameRef, FrameStatus
+
+__all__ = ["ScanResult", "read_frame", "scan_folder"]
+
+OWN_PREFIX = "zemosaic_MT"
+"""Names of finished mosaics begin like this."""
+
+_FITS_NAME = re.compile(r"\.(fits?|fts)(\.fz|\.gz)?$|\.fz$", re.IGNORECASE)
+_SYSTEM_FOLDERS = ("__MACOSX", "$RECYCLE.BIN", "System Volume Information")
+_DIGITS = re.compile(r"(\d+)")
+_PROGRESS_STEP = 200
+_SAMPLE_BYTES = 1 << 16
+
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """What a folder holds."""
+
+    frames: tuple[FrameRef, ...]
+    """Usable light frames; a frame's id is its place here."""
+    dropped: tuple[Dropped, ...]
+    """FITS files that are no usable light frames, in order of their paths."""
+
+
+def scan_folder(root: Path, *, exclude: Sequence[Path] = (), progress: Progress | None = None) -> ScanResult:
+    """Read the headers of all FITS files below a folder.
+
+    Hidden files and folders, finished mosaics and the excluded folders are passed over; links to
+    folders are followed once and never upwards.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the frames.
+    exclude : sequence of Path
+        Folders to pass over, such as an output folder inside the input folder.
+    progress : callable, optional
+        Called with (files looked at, number of files); the number is None while they are counted.
+
+    Raises
+    ------
+    InputError
+        When the folder is missing, unreadable or holds no FITS file.
+    """
+    files, dropped = _list_files(_checked(root), exclude, progress)
+    if not files and not dropped:
+        raise InputError("error.input_no_fits", path=str(root))
+    frames: list[FrameRef] = []
+    twins = _Twins()
+    for done, path in enumerate(files):
+        if progress is not None and done % _PROGRESS_STEP == 0:
+            progress(done, len(files))
+        try:
+            image = find_image(path)
+            first = twins.first(image)
+            if first is not None:
+                raise FrameError("reason.duplicate", file=path.name, first=first)
+            frames.append(frame_ref(image, len(frames)))
+        except FrameError as problem:
+            dropped.append(_dropped(path, problem.reason))
+    if progress is not None:
+        progress(len(files), len(files))
+    dropped.sort(key=lambda item: natural_key(Path(item.path)))
+    return ScanResult(tuple(frames), tuple(dropped))
+
+
+def read_frame(path: Path, frame_id: int = 0) -> FrameRef:
+    """Return the record of one file.
+
+    Raises
+    ------
+    FrameError
+        When it is no usable light frame.
+    """
+    return frame_ref(find_image(path.absolute()), frame_id)
+
+
+def natural_key(path: Path) -> tuple[tuple[tuple[str | int, ...], ...], str]:
+    """Sort key of paths that puts ``sub_9`` before ``sub_10``; the same on every machine."""
+    parts = tuple(
+        tuple(int(piece) if i % 2 else piece for i, piece in enumerate(_DIGITS.split(part.casefold())))
+        for part in path.parts
+    )
+    return parts, str(path)
+
+
+def _dropped(path: Path, reason: Message) -> Dropped:
+    return Dropped(str(path), None, "scan", FrameStatus.UNREADABLE, reason)
+
+
+def _checked(root: Path) -> Path:
+    """Return the absolute path of a readable folder."""
+    absolute = root.expanduser().absolute()
+    try:
+        if not absolute.exists():
+            raise InputError("error.input_missing", path=str(root))
+        if not absolute.is_dir():
+            raise InputError("error.input_not_a_folder", path=str(root))
+        os.scandir(absolute).close()
+    except OSError as problem:
+        detail = problem.strerror or str(problem)
+        raise InputError("error.input_unreadable", path=str(root), detail=detail) from None
+    return absolute
+
+
+def _list_files(root: Path, exclude: Sequence[Path], progress: Progress | None) -> tuple[list[Path], list[Dropped]]:
+    """Return the FITS files below root in natural order, and folders that cannot be listed."""
+    # A link upwards would lead out of the folder that was asked for, and back into it.
+    seen = {key for folder in (root, *root.parents, *exclude) if (key := _folder_key(folder)) is not None}
+    files: list[Path] = []
+    closed: list[Dropped] = []
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as problem:
+            detail = problem.strerror or str(problem)
+            closed.append(_dropped(folder, message("reason.folder_unreadable", folder=str(folder), detail=detail)))
+            continue
+        files += (Path(entry.path) for entry in entries if _is_candidate(entry))
+        waiting += _new_folders(entries, seen)
+        if progress is not None:
+            progress(len(files), None)
+    return sorted(files, key=natural_key), closed
+
+
+def _is_candidate(entry: os.DirEntry[str]) -> bool:
+    wanted = _FITS_NAME.search(entry.name) is not None
+    return wanted and not entry.name.startswith((".", OWN_PREFIX)) and not _is_folder(entry)
+
+
+def _new_folders(entries: Sequence[os.DirEntry[str]], seen: set[tuple[int, int] | str]) -> Iterator[Path]:
+    """Yield folders not met before, real ones before links to folders."""
+    for linked in (False, True):
+        for entry in entries:
+            hidden = entry.name.startswith(".") or entry.name in _SYSTEM_FOLDERS
+            if hidden or entry.is_symlink() != linked or not _is_folder(entry):
+                continue
+            key = _folder_key(Path(entry.path))
+            if key is not None and key not in seen:
+                seen.add(key)
+                yield Path(entry.path)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _folder_key(folder: Path) -> tuple[int, int] | str | None:
+    """Identity of a folder whatever name it goes by; None where it cannot be told."""
+    try:
+        status = folder.stat()
+        # Some network drives number nothing.
+        return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(folder)
+    except OSError:
+        return None
+
+
+class _Twins:
+    """Knows the files met so far by their content.
+
+    Equal size and header bytes make a twin likely; frames of programs that write neither date nor
+    counter are told apart by samples of their pixels, which are read only then.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[int, bytes], FitsImage] = {}
+        self._sampled: dict[tuple[int, bytes, bytes], str] = {}
+
+    def first(self, image: FitsImage) -> str | None:
+        """Return the path of the first file with this content, None where this is the first."""
+        key = (image.size_bytes, image.identity)
+        other = self._first.setdefault(key, image)
+        if other is image:
+            return None
+        self._sampled.setdefault((*key, _samples(other)), other.path)
+        path = self._sampled.setdefault((*key, _samples(image)), image.path)
+        return None if path == image.path else path
+
+
+def _samples(image: FitsImage) -> bytes:
+    """Digest of three pieces of a file."""
+    digest = hashlib.blake2b(digest_size=16)
+    last = max(image.size_bytes - _SAMPLE_BYTES, 0)
+    try:
+        with Path(image.path).open("rb") as raw:
+            for start in (min(image.data_offset, last), (image.data_offset + last) // 2, last):
+                raw.seek(start)
+                digest.update(raw.read(_SAMPLE_BYTES))
+    except OSError as problem:
+        raise FrameError("reason.io_error", file=Path(image.path).name, detail=str(problem)) from None
+    return digest.digest()
