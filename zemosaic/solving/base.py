@@ -1,0 +1,74 @@
+"""What a solver gets and what it answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.errors import Message, message
+from zemosaic.model import Solution
+
+__all__ = ["MIN_STARS", "Field", "Solver", "lacking"]
+
+MIN_STARS = 8
+"""Fewest stars that a solution has to match one to one."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """The stars of one frame and what its header says about where it points."""
+
+    x_px: NDArray[np.float64]
+    """Columns of the detected stars, brightest first, shape (n,)."""
+    y_px: NDArray[np.float64]
+    """Rows of the detected stars, shape (n,)."""
+    width: int
+    height: int
+    ra_deg: float | None = None
+    """Pointing hint; None where the header has none."""
+    dec_deg: float | None = None
+    scale_arcsec: float | None = None
+    """Plate scale from the optics, taken to be right to 3 %; None where the header does not tell."""
+    radius_deg: float = 1.0
+    """How far off the pointing hint may be."""
+    green: Callable[[], NDArray[np.float32]] | None = None
+    """Makes the green image without defects, shape (height, width), for solvers that want pixels."""
+
+    def __len__(self) -> int:
+        return len(self.x_px)
+
+    @property
+    def half_diagonal_px(self) -> float:
+        return 0.5 * math.hypot(self.width, self.height)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """(x, y) of the frame's centre in pixels."""
+        return 0.5 * (self.width - 1), 0.5 * (self.height - 1)
+
+
+class Solver(Protocol):
+    """Finds out where a frame points."""
+
+    @property
+    def name(self) -> str:
+        """What `Solution.how` says of its solutions."""
+        ...
+
+    def solve(self, field: Field) -> Solution | Message:
+        """Return the verified solution of a frame, or why there is none; never raises for a frame's sake."""
+        ...
+
+
+def lacking(field: Field) -> Message | None:
+    """Return what a frame lacks for any hinted solver, None where it lacks nothing."""
+    if len(field) < MIN_STARS:
+        return message("reason.unsolved_too_few_stars", found=len(field), needed=MIN_STARS)
+    if field.ra_deg is None or field.dec_deg is None:
+        return message("reason.unsolved_no_pointing")
+    return None

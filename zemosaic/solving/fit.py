@@ -1,0 +1,179 @@
+"""Pairs of points and the maps between them: nearest neighbours, affine maps, distortion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from scipy.special import gammainc
+
+from zemosaic.sky import SIP_TERMS, Distortion, FrameWcs, from_tangent_plane, tangent_plane
+
+__all__ = [
+    "Pairs",
+    "chance_of",
+    "fit_affine",
+    "fit_wcs",
+    "moved",
+    "one_to_one",
+    "refine_affine",
+    "shift_between",
+    "wcs_of_affine",
+    "well_spread",
+]
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+_CUBIC_PRIOR_PX = 2.0
+_QUADRATIC_PRIOR_PX = 0.7
+_CENTROID_PX = 0.2
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Points of two lists that belong together, one to one; all arrays have shape (n,)."""
+
+    first: Indices
+    second: Indices
+    distance: Floats
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
+def one_to_one(points: Floats, tree: cKDTree, radius: float) -> Pairs:
+    """Return each point's nearest neighbour within `radius`, every neighbour given to its closest point only."""
+    distance, nearest = tree.query(points, distance_upper_bound=radius)
+    found = np.flatnonzero(np.isfinite(distance))
+    found = found[np.argsort(distance[found], kind="stable")]
+    _, keep = np.unique(nearest[found], return_index=True)
+    first = np.sort(found[keep])
+    return Pairs(first, nearest[first], distance[first])
+
+
+def fit_affine(points: Floats, targets: Floats) -> Floats:
+    """Return the affine map, shape (3, 2), that takes `points` (n, 2) closest to `targets` (n, 2)."""
+    design = np.column_stack([np.ones(len(points)), points])
+    return np.asarray(np.linalg.lstsq(design, targets, rcond=None)[0], np.float64)
+
+
+def moved(affine: Floats, points: Floats) -> Floats:
+    """Return `points`, shape (n, 2), moved by an affine map of shape (3, 2)."""
+    return affine[0] + points @ affine[1:]
+
+
+def refine_affine(
+    points: Floats, targets: Floats, tree: cKDTree, affine: Floats, radii: Sequence[float], fewest: int = 4
+) -> tuple[Floats, Pairs] | None:
+    """Match and refit an affine map in rounds of shrinking radii; None when a round matches too few.
+
+    Returns
+    -------
+    affine : ndarray
+        Shape (3, 2), from `points` to `targets`.
+    pairs : Pairs
+        Matches within the last radius of the last map.
+    """
+    for radius in radii:
+        pairs = one_to_one(moved(affine, points), tree, radius)
+        if len(pairs) < fewest:
+            return None
+        affine = fit_affine(points[pairs.first], targets[pairs.second])
+    return affine, one_to_one(moved(affine, points), tree, radii[-1])
+
+
+def shift_between(points: Floats, targets: Floats, reach: float, slack: float) -> Floats | None:
+    """Return the shift, shape (2,), that brings most points within `slack` of a target; None where none repeats."""
+    shifts = (targets[None, :, :] - points[:, None, :]).reshape(-1, 2)
+    shifts = shifts[np.abs(shifts).max(axis=1) <= reach]
+    if len(shifts) < 2:
+        return None
+    tree = cKDTree(shifts)
+    votes = tree.query_ball_point(shifts, slack, return_length=True)
+    return shifts[tree.query_ball_point(shifts[np.argmax(votes)], slack)].mean(axis=0)
+
+
+def chance_of(matched: int, spent: int, expected: float) -> float:
+    """Return the Poisson chance of at least ``matched - spent`` accidental matches where `expected` are usual.
+
+    `spent` pairs are taken off because a map with that many free points hits them whatever the sky.
+    """
+    beyond = matched - spent
+    return float(gammainc(beyond, max(expected, 1e-12))) if beyond > 0 else 1.0
+
+
+def well_spread(points: Floats, width: int, height: int) -> bool:
+    """Whether points, shape (n, 2), stand in at least 7 of the 9 parts of a frame, corners included."""
+    part = np.clip((points * (3.0 / width, 3.0 / height)).astype(int), 0, 2)
+    return len(np.unique(part[:, 0] * 3 + part[:, 1])) >= 7
+
+
+def wcs_of_affine(affine: Floats, scale_deg: float, ra0: float, dec0: float, x_ref: float, y_ref: float) -> FrameWcs:
+    """Return the WCS of an affine map from pixels to the tangent plane at (ra0, dec0) in units of `scale_deg`."""
+    at = moved(affine, np.array([[x_ref, y_ref]]))[0] * scale_deg
+    ra, dec = from_tangent_plane(at[0], at[1], ra0, dec0)
+    start = np.array([[x_ref, y_ref], [x_ref + 1.0, y_ref], [x_ref, y_ref + 1.0]])
+    step = moved(affine, start) * scale_deg
+    xi, eta = tangent_plane(*from_tangent_plane(step[:, 0], step[:, 1], ra0, dec0), float(ra), float(dec))
+    cd = ((xi[1] - xi[0], xi[2] - xi[0]), (eta[1] - eta[0], eta[2] - eta[0]))
+    return FrameWcs(float(ra), float(dec), x_ref, y_ref, _floats(cd))
+
+
+def fit_wcs(start: FrameWcs, x: Floats, y: Floats, ra: Floats, dec: Floats, reach_px: float | None) -> FrameWcs:
+    """Return the WCS that takes pixels to directions, both shape (n,), in the least-squares sense.
+
+    Parameters
+    ----------
+    start : FrameWcs
+        Its reference pixel is kept, and so is its distortion where none is fitted.
+    reach_px : float or None
+        Half of the frame's diagonal: fit a cubic distortion about the reference pixel, held back by
+        what lenses do; None fits the linear part only.
+    """
+    wcs = start if reach_px is None else replace(start, distortion=None)
+    u, v = x - wcs.x_ref, y - wcs.y_ref
+    if wcs.distortion is not None:
+        u, v = wcs.distortion.correct(u, v)
+    design, prior = _design(u, v, reach_px)
+    for _ in range(2):
+        plane = np.column_stack(tangent_plane(ra, dec, wcs.ra_deg, wcs.dec_deg))
+        pixel = np.sqrt(abs(np.linalg.det(wcs.cd)))
+        padding = np.zeros((len(prior), 2))
+        solved = np.linalg.lstsq(
+            np.vstack([design / _CENTROID_PX, np.diag(prior)]),
+            np.vstack([plane / (pixel * _CENTROID_PX), padding]),
+            rcond=None,
+        )[0]
+        wcs = _wcs_of(wcs, solved * pixel, reach_px)
+    return wcs
+
+
+def _design(u: Floats, v: Floats, reach_px: float | None) -> tuple[Floats, Floats]:
+    """Return the terms (1, u, v and, with a reach, the distortion's) and the weights that hold each near zero."""
+    terms = [np.ones_like(u), u, v]
+    weights = [0.0, 0.0, 0.0]
+    if reach_px is not None:
+        for p, q in SIP_TERMS:
+            terms.append((u / reach_px) ** p * (v / reach_px) ** q)
+            weights.append(1.0 / (_CUBIC_PRIOR_PX if p + q == 3 else _QUADRATIC_PRIOR_PX))
+    return np.column_stack(terms), np.array(weights)
+
+
+def _wcs_of(wcs: FrameWcs, solved: Floats, reach_px: float | None) -> FrameWcs:
+    ra, dec = from_tangent_plane(solved[0, 0], solved[0, 1], wcs.ra_deg, wcs.dec_deg)
+    cd = solved[1:3].T
+    distortion = wcs.distortion
+    if reach_px is not None:
+        terms = np.linalg.solve(cd, solved[3:].T)
+        terms /= [reach_px ** (p + q) for p, q in SIP_TERMS]
+        distortion = Distortion(tuple(map(float, terms[0])), tuple(map(float, terms[1])))
+    return FrameWcs(float(ra), float(dec), wcs.x_ref, wcs.y_ref, _floats(cd), distortion)
+
+
+def _floats(cd: Sequence[Sequence[float]] | Floats) -> tuple[tuple[float, float], tuple[float, float]]:
+    (a, b), (c, d) = cd
+    return (float(a), float(b)), (float(c), float(d))
