@@ -1,0 +1,223 @@
+"""The command line: every setting is a flag, progress on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import zemosaic
+from zemosaic.errors import InputError, WorkerDied, ZeMosaicError
+from zemosaic.errors import RunCancelled as RunCancelledError
+from zemosaic.events import Event, RunCancelled, RunFailed, to_dict
+from zemosaic.gui.console import Console, Progress
+from zemosaic.gui.flags import Command, help_text, parse
+from zemosaic.gui.presenter.run_state import RunState, Status, advanced
+from zemosaic.gui.presenter.runs import DemoMaker, RunHandle, Starter
+from zemosaic.gui.presenter.wording import summary_lines
+from zemosaic.i18n import Translator
+from zemosaic.settings.load import (
+    environment_name,
+    load_settings,
+    resolve_settings,
+    shipped_settings_file,
+    user_settings_file,
+)
+from zemosaic.settings.schema import specs
+
+__all__ = ["Engine", "run_cli", "translator_for"]
+
+_POLL_S = 0.05
+_STOP_WITHIN_S = 5.0
+"""A run that was asked to stop is ended after this time."""
+_DEMO_FOLDER = "zemosaic_demo"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What the command line starts."""
+
+    start: Starter
+    make_demo: DemoMaker
+
+
+def translator_for(argv: Sequence[str], environ: Mapping[str, str]) -> Translator:
+    """Return the texts in the language of the flags, the environment or the user's file.
+
+    Whatever is wrong with those is told later, in full; here it only means the system's language.
+    """
+    pairs = zip(argv, [*argv[1:], ""], strict=True)
+    named = [value for word, value in pairs if word == "--language"]
+    named += [word.partition("=")[2] for word in argv if word.startswith("--language=")]
+    flags = {"language": named[-1]} if named else {}
+    try:
+        files = (user_settings_file(environ), shipped_settings_file())
+        language = resolve_settings(flags, environ, *files)["language"].value
+    except ZeMosaicError:
+        language = flags.get("language", environ.get(environment_name("language"), "auto"))
+    return Translator(language, environ=environ)
+
+
+def run_cli(argv: Sequence[str], environ: Mapping[str, str], engine: Engine) -> int:
+    """Run one command and return its exit code (see `zemosaic.errors`; 0 is a mosaic).
+
+    Parameters
+    ----------
+    argv : sequence of str
+        Arguments without the program's name.
+    environ : mapping
+    engine : Engine
+    """
+    words = translator_for(argv, environ)
+    console = Console(sys.stdout, sys.stderr)
+    json_wanted = "--log-json" in argv
+    try:
+        return _do(parse(argv), environ, engine, words, console)
+    except KeyboardInterrupt:
+        console.error(words.text("cli.killed"))
+        return RunCancelledError.exit_code
+    except ZeMosaicError as fault:
+        if json_wanted:
+            console.out(_json_line(RunFailed(fault.message, fault.exit_code, "")))
+        console.error(words.text("cli.error", text=words.message(fault.message)))
+        return fault.exit_code
+
+
+def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Translator, console: Console) -> int:
+    if command.help:
+        console.out(help_text(words, console.width))
+        return 0
+    if command.version:
+        console.out(f"ZeMosaic {zemosaic.__version__}")
+        return 0
+    files = (Path(command.config) if command.config else user_settings_file(environ), shipped_settings_file())
+    if command.config and not files[0].is_file():
+        raise InputError("error.no_config_file", path=command.config)
+    if command.list_settings:
+        console.out("\n".join(_setting_lines(command.flags, environ, files, words)))
+        return 0
+    flags = dict(command.flags)
+    if command.demo is not None:
+        flags |= _demo_folders(command.demo, engine.make_demo, words, console)
+    settings = load_settings(flags, environ, *files)
+    for key in ("input_dir", "output_dir"):
+        if not getattr(settings, key):
+            raise InputError("error.folder_not_given", flag=f"--{key}")
+    return _watch(engine.start(settings), command.log_json, words, console)
+
+
+def _demo_folders(demo: str, make_demo: DemoMaker, words: Translator, console: Console) -> dict[str, str]:
+    folder = Path(demo or _DEMO_FOLDER).absolute()
+    console.error(words.text("cli.demo", path=str(folder)))
+    with Progress(console, words) as progress:
+        raw = make_demo(folder, lambda done, total: progress.step(words.text("phase.demo"), done, total))
+    return {"input_dir": str(raw), "output_dir": str(folder / "mosaic")}
+
+
+def _setting_lines(
+    flags: Mapping[str, Any], environ: Mapping[str, str], files: tuple[Path, Path], words: Translator
+) -> Iterator[str]:
+    """Yield each setting, its value and where it came from."""
+    resolved = resolve_settings(flags, environ, *files)
+    shipped = str(shipped_settings_file())
+    width = max(len(spec.key) for spec in specs())
+    for spec in specs():
+        value, source = resolved[spec.key].value, resolved[spec.key].source
+        origin = words.text("cli.default") if source in ("", shipped) else source
+        shown = json.dumps(value, ensure_ascii=False)
+        yield f"{spec.key:{width}}  {shown:24}  {spec.allowed}  [{origin}]"
+
+
+def _watch(run: RunHandle, log_json: bool, words: Translator, console: Console) -> int:
+    """Follow a run to its end; the first Ctrl-C asks it to stop, the second ends it."""
+    state = RunState(status=Status.RUNNING)
+    stop_asked_s: float | None = None
+    try:
+        with _interrupts() as count, Progress(console, words) as progress:
+            while not state.status.over:
+                events = _next_events(run, stop_asked_s)
+                for event in events:
+                    state = advanced(state, event, time.monotonic())
+                    if log_json:
+                        console.out(_json_line(event))
+                progress.show(state, time.monotonic())
+                if count() and stop_asked_s is None:
+                    stop_asked_s = time.monotonic()
+                    state = state.stopping()
+                    progress.say(words.text("cli.stopping"))
+                    run.cancel()
+                if count() > 1:
+                    raise KeyboardInterrupt
+                if not events:
+                    time.sleep(_POLL_S)
+    finally:
+        run.close()
+    return _ended(state, log_json, words, console)
+
+
+def _next_events(run: RunHandle, stop_asked_s: float | None) -> list[Event]:
+    """Return the events waiting; a run that ended silently, or will not stop, gets its last one here."""
+    alive = run.alive
+    events = run.poll()
+    if events:
+        return events
+    if stop_asked_s is not None and (not alive or time.monotonic() - stop_asked_s > _STOP_WITHIN_S):
+        return [RunCancelled("")]
+    if not alive:
+        died = WorkerDied("error.worker_died")
+        return [RunFailed(died.message, died.exit_code, "")]
+    return []
+
+
+def _ended(state: RunState, log_json: bool, words: Translator, console: Console) -> int:
+    if state.status is Status.CANCELLED:
+        console.error(words.text("cli.stopped"))
+        return RunCancelledError.exit_code
+    lines = summary_lines(state, words)
+    if state.error is not None:
+        console.error("\n".join([words.text("cli.error", text=lines[0]), *lines[1:]]))
+        return state.error.exit_code
+    say: Callable[[str], None] = console.error if log_json else console.out
+    say("\n".join(lines))
+    return 0
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], int]]:
+    """Count Ctrl-C and requests to terminate instead of dying of them."""
+    seen: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        seen.append(number)
+
+    names = [signal.SIGINT, signal.SIGTERM]
+    before = [(name, signal.signal(name, note)) for name in names]
+    try:
+        yield lambda: len(seen)
+    finally:
+        for name, handler in before:
+            signal.signal(name, handler)
+
+
+def _json_line(event: Event) -> str:
+    return json.dumps(_plain(to_dict(event)), ensure_ascii=True, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if abs(value) < float("inf") else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)

@@ -1,0 +1,152 @@
+"""Command line flags, made from the settings schema."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from zemosaic.errors import SettingsError
+from zemosaic.i18n import Translator
+from zemosaic.settings.load import ALIASES
+from zemosaic.settings.schema import GROUPS, Spec, specs
+
+__all__ = ["Command", "help_text", "parse"]
+
+_OWN = ("demo", "log-json", "config", "list-settings", "version", "help")
+"""Flags that are no settings, in the order of the help."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What the command line asks for."""
+
+    flags: Mapping[str, str]
+    """Settings as typed."""
+    demo: str | None = None
+    """Folder of the demo; empty for the usual one, None for no demo."""
+    log_json: bool = False
+    config: str | None = None
+    list_settings: bool = False
+    version: bool = False
+    help: bool = False
+
+
+def parse(argv: Sequence[str]) -> Command:
+    """Return what the arguments (without the program's name) ask for.
+
+    Raises
+    ------
+    SettingsError
+        If a flag is unknown or lacks its value.
+    """
+    found, unknown = _parser().parse_known_args([_spelled(word) for word in argv])
+    if unknown:
+        raise _unknown_flag(unknown[0])
+    told = vars(found)
+    own = {name.replace("-", "_") for name in _OWN}
+    return Command(
+        flags={key: value for key, value in told.items() if key not in own},
+        **{key: value for key, value in told.items() if key in own},
+    )
+
+
+def help_text(words: Translator, width: int) -> str:
+    """Return the help in the user's language.
+
+    Parameters
+    ----------
+    words : Translator
+    width : int
+        Columns of the console.
+    """
+    lines = [words.text("cli.usage"), "", words.text("cli.description"), "", words.text("cli.own_flags")]
+    for name in _OWN:
+        value = {"demo": " [DIR]", "config": " FILE"}.get(name, "")
+        lines += _entry(f"--{name}{value}", words.text(f"flag.{name}"), width)
+    for group in GROUPS:
+        lines += ["", words.text(f"group.{group}")]
+        for spec in specs():
+            if spec.group == group:
+                lines += _entry(f"--{spec.key}{_value_name(spec)}", _told(spec, words), width)
+    return "\n".join([*lines, "", words.text("cli.exit_codes")])
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are `SettingsError`."""
+
+    def error(self, message: str) -> NoReturn:
+        lacking = re.match(r"argument (--\S+): expected", message)
+        if lacking:
+            raise SettingsError("error.flag_without_value", flag=lacking[1])
+        raise SettingsError("error.bad_flag", detail=message)
+
+
+def _parser() -> _Parser:
+    parser = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    parser.add_argument("--demo", nargs="?", const="")
+    parser.add_argument("--config")
+    for name in ("--log-json", "--list-settings", "--version"):
+        parser.add_argument(name, action="store_true")
+    parser.add_argument("--help", "-h", action="store_true")
+    for spec in specs():
+        if spec.kind == "bool":
+            parser.add_argument(f"--{spec.key}", nargs="?", const="true")
+        else:
+            parser.add_argument(f"--{spec.key}")
+    for alias, key in ALIASES.items():
+        parser.add_argument(f"--{alias}", dest=key)
+    return parser
+
+
+def _names() -> Iterator[str]:
+    yield from _OWN
+    yield from (spec.key for spec in specs())
+    yield from ALIASES
+
+
+def _spelled(word: str) -> str:
+    """Return a flag in its proper spelling: dashes and underscores mean the same."""
+    if not word.startswith("--"):
+        return word
+    name, equals, value = word[2:].partition("=")
+    known = {item.replace("-", "_"): item for item in _names()}
+    return f"--{known.get(name.replace('-', '_'), name)}{equals}{value}"
+
+
+def _unknown_flag(word: str) -> SettingsError:
+    name = word.lstrip("-").partition("=")[0].replace("-", "_")
+    near = difflib.get_close_matches(name, [item.replace("-", "_") for item in _names()], 1)
+    if not word.startswith("-"):
+        return SettingsError("error.stray_argument", word=word)
+    if not near:
+        return SettingsError("error.unknown_flag", flag=word)
+    known = {item.replace("-", "_"): item for item in _names()}
+    return SettingsError("error.unknown_flag_near", flag=word, near=f"--{known[near[0]]}")
+
+
+def _value_name(spec: Spec) -> str:
+    if spec.kind == "bool":
+        return " [true|false]"
+    names = {"choice": "NAME", "folder": "DIR", "file": "FILE", "int": "N", "float": "X"}
+    return f" {names.get(spec.kind, 'TEXT')}"
+
+
+def _told(spec: Spec, words: Translator) -> str:
+    limits: list[Any] = [words.text(f"setting.{spec.key}.help")]
+    if spec.kind not in ("folder", "file", "text", "bool"):
+        limits.append(words.text("cli.allowed", allowed=spec.allowed, unit=spec.unit).strip() + ".")
+    if spec.default != "":
+        default = str(spec.default).lower() if spec.kind == "bool" else str(spec.default)
+        limits.append(words.text("cli.default_is", value=default))
+    return " ".join(limits)
+
+
+def _entry(flag: str, told: str, width: int) -> list[str]:
+    indent = 6
+    body = textwrap.wrap(told, max(width - indent - 1, 30), break_on_hyphens=False, break_long_words=False)
+    return [f"  {flag}", *(" " * indent + line for line in body)]

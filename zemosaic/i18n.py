@@ -1,0 +1,166 @@
+"""Sentences in the user's language, from `locales/*.json`.
+
+A locale file is one flat JSON object, key to sentence with ``{placeholders}``.  Three keys
+describe the language itself: ``locale.name`` (its name in its own words), ``locale.decimal`` and
+``locale.thousands`` (separators of numbers).  Any further `locales/XX.json` is picked up; a
+sentence it lacks, or whose placeholders differ from the English ones, is taken from English.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import locale
+import os
+import re
+import string
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from zemosaic.errors import Message, SettingsError
+
+__all__ = ["FALLBACK", "Translator", "locales_folder", "placeholders", "system_language"]
+
+FALLBACK = "en"
+"""The language every key has a sentence in."""
+
+_PLAIN_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_CODE = re.compile(r"([a-z]{2,3})(?:_([A-Z]{2}))?\Z")
+
+
+def locales_folder() -> Path:
+    """Return the folder of the locale files: beside the package, or inside a frozen program."""
+    bundle = getattr(sys, "_MEIPASS", None)
+    root = Path(bundle) if bundle else Path(__file__).resolve().parents[1]
+    return root / "locales"
+
+
+def placeholders(sentence: str) -> frozenset[str]:
+    """Return the names a sentence expects.
+
+    Raises
+    ------
+    ValueError
+        If a brace is unbalanced or a placeholder is more than a plain name.
+    """
+    names = [name for _, name, _, _ in string.Formatter().parse(sentence) if name is not None]
+    for name in names:
+        if not _PLAIN_FIELD.match(name):
+            raise ValueError(name)
+    return frozenset(names)
+
+
+def system_language(environ: Mapping[str, str] | None = None) -> str:
+    """Return the language code of the system, such as ``"fr"`` or ``"pt_BR"``; English when unknown."""
+    environ = os.environ if environ is None else environ
+    named = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "")
+    if not named and sys.platform == "win32":
+        named = locale.windows_locale.get(ctypes.windll.kernel32.GetUserDefaultUILanguage(), "")
+    if not named:
+        named = locale.getlocale()[0] or ""
+    code = named.partition(".")[0].partition("@")[0]
+    return code if _CODE.match(code) else FALLBACK
+
+
+class Translator:
+    """The texts of one language; `use` changes it while the program runs.
+
+    Parameters
+    ----------
+    language : str
+        A code such as ``"fr"``, or ``"auto"`` for the language of the system.
+    folder : Path, optional
+        Where the locale files are; `locales_folder` by default.
+    environ : mapping, optional
+        Environment that ``"auto"`` looks at; that of the process by default.
+
+    Raises
+    ------
+    SettingsError
+        If a locale file is no valid JSON object of sentences.
+    """
+
+    def __init__(
+        self, language: str = "auto", folder: Path | None = None, environ: Mapping[str, str] | None = None
+    ) -> None:
+        self._folder = locales_folder() if folder is None else folder
+        self._environ = environ
+        self._english = _read(self._folder / f"{FALLBACK}.json")
+        self.use(language)
+
+    @property
+    def language(self) -> str:
+        """Code of the language in use; never ``"auto"``."""
+        return self._language
+
+    def use(self, language: str) -> None:
+        """Switch to another language; an unknown one means English."""
+        wanted = system_language(self._environ) if language == "auto" else language
+        self._language = self._nearest(wanted)
+        own = _read(self._folder / f"{self._language}.json")
+        self._texts = self._english | _agreeing(own, self._english)
+        self._format = _NumberFormatter(self._texts.get("locale.decimal", "."), self._texts.get("locale.thousands", ""))
+
+    def languages(self) -> dict[str, str]:
+        """Return the codes at hand and each language's name in its own words, ordered by code."""
+        codes = sorted(path.stem for path in self._folder.glob("*.json") if _CODE.match(path.stem))
+        return {code: _read(self._folder / f"{code}.json").get("locale.name", code) for code in codes}
+
+    def has(self, key: str) -> bool:
+        """Return whether a sentence for this key exists."""
+        return key in self._texts
+
+    def text(self, key: str, **params: Any) -> str:
+        """Return the sentence of a key with its placeholders filled; the key itself where none exists."""
+        sentence = self._texts.get(key)
+        return key if sentence is None else self._format.vformat(sentence, (), params)
+
+    def message(self, told: Message) -> str:
+        """Return the sentence of a `Message`."""
+        return self.text(told.key, **told.params)
+
+    def _nearest(self, wanted: str) -> str:
+        short = wanted.partition("_")[0]
+        found = (code for code in (wanted, short) if (self._folder / f"{code}.json").is_file())
+        return next(found, FALLBACK)
+
+
+class _NumberFormatter(string.Formatter):
+    """`str.format` that writes numbers the language's way and leaves unknown placeholders visible."""
+
+    def __init__(self, decimal: str, thousands: str) -> None:
+        self._separators = str.maketrans({".": decimal, ",": thousands})
+
+    def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        return kwargs.get(str(key), f"{{{key}}}")
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return str(value)
+        spec = format_spec or (".6g" if isinstance(value, float) else "")
+        return format(value, spec).translate(self._separators)
+
+
+def _agreeing(own: Mapping[str, str], english: Mapping[str, str]) -> dict[str, str]:
+    return {key: sentence for key, sentence in own.items() if _agree(sentence, english.get(key))}
+
+
+def _agree(sentence: str, english: str | None) -> bool:
+    try:
+        return english is None or placeholders(sentence) == placeholders(english)
+    except ValueError:
+        return False
+
+
+def _read(path: Path) -> dict[str, str]:
+    try:
+        texts = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as fault:
+        raise SettingsError("error.bad_locale_file", path=str(path), detail=str(fault)) from fault
+    if not isinstance(texts, dict):
+        raise SettingsError("error.bad_locale_file", path=str(path), detail=type(texts).__name__)
+    return {str(key): sentence for key, sentence in texts.items() if isinstance(sentence, str)}
