@@ -1,0 +1,193 @@
+"""The background as every frame sees it: means over cells that are fixed on the sky.
+
+Because a cell covers the same sky in every frame, and stars are masked by one common list, the
+nebula within it cancels in the comparison of two frames exactly; no smoothing enters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from zemosaic.calibration.photometry import detector_coordinates
+from zemosaic.model import FrameRef, MeasuredFrame
+from zemosaic.sky import FrameWcs
+
+__all__ = ["CellSamples", "mask_radius_px", "sample_cells"]
+
+Float64s = NDArray[np.float64]
+
+LATTICE = 48
+"""Detector pixels between exact positions on the cell grid."""
+CLIP = (3.0, 2.5)
+"""Pixels this many sigma below or above their cell's mean are left out."""
+EDGE_PX = 6
+
+
+@dataclass(frozen=True)
+class CellSamples:
+    """One frame's cells; first axis: cells."""
+
+    row: NDArray[np.int32]
+    """Row and column of the cell on the grid of the reference plane."""
+    column: NDArray[np.int32]
+    mean_adu: Float64s
+    """Shape (n, channels)."""
+    count: NDArray[np.int32]
+    u: Float64s
+    """Mean detector position, see `detector_coordinates`."""
+    v: Float64s
+    noise_adu: tuple[float, ...]
+    """Noise of one of the counted values per channel."""
+
+
+def mask_radius_px(flux_adu: Float64s, fwhm_px: float, noise_adu: float) -> Float64s:
+    """Return the radius beyond which a star's wings are lost in 5 % of the noise of a pixel.
+
+    For a Moffat profile of exponent 3, whose wings are ``2 flux alpha**4 / (pi r**6)``.
+    """
+    alpha = fwhm_px / (2.0 * math.sqrt(2.0 ** (1.0 / 3.0) - 1.0))
+    reach = (2.0 * np.maximum(flux_adu, 0.0) * alpha**4 / (math.pi * 0.05 * noise_adu)) ** (1.0 / 6.0)
+    return np.clip(reach, 1.5 * fwhm_px, 200.0)
+
+
+def sample_cells(
+    measured: MeasuredFrame,
+    planes: Sequence[NDArray[np.float32]],
+    step: int,
+    wcs: FrameWcs,
+    reference: FrameWcs,
+    cell_px: int,
+    stars: tuple[Float64s, Float64s, Float64s],
+) -> CellSamples:
+    """Average a frame's background over the cells of the reference plane.
+
+    Parameters
+    ----------
+    measured : MeasuredFrame
+    planes : sequence of ndarray, shape (h, w), float32
+        Colour planes of the mended frame, `step` raw pixels to one of theirs.
+    wcs, reference : FrameWcs
+        Of the frame, and of the plane that carries the cells.
+    cell_px : int
+        Side of a cell in pixels of the reference plane.
+    stars : (ra_deg, dec_deg, radius_px)
+        Discs to leave out, the same for all frames.
+    """
+    frame = measured.frame
+    height, width = planes[0].shape
+    free = _free_pixels(frame, wcs, stars, step, (height, width))
+    xs = np.arange(0, frame.width + LATTICE, LATTICE, dtype=float)
+    ys = np.arange(0, frame.height + LATTICE, LATTICE, dtype=float)
+    gx, gy = reference.sky_to_pixel(*wcs.pixel_to_sky(xs[None, :], ys[:, None]))
+    gx, gy = gx / cell_px, gy / cell_px
+    row0, column0 = int(np.floor(gy.min())), int(np.floor(gx.min()))
+    rows, columns = int(np.floor(gy.max())) - row0 + 1, int(np.floor(gx.max())) - column0 + 1
+    cell = np.empty((height, width), np.int32)
+    position = _assign(free, step, gx - column0, gy - row0, LATTICE, columns, rows * columns, cell)
+    count, sum_x, sum_y = position
+    noise = _plane_noise(measured, step)
+    means = np.stack(
+        [_clipped_means(plane, cell, rows * columns, sigma) for plane, sigma in zip(planes, noise, strict=True)], axis=1
+    )
+    used = np.flatnonzero((count > 0) & np.isfinite(means).all(axis=1))
+    u, v = detector_coordinates(sum_x[used] / count[used], sum_y[used] / count[used], frame.width, frame.height)
+    return CellSamples(
+        row=(used // columns + row0).astype(np.int32),
+        column=(used % columns + column0).astype(np.int32),
+        mean_adu=means[used],
+        count=count[used].astype(np.int32),
+        u=u,
+        v=v,
+        noise_adu=noise,
+    )
+
+
+def _plane_noise(measured: MeasuredFrame, step: int) -> tuple[float, ...]:
+    """Return the noise per plane pixel: a half-size green one is the mean of two raw ones."""
+    halved = step == 2 and len(measured.noise_adu) == 3
+    return tuple(n / math.sqrt(2.0) if halved and c == 1 else n for c, n in enumerate(measured.noise_adu))
+
+
+def _free_pixels(
+    frame: FrameRef,
+    wcs: FrameWcs,
+    stars: tuple[Float64s, Float64s, Float64s],
+    step: int,
+    shape: tuple[int, int],
+) -> NDArray[np.uint8]:
+    """Return 1 where a plane pixel shows bare sky, else 0."""
+    free = np.ones(shape, np.uint8)
+    edge = max(1, EDGE_PX // step)
+    for side in (free[:edge], free[-edge:], free[:, :edge], free[:, -edge:]):
+        side[...] = 0
+    ra, dec, radius = stars
+    x, y = wcs.sky_to_pixel(ra, dec)
+    with np.errstate(invalid="ignore"):
+        near = (x > -radius) & (y > -radius) & (x < frame.width + radius) & (y < frame.height + radius)
+    for cx, cy, r in zip(x[near], y[near], radius[near], strict=True):
+        centre = round((cx + 0.5) / step - 0.5), round((cy + 0.5) / step - 0.5)
+        cv2.circle(free, centre, math.ceil(r / step), 0, -1)
+    return free
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _assign(free, step, gx, gy, lattice, columns, cells, cell):  # type: ignore[no-untyped-def]
+    """Give every free pixel its cell and sum the detector positions per cell."""
+    height, width = free.shape
+    count = np.zeros(cells, np.int64)
+    sum_x = np.zeros(cells)
+    sum_y = np.zeros(cells)
+    for j in range(height):
+        y = (j + 0.5) * step - 0.5
+        a = int(y // lattice)
+        t = y / lattice - a
+        for i in range(width):
+            cell[j, i] = -1
+            if free[j, i] == 0:
+                continue
+            x = (i + 0.5) * step - 0.5
+            b = int(x // lattice)
+            s = x / lattice - b
+            px = (1 - t) * ((1 - s) * gx[a, b] + s * gx[a, b + 1]) + t * ((1 - s) * gx[a + 1, b] + s * gx[a + 1, b + 1])
+            py = (1 - t) * ((1 - s) * gy[a, b] + s * gy[a, b + 1]) + t * ((1 - s) * gy[a + 1, b] + s * gy[a + 1, b + 1])
+            k = int(py) * columns + int(px)
+            if px < 0 or py < 0 or k < 0 or k >= cells:
+                continue
+            cell[j, i] = k
+            count[k] += 1
+            sum_x[k] += x
+            sum_y[k] += y
+    return count, sum_x, sum_y
+
+
+def _clipped_means(plane: NDArray[np.float32], cell: NDArray[np.int32], cells: int, sigma: float) -> Float64s:
+    """Return each cell's mean after its outliers were left out twice; NaN where nothing is left."""
+    low, high = np.full(cells, -np.inf), np.full(cells, np.inf)
+    mean = np.empty(cells)
+    for _ in range(3):
+        mean = _means(plane, cell, low, high)
+        low, high = mean - CLIP[0] * sigma, mean + CLIP[1] * sigma
+    return mean
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _means(plane, cell, low, high):  # type: ignore[no-untyped-def]
+    total = np.zeros(low.size)
+    number = np.zeros(low.size, np.int64)
+    for j in range(plane.shape[0]):
+        for i in range(plane.shape[1]):
+            k = cell[j, i]
+            if k < 0:
+                continue
+            value = plane[j, i]
+            if value >= low[k] and value <= high[k]:
+                total[k] += value
+                number[k] += 1
+    return total / number

@@ -1,0 +1,138 @@
+"""Sensor defects: found once per camera from its own frames, mended before anything is interpolated.
+
+A defect stands out from its same-colour neighbours in most frames although the sky moved.  A star
+that stood still would do so too; it lights up all the pixels round it, which a defect does not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from zemosaic.model import FrameRef
+
+__all__ = ["MAX_SAMPLE", "find_defects", "mend"]
+
+MAX_SAMPLE = 15
+"""Frames looked at per camera."""
+BAND_ROWS = 256
+_HALO = 8
+OUTSTANDING = 6.0
+"""A defect's median excess in standard errors of that median."""
+SMALLEST = 1.5
+"""... and in noise of one pixel of one frame."""
+LONELY = 0.18
+"""Most that the pixels round a defect may share of its excess; a star's share more."""
+
+
+class WindowReader(Protocol):
+    """Pixels of a frame by window (`zemosaic.frames.pixels.PixelSource`)."""
+
+    def read(self, y0: int, y1: int, x0: int, x1: int) -> NDArray[Any]: ...
+
+
+def find_defects(sources: Sequence[WindowReader], frame: FrameRef) -> NDArray[np.int64]:
+    """Return the defects of a camera as sorted flat pixel indices (row * width + column).
+
+    Parameters
+    ----------
+    sources : sequence of WindowReader
+        A spread of the camera's frames, at most `MAX_SAMPLE` needed.
+    frame : FrameRef
+        Any of them: size and Bayer pattern.
+    """
+    if frame.planes != 1 or not sources:
+        return np.empty(0, np.int64)
+    found = []
+    for y0 in range(0, frame.height, BAND_ROWS):
+        y1 = min(y0 + BAND_ROWS, frame.height)
+        a, b = max(0, y0 - _HALO), min(frame.height, y1 + _HALO)
+        excess = np.stack([_excess(source.read(a, b, 0, frame.width), frame.bayer is not None) for source in sources])
+        noise = np.median([_spread(one) for one in excess])
+        flagged = _outstanding(np.median(excess, axis=0), float(noise), len(sources))[y0 - a : y1 - a]
+        found.append(np.flatnonzero(flagged) + y0 * frame.width)
+    return np.concatenate(found).astype(np.int64)
+
+
+def _excess(pixels: NDArray[Any], bayer: bool) -> NDArray[np.float32]:
+    """Return what each pixel has over the median of the same-colour pixels round it."""
+    values = np.nan_to_num(np.asarray(pixels, np.float32))
+    if not bayer:
+        return values - cv2.medianBlur(values, 5)
+    out = np.empty_like(values)
+    for y in (0, 1):
+        for x in (0, 1):
+            plane = np.ascontiguousarray(values[y::2, x::2])
+            out[y::2, x::2] = plane - cv2.medianBlur(plane, 5)
+    return out
+
+
+def _spread(values: NDArray[np.float32]) -> float:
+    return 1.4826 * float(np.median(np.abs(values[::3, ::3])))
+
+
+def _outstanding(excess: NDArray[np.float32], noise: float, n: int) -> NDArray[np.bool_]:
+    limit = max(OUTSTANDING * 1.2533 * noise / math.sqrt(n), SMALLEST * noise)
+    candidates = np.argwhere(np.abs(excess) > max(limit, 1e-9))
+    flagged = np.zeros(excess.shape, bool)
+    padded = np.pad(excess, 1, mode="reflect")
+    for y, x in candidates:
+        around = np.delete(padded[y : y + 3, x : x + 3].ravel(), 4)
+        flagged[y, x] = excess[y, x] < 0 or np.median(around) < LONELY * excess[y, x]
+    return flagged
+
+
+def mend(
+    pixels: NDArray[Any], window: tuple[int, int, int, int], defects: NDArray[np.int64], frame: FrameRef
+) -> NDArray[Any]:
+    """Replace the defects of a window, in place, by the mean of their sound same-colour neighbours.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (h, w)
+        Pixels of the window; three-plane frames are returned as they are.
+    window : tuple
+        (y0, y1, x0, x1) on the detector.
+    defects : ndarray of int
+        Sorted flat indices from `find_defects`.
+    frame : FrameRef
+
+    Returns
+    -------
+    ndarray
+        `pixels`.
+    """
+    y0, y1, x0, x1 = window
+    first, last = np.searchsorted(defects, (y0 * frame.width, y1 * frame.width))
+    row, column = np.divmod(defects[first:last], frame.width)
+    inside = (column >= x0) & (column < x1)
+    if pixels.ndim == 2 and inside.any():
+        _mend(pixels, row[inside] - y0, column[inside] - x0, 2 if frame.bayer is not None else 1)
+    return pixels
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _mend(pixels, rows, columns, step):  # type: ignore[no-untyped-def]
+    height, width = pixels.shape
+    bad = np.zeros((height, width), np.bool_)
+    for k in range(rows.size):
+        bad[rows[k], columns[k]] = True
+    for k in range(rows.size):
+        total = 0.0
+        number = 0
+        reach = step
+        while number == 0 and reach <= 4 * step:
+            for dy, dx in ((-reach, 0), (reach, 0), (0, -reach), (0, reach)):
+                y, x = rows[k] + dy, columns[k] + dx
+                if 0 <= y < height and 0 <= x < width and not bad[y, x]:
+                    total += pixels[y, x]
+                    number += 1
+            reach += step
+        if number > 0:
+            pixels[rows[k], columns[k]] = total / number

@@ -1,0 +1,156 @@
+"""One least-squares problem for the sky and all frames that look at it.
+
+Every observation o is of one item (a star, a patch of sky) by one frame:
+
+``value[o] = factor[o] * item[i(o)] + frame_basis[o] . frame[f(o)] + shared_basis[o] . shared``
+
+The items are eliminated exactly (variable projection); what remains is solved by conjugate
+gradients with one small block per frame as preconditioner.  Cost and memory are proportional to
+the observations, so that 50,000 frames are no other problem than 10.  Outliers are weighed down
+iteratively (Huber's weights).
+
+The same form serves photometry (item = star's magnitude, frame = zero point) and background
+(item = light of a sky cell, frame = plane of its sky).  Cf. Padmanabhan et al. 2008, ApJ 674, 1217.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse.linalg import LinearOperator, cg
+
+__all__ = ["JointProblem", "JointSolution", "solve_joint"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class JointProblem:
+    """Observations; all arrays have the observation as their first axis."""
+
+    item: NDArray[np.int64]
+    frame: NDArray[np.int64]
+    factor: Floats
+    frame_basis: Floats
+    """Shape (n, frame terms)."""
+    shared_basis: Floats
+    """Shape (n, shared terms), possibly no terms."""
+    value: Floats
+    sigma: Floats
+    """Standard error of each value."""
+    n_items: int
+    n_frames: int
+    frame_precision: Floats
+    """Prior 1 / sigma**2 of each frame term about zero; holds what the observations cannot."""
+    shared_prior: Floats
+    """Values expected of the shared terms."""
+    shared_precision: Floats
+    """Precision matrix of that expectation, shape (shared terms, shared terms)."""
+
+
+@dataclass(frozen=True)
+class JointSolution:
+    """Terms and what they leave."""
+
+    item: Floats
+    frame: Floats
+    """Shape (n_frames, frame terms)."""
+    shared: Floats
+    residual: Floats
+    """Observed minus modelled."""
+    weight: Floats
+    """1 / sigma**2 after outliers were weighed down."""
+
+
+def solve_joint(problem: JointProblem, *, rounds: int = 4, huber: float = 2.0) -> JointSolution:
+    """Solve, weighing outliers down `rounds` times."""
+    weight = problem.sigma**-2
+    start = np.zeros(problem.n_frames * problem.frame_basis.shape[1] + problem.shared_basis.shape[1])
+    solution = None
+    for _ in range(max(1, rounds)):
+        solution = _solve_weighted(problem, weight, start)
+        start = np.concatenate([solution.frame.ravel(), solution.shared])
+        scaled = np.abs(solution.residual) / problem.sigma
+        spread = max(1.0, 1.4826 * float(np.median(scaled)))
+        weight = problem.sigma**-2 * np.minimum(1.0, huber * spread / np.maximum(scaled, 1e-12))
+    assert solution is not None
+    return replace(solution, weight=weight)
+
+
+class _Eliminated:
+    """The normal equations of frame and shared terms with the items projected out."""
+
+    def __init__(self, problem: JointProblem, weight: Floats) -> None:
+        self.problem, self.weight = problem, weight
+        self.terms = problem.frame_basis.shape[1]
+        self.size = problem.n_frames * self.terms
+        self.weighted_factor = weight * problem.factor
+        norm = np.bincount(problem.item, self.weighted_factor * problem.factor, problem.n_items)
+        self.inverse_norm = np.where(norm > 0, 1.0 / np.where(norm > 0, norm, 1.0), 0.0)
+
+    def forward(self, x: Floats) -> Floats:
+        """Return the modelled part of frame and shared terms at each observation."""
+        p = self.problem
+        frames = x[: self.size].reshape(p.n_frames, self.terms)
+        return np.einsum("ot,ot->o", p.frame_basis, frames[p.frame]) + p.shared_basis @ x[self.size :]
+
+    def items(self, values: Floats) -> Floats:
+        """Return the best item values for what is left at each observation."""
+        return np.bincount(self.problem.item, self.weighted_factor * values, self.problem.n_items) * self.inverse_norm
+
+    def project(self, values: Floats) -> Floats:
+        """Take the items' share out."""
+        return values - self.problem.factor * self.items(values)[self.problem.item]
+
+    def back(self, values: Floats) -> Floats:
+        """Return basis^T W values."""
+        p = self.problem
+        weighted = self.weight * values
+        frames = [np.bincount(p.frame, weighted * p.frame_basis[:, t], p.n_frames) for t in range(self.terms)]
+        return np.concatenate([np.stack(frames, axis=1).ravel(), p.shared_basis.T @ weighted])
+
+    def prior(self, x: Floats) -> Floats:
+        p = self.problem
+        frames = x[: self.size].reshape(p.n_frames, self.terms) * p.frame_precision
+        return np.concatenate([frames.ravel(), p.shared_precision @ x[self.size :]])
+
+    def matvec(self, x: Floats) -> Floats:
+        return self.back(self.project(self.forward(x))) + self.prior(x)
+
+    def preconditioner(self) -> LinearOperator:
+        p = self.problem
+        blocks = np.zeros((p.n_frames, self.terms, self.terms))
+        for a in range(self.terms):
+            for b in range(a, self.terms):
+                products = self.weight * p.frame_basis[:, a] * p.frame_basis[:, b]
+                blocks[:, a, b] = blocks[:, b, a] = np.bincount(p.frame, products, p.n_frames)
+        blocks[:, range(self.terms), range(self.terms)] += p.frame_precision + 1e-12
+        inverse = np.linalg.inv(blocks)
+        shared = np.einsum("os,o,ot->st", p.shared_basis, self.weight, p.shared_basis) + p.shared_precision
+        shared_inverse = np.linalg.pinv(shared) if shared.size else shared
+
+        def apply(x: Floats) -> Floats:
+            frames = np.einsum("fab,fb->fa", inverse, x[: self.size].reshape(p.n_frames, self.terms))
+            return np.concatenate([frames.ravel(), shared_inverse @ x[self.size :]])
+
+        return LinearOperator((self.size + p.shared_basis.shape[1],) * 2, matvec=apply)
+
+
+def _solve_weighted(problem: JointProblem, weight: Floats, start: Floats) -> JointSolution:
+    system = _Eliminated(problem, weight)
+    size = system.size + problem.shared_basis.shape[1]
+    right = system.back(system.project(problem.value))
+    right[system.size :] += problem.shared_precision @ problem.shared_prior
+    operator = LinearOperator((size, size), matvec=system.matvec)
+    x, _ = cg(operator, right, x0=start, rtol=1e-7, maxiter=400, M=system.preconditioner())
+    left = problem.value - system.forward(x)
+    items = system.items(left)
+    return JointSolution(
+        item=items,
+        frame=x[: system.size].reshape(problem.n_frames, system.terms),
+        shared=x[system.size :],
+        residual=left - problem.factor * items[problem.item],
+        weight=weight,
+    )

@@ -1,0 +1,167 @@
+"""How much light each frame let through: zero points from stars in common, solved for all frames at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.calibration.joint import JointProblem, solve_joint
+from zemosaic.model import MeasuredFrame
+
+__all__ = ["Photometry", "detector_coordinates", "solve_photometry"]
+
+Floats = NDArray[np.float64]
+
+VIGNETTING_PRIOR = 0.5
+"""Standard deviation expected of the coefficient of r**2; 0.5 is a fall of 17 % at a corner."""
+ZERO_POINT_PRIOR = 2.0
+"""Standard deviation expected of a frame's log transparency: weak, it only holds frames without stars."""
+SYSTEMATIC = 0.01
+"""Part of a star's light that differs from frame to frame for reasons other than noise."""
+
+
+@dataclass(frozen=True)
+class Photometry:
+    """Light passed per frame and the fall of light to the corners per camera."""
+
+    transparency: Floats
+    """Shape (frames, channels), relative to the median frame."""
+    vignetting: Floats
+    """Coefficient of r**2 of the illumination per camera group, shape (groups,)."""
+    vignetting_sigma: Floats
+    """How well the stars alone know it, shape (groups,)."""
+    n_stars: NDArray[np.int64]
+    """Stars in common with other frames, per frame."""
+    star_flux: Floats
+    """Green flux per star on the median frame's scale; NaN for stars seen once."""
+
+
+def detector_coordinates(x: Floats, y: Floats, width: int, height: int) -> tuple[Floats, Floats]:
+    """Return (u, v): position from the centre in units of the frame's height."""
+    return (x - 0.5 * width) / height, (y - 0.5 * height) / height
+
+
+def solve_photometry(
+    frames: Sequence[MeasuredFrame], star_ids: Sequence[NDArray[np.int64]], groups: NDArray[np.int64]
+) -> Photometry:
+    """Solve zero points of all frames and the vignetting of their cameras jointly, per channel.
+
+    Parameters
+    ----------
+    frames : sequence of MeasuredFrame
+    star_ids : sequence of ndarray of int
+        Number of the star behind each detection, -1 for none (`zemosaic.catalogue.merge_detections`).
+    groups : ndarray of int, shape (frames,)
+        Camera of each frame, counted from 0.
+    """
+    channels = frames[0].stars.flux_adu.shape[1]
+    green = 1 if channels == 3 else 0
+    table = _observations(frames, star_ids, green)
+    n_groups = int(groups.max()) + 1
+    vignetting = np.zeros(n_groups)
+    sigma = np.full(n_groups, VIGNETTING_PRIOR)
+    for _ in range(2):
+        vignetting, sigma = _vignetting(table, groups, vignetting, len(frames), green)
+    transparency = np.ones((len(frames), channels))
+    star_flux = np.full(int(max((ids.max(initial=-1) for ids in star_ids), default=-1)) + 1, np.nan)
+    for channel in range(channels):
+        problem = _problem(table, groups, vignetting, len(frames), channel, fixed=True)
+        if not len(problem.value):
+            continue
+        solution = solve_joint(problem)
+        zero = solution.frame[:, 0] - np.median(solution.frame[:, 0])
+        transparency[:, channel] = np.exp(zero)
+        if channel == green:
+            level = solution.item + np.median(solution.frame[:, 0])
+            seen = np.unique(problem.item)
+            star_flux[table.star_number[seen]] = np.exp(level[seen])
+    n_stars = np.bincount(table.frame, minlength=len(frames))
+    return Photometry(transparency, vignetting, sigma, n_stars, star_flux)
+
+
+@dataclass(frozen=True)
+class _Table:
+    star: NDArray[np.int64]
+    """Compact star index of each observation."""
+    star_number: NDArray[np.int64]
+    """Number of each compact star in the caller's counting."""
+    frame: NDArray[np.int64]
+    flux: Floats
+    error: Floats
+    r2: Floats
+
+
+def _observations(frames: Sequence[MeasuredFrame], star_ids: Sequence[NDArray[np.int64]], green: int) -> _Table:
+    """Collect the usable detections of stars that at least two frames see."""
+    parts: list[tuple[NDArray[np.int64], NDArray[np.int64], Floats, Floats, Floats]] = []
+    for index, (measured, ids) in enumerate(zip(frames, star_ids, strict=True)):
+        stars = measured.stars
+        good = (ids >= 0) & ~stars.saturated & (stars.flux_adu[:, green] > 5.0 * stars.flux_error_adu[:, green])
+        u, v = detector_coordinates(stars.x_px, stars.y_px, measured.frame.width, measured.frame.height)
+        n = int(good.sum())
+        parts.append(
+            (
+                ids[good],
+                np.full(n, index, np.int64),
+                stars.flux_adu[good].astype(float),
+                stars.flux_error_adu[good].astype(float),
+                (u * u + v * v)[good],
+            )
+        )
+    star, frame, flux, error, r2 = (np.concatenate(column) for column in zip(*parts, strict=True))
+    common = np.bincount(star, minlength=1)[star] >= 2 if len(star) else np.zeros(0, bool)
+    number, compact = np.unique(star[common], return_inverse=True)
+    return _Table(compact.astype(np.int64), number, frame[common], flux[common], error[common], r2[common])
+
+
+def _problem(
+    table: _Table, groups: NDArray[np.int64], vignetting: Floats, n_frames: int, channel: int, *, fixed: bool
+) -> JointProblem:
+    flux, error = table.flux[:, channel], table.error[:, channel]
+    good = flux > 3.0 * error
+    star, frame, r2 = table.star[good], table.frame[good], table.r2[good]
+    flux, error = flux[good], error[good]
+    group = groups[frame]
+    fall = 1.0 + vignetting[group] * r2
+    shared = np.zeros((len(flux), 0 if fixed else len(vignetting)))
+    if not fixed:
+        shared[np.arange(len(flux)), group] = r2 / fall
+    return JointProblem(
+        item=star,
+        frame=frame,
+        factor=np.ones(len(flux)),
+        frame_basis=np.ones((len(flux), 1)),
+        shared_basis=shared,
+        value=np.log(flux) - np.log(fall),
+        sigma=np.hypot(error / flux, SYSTEMATIC),
+        n_items=len(table.star_number),
+        n_frames=n_frames,
+        frame_precision=np.array([ZERO_POINT_PRIOR**-2]),
+        shared_prior=-vignetting[: shared.shape[1]],
+        shared_precision=np.eye(shared.shape[1]) * VIGNETTING_PRIOR**-2,
+    )
+
+
+def _vignetting(
+    table: _Table, groups: NDArray[np.int64], start: Floats, n_frames: int, green: int
+) -> tuple[Floats, Floats]:
+    """Return the vignetting and its standard error, one step of Gauss and Newton on."""
+    problem = _problem(table, groups, start, n_frames, green, fixed=False)
+    if not len(problem.value):
+        return start, np.full(len(start), VIGNETTING_PRIOR)
+    solution = solve_joint(problem)
+    # Items and frames are strongly determined: what the shared term keeps after their means are
+    # taken out is, to a few percent, its information.
+    kept = problem.shared_basis - _means(problem.shared_basis, problem.item, problem.n_items)
+    kept -= _means(kept, problem.frame, problem.n_frames)
+    information = (solution.weight[:, None] * kept**2).sum(axis=0) + VIGNETTING_PRIOR**-2
+    return start + solution.shared, 1.0 / np.sqrt(information)
+
+
+def _means(values: Floats, index: NDArray[np.int64], n: int) -> Floats:
+    number = np.maximum(np.bincount(index, minlength=n), 1)
+    sums = [np.bincount(index, values[:, k], n) for k in range(values.shape[1])]
+    return (np.stack(sums, axis=1) / number[:, None])[index]

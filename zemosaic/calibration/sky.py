@@ -1,0 +1,238 @@
+"""The sky of all frames at once: a plane per frame and channel, the fall of light per camera.
+
+Model of a cell's mean in a frame, with ``I = 1 + V r**2`` the camera's illumination, ``b`` its bias,
+``t`` the frame's transparency and ``N`` the light of the sky cell itself:
+
+``value = b + I (S . (1, u, v) + t N)``
+
+N is free in every cell, so that nebulosity is never mistaken for sky.  What the overlaps cannot
+know is fixed by convention: the mosaic's own plane has no slope (the frames' slopes average to
+zero), its darkest parts lie at zero.  V and b are held by what stars and photon noise say of them,
+since a bowl over the whole mosaic would be their equal where all frames have one level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.calibration.cells import CellSamples
+from zemosaic.calibration.joint import JointProblem, JointSolution, solve_joint
+from zemosaic.model import MeasuredFrame
+
+__all__ = ["BiasEstimate", "SkySolution", "estimate_bias", "solve_sky"]
+
+Floats = NDArray[np.float64]
+
+COMPLETE = 0.85
+"""A cell counts in a frame that sees this part of what the best frame sees of it."""
+FLOOR = 0.03
+"""Error of a cell's mean that no number of pixels takes away, in noise of a pixel."""
+TYPICAL_READ_NOISE_E = 1.5
+SLOPE_PRIOR = 1.0
+"""Standard deviation expected of a sky's slope across the frame, in parts of its level."""
+
+
+@dataclass(frozen=True)
+class BiasEstimate:
+    """Level without light, from how the noise grows with the level."""
+
+    bias_adu: float
+    sigma_adu: float
+
+
+@dataclass(frozen=True)
+class SkySolution:
+    """Sky of every frame and illumination of every camera."""
+
+    sky_adu: Floats
+    """Shape (frames, channels, 3): level and slopes, less the bias."""
+    bias_adu: Floats
+    """Per camera."""
+    vignetting: Floats
+    """Coefficient of r**2 per camera."""
+    residual_sigma: Floats
+    """Per frame: rms of its cells' residuals in units of their errors."""
+
+
+def estimate_bias(frames: Sequence[MeasuredFrame]) -> BiasEstimate:
+    """Estimate a camera's bias by photon transfer: variance = gain (level - bias) + read noise.
+
+    Janesick 2001, Scientific Charge-Coupled Devices.  Without enough spread in the levels, half the
+    darkest level is returned with an error as wide as what is possible.
+    """
+    level = np.array([value for frame in frames for value in frame.sky_adu])
+    variance = np.array([value**2 for frame in frames for value in frame.noise_adu])
+    darkest = float(np.percentile(level, 2))
+    unknown = BiasEstimate(0.5 * darkest, 0.3 * max(darkest, 1e-6))
+    if len(level) < 8 or np.ptp(level) < 0.02 * darkest:
+        return unknown
+    keep = np.ones(len(level), bool)
+    gain = zero = error = 0.0
+    for _ in range(4):
+        centre = level[keep].mean()
+        matrix = np.stack([level[keep] - centre, np.ones(keep.sum())], axis=1)
+        (gain, mean), *_ = np.linalg.lstsq(matrix, variance[keep], rcond=None)
+        rest = variance - gain * (level - centre) - mean
+        spread = 1.4826 * float(np.median(np.abs(rest[keep]))) + 1e-12
+        if gain <= 0:
+            return unknown
+        zero = centre - mean / gain
+        slope_error = spread / np.sqrt(((level[keep] - centre) ** 2).sum())
+        error = float((centre - zero) * slope_error / gain)
+        keep = np.abs(rest) < 3.0 * spread
+    bias = zero + TYPICAL_READ_NOISE_E**2 * gain
+    sigma = float(np.hypot(error, TYPICAL_READ_NOISE_E**2 * gain))
+    if sigma > unknown.sigma_adu or not 0.0 <= bias <= darkest:
+        return unknown
+    return BiasEstimate(float(bias), sigma)
+
+
+def solve_sky(
+    cells: Sequence[CellSamples],
+    transparency: Floats,
+    groups: NDArray[np.int64],
+    vignetting: Floats,
+    vignetting_sigma: Floats,
+    bias: Sequence[BiasEstimate],
+) -> SkySolution:
+    """Solve the skies of all frames and channels and the cameras' illumination jointly.
+
+    Parameters
+    ----------
+    cells : sequence of CellSamples
+        One per frame.
+    transparency : ndarray, shape (frames, channels)
+    groups : ndarray of int, shape (frames,)
+        Camera of each frame.
+    vignetting, vignetting_sigma : ndarray, shape (groups,)
+        What the stars say, and how well.
+    bias : sequence of BiasEstimate
+        Per group.
+    """
+    table = _observations(cells, transparency, groups)
+    n_groups = len(vignetting)
+    v = vignetting.astype(float).copy()
+    b = np.array([estimate.bias_adu for estimate in bias])
+    solution: JointSolution | None = None
+    light = table.value - b[table.group]
+    for turn in range(4):
+        problem = _problem(table, v, b, light, vignetting, vignetting_sigma, bias)
+        solution = solve_joint(problem, rounds=1 if turn == 0 else 2)
+        v = np.clip(v + solution.shared[:n_groups], -1.5, 0.5)
+        b = b + solution.shared[n_groups:]
+        fall = 1.0 + v[table.group] * table.r2
+        light = (table.value - b[table.group] - solution.residual) / fall
+    assert solution is not None
+    n_frames, channels = transparency.shape
+    sky = solution.frame.reshape(n_frames, channels, 3)
+    sky = _levelled(sky, solution.item, table, transparency)
+    scaled = (solution.residual / problem.sigma) ** 2
+    rms = np.sqrt(np.bincount(table.source, scaled, n_frames) / np.maximum(np.bincount(table.source, None, n_frames), 1))
+    return SkySolution(sky, b, v, rms)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Observations of all channels; item = cell and channel, frame = frame and channel."""
+
+    item: NDArray[np.int64]
+    frame: NDArray[np.int64]
+    source: NDArray[np.int64]
+    """Frame index alone."""
+    group: NDArray[np.int64]
+    factor: Floats
+    value: Floats
+    sigma: Floats
+    u: Floats
+    v: Floats
+    r2: Floats
+    n_items: int
+    n_frames: int
+    channels: int
+
+
+def _observations(cells: Sequence[CellSamples], transparency: Floats, groups: NDArray[np.int64]) -> _Table:
+    n_frames, channels = transparency.shape
+    source = np.repeat(np.arange(n_frames), [len(sample.row) for sample in cells])
+    row = np.concatenate([sample.row for sample in cells]).astype(np.int64)
+    column = np.concatenate([sample.column for sample in cells]).astype(np.int64)
+    count = np.concatenate([sample.count for sample in cells]).astype(float)
+    mean = np.concatenate([sample.mean_adu for sample in cells])
+    noise = np.array([sample.noise_adu for sample in cells])
+    u = np.concatenate([sample.u for sample in cells])
+    v = np.concatenate([sample.v for sample in cells])
+    key = (row - row.min(initial=0)) * (np.ptp(column) + 1 if len(column) else 1) + column - column.min(initial=0)
+    _, cell = np.unique(key, return_inverse=True)
+    best = np.zeros(int(cell.max(initial=-1)) + 1)
+    np.maximum.at(best, cell, count)
+    seen = np.flatnonzero((count >= COMPLETE * best[cell]) & (count >= 0.25 * best.max(initial=0.0)))
+    _, cell = np.unique(cell[seen], return_inverse=True)
+    n_cells = int(cell.max(initial=-1)) + 1
+    source, u, v, count, mean = source[seen], u[seen], v[seen], count[seen], mean[seen]
+    pixel = noise[source]
+    parts = range(channels)
+    return _Table(
+        item=np.concatenate([cell + c * n_cells for c in parts]).astype(np.int64),
+        frame=np.concatenate([source * channels + c for c in parts]),
+        source=np.tile(source, channels),
+        group=np.tile(groups[source], channels),
+        factor=np.concatenate([transparency[source, c] for c in parts]),
+        value=np.concatenate([mean[:, c] for c in parts]),
+        sigma=np.concatenate([pixel[:, c] * np.hypot(count**-0.5, FLOOR) for c in parts]),
+        u=np.tile(u, channels),
+        v=np.tile(v, channels),
+        r2=np.tile(u * u + v * v, channels),
+        n_items=n_cells * channels,
+        n_frames=n_frames * channels,
+        channels=channels,
+    )
+
+
+def _problem(
+    table: _Table,
+    v: Floats,
+    b: Floats,
+    light: Floats,
+    star_v: Floats,
+    star_sigma: Floats,
+    bias: Sequence[BiasEstimate],
+) -> JointProblem:
+    """Return the problem made linear about illumination v and bias b."""
+    n_groups = len(v)
+    n = len(table.value)
+    fall = 1.0 + v[table.group] * table.r2
+    shared = np.zeros((n, 2 * n_groups))
+    shared[np.arange(n), table.group] = table.r2 * light
+    shared[np.arange(n), n_groups + table.group] = -v[table.group] * table.r2
+    prior = np.concatenate([star_v - v, np.array([e.bias_adu for e in bias]) - b])
+    precision = np.concatenate([star_sigma**-2, np.array([e.sigma_adu**-2 for e in bias])])
+    level = float(np.median(light)) or 1.0
+    slope = (SLOPE_PRIOR * level) ** -2
+    return JointProblem(
+        item=table.item,
+        frame=table.frame,
+        factor=fall * table.factor,
+        frame_basis=np.stack([fall, fall * table.u, fall * table.v], axis=1),
+        shared_basis=shared,
+        value=table.value - b[table.group],
+        sigma=table.sigma,
+        n_items=table.n_items,
+        n_frames=table.n_frames,
+        frame_precision=np.array([1e-3 * slope, slope, slope]),
+        shared_prior=prior,
+        shared_precision=np.diag(precision),
+    )
+
+
+def _levelled(sky: Floats, item: Floats, table: _Table, transparency: Floats) -> Floats:
+    """Return the skies with the dark tenth of the mosaic at zero light in every channel."""
+    n_cells = table.n_items // max(table.channels, 1)
+    levelled = sky.copy()
+    for channel in range(table.channels):
+        dark = float(np.percentile(item[channel * n_cells : (channel + 1) * n_cells], 10)) if n_cells else 0.0
+        levelled[:, channel, 0] += dark * transparency[:, channel]
+    return levelled

@@ -1,0 +1,80 @@
+"""Memory as a budget: one number, divided by a formula that is written down.
+
+``limit = base + workers * (process + task)``
+
+* `BASE_BYTES`: the worker process with the records of the run;
+* `PROCESS_BYTES`: one pool process with its libraries;
+* task: what remains, split evenly; a stacking task puts the cube of samples of a band of its tile
+  there, together with the results and the window of the frame that is being resampled.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import psutil
+
+from zemosaic.errors import ResourceError
+
+__all__ = ["Budget", "make_budget"]
+
+MIB = 1 << 20
+BASE_BYTES = 400 * MIB
+PROCESS_BYTES = 260 * MIB
+SMALLEST_TASK_BYTES = 96 * MIB
+LARGEST_TASK_BYTES = 640 * MIB
+"""More than this per task brings no speed."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How many workers run and what each task may take."""
+
+    limit_bytes: int
+    workers: int
+    task_bytes: int
+
+    @property
+    def planned_bytes(self) -> int:
+        """The most that all processes together are meant to take."""
+        return BASE_BYTES + self.workers * (PROCESS_BYTES + self.task_bytes)
+
+
+def make_budget(memory_limit_gb: float, workers: int, *, cpus: int | None = None) -> Budget:
+    """Divide the memory.
+
+    Parameters
+    ----------
+    memory_limit_gb : float
+        The user's limit in GB (1e9 bytes); 0 takes 60 % of the free memory.
+    workers : int
+        Processes wanted; 0 or -1 takes one per available CPU.
+    cpus : int, optional
+        CPUs to count on; asked from the system by default.
+
+    Raises
+    ------
+    ResourceError
+        When not even one worker fits the limit.
+    """
+    limit = int(memory_limit_gb * 1e9) or int(psutil.virtual_memory().available * 0.6)
+    wanted = workers if workers > 0 else cpus or available_cpus()
+    while wanted > 1 and _task_share(limit, wanted) < SMALLEST_TASK_BYTES:
+        wanted -= 1
+    task = _task_share(limit, wanted)
+    if task < SMALLEST_TASK_BYTES:
+        smallest = BASE_BYTES + PROCESS_BYTES + SMALLEST_TASK_BYTES
+        raise ResourceError("error.memory_limit_too_small", limit_gb=limit / 1e9, needed_gb=smallest / 1e9)
+    return Budget(limit, wanted, min(task, LARGEST_TASK_BYTES))
+
+
+def available_cpus() -> int:
+    """Return the CPUs this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return max(1, os.cpu_count() or 1)
+
+
+def _task_share(limit: int, workers: int) -> int:
+    return (limit - BASE_BYTES) // workers - PROCESS_BYTES

@@ -1,0 +1,139 @@
+"""Where tasks run: one seam in the shape of `concurrent.futures`.
+
+Tasks are picklable functions of picklable arguments; results come back in the order of the tasks,
+whatever the number of workers.  Worker processes are spawned, use one thread each, ignore Ctrl-C
+(the front end handles it) and end by themselves when their parent is gone.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, TimeoutError
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+from zemosaic.errors import RunCancelled, WorkerDied
+
+__all__ = ["SerialExecutor", "exit_with_parent", "limit_library_threads", "make_executor", "map_ordered"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+POLL_S = 0.2
+"""How often a waiting map looks whether the run was cancelled."""
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+class SerialExecutor(Executor):
+    """Runs each task at once in the calling thread."""
+
+    def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
+        """Run fn now and return its finished future."""
+        future: Future[R] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:  # the future carries it to the caller, as the protocol says
+            future.set_exception(error)
+        return future
+
+
+def limit_library_threads() -> None:
+    """Let the processes started from here use one thread per native library."""
+    for name in _THREAD_VARIABLES:
+        os.environ[name] = "1"
+
+
+def make_executor(workers: int) -> Executor:
+    """Return an executor: serial for one worker, else a pool of spawned processes."""
+    if workers <= 1:
+        return SerialExecutor()
+    limit_library_threads()
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker)
+
+
+def _prepare_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    exit_with_parent()
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+def exit_with_parent() -> None:
+    """End this process when its parent ends, however that ends."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def map_ordered(
+    executor: Executor,
+    function: Callable[[T], R],
+    tasks: Iterable[T],
+    *,
+    ahead: int,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[R]:
+    """Yield function(task) for each task, in order.
+
+    Parameters
+    ----------
+    ahead : int
+        Tasks submitted before their turn at most, so that neither arguments nor results pile up.
+    cancelled : callable
+        Asked a few times a second.
+
+    Raises
+    ------
+    RunCancelled
+        When `cancelled` answers true.
+    WorkerDied
+        When a worker process was killed from outside (often: the system ran out of memory).
+    """
+    waiting: deque[Future[R]] = deque()
+    source = iter(tasks)
+    exhausted = False
+    while waiting or not exhausted:
+        while not exhausted and len(waiting) < max(1, ahead):
+            try:
+                task = next(source)
+            except StopIteration:
+                exhausted = True
+                break
+            waiting.append(_submit(executor, function, task))
+        if not waiting:
+            return
+        yield _result(waiting.popleft(), cancelled)
+
+
+def _submit(executor: Executor, function: Callable[[T], R], task: T) -> Future[R]:
+    try:
+        return executor.submit(function, task)
+    except BrokenProcessPool as error:
+        raise WorkerDied("error.pool_died") from error
+
+
+def _result(future: Future[R], cancelled: Callable[[], bool]) -> R:
+    while True:
+        if cancelled():
+            raise RunCancelled("error.cancelled")
+        try:
+            return future.result(timeout=POLL_S)
+        except TimeoutError:
+            if future.done():
+                raise
+        except BrokenProcessPool as error:
+            raise WorkerDied("error.pool_died") from error

@@ -1,0 +1,160 @@
+"""The mosaic's grid: one tangent plane for all frames, and the tiles it is divided into."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from zemosaic.model import CalibratedFrame, GridPlan, SolvedFrame, TileSpec
+from zemosaic.sky import FrameWcs, mean_direction, separation_deg, unit_vectors
+
+__all__ = ["Canvas", "connected_fields", "make_canvas", "make_plan"]
+
+Box = tuple[int, int, int, int]
+
+OUTLINE = 9
+"""Points along each edge of a frame when its outline is projected."""
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """A tangent plane cut to the frames."""
+
+    wcs: FrameWcs
+    width: int
+    height: int
+
+    @property
+    def megapixels(self) -> float:
+        return self.width * self.height / 1e6
+
+
+def connected_fields(frames: Sequence[SolvedFrame]) -> list[list[int]]:
+    """Return the indices of frames that hang together by overlaps, the largest field first."""
+    centres = [frame.wcs.pixel_to_sky(frame.frame.width / 2, frame.frame.height / 2) for frame in frames]
+    reach = np.array([_half_diagonal_deg(frame) for frame in frames])
+    vectors = np.stack([unit_vectors(*centre) for centre in centres])
+    tree = cKDTree(vectors)
+    pairs = tree.query_pairs(2.0 * math.sin(math.radians(min(2.0 * reach.max(), 179.0)) / 2.0), output_type="ndarray")
+    distance = np.degrees(2.0 * np.arcsin(0.5 * np.linalg.norm(vectors[pairs[:, 0]] - vectors[pairs[:, 1]], axis=1)))
+    pairs = pairs[distance < 0.95 * (reach[pairs[:, 0]] + reach[pairs[:, 1]])]
+    n = len(frames)
+    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    _, label = connected_components(graph, directed=False)
+    fields = [np.flatnonzero(label == k).tolist() for k in range(label.max() + 1)]
+    return sorted(fields, key=lambda field: (-len(field), field[0]))
+
+
+def make_canvas(frames: Sequence[SolvedFrame], orientation: str, scale_mode: str) -> Canvas:
+    """Return the smallest canvas that holds all frames.
+
+    Parameters
+    ----------
+    frames : sequence of SolvedFrame
+    orientation : {"north_up", "median_pc"}
+        North along +y, or the frames' own mean orientation.
+    scale_mode : {"median", "min", "max"}
+        Which of the frames' plate scales the mosaic takes.
+    """
+    outlines = [_outline(frame) for frame in frames]
+    ra0, dec0 = mean_direction(*(np.concatenate(column) for column in zip(*outlines, strict=True)))
+    scale = {"median": np.median, "min": np.min, "max": np.max}[scale_mode](
+        [frame.wcs.scale_arcsec for frame in frames]
+    )
+    step = float(scale) / 3600.0
+    angle = _mean_rotation(frames, ra0, dec0) if orientation == "median_pc" else 0.0
+    cos, sin = math.cos(angle) * step, math.sin(angle) * step
+    plane = FrameWcs(ra0, dec0, 0.0, 0.0, ((-cos, sin), (sin, cos)))
+    x, y = (np.concatenate(column) for column in zip(*(plane.sky_to_pixel(*outline) for outline in outlines), strict=True))
+    x0, y0 = math.floor(x.min()) - 1, math.floor(y.min()) - 1
+    width, height = math.ceil(x.max()) + 2 - x0, math.ceil(y.max()) + 2 - y0
+    return Canvas(plane.shifted(x0, y0), width, height)
+
+
+def make_plan(
+    canvas: Canvas, frames: Sequence[CalibratedFrame], channels: int, tile_px: int, overlap_px: int
+) -> GridPlan:
+    """Divide a canvas into tiles and give each the frames that reach it.
+
+    Parameters
+    ----------
+    canvas : Canvas
+    frames : sequence of CalibratedFrame
+    channels : int
+    tile_px : int
+        Side of a tile's inner box.
+    overlap_px : int
+        How far the outer box reaches beyond the inner one on each side.
+    """
+    outlines = []
+    for frame in frames:
+        x, y = canvas.wcs.sky_to_pixel(*_outline(frame.solved))
+        outlines.append((x, y))
+    tiles: list[TileSpec] = []
+    for y0 in range(0, canvas.height, tile_px):
+        for x0 in range(0, canvas.width, tile_px):
+            inner = (y0, min(y0 + tile_px, canvas.height), x0, min(x0 + tile_px, canvas.width))
+            outer = _grown(inner, overlap_px, canvas)
+            members = tuple(
+                frame.frame.frame_id
+                for frame, outline in zip(frames, outlines, strict=True)
+                if _reaches(outline, frame, canvas.wcs, outer)
+            )
+            if members:
+                tiles.append(TileSpec(len(tiles), inner, outer, members))
+    return GridPlan(canvas.wcs, canvas.width, canvas.height, channels, tuple(tiles))
+
+
+def _reaches(
+    outline: tuple[NDArray[np.float64], NDArray[np.float64]], frame: CalibratedFrame, canvas: FrameWcs, box: Box
+) -> bool:
+    """Whether a frame's pixels lie in a box: outline points in the box, or box points in the frame."""
+    x, y = outline
+    y0, y1, x0, x1 = box
+    if x.max() < x0 - 1 or x.min() > x1 or y.max() < y0 - 1 or y.min() > y1:
+        return False
+    gx, gy = np.meshgrid(np.linspace(x0, x1 - 1, 9), np.linspace(y0, y1 - 1, 9))
+    fx, fy = frame.wcs.sky_to_pixel(*canvas.pixel_to_sky(gx, gy))
+    with np.errstate(invalid="ignore"):
+        inside = (fx > -1) & (fy > -1) & (fx < frame.frame.width) & (fy < frame.frame.height)
+    return bool(inside.any() or ((x >= x0) & (x < x1) & (y >= y0) & (y < y1)).any())
+
+
+def _grown(box: Box, by: int, canvas: Canvas) -> Box:
+    y0, y1, x0, x1 = box
+    return max(0, y0 - by), min(canvas.height, y1 + by), max(0, x0 - by), min(canvas.width, x1 + by)
+
+
+def _outline(frame: SolvedFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (ra_deg, dec_deg) of points round a frame's edge."""
+    s = np.linspace(0.0, 1.0, OUTLINE)
+    zero, one = np.zeros_like(s), np.ones_like(s)
+    x = np.concatenate([s, one, s, zero]) * (frame.frame.width - 1)
+    y = np.concatenate([zero, s, one, s]) * (frame.frame.height - 1)
+    return frame.wcs.pixel_to_sky(x, y)
+
+
+def _half_diagonal_deg(frame: SolvedFrame) -> float:
+    ra, dec = frame.wcs.pixel_to_sky(np.array([0.0, frame.frame.width]), np.array([0.0, frame.frame.height]))
+    return 0.5 * float(separation_deg(ra[0], dec[0], ra[1], dec[1]))
+
+
+def _mean_rotation(frames: Sequence[SolvedFrame], ra0: float, dec0: float) -> float:
+    """Return the mean angle (radian) of the frames' rows on the tangent plane, 180 degrees being the same."""
+    plane = FrameWcs(ra0, dec0, 0.0, 0.0, ((1.0, 0.0), (0.0, 1.0)))
+    total = 0j
+    for frame in frames:
+        cx, cy = frame.frame.width / 2, frame.frame.height / 2
+        x, y = plane.sky_to_pixel(*frame.wcs.pixel_to_sky(np.array([cx, cx]), np.array([cy - 50.0, cy + 50.0])))
+        direction = complex(x[1] - x[0], y[1] - y[0])
+        total += (direction / abs(direction)) ** 2
+    half = 0.5 * math.atan2(total.imag, total.real)
+    angle = math.pi / 2 - half
+    return (angle + math.pi / 2) % math.pi - math.pi / 2

@@ -1,0 +1,266 @@
+"""The fast CPU form of `zemosaic.stacking.reference`: many pixels in lock-step.
+
+Blocks of pixels are sorted together by a network of minima and maxima, which the compiler turns
+into vector instructions; clipping then only moves two limits.  Every pixel is computed on its own,
+so that the result depends neither on the block nor on the tile it is in.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from zemosaic.stacking.rules import (
+    FEW_SAMPLES,
+    NOISE_FLOOR,
+    SIGNAL_TOLERANCE,
+    WINSOR_BIAS,
+    WINSOR_CUT,
+    Combine,
+    Rejection,
+    StackResult,
+    StackRules,
+    sorting_network,
+)
+
+__all__ = ["stack"]
+
+LANES = 128
+"""Pixels in lock-step."""
+
+_BIG = np.float32(3e38)
+_FEW = FEW_SAMPLES
+_FLOOR = np.float32(NOISE_FLOOR)
+_TOLERANCE = np.float32(SIGNAL_TOLERANCE)
+_CUT = np.float32(WINSOR_CUT)
+_BIAS = np.float32(WINSOR_BIAS)
+
+
+@lru_cache(maxsize=64)
+def _network(n: int) -> NDArray[np.int32]:
+    return sorting_network(n)
+
+
+def stack(
+    cube: NDArray[np.float32], weights: NDArray[np.float32], noise: NDArray[np.float32], rules: StackRules
+) -> StackResult:
+    """Reject and combine; parameters as for `zemosaic.stacking.reference.stack_reference`."""
+    frames, channels, pixels = cube.shape
+    result = StackResult(
+        np.empty((channels, pixels), np.float32),
+        np.empty(pixels, np.float32),
+        np.empty(pixels, np.uint16),
+        np.empty(pixels, np.uint16),
+    )
+    if frames == 0:
+        result.value.fill(np.nan)
+        for plane in (result.weight, result.kept, result.rejected):
+            plane.fill(0)
+        return result
+    _stack(
+        cube,
+        weights.astype(np.float32),
+        noise.astype(np.float32),
+        _network(frames),
+        int(rules.rejection),
+        rules.combine is Combine.MEDIAN,
+        np.float32(rules.kappa_low),
+        np.float32(rules.kappa_high),
+        rules.max_rounds,
+        rules.winsor_rounds if rules.rejection is Rejection.WINSORIZED else 1,
+        result.value,
+        result.weight,
+        result.kept,
+        result.rejected,
+    )
+    return result
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _stack(cube, weights, noise, network, rejection, median, k_low, k_high, rounds, inner, value, weight, kept, gone):  # type: ignore[no-untyped-def]
+    frames, channels, pixels = cube.shape
+    block = np.empty((channels, frames, LANES), np.float32)
+    low = np.empty((channels, LANES), np.float32)
+    high = np.empty((channels, LANES), np.float32)
+    count = np.empty(LANES, np.int32)
+    for start in range(0, pixels, LANES):
+        lanes = min(LANES, pixels - start)
+        _load(cube, start, lanes, block, count)
+        for c in range(channels):
+            _sort(block[c], network)
+            if rejection == 0:
+                low[c, :] = -_BIG
+                high[c, :] = _BIG
+            else:
+                _limits(block[c], count, noise[c], rejection == 1, k_low, k_high, rounds, inner, low[c], high[c])
+        _combine(cube, weights, start, lanes, low, high, value, weight, kept)
+        for j in range(lanes):
+            gone[start + j] = count[j] - kept[start + j]
+        if median:
+            for c in range(channels):
+                _medians(block[c], low[c], high[c], lanes, value[c, start : start + lanes])
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _load(cube, start, lanes, block, count):  # type: ignore[no-untyped-def]
+    frames, channels = cube.shape[0], cube.shape[1]
+    good = np.empty(LANES, np.bool_)
+    count[:] = 0
+    for i in range(frames):
+        good[:] = True
+        for c in range(channels):
+            row = cube[i, c, start : start + lanes]
+            for j in range(lanes):
+                good[j] &= np.isfinite(row[j])
+        good[lanes:] = False
+        for c in range(channels):
+            row = cube[i, c, start : start + lanes]
+            into = block[c, i]
+            for j in range(lanes):
+                into[j] = row[j] if good[j] else np.float32(np.inf)
+            into[lanes:] = np.inf
+        for j in range(LANES):
+            count[j] += good[j]
+
+
+@njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
+def _sort(block, network):  # type: ignore[no-untyped-def]
+    for m in range(network.shape[0]):
+        a = block[network[m, 0]]
+        b = block[network[m, 1]]
+        for j in range(LANES):
+            x = a[j]
+            y = b[j]
+            a[j] = x if x < y else y
+            b[j] = y if x < y else x
+
+
+@njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
+def _at(block, index, j):  # type: ignore[no-untyped-def]
+    picked = block[min(max(index, 0), block.shape[0] - 1), j]
+    return picked if picked < np.inf else np.float32(0)
+
+
+@njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
+def _middle(block, first, n, j):  # type: ignore[no-untyped-def]
+    lower = _at(block, first + max(n - 1, 0) // 2, j)
+    upper = lower if n % 2 == 1 else _at(block, first + n // 2, j)
+    return np.float32(0.5) * (lower + upper)
+
+
+@njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
+def _limits(block, count, noise, winsorize, k_low, k_high, rounds, inner, low, high):  # type: ignore[no-untyped-def]
+    frames = block.shape[0]
+    zero, one = np.float32(0), np.float32(1)
+    centre = np.empty(LANES, np.float32)
+    scatter = np.empty(LANES, np.float32)
+    total = np.empty(LANES, np.float32)
+    square = np.empty(LANES, np.float32)
+    number = np.empty(LANES, np.float32)
+    cut = np.empty(LANES, np.float32)
+    inside = count.copy()
+    below = np.empty(LANES, np.int32)
+    left = np.empty(LANES, np.int32)
+    done = np.empty(LANES, np.bool_)
+    for j in range(LANES):
+        n = count[j]
+        low[j] = -_BIG
+        high[j] = _BIG
+        centre[j] = _middle(block, 0, n, j)
+        scatter[j] = np.float32(0.5) * (_at(block, (n - 1) * 27 // 32, j) - _at(block, (n - 1) * 5 // 32, j))
+        done[j] = n < _FEW
+    for _ in range(rounds):
+        for j in range(LANES):
+            number[j] = np.float32(max(inside[j], 1))
+        for _step in range(inner):
+            for j in range(LANES):
+                cut[j] = _CUT * scatter[j] if winsorize else _BIG
+                total[j] = zero
+                square[j] = zero
+            for i in range(frames):
+                row = block[i]
+                for j in range(LANES):
+                    off = row[j] - centre[j]
+                    off = off if off > -cut[j] else -cut[j]
+                    off = off if off < cut[j] else cut[j]
+                    off = off if (row[j] >= low[j]) & (row[j] <= high[j]) else zero
+                    total[j] += off
+                    square[j] += off * off
+            for j in range(LANES):
+                mean = total[j] / number[j]
+                spread = max(square[j] / number[j] - mean * mean, zero)
+                scatter[j] = (_BIAS if winsorize else one) * np.sqrt(spread)
+        for j in range(LANES):
+            safe = max(scatter[j], noise * _FLOOR)
+            low[j] = low[j] if done[j] else centre[j] - k_low * safe
+            high[j] = high[j] if done[j] else centre[j] + k_high * safe
+            below[j] = 0
+            left[j] = 0
+        for i in range(frames):
+            row = block[i]
+            for j in range(LANES):
+                below[j] += row[j] < low[j]
+                left[j] += (row[j] >= low[j]) & (row[j] <= high[j])
+        finished = True
+        for j in range(LANES):
+            done[j] |= left[j] == inside[j]
+            if not done[j]:
+                finished = False
+                inside[j] = left[j]
+                centre[j] = _middle(block, below[j], left[j], j)
+        if finished:
+            break
+    for j in range(LANES):
+        if count[j] < _FEW:
+            n = count[j]
+            about = _at(block, 0, j) if n == 2 else _middle(block, 0, n, j)
+            wide = np.float32(1.4142) * noise + _TOLERANCE * abs(about)
+            low[j] = about - k_low * wide if n > 2 else -_BIG
+            high[j] = about + k_high * wide if n > 1 else _BIG
+
+
+@njit(cache=True, fastmath={"nsz", "contract"}, error_model="numpy", nogil=True)
+def _combine(cube, weights, start, lanes, low, high, value, weight, kept):  # type: ignore[no-untyped-def]
+    frames, channels = cube.shape[0], cube.shape[1]
+    zero = np.float32(0)
+    each = np.empty(LANES, np.float32)
+    total = np.zeros((channels, LANES), np.float32)
+    heavy = np.zeros(LANES, np.float32)
+    number = np.zeros(LANES, np.int32)
+    for i in range(frames):
+        for j in range(lanes):
+            each[j] = weights[i]
+        for c in range(channels):
+            row = cube[i, c, start : start + lanes]
+            for j in range(lanes):
+                each[j] = each[j] if (row[j] >= low[c, j]) & (row[j] <= high[c, j]) else zero
+        for j in range(lanes):
+            heavy[j] += each[j]
+            number[j] += each[j] > zero
+        for c in range(channels):
+            row = cube[i, c, start : start + lanes]
+            sums = total[c]
+            for j in range(lanes):
+                sums[j] += each[j] * row[j] if each[j] > zero else zero
+    for j in range(lanes):
+        weight[start + j] = heavy[j]
+        kept[start + j] = number[j]
+    for c in range(channels):
+        for j in range(lanes):
+            value[c, start + j] = total[c, j] / heavy[j] if number[j] > 0 else np.float32(np.nan)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _medians(block, low, high, lanes, into):  # type: ignore[no-untyped-def]
+    for j in range(lanes):
+        if np.isnan(into[j]):
+            continue
+        below = 0
+        left = 0
+        for i in range(block.shape[0]):
+            below += block[i, j] < low[j]
+            left += (block[i, j] >= low[j]) & (block[i, j] <= high[j])
+        into[j] = _middle(block, below, left, j)

@@ -1,0 +1,154 @@
+"""The plain implementation of the stacking rules, in the array API's own words.
+
+It is the definition: the fast kernel is tested against it, and devices run it through their own
+namespace.  All samples of a pixel are judged together, channel by channel; a sample that is out in
+one channel is out in all of them, so that a trail does not survive in one colour.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from zemosaic.stacking.rules import (
+    FEW_SAMPLES,
+    NOISE_FLOOR,
+    SIGNAL_TOLERANCE,
+    WINSOR_BIAS,
+    WINSOR_CUT,
+    Combine,
+    Rejection,
+    StackRules,
+)
+
+__all__ = ["stack_reference"]
+
+Array = Any
+
+
+def stack_reference(
+    cube: Array, weights: Array, noise: Array, rules: StackRules, xp: ModuleType = np
+) -> tuple[Array, Array, Array, Array]:
+    """Reject and combine.
+
+    Parameters
+    ----------
+    cube : array, shape (frames, channels, pixels), float32
+        Calibrated samples; NaN where a frame has none.  A sample is valid when all its channels are.
+    weights : array, shape (frames,)
+        Weight of each frame, > 0.
+    noise : array, shape (channels,)
+        Expected noise of one sample.
+    rules : StackRules
+    xp : module
+        Array API namespace of the arrays.
+
+    Returns
+    -------
+    value : array, shape (channels, pixels)
+    weight : array, shape (pixels,)
+    kept, rejected : array, shape (pixels,), int
+    """
+    finite = xp.isfinite(cube)
+    valid = xp.all(finite, axis=1)
+    filled = xp.where(valid[:, None, :], cube, xp.asarray(xp.inf, dtype=cube.dtype))
+    ordered = xp.sort(filled, axis=0)
+    count = xp.sum(xp.astype(valid, xp.int32), axis=0)
+    lows, highs = [], []
+    for channel in range(cube.shape[1]):
+        low, high = _limits(ordered[:, channel, :], count, noise[channel], rules, xp)
+        lows.append(low)
+        highs.append(high)
+    low, high = xp.stack(lows), xp.stack(highs)
+    keep = valid & xp.all((filled >= low) & (filled <= high), axis=1)
+    kept = xp.sum(xp.astype(keep, xp.int32), axis=0)
+    each = xp.where(keep, weights[:, None], xp.asarray(0, dtype=weights.dtype))
+    weight = xp.sum(each, axis=0)
+    nan = xp.asarray(xp.nan, dtype=cube.dtype)
+    if rules.combine is Combine.MEDIAN:
+        inside = (ordered >= low) & (ordered <= high)
+        first = xp.sum(xp.astype(ordered < low, xp.int32), axis=0)
+        value = _median(ordered, first, xp.sum(xp.astype(inside, xp.int32), axis=0), xp)
+    else:
+        zero = xp.asarray(0, dtype=cube.dtype)
+        total = xp.sum(xp.where(keep[:, None, :], filled, zero) * each[:, None, :], axis=0)
+        value = total / xp.where(weight > 0, weight, xp.asarray(1, dtype=weight.dtype))
+    value = xp.where(kept > 0, value, nan)
+    return value, weight, kept, count - kept
+
+
+def _limits(ordered: Array, count: Array, noise: Array, rules: StackRules, xp: ModuleType) -> tuple[Array, Array]:
+    """Return the lowest and highest value that stays, per pixel of one channel."""
+    infinite = xp.full(ordered.shape[1:], 3e38, dtype=ordered.dtype)
+    low, high = -infinite, infinite
+    if rules.rejection is Rejection.NONE:
+        return low, high
+    centre = _median(ordered, count * 0, count, xp)
+    scatter = (_pick(ordered, (count - 1) * 27 // 32, xp) - _pick(ordered, (count - 1) * 5 // 32, xp)) * 0.5
+    done = count < FEW_SAMPLES
+    inside_count = count
+    for _ in range(rules.max_rounds):
+        inside = (ordered >= low) & (ordered <= high)
+        scatter = _scatter(ordered, inside, inside_count, centre, scatter, rules, xp)
+        safe = xp.maximum(scatter, noise * NOISE_FLOOR)
+        low = xp.where(done, low, centre - rules.kappa_low * safe)
+        high = xp.where(done, high, centre + rules.kappa_high * safe)
+        below = xp.sum(xp.astype(ordered < low, xp.int32), axis=0)
+        left = xp.sum(xp.astype((ordered >= low) & (ordered <= high), xp.int32), axis=0)
+        done = done | (left == inside_count)
+        inside_count = xp.where(done, inside_count, left)
+        centre = xp.where(done, centre, _median(ordered, below, left, xp))
+    few_low, few_high = _few_limits(ordered, count, noise, rules, xp)
+    few = count < FEW_SAMPLES
+    return xp.where(few, few_low, low), xp.where(few, few_high, high)
+
+
+def _scatter(
+    ordered: Array, inside: Array, count: Array, centre: Array, scatter: Array, rules: StackRules, xp: ModuleType
+) -> Array:
+    """Return the standard deviation about the centre, winsorized where the rules say so."""
+    number = xp.astype(xp.maximum(count, xp.ones_like(count)), ordered.dtype)
+    zero = xp.zeros_like(ordered)
+    rounds = rules.winsor_rounds if rules.rejection is Rejection.WINSORIZED else 1
+    for _ in range(rounds):
+        off = xp.where(inside, ordered - centre, zero)
+        bias = 1.0
+        if rules.rejection is Rejection.WINSORIZED:
+            cut = WINSOR_CUT * scatter
+            off = xp.minimum(xp.maximum(off, -cut), cut)
+            bias = WINSOR_BIAS
+        mean = xp.sum(off, axis=0) / number
+        spread = xp.maximum(xp.sum(off * off, axis=0) / number - mean * mean, xp.zeros_like(mean))
+        scatter = bias * xp.sqrt(spread)
+    return scatter
+
+
+def _few_limits(ordered: Array, count: Array, noise: Array, rules: StackRules, xp: ModuleType) -> tuple[Array, Array]:
+    """Return limits for pixels with few samples, from the noise that is expected.
+
+    Two samples cannot outvote each other: the lower is believed, since all that disturbs adds light.
+    """
+    lowest = _pick(ordered, count * 0, xp)
+    centre = _median(ordered, count * 0, count, xp)
+    centre = xp.where(count == 2, lowest, centre)
+    wide = 1.4142 * noise + SIGNAL_TOLERANCE * xp.abs(centre)
+    low = xp.where(count > 2, centre - rules.kappa_low * wide, xp.full_like(centre, -3e38))
+    high = xp.where(count > 1, centre + rules.kappa_high * wide, xp.full_like(centre, 3e38))
+    return low, high
+
+
+def _median(ordered: Array, first: Array, count: Array, xp: ModuleType) -> Array:
+    """Return the median of `count` sorted samples that begin at index `first`."""
+    lower = _pick(ordered, first + xp.maximum(count - 1, count * 0) // 2, xp)
+    upper = _pick(ordered, first + count // 2, xp)
+    upper = xp.where(count % 2 == 1, lower, upper)
+    return (lower + upper) * 0.5
+
+
+def _pick(ordered: Array, index: Array, xp: ModuleType) -> Array:
+    """Return ordered[index[p], p] (0 where that is no number)."""
+    index = xp.clip(index, 0, ordered.shape[0] - 1)
+    picked = xp.take_along_axis(ordered, index[None, ...], axis=0)[0]
+    return xp.where(xp.isfinite(picked), picked, xp.zeros_like(picked))

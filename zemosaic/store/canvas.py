@@ -1,0 +1,109 @@
+"""The pixels of a run on disk: tiles as they were stacked, and the canvas they make.
+
+One zarr group, uncompressed, one chunk per tile, so that workers write side by side; chunks are
+written whole (zarr's local store renames a finished temporary file).  Works with zarr 2 and 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from zemosaic.model import GridPlan, TileSpec
+
+__all__ = ["CanvasStore", "TilePixels", "bytes_needed"]
+
+_ZARR_2 = zarr.__version__.startswith("2.")
+
+_PLANES: Mapping[str, tuple[str, float]] = {
+    "value": ("f4", np.nan),
+    "weight": ("f4", 0.0),
+    "kept": ("u2", 0),
+    "rejected": ("u2", 0),
+}
+
+
+@dataclass(frozen=True)
+class TilePixels:
+    """The arrays of one tile or of one box of the canvas, (channels, h, w) and (h, w)."""
+
+    value: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    kept: NDArray[np.uint16]
+    rejected: NDArray[np.uint16]
+
+
+def bytes_needed(plan: GridPlan) -> int:
+    """Return the disk space of a plan's store: the tiles with their overlaps and the canvas."""
+    per_pixel = 4 * plan.channels + 4 + 2 + 2
+    height, width = _largest_outer(plan.tiles)
+    return per_pixel * (plan.width * plan.height + len(plan.tiles) * height * width)
+
+
+class CanvasStore:
+    """Tiles and canvas of one plan; picklable by its path."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._group = zarr.open_group(str(path), mode="a")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return CanvasStore, (self.path,)
+
+    def create(self, plan: GridPlan, fingerprint: str) -> None:
+        """Make the arrays for a plan; those of another plan (by fingerprint) are replaced."""
+        if self._group.attrs.get("plan") == fingerprint:
+            return
+        self._group = zarr.open_group(str(self.path), mode="w")
+        outer = _largest_outer(plan.tiles)
+        inner = _largest(tile.inner for tile in plan.tiles)
+        for name, (dtype, fill) in _PLANES.items():
+            lead = (plan.channels,) if name == "value" else ()
+            self._make(f"tile_{name}", (len(plan.tiles), *lead, *outer), (1, *lead, *outer), dtype, fill)
+            self._make(f"canvas_{name}", (*lead, plan.height, plan.width), (*lead, *inner), dtype, fill)
+        self._group.attrs["plan"] = fingerprint
+
+    def _make(self, name: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: str, fill: float) -> None:
+        if _ZARR_2:
+            self._group.create_dataset(name, shape=shape, chunks=chunks, dtype=dtype, fill_value=fill, compressor=None)
+        else:
+            self._group.create_array(
+                name, shape=shape, chunks=chunks, dtype=dtype, fill_value=fill, compressors=None, filters=None
+            )
+
+    def write_tile(self, tile: TileSpec, row: int, pixels: TilePixels) -> None:
+        """Store a stacked tile; row is its place in the plan."""
+        y0, y1, x0, x1 = tile.outer
+        for name in _PLANES:
+            self._group[f"tile_{name}"][row, ..., : y1 - y0, : x1 - x0] = getattr(pixels, name)[None]
+
+    def read_tile(self, tile: TileSpec, row: int) -> TilePixels:
+        """Return a stacked tile."""
+        y0, y1, x0, x1 = tile.outer
+        read = {name: self._group[f"tile_{name}"][row, ..., : y1 - y0, : x1 - x0] for name in _PLANES}
+        return TilePixels(**{name: plane.reshape(plane.shape[-3:]) for name, plane in read.items()})
+
+    def write_canvas(self, box: tuple[int, int, int, int], pixels: TilePixels) -> None:
+        """Store one box (y0, y1, x0, x1) of the canvas."""
+        y0, y1, x0, x1 = box
+        for name in _PLANES:
+            self._group[f"canvas_{name}"][..., y0:y1, x0:x1] = getattr(pixels, name)
+
+    def canvas(self, name: str) -> Any:
+        """Return the canvas array ``value`` (channels, H, W), ``weight``, ``kept`` or ``rejected`` (H, W)."""
+        return self._group[f"canvas_{name}"]
+
+
+def _largest(boxes: Any) -> tuple[int, int]:
+    sizes = [(y1 - y0, x1 - x0) for y0, y1, x0, x1 in boxes]
+    return max(size[0] for size in sizes), max(size[1] for size in sizes)
+
+
+def _largest_outer(tiles: tuple[TileSpec, ...]) -> tuple[int, int]:
+    return _largest(tile.outer for tile in tiles)

@@ -1,0 +1,53 @@
+"""The run's memory: what was learnt about frames and tiles, each with what it depended on.
+
+An entry counts only while its digest (file identity, settings its phase reads, version) is that of
+the present run; so a killed run goes on where it stopped, and nothing stale is ever used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Journal", "digest"]
+
+SCHEMA_VERSION = 1
+
+
+def digest(*parts: Any) -> str:
+    """Return a hash of plain values (str, numbers, None, lists, dictionaries)."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class Journal:
+    """Entries by kind and key in one SQLite file; only the run's worker process writes it."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        if self._db.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
+            self._db.execute("DROP TABLE IF EXISTS entries")
+            self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        self._db.execute(
+            "CREATE TABLE IF NOT EXISTS entries (kind TEXT, key TEXT, digest TEXT, payload BLOB, PRIMARY KEY (kind, key))"
+        )
+
+    def get(self, kind: str, key: str, wanted: str) -> bytes | None:
+        """Return the payload of an entry with the wanted digest, else None."""
+        row = self._db.execute(
+            "SELECT payload FROM entries WHERE kind=? AND key=? AND digest=?", (kind, key, wanted)
+        ).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def put(self, kind: str, key: str, depends_on: str, payload: bytes) -> None:
+        """Store an entry; it survives the process from here on."""
+        self._db.execute("INSERT OR REPLACE INTO entries VALUES (?,?,?,?)", (kind, key, depends_on, payload))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()

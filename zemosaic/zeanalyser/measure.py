@@ -1,0 +1,204 @@
+"""One look at a frame's pixels: sky, noise, stars, their light and their shape."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import sep
+from numpy.typing import NDArray
+
+from zemosaic.errors import FrameError
+from zemosaic.frames.debayer import half_size
+from zemosaic.model import FrameRef, MeasuredFrame, StarList
+from zemosaic.zeanalyser.psf import fit_psf, psf_samples, refine_centroids
+
+__all__ = ["colour_sites", "measure"]
+
+Float32s = NDArray[np.float32]
+
+MAX_STARS = 250
+"""Brightest stars kept per frame."""
+DETECTION_SIGMA = 4.0
+APERTURE_FWHM = 1.8
+"""Aperture radius in FWHM: it grows with the seeing, so that the same part of a star's light is in it."""
+EDGE_PX = 8
+_KERNEL = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], np.float32)
+
+
+@dataclass(frozen=True)
+class _View:
+    """The colour planes in which stars are found; `step` raw pixels make one of theirs."""
+
+    planes: tuple[Float32s, ...]
+    green: int
+    step: int
+
+    def to_raw(self, position: NDArray[np.float64]) -> NDArray[np.float64]:
+        return (position + 0.5) * self.step - 0.5
+
+    def from_raw(self, position: NDArray[np.float64]) -> NDArray[np.float64]:
+        return (position + 0.5) / self.step - 0.5
+
+
+def colour_sites(frame: FrameRef) -> NDArray[np.bool_]:
+    """Return which pixels of each 2 x 2 block are green, shape (2, 2); all where there is no Bayer mask."""
+    if frame.bayer is None:
+        return np.ones((2, 2), np.bool_)
+    return np.array([letter == "G" for letter in frame.bayer]).reshape(2, 2)
+
+
+def measure(frame: FrameRef, pixels: NDArray[np.generic]) -> MeasuredFrame:
+    """Measure a frame whose defects are mended.
+
+    Parameters
+    ----------
+    frame : FrameRef
+    pixels : ndarray, shape (h, w) or (h, w, 3)
+        Raw values, as `zemosaic.frames.pixels` reads them.
+
+    Raises
+    ------
+    FrameError
+        When the frame holds no light that could be measured: blank, or not a number.
+    """
+    view = _view(frame, pixels)
+    sky, noise = zip(*(_sky_and_noise(plane) for plane in view.planes), strict=True)
+    if not all(math.isfinite(value) for value in sky) or max(noise) <= 0:
+        raise FrameError("reason.blank", path=frame.path)
+    green = view.planes[view.green]
+    base = sep.Background(green, bw=32, bh=32, fw=3, fh=3, mask=_mask(green))
+    found = _detect(green - base.back(), base.globalrms, _mask(green))
+    x, y = view.to_raw(found["x"]), view.to_raw(found["y"])
+    local = base.back()[np.rint(found["y"]).astype(int), np.rint(found["x"]).astype(int)].astype(float)
+    image = pixels if pixels.ndim == 2 else pixels[..., 1]
+    sites = colour_sites(frame)
+    raw_sigma = _typical_sigma(found) * view.step
+    x, y = refine_centroids(image, sites, x, y, local, raw_sigma)
+    good = np.isfinite(x) & (x > EDGE_PX) & (y > EDGE_PX) & (x < frame.width - EDGE_PX) & (y < frame.height - EDGE_PX)
+    found, x, y, local = found[good], x[good], y[good], local[good]
+    peaks = found["peak"] + local
+    saturated = peaks > _saturation(pixels)
+    shape = _shape(image, sites, x, y, local, found, saturated, raw_sigma)
+    moments = 2.3548 * np.sqrt(0.5 * (found["a"] ** 2 + found["b"] ** 2)) * view.step
+    fwhm = shape[0] if math.isfinite(shape[0]) else float(np.median(moments)) if len(moments) else math.nan
+    flux, error = _photometry(view, x, y, fwhm)
+    order = np.argsort(-flux[:, view.green], kind="stable")[:MAX_STARS]
+    stars = StarList(
+        x_px=x[order],
+        y_px=y[order],
+        flux_adu=flux[order].astype(np.float32),
+        flux_error_adu=error[order].astype(np.float32),
+        fwhm_px=moments[order].astype(np.float32),
+        saturated=saturated[order],
+    )
+    return MeasuredFrame(
+        frame=frame,
+        stars=stars,
+        sky_adu=tuple(float(value) for value in sky),
+        noise_adu=tuple(_raw_noise(noise, view)),
+        fwhm_px=fwhm,
+        eccentricity=shape[1],
+        elongation_deg=shape[2],
+    )
+
+
+def _view(frame: FrameRef, pixels: NDArray[np.generic]) -> _View:
+    if frame.bayer is not None:
+        planes = half_size(pixels, frame.bayer)
+        return _View(tuple(np.ascontiguousarray(planes[..., c]) for c in range(3)), 1, 2)
+    if pixels.ndim == 3:
+        return _View(tuple(np.ascontiguousarray(pixels[..., c], np.float32) for c in range(3)), 1, 1)
+    return _View((np.ascontiguousarray(pixels, np.float32),), 0, 1)
+
+
+def _mask(plane: Float32s) -> NDArray[np.bool_] | None:
+    bad = ~np.isfinite(plane)
+    return bad if bad.any() else None
+
+
+def _sky_and_noise(plane: Float32s) -> tuple[float, float]:
+    """Return the sky level and the noise of a plane's pixel, both blind to stars and gradients."""
+    sample = plane[::3, ::2]
+    sample = sample[np.isfinite(sample)]
+    if sample.size < 100:
+        return math.nan, 0.0
+    level = float(np.median(sample))
+    spread = 1.4826 * float(np.median(np.abs(sample - level)))
+    level = float(np.median(sample[np.abs(sample - level) <= 3.0 * spread]))
+    steps = plane[::3, 2:] - plane[::3, :-2]
+    steps = steps[np.isfinite(steps)]
+    return level, float(1.4826 * np.median(np.abs(steps)) / math.sqrt(2.0))
+
+
+def _raw_noise(noise: tuple[float, ...], view: _View) -> list[float]:
+    """Return the noise of one raw pixel per channel: a half-size green one is the mean of two."""
+    return [value * (math.sqrt(2.0) if view.step == 2 and c == view.green else 1.0) for c, value in enumerate(noise)]
+
+
+def _detect(plane: Float32s, noise: float, mask: NDArray[np.bool_] | None) -> NDArray[np.void]:
+    sep.set_extract_pixstack(3_000_000)
+    sep.set_sub_object_limit(8192)
+    found = sep.extract(plane, DETECTION_SIGMA, err=noise, filter_kernel=_KERNEL, minarea=3, mask=mask)
+    return found[np.argsort(-found["flux"], kind="stable")][: 2 * MAX_STARS]
+
+
+def _typical_sigma(found: NDArray[np.void]) -> float:
+    bright = found[: max(5, len(found) // 3)]
+    if not len(bright):
+        return 1.0
+    return float(np.clip(np.median(np.sqrt(bright["a"] * bright["b"])), 0.6, 4.0))
+
+
+def _saturation(pixels: NDArray[np.generic]) -> float:
+    """Return the level above which a star's peak is cut off."""
+    if pixels.dtype == np.uint16:
+        top = int(pixels.max())
+        clipped = top > 30000 or int((pixels == top).sum()) > 20
+        return 0.9 * top if clipped else math.inf
+    return 0.95 * float(np.nanmax(pixels))
+
+
+def _shape(  # the arrays of one detection table
+    image: NDArray[np.generic],
+    sites: NDArray[np.bool_],
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    local: NDArray[np.float64],
+    found: NDArray[np.void],
+    saturated: NDArray[np.bool_],
+    sigma: float,
+) -> tuple[float, float, float]:
+    """Return FWHM (px), eccentricity and direction (deg) of the frame's stars, NaN where unknown."""
+    bright = np.flatnonzero(~saturated & (found["flux"] > 0))[:40]
+    if len(bright) < 3:
+        return math.nan, math.nan, math.nan
+    guess = 2.3548 * sigma
+    long_axis = float(np.median(found["a"][bright] / np.maximum(found["b"][bright], 0.1)))
+    reach = int(np.clip(math.ceil(2.2 * guess * max(1.0, 0.7 * long_axis)), 5, 24))
+    samples = psf_samples(image, sites, x[bright], y[bright], local[bright], found["flux"][bright].astype(float), reach)
+    shape = fit_psf(*samples, fwhm_guess=guess)
+    if shape is None or not 0.5 < shape.fwhm_px < 40.0:
+        return math.nan, math.nan, math.nan
+    return shape.fwhm_px, shape.eccentricity, shape.elongation_deg
+
+
+def _photometry(
+    view: _View, x: NDArray[np.float64], y: NDArray[np.float64], fwhm_px: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return aperture fluxes and errors, shape (n, channels), less the sky of a ring round each star."""
+    channels = len(view.planes)
+    if not len(x):
+        return np.zeros((0, channels)), np.zeros((0, channels))
+    radius = max(APERTURE_FWHM * fwhm_px / view.step, 1.5)
+    ring = (radius + 1.5, radius + 5.5)
+    flux, error = [], []
+    for plane in view.planes:
+        _, noise = _sky_and_noise(plane)
+        values, errors, _ = sep.sum_circle(
+            plane, view.from_raw(x), view.from_raw(y), radius, err=noise, bkgann=ring, mask=_mask(plane), subpix=5
+        )
+        flux.append(values)
+        error.append(np.hypot(errors, 0.01 * np.abs(values)))
+    return np.stack(flux, axis=1), np.stack(error, axis=1)
