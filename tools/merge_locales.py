@@ -1,6 +1,7 @@
 """Merge `locales/parts/*.{en,fr}.json` into `locales/en.json` and `locales/fr.json`, and delete the parts.
 
-French sentences get French typography on the way.  A key that is there already with another sentence takes the sentence of the part.
+French sentences get French typography on the way.  A key that is there already with another sentence
+takes the sentence of the part.
 """
 
 from __future__ import annotations

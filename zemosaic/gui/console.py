@@ -52,16 +52,22 @@ def _write(stream: TextIO | None, text: str) -> None:
     if stream is None:
         return
     encoding = stream.encoding or "utf-8"
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        text = text.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
+    text = "".join(char if _can(char, encoding) else char.translate(_PLAIN) for char in text)
+    text = text.encode(encoding, "replace").decode(encoding)
     try:
         stream.write(text)
         stream.flush()
     except BrokenPipeError:
         # The reader (a pager, `head`) has left; that is no reason to end a run of hours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _can(char: str, encoding: str) -> bool:
+    try:
+        char.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class Progress:

@@ -64,7 +64,7 @@ def help_text(words: Translator, width: int) -> str:
     width : int
         Columns of the console.
     """
-    lines = [words.text("cli.usage"), "", words.text("cli.description"), "", words.text("cli.own_flags")]
+    lines = [words.text("cli.usage"), "", *textwrap.wrap(words.text("cli.description"), width - 1), "", words.text("cli.own_flags")]
     for name in _OWN:
         value = {"demo": " [DIR]", "config": " FILE"}.get(name, "")
         lines += _entry(f"--{name}{value}", words.text(f"flag.{name}"), width)

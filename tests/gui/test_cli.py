@@ -1,0 +1,247 @@
+"""The command line with a made-up worker."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from fake_worker import FakeRun, make_demo
+
+from zemosaic import app
+from zemosaic.errors import SettingsError
+from zemosaic.gui.cli import Engine, run_cli
+from zemosaic.gui.console import Console
+from zemosaic.gui.flags import help_text, parse
+from zemosaic.i18n import Translator
+from zemosaic.settings.schema import Settings, specs
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def environ(tmp_path):
+    return {"ZEMOSAIC_CONFIG_DIR": str(tmp_path / "config"), "LANG": "en_US.UTF-8"}
+
+
+def run(argv, environ, **kind):
+    started = []
+
+    def start(settings: Settings) -> FakeRun:
+        started.append((settings, FakeRun(settings, **kind)))
+        return started[-1][1]
+
+    return run_cli(argv, environ, Engine(start, make_demo)), started
+
+
+def folders(tmp_path):
+    return ["--input_dir", str(tmp_path), "--output_dir", str(tmp_path / "out")]
+
+
+def test_a_run_ends_with_zero_and_a_summary(tmp_path, environ, capsys):
+    code, started = run(folders(tmp_path), environ)
+    told = capsys.readouterr()
+    assert code == 0
+    assert started[0][1].closed
+    assert "zemosaic_MT6_R16.fits" in told.out
+    assert "16 used, 2 left out" in told.out
+    assert "2 × A solution was found whose pixels are not square" in told.out
+    assert "(3 times)" in told.out
+    assert "peak memory 750 MB" in told.out
+    assert "Stacking tiles" in told.err
+
+
+def test_every_setting_is_a_flag_and_reaches_the_run(tmp_path, environ):
+    for spec in specs():
+        value = {"bool": str(not spec.default).lower(), "choice": spec.choices[-1] if spec.choices else ""}.get(
+            spec.kind
+        )
+        if value is None:
+            value = (
+                "fr"
+                if spec.kind in ("text",)
+                else str(tmp_path)
+                if spec.kind in ("folder", "file")
+                else f"{spec.maximum:g}"
+            )
+        code, started = run([*folders(tmp_path), f"--{spec.key}", value], environ)
+        assert code == 0
+        got = getattr(started[0][0], spec.key)
+        assert (
+            str(got).lower() if spec.kind == "bool" else f"{got:g}" if spec.kind in ("int", "float") else got
+        ) == value
+
+
+def test_flags_without_value_switch_on_and_dashes_do(tmp_path, environ):
+    _, started = run([*folders(tmp_path), "--keep-work-files", "--quality_reject_enabled=false"], environ)
+    settings = started[0][0]
+    assert settings.keep_work_files is True
+    assert settings.quality_reject_enabled is False
+
+
+def test_log_json_is_alone_on_stdout(tmp_path, environ, capsys):
+    code, _ = run([*folders(tmp_path), "--log-json"], environ)
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert code == 0
+    assert events[0]["event"] == "RunStarted"
+    assert events[-1]["event"] == "RunFinished"
+    assert all("event" in event for event in events)
+
+
+def test_a_wrong_value_before_the_run_is_json_too(environ, capsys):
+    code, _ = run(["--log-json", "--memory_limit_gb", "much"], environ)
+    told = capsys.readouterr()
+    assert code == 2
+    assert json.loads(told.out)["event"] == "RunFailed"
+    assert "memory_limit_gb" in told.err
+    assert "0 ... 4096" in told.err
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["--input_dir"], "--input_dir needs a value"),
+        (["--stackng_kappa_low", "3"], "Did you mean --stacking_kappa_low"),
+        (["--qqqq"], "no flag --qqqq"),
+        (["somewhere"], "belongs to no flag"),
+        (["--output_dir", "x"], "add --input_dir DIR"),
+        (["--config", "/nowhere/at.json", "--demo"], "/nowhere/at.json"),
+    ],
+)
+def test_mistakes_are_named(argv, told, environ, capsys):
+    code, started = run(argv, environ)
+    assert code in (2, 3)
+    assert not started
+    assert told in capsys.readouterr().err
+
+
+def test_mistakes_are_told_in_french(environ, capsys):
+    run(["--language", "fr", "--memory_limit_gb", "much"], environ)
+    assert "ne peut pas valoir" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("ending", "expected"), [("failed", 5), ("died", 7)])
+def test_failures_carry_their_exit_code(ending, expected, tmp_path, environ, capsys):
+    code, started = run(folders(tmp_path), environ, ending=ending)
+    told = capsys.readouterr()
+    assert code == expected
+    assert started[0][1].closed
+    assert "Error:" in told.err
+    assert "Traceback" not in told.err
+    assert ("zemosaic_worker.log" in told.err) == (ending == "failed")
+
+
+def test_the_demo_makes_frames_and_runs_on_them(tmp_path, environ):
+    code, started = run(["--demo", str(tmp_path / "d")], environ)
+    assert code == 0
+    assert started[0][0].input_dir == str(tmp_path / "d" / "lights")
+    assert started[0][0].output_dir == str(tmp_path / "d" / "mosaic")
+
+
+def test_help_names_every_setting_in_both_languages():
+    for language in ("en", "fr"):
+        text = help_text(Translator(language), 80)
+        assert all(f"--{spec.key}" in text for spec in specs())
+        assert all(len(line) <= 130 for line in text.splitlines())
+    assert parse(["-h"]).help
+
+
+def test_list_settings_says_where_values_come_from(environ, capsys):
+    run(["--list-settings", "--grid_tile_px", "256"], environ | {"ZEMOSAIC_RESUME": "off"})
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert "[ZEMOSAIC_RESUME]" in lines["resume"]
+    assert "[--grid_tile_px]" in lines["grid_tile_px"]
+    assert "[default]" in lines["solver"]
+
+
+def test_parse_keeps_what_was_typed():
+    command = parse(["--input_folder=a b", "--num_processing_workers", "-1", "--demo"])
+    assert command.flags == {"input_dir": "a b", "num_processing_workers": "-1"}
+    assert command.demo == ""
+    with pytest.raises(SettingsError):
+        parse(["--demo", "a", "b"])
+
+
+def test_an_old_console_gets_characters_it_has():
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="cp437")
+    Console(stream, None).out("« É » … 3 × M42’s\u202f!")
+    assert raw.getvalue().decode("cp437").strip() == "« É » ... 3 x M42's !"
+    Console(None, None).error("nobody reads this")
+
+
+SCRIPT = """
+import sys; sys.path[:0] = [{tests!r}, {root!r}]
+from fake_worker import FakeRun, make_demo
+from zemosaic.gui.cli import Engine, run_cli
+sys.exit(run_cli(sys.argv[1:], {environ!r}, Engine(lambda s: FakeRun(s, step_s=0.05, deaf={deaf}), make_demo)))
+"""
+
+
+def interrupted(tmp_path, environ, deaf, presses):
+    script = SCRIPT.format(tests=str(Path(__file__).parent), root=str(ROOT), environ=environ, deaf=deaf)
+    child = subprocess.Popen(
+        [sys.executable, "-c", script, *folders(tmp_path)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert child.stderr is not None
+    first = child.stderr.readline()
+    begun = time.monotonic()
+    for _ in range(presses):
+        child.send_signal(signal.SIGINT)
+        time.sleep(0.4)
+    _, told = child.communicate(timeout=20)
+    return child.returncode, time.monotonic() - begun, first + told
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C to the whole console")
+@pytest.mark.parametrize(
+    ("deaf", "presses", "told"),
+    [(False, 1, "the same command goes on"), (True, 1, "the same command goes on"), (True, 2, "Ended at once")],
+)
+def test_ctrl_c_stops_within_seconds(deaf, presses, told, tmp_path, environ):
+    code, seconds, text = interrupted(tmp_path, environ, deaf, presses)
+    assert code == 130
+    assert "Stopping" in text
+    assert told in text
+    assert "Traceback" not in text
+    assert seconds < 7
+
+
+def test_the_command_line_needs_no_window_toolkit():
+    script = "import sys; from zemosaic import app; app.main(['--help']); sys.exit('tkinter' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=False)
+    assert done.returncode == 0
+
+
+def test_without_display_it_says_what_to_do(tmp_path):
+    pytest.importorskip("tkinter")
+    if sys.platform in ("win32", "darwin"):
+        pytest.skip("these always have a display")
+    environ = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    environ |= {"ZEMOSAIC_CONFIG_DIR": str(tmp_path), "LANG": "C"}
+    done = subprocess.run(
+        [sys.executable, "run_zemosaic.py"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == app.NO_WINDOW
+    assert "--input_dir" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unexpected_error_goes_to_a_file(tmp_path, monkeypatch, capsys):
+    def broken(*args: object) -> int:
+        raise ZeroDivisionError("boom")
+
+    monkeypatch.setattr(app, "run_cli", broken)
+    monkeypatch.setattr(app.platformdirs, "user_log_dir", lambda *a, **k: str(tmp_path))
+    assert app.main(["--version"]) == 1
+    told = capsys.readouterr().err
+    log = tmp_path / "zemosaic_crash.log"
+    assert "Traceback" not in told
+    assert str(log) in told
+    assert "ZeroDivisionError: boom" in log.read_text(encoding="utf-8")
