@@ -102,7 +102,6 @@ def _refine(
 ) -> tuple[FrameWcs, Pairs]:
     """Match in pixels and refit in rounds; the distortion joins in once enough stars are matched."""
     close = match_radius_px(wcs.scale_arcsec)
-    wcs = replace(wcs)
     if reach_px > 0.0:
         wcs = _shifted_onto(wcs, detected, stars, reach_px)
     cubic = False
