@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["PsfShape", "fit_psf", "psf_samples", "refine_centroids"]
+__all__ = ["PsfSamples", "PsfShape", "fit_psf", "psf_samples", "refine_centroids"]
 
 Float64s = NDArray[np.float64]
 
@@ -94,6 +94,25 @@ def refine_centroids(image, sites, x, y, background, sigma, rounds=8):  # type: 
     return out_x, out_y
 
 
+@dataclass(frozen=True)
+class PsfSamples:
+    """Pixels round stars; all arrays have shape (n,)."""
+
+    dx: Float64s
+    """Offset from the star's centre."""
+    dy: Float64s
+    light: Float64s
+    """Sky-subtracted value per unit of the star's flux."""
+    weight: Float64s
+    """The star's flux: noise per unit of it is the less the more it is."""
+    star: NDArray[np.int64]
+    """Index of the star."""
+
+    def only(self, keep: NDArray[np.bool_]) -> PsfSamples:
+        """Return some of the samples."""
+        return PsfSamples(self.dx[keep], self.dy[keep], self.light[keep], self.weight[keep], self.star[keep])
+
+
 def psf_samples(
     image: NDArray[np.generic],
     sites: NDArray[np.bool_],
@@ -102,8 +121,8 @@ def psf_samples(
     background: Float64s,
     flux: Float64s,
     reach: int,
-) -> tuple[Float64s, Float64s, Float64s, Float64s]:
-    """Return (dx, dy, light per unit flux, weight) of all colour pixels round the stars, flat."""
+) -> PsfSamples:
+    """Return all pixels of the colour within `reach` of the stars."""
     offset = np.arange(-reach, reach + 1)
     column = np.rint(x).astype(int)[:, None, None] + offset[None, None, :]
     row = np.rint(y).astype(int)[:, None, None] + offset[None, :, None]
@@ -113,27 +132,34 @@ def psf_samples(
     star = np.broadcast_to(np.arange(len(x))[:, None, None], column.shape)[inside]
     column, row = column[inside], row[inside]
     light = (image[row, column].astype(float) - background[star]) / flux[star]
-    return column - x[star], row - y[star], light, flux[star]
+    return PsfSamples(column - x[star], row - y[star], light, flux[star], star)
 
 
-def fit_psf(dx: Float64s, dy: Float64s, light: Float64s, weight: Float64s, fwhm_guess: float) -> PsfShape | None:
+def fit_psf(samples: PsfSamples, fwhm_guess: float) -> PsfShape | None:
     """Fit one elliptical Moffat profile, its exponent free, to the light of many stars.
 
-    Levenberg-Marquardt with clipping; None when it does not settle on a sensible shape.
+    Levenberg-Marquardt; after each of three rounds stars and then pixels that fit badly (blends,
+    trails) are left out.  None when it does not settle on a sensible shape.
     """
     alpha = fwhm_guess / (2.0 * math.sqrt(2.0 ** (1.0 / 3.0) - 1.0))
     parameters = np.array([2.0 / (math.pi * alpha**2), alpha**-2, 0.0, alpha**-2, 3.0, 0.0])
-    root = np.sqrt(weight / weight.mean())
-    use = np.ones(len(dx), bool)
-    for clip in (5.0, 3.5):
-        fitted = _levenberg(parameters, dx[use], dy[use], light[use], root[use])
+    for _ in range(3):
+        fitted = _levenberg(parameters, samples)
         if fitted is None:
             return None
         parameters = fitted
-        rest = (light - _model(parameters, dx, dy)[0]) * root
-        spread = 1.4826 * np.median(np.abs(rest))
-        use = np.abs(rest) < clip * max(float(spread), 1e-12)
+        samples = samples.only(_fitting(parameters, samples))
     return _shape(parameters)
+
+
+def _fitting(parameters: Float64s, samples: PsfSamples) -> NDArray[np.bool_]:
+    """Return which samples belong to stars that follow the profile, and follow it themselves."""
+    rest = np.abs(samples.light - _model(parameters, samples.dx, samples.dy)[0]) * np.sqrt(samples.weight)
+    number = np.maximum(np.bincount(samples.star), 1)
+    poor = np.sqrt(np.bincount(samples.star, rest**2) / number)
+    usual = float(np.median(poor[poor > 0])) if (poor > 0).any() else 0.0
+    spread = 1.4826 * float(np.median(rest))
+    return (poor[samples.star] <= 1.8 * usual) & (rest <= 5.0 * max(spread, 1e-12))
 
 
 def _model(p: Float64s, dx: Float64s, dy: Float64s) -> tuple[Float64s, Float64s]:
@@ -156,7 +182,9 @@ def _model(p: Float64s, dx: Float64s, dy: Float64s) -> tuple[Float64s, Float64s]
     return value / 4.0 + p[5], slope / 4.0
 
 
-def _levenberg(start: Float64s, dx: Float64s, dy: Float64s, light: Float64s, root: Float64s) -> Float64s | None:
+def _levenberg(start: Float64s, samples: PsfSamples) -> Float64s | None:
+    dx, dy, light = samples.dx, samples.dy, samples.light
+    root = np.sqrt(samples.weight / samples.weight.mean())
     p, damping = start, 1e-2
     value, slope = _model(p, dx, dy)
     rest = (light - value) * root
