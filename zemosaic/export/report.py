@@ -1,0 +1,411 @@
+"""What one run did, frame by frame: `run_report.json` for programs, and the record behind the HTML page."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from zemosaic.errors import Message
+from zemosaic.export.files import write_whole
+from zemosaic.i18n import Translator
+from zemosaic.model import (
+    CalibratedFrame,
+    Dropped,
+    FrameRef,
+    FrameStatus,
+    GridPlan,
+    MeasuredFrame,
+    MosaicProduct,
+    SolvedFrame,
+    TileProduct,
+)
+from zemosaic.sky import FrameWcs
+
+__all__ = [
+    "FrameMetrics",
+    "FrameRow",
+    "PhaseTime",
+    "RunRecords",
+    "RunReport",
+    "TileRow",
+    "build_report",
+    "report_dict",
+    "write_report_json",
+]
+
+
+@dataclass(frozen=True)
+class PhaseTime:
+    """What a phase took; CPU seconds are summed over all processes."""
+
+    phase: str
+    wall_s: float
+    cpu_s: float
+
+
+@dataclass(frozen=True)
+class RunRecords:
+    """All that a run knows at its end; a frame has as many records as the phases it passed."""
+
+    frames: Sequence[FrameRef]
+    measured: Sequence[MeasuredFrame] = ()
+    solved: Sequence[SolvedFrame] = ()
+    calibrated: Sequence[CalibratedFrame] = ()
+    dropped: Sequence[Dropped] = ()
+    plan: GridPlan | None = None
+    tiles: Sequence[TileProduct] = ()
+    mosaic: MosaicProduct | None = None
+    warnings: Sequence[Message] = ()
+    timings: Sequence[PhaseTime] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Program, Python and packages."""
+    peak_rss_bytes: int = 0
+    input_dir: str = ""
+
+
+@dataclass(frozen=True)
+class FrameMetrics:
+    """Numbers of one frame; None where the phase that finds them was not reached or found nothing."""
+
+    stars: int | None = None
+    fwhm_px: float | None = None
+    fwhm_arcsec: float | None = None
+    eccentricity: float | None = None
+    sky_adu: tuple[float, ...] = ()
+    noise_adu: tuple[float, ...] = ()
+    transparency: tuple[float, ...] = ()
+    how: str = ""
+    """How the frame was solved."""
+    n_matched: int | None = None
+    rms_arcsec: float | None = None
+    scale_arcsec: float | None = None
+    rotation_deg: float | None = None
+
+
+@dataclass(frozen=True)
+class FrameRow:
+    """One file of the input folder and its fate."""
+
+    frame_id: int | None
+    path: str
+    status: FrameStatus
+    phase: str = ""
+    """Phase that dropped it; empty for used frames."""
+    reason: Message | None = None
+    date_obs: str = ""
+    exposure_s: float | None = None
+    instrument: str = ""
+    telescope: str = ""
+    filter_name: str = ""
+    metrics: FrameMetrics = FrameMetrics()
+    weight: float | None = None
+    corners_ra_deg: tuple[float, ...] = ()
+    corners_dec_deg: tuple[float, ...] = ()
+    tiles_used: tuple[int, ...] = ()
+    tiles_rejected: tuple[int, ...] = ()
+    notes: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True)
+class TileRow:
+    """One tile: boxes are (y0, y1, x0, x1) in canvas pixels, half open."""
+
+    tile_id: int
+    inner: tuple[int, int, int, int]
+    outer: tuple[int, int, int, int]
+    frames_planned: int
+    frames_used: int
+    rejected_fraction: float
+    mode: str
+    empty: bool
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """A run in numbers."""
+
+    frames: tuple[FrameRow, ...]
+    """Frames in order of `frame_id`, then the files that were no frames in order of path."""
+    tiles: tuple[TileRow, ...]
+    mosaic: MosaicProduct | None
+    wcs: FrameWcs | None
+    field_name: str
+    input_dir: str
+    warnings: tuple[Message, ...]
+    timings: tuple[PhaseTime, ...]
+    settings: Mapping[str, Any]
+    defaults: Mapping[str, Any]
+    versions: Mapping[str, str]
+    peak_rss_bytes: int
+
+    def having(self, status: FrameStatus) -> list[FrameRow]:
+        """Return the frames of one status."""
+        return [row for row in self.frames if row.status is status]
+
+    @property
+    def used(self) -> list[FrameRow]:
+        """Frames whose pixels are in the mosaic."""
+        return self.having(FrameStatus.USED)
+
+    @property
+    def dropped(self) -> list[FrameRow]:
+        """Frames and files that are not in the mosaic."""
+        return [row for row in self.frames if row.status is not FrameStatus.USED]
+
+
+def build_report(records: RunRecords) -> RunReport:
+    """Put the records of all phases together, frame by frame.
+
+    Parameters
+    ----------
+    records : RunRecords
+        What the phases left; every frame and every dropped file appears once in the report.
+    """
+    measured = {item.frame.frame_id: item for item in records.measured}
+    solved = {item.frame.frame_id: item for item in records.solved}
+    calibrated = {item.frame.frame_id: item for item in records.calibrated}
+    dropped = {item.frame_id: item for item in records.dropped if item.frame_id is not None}
+    verdicts = _TileVerdicts.of(records.plan, records.tiles)
+    rows = [
+        _frame_row(
+            frame, measured.get(n), solved.get(n), calibrated.get(n), _fate(n, dropped, calibrated, verdicts), verdicts
+        )
+        for frame in sorted(records.frames, key=lambda item: item.frame_id)
+        for n in (frame.frame_id,)
+    ]
+    known = {frame.frame_id for frame in records.frames}
+    others = [item for item in records.dropped if item.frame_id is None or item.frame_id not in known]
+    rows += [_file_row(item) for item in sorted(others, key=lambda item: item.path)]
+    return RunReport(
+        frames=tuple(rows),
+        tiles=_tile_rows(records.plan, records.tiles),
+        mosaic=records.mosaic,
+        wcs=records.plan.wcs if records.plan else None,
+        field_name=_field_name(records),
+        input_dir=records.input_dir,
+        warnings=tuple(records.warnings),
+        timings=tuple(records.timings),
+        settings=dict(records.settings),
+        defaults=dict(records.defaults),
+        versions=dict(records.versions),
+        peak_rss_bytes=records.peak_rss_bytes,
+    )
+
+
+@dataclass(frozen=True)
+class _TileVerdicts:
+    """Which tiles used and which refused a frame, by frame_id."""
+
+    known: bool
+    used: Mapping[int, list[int]]
+    rejected: Mapping[int, list[int]]
+
+    @classmethod
+    def of(cls, plan: GridPlan | None, tiles: Sequence[TileProduct]) -> _TileVerdicts:
+        used: defaultdict[int, list[int]] = defaultdict(list)
+        rejected: defaultdict[int, list[int]] = defaultdict(list)
+        planned = {tile.tile_id: tile.frame_ids for tile in plan.tiles} if plan else {}
+        for tile in sorted(tiles, key=lambda item: item.tile_id):
+            taken = set(tile.frames_used)
+            for frame_id in planned.get(tile.tile_id, tile.frames_used):
+                (used if frame_id in taken else rejected)[frame_id].append(tile.tile_id)
+        return cls(bool(tiles), used, rejected)
+
+
+@dataclass(frozen=True)
+class _Fate:
+    status: FrameStatus
+    phase: str = ""
+    reason: Message | None = None
+
+
+def _fate(
+    frame_id: int,
+    dropped: Mapping[int, Dropped],
+    calibrated: Mapping[int, CalibratedFrame],
+    verdicts: _TileVerdicts,
+) -> _Fate:
+    if frame_id in dropped:
+        fallen = dropped[frame_id]
+        return _Fate(fallen.status, fallen.phase, fallen.reason)
+    if frame_id not in calibrated:
+        return _Fate(FrameStatus.REJECTED, "", Message("reason.not_reached"))
+    if verdicts.known and frame_id not in verdicts.used:
+        return _Fate(FrameStatus.REJECTED, "stack", Message("reason.used_in_no_tile"))
+    return _Fate(FrameStatus.USED)
+
+
+def _frame_row(
+    frame: FrameRef,
+    measured: MeasuredFrame | None,
+    solved: SolvedFrame | None,
+    calibrated: CalibratedFrame | None,
+    fate: _Fate,
+    verdicts: _TileVerdicts,
+) -> FrameRow:
+    solved = solved or (calibrated.solved if calibrated else None)
+    measured = measured or (solved.measured if solved else None)
+    corners = solved.wcs.corners(frame.width, frame.height) if solved else ((), ())
+    return FrameRow(
+        frame_id=frame.frame_id,
+        path=frame.path,
+        status=fate.status,
+        phase=fate.phase,
+        reason=fate.reason,
+        date_obs=frame.date_obs or "",
+        exposure_s=frame.exposure_s,
+        instrument=frame.instrument,
+        telescope=frame.telescope,
+        filter_name=frame.filter_name,
+        metrics=_metrics(frame, measured, solved, calibrated),
+        weight=calibrated.weight if calibrated and fate.status is FrameStatus.USED else None,
+        corners_ra_deg=tuple(round(float(v), 6) for v in corners[0]),
+        corners_dec_deg=tuple(round(float(v), 6) for v in corners[1]),
+        tiles_used=tuple(verdicts.used.get(frame.frame_id, ())),
+        tiles_rejected=tuple(verdicts.rejected.get(frame.frame_id, ())),
+        notes=frame.notes,
+    )
+
+
+def _metrics(
+    frame: FrameRef, measured: MeasuredFrame | None, solved: SolvedFrame | None, calibrated: CalibratedFrame | None
+) -> FrameMetrics:
+    if measured is None:
+        return FrameMetrics()
+    scale = solved.wcs.scale_arcsec if solved else frame.scale_arcsec
+    fwhm = _finite(measured.fwhm_px)
+    return FrameMetrics(
+        stars=len(measured.stars),
+        fwhm_px=fwhm,
+        fwhm_arcsec=fwhm * scale if fwhm is not None and scale else None,
+        eccentricity=_finite(measured.eccentricity),
+        sky_adu=tuple(map(float, measured.sky_adu)),
+        noise_adu=tuple(map(float, measured.noise_adu)),
+        transparency=tuple(map(float, calibrated.transparency)) if calibrated else (),
+        how=solved.solution.how if solved else "",
+        n_matched=solved.solution.n_matched if solved else None,
+        rms_arcsec=_finite(solved.solution.rms_arcsec) if solved else None,
+        scale_arcsec=scale,
+        rotation_deg=solved.wcs.rotation_deg if solved else None,
+    )
+
+
+def _file_row(fallen: Dropped) -> FrameRow:
+    return FrameRow(fallen.frame_id, fallen.path, fallen.status, fallen.phase, fallen.reason)
+
+
+def _tile_rows(plan: GridPlan | None, tiles: Iterable[TileProduct]) -> tuple[TileRow, ...]:
+    products = {tile.tile_id: tile for tile in tiles}
+    return tuple(
+        TileRow(
+            tile_id=spec.tile_id,
+            inner=spec.inner,
+            outer=spec.outer,
+            frames_planned=len(spec.frame_ids),
+            frames_used=len(product.frames_used),
+            rejected_fraction=float(product.rejected_fraction),
+            mode=product.mode,
+            empty=product.empty,
+        )
+        for spec in (plan.tiles if plan else ())
+        if (product := products.get(spec.tile_id)) is not None
+    )
+
+
+def _field_name(records: RunRecords) -> str:
+    if records.plan and records.plan.name:
+        return records.plan.name
+    names = sorted({frame.object_name.strip() for frame in records.frames} - {""})
+    return ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def write_report_json(path: Path, report: RunReport, translator: Translator) -> None:
+    """Write the report for programs; raises OutputError.
+
+    Parameters
+    ----------
+    path : Path
+        The file, by custom ``run_report.json``.
+    report : RunReport
+        What to tell.
+    translator : Translator
+        Makes the texts of the reasons and warnings; keys and parameters stand beside them.
+    """
+    plain = _plain(report_dict(report, translator))
+    write_whole(path, (json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def report_dict(report: RunReport, translator: Translator) -> dict[str, Any]:
+    """Return what `write_report_json` writes, before numbers that are not finite become null."""
+    mosaic = report.mosaic
+    return {
+        "mosaic": Path(mosaic.mosaic).name if mosaic else None,
+        "field": report.field_name,
+        "width": mosaic.width if mosaic else None,
+        "height": mosaic.height if mosaic else None,
+        "exposure_s": mosaic.exposure_s if mosaic else None,
+        "wcs": report.wcs.to_cards() if report.wcs else None,
+        "frames_found": len(report.frames),
+        "frames_used": len(report.used),
+        "frames": [_frame_dict(row, translator) for row in report.frames],
+        "tiles": [_record(tile) for tile in report.tiles],
+        "warnings": [_told(warning, translator) for warning in report.warnings],
+        "settings": dict(report.settings),
+        "versions": dict(report.versions),
+        "timings": {time.phase: {"wall_s": time.wall_s, "cpu_s": time.cpu_s} for time in report.timings},
+        "peak_rss_bytes": report.peak_rss_bytes,
+    }
+
+
+def _frame_dict(row: FrameRow, translator: Translator) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "path": row.path,
+        "status": row.status.value,
+        "reason": _told(row.reason, translator) if row.reason else None,
+        "phase": row.phase or None,
+        "date_obs": row.date_obs or None,
+        "exposure_s": row.exposure_s,
+        "instrument": row.instrument,
+        "telescope": row.telescope,
+        "filter": row.filter_name,
+        "metrics": _record(row.metrics),
+        "weight": row.weight,
+        "corners_ra_deg": row.corners_ra_deg,
+        "corners_dec_deg": row.corners_dec_deg,
+        "notes": [_told(note, translator) for note in row.notes],
+    }
+    if row.tiles_used and row.tiles_rejected:
+        entry["tile_verdicts"] = {"used": row.tiles_used, "rejected": row.tiles_rejected}
+    return entry
+
+
+def _told(told: Message, translator: Translator) -> dict[str, Any]:
+    return {"text": translator.message(told), **told.to_dict()}
+
+
+def _record(record: FrameMetrics | TileRow) -> dict[str, Any]:
+    return {item.name: getattr(record, item.name) for item in fields(record)}
+
+
+def _plain(value: Any) -> Any:
+    """Return JSON values: what is not finite becomes null, NumPy's scalars Python's."""
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        value = value.item()
+    if isinstance(value, float):
+        return float(f"{value:.12g}") if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
