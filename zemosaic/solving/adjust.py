@@ -8,6 +8,7 @@ and memory grow with the number of sightings only.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,45 +86,32 @@ def camera_wcs(cameras: Cameras, frame: int, x_ref: float, y_ref: float) -> Fram
 
 def directions(cameras: Cameras, seen: Sightings) -> Floats:
     """Return the unit vectors of sightings, shape (n, 3)."""
-    plane = np.einsum("nij,nj->ni", cameras.cd[seen.frame], _straight(cameras, seen))
+    plane = _times(cameras.cd[seen.frame], _straight(cameras, seen))
     axes = cameras.axes[seen.frame]
     toward = axes[:, 2] + plane[:, :1] * axes[:, 0] + plane[:, 1:] * axes[:, 1]
     return toward / np.linalg.norm(toward, axis=1, keepdims=True)
 
 
-def misses(cameras: Cameras, seen: Sightings, stars: Floats) -> tuple[Floats, Floats]:
-    """Return how far sightings lie from their stars, and how that changes when the stars move.
+def misses(cameras: Cameras, seen: Sightings, stars: Floats) -> Floats:
+    """Return how far sightings lie from their stars in undistorted pixels, shape (n, 2).
 
     Parameters
     ----------
     stars : ndarray
         Unit vectors, shape (stars, 3).
-
-    Returns
-    -------
-    miss : ndarray
-        Undistorted pixels, shape (n, 2).
-    slope : ndarray
-        Pixels of the star's image per arcsec to the east and to the north, shape (n, 2, 2).
     """
-    axes, star = cameras.axes[seen.frame], stars[seen.star]
-    local = _axes(stars)[seen.star, :2]
-    parts = np.einsum("nij,nj->ni", axes, star)
-    plane = parts[:, :2] / parts[:, 2:]
-    turn = np.einsum("nij,nkj->nik", axes, local)
-    to_plane = (turn[:, :2] - plane[:, :, None] * turn[:, 2:]) / parts[:, 2, None, None]
-    inverse = np.linalg.inv(cameras.cd)[seen.frame]
-    miss = _straight(cameras, seen) - np.einsum("nij,nj->ni", inverse, plane)
-    return miss, np.einsum("nij,njk->nik", inverse, to_plane) * _ARCSEC
+    x, y, depth = _seen_along(cameras.axes[seen.frame], stars[seen.star])
+    expected = _times(_inverse(cameras.cd)[seen.frame], np.column_stack([x / depth, y / depth]))
+    return np.subtract(_straight(cameras, seen), expected)
 
 
 def adjusted(
-    cameras: Cameras, seen: Sightings, stars: Floats, anchors: Anchors, tolerance: float = 1e-6
+    cameras: Cameras, seen: Sightings, stars: Floats, anchors: Anchors, tolerance: float = 1e-5
 ) -> tuple[Cameras, Floats]:
     """Return cameras and star places (unit vectors, shape (stars, 3)) after one least-squares step."""
-    miss, slope = misses(cameras, seen, stars)
-    system = _System(cameras, seen, slope, anchors, len(stars))
-    pull = anchors.weight[:, None] * anchors.offset
+    miss = misses(cameras, seen, stars).T
+    system = _System(cameras, seen, _slopes(cameras, seen, stars), anchors, len(stars))
+    pull = (anchors.weight[:, None] * anchors.offset).T
     right = -system.gathered(system.without_stars(miss, pull))
     right[system.frame_size :] -= cameras.bend.ravel() / _BEND_PRIOR_PX**2
     operator = LinearOperator((len(right), len(right)), matvec=system.apply, dtype=np.float64)
@@ -131,79 +119,91 @@ def adjusted(
     # Where it stops short, the next round goes on: the caller repeats the step until nothing moves.
     change, _ = cg(operator, right, rtol=tolerance, maxiter=150, M=precondition)
     star_shift = system.star_shift(miss + system.spread(change), pull)
-    return _moved(cameras, *system.split(change)), _shifted(stars, star_shift)
+    return _moved(cameras, *system.split(change)), _shifted(stars, star_shift.T)
 
 
 class _System:
-    """The normal equations of one step, stars eliminated, as products with vectors."""
+    """The normal equations of one step, stars eliminated, as products with vectors.
+
+    Everything that is added up over the sightings lies component first, so that each operation runs along memory.
+    """
 
     def __init__(self, cameras: Cameras, seen: Sightings, slope: Floats, anchors: Anchors, stars: int) -> None:
-        self.seen, self.slope, self.stars = seen, slope, stars
-        self.weight = seen.weight[:, None]
-        self.linear = np.column_stack([np.ones_like(seen.u), seen.u, seen.v])
+        self.u, self.v, self.weight, self.star = seen.u, seen.v, seen.weight, seen.star
+        self.slope = slope
         self.bends = _terms(seen.u, seen.v)
-        self.frames, self.groups = len(cameras.camera), len(cameras.reach)
+        self.frames, self.groups, self.stars = len(cameras.camera), len(cameras.reach), stars
         self.frame_size = self.frames * 6
-        self.starts = np.searchsorted(seen.frame, np.arange(self.frames))
-        group = cameras.camera[seen.frame]
-        self.group_bounds = np.searchsorted(group, np.arange(self.groups + 1))
-        blocks = np.einsum("nki,nkj->nij", slope * seen.weight[:, None, None], slope).reshape(-1, 4)
-        sums: list[Floats] = [np.bincount(seen.star, blocks[:, k], stars) for k in range(4)]
-        normal = np.stack(sums, axis=1).reshape(-1, 2, 2) + (anchors.weight + 1e-9)[:, None, None] * np.eye(2)
-        self.star_inverse = np.linalg.inv(normal)
-        self._prepare_preconditioner()
+        self.count = np.bincount(seen.frame, minlength=self.frames)
+        self.filled = self.count > 0
+        self.starts = (np.cumsum(self.count) - self.count)[self.filled]
+        bounds = np.searchsorted(cameras.camera[seen.frame], np.arange(self.groups + 1))
+        self.parts = [slice(int(a), int(b)) for a, b in pairwise(bounds)]
+        (a, b), (c, d) = slope
+        tie = anchors.weight + 1e-9
+        ee, nn = self._per_star(a * a + c * c) + tie, self._per_star(b * b + d * d) + tie
+        en = self._per_star(a * b + c * d)
+        self.star_inverse = np.array([[nn, -en], [-en, ee]]) / (ee * nn - en * en)
+        self.frame_inverse, self.group_inverse = self._blocks()
 
-    def _prepare_preconditioner(self) -> None:
-        products = np.einsum("ni,nj->nij", self.linear * self.weight, self.linear).reshape(-1, 9)
-        frame = self._per_frame(products).reshape(-1, 3, 3) + 1e-9 * np.eye(3)
-        self.frame_inverse = np.linalg.inv(frame)
-        group = np.stack(
-            [
-                self.bends[a:b].T @ (self.weight[a:b] * self.bends[a:b]) + np.eye(_TERMS) / _BEND_PRIOR_PX**2
-                for a, b in self._groups()
-            ]
-        )
-        self.group_inverse = np.linalg.inv(group)
-
-    def _groups(self) -> list[tuple[int, int]]:
-        return [(int(a), int(b)) for a, b in zip(self.group_bounds[:-1], self.group_bounds[1:], strict=True)]
+    def _per_star(self, values: Floats) -> Floats:
+        """Return the weighted sum of values, shape (n,), over each star's sightings."""
+        return np.bincount(self.star, self.weight * values, self.stars).astype(np.float64, copy=False)
 
     def _per_frame(self, values: Floats) -> Floats:
-        """Return sums of `values`, shape (n, k), over each frame's sightings, shape (frames, k)."""
-        sums = np.zeros((self.frames, values.shape[1]))
-        filled = np.diff(np.append(self.starts, len(values))) > 0
-        sums[filled] = np.add.reduceat(values, self.starts[filled], axis=0)
+        """Return the sum of values, shape (n,), over each frame's sightings."""
+        sums = np.zeros(self.frames)
+        sums[self.filled] = np.add.reduceat(values, self.starts)
         return sums
+
+    def _blocks(self) -> tuple[Floats, Floats]:
+        """Return the inverses of the frames' and of the cameras' own blocks, which make the steps short."""
+        terms = (np.ones_like(self.u), self.u, self.v)
+        frame = np.array([[self._per_frame(self.weight * p * q) for p in terms] for q in terms])
+        group = [self.bends[:, part] @ (self.weight[part] * self.bends[:, part]).T for part in self.parts]
+        return (
+            _inverse(np.moveaxis(frame, -1, 0) + 1e-9 * np.eye(3)),
+            _inverse(np.array(group) + np.eye(_TERMS) / _BEND_PRIOR_PX**2),
+        )
 
     def split(self, x: Floats) -> tuple[Floats, Floats]:
         """Return the frames' part, shape (frames, 3, 2), and the cameras', shape (cameras, 7, 2)."""
         return x[: self.frame_size].reshape(-1, 3, 2), x[self.frame_size :].reshape(-1, _TERMS, 2)
 
     def spread(self, x: Floats) -> Floats:
-        """Return how a change of the cameras moves every sighting, pixels, shape (n, 2)."""
+        """Return how a change of the cameras moves every sighting, pixels, shape (2, n)."""
         frames, groups = self.split(x)
-        moved = np.einsum("ni,nij->nj", self.linear, frames[self.seen.frame])
-        for (a, b), change in zip(self._groups(), groups, strict=True):
-            moved[a:b] += self.bends[a:b] @ change
+        moved = np.empty((2, len(self.u)))
+        for axis in range(2):
+            shift, along_u, along_v = (np.repeat(frames[:, k, axis], self.count) for k in range(3))
+            moved[axis] = shift + along_u * self.u + along_v * self.v
+        for part, change in zip(self.parts, groups, strict=True):
+            moved[:, part] += change.T @ self.bends[:, part]
         return moved
 
     def gathered(self, moved: Floats) -> Floats:
-        """Return the transpose of `spread` of weighted values, shape (n, 2)."""
+        """Return the transpose of `spread` of weighted values, shape (2, n)."""
         weighted = self.weight * moved
-        frames = self._per_frame((self.linear[:, :, None] * weighted[:, None, :]).reshape(-1, 6))
-        groups = [self.bends[a:b].T @ weighted[a:b] for a, b in self._groups()]
+        frames = np.empty((self.frames, 3, 2))
+        for axis in range(2):
+            frames[:, 0, axis] = self._per_frame(weighted[axis])
+            frames[:, 1, axis] = self._per_frame(weighted[axis] * self.u)
+            frames[:, 2, axis] = self._per_frame(weighted[axis] * self.v)
+        groups = [self.bends[:, part] @ weighted[:, part].T for part in self.parts]
         return np.concatenate([frames.ravel(), *(g.ravel() for g in groups)])
 
     def star_shift(self, moved: Floats, pull: Floats | float) -> Floats:
-        """Return the best shift of every star, arcsec, shape (stars, 2), when its sightings miss by `moved`."""
-        pushed = np.einsum("nki,nk->ni", self.slope, self.weight * moved)
-        total = np.stack([np.bincount(self.seen.star, pushed[:, k], self.stars) for k in range(2)], axis=1)
-        return np.einsum("sij,sj->si", self.star_inverse, total + pull)
+        """Return the best shift of every star, arcsec, shape (2, stars), when its sightings miss by `moved`."""
+        (a, b), (c, d) = self.slope
+        pushed = np.array([self._per_star(a * moved[0] + c * moved[1]), self._per_star(b * moved[0] + d * moved[1])])
+        pushed += pull
+        return (self.star_inverse * pushed).sum(axis=1)
 
     def without_stars(self, moved: Floats, pull: Floats | float = 0.0) -> Floats:
-        """Return what the stars' best shifts leave of `moved`."""
-        shift = self.star_shift(moved, pull)
-        return moved - np.einsum("nij,nj->ni", self.slope, shift[self.seen.star])
+        """Return what the stars' best shifts leave of `moved`, shape (2, n)."""
+        east, north = self.star_shift(moved, pull)
+        east, north = east[self.star], north[self.star]
+        return np.array([moved[k] - self.slope[k, 0] * east - self.slope[k, 1] * north for k in range(2)])
 
     def apply(self, x: Floats) -> Floats:
         result = self.gathered(self.without_stars(self.spread(x)))
@@ -212,12 +212,37 @@ class _System:
 
     def precondition(self, r: Floats) -> Floats:
         frames, groups = self.split(r)
-        return np.concatenate(
-            [
-                np.einsum("fij,fjk->fik", self.frame_inverse, frames).ravel(),
-                np.einsum("gij,gjk->gik", self.group_inverse, groups).ravel(),
-            ]
-        )
+        return np.concatenate([(self.frame_inverse @ frames).ravel(), (self.group_inverse @ groups).ravel()])
+
+
+def _slopes(cameras: Cameras, seen: Sightings, stars: Floats) -> Floats:
+    """Return the pixels by which images move per arcsec of their star to the east and north, shape (2, 2, n)."""
+    axes, local = cameras.axes[seen.frame], _axes(stars)[:, :2]
+    x, y, depth = _seen_along(axes, stars[seen.star])
+    (a, b), (c, d) = np.moveaxis(_inverse(cameras.cd)[seen.frame], 0, -1)
+    slope = np.empty((2, 2, len(x)))
+    for k in range(2):
+        along_x, along_y, along_depth = _seen_along(axes, local[seen.star, k])
+        xi = (along_x - x / depth * along_depth) / depth
+        eta = (along_y - y / depth * along_depth) / depth
+        slope[0, k], slope[1, k] = (a * xi + b * eta) * _ARCSEC, (c * xi + d * eta) * _ARCSEC
+    return slope
+
+
+def _seen_along(axes: Floats, vectors: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the components of vectors, shape (n, 3), along each of three axes, shape (n, 3, 3)."""
+    x, y, z = (np.einsum("nj,nj->n", axes[:, k], vectors) for k in range(3))
+    return x, y, z
+
+
+def _inverse(matrices: Floats) -> Floats:
+    return np.asarray(np.linalg.inv(matrices), np.float64)
+
+
+def _times(matrices: Floats, vectors: Floats) -> Floats:
+    """Return the products of 2 x 2 matrices, shape (n, 2, 2), and vectors, shape (n, 2)."""
+    x, y = vectors.T
+    return np.column_stack([matrices[:, k, 0] * x + matrices[:, k, 1] * y for k in range(2)])
 
 
 def _axes(pointing: Floats) -> Floats:
@@ -230,30 +255,35 @@ def _axes(pointing: Floats) -> Floats:
     return np.stack([east, np.cross(pointing, east), pointing], axis=1)
 
 
+def _powers(u: Floats, v: Floats) -> Floats:
+    """Return the distortion's terms, shape (7, n), in the order of `SIP_TERMS`."""
+    uu, uv, vv = u * u, u * v, v * v
+    return np.array([uu, uv, vv, uu * u, uu * v, u * vv, vv * v])
+
+
 def _terms(u: Floats, v: Floats) -> Floats:
-    """Return the distortion's terms less their linear part over the frame, shape (n, 7).
+    """Return the distortion's terms less their linear part over the frame, shape (7, n).
 
     Taking the linear part out keeps the frames' and the cameras' unknowns apart, which is what lets
     the conjugate gradients converge; `_moved` puts it back.
     """
-    terms = np.stack([u**p * v**q for p, q in SIP_TERMS], axis=1)
-    return terms - np.column_stack([np.ones_like(u), u, v]) @ _linear_part()
+    return _powers(u, v) - _linear_part().T @ np.array([np.ones_like(u), u, v])
 
 
 def _linear_part() -> Floats:
     """Return the affine map closest to each term over a frame, shape (3, 7)."""
     u, v = (a.ravel() for a in np.meshgrid(np.linspace(-0.7, 0.7, 15), np.linspace(-0.7, 0.7, 15)))
-    terms = np.stack([u**p * v**q for p, q in SIP_TERMS], axis=1)
-    return np.asarray(np.linalg.lstsq(np.column_stack([np.ones_like(u), u, v]), terms, rcond=None)[0])
+    linear = np.column_stack([np.ones_like(u), u, v])
+    return np.asarray(np.linalg.lstsq(linear, _powers(u, v).T, rcond=None)[0], np.float64)
 
 
 def _straight(cameras: Cameras, seen: Sightings) -> Floats:
     """Return undistorted pixels from the frames' centres, shape (n, 2)."""
+    straight: Floats = np.column_stack([seen.u, seen.v])
     group = cameras.camera[seen.frame]
-    reach = cameras.reach[group]
-    straight: Floats = np.column_stack([seen.u, seen.v]) * reach[:, None]
-    for power, (p, q) in enumerate(SIP_TERMS):
-        straight += (seen.u**p * seen.v**q)[:, None] * cameras.bend[group, power]
+    for index, (reach, bend) in enumerate(zip(cameras.reach, cameras.bend, strict=True)):
+        part = slice(*np.searchsorted(group, (index, index + 1)))
+        straight[part] = straight[part] * reach + _powers(seen.u[part], seen.v[part]).T @ bend
     return straight
 
 

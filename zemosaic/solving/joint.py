@@ -208,9 +208,9 @@ def _fitted_to_anchors(state: _State, frames: list[JointFrame]) -> _State:
         seen = _some(state.seen, near, nearest[near])
         fixed = Anchors(np.zeros((len(state.anchors), 2)), np.full(len(state.anchors), 1e9))
         for _ in range(2):
-            off = np.linalg.norm(misses(cameras, seen, state.anchors)[0], axis=1)
+            off = np.linalg.norm(misses(cameras, seen, state.anchors), axis=1)
             seen = replace(seen, weight=_trust(off) / np.hypot(state.error_px[near], 0.15) ** 2)
-            cameras, _ = adjusted(cameras, seen, state.anchors, fixed, tolerance=1e-8)
+            cameras, _ = adjusted(cameras, seen, state.anchors, fixed, tolerance=1e-7)
         seen_from = directions(cameras, state.seen)
     return replace(state, cameras=cameras)
 
@@ -255,10 +255,10 @@ def _round(state: _State, stars: Floats, anchored: Indices) -> tuple[_State, Flo
     if len(near) == 0:
         return state, stars
     seen = _some(state.seen, near, state.seen.star[near])
-    off = np.linalg.norm(misses(state.cameras, seen, stars)[0], axis=1)
+    off = np.linalg.norm(misses(state.cameras, seen, stars), axis=1)
     seen = replace(seen, weight=_trust(off / state.error_px[near]) / state.error_px[near] ** 2)
     cameras, stars = adjusted(state.cameras, seen, stars, _anchors(state, stars, anchored))
-    off = np.linalg.norm(misses(cameras, seen, stars)[0], axis=1)
+    off = np.linalg.norm(misses(cameras, seen, stars), axis=1)
     median = _median_per_frame(off, seen.frame, len(state.left_out))
     disagrees = median > max(_DISAGREES_PX, 4.0 * float(np.nanmedian(median)))
     return replace(state, cameras=cameras, left_out=state.left_out | disagrees), stars
@@ -297,7 +297,7 @@ def _result(
 ) -> JointSolution:
     near = np.flatnonzero(state.seen.star >= 0)
     seen = _some(state.seen, near, state.seen.star[near])
-    off = np.linalg.norm(misses(state.cameras, seen, stars)[0], axis=1) if len(near) else np.empty(0)
+    off = np.linalg.norm(misses(state.cameras, seen, stars), axis=1) if len(near) else np.empty(0)
     close = off < 3.0
     used = np.bincount(seen.frame[close], minlength=len(frames))
     square = np.bincount(seen.frame[close], off[close] ** 2, len(frames))
