@@ -20,7 +20,7 @@ __all__ = ["GROUP_COLOURS", "Footprint", "Series", "dec_text", "ra_text", "serie
 Floats = NDArray[np.float64]
 
 WIDTH, HEIGHT = 760.0, 170.0
-LEFT, RIGHT, TOP, BOTTOM = 58.0, 8.0, 10.0, 22.0
+LEFT, RIGHT, TOP, BOTTOM = 74.0, 8.0, 10.0, 22.0
 MOST_POINTS = 3000
 MOST_FOOTPRINTS = 1200
 GROUP_COLOURS = 8
@@ -162,19 +162,26 @@ def sky_map(footprints: Sequence[Footprint], label: str, north: str, east: str) 
     planes = [tangent_plane(item.ra_deg, item.dec_deg, ra0, dec0) for item in shown]
     xi, eta = np.concatenate([p[0] for p in planes]), np.concatenate([p[1] for p in planes])
     view = _View.around(xi, eta, ra0, dec0)
-    fill = max(0.03, min(0.35, 2.5 / len(shown)))
+    lost = sum(not item.used for item in shown)
+    fill = max(0.02, min(0.35, 2.5 / len(shown)))
+    looks = f"--fill:{fill:.3f};--line-opacity:{_faded(len(shown) - lost):.2f};--lost:{_faded(lost):.2f}"
     outlines = [
         f'<polygon class="{"" if item.used else "lost "}g{item.group % GROUP_COLOURS}" points="{view.points(*plane)}"/>'
-        for item, plane in sorted(zip(shown, planes, strict=True), key=lambda pair: not pair[0].used)
+        for item, plane in sorted(zip(shown, planes, strict=True), key=lambda pair: pair[0].used)
     ]
     parts = [
         *_graticule(view),
-        f'<g class="prints" style="--fill:{fill:.3f}">',
+        f'<g class="prints" style="{looks}">',
         *outlines,
         "</g>",
         _compass(view, str(escape(north)), str(escape(east))),
     ]
     return _svg(view.width, view.height, label, parts)
+
+
+def _faded(count: int) -> float:
+    """Return the opacity of outlines so that many of them do not cover the map."""
+    return max(0.1, min(0.8, 30.0 / max(count, 1)))
 
 
 def _choice(footprints: Sequence[Footprint]) -> list[int]:

@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from astropy.io import fits
@@ -126,17 +126,11 @@ def write_fits(
     with replacing(path) as out:
         out.write(head)
         for start, stop in layout.bands(y0, y1):
-            band = _disk_values(layout.rows(start, stop, x0, x1), dtype)
-            _write_planes(out, band, len(head), shape, start - y0)
+            for index, plane in enumerate(layout.rows(start, stop, x0, x1)):
+                out.seek(len(head) + (index * shape[1] + start - y0) * shape[2] * itemsize)
+                out.write(_disk_values(plane, dtype).view(np.uint8).data)
         out.seek(len(head) + data_bytes)
         out.write(b"\0" * (-data_bytes % BLOCK))
-
-
-def _write_planes(out: BinaryIO, band: NDArray[Any], offset: int, shape: tuple[int, int, int], row: int) -> None:
-    _, height, width = shape
-    for index, plane in enumerate(band):
-        out.seek(offset + (index * height + row) * width * band.itemsize)
-        out.write(np.ascontiguousarray(plane).view(np.uint8).data)
 
 
 def layout_of(source: Pixels, axis_order: AxisOrder) -> Layout:
@@ -151,13 +145,13 @@ def layout_of(source: Pixels, axis_order: AxisOrder) -> Layout:
     raise ValueError(f"expected 1 or 3 planes in order {axis_order}, got shape {shape}")
 
 
-def _disk_values(band: NDArray[Any], dtype: DiskType) -> NDArray[Any]:
+def _disk_values(plane: NDArray[Any], dtype: DiskType) -> NDArray[Any]:
     big_endian = np.dtype(dtype).newbyteorder(">")
     if dtype == "float32":
-        return band.astype(big_endian)
+        return np.ascontiguousarray(plane, big_endian)
     limits = np.iinfo(dtype)
-    whole = np.rint(np.nan_to_num(band.astype(np.float64), nan=0.0))
-    return np.clip(whole, limits.min, limits.max).astype(big_endian)
+    whole = np.rint(np.nan_to_num(plane, nan=0.0))
+    return np.clip(whole, limits.min, limits.max, out=whole).astype(big_endian, order="C")
 
 
 def _header(shape: tuple[int, int, int], dtype: DiskType, wcs: FrameWcs | None, cards: Sequence[Card]) -> fits.Header:
