@@ -5,10 +5,19 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
+from zemosaic.catalogue.astap import AstapCatalogue, database_names, open_astap
 from zemosaic.catalogue.base import Catalogue, CatalogueStars
 from zemosaic.catalogue.cells import CellCatalogue
 
-__all__ = ["Catalogue", "CatalogueStars", "CellCatalogue", "load_bundled"]
+__all__ = [
+    "AstapCatalogue",
+    "Catalogue",
+    "CatalogueStars",
+    "CellCatalogue",
+    "database_names",
+    "load_bundled",
+    "open_astap",
+]
 
 
 def load_bundled() -> CellCatalogue:

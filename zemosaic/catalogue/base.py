@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from zemosaic.sky import separation_deg
 
-__all__ = ["Catalogue", "CatalogueStars", "brightest_within"]
+__all__ = ["Catalogue", "CatalogueStars", "brightest_within", "half_width_deg"]
 
 
 @dataclass(frozen=True)
@@ -50,3 +51,11 @@ def brightest_within(
     inside = np.flatnonzero(separation_deg(stars.ra_deg, stars.dec_deg, ra_deg, dec_deg) <= radius_deg)
     order = np.argsort(stars.mag[inside], kind="stable")
     return stars[inside[order[:limit]]]
+
+
+def half_width_deg(dec_deg: float, radius_deg: float) -> float:
+    """Return how far the cone reaches from its centre in right ascension; 180 where it holds a pole."""
+    if abs(dec_deg) + radius_deg >= 90.0:
+        return 180.0
+    sine = math.sin(math.radians(radius_deg)) / math.cos(math.radians(dec_deg))
+    return math.degrees(math.asin(min(sine, 1.0))) + 1e-9

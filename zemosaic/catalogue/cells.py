@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from zemosaic.catalogue.base import CatalogueStars, brightest_within
+from zemosaic.catalogue.base import CatalogueStars, brightest_within, half_width_deg
 from zemosaic.errors import InputError
 
 __all__ = ["MAGIC", "RINGS", "CellCatalogue", "cells_per_ring", "encode"]
@@ -140,7 +140,7 @@ class CellCatalogue:
         height = 180.0 / RINGS
         lowest = max(int((dec_deg - radius_deg + 90.0) / height), 0)
         highest = min(int((dec_deg + radius_deg + 90.0) / height), RINGS - 1)
-        half_width = _half_width_deg(dec_deg, radius_deg)
+        half_width = half_width_deg(dec_deg, radius_deg)
         pieces = [
             self._decode(ring, begin, end)
             for ring in range(lowest, highest + 1)
@@ -173,11 +173,3 @@ class CellCatalogue:
         dec = (ring + (self.north[stars] + 0.5) / _STEPS) * (180.0 / RINGS) - 90.0
         mag = (self.mag_zero + self.mag_step * self.magnitude[stars]).astype(np.float32)
         return ra, dec, mag
-
-
-def _half_width_deg(dec_deg: float, radius_deg: float) -> float:
-    """Return how far the cone reaches from its centre in right ascension; 180 where it holds a pole."""
-    if abs(dec_deg) + radius_deg >= 90.0:
-        return 180.0
-    sine = math.sin(math.radians(radius_deg)) / math.cos(math.radians(dec_deg))
-    return math.degrees(math.asin(min(sine, 1.0))) + 1e-9
