@@ -176,6 +176,15 @@ def _folder_key(folder: Path) -> tuple[int, int] | str | None:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is kept of a file to compare it with later ones."""
+
+    path: str
+    size_bytes: int
+    data_offset: int
+
+
 class _Twins:
     """Knows the files met so far by their content.
 
@@ -184,29 +193,30 @@ class _Twins:
     """
 
     def __init__(self) -> None:
-        self._first: dict[tuple[int, bytes], FitsImage] = {}
+        self._first: dict[tuple[int, bytes], _Seen] = {}
         self._sampled: dict[tuple[int, bytes, bytes], str] = {}
 
     def first(self, image: FitsImage) -> str | None:
         """Return the path of the first file with this content, None where this is the first."""
+        seen = _Seen(image.path, image.size_bytes, image.data_offset)
         key = (image.size_bytes, image.identity)
-        other = self._first.setdefault(key, image)
-        if other is image:
+        other = self._first.setdefault(key, seen)
+        if other is seen:
             return None
         self._sampled.setdefault((*key, _samples(other)), other.path)
-        path = self._sampled.setdefault((*key, _samples(image)), image.path)
-        return None if path == image.path else path
+        path = self._sampled.setdefault((*key, _samples(seen)), seen.path)
+        return None if path == seen.path else path
 
 
-def _samples(image: FitsImage) -> bytes:
+def _samples(seen: _Seen) -> bytes:
     """Digest of three pieces of a file."""
     digest = hashlib.blake2b(digest_size=16)
-    last = max(image.size_bytes - _SAMPLE_BYTES, 0)
+    last = max(seen.size_bytes - _SAMPLE_BYTES, 0)
     try:
-        with Path(image.path).open("rb") as raw:
-            for start in (min(image.data_offset, last), (image.data_offset + last) // 2, last):
+        with Path(seen.path).open("rb") as raw:
+            for start in (min(seen.data_offset, last), (seen.data_offset + last) // 2, last):
                 raw.seek(start)
                 digest.update(raw.read(_SAMPLE_BYTES))
     except OSError as problem:
-        raise FrameError("reason.io_error", file=Path(image.path).name, detail=str(problem)) from None
+        raise FrameError("reason.io_error", file=Path(seen.path).name, detail=str(problem)) from None
     return digest.digest()
