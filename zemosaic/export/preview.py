@@ -23,7 +23,7 @@ SKY_LEVEL = 0.12
 """Brightness of the empty sky in the picture, 0 to 1."""
 SHADOW_SIGMAS = 3.5
 """How far below the sky black lies at least, in standard deviations of the sky."""
-BROAD_LIGHT = 14.0
+BROAD_LIGHT = 11.0
 """Brightness of nebulae and galaxies that the stretch leaves room for, in units of that depth."""
 WHITE_PERCENTILE = 99.9
 COLOUR_KEPT = 0.45
