@@ -163,8 +163,8 @@ def sky_map(footprints: Sequence[Footprint], label: str, north: str, east: str) 
     xi, eta = np.concatenate([p[0] for p in planes]), np.concatenate([p[1] for p in planes])
     view = _View.around(xi, eta, ra0, dec0)
     lost = sum(not item.used for item in shown)
-    fill = max(0.02, min(0.35, 2.5 / len(shown)))
-    looks = f"--fill:{fill:.3f};--line-opacity:{_faded(len(shown) - lost):.2f};--lost:{_faded(lost):.2f}"
+    fill = max(0.004, min(0.35, 2.5 / len(shown)))
+    looks = f"--fill:{fill:.4f};--line-opacity:{_faded(len(shown) - lost):.2f};--lost:{_faded(lost):.2f}"
     outlines = [
         f'<polygon class="{"" if item.used else "lost "}g{item.group % GROUP_COLOURS}" points="{view.points(*plane)}"/>'
         for item, plane in sorted(zip(shown, planes, strict=True), key=lambda pair: pair[0].used)
@@ -181,7 +181,7 @@ def sky_map(footprints: Sequence[Footprint], label: str, north: str, east: str) 
 
 def _faded(count: int) -> float:
     """Return the opacity of outlines so that many of them do not cover the map."""
-    return max(0.1, min(0.8, 30.0 / max(count, 1)))
+    return max(0.03, min(0.8, 30.0 / max(count, 1)))
 
 
 def _choice(footprints: Sequence[Footprint]) -> list[int]:
