@@ -168,7 +168,7 @@ def test_thousands_of_lost_frames_stay_readable(translators):
     assert text.count("<details") == 3
     assert text.count("<details open") == 1
     assert f"{1500 - ROWS_PER_GROUP:,} more of this kind" in text
-    assert text.count("<polygon") <= 2400
+    assert text.count("<polygon") <= 600
 
 
 def test_settings_at_their_default_are_not_listed(translators):

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 WIDTH, HEIGHT = 760.0, 170.0
 LEFT, RIGHT, TOP, BOTTOM = 74.0, 8.0, 10.0, 22.0
 MOST_POINTS = 3000
-MOST_FOOTPRINTS = 1200
+MOST_FOOTPRINTS = 300
 GROUP_COLOURS = 8
 """Number of ``--group-N`` colours the page defines."""
 
@@ -147,7 +147,7 @@ def sky_map(footprints: Sequence[Footprint], label: str, north: str, east: str) 
     Parameters
     ----------
     footprints : sequence of Footprint
-        Outlines; of more than 1,200 used ones an even choice is drawn, and as many dropped ones at most.
+        Outlines; of more than 300 used ones an even choice is drawn, and as many dropped ones at most.
     label : str
         Name of the drawing for screen readers.
     north, east : str
@@ -163,7 +163,7 @@ def sky_map(footprints: Sequence[Footprint], label: str, north: str, east: str) 
     xi, eta = np.concatenate([p[0] for p in planes]), np.concatenate([p[1] for p in planes])
     view = _View.around(xi, eta, ra0, dec0)
     lost = sum(not item.used for item in shown)
-    fill = max(0.004, min(0.35, 2.5 / len(shown)))
+    fill = max(0.012, min(0.35, 2.5 / len(shown)))
     looks = f"--fill:{fill:.4f};--line-opacity:{_faded(len(shown) - lost):.2f};--lost:{_faded(lost):.2f}"
     outlines = [
         f'<polygon class="{"" if item.used else "lost "}g{item.group % GROUP_COLOURS}" points="{view.points(*plane)}"/>'
@@ -181,7 +181,7 @@ def sky_map(footprints: Sequence[Footprint], label: str, north: str, east: str) 
 
 def _faded(count: int) -> float:
     """Return the opacity of outlines so that many of them do not cover the map."""
-    return max(0.03, min(0.8, 30.0 / max(count, 1)))
+    return max(0.1, min(0.8, 30.0 / max(count, 1)))
 
 
 def _choice(footprints: Sequence[Footprint]) -> list[int]:
