@@ -48,6 +48,17 @@ def detect(raw: NDArray[np.float32], bayer: bool, most: int = 200) -> tuple[NDAr
     return (x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5
 
 
+def green_image(raw: NDArray[np.float32], bayer: bool) -> NDArray[np.float32]:
+    """Return the green image in full size: green pixels as they are, the others the mean of their four neighbours."""
+    flat = without_hot_pixels(raw, bayer)
+    if not bayer:
+        return flat
+    padded = np.pad(flat, 1, mode="reflect")
+    mean = 0.25 * (padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:])
+    mean[0::2, 0::2], mean[1::2, 1::2] = flat[0::2, 0::2], flat[1::2, 1::2]
+    return mean
+
+
 def field_of(path: Path, scale_arcsec: float | None = None) -> Field:
     """Return the `Field` of a raw frame with the hint its header gives."""
     raw, header = read(path)
@@ -55,4 +66,13 @@ def field_of(path: Path, scale_arcsec: float | None = None) -> Field:
     x, y = detect(raw, bayer)
     if scale_arcsec is None and "FOCALLEN" in header and "XPIXSZ" in header:
         scale_arcsec = 206.265 * header["XPIXSZ"] / header["FOCALLEN"]
-    return Field(x, y, raw.shape[1], raw.shape[0], header.get("RA"), header.get("DEC"), scale_arcsec)
+    return Field(
+        x,
+        y,
+        raw.shape[1],
+        raw.shape[0],
+        header.get("RA"),
+        header.get("DEC"),
+        scale_arcsec,
+        green=lambda: green_image(raw, bayer),
+    )
