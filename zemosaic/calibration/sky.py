@@ -131,7 +131,9 @@ def solve_sky(
     sky = solution.frame.reshape(n_frames, channels, 3)
     sky = _levelled(sky, solution.item, table, transparency)
     scaled = (solution.residual / problem.sigma) ** 2
-    rms = np.sqrt(np.bincount(table.source, scaled, n_frames) / np.maximum(np.bincount(table.source, None, n_frames), 1))
+    rms = np.sqrt(
+        np.bincount(table.source, scaled, n_frames) / np.maximum(np.bincount(table.source, None, n_frames), 1)
+    )
     return SkySolution(sky, b, v, rms)
 
 

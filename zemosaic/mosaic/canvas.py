@@ -72,7 +72,9 @@ def make_canvas(frames: Sequence[SolvedFrame], orientation: str, scale_mode: str
     angle = _mean_rotation(frames, ra0, dec0) if orientation == "median_pc" else 0.0
     cos, sin = math.cos(angle) * step, math.sin(angle) * step
     plane = FrameWcs(ra0, dec0, 0.0, 0.0, ((-cos, sin), (sin, cos)))
-    x, y = (np.concatenate(column) for column in zip(*(plane.sky_to_pixel(*outline) for outline in outlines), strict=True))
+    x, y = (
+        np.concatenate(column) for column in zip(*(plane.sky_to_pixel(*outline) for outline in outlines), strict=True)
+    )
     x0, y0 = math.floor(x.min()) - 1, math.floor(y.min()) - 1
     width, height = math.ceil(x.max()) + 2 - x0, math.ceil(y.max()) + 2 - y0
     return Canvas(plane.shifted(x0, y0), width, height)

@@ -9,7 +9,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FEW_SAMPLES", "Combine", "Rejection", "StackRules", "StackResult", "sorting_network"]
+__all__ = ["FEW_SAMPLES", "Combine", "Rejection", "StackResult", "StackRules", "sorting_network"]
 
 FEW_SAMPLES = 5
 """Below this many samples the expected noise judges, not the sample's own scatter."""

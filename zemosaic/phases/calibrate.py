@@ -1,0 +1,226 @@
+"""Phase 4: transparency, vignetting and sky of all frames, each solved jointly; verdicts and weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.calibration.cells import CellSamples, mask_radius_px, sample_cells
+from zemosaic.calibration.photometry import Photometry, solve_photometry
+from zemosaic.calibration.sky import SkySolution, estimate_bias, solve_sky
+from zemosaic.catalogue.field import merge_detections
+from zemosaic.errors import NothingUsable, message
+from zemosaic.frames.debayer import half_size
+from zemosaic.frames.planes import colour_planes
+from zemosaic.model import CalibratedFrame, Dropped, FrameStatus, SolvedFrame
+from zemosaic.mosaic.canvas import make_canvas
+from zemosaic.phases.context import RunContext, camera_groups
+from zemosaic.phases.measure import DefectMaps, mended_pixels
+from zemosaic.sky import FrameWcs
+from zemosaic.zeanalyser.verdicts import QualityLimits, judge
+
+__all__ = ["calibrate_frames"]
+
+MERGE_PX = 2.0
+"""Detections this near to each other on the sky are one star."""
+CELL_PX = 64
+MOST_CELL_SAMPLES = 6_000_000
+"""Cells grow with the number of frames so that their samples stay below this."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _CellTask:
+    solved: SolvedFrame
+    defects: Path
+    scratch: Path
+    reference: FrameWcs
+    cell_px: int
+    stars: Path
+    """Discs to leave out (ra_deg, dec_deg, radius_px), shape (3, n)."""
+
+
+def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects: DefectMaps) -> list[CalibratedFrame]:
+    """Return the frames that are good enough, calibrated; the others are dropped with their reasons.
+
+    Raises
+    ------
+    NothingUsable
+        When all frames are rejected.
+    """
+    with context.phase("calibrate", len(solved)) as advance:
+        solved, photometry, stars = _photometry(context, solved)
+        if context.settings.stacking_normalize_method != "linear_fit":
+            calibrated = _simply(context, solved)
+            advance(len(solved))
+            return calibrated
+        groups = np.array(camera_groups([one.frame for one in solved]))
+        cells = _cells(context, solved, defects, stars, advance)
+        bias = [
+            estimate_bias([one.measured for one, group in zip(solved, groups, strict=True) if group == g])
+            for g in range(int(groups.max()) + 1)
+        ]
+        sky = solve_sky(
+            cells, photometry.transparency, groups, photometry.vignetting, photometry.vignetting_sigma, bias
+        )
+        for g in range(len(bias)):
+            context.log(
+                message(
+                    "log.camera_calibrated",
+                    vignetting=round(float(sky.vignetting[g]), 4),
+                    bias=round(float(sky.bias_adu[g]), 1),
+                    stars_vignetting=round(float(photometry.vignetting[g]), 4),
+                )
+            )
+        return _assemble(context, solved, photometry, sky, groups)
+
+
+def _photometry(context: RunContext, solved: Sequence[SolvedFrame]) -> tuple[list[SolvedFrame], Photometry, Floats]:
+    """Solve zero points, reject what is unusable, and solve again without it."""
+    solved = list(solved)
+    for turn in range(2):
+        ids = _merge(solved)
+        groups = np.array(camera_groups([one.frame for one in solved]))
+        photometry = solve_photometry([one.measured for one in solved], ids, groups)
+        if turn == 1 or not context.settings.quality_reject_enabled:
+            break
+        kept = _judge(context, solved, photometry, groups)
+        if len(kept) == len(solved):
+            break
+        solved = kept
+    return solved, photometry, _star_discs(solved, ids, photometry)
+
+
+def _judge(
+    context: RunContext, solved: list[SolvedFrame], photometry: Photometry, groups: NDArray[np.int64]
+) -> list[SolvedFrame]:
+    settings = context.settings
+    limits = QualityLimits(
+        settings.quality_max_fwhm_ratio, settings.quality_max_eccentricity, settings.quality_min_transparency
+    )
+    green = photometry.transparency[:, min(1, photometry.transparency.shape[1] - 1)]
+    kept = []
+    for one, reason in zip(solved, judge([s.measured for s in solved], green, groups, limits), strict=True):
+        if reason is None:
+            kept.append(one)
+        else:
+            context.drop(Dropped(one.frame.path, one.frame.frame_id, "calibrate", FrameStatus.REJECTED, reason))
+    if not kept:
+        raise NothingUsable("error.all_rejected", frames=len(solved))
+    return kept
+
+
+def _merge(solved: Sequence[SolvedFrame]) -> list[NDArray[np.int64]]:
+    radius = MERGE_PX * float(np.median([one.wcs.scale_arcsec for one in solved]))
+    positions = [one.wcs.pixel_to_sky(one.measured.stars.x_px, one.measured.stars.y_px) for one in solved]
+    return merge_detections(positions, radius)
+
+
+def _star_discs(solved: Sequence[SolvedFrame], ids: Sequence[NDArray[np.int64]], photometry: Photometry) -> Floats:
+    """Return (ra_deg, dec_deg, radius_px) of all stars: what the background must not see of them."""
+    n = int(max((one.max(initial=-1) for one in ids), default=-1)) + 1
+    ra, dec, flux = np.full(n, np.nan), np.full(n, np.nan), np.zeros(n)
+    for one, star in zip(solved, ids, strict=True):
+        stars = one.measured.stars
+        fresh = (star >= 0) & np.isnan(ra[star])
+        ra[star[fresh]], dec[star[fresh]] = one.wcs.pixel_to_sky(stars.x_px[fresh], stars.y_px[fresh])
+        seen = star >= 0
+        np.maximum.at(flux, star[seen], stars.flux_adu[seen, min(1, stars.flux_adu.shape[1] - 1)])
+    fwhm = np.array([one.measured.fwhm_px for one in solved])
+    noise = np.array([one.measured.noise_adu[-1] for one in solved])
+    width = float(np.nanpercentile(fwhm, 80)) if np.isfinite(fwhm).any() else 3.0
+    return np.stack([ra, dec, mask_radius_px(flux, width, float(np.median(noise)))])
+
+
+def _cells(
+    context: RunContext,
+    solved: Sequence[SolvedFrame],
+    defects: DefectMaps,
+    stars: Floats,
+    advance: Callable[[int], None],
+) -> list[CellSamples]:
+    reference = make_canvas(solved, "north_up", "median").wcs
+    path = context.scratch / "stars.npy"
+    np.save(path, stars)
+    area = sum(one.frame.width * one.frame.height for one in solved)
+    cell = max(CELL_PX, CELL_PX * math.ceil(math.sqrt(area / CELL_PX**2 / MOST_CELL_SAMPLES)))
+    tasks = (_CellTask(one, defects[one.frame.group].path, context.scratch, reference, cell, path) for one in solved)
+    samples = []
+    for done, sample in enumerate(context.map(sample_frame, tasks), 1):
+        samples.append(sample)
+        advance(done)
+    return samples
+
+
+def sample_frame(task: _CellTask) -> CellSamples:
+    """Average one frame's background over the cells."""
+    frame = task.solved.frame
+    pixels = mended_pixels(frame, task.defects, task.scratch)
+    if frame.bayer is not None:
+        planes, step = np.moveaxis(half_size(pixels, frame.bayer), -1, 0), 2
+    else:
+        planes, step = colour_planes(pixels, None), 1
+    ra, dec, radius = np.load(task.stars)
+    contiguous = [np.ascontiguousarray(plane) for plane in planes]
+    return sample_cells(
+        task.solved.measured, contiguous, step, task.solved.wcs, task.reference, task.cell_px, (ra, dec, radius)
+    )
+
+
+def _assemble(
+    context: RunContext,
+    solved: Sequence[SolvedFrame],
+    photometry: Photometry,
+    sky: SkySolution,
+    groups: NDArray[np.int64],
+) -> list[CalibratedFrame]:
+    frames = [
+        CalibratedFrame(
+            solved=one,
+            transparency=tuple(float(t) for t in photometry.transparency[k]),
+            sky_adu=tuple((float(a), float(b), float(c)) for a, b, c in sky.sky_adu[k]),
+            bias_adu=float(sky.bias_adu[groups[k]]),
+            illumination=(float(sky.vignetting[groups[k]]),),
+            noise=tuple(n / t for n, t in zip(one.measured.noise_adu, photometry.transparency[k], strict=True)),
+            weight=1.0,
+        )
+        for k, one in enumerate(solved)
+    ]
+    return _weighted(frames, context.settings.stacking_weighting_method)
+
+
+def _simply(context: RunContext, solved: Sequence[SolvedFrame]) -> list[CalibratedFrame]:
+    """Return frames brought to a common sky level at most, as the settings ask."""
+    level = context.settings.stacking_normalize_method == "sky_mean"
+    frames = [
+        CalibratedFrame(
+            solved=one,
+            transparency=tuple(1.0 for _ in one.measured.sky_adu),
+            sky_adu=tuple((value if level else 0.0, 0.0, 0.0) for value in one.measured.sky_adu),
+            bias_adu=0.0,
+            illumination=(0.0,),
+            noise=one.measured.noise_adu,
+            weight=1.0,
+        )
+        for one in solved
+    ]
+    return _weighted(frames, context.settings.stacking_weighting_method)
+
+
+def _weighted(frames: Sequence[CalibratedFrame], method: str) -> list[CalibratedFrame]:
+    """Return the frames with their weights: inverse variance of the calibrated frame, sharpened by FWHM on request."""
+    weight = np.ones(len(frames))
+    if method != "none":
+        weight = np.array([frame.noise[min(1, len(frame.noise) - 1)] ** -2 for frame in frames])
+    if method == "noise_fwhm":
+        fwhm = np.array([frame.solved.measured.fwhm_px for frame in frames])
+        usual = float(np.nanmedian(fwhm)) if np.isfinite(fwhm).any() else 1.0
+        weight *= (usual / np.nan_to_num(fwhm, nan=usual)) ** 2
+    weight /= weight.max()
+    return [replace(frame, weight=float(w)) for frame, w in zip(frames, weight, strict=True)]

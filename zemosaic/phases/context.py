@@ -1,0 +1,122 @@
+"""What every phase may use: settings, events, cancellation, workers, memory, the work folder."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from zemosaic import __version__
+from zemosaic.compute.budget import Budget
+from zemosaic.compute.executors import map_ordered
+from zemosaic.compute.resources import ResourceMonitor
+from zemosaic.errors import Message, RunCancelled
+from zemosaic.events import Event, FrameDropped, Logged, PhaseAdvanced, PhaseFinished, PhaseStarted, Warned
+from zemosaic.model import Dropped, FrameRef
+from zemosaic.settings.schema import Settings, specs
+from zemosaic.store.journal import Journal, digest
+
+__all__ = ["RunContext", "Timing", "camera_groups"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+ADVANCE_S = 0.1
+"""Shortest time between two `PhaseAdvanced` events."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What a phase took."""
+
+    wall_s: float
+    cpu_s: float
+
+
+@dataclass
+class RunContext:
+    """The run as its phases see it; the worker makes it."""
+
+    settings: Settings
+    emit: Callable[[Event], None]
+    cancelled: Callable[[], bool]
+    executor: Executor
+    budget: Budget
+    journal: Journal
+    work_dir: Path
+    monitor: ResourceMonitor
+    dropped: list[Dropped] = field(default_factory=list)
+    warnings: list[Message] = field(default_factory=list)
+    timings: dict[str, Timing] = field(default_factory=dict)
+
+    @property
+    def output_dir(self) -> Path:
+        return Path(self.settings.output_dir)
+
+    @property
+    def scratch(self) -> Path:
+        """Where decoded frames and defect maps lie during the run."""
+        return self.work_dir / "scratch"
+
+    def check_cancelled(self) -> None:
+        """Raise RunCancelled if the user asked to stop."""
+        if self.cancelled():
+            raise RunCancelled("error.cancelled")
+
+    def warn(self, text: Message) -> None:
+        """Tell the user something; also every fallback."""
+        self.warnings.append(text)
+        self.emit(Warned(text))
+
+    def log(self, text: Message, level: str = "INFO") -> None:
+        """Add a line to the log."""
+        self.emit(Logged(level, text))
+
+    def drop(self, dropped: Dropped) -> None:
+        """Leave a frame out and say why."""
+        self.dropped.append(dropped)
+        self.emit(FrameDropped(dropped.frame_id, dropped.path, dropped.phase, dropped.status.value, dropped.reason))
+
+    def map(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
+        """Run tasks on the run's workers; results come in the order of the tasks."""
+        return map_ordered(self.executor, function, tasks, ahead=2 * self.budget.workers, cancelled=self.cancelled)
+
+    def depends(self, phase: str, *parts: object) -> str:
+        """Return the digest of what a phase's result depends on: its settings, the version and `parts`."""
+        values = {spec.key: getattr(self.settings, spec.key) for spec in specs() if phase in spec.affects}
+        return digest(phase, __version__, values, *parts)
+
+    @contextlib.contextmanager
+    def phase(self, name: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        """Announce and time a phase; yields a function that takes the steps done so far."""
+        self.check_cancelled()
+        self.emit(PhaseStarted(name, total))
+        wall, cpu = time.monotonic(), self.monitor.cpu_s()
+        last = [0.0]
+
+        def advance(done: int) -> None:
+            now = time.monotonic()
+            if now - last[0] >= ADVANCE_S or done == total:
+                last[0] = now
+                self.emit(PhaseAdvanced(name, done, total))
+            self.check_cancelled()
+
+        yield advance
+        timing = Timing(time.monotonic() - wall, self.monitor.cpu_s() - cpu)
+        self.timings[name] = timing
+        self.emit(PhaseFinished(name, timing.wall_s, timing.cpu_s))
+
+
+def identity(frame: FrameRef) -> list[object]:
+    """Return what identifies a frame's file for the journal."""
+    return [frame.path, frame.size_bytes, frame.mtime_ns, frame.hdu, frame.bayer, frame.planes]
+
+
+def camera_groups(frames: Sequence[FrameRef]) -> list[int]:
+    """Return the number of each frame's camera group, counted in the order of appearance."""
+    numbers: dict[object, int] = {}
+    return [numbers.setdefault(frame.group, len(numbers)) for frame in frames]

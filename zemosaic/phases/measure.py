@@ -1,0 +1,172 @@
+"""Phase 2: one look at the pixels of every frame, after the defects of its camera are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.calibration.defects import MAX_SAMPLE, find_defects, mend
+from zemosaic.errors import FrameError, Message, NothingUsable, message
+from zemosaic.events import FrameMeasured
+from zemosaic.frames.pixels import open_pixels
+from zemosaic.model import Dropped, FrameRef, FrameStatus, MeasuredFrame
+from zemosaic.phases.context import RunContext, identity
+from zemosaic.store.codec import measured_from_bytes, measured_to_bytes
+from zemosaic.store.journal import digest
+from zemosaic.zeanalyser.measure import measure
+
+__all__ = ["DefectMaps", "Defects", "load_defects", "measure_frames", "mended_pixels"]
+
+CONTENT_VERSION = 1
+"""Raised when a change of the code makes stored measurements stale."""
+
+
+@dataclass(frozen=True)
+class Defects:
+    """Where the defect map of a camera lies."""
+
+    path: Path
+    fingerprint: str
+
+
+DefectMaps = dict[tuple[object, ...], Defects]
+"""Defect maps by `FrameRef.group`."""
+
+
+@dataclass(frozen=True)
+class _MeasureTask:
+    frame: FrameRef
+    defects: Path
+    scratch: Path
+
+
+@dataclass(frozen=True)
+class _DefectTask:
+    sample: tuple[FrameRef, ...]
+    scratch: Path
+    into: Path
+
+
+def measure_frames(context: RunContext, frames: Sequence[FrameRef]) -> tuple[list[MeasuredFrame], DefectMaps]:
+    """Return the measured frames and the defect map of each camera.
+
+    Raises
+    ------
+    NothingUsable
+        When no frame could be measured.
+    """
+    with context.phase("measure", len(frames)) as advance:
+        defects = _find_all_defects(context, frames)
+        measured: list[MeasuredFrame] = []
+        known = {frame.frame_id: _recall(context, frame, defects[frame.group]) for frame in frames}
+        tasks = [
+            _MeasureTask(frame, defects[frame.group].path, context.scratch)
+            for frame in frames
+            if known[frame.frame_id] is None
+        ]
+        fresh = context.map(measure_one, tasks)
+        for done, frame in enumerate(frames, 1):
+            result = known[frame.frame_id] or next(fresh)
+            if isinstance(result, Message):
+                context.drop(Dropped(frame.path, frame.frame_id, "measure", FrameStatus.UNREADABLE, result))
+            else:
+                if known[frame.frame_id] is None:
+                    wanted = _wanted(context, frame, defects[frame.group])
+                    context.journal.put("measure", frame.path, wanted, measured_to_bytes(result))
+                measured.append(result)
+                context.emit(_event(result))
+            advance(done)
+    if not measured:
+        raise NothingUsable("error.no_usable_frames", folder=context.settings.input_dir, dropped=len(context.dropped))
+    return measured, defects
+
+
+def measure_one(task: _MeasureTask) -> MeasuredFrame | Message:
+    """Measure one frame; the reason if it cannot be."""
+    try:
+        return measure(task.frame, mended_pixels(task.frame, task.defects, task.scratch))
+    except FrameError as error:
+        return error.reason
+
+
+def mended_pixels(
+    frame: FrameRef, defects: Path, scratch: Path, window: tuple[int, int, int, int] | None = None
+) -> NDArray[np.generic]:
+    """Return the pixels of a frame or of a window (y0, y1, x0, x1) of it, defects mended."""
+    window = window or (0, frame.height, 0, frame.width)
+    pixels = np.array(open_pixels(frame, scratch).read(*window))
+    return mend(pixels, window, load_defects(defects), frame)
+
+
+def load_defects(path: Path) -> NDArray[np.int64]:
+    """Return a stored defect map; read anew only when the file changed."""
+    return _load_defects(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _load_defects(path: Path, _mtime_ns: int) -> NDArray[np.int64]:
+    loaded: NDArray[np.int64] = np.load(path, allow_pickle=False)
+    return loaded
+
+
+def find_group_defects(task: _DefectTask) -> tuple[int, str]:
+    """Find and store the defects of a camera; returns their number and a fingerprint of the map."""
+    sources = []
+    for frame in task.sample:
+        try:
+            source = open_pixels(frame, task.scratch)
+            source.read(0, 2, 0, 2)
+        except FrameError:
+            continue  # measuring that frame will say why
+        sources.append(source)
+    found = find_defects(sources, task.sample[0])
+    with task.into.open("wb") as stream:
+        np.save(stream, found)
+    return len(found), digest(found.tolist())
+
+
+def _find_all_defects(context: RunContext, frames: Sequence[FrameRef]) -> DefectMaps:
+    context.scratch.mkdir(parents=True, exist_ok=True)
+    members: dict[tuple[object, ...], list[FrameRef]] = {}
+    for frame in frames:
+        members.setdefault(frame.group, []).append(frame)
+    tasks = []
+    for number, group_frames in enumerate(members.values()):
+        ordered = sorted(group_frames, key=lambda frame: (frame.date_obs or "", frame.frame_id))
+        chosen = np.unique(np.linspace(0, len(ordered) - 1, MAX_SAMPLE).astype(int))
+        into = context.scratch / f"defects_{number}.npy"
+        tasks.append(_DefectTask(tuple(ordered[i] for i in chosen), context.scratch, into))
+    found: DefectMaps = {}
+    answers = context.map(find_group_defects, tasks)
+    for group, task, (number, fingerprint) in zip(members, tasks, answers, strict=True):
+        found[group] = Defects(task.into, fingerprint)
+        camera = task.sample[0].instrument or task.sample[0].telescope or "?"
+        context.log(message("log.defects_found", number=number, camera=camera, frames=len(task.sample)))
+    return found
+
+
+def _wanted(context: RunContext, frame: FrameRef, defects: Defects) -> str:
+    return context.depends("measure", CONTENT_VERSION, identity(frame), defects.fingerprint)
+
+
+def _recall(context: RunContext, frame: FrameRef, defects: Defects) -> MeasuredFrame | None:
+    stored = context.journal.get("measure", frame.path, _wanted(context, frame, defects))
+    return None if stored is None else measured_from_bytes(frame, stored)
+
+
+def _event(measured: MeasuredFrame) -> FrameMeasured:
+    green = min(1, len(measured.sky_adu) - 1)
+    return FrameMeasured(
+        frame_id=measured.frame.frame_id,
+        path=measured.frame.path,
+        stars=len(measured.stars),
+        fwhm_px=measured.fwhm_px,
+        eccentricity=measured.eccentricity,
+        sky_adu=measured.sky_adu[green],
+        noise_adu=measured.noise_adu[green],
+    )

@@ -1,0 +1,57 @@
+"""Phase 1: which frames are there, by their headers alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zemosaic.errors import NothingUsable, message
+from zemosaic.events import FramesFound, PhaseAdvanced
+from zemosaic.frames.scan import scan_folder
+from zemosaic.model import FrameRef
+from zemosaic.phases.context import RunContext
+
+__all__ = ["scan"]
+
+
+def scan(context: RunContext) -> tuple[FrameRef, ...]:
+    """Return the frames of the input folder; files that are none are dropped with their reasons.
+
+    Raises
+    ------
+    InputError
+        When the folder is missing, unreadable or empty.
+    NothingUsable
+        When none of its files is a usable frame.
+    """
+
+    def progress(done: int, total: int | None) -> None:
+        context.emit(PhaseAdvanced("scan", done, total))
+        context.check_cancelled()
+
+    with context.phase("scan", None):
+        exclude = [Path(context.settings.output_dir)]
+        result = scan_folder(Path(context.settings.input_dir), exclude=exclude, progress=progress)
+        for dropped in result.dropped:
+            context.drop(dropped)
+        frames = _of_one_kind(context, result.frames)
+        nights = {(frame.date_obs or "")[:10] for frame in frames}
+        context.emit(
+            FramesFound(
+                frames=len(frames),
+                dropped=len(context.dropped),
+                total_exposure_s=sum(frame.exposure_s or 0.0 for frame in frames),
+                nights=len(nights),
+                instruments=tuple(sorted({frame.instrument or frame.telescope for frame in frames})),
+            )
+        )
+    if not frames:
+        raise NothingUsable("error.no_usable_frames", folder=context.settings.input_dir, dropped=len(context.dropped))
+    return frames
+
+
+def _of_one_kind(context: RunContext, frames: tuple[FrameRef, ...]) -> tuple[FrameRef, ...]:
+    """Return the frames; warn where colour and mono frames lie in one folder."""
+    coloured = [frame for frame in frames if frame.bayer is not None or frame.planes == 3]
+    if coloured and len(coloured) != len(frames):
+        context.warn(message("warning.mono_among_colour", mono=len(frames) - len(coloured), colour=len(coloured)))
+    return frames

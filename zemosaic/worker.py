@@ -1,0 +1,343 @@
+"""The worker: owns one run in a process of its own and tells about it in typed events.
+
+Which process is what
+    The front end (a window or the command line) calls `start` and gets a `Run`.  The run's process
+    is spawned; it makes the pool of workers itself.  Events travel from a queue, emptied by a
+    thread of the run's process, through a one-way pipe, so that the run never waits for a front end
+    and the front end sees at once when the run's process is gone.
+
+How a run ends
+    With exactly one of `RunFinished`, `RunCancelled`, `RunFailed`.  A process that dies without
+    saying so becomes ``RunFailed(error.worker_died)``.  When the user stops the run, its process has
+    `GRACE_S` seconds to end by itself; after that it ends at once, which is safe at any moment:
+    everything finished is in the journal, everything else is made again by the next run.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import multiprocessing
+import os
+import queue
+import shutil
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event as ProcessEvent
+from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
+
+from zemosaic import __version__
+from zemosaic.compute.budget import make_budget
+from zemosaic.compute.executors import exit_with_parent, limit_library_threads, make_executor
+from zemosaic.compute.resources import ResourceMonitor, Usage, disk_free
+from zemosaic.errors import (
+    InputError,
+    NothingUsable,
+    OutputError,
+    RunCancelled,
+    SettingsError,
+    WorkerDied,
+    ZeMosaicError,
+    message,
+)
+from zemosaic.events import (
+    Event,
+    FrameMeasured,
+    FrameSolved,
+    Logged,
+    PhaseAdvanced,
+    ResourceSample,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+    Warned,
+    to_dict,
+)
+from zemosaic.events import RunCancelled as RunCancelledEvent
+from zemosaic.i18n import Translator
+from zemosaic.phases.context import RunContext
+from zemosaic.phases.pipeline import run_pipeline
+from zemosaic.settings.load import settings_hash
+from zemosaic.settings.schema import Settings
+from zemosaic.store.journal import Journal
+
+__all__ = ["LOG_NAME", "WORK_NAME", "Run", "start"]
+
+LOG_NAME = "zemosaic_worker.log"
+WORK_NAME = ".zemosaic_work"
+GRACE_S = 3.5
+SAMPLE_S = 1.0
+_ENDINGS = (RunFinished, RunCancelledEvent, RunFailed)
+_QUIET = (PhaseAdvanced, ResourceSample)
+_DETAIL = (FrameMeasured, FrameSolved)
+
+
+class Run:
+    """Handle of one run in its own process."""
+
+    def __init__(self, settings: Settings) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self._log_path = str(Path(settings.output_dir) / LOG_NAME)
+        self._output_dir = settings.output_dir
+        self._cancel = spawn.Event()
+        self._reader, writer = spawn.Pipe(duplex=False)
+        self._process = spawn.Process(target=_child, args=(settings, writer, self._cancel), name="zemosaic-worker")
+        self._ended = False
+        self._process.start()
+        writer.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether more events may come."""
+        return not self._ended
+
+    @property
+    def pid(self) -> int | None:
+        """Process number of the run."""
+        return self._process.pid
+
+    def events(self) -> Iterator[Event]:
+        """Yield events as they come, until the run has ended."""
+        while not self._ended:
+            yield self._receive()
+
+    def poll(self) -> list[Event]:
+        """Return all events that wait, without waiting."""
+        found: list[Event] = []
+        while not self._ended and self._reader.poll():
+            found.append(self._receive())
+        return found
+
+    def cancel(self) -> None:
+        """Ask the run to stop; `RunCancelled` follows within five seconds."""
+        self._cancel.set()
+
+    def close(self) -> None:
+        """End the process if it still runs, and free what belongs to it."""
+        self._ended = True
+        if self._process.is_alive():
+            for child in psutil.Process(self._process.pid).children(recursive=True):
+                child.kill()
+            self._process.kill()
+        self._process.join()
+        self._reader.close()
+
+    def _receive(self) -> Event:
+        try:
+            event: Event = self._reader.recv()
+        except (EOFError, OSError):
+            self._process.join()
+            event = self._last_word()
+        if isinstance(event, _ENDINGS):
+            self._ended = True
+            self._process.join(timeout=10)
+        return event
+
+    def _last_word(self) -> Event:
+        if self._cancel.is_set():
+            return RunCancelledEvent(self._output_dir)
+        told = message("error.worker_died", code=self._process.exitcode or 0, log=self._log_path)
+        return RunFailed(told, WorkerDied.exit_code, self._log_path)
+
+
+def start(settings: Settings) -> Run:
+    """Start a run in its own process and return its handle."""
+    return Run(settings)
+
+
+class _Outbox:
+    """Sends events from a thread, so that the run never waits for its front end."""
+
+    def __init__(self, connection: Connection, log: logging.Logger) -> None:
+        self._connection, self._log = connection, log
+        self._waiting: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._english = Translator("en")
+        self._thread = threading.Thread(target=self._send, name="outbox", daemon=True)
+        self._thread.start()
+
+    def emit(self, event: Event) -> None:
+        self._write_log(event)
+        self._waiting.put(event)
+
+    def close(self) -> None:
+        """Send what waits and end."""
+        self._waiting.put(None)
+        self._thread.join(timeout=5)
+
+    def _send(self) -> None:
+        while (event := self._waiting.get()) is not None:
+            try:
+                self._connection.send(event)
+            except OSError:
+                return  # the front end is gone; the parent watch ends this process
+
+    def _write_log(self, event: Event) -> None:
+        if isinstance(event, _QUIET):
+            return
+        if isinstance(event, Logged):
+            self._log.log(logging.getLevelName(event.level), self._english.message(event.text))
+        elif isinstance(event, Warned):
+            self._log.warning(self._english.message(event.text))
+        elif isinstance(event, RunFailed):
+            self._log.error(self._english.message(event.error))
+        else:
+            level = logging.DEBUG if isinstance(event, _DETAIL) else logging.INFO
+            values = to_dict(event)
+            name = values.pop("event")
+            for key, value in values.items():
+                if isinstance(value, dict) and "key" in value:
+                    values[key] = self._english.text(value["key"], **value["params"])
+            self._log.log(level, "%s %s", name, " ".join(f"{key}={value}" for key, value in values.items()))
+
+
+def _child(settings: Settings, connection: Connection, cancel: ProcessEvent) -> None:
+    """Main function of the run's process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    exit_with_parent()
+    limit_library_threads()
+    log = logging.getLogger("zemosaic.run")
+    log.addHandler(logging.NullHandler())
+    outbox = _Outbox(connection, log)
+    began = time.monotonic()
+    log_path = ""
+    try:
+        output = _prepare_output(settings)
+        log_path = str(output / LOG_NAME)
+        crash_log = _open_log(log, settings, output)
+        faulthandler.enable(crash_log)
+        _end_in_time(cancel, outbox, settings.output_dir)
+        outbox.emit(RunStarted(__version__, settings.input_dir, settings.output_dir, settings_hash(settings)))
+        ending = _run(settings, output, outbox, cancel, began)
+    except RunCancelled:
+        ending = RunCancelledEvent(settings.output_dir)
+    except ZeMosaicError as error:
+        log.debug(traceback.format_exc())
+        ending = RunFailed(error.message, error.exit_code, log_path)
+    except OSError as error:
+        log.error(traceback.format_exc())
+        told = message("error.system", detail=error.strerror or str(error), file=str(error.filename or "?"))
+        ending = RunFailed(told, OutputError.exit_code, log_path)
+    except Exception as error:  # noqa: BLE001 - the border of the process: whatever it is, the user is told
+        log.error(traceback.format_exc())
+        ending = RunFailed(
+            message("error.internal", detail=f"{type(error).__name__}: {error}", log=log_path), 1, log_path
+        )
+    _kill_children()
+    outbox.emit(ending)
+    outbox.close()
+
+
+def _run(settings: Settings, output: Path, outbox: _Outbox, cancel: ProcessEvent, began: float) -> RunFinished:
+    work = output / WORK_NAME
+    if settings.resume == "off":
+        shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(exist_ok=True)
+    lock = FileLock(work / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise OutputError("error.output_busy", folder=str(output)) from None
+    keep = True
+    try:
+        budget = make_budget(settings.memory_limit_gb, settings.num_processing_workers)
+        journal = Journal(work / "journal.sqlite")
+
+        def sampled(usage: Usage) -> None:
+            outbox.emit(ResourceSample(usage.rss_bytes, usage.cpu_percent, disk_free(output)))
+
+        with ResourceMonitor(SAMPLE_S, sampled) as monitor, make_executor(budget.workers) as executor:
+            context = RunContext(
+                settings=settings,
+                emit=outbox.emit,
+                cancelled=cancel.is_set,
+                executor=executor,
+                budget=budget,
+                journal=journal,
+                work_dir=work,
+                monitor=monitor,
+            )
+            try:
+                outcome = run_pipeline(context)
+            except BaseException:
+                _kill_children()
+                raise
+            finally:
+                journal.close()
+            cpu_s = monitor.cpu_s()
+        keep = settings.keep_work_files
+        product = outcome.outputs.product
+        return RunFinished(
+            mosaic=str(output / product.mosaic),
+            preview=str(output / product.preview),
+            report_html=str(outcome.report_html),
+            report_json=str(outcome.report_json),
+            frames_used=product.frames_used,
+            frames_dropped=outcome.frames_dropped,
+            wall_s=time.monotonic() - began,
+            cpu_s=cpu_s,
+            peak_rss_bytes=monitor.peak_rss_bytes,
+        )
+    except (InputError, NothingUsable, SettingsError):
+        keep = False
+        raise
+    finally:
+        lock.release()
+        if not keep:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _prepare_output(settings: Settings) -> Path:
+    """Return the output folder, made if need be."""
+    if not settings.input_dir:
+        raise SettingsError("error.no_input_dir")
+    if not settings.output_dir:
+        raise SettingsError("error.no_output_dir")
+    output = Path(settings.output_dir)
+    if output.resolve() == Path(settings.input_dir).resolve():
+        raise SettingsError("error.output_is_input", folder=settings.output_dir)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        probe = output / f".zemosaic_probe_{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError("error.output_unwritable", folder=str(output), detail=error.strerror or str(error)) from error
+    return output
+
+
+def _open_log(log: logging.Logger, settings: Settings, output: Path) -> object:
+    handler = logging.FileHandler(output / LOG_NAME, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(settings.log_level)
+    log.propagate = False
+    return handler.stream
+
+
+def _end_in_time(cancel: ProcessEvent, outbox: _Outbox, output_dir: str) -> None:
+    """End this process `GRACE_S` after the user stopped the run, whatever it is doing."""
+
+    def watch() -> None:
+        cancel.wait()
+        time.sleep(GRACE_S)
+        _kill_children()
+        outbox.emit(RunCancelledEvent(output_dir))
+        outbox.close()
+        os._exit(RunCancelled.exit_code)
+
+    threading.Thread(target=watch, name="stop-watch", daemon=True).start()
+
+
+def _kill_children() -> None:
+    for child in psutil.Process().children(recursive=True):
+        try:
+            child.kill()
+        except psutil.NoSuchProcess:
+            continue  # it ended by itself
