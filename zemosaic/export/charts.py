@@ -163,7 +163,7 @@ def sky_map(footprints: Sequence[Footprint], label: str, north: str, east: str) 
     xi, eta = np.concatenate([p[0] for p in planes]), np.concatenate([p[1] for p in planes])
     view = _View.around(xi, eta, ra0, dec0)
     lost = sum(not item.used for item in shown)
-    fill = max(0.012, min(0.35, 2.5 / len(shown)))
+    fill = max(0.02, min(0.35, 2.5 / len(shown)))
     looks = f"--fill:{fill:.4f};--line-opacity:{_faded(len(shown) - lost):.2f};--lost:{_faded(lost):.2f}"
     outlines = [
         f'<polygon class="{"" if item.used else "lost "}g{item.group % GROUP_COLOURS}" points="{view.points(*plane)}"/>'

@@ -187,7 +187,7 @@ def build_report(records: RunRecords) -> RunReport:
         frames=tuple(rows),
         tiles=_tile_rows(records.plan, records.tiles),
         mosaic=records.mosaic,
-        wcs=records.plan.wcs if records.plan else None,
+        wcs=_mosaic_wcs(records),
         field_name=_field_name(records),
         input_dir=records.input_dir,
         warnings=tuple(records.warnings),
@@ -317,6 +317,12 @@ def _tile_rows(plan: GridPlan | None, tiles: Iterable[TileProduct]) -> tuple[Til
         for spec in (plan.tiles if plan else ())
         if (product := products.get(spec.tile_id)) is not None
     )
+
+
+def _mosaic_wcs(records: RunRecords) -> FrameWcs | None:
+    if records.mosaic:
+        return records.mosaic.wcs
+    return records.plan.wcs if records.plan else None
 
 
 def _field_name(records: RunRecords) -> str:

@@ -209,8 +209,9 @@ def _figures(report: RunReport, words: _Words) -> list[_Figure]:
 def _subtitle(report: RunReport, words: _Words) -> str:
     """Return where the field lies, with what and when it was taken."""
     parts = []
-    if report.wcs:
-        parts.append(f"{ra_text(report.wcs.ra_deg)} {dec_text(report.wcs.dec_deg)}")
+    if report.wcs and report.mosaic:
+        ra, dec = report.wcs.pixel_to_sky((report.mosaic.width - 1) / 2, (report.mosaic.height - 1) / 2)
+        parts.append(f"{ra_text(float(ra))} {dec_text(float(dec))}")
     parts += sorted({row.instrument or row.telescope for row in report.used} - {""})[:4]
     in_time = sorted(report.used, key=lambda row: row.date_obs)
     nights = sorted({*_nights(in_time)} - {""})
