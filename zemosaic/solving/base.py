@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from zemosaic.errors import Message, message
 from zemosaic.model import Solution
 
-__all__ = ["MIN_STARS", "Field", "Solver", "lacking"]
+__all__ = ["AFFINE_STARS", "FEWEST_STARS", "Field", "Solver", "lacking"]
 
-MIN_STARS = 8
-"""Fewest stars that a solution has to match one to one."""
+AFFINE_STARS = 8
+"""Matches, one to one, that a solution needs in general; fewer hold no more than shift, turn and scale."""
+FEWEST_STARS = 6
+"""Matches that a solution of a small field needs, where fewer catalogue stars than usual leave less to chance."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,8 @@ class Solver(Protocol):
 
 def lacking(field: Field) -> Message | None:
     """Return what a frame lacks for any hinted solver, None where it lacks nothing."""
-    if len(field) < MIN_STARS:
-        return message("reason.unsolved_too_few_stars", found=len(field), needed=MIN_STARS)
+    if len(field) < FEWEST_STARS:
+        return message("reason.unsolved_too_few_stars", found=len(field), needed=FEWEST_STARS)
     if field.ra_deg is None or field.dec_deg is None:
         return message("reason.unsolved_no_pointing")
     return None

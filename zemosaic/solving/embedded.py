@@ -13,7 +13,7 @@ from zemosaic.catalogue import Catalogue
 from zemosaic.errors import Message, message
 from zemosaic.model import Solution
 from zemosaic.sky import FrameWcs, tangent_plane
-from zemosaic.solving.base import MIN_STARS, Field, lacking
+from zemosaic.solving.base import FEWEST_STARS, Field, lacking
 from zemosaic.solving.fit import chance_of, refine_affine, wcs_of_affine
 from zemosaic.solving.match import Tolerance, candidate_maps
 from zemosaic.solving.verify import confirm, match_radius_px
@@ -98,7 +98,7 @@ def _matches(
     reach_deg = min(radius_deg + field.half_diagonal_px * pixel_deg, 30.0)
     frames = np.pi * reach_deg**2 / (field.width * field.height * pixel_deg**2)
     stars = catalogue.cone(field.ra_deg, field.dec_deg, reach_deg, int(400 * frames))
-    if len(stars) < MIN_STARS:
+    if len(stars) < FEWEST_STARS:
         return
     plane = tangent_plane(stars.ra_deg, stars.dec_deg, field.ra_deg, field.dec_deg)
     theirs = np.column_stack(plane) / pixel_deg
@@ -110,7 +110,7 @@ def _matches(
         some = theirs[: max(25, int(wanted * frames))]
         bright = ours[: max(15, int(depth.detected * wanted))]
         for affine in candidate_maps(bright, some, (field.width, field.height), depth.neighbours, tolerance):
-            found = _tested(ours[: int(60 + 5 * per_frame)], theirs, tree, affine, field, per_frame, scale_arcsec)
+            found = _tested(ours[: int(20 + 5 * per_frame)], theirs, tree, affine, field, per_frame, scale_arcsec)
             if found is not None:
                 yield wcs_of_affine(found, pixel_deg, field.ra_deg, field.dec_deg, *field.centre)
 
@@ -131,6 +131,6 @@ def _tested(
         return None
     affine, pairs = refined
     expected = len(ours) * per_frame * np.pi * close**2 / (field.width * field.height)
-    if len(pairs) < MIN_STARS - 1 or chance_of(len(pairs), 3, expected) > 1e-4:
+    if len(pairs) < FEWEST_STARS or chance_of(len(pairs), 2, expected) > 1e-4:
         return None
     return affine

@@ -11,11 +11,14 @@ from scipy.spatial import cKDTree
 from scipy.special import gammainc
 
 from zemosaic.sky import SIP_TERMS, Distortion, FrameWcs, from_tangent_plane, tangent_plane
+from zemosaic.solving.base import AFFINE_STARS
 
 __all__ = [
     "Pairs",
     "chance_of",
     "fit_affine",
+    "fit_similar_wcs",
+    "fit_similarity",
     "fit_wcs",
     "moved",
     "one_to_one",
@@ -61,6 +64,16 @@ def fit_affine(points: Floats, targets: Floats) -> Floats:
     return np.asarray(np.linalg.lstsq(design, targets, rcond=None)[0], np.float64)
 
 
+def fit_similarity(points: Floats, targets: Floats, mirrored: bool) -> Floats:
+    """Return the map of shift, turn and scale only, as an affine map, that takes `points` closest to `targets`."""
+    sign = -1.0 if mirrored else 1.0
+    here, there = points[:, 0] + sign * 1j * points[:, 1], targets[:, 0] + 1j * targets[:, 1]
+    centred = here - here.mean()
+    turn = np.vdot(centred, there - there.mean()) / max(np.vdot(centred, centred).real, 1e-300)
+    shift = there.mean() - turn * here.mean()
+    return np.array([[shift.real, shift.imag], [turn.real, turn.imag], [-sign * turn.imag, sign * turn.real]])
+
+
 def moved(affine: Floats, points: Floats) -> Floats:
     """Return `points`, shape (n, 2), moved by an affine map of shape (3, 2)."""
     return affine[0] + points @ affine[1:]
@@ -70,6 +83,8 @@ def refine_affine(
     points: Floats, targets: Floats, tree: cKDTree, affine: Floats, radii: Sequence[float], fewest: int = 4
 ) -> tuple[Floats, Pairs] | None:
     """Match and refit an affine map in rounds of shrinking radii; None when a round matches too few.
+
+    Few pairs fit shift, turn and scale only: an affine map would bend to any of them.
 
     Returns
     -------
@@ -82,7 +97,11 @@ def refine_affine(
         pairs = one_to_one(moved(affine, points), tree, radius)
         if len(pairs) < fewest:
             return None
-        affine = fit_affine(points[pairs.first], targets[pairs.second])
+        here, there = points[pairs.first], targets[pairs.second]
+        if len(pairs) < AFFINE_STARS:
+            affine = fit_similarity(here, there, bool(np.linalg.det(affine[1:]) < 0.0))
+        else:
+            affine = fit_affine(here, there)
     return affine, one_to_one(moved(affine, points), tree, radii[-1])
 
 
@@ -149,6 +168,19 @@ def fit_wcs(start: FrameWcs, x: Floats, y: Floats, ra: Floats, dec: Floats, reac
             rcond=None,
         )[0]
         wcs = _wcs_of(wcs, solved * pixel, reach_px)
+    return wcs
+
+
+def fit_similar_wcs(start: FrameWcs, x: Floats, y: Floats, ra: Floats, dec: Floats) -> FrameWcs:
+    """Return `start` with the shift, turn and scale that take pixels closest to directions, both shape (n,)."""
+    u, v = x - start.x_ref, y - start.y_ref
+    if start.distortion is not None:
+        u, v = start.distortion.correct(u, v)
+    wcs = start
+    for _ in range(2):
+        plane = np.column_stack(tangent_plane(ra, dec, wcs.ra_deg, wcs.dec_deg))
+        solved = fit_similarity(np.column_stack([u, v]), plane, not start.mirrored)
+        wcs = _wcs_of(wcs, solved, None)
     return wcs
 
 

@@ -11,8 +11,8 @@ from scipy.spatial import cKDTree
 
 from zemosaic.model import Solution
 from zemosaic.sky import FrameWcs, from_tangent_plane, tangent_plane
-from zemosaic.solving.base import MIN_STARS, Field
-from zemosaic.solving.fit import Pairs, fit_wcs, moved, one_to_one, refine_affine, shift_between
+from zemosaic.solving.base import AFFINE_STARS, FEWEST_STARS, Field
+from zemosaic.solving.fit import Pairs, chance_of, fit_similar_wcs, fit_wcs, moved, refine_affine, shift_between
 from zemosaic.solving.match import Tolerance, candidate_maps
 
 __all__ = ["KnownStars", "known_stars", "propagate"]
@@ -23,6 +23,7 @@ _RADII_PX = (12.0, 5.0, 2.5, 2.0, 2.0)
 _BRIGHTEST = 40
 _REACH_PX = 400.0
 _SCALE_ERROR = 0.01
+_CHANCE = 1e-5
 _SAME_STAR_PX = 2.5
 
 
@@ -81,13 +82,13 @@ def propagate(field: Field, stars: KnownStars, neighbour: FrameWcs) -> Solution 
     that fails (field rotation, a meridian flip, another telescope) triangles find the frame's place.
     A solution counts when its scale is the neighbour's to 1 % and a quarter of the stars match.
     """
-    if len(field) < MIN_STARS or len(stars) < MIN_STARS:
+    if len(field) < FEWEST_STARS or len(stars) < FEWEST_STARS:
         return None
     pixel_deg = neighbour.scale_arcsec / 3600.0
     plane = tangent_plane(stars.ra_deg, stars.dec_deg, neighbour.ra_deg, neighbour.dec_deg)
     near = np.flatnonzero(np.isfinite(plane[0]) & (np.hypot(*plane) < 6.0 * field.half_diagonal_px * pixel_deg))
     theirs = np.column_stack(plane)[near] / pixel_deg
-    if len(theirs) < MIN_STARS:
+    if len(theirs) < FEWEST_STARS:
         return None
     ours = np.column_stack([field.x_px, field.y_px])
     u, v = field.x_px - neighbour.x_ref, field.y_px - neighbour.y_ref
@@ -100,13 +101,14 @@ def propagate(field: Field, stars: KnownStars, neighbour: FrameWcs) -> Solution 
         return None
     affine, pairs = found
     xi, eta = affine[0] * pixel_deg
-    ra, dec = from_tangent_plane(xi, eta, neighbour.ra_deg, neighbour.dec_deg)
+    ra0, dec0 = from_tangent_plane(xi, eta, neighbour.ra_deg, neighbour.dec_deg)
     cd = affine[1:].T * pixel_deg
-    start = replace(neighbour, ra_deg=float(ra), dec_deg=float(dec), cd=((cd[0, 0], cd[0, 1]), (cd[1, 0], cd[1, 1])))
+    start = replace(neighbour, ra_deg=float(ra0), dec_deg=float(dec0), cd=((cd[0, 0], cd[0, 1]), (cd[1, 0], cd[1, 1])))
     known = near[pairs.second]
     x, y = ours[pairs.first].T
-    wcs = fit_wcs(start, x, y, stars.ra_deg[known], stars.dec_deg[known], None)
-    there_x, there_y = wcs.sky_to_pixel(stars.ra_deg[known], stars.dec_deg[known])
+    ra, dec = stars.ra_deg[known], stars.dec_deg[known]
+    wcs = fit_wcs(start, x, y, ra, dec, None) if len(pairs) >= AFFINE_STARS else fit_similar_wcs(start, x, y, ra, dec)
+    there_x, there_y = wcs.sky_to_pixel(ra, dec)
     rms = float(np.sqrt(np.mean((there_x - x) ** 2 + (there_y - y) ** 2))) * wcs.scale_arcsec
     return Solution(wcs, "propagated", len(pairs), rms)
 
@@ -142,18 +144,21 @@ def _brightest_near(theirs: Floats, seen: Floats) -> Floats:
 
 def _refined(ours: Floats, theirs: Floats, tree: cKDTree, affine: Floats) -> tuple[Floats, Pairs] | None:
     """Return the refined map and its pairs if it passes the gates."""
-    refined = refine_affine(ours, theirs, tree, affine, _RADII_PX, fewest=MIN_STARS)
+    refined = refine_affine(ours, theirs, tree, affine, _RADII_PX, fewest=FEWEST_STARS)
     if refined is None:
         return None
     affine, pairs = refined
     stretch = np.linalg.svd(affine[1:], compute_uv=False)
-    fewest = max(MIN_STARS, 0.25 * min(len(ours), _in_frame(theirs, affine, ours)))
+    known, area = _in_frame(theirs, affine, ours)
+    fewest = max(FEWEST_STARS, 0.25 * min(len(ours), known))
     if np.abs(stretch - 1.0).max() > _SCALE_ERROR or len(pairs) < fewest:
         return None
-    return affine, one_to_one(moved(affine, ours), tree, _RADII_PX[-1])
+    expected = len(ours) * known * np.pi * _RADII_PX[-1] ** 2 / max(area, 1.0)
+    return (affine, pairs) if chance_of(len(pairs), 3, expected) < _CHANCE else None
 
 
-def _in_frame(theirs: Floats, affine: Floats, ours: Floats) -> int:
-    """Return how many known stars lie within the box of the frame's own stars."""
+def _in_frame(theirs: Floats, affine: Floats, ours: Floats) -> tuple[int, float]:
+    """Return how many known stars lie within the box of the frame's own stars, and the box's area."""
     back = (theirs - affine[0]) @ np.linalg.inv(affine[1:])
-    return int(((back >= ours.min(axis=0)) & (back <= ours.max(axis=0))).all(axis=1).sum())
+    low, high = ours.min(axis=0), ours.max(axis=0)
+    return int(((back >= low) & (back <= high)).all(axis=1).sum()), float(np.prod(high - low))

@@ -12,11 +12,12 @@ from zemosaic.catalogue import Catalogue, CatalogueStars
 from zemosaic.errors import Message, message
 from zemosaic.model import Solution
 from zemosaic.sky import FrameWcs, separation_deg
-from zemosaic.solving.base import MIN_STARS, Field
+from zemosaic.solving.base import AFFINE_STARS, FEWEST_STARS, Field
 from zemosaic.solving.fit import (
     Pairs,
     chance_of,
     fit_affine,
+    fit_similar_wcs,
     fit_wcs,
     moved,
     one_to_one,
@@ -29,8 +30,9 @@ __all__ = ["confirm", "match_radius_px"]
 Floats = NDArray[np.float64]
 
 _CHANCE = 1e-6
+_CHANCE_OF_FEW = 1e-10
+_FEWEST_INDEPENDENT = 4
 _CUBIC_STARS = 25
-_POINTS_OF_AFFINE = 3
 _CATALOGUE_ARCSEC = 1.0
 
 
@@ -53,25 +55,38 @@ def confirm(wcs: FrameWcs, field: Field, catalogue: Catalogue, how: str, reach_p
     how : str
         `Solution.how` of the result.
     reach_px : float
-        How far off `wcs` may be all over the frame; 0 for a solution that has just been matched.
+        How far off `wcs` may be all over the frame.  0 says that it has been matched to these very stars, which
+        is why few of them prove less than where it comes from elsewhere.
     """
     refusal = _implausible(wcs, field)
     if refusal is not None:
         return refusal
     stars = _stars_in(wcs, field, catalogue)
-    if len(stars) < MIN_STARS:
+    fewest = _FEWEST_INDEPENDENT if reach_px > 0.0 else FEWEST_STARS
+    if len(stars) < fewest:
         return message("reason.unsolved_catalogue_empty", catalogue=catalogue.name, stars=len(stars))
-    detected = np.column_stack([field.x_px, field.y_px])[: 60 + 5 * len(stars)]
-    wcs, pairs = _refine(wcs, field, detected, stars, reach_px)
+    detected = np.column_stack([field.x_px, field.y_px])[: 20 + 5 * len(stars)]
+    wcs, pairs = _refine(wcs, field, detected, stars, reach_px, fewest)
     radius = match_radius_px(wcs.scale_arcsec)
     expected = len(detected) * len(stars) * np.pi * radius**2 / (field.width * field.height)
-    if len(pairs) < MIN_STARS or chance_of(len(pairs), _POINTS_OF_AFFINE, expected) > _CHANCE:
-        return message("reason.unsolved_not_confirmed", matched=len(pairs), needed=MIN_STARS, catalogue=catalogue.name)
+    if not _believable(len(pairs), expected, fewest):
+        return message(
+            "reason.unsolved_not_confirmed", matched=len(pairs), needed=AFFINE_STARS, catalogue=catalogue.name
+        )
     refusal = _implausible(wcs, field)
     if refusal is not None:
         return refusal
     rms = float(np.sqrt(np.mean(pairs.distance**2))) * wcs.scale_arcsec
     return Solution(wcs, how, len(pairs), rms)
+
+
+def _believable(matched: int, expected: float, fewest: int) -> bool:
+    """Whether so many matches cannot be chance, the points that the fitted map hits anyhow taken off."""
+    if matched >= AFFINE_STARS:
+        return chance_of(matched, 3, expected) < _CHANCE
+    if fewest == _FEWEST_INDEPENDENT:
+        return matched >= fewest and chance_of(matched, 1, expected) < _CHANCE
+    return matched >= fewest and chance_of(matched, 2, expected) < _CHANCE_OF_FEW
 
 
 def _implausible(wcs: FrameWcs, field: Field) -> Message | None:
@@ -98,30 +113,37 @@ def _stars_in(wcs: FrameWcs, field: Field, catalogue: Catalogue) -> CatalogueSta
 
 
 def _refine(
-    wcs: FrameWcs, field: Field, detected: Floats, stars: CatalogueStars, reach_px: float
+    wcs: FrameWcs, field: Field, detected: Floats, stars: CatalogueStars, reach_px: float, fewest: int
 ) -> tuple[FrameWcs, Pairs]:
     """Match in pixels and refit in rounds; the distortion joins in once enough stars are matched."""
     close = match_radius_px(wcs.scale_arcsec)
     if reach_px > 0.0:
         wcs = _shifted_onto(wcs, detected, stars, reach_px)
-    cubic = False
     for radius in (2.0 * close, 1.5 * close, close, close, close):
-        tree = cKDTree(np.column_stack(wcs.sky_to_pixel(stars.ra_deg, stars.dec_deg)))
-        pairs = one_to_one(detected, tree, radius)
-        if len(pairs) < MIN_STARS - 2:
+        pairs = _pairs(wcs, detected, stars, radius)
+        if len(pairs) < fewest:
             return wcs, pairs
-        kept = _agreeing(wcs, detected, stars, pairs)
-        x, y = detected[kept.first].T
-        cubic = radius == close and len(kept) >= _CUBIC_STARS and well_spread(detected[kept.first], *_size(field))
-        start = _centred(wcs, field) if cubic or wcs.distortion is None else wcs
-        half = field.half_diagonal_px if cubic else None
-        wcs = fit_wcs(start, x, y, stars.ra_deg[kept.second], stars.dec_deg[kept.second], half)
+        wcs = _refitted(wcs, field, detected, stars, _agreeing(wcs, detected, stars, pairs), radius == close)
+    return wcs, _pairs(wcs, detected, stars, close)
+
+
+def _pairs(wcs: FrameWcs, detected: Floats, stars: CatalogueStars, radius_px: float) -> Pairs:
     tree = cKDTree(np.column_stack(wcs.sky_to_pixel(stars.ra_deg, stars.dec_deg)))
-    return wcs, one_to_one(detected, tree, close)
+    return one_to_one(detected, tree, radius_px)
 
 
-def _size(field: Field) -> tuple[int, int]:
-    return field.width, field.height
+def _refitted(
+    wcs: FrameWcs, field: Field, detected: Floats, stars: CatalogueStars, pairs: Pairs, settled: bool
+) -> FrameWcs:
+    """Return the map that the number of pairs supports: shift, turn and scale; affine; with a cubic distortion."""
+    x, y = detected[pairs.first].T
+    ra, dec = stars.ra_deg[pairs.second], stars.dec_deg[pairs.second]
+    enough = settled and len(pairs) >= _CUBIC_STARS
+    if enough and well_spread(detected[pairs.first], field.width, field.height):
+        return fit_wcs(_centred(wcs, field), x, y, ra, dec, field.half_diagonal_px)
+    if len(pairs) < AFFINE_STARS:
+        return fit_similar_wcs(wcs, x, y, ra, dec)
+    return fit_wcs(wcs, x, y, ra, dec, None)
 
 
 def _shifted_onto(wcs: FrameWcs, detected: Floats, stars: CatalogueStars, reach_px: float) -> FrameWcs:
@@ -141,6 +163,8 @@ def _centred(wcs: FrameWcs, field: Field) -> FrameWcs:
 
 def _agreeing(wcs: FrameWcs, detected: Floats, stars: CatalogueStars, pairs: Pairs) -> Pairs:
     """Return the pairs that one affine map of the frame explains: blends and strangers stay out of the fit."""
+    if len(pairs) < AFFINE_STARS:
+        return pairs
     here = detected[pairs.first]
     there = np.column_stack(wcs.sky_to_pixel(stars.ra_deg[pairs.second], stars.dec_deg[pairs.second]))
     off = np.linalg.norm(moved(fit_affine(here, there), here) - there, axis=1)
