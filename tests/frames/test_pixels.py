@@ -88,9 +88,8 @@ def test_blank_becomes_nan(tmp_path: Path, scaling: str) -> None:
     stored = np.arange(70 * 66).reshape(70, 66)
     path = write(tmp_path / "a.fits", fits_bytes(stored, f"BLANK   = 77\n{scaling}"))
     got = read(path)
-    expected = stored.astype(np.float32) * (2.0 if "BSCALE" in scaling else 1.0) + (
-        32768.0 if "BZERO" in scaling else 0.0
-    )
+    scale, zero = (2.0 if "BSCALE" in scaling else 1.0), (32768.0 if "BZERO" in scaling else 0.0)
+    expected = (stored * scale + zero).astype(np.float32)
     expected[1, 11] = np.nan
     assert got.dtype == np.float32
     np.testing.assert_array_equal(got, expected)
