@@ -15,13 +15,13 @@ from types import FrameType
 from typing import Any
 
 import zemosaic
-from zemosaic.errors import InputError, WorkerDied, ZeMosaicError
+from zemosaic.errors import InputError, ZeMosaicError
 from zemosaic.errors import RunCancelled as RunCancelledError
-from zemosaic.events import Event, RunCancelled, RunFailed, to_dict
+from zemosaic.events import Event, RunFailed, to_dict
 from zemosaic.gui.console import Console, Progress
 from zemosaic.gui.flags import Command, help_text, parse
 from zemosaic.gui.presenter.run_state import RunState, Status, advanced
-from zemosaic.gui.presenter.runs import DemoMaker, RunHandle, Starter
+from zemosaic.gui.presenter.runs import DemoMaker, RunHandle, Starter, waiting_events
 from zemosaic.gui.presenter.wording import summary_lines
 from zemosaic.i18n import Translator
 from zemosaic.settings.load import (
@@ -36,8 +36,6 @@ from zemosaic.settings.schema import specs
 __all__ = ["Engine", "run_cli", "translator_for"]
 
 _POLL_S = 0.05
-_STOP_WITHIN_S = 5.0
-"""A run that was asked to stop is ended after this time."""
 _DEMO_FOLDER = "zemosaic_demo"
 
 
@@ -143,7 +141,8 @@ def _watch(run: RunHandle, log_json: bool, words: Translator, console: Console) 
     try:
         with _interrupts() as count, Progress(console, words) as progress:
             while not state.status.over:
-                events = _next_events(run, stop_asked_s)
+                stopping_s = None if stop_asked_s is None else time.monotonic() - stop_asked_s
+                events = waiting_events(run, stopping_s)
                 for event in events:
                     state = advanced(state, event, time.monotonic())
                     if log_json:
@@ -161,20 +160,6 @@ def _watch(run: RunHandle, log_json: bool, words: Translator, console: Console) 
     finally:
         run.close()
     return _ended(state, log_json, words, console)
-
-
-def _next_events(run: RunHandle, stop_asked_s: float | None) -> list[Event]:
-    """Return the events waiting; a run that ended silently, or will not stop, gets its last one here."""
-    alive = run.alive
-    events = run.poll()
-    if events:
-        return events
-    if stop_asked_s is not None and (not alive or time.monotonic() - stop_asked_s > _STOP_WITHIN_S):
-        return [RunCancelled("")]
-    if not alive:
-        died = WorkerDied("error.worker_died")
-        return [RunFailed(died.message, died.exit_code, "")]
-    return []
 
 
 def _ended(state: RunState, log_json: bool, words: Translator, console: Console) -> int:

@@ -64,7 +64,8 @@ def help_text(words: Translator, width: int) -> str:
     width : int
         Columns of the console.
     """
-    lines = [words.text("cli.usage"), "", *textwrap.wrap(words.text("cli.description"), width - 1), "", words.text("cli.own_flags")]
+    described = textwrap.wrap(words.text("cli.description"), width - 1)
+    lines = [words.text("cli.usage"), "", *described, "", words.text("cli.own_flags")]
     for name in _OWN:
         value = {"demo": " [DIR]", "config": " FILE"}.get(name, "")
         lines += _entry(f"--{name}{value}", words.text(f"flag.{name}"), width)

@@ -85,7 +85,7 @@ def remaining_s(
     finished = {phase: seconds for phase, seconds in taken_s.items() if phase in SHARES and phase != current}
     learnt = sum(SHARES[phase] for phase in finished)
     spent = sum(finished.values())
-    if current in SHARES and current_left_s is not None:
+    if current is not None and current in SHARES and current_left_s is not None:
         learnt += SHARES[current]
         spent += taken_s.get(current, 0.0) + current_left_s
     per_share = spent / learnt if learnt > 0 else None

@@ -6,10 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from zemosaic.events import Event
+from zemosaic.errors import WorkerDied
+from zemosaic.events import Event, RunCancelled, RunFailed
 from zemosaic.settings.schema import Settings
 
-__all__ = ["DemoMaker", "RunHandle", "Starter"]
+__all__ = ["STOP_WITHIN_S", "DemoMaker", "RunHandle", "Starter", "waiting_events"]
+
+STOP_WITHIN_S = 5.0
+"""A run that was asked to stop counts as stopped after this time."""
 
 
 class RunHandle(Protocol):
@@ -34,3 +38,24 @@ Starter = Callable[[Settings], RunHandle]
 
 DemoMaker = Callable[[Path, Callable[[int, int], None] | None], Path]
 """Makes demo frames below a folder, telling (done, total); returns the folder of the raw frames."""
+
+
+def waiting_events(run: RunHandle, stopping_s: float | None) -> list[Event]:
+    """Return the events waiting; a run that ended silently, or will not stop, gets its last one here.
+
+    Parameters
+    ----------
+    run : RunHandle
+    stopping_s : float or None
+        Seconds since the run was asked to stop; None if it was not.
+    """
+    alive = run.alive
+    events = run.poll()
+    if events:
+        return events
+    if stopping_s is not None and (not alive or stopping_s > STOP_WITHIN_S):
+        return [RunCancelled("")]
+    if not alive:
+        died = WorkerDied("error.worker_died")
+        return [RunFailed(died.message, died.exit_code, "")]
+    return []

@@ -1,0 +1,52 @@
+"""A display for the window's tests, and a clean configuration folder for all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def display():
+    """A display: that of the session, or one of our own."""
+    pytest.importorskip("tkinter")
+    if os.environ.get("DISPLAY") or sys.platform in ("win32", "darwin"):
+        yield os.environ.get("DISPLAY", "")
+        return
+    if shutil.which("Xvfb") is None:
+        pytest.skip("no display and no Xvfb")
+    reader, writer = os.pipe()
+    argv = ["Xvfb", "-displayfd", str(writer), "-screen", "0", "1366x768x24", "-dpi", "96", "-nolisten", "tcp"]
+    server = subprocess.Popen(argv, pass_fds=[writer], stderr=subprocess.DEVNULL)
+    os.close(writer)
+    with os.fdopen(reader) as told:
+        os.environ["DISPLAY"] = f":{told.readline().strip()}"
+    yield os.environ["DISPLAY"]
+    del os.environ["DISPLAY"]
+    server.terminate()
+    server.wait(10)
+
+
+@pytest.fixture
+def environ(tmp_path):
+    """An environment with a configuration folder of its own, in English."""
+    return {"ZEMOSAIC_CONFIG_DIR": str(tmp_path / "config"), "LANG": "en_US.UTF-8"}
+
+
+@pytest.fixture
+def wait_until():
+    """A function that lets a window work until a condition holds."""
+
+    def wait(root, condition, seconds=10.0):
+        until = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < until, "the window did not get there in time"
+            root.update()
+            time.sleep(0.005)
+
+    return wait

@@ -1,0 +1,367 @@
+"""Presenters: form, run state, time left, preview, session, window state."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+from fake_worker import FakeRun, make_demo
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zemosaic.errors import InputError, SettingsError, message
+from zemosaic.events import (
+    PHASES,
+    Event,
+    FrameDropped,
+    Logged,
+    PhaseAdvanced,
+    PhaseFinished,
+    PhaseStarted,
+    PlanReady,
+    RunFailed,
+    RunStarted,
+    Warned,
+)
+from zemosaic.gui.presenter.eta import SHARES, Speed, duration_text, remaining_s
+from zemosaic.gui.presenter.form import Form, text_of
+from zemosaic.gui.presenter.preview import View
+from zemosaic.gui.presenter.run_state import PhaseStatus, RunState, Status, advanced
+from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.window_state import WindowState, load_window_state, save_window_state
+from zemosaic.gui.presenter.wording import size_text, summary_lines
+from zemosaic.i18n import Translator
+from zemosaic.settings.schema import Settings, specs
+
+WORDS = Translator("en")
+
+
+# --- form -------------------------------------------------------------------------------------
+
+
+def test_the_form_starts_unchanged_and_complete():
+    form = Form.of(Settings())
+    assert [row.key for row in form.rows] == [spec.key for spec in specs()]
+    assert not any(row.changed for row in form.rows)
+    assert form.settings() == Settings()
+    assert form.changes == {}
+
+
+def test_typing_a_wrong_value_shows_a_problem_and_keeps_the_last_good_one():
+    form = Form.of(Settings()).edited("grid_tile_px", "256").edited("grid_tile_px", "25x")
+    row = form.row("grid_tile_px")
+    assert (row.text, row.value) == ("25x", 256)
+    assert row.problem is not None
+    assert "25x" in WORDS.message(row.problem)
+    assert "128 ... 4096" in WORDS.message(row.problem)
+    assert row.changed
+    assert form.problems == (row.problem,)
+    with pytest.raises(SettingsError):
+        form.settings()
+    fixed = form.edited("grid_tile_px", " 300 ")
+    assert fixed.settings().grid_tile_px == 300
+    assert fixed.changes == {"grid_tile_px": 300}
+    assert not fixed.reset("grid_tile_px").row("grid_tile_px").changed
+
+
+def test_reset_all_spares_folders_and_language():
+    form = Form.of(Settings()).edited("input_dir", "/a").edited("language", "fr").edited("resume", "off")
+    assert form.reset_all().changes == {"input_dir": "/a", "language": "fr"}
+
+
+def test_depth_and_search_choose_the_rows():
+    form = Form.of(Settings()).edited("grid_tile_px", "256")
+    basic = form.shown("basic", "", WORDS)
+    assert {row.spec.tier for row in basic} == {"basic"}
+    assert form.hidden_changes(basic) == 1
+    assert form.hidden_changes(form.shown("expert", "", WORDS)) == 0
+    assert len(form.shown("advanced", "", WORDS)) < len(form.shown("expert", "", WORDS)) == len(specs()) - 1
+    found = form.shown("basic", "TILE size", WORDS)
+    assert "grid_tile_px" in [row.key for row in found]
+    french = form.shown("basic", "etoiles base", Translator("fr"))
+    assert "astap_data_directory_path" in [row.key for row in french]
+    assert form.shown("expert", "xyzzy", WORDS) == ()
+
+
+@given(st.floats(0.1, 180))
+def test_numbers_survive_the_form(value):
+    form = Form.of(Settings(astap_default_search_radius=value))
+    assert form.edited("astap_default_search_radius", text_of(value)).settings().astap_default_search_radius == value
+
+
+# --- run state --------------------------------------------------------------------------------
+
+
+def messages():
+    return st.builds(message, st.sampled_from(["a.b", "c.d"]), n=st.integers(0, 3))
+
+
+def events():
+    def built(kind):
+        hints = {"phase": st.sampled_from([*PHASES, "later"]), "level": st.sampled_from(["INFO", "ERROR"])}
+        hints |= {name: messages() for name in ("text", "reason", "error")}
+        hints |= {"total": st.none() | st.integers(0, 50), "done": st.integers(0, 50)}
+        return st.builds(kind, **{key: value for key, value in hints.items() if key in kind.__annotations__})
+
+    return st.one_of([built(kind) for kind in get_args(Event)])
+
+
+@given(st.lists(st.tuples(events(), st.floats(0, 30)), max_size=40))
+def test_any_stream_of_events_leaves_a_state_that_can_be_shown(stream):
+    state, now = RunState(), 0.0
+    for event, pause in stream:
+        now += pause
+        state = advanced(state, event, now)
+        left = state.left_s(now)
+        assert left is None or (left >= 0 and math.isfinite(left)) or not math.isfinite(state.plan.estimated_s)
+        for phase in state.phases:
+            assert phase.fraction is None or 0 <= phase.fraction <= 1
+    assert sum(drops.count for drops in state.drops) == state.dropped
+    assert state.log_count >= len(state.log)
+
+
+def told(*stream):
+    state = RunState()
+    for at_s, event in stream:
+        state = advanced(state, event, at_s)
+    return state
+
+
+def test_a_phase_knows_its_progress():
+    state = told((0, PhaseStarted("stack", 10)), (5, PhaseAdvanced("stack", 5, 10)))
+    phase = state.phase("stack")
+    assert (phase.status, phase.fraction) == (PhaseStatus.RUNNING, 0.5)
+    assert phase.left_s(5) == pytest.approx(5)
+    assert phase.left_s(7) == pytest.approx(3)
+    done = advanced(state, PhaseFinished("stack", 9.5, 9.0), 10)
+    assert done.phase("stack").status is PhaseStatus.DONE
+    assert done.current is None
+
+
+def test_dropped_frames_are_grouped_by_reason():
+    def drop(i, n):
+        return FrameDropped(
+            i, f"{i}.fit", "solve", "unsolved", message("reason.unsolved_too_few_stars", found=n, needed=8)
+        )
+
+    state = told((0, drop(0, 3)), (0, drop(1, 3)), (0, FrameDropped(2, "c", "scan", "unreadable", message("x"))))
+    assert [(drops.count, drops.same) for drops in state.drops] == [(2, True), (1, True)]
+    assert not advanced(state, drop(3, 4), 1).drops[0].same
+
+
+def test_warnings_come_once_with_a_count_and_never_flood():
+    state = told(*[(0, Warned(message("w", n=1)))] * 3)
+    assert [(warning.count) for warning in state.warnings] == [3]
+    assert state.log_count == 1
+    for i in range(100):
+        state = advanced(state, Warned(message("v", n=i)), 1)
+    assert len(state.warnings) == 6
+    assert sum(warning.count for warning in state.warnings) == 103
+
+
+def test_the_log_keeps_its_end():
+    state = told(*[(i, Logged("INFO", message("l", n=i))) for i in range(5100)])
+    assert state.log_count == 5100
+    assert len(state.log) == 5000
+    assert state.log[-1].text.params["n"] == 5099
+
+
+def test_a_run_that_is_asked_to_stop_stays_so_and_a_new_one_starts_clean():
+    state = told((0, RunStarted("1", "a", "b", "c")), (1, Warned(message("w")))).stopping()
+    assert state.status is Status.STOPPING
+    failed = advanced(state, RunFailed(message("error.worker_died"), 7, "x.log"), 2)
+    assert failed.status.over
+    assert summary_lines(failed, WORDS)[-1].endswith("x.log")
+    assert advanced(failed, RunStarted("1", "a", "b", "c"), 3).warnings == ()
+
+
+# --- time left --------------------------------------------------------------------------------
+
+
+@given(st.floats(0.01, 100), st.integers(2, 200), st.integers(1, 100))
+def test_a_steady_phase_knows_exactly_how_long(per_s, total, seen):
+    seen = min(seen, total)
+    speed = Speed(0, 100.0)
+    for step in range(1, seen + 1):
+        speed = speed.advanced(step, 100.0 + step / per_s)
+    assert speed.remaining_s(seen, total) == pytest.approx((total - seen) / per_s, rel=1e-6, abs=1e-6)
+
+
+def test_recent_speed_counts_most():
+    speed = Speed(0, 0.0).advanced(100, 10.0)
+    for step in range(60):
+        speed = speed.advanced(101 + step, 11.0 + step)
+    assert speed.per_s == pytest.approx(1.0, rel=0.7)
+
+
+@given(st.floats(1, 1000), st.sampled_from(list(SHARES)), st.floats(0, 1))
+def test_a_typical_run_is_foreseen(whole, current, part):
+    order = list(SHARES)
+    at = order.index(current)
+    taken = {name: whole * SHARES[name] for name in order[:at]}
+    taken[current] = whole * SHARES[current] * part
+    here = whole * SHARES[current] * (1 - part)
+    later = sum(whole * SHARES[name] for name in order[at + 1 :])
+    assert remaining_s(taken, current, here, None) == pytest.approx(here + later, rel=1e-6, abs=1e-6)
+
+
+def test_nothing_is_said_while_nothing_is_known():
+    assert remaining_s({}, None, None, None) is None
+    assert remaining_s({"scan": 0.1}, "scan", None, None) is None
+
+
+def test_the_plan_replaces_the_guess():
+    taken = dict.fromkeys(("scan", "measure", "solve", "calibrate", "plan"), 1.0)
+    assert remaining_s(taken, None, None, 57.0) == pytest.approx(57.0)
+    state = told((0, PhaseStarted("stack", 10)), (0, PlanReady(1, 1, 1.0, 1, 1, 1, 1, 57.0)))
+    assert replace(state, status=Status.RUNNING).left_s(0) == pytest.approx(57.0)
+
+
+def test_durations_read_well():
+    assert [duration_text(s) for s in (0, 59.6, 3599, 3600, 36061)] == ["0:00", "1:00", "59:59", "1:00:00", "10:01:01"]
+
+
+# --- preview ----------------------------------------------------------------------------------
+
+sizes = st.integers(1, 8000)
+
+
+@given(sizes, sizes, sizes, sizes)
+def test_a_fitted_picture_is_seen_whole(pw, ph, w, h):
+    view = View(pw, ph, w, h).fit()
+    assert view.box() == pytest.approx((0, 0, pw, ph))
+    width, height = view.size_on_screen()
+    assert width <= max(w, 1) + 1
+    assert height <= max(h, 1) + 1
+    assert view.scale <= 1
+
+
+@given(st.data(), st.integers(500, 8000), st.integers(500, 8000))
+def test_zooming_keeps_the_point_under_the_pointer(data, pw, ph):
+    view = View(pw, ph, 800, 600).fit()
+    u, v = data.draw(st.floats(0, 800)), data.draw(st.floats(0, 600))
+    near = view.zoomed(6.0, 400, 300).zoomed(1.2, 400, 300)
+    x, y = near.to_picture(u, v)
+    zoomed = near.zoomed(1.1, u, v)
+    inside = zoomed.box()[0] > 0 and zoomed.box()[2] < pw and zoomed.box()[1] > 0 and zoomed.box()[3] < ph
+    if inside:
+        assert zoomed.to_picture(u, v) == pytest.approx((x, y), abs=1e-6)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["zoom", "pan", "size"]), st.floats(-900, 900), st.floats(-900, 900))))
+def test_whatever_is_done_the_picture_stays_in_the_window(moves):
+    view = View(3200, 1800, 800, 600).fit()
+    for kind, a, b in moves:
+        if kind == "zoom":
+            view = view.zoomed(2 ** (a / 300), abs(b), abs(a))
+        elif kind == "pan":
+            view = view.panned(a, b)
+        else:
+            view = view.resized(round(abs(a)), round(abs(b)))
+        left, top, right, bottom = view.box()
+        assert 0 <= left < right <= 3200
+        assert 0 <= top < bottom <= 1800
+        assert view.fit_scale * 0.999 <= view.scale <= 8.001
+
+
+# --- session and window state -----------------------------------------------------------------
+
+
+def opened(environ, **kind):
+    return Session(Translator("en"), environ, lambda settings: FakeRun(settings, **kind), make_demo)
+
+
+def run_out(session):
+    until = time.monotonic() + 10
+    while session.running:
+        assert time.monotonic() < until
+        session.pump()
+        time.sleep(0.005)
+
+
+def test_a_session_runs_and_remembers(environ, tmp_path):
+    session = opened(environ)
+    with pytest.raises(InputError):
+        session.start()
+    session.form = session.form.edited("input_dir", str(tmp_path / "nowhere")).edited("output_dir", str(tmp_path / "o"))
+    with pytest.raises(InputError):
+        session.start()
+    session.form = session.form.edited("input_dir", str(tmp_path))
+    session.start()
+    run_out(session)
+    assert session.state.status is Status.FINISHED
+    assert opened(environ).form.row("output_dir").value == str(tmp_path / "o")
+
+
+def test_values_of_the_environment_are_not_saved(environ, tmp_path):
+    session = opened(environ | {"ZEMOSAIC_GRID_TILE_PX": "300"})
+    assert session.form.row("grid_tile_px").value == 300
+    session.form = session.form.edited("resume", "off")
+    session.close()
+    assert json.loads((tmp_path / "config" / "zemosaic_config.json").read_text()) == {"resume": "off"}
+
+
+@pytest.mark.parametrize(("ending", "status"), [("failed", Status.FAILED), ("died", Status.FAILED)])
+def test_a_session_sees_runs_fail(ending, status, environ, tmp_path):
+    session = opened(environ, ending=ending)
+    session.form = session.form.edited("input_dir", str(tmp_path)).edited("output_dir", str(tmp_path / "o"))
+    session.start()
+    run_out(session)
+    assert session.state.status is status
+
+
+def test_stopping_ends_even_a_deaf_run(environ, tmp_path):
+    clock = [0.0]
+    session = Session(Translator("en"), environ, lambda s: FakeRun(s, 1.0, deaf=True), make_demo, lambda: clock[0])
+    session.form = session.form.edited("input_dir", str(tmp_path)).edited("output_dir", str(tmp_path / "o"))
+    session.start()
+    while session.pump():
+        pass
+    session.stop()
+    session.pump()
+    assert session.running
+    clock[0] = 5.1
+    for _ in range(3):
+        session.pump()
+    assert not session.running
+    assert session.state.status is Status.CANCELLED
+
+
+def test_a_broken_user_file_opens_with_defaults_and_says_so(environ, tmp_path):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "zemosaic_config.json").write_text("{", encoding="utf-8")
+    session = opened(environ)
+    assert session.problem is not None
+    assert session.problem.key == "error.bad_settings_file"
+    assert session.form.settings() == Settings()
+
+
+def test_the_demo_fills_in_the_folders(environ, tmp_path):
+    session = opened(environ)
+    session.start_demo(tmp_path / "d")
+    until = time.monotonic() + 5
+    while session.making_demo:
+        assert time.monotonic() < until
+        session.demo_progress()
+    assert session.form.row("input_dir").value == str(tmp_path / "d" / "lights")
+    assert session.form.row("output_dir").value == str(tmp_path / "d" / "mosaic")
+
+
+def test_window_state_comes_back_and_bad_files_do_no_harm(tmp_path):
+    path = tmp_path / "deep" / "window.json"
+    state = WindowState("800x600+1+2", True, "light", "expert", "DEBUG")
+    assert save_window_state(state, path)
+    assert load_window_state(path) == state
+    for text in ("", "[]", '{"theme": "pink", "tier": 3, "geometry": 5, "maximised": "x", "more": 1}'):
+        path.write_text(text, encoding="utf-8")
+        assert load_window_state(path) == WindowState()
+    assert not save_window_state(state, path / "below" / "a.json")
+
+
+def test_sizes_read_well():
+    assert size_text(750_000_000, WORDS) == "750 MB"
+    assert size_text(3_140_000_000, Translator("fr")) == "3,1\u00a0Go"

@@ -1,0 +1,161 @@
+"""Texts: complete, agreeing, and switching."""
+
+from __future__ import annotations
+
+import json
+import re
+import string
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zemosaic.errors import SettingsError, message
+from zemosaic.events import PHASES
+from zemosaic.i18n import Translator, locales_folder, placeholders, system_language
+from zemosaic.settings.schema import GROUPS, TIERS, specs
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXTS = {code: json.loads((locales_folder() / f"{code}.json").read_text(encoding="utf-8")) for code in ("en", "fr")}
+PREFIXES = "error|reason|warning|log|note|flag|cli|summary|run|result|settings|window|page|phase|unit|group|tier|report|verdict"
+KEY = re.compile(rf"""["']((?:{PREFIXES})\.[a-z0-9_][a-z0-9_.-]*)["']""")
+
+
+def keys_in_code():
+    for path in sorted((ROOT / "zemosaic").rglob("*.py")):
+        for key in KEY.findall(path.read_text(encoding="utf-8")):
+            yield path.relative_to(ROOT).as_posix(), key
+
+
+def waiting_parts():
+    parts = (locales_folder() / "parts").glob("*.json")
+    return {key for part in parts for key in json.loads(part.read_text(encoding="utf-8"))}
+
+
+def test_both_languages_have_the_same_keys_and_placeholders():
+    assert TEXTS["en"].keys() == TEXTS["fr"].keys()
+    for key, sentence in TEXTS["en"].items():
+        assert placeholders(sentence) == placeholders(TEXTS["fr"][key]), key
+        assert sentence.strip(), key
+        assert TEXTS["fr"][key].strip(), key
+
+
+def test_every_key_in_the_code_has_a_text():
+    known = TEXTS["en"].keys() | waiting_parts()
+    missing = sorted({(path, key) for path, key in keys_in_code() if key not in known})
+    assert not missing
+
+
+def test_every_setting_phase_and_choice_has_its_words():
+    wanted = [f"group.{group}" for group in GROUPS] + [f"tier.{tier}" for tier in TIERS]
+    wanted += [f"phase.{phase}" for phase in PHASES]
+    for spec in specs():
+        wanted += [f"setting.{spec.key}.label", f"setting.{spec.key}.help"]
+        wanted += [f"choice.{spec.key}.{choice}" for choice in spec.choices]
+    assert not [key for key in wanted if key not in TEXTS["en"]]
+
+
+def test_french_typography():
+    for key, sentence in TEXTS["fr"].items():
+        plain = re.sub(r"\{[^}]*\}", "x", sentence)
+        assert not re.search(r"\w'\w", plain), key
+        assert not re.search(r"\w [;!?](\s|$)", plain), key
+        assert not re.search(r"\w :(\s|$)", plain), key
+        assert not re.search(r"« | »", plain), key
+
+
+def write(folder, code, texts):
+    (folder / f"{code}.json").write_text(json.dumps(texts), encoding="utf-8")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write(tmp_path, "en", {"locale.name": "English", "a": "A {n}", "b": "B", "bad": "{x}", "odd": "{x}"})
+    write(
+        tmp_path,
+        "de",
+        {"locale.name": "Deutsch", "locale.decimal": ",", "a": "Ä {n:.1f}", "bad": "{y}", "odd": "{x.y}"},
+    )
+    return tmp_path
+
+
+def test_further_languages_are_picked_up_and_lacking_sentences_are_english(folder):
+    words = Translator("de", folder)
+    assert words.languages() == {"de": "Deutsch", "en": "English"}
+    assert words.text("a", n=1.25) == "Ä 1,2"
+    assert words.text("b") == "B"
+    assert words.text("no.such.key") == "no.such.key"
+    assert words.text("bad", x=3) == "3"
+    assert words.text("odd", x=3) == "3"
+    words.use("en")
+    assert words.message(message("a", n=2)) == "A 2"
+    words.use("xx")
+    assert words.language == "en"
+
+
+def test_regions_fall_back_to_their_language(folder):
+    assert Translator("de_AT", folder).language == "de"
+    assert Translator("auto", folder, {"LANG": "de_CH.UTF-8"}).language == "de"
+    assert Translator("auto", folder, {"LC_ALL": "C", "LANG": "de_CH"}).language == "en"
+
+
+@pytest.mark.parametrize(
+    ("environ", "code"),
+    [
+        ({"LANG": "fr_FR.UTF-8"}, "fr_FR"),
+        ({"LANG": "fr"}, "fr"),
+        ({"LANG": "C.UTF-8"}, "en"),
+        ({"LC_ALL": "de@euro"}, "de"),
+    ],
+)
+def test_the_language_of_the_system(environ, code):
+    assert system_language(environ) == code
+
+
+def test_what_is_missing_stays_visible(folder):
+    assert Translator("de", folder).text("a") == "Ä {n}"
+    assert Translator("de", folder).text("a", n="many") == "Ä many"
+
+
+def test_a_broken_language_file_is_named(folder):
+    (folder / "de.json").write_text("{", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"de\.json"):
+        Translator("de", folder)
+
+
+def test_numbers_are_written_the_french_way():
+    words = Translator("fr")
+    assert words.text("summary.frames", used=12345, dropped=0) == "Images\u00a0: 12\u202f345 utilisées, 0 écartées"
+
+
+@given(st.dictionaries(st.sampled_from(sorted(TEXTS["en"])), st.text()), st.sampled_from(["en", "fr"]))
+def test_no_value_breaks_a_sentence(values, language):
+    words = Translator(language)
+    for key, text in values.items():
+        names = [name for _, name, _, _ in string.Formatter().parse(TEXTS["en"][key]) if name]
+        told = words.text(key, **dict.fromkeys(names, text))
+        assert all(text in told for _ in names)
+
+
+def test_parts_are_merged_and_deleted(tmp_path):
+    import sys
+
+    sys.path.insert(0, str(ROOT / "tools"))
+    try:
+        from merge_locales import merge
+    finally:
+        sys.path.pop(0)
+    (tmp_path / "parts").mkdir()
+    write(tmp_path, "en", {"z": "old", "a": "A"})
+    for code in ("en", "fr"):
+        write(tmp_path / "parts", f"x.{code}", {"z": "l'eau : « x » !"})
+    merge(tmp_path)
+    assert list((tmp_path / "parts").iterdir()) == []
+    assert json.loads((tmp_path / "en.json").read_text(encoding="utf-8")) == {"a": "A", "z": "l'eau : « x » !"}
+    french = json.loads((tmp_path / "fr.json").read_text(encoding="utf-8"))
+    assert french == {"z": "l’eau\u00a0: «\u00a0x\u00a0»\u202f!"}
+    for name, sentence in (("p", "1"), ("q", "2")):
+        write(tmp_path / "parts", f"{name}.en", {"k": sentence})
+    with pytest.raises(ValueError, match="k"):
+        merge(tmp_path)

@@ -1,0 +1,213 @@
+"""One open window's affairs without any toolkit: its form, its run, its demo."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from zemosaic.errors import InputError, Message, SettingsError, ZeMosaicError
+from zemosaic.events import Event
+from zemosaic.gui.presenter.form import Form
+from zemosaic.gui.presenter.run_state import RunState, Status, advanced
+from zemosaic.gui.presenter.runs import DemoMaker, RunHandle, Starter, waiting_events
+from zemosaic.i18n import Translator
+from zemosaic.settings.load import (
+    load_settings,
+    save_user_settings,
+    shipped_settings_file,
+    user_config_folder,
+    user_settings_file,
+)
+
+__all__ = ["DemoProgress", "Session"]
+
+
+@dataclass(frozen=True)
+class DemoProgress:
+    """How far the demo frames are."""
+
+    done: int
+    total: int
+    folder: Path | None = None
+    """Folder of the raw frames once they are finished."""
+    error: Message | None = None
+
+
+class Session:
+    """Holds what a window shows; its methods never block for long.
+
+    Parameters
+    ----------
+    words : Translator
+    environ : mapping
+    start : Starter
+        Starts a run.
+    make_demo : DemoMaker
+    clock : callable
+        Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        words: Translator,
+        environ: Mapping[str, str],
+        start: Starter,
+        make_demo: DemoMaker,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.words = words
+        self.state = RunState()
+        self.problem: Message | None = None
+        """What went wrong outside of runs; the window shows it."""
+        self.config_folder = user_config_folder(environ)
+        self.clock = clock
+        self._user_file = user_settings_file(environ)
+        self._start = start
+        self._make_demo = make_demo
+        self._run: RunHandle | None = None
+        self._stop_asked_s: float | None = None
+        self._events: deque[Event] = deque()
+        self._demo: queue.SimpleQueue[DemoProgress] = queue.SimpleQueue()
+        self._demo_thread: threading.Thread | None = None
+        self.form = self._opened_form(environ)
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is under way."""
+        return self._run is not None
+
+    @property
+    def making_demo(self) -> bool:
+        """Whether demo frames are being made."""
+        return self._demo_thread is not None
+
+    def start(self) -> None:
+        """Save the settings and start a run with them.
+
+        Raises
+        ------
+        ZeMosaicError
+            If a setting is wrong, a folder is missing or the run cannot start.
+        """
+        if self.running:
+            return
+        settings = self.form.settings()
+        for key in ("input_dir", "output_dir"):
+            if not getattr(settings, key):
+                raise InputError("error.choose_folder", label=self.words.text(f"setting.{key}.label"))
+        if not Path(settings.input_dir).is_dir():
+            raise InputError("error.folder_gone", path=settings.input_dir)
+        self.save()
+        self.state = RunState(status=Status.RUNNING, started_s=self.clock(), output_dir=settings.output_dir)
+        self._stop_asked_s = None
+        self._events.clear()
+        language = self.words.language
+        self._run = self._start(settings.model_copy(update={"language": language}))
+
+    def earlier_result(self) -> Path | None:
+        """Return a finished mosaic that lies in the output folder already."""
+        folder = self.form.row("output_dir").value
+        if not folder or not Path(folder).is_dir():
+            return None
+        return min(Path(folder).glob("zemosaic_MT*.fits"), default=None)
+
+    def stop(self) -> None:
+        """Ask the run to stop; `pump` sees it end."""
+        if self._run is not None and self._stop_asked_s is None:
+            self._stop_asked_s = self.clock()
+            self.state = self.state.stopping()
+            self._run.cancel()
+
+    def pump(self, budget_s: float = 0.03) -> bool:
+        """Take in what the run told, for at most some seconds; return whether there was anything."""
+        if self._run is None:
+            return False
+        if not self._events:
+            stopping_s = None if self._stop_asked_s is None else self.clock() - self._stop_asked_s
+            self._events.extend(waiting_events(self._run, stopping_s))
+        told = bool(self._events)
+        until = time.monotonic() + budget_s
+        while self._events and time.monotonic() < until:
+            self.state = advanced(self.state, self._events.popleft(), self.clock())
+        if self.state.status is Status.RUNNING and self._stop_asked_s is not None:
+            self.state = self.state.stopping()
+        if self.state.status.over:
+            self._end_run()
+        return told
+
+    def start_demo(self, folder: Path) -> None:
+        """Make demo frames below a folder in the background; `demo_progress` tells how far they are."""
+        if self.making_demo:
+            return
+
+        def make() -> None:
+            try:
+                raw = self._make_demo(folder, lambda done, total: self._demo.put(DemoProgress(done, total)))
+                self._demo.put(DemoProgress(1, 1, raw))
+            except ZeMosaicError as fault:
+                self._demo.put(DemoProgress(0, 1, error=fault.message))
+            except OSError as fault:
+                told = Message("error.demo_failed", {"path": str(folder), "detail": str(fault)})
+                self._demo.put(DemoProgress(0, 1, error=told))
+
+        self._demo_folder = folder
+        self._demo_thread = threading.Thread(target=make, name="demo", daemon=True)
+        self._demo_thread.start()
+
+    def demo_progress(self) -> DemoProgress | None:
+        """Return the latest news of the demo; a finished one has filled in the folders."""
+        latest: DemoProgress | None = None
+        while not self._demo.empty():
+            latest = self._demo.get()
+        if latest is None:
+            if self._demo_thread is not None and not self._demo_thread.is_alive() and self._demo.empty():
+                self._demo_thread = None
+            return None
+        if latest.error is not None:
+            self.problem = latest.error
+        if latest.folder is not None:
+            mosaic = self._demo_folder / "mosaic"
+            self.form = self.form.edited("input_dir", str(latest.folder)).edited("output_dir", str(mosaic))
+        if latest.folder is not None or latest.error is not None:
+            self._demo_thread = None
+        return latest
+
+    def save(self) -> None:
+        """Write the settings the user changed; a file that cannot be written is a `problem`."""
+        changes = self.form.changes
+        if not changes:
+            return
+        try:
+            save_user_settings(changes, self._user_file, shipped_settings_file())
+        except SettingsError as fault:
+            self.problem = fault.message
+            return
+        self.form = replace(self.form, opened=dict(self.form.opened) | changes)
+
+    def tell_problem(self, key: str, **params: Any) -> None:
+        """Let the window show what went wrong."""
+        self.problem = Message(key, params)
+
+    def close(self) -> None:
+        """Save the settings and end whatever still runs."""
+        self.save()
+        self._end_run()
+
+    def _end_run(self) -> None:
+        if self._run is not None:
+            self._run.close()
+            self._run = None
+
+    def _opened_form(self, environ: Mapping[str, str]) -> Form:
+        shipped = shipped_settings_file()
+        try:
+            return Form.of(load_settings({}, environ, self._user_file, shipped))
+        except SettingsError as fault:
+            self.problem = fault.message
+        return Form.of(load_settings({}, {}, None, shipped))

@@ -1,0 +1,63 @@
+"""How the window was left: its place, theme and view, in a small file of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from zemosaic.settings.schema import TIERS
+
+__all__ = ["THEMES", "WindowState", "load_window_state", "save_window_state", "window_state_file"]
+
+THEMES = ("light", "dark")
+
+
+@dataclass(frozen=True)
+class WindowState:
+    """What a window remembers from one start to the next."""
+
+    geometry: str = ""
+    """``WIDTHxHEIGHT+X+Y``; empty for a first start."""
+    maximised: bool = False
+    theme: str = "dark"
+    tier: str = "basic"
+    log_level: str = "INFO"
+
+
+def window_state_file(config_folder: Path) -> Path:
+    """Return the path of the file."""
+    return config_folder / "window.json"
+
+
+def load_window_state(path: Path) -> WindowState:
+    """Return what was saved; whatever cannot be read is as at a first start, for it is only comfort."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return WindowState()
+    if not isinstance(values, dict):
+        return WindowState()
+    return WindowState(**{item.name: values[item.name] for item in fields(WindowState) if _fits(item.name, values)})
+
+
+def save_window_state(state: WindowState, path: Path) -> bool:
+    """Write the state; return whether it could be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(path.name + ".new")
+        fresh.write_text(json.dumps(asdict(state), indent=2) + "\n", encoding="utf-8")
+        fresh.replace(path)
+    except OSError:
+        return False
+    return True
+
+
+def _fits(name: str, values: Mapping[str, Any]) -> bool:
+    allowed = {"theme": THEMES, "tier": TIERS, "log_level": ("DEBUG", "INFO", "WARNING", "ERROR")}
+    value = values.get(name)
+    if name in allowed:
+        return value in allowed[name]
+    return isinstance(value, type(getattr(WindowState(), name)))

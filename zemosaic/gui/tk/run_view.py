@@ -1,0 +1,289 @@
+"""The run page: phases, time left, warnings, the mosaic growing, the log."""
+
+from __future__ import annotations
+
+import tkinter as tk
+from pathlib import Path
+from tkinter import filedialog, ttk
+
+from zemosaic.gui.presenter.eta import duration_text
+from zemosaic.gui.presenter.run_state import LogLine, Phase, PhaseStatus, RunState, Status
+from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.wording import phase_name, plan_text, size_text, speed_text, warning_text
+from zemosaic.gui.tk.picture import Loaded, Picture
+from zemosaic.gui.tk.theme import Theme
+from zemosaic.gui.tk.widgets import Choice, wrap_to_width
+
+__all__ = ["LogPane", "RunView"]
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_SIGNS = {PhaseStatus.WAITING: "○", PhaseStatus.RUNNING: "▶", PhaseStatus.DONE: "✓"}
+_STYLES = {
+    PhaseStatus.WAITING: "Card.Muted.TLabel",
+    PhaseStatus.RUNNING: "Card.Accent.TLabel",
+    PhaseStatus.DONE: "Card.Good.TLabel",
+}
+
+
+class PhaseRow:
+    """One phase: sign, name, bar, count, time."""
+
+    def __init__(self, card: ttk.Frame, place: int, theme: Theme) -> None:
+        self._sign = ttk.Label(card, style="Card.Muted.TLabel", width=2)
+        self._name = ttk.Label(card, style="Card.TLabel")
+        self._bar = ttk.Progressbar(card, length=theme.px(90), maximum=1.0)
+        self._count = ttk.Label(card, style="Card.Muted.TLabel", anchor="e", width=13)
+        self._time = ttk.Label(card, style="Card.Muted.TLabel", anchor="e", width=12)
+        for column, widget in enumerate((self._sign, self._name, self._bar, self._count, self._time)):
+            sticky = "ew" if column in (1, 2) else "e"
+            widget.grid(row=place, column=column, sticky=sticky, pady=theme.px(3), padx=(0, theme.px(8)))
+        self._shown: tuple[object, ...] = ()
+
+    def update(self, phase: Phase, state: RunState, session: Session) -> None:
+        """Show the phase as it is now."""
+        words, now = session.words, session.clock()
+        count = "" if phase.status is PhaseStatus.WAITING or not phase.total else f"{phase.done:,}/{phase.total:,}"
+        time = ""
+        if phase.status is PhaseStatus.DONE:
+            time = duration_text(phase.wall_s)
+        elif phase.status is PhaseStatus.RUNNING and not state.status.over:
+            left = phase.left_s(now)
+            time = speed_text(phase, words) if left is None else words.text("cli.left", time=duration_text(left))
+        name = phase_name(phase.name, words)
+        shown = (name, phase.status, phase.fraction, count, time)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        self._sign.configure(text=_SIGNS[phase.status], style=_STYLES[phase.status])
+        self._name.configure(text=name)
+        self._bar.configure(value=phase.fraction or 0.0)
+        self._count.configure(text=count)
+        self._time.configure(text=time)
+
+
+class LogPane(ttk.Frame):
+    """The log with a level filter, to copy and to save."""
+
+    def __init__(self, parent: tk.Misc, session: Session, theme: Theme, level: str) -> None:
+        super().__init__(parent, style="Card.TFrame", padding=theme.px(16))
+        self._session = session
+        self._theme = theme
+        self._written = 0
+        self._run_s = session.state.started_s
+        px = theme.px
+        top = ttk.Frame(self, style="Inner.TFrame")
+        top.pack(fill="x")
+        self._heading = ttk.Label(top, style="Card.Heading.TLabel")
+        self._heading.pack(side="left")
+        self._save = ttk.Button(top, command=self._save_pressed)
+        self._copy = ttk.Button(top, command=self._copy_pressed)
+        for button in (self._save, self._copy):
+            button.pack(side="right", padx=(px(6), 0))
+        self._level = Choice(top, theme, lambda _: self.rewrite(), width=14)
+        self._level.pack(side="right")
+        self._level.offer(LEVELS, LEVELS, level)
+        body = ttk.Frame(self, style="Inner.TFrame")
+        body.pack(fill="both", expand=True, pady=(px(8), 0))
+        self.text = tk.Text(body, height=7, wrap="word", state="disabled", borderwidth=0, highlightthickness=1)
+        self.text.configure(font="ZmSmall", padx=px(8), pady=px(6))
+        bar = ttk.Scrollbar(body, orient="vertical", style="Card.Vertical.TScrollbar", command=self.text.yview)
+        self.text.configure(yscrollcommand=bar.set)
+        bar.pack(side="right", fill="y", padx=(px(4), 0))
+        self.text.pack(side="left", fill="both", expand=True)
+        self.bind("<<ThemeChanged>>", lambda _: self._recolour())
+        self._recolour()
+        self.retranslate()
+
+    @property
+    def level(self) -> str:
+        """The least important level that is shown."""
+        return self._level.value
+
+    def retranslate(self) -> None:
+        """Put all texts in the language of the moment."""
+        words = self._session.words
+        self._heading.configure(text=words.text("run.log"))
+        self._copy.configure(text=words.text("run.copy"))
+        self._save.configure(text=words.text("run.save"))
+        self._level.offer(LEVELS, [words.text(f"choice.log_level.{level}") for level in LEVELS], self.level)
+        self.rewrite()
+
+    def rewrite(self) -> None:
+        """Write all lines anew."""
+        self.text.configure(state="normal")
+        self.text.delete("1.0", "end")
+        self.text.configure(state="disabled")
+        self._written = 0
+        self.update_lines()
+
+    def update_lines(self) -> None:
+        """Add the lines that came since the last time."""
+        state = self._session.state
+        if state.started_s != self._run_s:
+            self._run_s = state.started_s
+            self.rewrite()
+            return
+        fresh = state.log[len(state.log) - min(state.log_count - self._written, len(state.log)) :]
+        self._written = state.log_count
+        lines = [line for line in fresh if LEVELS.index(_known(line.level)) >= LEVELS.index(self.level)]
+        if not lines:
+            return
+        at_end = self.text.yview()[1] >= 0.999
+        self.text.configure(state="normal")
+        for line in lines:
+            self.text.insert("end", self._line_text(line, state) + "\n", _known(line.level))
+        self.text.configure(state="disabled")
+        if at_end:
+            self.text.see("end")
+
+    def _line_text(self, line: LogLine, state: RunState) -> str:
+        at = duration_text(max(line.at_s - state.started_s, 0.0))
+        return f"{at:>7}  {self._session.words.message(line.text)}"
+
+    def _copy_pressed(self) -> None:
+        self.clipboard_clear()
+        self.clipboard_append(self.text.get("1.0", "end-1c"))
+
+    def _save_pressed(self) -> None:
+        chosen = filedialog.asksaveasfilename(
+            parent=self.winfo_toplevel(), defaultextension=".txt", initialfile="zemosaic_log.txt"
+        )
+        if not chosen:
+            return
+        try:
+            Path(chosen).write_text(self.text.get("1.0", "end-1c"), encoding="utf-8")
+        except OSError as fault:
+            self._session.tell_problem("error.log_not_saved", path=str(chosen), detail=str(fault))
+
+    def _recolour(self) -> None:
+        look = self._theme.palette
+        self.text.configure(background=look.field, foreground=look.text, insertbackground=look.text)
+        self.text.configure(highlightbackground=look.border, highlightcolor=look.accent)
+        self.text.configure(selectbackground=look.accent, selectforeground=look.on_accent)
+        colours = {"DEBUG": look.muted, "INFO": look.text, "WARNING": look.warning, "ERROR": look.bad}
+        for level, ink in colours.items():
+            self.text.tag_configure(level, foreground=ink)
+
+
+class RunView(ttk.Frame):
+    """What a run does right now."""
+
+    def __init__(self, parent: tk.Misc, session: Session, theme: Theme, log_level: str) -> None:
+        px = theme.px
+        super().__init__(parent, padding=(px(20), px(14), px(20), 0))
+        self._session = session
+        self._theme = theme
+        self.columnconfigure(0, weight=0, minsize=px(520))
+        self.columnconfigure(1, weight=1)
+        self.rowconfigure(0, weight=3)
+        self.rowconfigure(1, weight=2)
+        left = ttk.Frame(self)
+        left.grid(row=0, column=0, rowspan=2, sticky="nsew", padx=(0, px(12)))
+        self._make_phases(left)
+        self._make_warnings(left)
+        self.picture = Picture(self, theme, lambda: session.words.text("run.no_picture"))
+        self.picture.grid(row=0, column=1, sticky="nsew", pady=(0, px(12)))
+        self.log = LogPane(self, session, theme, log_level)
+        self.log.grid(row=1, column=1, sticky="nsew")
+        self.retranslate()
+
+    def retranslate(self) -> None:
+        """Put all texts in the language of the moment."""
+        self._warnings_heading.configure(text=self._session.words.text("run.warnings"))
+        self._warned: object = None
+        self.log.retranslate()
+        self.picture.redraw()
+        self.update_state()
+
+    def show_picture(self, loaded: Loaded | None) -> None:
+        """Show the mosaic so far."""
+        self.picture.show(loaded)
+
+    def update_state(self) -> None:
+        """Show the run as it is now."""
+        state = self._session.state
+        self._heading.configure(text=self._session.words.text(f"run.status.{state.status.value}"))
+        self._time.configure(text=self._time_text(state))
+        shares = [phase.fraction or 0.0 for phase in state.phases]
+        self._whole.configure(value=sum(shares) / max(len(shares), 1))
+        for row, phase in zip(self._phases, state.phases, strict=False):
+            row.update(phase, state, self._session)
+        self._facts.configure(text=self._facts_text(state))
+        self._show_warnings(state)
+        self.log.update_lines()
+
+    def _make_phases(self, parent: ttk.Frame) -> None:
+        px = self._theme.px
+        card = ttk.Frame(parent, style="Card.TFrame", padding=px(16))
+        card.pack(fill="x")
+        card.columnconfigure(2, weight=1)
+        self._heading = ttk.Label(card, style="Card.Heading.TLabel")
+        self._heading.grid(row=0, column=0, columnspan=2, sticky="w")
+        self._time = ttk.Label(card, style="Card.TLabel", anchor="e")
+        self._time.grid(row=0, column=2, columnspan=3, sticky="e", padx=(0, px(8)))
+        self._whole = ttk.Progressbar(card, maximum=1.0)
+        self._whole.grid(row=1, column=0, columnspan=5, sticky="ew", pady=px(8), padx=(0, px(8)))
+        self._phases = [PhaseRow(card, 2 + i, self._theme) for i in range(len(self._session.state.phases))]
+        self._facts = ttk.Label(card, style="Card.Muted.TLabel", justify="left")
+        self._facts.grid(row=20, column=0, columnspan=5, sticky="ew", pady=(px(8), 0))
+        wrap_to_width(self._facts)
+
+    def _make_warnings(self, parent: ttk.Frame) -> None:
+        px = self._theme.px
+        card = ttk.Frame(parent, style="Card.TFrame", padding=px(16))
+        card.pack(fill="both", expand=True, pady=(px(12), 0))
+        self._warnings_heading = ttk.Label(card, style="Card.Heading.TLabel")
+        self._warnings_heading.pack(anchor="w")
+        self._warnings = tk.Text(card, height=3, width=40, wrap="word", state="disabled", borderwidth=0)
+        self._warnings.configure(highlightthickness=0, font="ZmSmall", padx=0, pady=px(6), takefocus=False)
+        self._warnings.pack(fill="both", expand=True)
+        self._warnings.bind("<<ThemeChanged>>", lambda _: self._recolour())
+        self._recolour()
+
+    def _time_text(self, state: RunState) -> str:
+        words, now = self._session.words, self._session.clock()
+        if state.result is not None:
+            return duration_text(state.result.wall_s)
+        if state.status not in (Status.RUNNING, Status.STOPPING):
+            return ""
+        elapsed = duration_text(max(now - state.started_s, 0.0))
+        left = state.left_s(now)
+        return elapsed if left is None else words.text("run.elapsed_left", elapsed=elapsed, left=duration_text(left))
+
+    def _facts_text(self, state: RunState) -> str:
+        words, lines = self._session.words, []
+        if state.found is not None:
+            hours = state.found.total_exposure_s / 3600
+            cameras = ", ".join(state.found.instruments)
+            found = {"frames": state.found.frames, "nights": state.found.nights, "hours": hours, "cameras": cameras}
+            lines.append(words.text("run.found", **found))
+        if state.plan is not None:
+            lines.append(plan_text(state, words))
+        if state.sample is not None and not state.status.over:
+            memory, disk = (size_text(n, words) for n in (state.sample.rss_bytes, state.sample.disk_free_bytes))
+            lines.append(words.text("run.load", memory=memory, disk=disk, cpu=state.sample.cpu_percent))
+        if state.dropped:
+            lines.append(words.text("run.dropped", count=state.dropped))
+        return "\n".join(lines)
+
+    def _show_warnings(self, state: RunState) -> None:
+        shown = (state.warnings, state.status is Status.IDLE)
+        if shown == self._warned:
+            return
+        self._warned = shown
+        words = self._session.words
+        lines = ["⚠ " + warning_text(warning, words) for warning in state.warnings] or [words.text("run.no_warnings")]
+        self._warnings.configure(state="normal")
+        self._warnings.delete("1.0", "end")
+        self._warnings.insert("end", "\n".join(lines))
+        self._warnings.configure(state="disabled")
+        self._recolour()
+
+    def _recolour(self) -> None:
+        look = self._theme.palette
+        ink = look.warning if self._session.state.warnings else look.muted
+        self._warnings.configure(background=look.card, foreground=ink, selectbackground=look.accent)
+
+
+def _known(level: str) -> str:
+    return level if level in LEVELS else "INFO"

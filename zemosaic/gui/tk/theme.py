@@ -1,0 +1,371 @@
+"""Light and dark looks: rounded ttk elements drawn at the screen's own resolution."""
+
+from __future__ import annotations
+
+import base64
+import io
+import tkinter as tk
+from dataclasses import dataclass
+from tkinter import font as tk_font
+from tkinter import ttk
+from typing import Any, Literal
+
+from PIL import Image, ImageDraw
+
+__all__ = ["Palette", "Theme"]
+
+_FAMILIES = ("Segoe UI", "Inter", "Noto Sans", "Ubuntu", "Cantarell", "DejaVu Sans")
+_SUPERSAMPLING = 4
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours of one look."""
+
+    background: str
+    card: str
+    border: str
+    field: str
+    hover: str
+    text: str
+    muted: str
+    accent: str
+    accent_hover: str
+    on_accent: str
+    good: str
+    warning: str
+    bad: str
+    sky: str
+    """Behind pictures."""
+
+
+PALETTES = {
+    "light": Palette(
+        background="#eef0f4",
+        card="#ffffff",
+        border="#d5d9e1",
+        field="#f8f9fb",
+        hover="#e3e7ef",
+        text="#171b23",
+        muted="#586174",
+        accent="#2f55d4",
+        accent_hover="#2747b5",
+        on_accent="#ffffff",
+        good="#14784a",
+        warning="#8f5400",
+        bad="#b3261e",
+        sky="#0b0e14",
+    ),
+    "dark": Palette(
+        background="#12151b",
+        card="#1a1e26",
+        border="#303743",
+        field="#13161d",
+        hover="#272d38",
+        text="#e7eaf0",
+        muted="#9aa4b5",
+        accent="#6f8dfb",
+        accent_hover="#8aa3ff",
+        on_accent="#0b1020",
+        good="#58c896",
+        warning="#efb548",
+        bad="#ff8a80",
+        sky="#07090d",
+    ),
+}
+
+
+class Theme:
+    """Builds both looks for a window and switches between them."""
+
+    def __init__(self, root: tk.Misc, name: str) -> None:
+        self._root = root
+        self._style = ttk.Style(root)
+        self._images: list[tk.PhotoImage] = []
+        self._fonts: list[tk_font.Font] = []
+        self._built: set[str] = set()
+        self.scale = max(root.winfo_fpixels("1i") / 96.0, 1.0)
+        """Pixels per pixel of a 96 dpi screen."""
+        self.name = name
+        self._set_fonts()
+        self.use(name)
+
+    @property
+    def palette(self) -> Palette:
+        """Colours of the look in use."""
+        return PALETTES[self.name]
+
+    def px(self, size: float) -> int:
+        """Return a size of a 96 dpi screen in pixels of this one."""
+        return round(size * self.scale)
+
+    def use(self, name: str) -> None:
+        """Switch to a look; ``<<ThemeChanged>>`` tells the widgets."""
+        self.name = name
+        full = f"zemosaic-{name}"
+        if name not in self._built:
+            self._style.theme_create(full, parent="clam")
+            self._style.theme_use(full)
+            self._build()
+            self._built.add(name)
+        self._style.theme_use(full)
+        if isinstance(self._root, tk.Tk | tk.Toplevel):
+            self._root.configure(background=self.palette.background)
+
+    def _set_fonts(self) -> None:
+        families = set(tk_font.families(self._root))
+        family = next((name for name in _FAMILIES if name in families), None)
+        for name in ("TkDefaultFont", "TkTextFont", "TkMenuFont", "TkHeadingFont"):
+            named = tk_font.nametofont(name, self._root)
+            if family:
+                named.configure(family=family)
+            named.configure(size=10, weight="normal")
+        base = tk_font.nametofont("TkDefaultFont", self._root).actual("family")
+        made: dict[str, tuple[int, Literal["normal", "bold"]]]
+        made = {"ZmTitle": (15, "bold"), "ZmHeading": (11, "bold"), "ZmBold": (10, "bold"), "ZmSmall": (9, "normal")}
+        for name, (size, weight) in made.items():
+            exists = name in tk_font.names(self._root)
+            # A Font object that is forgotten takes its font with it.
+            self._fonts.append(
+                tk_font.Font(self._root, name=name, exists=exists, family=base, size=size, weight=weight)
+            )
+
+    def _build(self) -> None:
+        look, style = self.palette, self._style
+        style.configure(
+            ".",
+            background=look.background,
+            foreground=look.text,
+            font="TkDefaultFont",
+            borderwidth=0,
+            relief="flat",
+            focuscolor=look.accent,
+            insertcolor=look.text,
+            selectbackground=look.accent,
+            selectforeground=look.on_accent,
+            fieldbackground=look.field,
+        )
+        style.map(".", foreground=[("disabled", look.muted)])
+        self._build_frames()
+        self._build_buttons()
+        self._build_fields()
+        self._build_switch()
+        self._build_tabs()
+        self._build_bars()
+
+    def _build_frames(self) -> None:
+        look, style = self.palette, self._style
+        self._element("Card.border", self._patch(look.card, look.border), border=self.px(9))
+        self._layout("Card.TFrame", [("Card.border", {"sticky": "nsew"})])
+        style.configure("Card.TFrame", background=look.card)
+        style.configure("Inner.TFrame", background=look.card)
+        style.configure("TSeparator", background=look.border)
+        for surface, colour in (("", look.background), ("Card.", look.card)):
+            style.configure(f"{surface}TLabel", background=colour)
+            for name, ink, face in (
+                ("Muted", look.muted, "ZmSmall"),
+                ("Heading", look.text, "ZmHeading"),
+                ("Bold", look.text, "ZmBold"),
+                ("Title", look.text, "ZmTitle"),
+                ("Good", look.good, "ZmBold"),
+                ("Warning", look.warning, "ZmSmall"),
+                ("Problem", look.bad, "ZmSmall"),
+                ("Accent", look.accent, "ZmBold"),
+            ):
+                style.configure(f"{surface}{name}.TLabel", background=colour, foreground=ink, font=face)
+
+    def _build_buttons(self) -> None:
+        look = self.palette
+        self._button("TButton", look.card, look.hover, look.border, look.text)
+        self._button("Accent.TButton", look.accent, look.accent_hover, look.accent, look.on_accent, "ZmBold")
+        self._button("Stop.TButton", look.card, look.hover, look.bad, look.bad, "ZmBold")
+        self._button("Ghost.TButton", look.card, look.hover, look.card, look.muted)
+        self._style.configure("Ghost.TButton", padding=(self.px(6), self.px(2)))
+        name = "Segment.button"
+        self._element(
+            name,
+            self._patch(look.card, look.border),
+            ("selected", self._patch(look.accent, look.accent)),
+            ("focus", self._patch(look.card, look.accent)),
+            ("active", self._patch(look.hover, look.border)),
+            border=self.px(8),
+        )
+        inner = [("Toolbutton.padding", {"sticky": "nsew", "children": [("Toolbutton.label", {"sticky": "nsew"})]})]
+        self._layout("Segment.Toolbutton", [(name, {"sticky": "nsew", "children": inner})])
+        self._style.configure(
+            "Segment.Toolbutton", padding=(self.px(14), self.px(8)), anchor="center", background=look.background
+        )
+        self._style.map(
+            "Segment.Toolbutton",
+            foreground=[("selected", look.on_accent), ("", look.text)],
+            background=[("", look.background)],
+        )
+
+    def _button(self, name: str, fill: str, hover: str, edge: str, ink: str, face: str = "TkDefaultFont") -> None:
+        look, element = self.palette, f"{name}.face"
+        self._element(
+            element,
+            self._patch(fill, edge),
+            ("disabled", self._patch(look.card, look.border)),
+            ("pressed", self._patch(hover, look.accent)),
+            ("active", self._patch(hover, edge)),
+            ("focus", self._patch(fill, look.accent if fill != look.accent else look.text, 2)),
+            border=self.px(8),
+        )
+        inner = [("Button.padding", {"sticky": "nsew", "children": [("Button.label", {"sticky": "nsew"})]})]
+        self._layout(name, [(element, {"sticky": "nsew", "children": inner})])
+        padding = (self.px(16), self.px(8))
+        self._style.configure(name, padding=padding, anchor="center", foreground=ink, font=face, background=look.card)
+        self._style.map(name, foreground=[("disabled", look.muted), ("", ink)], background=[("", look.card)])
+
+    def _build_fields(self) -> None:
+        look, style = self.palette, self._style
+        pictures = (
+            self._patch(look.field, look.border),
+            ("invalid", self._patch(look.field, look.bad, 2)),
+            ("focus", self._patch(look.field, look.accent, 2)),
+            ("active", self._patch(look.field, look.muted)),
+        )
+        self._element("Entry.face", *pictures, border=self.px(8))
+        area = ("Entry.padding", {"sticky": "nsew", "children": [("Entry.textarea", {"sticky": "nsew"})]})
+        self._layout("TEntry", [("Entry.face", {"sticky": "nsew", "children": [area]})])
+        style.configure("TEntry", padding=(self.px(10), self.px(7)), foreground=look.text, background=look.card)
+        self._element("Combo.face", *pictures, border=self.px(8))
+        self._element("Combo.arrow", self._arrow(look.muted), sticky="")
+        text = ("Combobox.padding", {"sticky": "nsew", "children": [("Combobox.textarea", {"sticky": "nsew"})]})
+        arrow = ("Combo.arrow", {"side": "right", "sticky": ""})
+        self._layout("TCombobox", [("Combo.face", {"sticky": "nsew", "children": [arrow, text]})])
+        style.configure("TCombobox", padding=(self.px(10), self.px(7)), foreground=look.text, background=look.card)
+        style.map(
+            "TCombobox",
+            selectbackground=[("", look.field)],
+            selectforeground=[("", look.text)],
+            fieldbackground=[("", look.field)],
+            foreground=[("disabled", look.muted), ("", look.text)],
+        )
+
+    def _build_switch(self) -> None:
+        look = self.palette
+        self._element(
+            "Switch.indicator",
+            self._switch(look.field, look.muted, False),
+            ("selected focus", self._switch(look.accent, look.on_accent, True, look.text)),
+            ("selected", self._switch(look.accent, look.on_accent, True)),
+            ("focus", self._switch(look.field, look.muted, False, look.accent)),
+            sticky="w",
+        )
+        inner = [
+            ("Switch.indicator", {"side": "left", "sticky": ""}),
+            ("Checkbutton.padding", {"sticky": "nsew", "children": [("Checkbutton.label", {"sticky": "nsew"})]}),
+        ]
+        self._layout("Switch.TCheckbutton", inner)
+        self._style.configure("Switch.TCheckbutton", background=look.card, padding=(self.px(8), 0, 0, 0))
+        self._style.map("Switch.TCheckbutton", background=[("", look.card)])
+
+    def _build_tabs(self) -> None:
+        look, style = self.palette, self._style
+        self._element(
+            "Flat.tab",
+            self._underlined(None),
+            ("selected", self._underlined(look.accent)),
+            ("active", self._underlined(look.border)),
+            border=self.px(4),
+        )
+        focus = [("Notebook.focus", {"sticky": "nsew", "children": [("Notebook.label", {"sticky": ""})]})]
+        inner = [("Notebook.padding", {"sticky": "nsew", "children": focus})]
+        self._layout("TNotebook.Tab", [("Flat.tab", {"sticky": "nsew", "children": inner})])
+        self._layout("TNotebook", [("Notebook.client", {"sticky": "nsew"})])
+        style.configure("TNotebook", background=look.background, tabmargins=(self.px(150), self.px(8), 0, 0))
+        style.configure("TNotebook", bordercolor=look.background, lightcolor=look.background, darkcolor=look.background)
+        style.configure("TNotebook.Tab", padding=(self.px(18), self.px(9)), font="ZmHeading", foreground=look.muted)
+        style.map(
+            "TNotebook.Tab",
+            foreground=[("selected", look.text), ("active", look.text)],
+            focuscolor=[("", look.background)],
+        )
+
+    def _build_bars(self) -> None:
+        look, style, thick = self.palette, self._style, self.px(8)
+        self._element("Bar.trough", self._pill(look.hover, 3 * thick, thick), border=(thick // 2, 0), sticky="ew")
+        self._element("Bar.pbar", self._pill(look.accent, 3 * thick, thick), border=(thick // 2, 0), sticky="ew")
+        trough = ("Bar.trough", {"sticky": "ew", "children": [("Bar.pbar", {"side": "left", "sticky": "ns"})]})
+        self._layout("Horizontal.TProgressbar", [trough])
+        style.configure("Horizontal.TProgressbar", background=look.card, thickness=thick)
+        self._element(
+            "Scroll.thumb",
+            self._pill(look.border, thick, 3 * thick),
+            ("active", self._pill(look.muted, thick, 3 * thick)),
+            border=(0, thick // 2),
+            sticky="ns",
+        )
+        thumb = ("Scroll.thumb", {"expand": "1", "sticky": "ns"})
+        self._layout("Vertical.TScrollbar", [("Vertical.Scrollbar.trough", {"sticky": "ns", "children": [thumb]})])
+        style.configure("Vertical.TScrollbar", troughcolor=look.background, bordercolor=look.background)
+        style.configure("Card.Vertical.TScrollbar", troughcolor=look.card, bordercolor=look.card)
+
+    def _layout(self, name: str, parts: list[Any]) -> None:
+        self._style.layout(name, parts)
+
+    def _element(
+        self,
+        name: str,
+        plain: tk.PhotoImage,
+        *states: tuple[str, tk.PhotoImage],
+        border: Any = 0,
+        sticky: str = "nsew",
+    ) -> None:
+        mapped = [(*condition.split(), picture) for condition, picture in states]
+        self._style.element_create(name, "image", plain, *mapped, border=border, padding=0, sticky=sticky)  # type: ignore[call-overload]
+
+    def _patch(self, fill: str, edge: str, line: int = 1) -> tk.PhotoImage:
+        """Return a rounded box whose middle stretches."""
+        side, k = self.px(24), _SUPERSAMPLING
+        image, pen = _blank(side, side)
+        box = (k // 2, k // 2, side * k - k // 2 - 1, side * k - k // 2 - 1)
+        pen.rounded_rectangle(box, self.px(7) * k, fill, edge, round(line * k * self.scale))
+        return self._photo(image, side, side)
+
+    def _pill(self, fill: str, width: int, height: int) -> tk.PhotoImage:
+        image, pen = _blank(width, height)
+        box = (0, 0, width * _SUPERSAMPLING - 1, height * _SUPERSAMPLING - 1)
+        pen.rounded_rectangle(box, min(width, height) * _SUPERSAMPLING // 2, fill)
+        return self._photo(image, width, height)
+
+    def _switch(self, fill: str, knob: str, right: bool, ring: str | None = None) -> tk.PhotoImage:
+        width, height, k = self.px(40), self.px(22), _SUPERSAMPLING
+        image, pen = _blank(width, height)
+        edge = ring or (fill if right else self.palette.muted)
+        box = (k, k, width * k - k - 1, height * k - k - 1)
+        pen.rounded_rectangle(box, height * k // 2, fill, edge, round((2 if ring else 1.2) * k * self.scale))
+        radius, middle = self.px(6.5) * k, height * k // 2
+        x = (width * k - middle) if right else middle
+        pen.ellipse((x - radius, middle - radius, x + radius, middle + radius), knob)
+        return self._photo(image, width, height)
+
+    def _arrow(self, ink: str) -> tk.PhotoImage:
+        width, height, k = self.px(26), self.px(10), _SUPERSAMPLING
+        image, pen = _blank(width, height)
+        x, y, half = width * k // 2, height * k // 2, self.px(4) * k
+        points = [(x - half, y - half // 2), (x, y + half // 2), (x + half, y - half // 2)]
+        pen.line(points, ink, round(1.6 * k * self.scale), joint="curve")
+        return self._photo(image, width, height)
+
+    def _underlined(self, ink: str | None) -> tk.PhotoImage:
+        width, height, k = self.px(12), self.px(12), _SUPERSAMPLING
+        image, pen = _blank(width, height)
+        pen.rectangle((0, 0, width * k, height * k), self.palette.background)
+        if ink:
+            pen.rectangle((0, (height - self.px(3)) * k, width * k, height * k), ink)
+        return self._photo(image, width, height)
+
+    def _photo(self, image: Image.Image, width: int, height: int) -> tk.PhotoImage:
+        buffer = io.BytesIO()
+        image.resize((width, height), Image.Resampling.LANCZOS).save(buffer, "PNG")
+        photo = tk.PhotoImage(master=self._root, data=base64.b64encode(buffer.getvalue()))
+        self._images.append(photo)
+        return photo
+
+
+def _blank(width: int, height: int) -> tuple[Image.Image, ImageDraw.ImageDraw]:
+    image = Image.new("RGBA", (width * _SUPERSAMPLING, height * _SUPERSAMPLING), (0, 0, 0, 0))
+    return image, ImageDraw.Draw(image)

@@ -1,0 +1,220 @@
+"""Small widgets the views share."""
+
+from __future__ import annotations
+
+import tkinter as tk
+from collections.abc import Callable, Sequence
+from tkinter import ttk
+
+from zemosaic.gui.tk.theme import Theme
+
+__all__ = ["Choice", "ScrollFrame", "Tooltip", "ask", "wrap_to_width"]
+
+
+class ScrollFrame(ttk.Frame):
+    """A frame that scrolls its `body` up and down."""
+
+    def __init__(self, parent: tk.Misc, theme: Theme) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._canvas = tk.Canvas(self, highlightthickness=0, borderwidth=0, takefocus=False)
+        self._bar = ttk.Scrollbar(self, orient="vertical", command=self._canvas.yview)
+        self._canvas.configure(yscrollcommand=self._scrolled, yscrollincrement=theme.px(20))
+        self._gap = ttk.Frame(self, width=theme.px(12))
+        self._gap.pack(side="right", fill="y")
+        self._canvas.pack(side="left", fill="both", expand=True)
+        self._bar.place(in_=self._gap, relx=1.0, relheight=1.0, anchor="ne")
+        self.body = ttk.Frame(self._canvas)
+        self._window = self._canvas.create_window(0, 0, anchor="nw", window=self.body)
+        self.body.bind("<Configure>", self._body_changed)
+        self._canvas.bind("<Configure>", self._canvas_changed)
+        self.bind("<<ThemeChanged>>", lambda _: self._recolour())
+        self._recolour()
+
+    def scroll(self, lines: int) -> None:
+        """Scroll by some lines, where there is anything to scroll."""
+        if self.body.winfo_reqheight() > self._canvas.winfo_height():
+            self._canvas.yview_scroll(lines, "units")
+
+    def to_top(self) -> None:
+        """Show the beginning."""
+        self._canvas.yview_moveto(0)
+
+    def reveal(self, widget: tk.Misc) -> None:
+        """Scroll so far that a widget of the body is seen."""
+        top, height = self._canvas.canvasy(0), self._canvas.winfo_height()
+        y = widget.winfo_rooty() - self.body.winfo_rooty()
+        total = max(self.body.winfo_height(), 1)
+        if y < top:
+            self._canvas.yview_moveto(max(y - self._theme.px(24), 0) / total)
+        elif y + widget.winfo_height() > top + height:
+            self._canvas.yview_moveto((y + widget.winfo_height() + self._theme.px(24) - height) / total)
+
+    def _scrolled(self, first: float, last: float) -> None:
+        self._bar.set(float(first), float(last))
+        if float(first) <= 0.0 and float(last) >= 1.0:
+            self._bar.place_forget()
+        elif not self._bar.winfo_manager():
+            self._bar.place(in_=self._gap, relx=1.0, relheight=1.0, anchor="ne")
+
+    def _body_changed(self, event: tk.Event[tk.Misc]) -> None:
+        self._canvas.configure(scrollregion=(0, 0, event.width, event.height))
+
+    def _canvas_changed(self, event: tk.Event[tk.Misc]) -> None:
+        self._canvas.itemconfigure(self._window, width=event.width)
+
+    def _recolour(self) -> None:
+        self._canvas.configure(background=self._theme.palette.background)
+
+
+class Choice(ttk.Combobox):
+    """A read-only choice between values that are shown in words."""
+
+    def __init__(self, parent: tk.Misc, theme: Theme, chosen: Callable[[str], None], width: int = 24) -> None:
+        super().__init__(parent, state="readonly", width=width, postcommand=self._recolour_list)
+        self._theme = theme
+        self._values: tuple[str, ...] = ()
+        self._chosen = chosen
+        self.bind("<<ComboboxSelected>>", self._selected)
+        # The wheel scrolls the page; a setting must not change because the pointer happened to pass it.
+        self.bindtags(tuple("ZmChoice" if tag == "TCombobox" else tag for tag in self.bindtags()))
+        self._copy_class_bindings()
+
+    @property
+    def value(self) -> str:
+        """The chosen value."""
+        return self._values[self.current()] if self.current() >= 0 else ""
+
+    def offer(self, values: Sequence[str], texts: Sequence[str], value: str) -> None:
+        """Set what can be chosen, its words, and the choice."""
+        self._values = tuple(values)
+        self.configure(values=list(texts))
+        self.choose(value)
+
+    def choose(self, value: str) -> None:
+        """Show a value as chosen."""
+        if value in self._values:
+            self.current(self._values.index(value))
+
+    def _selected(self, _event: tk.Event[tk.Misc]) -> None:
+        self.selection_clear()
+        self._chosen(self.value)
+
+    def _copy_class_bindings(self) -> None:
+        if self.bind_class("ZmChoice"):
+            return
+        for event in self.bind_class("TCombobox"):
+            if "Wheel" not in event and event not in ("<Button-4>", "<Button-5>", "<Button-6>", "<Button-7>"):
+                self.tk.call("bind", "ZmChoice", event, self.tk.call("bind", "TCombobox", event))
+
+    def _recolour_list(self) -> None:
+        look = self._theme.palette
+        popdown = self.tk.call("ttk::combobox::PopdownWindow", self)
+        colours = ("-background", look.card, "-foreground", look.text)
+        picked = ("-selectbackground", look.accent, "-selectforeground", look.on_accent)
+        edge = ("-highlightthickness", 0, "-borderwidth", 0, "-font", "TkDefaultFont")
+        self.tk.call(f"{popdown}.f.l", "configure", *colours, *picked, *edge)
+
+
+class Tooltip:
+    """A short text that appears beside a widget the pointer rests on."""
+
+    _DELAY_MS = 500
+
+    def __init__(self, widget: tk.Misc, theme: Theme, text: Callable[[], str]) -> None:
+        self._widget = widget
+        self._theme = theme
+        self._text = text
+        self._waiting: str | None = None
+        self._shown: tk.Toplevel | None = None
+        widget.bind("<Enter>", self._enter, add=True)
+        for event in ("<Leave>", "<ButtonPress>", "<Destroy>"):
+            widget.bind(event, self._leave, add=True)
+
+    def _enter(self, _event: tk.Event[tk.Misc]) -> None:
+        self._cancel()
+        self._waiting = self._widget.after(self._DELAY_MS, self._show)
+
+    def _leave(self, _event: tk.Event[tk.Misc]) -> None:
+        self._cancel()
+        if self._shown is not None:
+            self._shown.destroy()
+            self._shown = None
+
+    def _cancel(self) -> None:
+        if self._waiting is not None:
+            self._widget.after_cancel(self._waiting)
+            self._waiting = None
+
+    def _show(self) -> None:
+        self._waiting = None
+        text, look = self._text(), self._theme.palette
+        if not text or self._shown is not None:
+            return
+        self._shown = tk.Toplevel(self._widget, background=look.border, padx=1, pady=1)
+        self._shown.wm_overrideredirect(True)
+        label = tk.Label(self._shown, text=text, background=look.card, foreground=look.text, padx=8, pady=5)
+        label.configure(font="ZmSmall", wraplength=self._theme.px(380), justify="left")
+        label.pack()
+        x, y = self._widget.winfo_rootx(), self._widget.winfo_rooty() + self._widget.winfo_height() + 4
+        self._shown.wm_geometry(f"+{x}+{y}")
+
+
+def wrap_to_width(label: ttk.Label, margin: int = 4) -> None:
+    """Let a label break its lines at its own width."""
+    label.bind("<Configure>", lambda event: label.configure(wraplength=max(event.width - margin, 60)), add=True)
+
+
+def ask(parent: tk.Misc, theme: Theme, title: str, text: str, answers: Sequence[str]) -> int | None:
+    """Ask a question in a window of its own.
+
+    Parameters
+    ----------
+    parent : tkinter widget
+    theme : Theme
+    title, text : str
+    answers : sequence of str
+        Words of the buttons; the first is what Return does.
+
+    Returns
+    -------
+    int or None
+        Index of the answer; None where the window was closed or Escape pressed.
+    """
+    window = tk.Toplevel(parent, background=theme.palette.background)
+    window.title(title)
+    window.transient(parent.winfo_toplevel())  # type: ignore[call-overload]
+    window.resizable(False, False)
+    answer: list[int] = []
+
+    def chosen(index: int) -> None:
+        answer.append(index)
+        window.destroy()
+
+    inner = ttk.Frame(window, padding=theme.px(22))
+    inner.pack(fill="both", expand=True)
+    ttk.Label(inner, text=title, style="Heading.TLabel").pack(anchor="w")
+    ttk.Label(inner, text=text, wraplength=theme.px(420), justify="left").pack(anchor="w", pady=theme.px(12))
+    row = ttk.Frame(inner)
+    row.pack(anchor="e", pady=(theme.px(8), 0))
+    buttons = []
+    for index, words in enumerate(answers):
+        style = "Accent.TButton" if index == 0 else "TButton"
+        button = ttk.Button(row, text=words, style=style, command=lambda index=index: chosen(index))  # type: ignore[misc]
+        button.pack(side="right", padx=(theme.px(8), 0))
+        button.bind("<Return>", lambda _, index=index: chosen(index))  # type: ignore[misc]
+        buttons.append(button)
+    window.bind("<Escape>", lambda _: window.destroy())
+    _centre(window, parent.winfo_toplevel())
+    window.wait_visibility()
+    window.grab_set()
+    buttons[0].focus_set()
+    parent.wait_window(window)
+    return answer[0] if answer else None
+
+
+def _centre(window: tk.Toplevel, over: tk.Misc) -> None:
+    window.update_idletasks()
+    x = over.winfo_rootx() + (over.winfo_width() - window.winfo_reqwidth()) // 2
+    y = over.winfo_rooty() + (over.winfo_height() - window.winfo_reqheight()) // 3
+    window.geometry(f"+{max(x, 0)}+{max(y, 0)}")

@@ -1,0 +1,324 @@
+"""The window: three pages, one pump, one footer with Start and Stop."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import tkinter as tk
+from collections.abc import Mapping
+from pathlib import Path
+from tkinter import filedialog, ttk
+
+from zemosaic.errors import SettingsError, ZeMosaicError
+from zemosaic.events import PreviewReady
+from zemosaic.gui.presenter.eta import duration_text
+from zemosaic.gui.presenter.run_state import Status
+from zemosaic.gui.presenter.runs import DemoMaker, Starter
+from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.window_state import WindowState, load_window_state, save_window_state, window_state_file
+from zemosaic.gui.presenter.wording import phase_name
+from zemosaic.gui.tk.picture import PictureLoader
+from zemosaic.gui.tk.result_view import ResultView
+from zemosaic.gui.tk.run_view import RunView
+from zemosaic.gui.tk.settings_view import SettingsView
+from zemosaic.gui.tk.theme import Theme
+from zemosaic.gui.tk.widgets import Choice, Tooltip, ask
+from zemosaic.i18n import Translator, locales_folder
+
+__all__ = ["MainWindow", "run_window"]
+
+_PUMP_MS = 50
+_REFRESH_S = 0.5
+"""Clocks move this often although nothing new was told."""
+SETTINGS, RUN, RESULT = 0, 1, 2
+
+
+def run_window(words: Translator, environ: Mapping[str, str], start: Starter, make_demo: DemoMaker) -> int:
+    """Open the window and return the exit code once it is closed.
+
+    Raises
+    ------
+    tkinter.TclError
+        If there is no display.
+    """
+    if sys.platform == "win32":
+        # Without this Windows enlarges the finished picture of the window, which blurs every letter.
+        ctypes.windll.shcore.SetProcessDpiAwareness(1)
+    root = tk.Tk(className="ZeMosaic")
+    MainWindow(root, Session(words, environ, start, make_demo))
+    root.mainloop()
+    return 0
+
+
+class MainWindow:
+    """Everything in the main window."""
+
+    def __init__(self, root: tk.Tk, session: Session) -> None:
+        root.withdraw()
+        self.root = root
+        self.session = session
+        self._state_file = window_state_file(session.config_folder)
+        self._state = load_window_state(self._state_file)
+        self.theme = Theme(root, self._state.theme)
+        self._loader = PictureLoader()
+        self._loading: PreviewReady | None = None
+        self._closing = False
+        self._pumping: str | None = None
+        self._refreshed_s = 0.0
+        self._was_running = False
+        self._make_pages()
+        self._make_header()
+        self._make_footer()
+        self._bind_keys()
+        self._place()
+        self.retranslate()
+        root.protocol("WM_DELETE_WINDOW", self.close)
+        root.deiconify()
+        self._pump()
+
+    def retranslate(self) -> None:
+        """Put all texts in the language of the moment."""
+        words = self.session.words
+        for page, key in enumerate(("settings", "run", "result")):
+            self.pages.tab(page, text=words.text(f"page.{key}"))
+        self.start_button.configure(text=words.text("window.start"))
+        self.stop_button.configure(text=words.text("window.stop"))
+        self._theme_button.configure(text=words.text(f"window.theme.{self.theme.name}"))
+        codes = words.languages()
+        self.language.offer(tuple(codes), tuple(codes.values()), words.language)
+        for view in (self.settings, self.run, self.result):
+            view.retranslate()
+        self._show_status()
+
+    def use_language(self, code: str) -> None:
+        """Switch the language of the window, and of the runs it starts."""
+        self.session.words.use(code)
+        self.session.form = self.session.form.edited("language", code)
+        self.retranslate()
+
+    def toggle_theme(self) -> None:
+        """Change between light and dark."""
+        self.theme.use("light" if self.theme.name == "dark" else "dark")
+        self._theme_button.configure(text=self.session.words.text(f"window.theme.{self.theme.name}"))
+
+    def start(self) -> None:
+        """Start a run with the settings of the form."""
+        if self.session.running or self.session.making_demo:
+            return
+        if self.session.earlier_result() is not None and not self._may_overwrite():
+            return
+        self.session.problem = None
+        try:
+            self.session.start()
+        except SettingsError as fault:
+            self.session.problem = fault.message
+            self.pages.select(SETTINGS)
+            self.settings.reveal_problem()
+        except ZeMosaicError as fault:
+            self.session.problem = fault.message
+            self.pages.select(SETTINGS)
+        else:
+            self._loading = None
+            self.run.show_picture(None)
+            self.result.show_picture(None)
+            self.result.update_state()
+            self.pages.select(RUN)
+        self._refresh()
+
+    def stop(self) -> None:
+        """Ask the run to stop."""
+        self.session.stop()
+        self._refresh()
+
+    def demo(self) -> None:
+        """Ask for a folder and make the demo there."""
+        words = self.session.words
+        chosen = filedialog.askdirectory(
+            parent=self.root, title=words.text("window.demo_where"), initialdir=Path.home()
+        )
+        if chosen:
+            self.session.start_demo(Path(chosen) / "zemosaic_demo")
+            self._refresh()
+
+    def close(self) -> None:
+        """Close the window; during a run ask first, then stop it cleanly."""
+        if self._closing:
+            return
+        if self.session.running:
+            words = self.session.words
+            answers = (words.text("window.close_stop"), words.text("window.close_stay"))
+            told = words.text("window.close_text")
+            if ask(self.root, self.theme, words.text("window.close_title"), told, answers) != 0:
+                return
+            self.session.stop()
+        self._closing = True
+        if not self.session.running:
+            self._destroy()
+
+    def _make_pages(self) -> None:
+        self.pages = ttk.Notebook(self.root)
+        self.pages.enable_traversal()
+        self.settings = SettingsView(self.pages, self.session, self.theme, self._state.tier, self.demo)
+        self.run = RunView(self.pages, self.session, self.theme, self._state.log_level)
+        self.result = ResultView(self.pages, self.session, self.theme)
+        for view in (self.settings, self.run, self.result):
+            self.pages.add(view)
+
+    def _make_header(self) -> None:
+        px = self.theme.px
+        ttk.Label(self.root, text="ZeMosaic", style="Title.TLabel").place(x=px(22), y=px(29), anchor="w")
+        right = ttk.Frame(self.root)
+        right.place(relx=1.0, x=-px(20), y=px(9), anchor="ne")
+        self._theme_button = ttk.Button(right, command=self.toggle_theme)
+        self._theme_button.pack(side="right", padx=(px(8), 0))
+        self.language = Choice(right, self.theme, self.use_language, width=11)
+        self.language.pack(side="right")
+        Tooltip(self.language, self.theme, lambda: self.session.words.text("setting.language.label"))
+
+    def _make_footer(self) -> None:
+        px = self.theme.px
+        footer = ttk.Frame(self.root, padding=(px(20), px(12)))
+        footer.pack(side="bottom", fill="x")
+        self.start_button = ttk.Button(footer, style="Accent.TButton", command=self.start)
+        self.start_button.pack(side="right")
+        self.stop_button = ttk.Button(footer, style="Stop.TButton", command=self.stop)
+        self.stop_button.pack(side="right", padx=px(8))
+        self._status = ttk.Label(footer, justify="left")
+        self._status.pack(side="left", fill="x", expand=True)
+        self._status.bind("<Configure>", lambda event: self._status.configure(wraplength=max(event.width - 16, 60)))
+        self.pages.pack(side="top", fill="both", expand=True)
+
+    def _bind_keys(self) -> None:
+        root = self.root
+        for key, act in (
+            ("<Control-Return>", self.start),
+            ("<F5>", self.start),
+            ("<Control-period>", self.stop),
+            ("<Control-f>", self._search),
+            ("<Control-q>", self.close),
+        ):
+            root.bind(key, lambda _, act=act: act())  # type: ignore[misc]
+        for page in (SETTINGS, RUN, RESULT):
+            root.bind(f"<Control-Key-{page + 1}>", lambda _, page=page: self.pages.select(page))  # type: ignore[misc]
+        root.bind("<MouseWheel>", self._wheel)
+        root.bind("<Button-4>", lambda _: self._scroll(-3))
+        root.bind("<Button-5>", lambda _: self._scroll(3))
+
+    def _wheel(self, event: tk.Event[tk.Misc]) -> None:
+        step = event.delta if sys.platform == "darwin" else event.delta / 120 * 3
+        self._scroll(-round(step) or (-1 if step > 0 else 1))
+
+    def _scroll(self, lines: int) -> None:
+        if self.pages.index("current") == SETTINGS:
+            self.settings.scroll(lines)
+
+    def _search(self) -> None:
+        self.pages.select(SETTINGS)
+        self.settings.focus_search()
+
+    def _place(self) -> None:
+        root, px = self.root, self.theme.px
+        root.title("ZeMosaic")
+        picture = locales_folder().parent / "icon" / "zemosaic.png"
+        if picture.is_file():
+            self._icon = tk.PhotoImage(master=root, file=str(picture))
+            root.iconphoto(True, self._icon)
+        width, height = root.winfo_screenwidth(), root.winfo_screenheight()
+        root.minsize(min(px(900), width), min(px(560), height))
+        root.geometry(self._state.geometry or f"{min(px(1280), width)}x{min(px(760), height - px(60))}")
+        if self._state.maximised and sys.platform == "win32":
+            root.state("zoomed")
+        elif self._state.maximised and sys.platform != "darwin":
+            root.attributes("-zoomed", True)
+
+    def _pump(self) -> None:
+        """Take in news, show them, and come back; the only timer of the window."""
+        fresh = self.session.pump()
+        demo = self.session.demo_progress()
+        if demo is not None:
+            self._demo_told(demo.done, demo.total, demo.folder is not None)
+        loaded = self._loader.take()
+        if loaded is not None:
+            self.run.show_picture(loaded)
+            if self.session.state.result is not None:
+                self.result.show_picture(loaded)
+        now = self.session.clock()
+        if fresh or now - self._refreshed_s > _REFRESH_S:
+            self._refreshed_s = now
+            self._refresh()
+        if self._was_running and not self.session.running:
+            self._run_ended()
+        self._was_running = self.session.running
+        if self._closing and not self.session.running:
+            self._destroy()
+            return
+        self._pumping = self.root.after(_PUMP_MS, self._pump)
+
+    def _refresh(self) -> None:
+        self.run.update_state()
+        preview = self.session.state.preview
+        if preview is not None and preview is not self._loading:
+            self._loading = preview
+            self._loader.load(preview.path)
+        self._show_status()
+
+    def _run_ended(self) -> None:
+        self.result.update_state()
+        if self.session.state.status is Status.FINISHED and not self._closing:
+            self.pages.select(RESULT)
+            self.root.bell()
+        self._refresh()
+
+    def _demo_told(self, done: int, total: int, finished: bool) -> None:
+        self._status.configure(text=self.session.words.text("window.demo_progress", done=done, total=total))
+        if finished:
+            self.settings.update_rows()
+            self.start()
+
+    def _show_status(self) -> None:
+        session, words = self.session, self.session.words
+        running, state = session.running, session.state
+        self.start_button.state(["disabled" if running or session.making_demo else "!disabled"])
+        self.stop_button.state(["!disabled" if state.status is Status.RUNNING and running else "disabled"])
+        if session.problem is not None:
+            self._status.configure(text="⚠ " + words.message(session.problem), style="Problem.TLabel")
+            return
+        if session.making_demo:
+            return
+        if state.status is Status.FAILED and state.error is not None:
+            text = words.message(state.error.error)
+            self._status.configure(text="⚠ " + text, style="Problem.TLabel")
+            return
+        self._status.configure(text=self._status_text(), style="Muted.TLabel")
+
+    def _status_text(self) -> str:
+        words, state = self.session.words, self.session.state
+        if state.status is not Status.RUNNING:
+            return words.text(f"window.status.{state.status.value}")
+        phase = state.phase(state.current) if state.current else None
+        name = words.text("run.status.running") if phase is None else phase_name(phase.name, words)
+        left = state.left_s(self.session.clock())
+        return name if left is None else f"{name} · {words.text('cli.left', time=duration_text(left))}"
+
+    def _may_overwrite(self) -> bool:
+        words, earlier = self.session.words, self.session.earlier_result()
+        answers = (words.text("window.replace"), words.text("window.cancel"))
+        told = words.text("window.replace_text", path=str(earlier))
+        return ask(self.root, self.theme, words.text("window.replace_title"), told, answers) == 0
+
+    def _destroy(self) -> None:
+        if self._pumping is not None:
+            self.root.after_cancel(self._pumping)
+            self._pumping = None
+        maximised = _maximised(self.root)
+        geometry = self._state.geometry if maximised else self.root.winfo_geometry()
+        fresh = WindowState(geometry, maximised, self.theme.name, self.settings.tier, self.run.log.level)
+        save_window_state(fresh, self._state_file)
+        self.session.close()
+        self.root.destroy()
+
+
+def _maximised(root: tk.Tk) -> bool:
+    if sys.platform == "win32":
+        return root.state() == "zoomed"
+    return sys.platform != "darwin" and bool(root.attributes("-zoomed"))
