@@ -77,6 +77,16 @@ def test_north_is_up_and_faint_light_shows_in_its_colour():
     assert cloud[0] > 1.5 * cloud[2]
 
 
+def test_a_slope_of_the_sky_is_taken_out_of_the_picture():
+    y, x = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]]
+    slope = np.array([0.1, -0.05, 0.02])[:, None, None] * y + np.array([0.0, 0.08, -0.08])[:, None, None] * x
+    picture = stretched_preview(starfield() + slope.astype(np.float32), None, 400)
+    corners = [picture[20:60, 20:60], picture[20:60, 200:240], picture[-60:-20, 200:240]]
+    skies = np.array([np.median(corner.reshape(-1, 3), axis=0) for corner in corners])
+    assert np.ptp(skies, axis=0).max() <= 6
+    assert np.ptp(skies, axis=1).max() <= 6
+
+
 def test_stars_come_out_white_on_average():
     picture = stretched_preview(starfield(), None, 400).astype(float)
     bright = picture[picture.mean(axis=2) > 170]

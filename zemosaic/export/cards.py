@@ -100,7 +100,7 @@ def mosaic_cards(origin: Provenance) -> list[Card]:
 def map_cards(origin: Provenance, kind: MapKind) -> list[Card]:
     """Return the cards of a map that accompanies the mosaic, on the same pixels."""
     if kind == "coverage":
-        return [*_origin_cards(origin), ("BUNIT", "frame", "frames that reached the pixel")]
+        return [*_origin_cards(origin), ("BUNIT", "frame", "frames used at the pixel")]
     return [*_origin_cards(origin), ("BUNIT", "adu**(-2)", "sum of the weights, an inverse variance")]
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from zemosaic.export.files import write_whole
 from zemosaic.export.fits import AxisOrder, Box, Pixels
-from zemosaic.export.shrink import shrunk
+from zemosaic.export.shrink import block_size, shrunk
 
 __all__ = ["coverage_picture", "jpeg_bytes", "midtones", "png_bytes", "stretched_preview", "write_png"]
 
@@ -29,6 +29,10 @@ WHITE_PERCENTILE = 99.9
 COLOUR_KEPT = 0.45
 """Part of a bright pixel's colour that the stretch keeps: 0 is white, 1 is all."""
 GAIN_LIMIT = 3.0
+DARK_SHARE = 0.25
+"""Part of the picture that is taken for sky."""
+FEWEST_CELLS = 12
+"""Dark cells that a plane needs; with fewer the sky is a constant."""
 
 
 def stretched_preview(
@@ -101,20 +105,48 @@ def jpeg_bytes(picture: Picture, max_px: int, quality: int = 85) -> bytes:
 
 def _balanced(planes: Planes, inside: NDArray[np.bool_]) -> Planes:
     """Subtract each channel's sky and scale the channels so that the stars are white on average."""
-    sky = _sky(planes, inside)
-    clear = np.where(inside, planes - sky[:, None, None], np.float32(0))
+    clear = np.where(inside, planes - _sky(planes, inside), np.float32(0))
     return clear * _star_gains(clear, inside)[:, None, None]
 
 
-def _sky(planes: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return the level of the darkest quarter of the picture, per channel, the very darkest left out."""
-    filled = np.where(inside, planes, np.nan)
-    cells = shrunk(filled, max(24, max(planes.shape[1:]) // 16))
-    whole = cells[:, np.isfinite(cells).all(axis=0)]
-    total = whole.sum(axis=0)
-    low, high = np.percentile(total, [3.0, 25.0])
-    chosen = whole[:, (total >= low) & (total <= high)]
-    return np.median(chosen, axis=1).astype(np.float32)
+def _sky(planes: Planes, inside: NDArray[np.bool_]) -> Planes:
+    """Return the sky as a plane per channel, shape of `planes`.
+
+    The darker cells of the picture decide, the same ones for all channels, so that the sky comes out
+    neutral.  Overlaps of frames cannot tell a plane over the whole mosaic from light; a picture is
+    better without it.
+    """
+    height, width = inside.shape
+    longest = max(height, width)
+    across = max(24, longest // 16)
+    cells = shrunk(np.where(inside, planes, np.nan), across)
+    known = np.isfinite(cells).all(axis=0)
+    side = block_size(height, width, across) / longest
+    rows, columns = np.nonzero(known)
+    basis = np.stack([np.ones(len(rows)), (rows + 0.5) * side - 0.5, (columns + 0.5) * side - 0.5], axis=1)
+    levels = np.asarray(cells[:, known], np.float64)
+    total = levels.sum(axis=0)
+    above = total - basis @ _quantile_plane(basis, total)
+    dark = above <= max(0.0, float(np.quantile(above, DARK_SHARE)))
+    chosen = basis[dark] if dark.sum() >= FEWEST_CELLS else basis[dark] * [1.0, 0.0, 0.0]
+    level, up, right = np.linalg.lstsq(chosen, levels[:, dark].T, rcond=None)[0][:, :, None, None]
+    y, x = ((np.arange(n) + 0.5) / longest - 0.5 for n in (height, width))
+    return np.asarray(level + up * y[:, None] + right * x, np.float32)
+
+
+def _quantile_plane(
+    basis: NDArray[np.float64], values: NDArray[np.float64], share: float = DARK_SHARE
+) -> NDArray[np.float64]:
+    """Return coefficients of the plane below which a share of the values lies, in all parts of the picture."""
+    spread = float(np.ptp(values)) or 1.0
+    start = np.quantile(values, share)
+    coefficients = np.array([start, *np.zeros(basis.shape[1] - 1)])
+    for _ in range(60):
+        left = values - basis @ coefficients
+        weight = np.where(left > 0, share, 1.0 - share) / np.maximum(np.abs(left), 1e-4 * spread)
+        normal = basis.T @ (basis * weight[:, None]) + 1e-9 * weight.sum() * np.eye(basis.shape[1])
+        coefficients = np.linalg.solve(normal, basis.T @ (weight * values))
+    return coefficients
 
 
 def _star_gains(clear: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
