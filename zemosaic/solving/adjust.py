@@ -22,8 +22,16 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 _ARCSEC = np.radians(1.0 / 3600.0)
-_BEND_PRIOR_PX = 5.0
-_TERMS = len(SIP_TERMS)
+_BEND_PRIOR_PX = 0.5
+_RADIAL_PRIOR_PX = 10.0
+"""Lenses bend along the radius; what is left, tilt and decentring, is small."""
+_SHAPE_PRIOR_PX = 0.3
+"""How far a frame's scale and shear stray from its camera's, at the reach: refraction, focus, few stars' noise."""
+_BENDS = len(SIP_TERMS)
+_TERMS = _BENDS + 2
+_LINEAR_WEIGHT = 1e-9
+_RADIAL = np.array([[float((p, q) in along) for along in (((3, 0), (1, 2)), ((0, 3), (2, 1)))] for p, q in SIP_TERMS])
+"""Terms of a distortion along the radius, x and y, shape (7, 2)."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ def cameras_of(frames: list[FrameWcs], camera: Indices, reach: Floats) -> Camera
     pointing = np.array([(w.ra_deg, w.dec_deg) for w in frames])
     cd = np.radians(np.array([w.cd for w in frames]))
     return Cameras(
-        _axes(unit_vectors(pointing[:, 0], pointing[:, 1])), cd, camera, reach, np.zeros((len(reach), _TERMS, 2))
+        _axes(unit_vectors(pointing[:, 0], pointing[:, 1])), cd, camera, reach, np.zeros((len(reach), _BENDS, 2))
     )
 
 
@@ -113,7 +121,7 @@ def adjusted(
     system = _System(cameras, seen, _slopes(cameras, seen, stars), anchors, len(stars))
     pull = (anchors.weight[:, None] * anchors.offset).T
     right = -system.gathered(system.without_stars(miss, pull))
-    right[system.frame_size :] -= cameras.bend.ravel() / _BEND_PRIOR_PX**2
+    right -= system.held_back(np.concatenate([_strays(cameras).ravel(), _with_linear(cameras.bend).ravel()]))
     operator = LinearOperator((len(right), len(right)), matvec=system.apply, dtype=np.float64)
     precondition = LinearOperator(operator.shape, matvec=system.precondition, dtype=np.float64)
     # Where it stops short, the next round goes on: the caller repeats the step until nothing moves.
@@ -161,13 +169,14 @@ class _System:
         terms = (np.ones_like(self.u), self.u, self.v)
         frame = np.array([[self._per_frame(self.weight * p * q) for p in terms] for q in terms])
         group = [self.bends[:, part] @ (self.weight[part] * self.bends[:, part]).T for part in self.parts]
-        return (
-            _inverse(np.moveaxis(frame, -1, 0) + 1e-9 * np.eye(3)),
-            _inverse(np.array(group) + np.eye(_TERMS) / _BEND_PRIOR_PX**2),
+        bend = np.diag([_BEND_PRIOR_PX**-2] * _BENDS + [_LINEAR_WEIGHT] * 2)
+        shape = np.diag([1e-9, 0.5 / _SHAPE_PRIOR_PX**2, 0.5 / _SHAPE_PRIOR_PX**2])
+        return _inverse(np.moveaxis(frame, -1, 0) + shape), _inverse(
+            np.array(group) + np.diag([_BEND_PRIOR_PX**-2] * _BENDS + [_LINEAR_WEIGHT] * 2)
         )
 
     def split(self, x: Floats) -> tuple[Floats, Floats]:
-        """Return the frames' part, shape (frames, 3, 2), and the cameras', shape (cameras, 7, 2)."""
+        """Return the frames' part, shape (frames, 3, 2), and the cameras', shape (cameras, 9, 2)."""
         return x[: self.frame_size].reshape(-1, 3, 2), x[self.frame_size :].reshape(-1, _TERMS, 2)
 
     def spread(self, x: Floats) -> Floats:
@@ -206,9 +215,18 @@ class _System:
         return np.array([moved[k] - self.slope[k, 0] * east - self.slope[k, 1] * north for k in range(2)])
 
     def apply(self, x: Floats) -> Floats:
-        result = self.gathered(self.without_stars(self.spread(x)))
-        result[self.frame_size :] += x[self.frame_size :] / _BEND_PRIOR_PX**2
-        return result
+        return self.gathered(self.without_stars(self.spread(x))) + self.held_back(x)
+
+    def held_back(self, x: Floats) -> Floats:
+        """Return the slope of what holds frames near their camera's shape and bends near none."""
+        frames, groups = self.split(x)
+        pull = np.zeros_like(frames)
+        pull[:, 1:] = 0.5 * (frames[:, 1:] + np.swapaxes(frames[:, 1:], 1, 2)) / _SHAPE_PRIOR_PX**2
+        bends = groups[:, :_BENDS]
+        radial = (bends * _RADIAL).sum(axis=(1, 2), keepdims=True) / _RADIAL.sum() * _RADIAL
+        bent = (bends - radial) / _BEND_PRIOR_PX**2 + radial / _RADIAL_PRIOR_PX**2
+        held = np.concatenate([bent, groups[:, _BENDS:] * _LINEAR_WEIGHT], axis=1)
+        return np.concatenate([pull.ravel(), held.ravel()])
 
     def precondition(self, r: Floats) -> Floats:
         frames, groups = self.split(r)
@@ -262,12 +280,31 @@ def _powers(u: Floats, v: Floats) -> Floats:
 
 
 def _terms(u: Floats, v: Floats) -> Floats:
-    """Return the distortion's terms less their linear part over the frame, shape (7, n).
+    """Return what a camera's frames share, shape (9, n): the distortion's terms less their linear part, u and v.
 
     Taking the linear part out keeps the frames' and the cameras' unknowns apart, which is what lets
     the conjugate gradients converge; `_moved` puts it back.
     """
-    return _powers(u, v) - _linear_part().T @ np.array([np.ones_like(u), u, v])
+    return np.vstack([_powers(u, v) - _linear_part().T @ np.array([np.ones_like(u), u, v]), [u, v]])
+
+
+def _with_linear(bend: Floats) -> Floats:
+    """Return bends, shape (cameras, 7, 2), with empty linear terms behind them, shape (cameras, 9, 2)."""
+    return np.concatenate([bend, np.zeros((len(bend), _TERMS - _BENDS, 2))], axis=1)
+
+
+def _strays(cameras: Cameras) -> Floats:
+    """Return how far each frame's scale and shear are from its camera's usual ones, as `_System.split` lays it out."""
+    square = np.swapaxes(cameras.cd, 1, 2) @ cameras.cd
+    root = np.sqrt(np.linalg.det(square))
+    shape = square + root[:, None, None] * np.eye(2)
+    shape /= np.sqrt(np.trace(square, axis1=1, axis2=2) + 2.0 * root)[:, None, None]
+    strays = np.zeros((len(shape), 3, 2))
+    for index, reach in enumerate(cameras.reach):
+        own = cameras.camera == index
+        usual = np.median(shape[own], axis=0)
+        strays[own, 1:] = (shape[own] - usual) / np.sqrt(np.linalg.det(usual)) * reach
+    return strays
 
 
 def _linear_part() -> Floats:
@@ -288,8 +325,11 @@ def _straight(cameras: Cameras, seen: Sightings) -> Floats:
 
 
 def _moved(cameras: Cameras, frames: Floats, groups: Floats) -> Cameras:
-    """Return the cameras after a change of the frames (frames, 3, 2) and of the bends (cameras, 7, 2)."""
-    whole = frames - np.einsum("ij,gjk->gik", _linear_part(), groups)[cameras.camera]
+    """Return the cameras after a change of the frames (frames, 3, 2) and of the cameras (cameras, 9, 2)."""
+    bends = groups[:, :_BENDS]
+    shared = -np.einsum("ij,gjk->gik", _linear_part(), bends)
+    shared[:, 1:] += groups[:, _BENDS:]
+    whole = frames + shared[cameras.camera]
     stretch = np.eye(2) + np.swapaxes(whole[:, 1:], 1, 2) / cameras.reach[cameras.camera][:, None, None]
     shift = np.einsum("fij,fj->fi", cameras.cd, whole[:, 0])
     toward = cameras.axes[:, 2] + shift[:, :1] * cameras.axes[:, 0] + shift[:, 1:] * cameras.axes[:, 1]
@@ -298,7 +338,7 @@ def _moved(cameras: Cameras, frames: Floats, groups: Floats) -> Cameras:
     # North turns under a pointing that moves in right ascension: the matrix turns back with it.
     turn = np.einsum("fij,fkj->fik", axes[:, :2], cameras.axes[:, :2])
     cd = np.einsum("fij,fjk,fkl->fil", turn, cameras.cd, stretch)
-    return replace(cameras, axes=axes, cd=cd, bend=cameras.bend + groups)
+    return replace(cameras, axes=axes, cd=cd, bend=cameras.bend + bends)
 
 
 def _shifted(stars: Floats, shift: Floats) -> Floats:
