@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -31,6 +32,8 @@ COLOUR_KEPT = 0.45
 GAIN_LIMIT = 3.0
 DARK_SHARE = 0.25
 """Part of the picture that is taken for sky."""
+BAND_ROWS = 128
+"""Rows stretched at a time."""
 FEWEST_CELLS = 12
 """Dark cells that a plane needs; with fewer the sky is a constant."""
 
@@ -69,11 +72,14 @@ def stretched_preview(
         inside &= shrunk(coverage, max_px, axis_order="HW", box=box, empty=0.0)[0] > 0
     if not inside.any():
         return np.zeros((*inside.shape, 3), np.uint8)
-    balanced = _balanced(planes, inside)
-    picture = np.where(inside, _stretched(balanced, inside), 0.0)
-    if len(picture) == 1:
-        picture = np.repeat(picture, 3, axis=0)
-    return np.ascontiguousarray(np.rint(255.0 * np.moveaxis(picture, 0, -1))[::-1]).astype(np.uint8)
+    _balance(planes, inside)
+    stretch = _Stretch.of(planes, inside)
+    picture = np.empty((*inside.shape, 3), np.uint8)
+    for top in range(0, len(inside), BAND_ROWS):
+        band = np.s_[top : top + BAND_ROWS]
+        shown = np.where(inside[band], stretch(planes[:, band]), np.float32(0))
+        picture[band] = np.moveaxis(np.rint(255.0 * shown), 0, -1)
+    return np.ascontiguousarray(picture[::-1])
 
 
 def midtones(x: NDArray[np.float32] | float, balance: float) -> NDArray[np.float32]:
@@ -103,14 +109,19 @@ def jpeg_bytes(picture: Picture, max_px: int, quality: int = 85) -> bytes:
     return out.getvalue()
 
 
-def _balanced(planes: Planes, inside: NDArray[np.bool_]) -> Planes:
-    """Subtract each channel's sky and scale the channels so that the stars are white on average."""
-    clear = np.where(inside, planes - _sky(planes, inside), np.float32(0))
-    return clear * _star_gains(clear, inside)[:, None, None]
+def _balance(planes: Planes, inside: NDArray[np.bool_]) -> None:
+    """Subtract each channel's sky and scale the channels so that the stars are white on average, in place."""
+    height, width = inside.shape
+    y, x = ((np.arange(n, dtype=np.float32) + 0.5) / max(height, width) - 0.5 for n in (height, width))
+    planes[:, ~inside] = np.nan
+    for plane, (level, up, right) in zip(planes, _sky(planes, inside), strict=True):
+        plane -= (level + up * y)[:, None] + right * x
+    np.nan_to_num(planes, copy=False, nan=0.0)
+    planes *= _star_gains(planes, inside)[:, None, None]
 
 
-def _sky(planes: Planes, inside: NDArray[np.bool_]) -> Planes:
-    """Return the sky as a plane per channel, shape of `planes`.
+def _sky(planes: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return level and slopes of the sky per channel, shape (channels, 3), over y and x from -1/2 to 1/2.
 
     The darker cells of the picture decide, the same ones for all channels, so that the sky comes out
     neutral.  Overlaps of frames cannot tell a plane over the whole mosaic from light; a picture is
@@ -119,7 +130,7 @@ def _sky(planes: Planes, inside: NDArray[np.bool_]) -> Planes:
     height, width = inside.shape
     longest = max(height, width)
     across = max(24, longest // 16)
-    cells = shrunk(np.where(inside, planes, np.nan), across)
+    cells = shrunk(planes, across)
     known = np.isfinite(cells).all(axis=0)
     side = block_size(height, width, across) / longest
     rows, columns = np.nonzero(known)
@@ -129,9 +140,7 @@ def _sky(planes: Planes, inside: NDArray[np.bool_]) -> Planes:
     above = total - basis @ _quantile_plane(basis, total)
     dark = above <= max(0.0, float(np.quantile(above, DARK_SHARE)))
     chosen = basis[dark] if dark.sum() >= FEWEST_CELLS else basis[dark] * [1.0, 0.0, 0.0]
-    level, up, right = np.linalg.lstsq(chosen, levels[:, dark].T, rcond=None)[0][:, :, None, None]
-    y, x = ((np.arange(n) + 0.5) / longest - 0.5 for n in (height, width))
-    return np.asarray(level + up * y[:, None] + right * x, np.float32)
+    return np.linalg.lstsq(chosen, levels[:, dark].T, rcond=None)[0].T.astype(np.float32)
 
 
 def _quantile_plane(
@@ -165,22 +174,33 @@ def _star_gains(clear: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]
     return np.clip(ratios, 1.0 / GAIN_LIMIT, GAIN_LIMIT).astype(np.float32)
 
 
-def _stretched(clear: Planes, inside: NDArray[np.bool_]) -> Planes:
-    """Stretch all channels alike, sky at `SKY_LEVEL`, the brightest stars at 1; values 0 to 1."""
-    light = clear.mean(axis=0)
-    levels = light[inside]
-    depth = _shadow_depth(light, levels, inside)
-    white = max(float(np.percentile(levels, WHITE_PERCENTILE)), 10.0 * depth)
-    black, sky = -depth, depth / (white + depth)
-    balance = float(midtones(sky, SKY_LEVEL))
-    scaled = np.clip((clear - black) / (white - black), 0.0, 1.0)
-    apart = midtones(scaled, balance)
-    if len(clear) == 1:
-        return apart
-    level = np.clip((light - black) / (white - black), 1e-6, 1.0)
-    together = midtones(level, balance) * scaled / level
-    peak = np.maximum(together.max(axis=0), 1.0)
-    return np.clip(COLOUR_KEPT * together / peak + (1.0 - COLOUR_KEPT) * apart, 0.0, 1.0)
+@dataclass(frozen=True)
+class _Stretch:
+    """The stretch of a picture, alike for all channels: sky at `SKY_LEVEL`, the brightest stars at 1."""
+
+    black: float
+    white: float
+    balance: float
+
+    @classmethod
+    def of(cls, clear: Planes, inside: NDArray[np.bool_]) -> _Stretch:
+        light = clear.mean(axis=0)
+        levels = light[inside]
+        depth = _shadow_depth(light, levels, inside)
+        white = max(float(np.percentile(levels, WHITE_PERCENTILE)), 10.0 * depth)
+        return cls(-depth, white, float(midtones(depth / (white + depth), SKY_LEVEL)))
+
+    def __call__(self, clear: Planes) -> Planes:
+        """Return values from 0 to 1."""
+        span = self.white - self.black
+        scaled = np.clip((clear - self.black) / span, 0.0, 1.0)
+        apart = midtones(scaled, self.balance)
+        if len(clear) == 1:
+            return apart
+        level = np.clip((clear.mean(axis=0) - self.black) / span, 1e-6, 1.0)
+        together = midtones(level, self.balance) * scaled / level
+        peak = np.maximum(together.max(axis=0), 1.0)
+        return np.clip(COLOUR_KEPT * together / peak + (1.0 - COLOUR_KEPT) * apart, 0.0, 1.0)
 
 
 def _shadow_depth(light: Planes, levels: Planes, inside: NDArray[np.bool_]) -> float:
