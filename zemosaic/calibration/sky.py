@@ -6,8 +6,7 @@ Model of a cell's mean in a frame, with ``I = 1 + V r**2`` the camera's illumina
 ``value = b + I (S . (1, u, v) + t N)``
 
 N is free in every cell, so that nebulosity is never mistaken for sky.  What the overlaps cannot
-know is fixed by convention: the mosaic's own plane has no slope (the frames' slopes average to
-zero), its darkest parts lie at zero.  V and b are held by what stars and photon noise say of them,
+know, the mosaic's own plane, is fixed by convention (`zemosaic.calibration.gauge`).  V and b are held by what stars and photon noise say of them,
 since a bowl over the whole mosaic would be their equal where all frames have one level.
 """
 
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.calibration.cells import CellSamples
+from zemosaic.calibration.gauge import settle_plane
 from zemosaic.calibration.joint import JointProblem, JointSolution, solve_joint
 from zemosaic.model import MeasuredFrame
 
@@ -129,7 +129,7 @@ def solve_sky(
     assert solution is not None
     n_frames, channels = transparency.shape
     sky = solution.frame.reshape(n_frames, channels, 3)
-    sky = _levelled(sky, solution.item, table, transparency)
+    sky = _settled(sky, solution.item, table, transparency)
     scaled = (solution.residual / problem.sigma) ** 2
     rms = np.sqrt(
         np.bincount(table.source, scaled, n_frames) / np.maximum(np.bincount(table.source, None, n_frames), 1)
@@ -152,9 +152,14 @@ class _Table:
     u: Floats
     v: Floats
     r2: Floats
-    n_items: int
+    position: Floats
+    """Row and column of each cell, shape (cells, 2)."""
     n_frames: int
     channels: int
+
+    @property
+    def n_items(self) -> int:
+        return len(self.position) * self.channels
 
 
 def _observations(cells: Sequence[CellSamples], transparency: Floats, groups: NDArray[np.int64]) -> _Table:
@@ -172,8 +177,9 @@ def _observations(cells: Sequence[CellSamples], transparency: Floats, groups: ND
     best = np.zeros(int(cell.max(initial=-1)) + 1)
     np.maximum.at(best, cell, count)
     seen = np.flatnonzero((count >= COMPLETE * best[cell]) & (count >= 0.25 * best.max(initial=0.0)))
-    _, cell = np.unique(cell[seen], return_inverse=True)
-    n_cells = int(cell.max(initial=-1)) + 1
+    _, first, cell = np.unique(cell[seen], return_index=True, return_inverse=True)
+    n_cells = len(first)
+    position = np.stack([row[seen][first], column[seen][first]], axis=1).astype(float)
     source, u, v, count, mean = source[seen], u[seen], v[seen], count[seen], mean[seen]
     pixel = noise[source]
     parts = range(channels)
@@ -188,7 +194,7 @@ def _observations(cells: Sequence[CellSamples], transparency: Floats, groups: ND
         u=np.tile(u, channels),
         v=np.tile(v, channels),
         r2=np.tile(u * u + v * v, channels),
-        n_items=n_cells * channels,
+        position=position,
         n_frames=n_frames * channels,
         channels=channels,
     )
@@ -230,11 +236,20 @@ def _problem(
     )
 
 
-def _levelled(sky: Floats, item: Floats, table: _Table, transparency: Floats) -> Floats:
-    """Return the skies with the dark tenth of the mosaic at zero light in every channel."""
-    n_cells = table.n_items // max(table.channels, 1)
-    levelled = sky.copy()
+def _settled(sky: Floats, item: Floats, table: _Table, transparency: Floats) -> Floats:
+    """Return the skies after the mosaic's own plane is fixed, per channel."""
+    n_cells = len(table.position)
+    settled = sky.copy()
     for channel in range(table.channels):
-        dark = float(np.percentile(item[channel * n_cells : (channel + 1) * n_cells], 10)) if n_cells else 0.0
-        levelled[:, channel, 0] += dark * transparency[:, channel]
-    return levelled
+        own = table.item // n_cells == channel
+        basis = np.stack([np.ones(int(own.sum())), table.u[own], table.v[own]], axis=1)
+        settled[:, channel] = settle_plane(
+            sky[:, channel],
+            item[channel * n_cells : (channel + 1) * n_cells],
+            transparency[:, channel],
+            table.item[own] - channel * n_cells,
+            table.source[own],
+            basis,
+            table.position,
+        )
+    return settled

@@ -81,23 +81,30 @@ class CanvasStore:
         """Store a stacked tile; row is its place in the plan."""
         y0, y1, x0, x1 = tile.outer
         for name in _PLANES:
-            self._group[f"tile_{name}"][row, ..., : y1 - y0, : x1 - x0] = getattr(pixels, name)[None]
+            self._group[f"tile_{name}"][_tile_place(name, row, y1 - y0, x1 - x0)] = getattr(pixels, name)[None]
 
     def read_tile(self, tile: TileSpec, row: int) -> TilePixels:
         """Return a stacked tile."""
         y0, y1, x0, x1 = tile.outer
-        read = {name: self._group[f"tile_{name}"][row, ..., : y1 - y0, : x1 - x0] for name in _PLANES}
-        return TilePixels(**{name: plane.reshape(plane.shape[-3:]) for name, plane in read.items()})
+        read = {name: self._group[f"tile_{name}"][_tile_place(name, row, y1 - y0, x1 - x0)][0] for name in _PLANES}
+        return TilePixels(**read)
 
     def write_canvas(self, box: tuple[int, int, int, int], pixels: TilePixels) -> None:
         """Store one box (y0, y1, x0, x1) of the canvas."""
         y0, y1, x0, x1 = box
         for name in _PLANES:
-            self._group[f"canvas_{name}"][..., y0:y1, x0:x1] = getattr(pixels, name)
+            place = (slice(y0, y1), slice(x0, x1))
+            self._group[f"canvas_{name}"][(slice(None), *place) if name == "value" else place] = getattr(pixels, name)
 
     def canvas(self, name: str) -> Any:
         """Return the canvas array ``value`` (channels, H, W), ``weight``, ``kept`` or ``rejected`` (H, W)."""
         return self._group[f"canvas_{name}"]
+
+
+def _tile_place(name: str, row: int, height: int, width: int) -> tuple[slice, ...]:
+    """Return the slices of a tile; zarr 2 and 3 read an ellipsis beside a number differently."""
+    lead = (slice(None),) if name == "value" else ()
+    return (slice(row, row + 1), *lead, slice(0, height), slice(0, width))
 
 
 def _largest(boxes: Any) -> tuple[int, int]:
