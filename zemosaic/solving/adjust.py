@@ -134,6 +134,7 @@ class _System:
     """The normal equations of one step, stars eliminated, as products with vectors.
 
     Everything that is added up over the sightings lies component first, so that each operation runs along memory.
+    Sums go through einsum, not through BLAS: their last digits must not depend on the number of threads.
     """
 
     def __init__(self, cameras: Cameras, seen: Sightings, slope: Floats, anchors: Anchors, stars: int) -> None:
@@ -168,12 +169,11 @@ class _System:
         """Return the inverses of the frames' and of the cameras' own blocks, which make the steps short."""
         terms = (np.ones_like(self.u), self.u, self.v)
         frame = np.array([[self._per_frame(self.weight * p * q) for p in terms] for q in terms])
-        group = [self.bends[:, part] @ (self.weight[part] * self.bends[:, part]).T for part in self.parts]
+        weighted = self.weight * self.bends
+        group = [np.einsum("kn,jn->kj", self.bends[:, part], weighted[:, part]) for part in self.parts]
         bend = np.diag([_BEND_PRIOR_PX**-2] * _BENDS + [_LINEAR_WEIGHT] * 2)
         shape = np.diag([1e-9, 0.5 / _SHAPE_PRIOR_PX**2, 0.5 / _SHAPE_PRIOR_PX**2])
-        return _inverse(np.moveaxis(frame, -1, 0) + shape), _inverse(
-            np.array(group) + np.diag([_BEND_PRIOR_PX**-2] * _BENDS + [_LINEAR_WEIGHT] * 2)
-        )
+        return _inverse(np.moveaxis(frame, -1, 0) + shape), _inverse(np.array(group) + bend)
 
     def split(self, x: Floats) -> tuple[Floats, Floats]:
         """Return the frames' part, shape (frames, 3, 2), and the cameras', shape (cameras, 9, 2)."""
@@ -187,7 +187,7 @@ class _System:
             shift, along_u, along_v = (np.repeat(frames[:, k, axis], self.count) for k in range(3))
             moved[axis] = shift + along_u * self.u + along_v * self.v
         for part, change in zip(self.parts, groups, strict=True):
-            moved[:, part] += change.T @ self.bends[:, part]
+            moved[:, part] += np.einsum("ka,kn->an", change, self.bends[:, part])
         return moved
 
     def gathered(self, moved: Floats) -> Floats:
@@ -198,7 +198,7 @@ class _System:
             frames[:, 0, axis] = self._per_frame(weighted[axis])
             frames[:, 1, axis] = self._per_frame(weighted[axis] * self.u)
             frames[:, 2, axis] = self._per_frame(weighted[axis] * self.v)
-        groups = [self.bends[:, part] @ weighted[:, part].T for part in self.parts]
+        groups = [np.einsum("kn,an->ka", self.bends[:, part], weighted[:, part]) for part in self.parts]
         return np.concatenate([frames.ravel(), *(g.ravel() for g in groups)])
 
     def star_shift(self, moved: Floats, pull: Floats | float) -> Floats:

@@ -20,6 +20,7 @@ __all__ = [
     "fit_similar_wcs",
     "fit_similarity",
     "fit_wcs",
+    "holds_affine",
     "moved",
     "one_to_one",
     "refine_affine",
@@ -34,6 +35,7 @@ Indices = NDArray[np.intp]
 _CUBIC_PRIOR_PX = 2.0
 _QUADRATIC_PRIOR_PX = 0.7
 _CENTROID_PX = 0.2
+_LEVERAGE = 2.0
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,21 @@ def well_spread(points: Floats, width: int, height: int) -> bool:
     """Whether points, shape (n, 2), stand in at least 7 of the 9 parts of a frame, corners included."""
     part = np.clip((points * (3.0 / width, 3.0 / height)).astype(int), 0, 2)
     return len(np.unique(part[:, 0] * 3 + part[:, 1])) >= 7
+
+
+def holds_affine(points: Floats, width: int, height: int) -> bool:
+    """Whether points, shape (n, 2), tie an affine map down in the corners of a frame too.
+
+    They do when noise in the points is not magnified there by more than `_LEVERAGE` in variance.
+    """
+    if len(points) < AFFINE_STARS:
+        return False
+    scaled = np.column_stack([np.ones(len(points)), points * (2.0 / width, 2.0 / height) - 1.0])
+    corners = np.array([[1.0, x, y] for x in (-1.0, 1.0) for y in (-1.0, 1.0)])
+    normal = scaled.T @ scaled
+    if np.linalg.cond(normal) > 1e6:
+        return False
+    return float((corners @ np.linalg.inv(normal) * corners).sum(axis=1).max()) < _LEVERAGE
 
 
 def wcs_of_affine(affine: Floats, scale_deg: float, ra0: float, dec0: float, x_ref: float, y_ref: float) -> FrameWcs:

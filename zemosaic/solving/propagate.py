@@ -11,8 +11,17 @@ from scipy.spatial import cKDTree
 
 from zemosaic.model import Solution
 from zemosaic.sky import FrameWcs, from_tangent_plane, tangent_plane
-from zemosaic.solving.base import AFFINE_STARS, FEWEST_STARS, Field
-from zemosaic.solving.fit import Pairs, chance_of, fit_similar_wcs, fit_wcs, moved, refine_affine, shift_between
+from zemosaic.solving.base import FEWEST_STARS, Field
+from zemosaic.solving.fit import (
+    Pairs,
+    chance_of,
+    fit_similar_wcs,
+    fit_wcs,
+    holds_affine,
+    moved,
+    refine_affine,
+    shift_between,
+)
 from zemosaic.solving.match import Tolerance, candidate_maps
 
 __all__ = ["KnownStars", "known_stars", "propagate"]
@@ -107,7 +116,10 @@ def propagate(field: Field, stars: KnownStars, neighbour: FrameWcs) -> Solution 
     known = near[pairs.second]
     x, y = ours[pairs.first].T
     ra, dec = stars.ra_deg[known], stars.dec_deg[known]
-    wcs = fit_wcs(start, x, y, ra, dec, None) if len(pairs) >= AFFINE_STARS else fit_similar_wcs(start, x, y, ra, dec)
+    if holds_affine(ours[pairs.first], field.width, field.height):
+        wcs = fit_wcs(start, x, y, ra, dec, None)
+    else:
+        wcs = fit_similar_wcs(start, x, y, ra, dec)
     there_x, there_y = wcs.sky_to_pixel(ra, dec)
     rms = float(np.sqrt(np.mean((there_x - x) ** 2 + (there_y - y) ** 2))) * wcs.scale_arcsec
     return Solution(wcs, "propagated", len(pairs), rms)

@@ -19,6 +19,7 @@ from zemosaic.solving.fit import (
     fit_affine,
     fit_similar_wcs,
     fit_wcs,
+    holds_affine,
     moved,
     one_to_one,
     shift_between,
@@ -141,9 +142,9 @@ def _refitted(
     enough = settled and len(pairs) >= _CUBIC_STARS
     if enough and well_spread(detected[pairs.first], field.width, field.height):
         return fit_wcs(_centred(wcs, field), x, y, ra, dec, field.half_diagonal_px)
-    if len(pairs) < AFFINE_STARS:
-        return fit_similar_wcs(wcs, x, y, ra, dec)
-    return fit_wcs(wcs, x, y, ra, dec, None)
+    if holds_affine(detected[pairs.first], field.width, field.height):
+        return fit_wcs(wcs, x, y, ra, dec, None)
+    return fit_similar_wcs(wcs, x, y, ra, dec)
 
 
 def _shifted_onto(wcs: FrameWcs, detected: Floats, stars: CatalogueStars, reach_px: float) -> FrameWcs:
