@@ -143,7 +143,7 @@ class Run:
     def _last_word(self) -> Event:
         if self._cancel.is_set():
             return RunCancelledEvent(self._output_dir)
-        told = message("error.worker_died", code=self._process.exitcode or 0, log=self._log_path)
+        told = message("error.worker_died")
         return RunFailed(told, WorkerDied.exit_code, self._log_path)
 
 

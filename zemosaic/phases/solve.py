@@ -242,8 +242,10 @@ def _jointly(context: RunContext, solved: list[SolvedFrame], catalogue: Catalogu
     result = solve_jointly([joint_frame(one) for one in solved], catalogue)
     kept = []
     for one, refined in zip(solved, result.frames, strict=True):
-        if refined.disagreement is not None:
-            frame = one.frame
+        frame = one.frame
+        if refined.disagreement is not None and refined.disagreement.key == "reason.joint_few_stars":
+            context.log(message("log.frame_alone", path=frame.path))
+        elif refined.disagreement is not None:
             context.drop(Dropped(frame.path, frame.frame_id, "solve", FrameStatus.UNSOLVED, refined.disagreement))
             continue
         solution = one.solution
