@@ -13,7 +13,7 @@ from zemosaic.catalogue import Catalogue
 from zemosaic.errors import Message, message
 from zemosaic.model import Solution
 from zemosaic.sky import FrameWcs, tangent_plane
-from zemosaic.solving.base import FEWEST_STARS, Field, lacking
+from zemosaic.solving.base import AFFINE_STARS, FEWEST_STARS, Field, lacking
 from zemosaic.solving.fit import chance_of, refine_affine, wcs_of_affine
 from zemosaic.solving.match import Tolerance, candidate_maps
 from zemosaic.solving.verify import confirm, match_radius_px
@@ -126,7 +126,7 @@ def _tested(
 ) -> Floats | None:
     """Return the refined map if it matches more stars than chance would, else None."""
     close = match_radius_px(scale_arcsec)
-    refined = refine_affine(ours, theirs, tree, affine, (6.0, 2.0 * close, 1.5 * close, close))
+    refined = refine_affine(ours, theirs, tree, affine, (6.0, 2.0 * close, 1.5 * close, close), 4, AFFINE_STARS)
     if refined is None:
         return None
     affine, pairs = refined

@@ -82,11 +82,17 @@ def moved(affine: Floats, points: Floats) -> Floats:
 
 
 def refine_affine(
-    points: Floats, targets: Floats, tree: cKDTree, affine: Floats, radii: Sequence[float], fewest: int = 4
+    points: Floats,
+    targets: Floats,
+    tree: cKDTree,
+    affine: Floats,
+    radii: Sequence[float],
+    fewest: int,
+    affine_from: int,
 ) -> tuple[Floats, Pairs] | None:
     """Match and refit an affine map in rounds of shrinking radii; None when a round matches too few.
 
-    Few pairs fit shift, turn and scale only: an affine map would bend to any of them.
+    Fewer than `affine_from` pairs fit shift, turn and scale only: an affine map would bend to any of them.
 
     Returns
     -------
@@ -100,7 +106,7 @@ def refine_affine(
         if len(pairs) < fewest:
             return None
         here, there = points[pairs.first], targets[pairs.second]
-        if len(pairs) < AFFINE_STARS:
+        if len(pairs) < affine_from:
             affine = fit_similarity(here, there, bool(np.linalg.det(affine[1:]) < 0.0))
         else:
             affine = fit_affine(here, there)

@@ -32,6 +32,8 @@ _RADII_PX = (12.0, 5.0, 2.5, 2.0, 2.0)
 _BRIGHTEST = 40
 _REACH_PX = 400.0
 _SCALE_ERROR = 0.01
+_SHEAR = 0.004
+_AFFINE_PAIRS = 20
 _CHANCE = 1e-5
 _SAME_STAR_PX = 2.5
 
@@ -89,7 +91,8 @@ def propagate(field: Field, stars: KnownStars, neighbour: FrameWcs) -> Solution 
     -----
     The neighbour's solution, moved by the shift most bright stars agree on, is refined in rounds.  Where
     that fails (field rotation, a meridian flip, another telescope) triangles find the frame's place.
-    A solution counts when its scale is the neighbour's to 1 % and a quarter of the stars match.
+    A solution counts when its scale is the neighbour's to 1 %, its pixels are square and a quarter of the
+    stars match.
     """
     if len(field) < FEWEST_STARS or len(stars) < FEWEST_STARS:
         return None
@@ -121,8 +124,10 @@ def propagate(field: Field, stars: KnownStars, neighbour: FrameWcs) -> Solution 
     else:
         wcs = fit_similar_wcs(start, x, y, ra, dec)
     there_x, there_y = wcs.sky_to_pixel(ra, dec)
-    rms = float(np.sqrt(np.mean((there_x - x) ** 2 + (there_y - y) ** 2))) * wcs.scale_arcsec
-    return Solution(wcs, "propagated", len(pairs), rms)
+    rms_px = float(np.sqrt(np.mean((there_x - x) ** 2 + (there_y - y) ** 2)))
+    if rms_px > _RADII_PX[-1]:
+        return None
+    return Solution(wcs, "propagated", len(pairs), rms_px * wcs.scale_arcsec)
 
 
 def _by_shift(
@@ -156,14 +161,15 @@ def _brightest_near(theirs: Floats, seen: Floats) -> Floats:
 
 def _refined(ours: Floats, theirs: Floats, tree: cKDTree, affine: Floats) -> tuple[Floats, Pairs] | None:
     """Return the refined map and its pairs if it passes the gates."""
-    refined = refine_affine(ours, theirs, tree, affine, _RADII_PX, fewest=FEWEST_STARS)
+    refined = refine_affine(ours, theirs, tree, affine, _RADII_PX, FEWEST_STARS, _AFFINE_PAIRS)
     if refined is None:
         return None
     affine, pairs = refined
     stretch = np.linalg.svd(affine[1:], compute_uv=False)
     known, area = _in_frame(theirs, affine, ours)
     fewest = max(FEWEST_STARS, 0.25 * min(len(ours), known))
-    if np.abs(stretch - 1.0).max() > _SCALE_ERROR or len(pairs) < fewest:
+    sheared = stretch[0] > (1.0 + _SHEAR) * stretch[1]
+    if sheared or np.abs(stretch - 1.0).max() > _SCALE_ERROR or len(pairs) < fewest:
         return None
     expected = len(ours) * known * np.pi * _RADII_PX[-1] ** 2 / max(area, 1.0)
     return (affine, pairs) if chance_of(len(pairs), 3, expected) < _CHANCE else None
