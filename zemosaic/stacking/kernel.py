@@ -32,11 +32,9 @@ LANES = 128
 """Pixels in lock-step."""
 
 _BIG = np.float32(3e38)
-_FEW = FEW_SAMPLES
-_FLOOR = np.float32(NOISE_FLOOR)
-_TOLERANCE = np.float32(SIGNAL_TOLERANCE)
-_CUT = np.float32(WINSOR_CUT)
-_BIAS = np.float32(WINSOR_BIAS)
+
+# Numbers of other modules are arguments of the compiled code: its cache on disk would not see them change.
+_NUMBERS = tuple(np.float32(number) for number in (NOISE_FLOOR, SIGNAL_TOLERANCE, WINSOR_CUT, WINSOR_BIAS))
 
 
 @lru_cache(maxsize=64)
@@ -67,10 +65,11 @@ def stack(
         _network(frames),
         int(rules.rejection),
         rules.combine is Combine.MEDIAN,
-        np.float32(rules.kappa_low),
-        np.float32(rules.kappa_high),
+        (np.float32(rules.kappa_low), np.float32(rules.kappa_high)),
         rules.max_rounds,
         rules.winsor_rounds if rules.rejection is Rejection.WINSORIZED else 1,
+        _NUMBERS,
+        FEW_SAMPLES,
         result.value,
         result.weight,
         result.kept,
@@ -80,7 +79,9 @@ def stack(
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _stack(cube, weights, noise, network, rejection, median, k_low, k_high, rounds, inner, value, weight, kept, gone):  # type: ignore[no-untyped-def]
+def _stack(  # type: ignore[no-untyped-def]
+    cube, weights, noise, network, rejection, median, kappas, rounds, inner, numbers, few, value, weight, kept, gone
+):
     frames, channels, pixels = cube.shape
     block = np.empty((channels, frames, LANES), np.float32)
     low = np.empty((channels, LANES), np.float32)
@@ -95,7 +96,8 @@ def _stack(cube, weights, noise, network, rejection, median, k_low, k_high, roun
                 low[c, :] = -_BIG
                 high[c, :] = _BIG
             else:
-                _limits(block[c], count, noise[c], rejection == 1, k_low, k_high, rounds, inner, low[c], high[c])
+                _limits(block[c], count, noise[c], rejection == 1, kappas, rounds, inner, numbers, few, low[c], high[c])
+                _few_limits(block[c], count, noise[c], kappas, numbers, few, low[c], high[c])
         _combine(cube, weights, start, lanes, low, high, value, weight, kept)
         for j in range(lanes):
             gone[start + j] = count[j] - kept[start + j]
@@ -152,15 +154,10 @@ def _middle(block, first, n, j):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
-def _limits(block, count, noise, winsorize, k_low, k_high, rounds, inner, low, high):  # type: ignore[no-untyped-def]
-    frames = block.shape[0]
-    zero, one = np.float32(0), np.float32(1)
+def _limits(block, count, noise, winsorize, kappas, rounds, inner, numbers, few, low, high):  # type: ignore[no-untyped-def]
+    floor = noise * numbers[0]
     centre = np.empty(LANES, np.float32)
     scatter = np.empty(LANES, np.float32)
-    total = np.empty(LANES, np.float32)
-    square = np.empty(LANES, np.float32)
-    number = np.empty(LANES, np.float32)
-    cut = np.empty(LANES, np.float32)
     inside = count.copy()
     below = np.empty(LANES, np.int32)
     left = np.empty(LANES, np.int32)
@@ -171,39 +168,15 @@ def _limits(block, count, noise, winsorize, k_low, k_high, rounds, inner, low, h
         high[j] = _BIG
         centre[j] = _middle(block, 0, n, j)
         scatter[j] = np.float32(0.5) * (_at(block, (n - 1) * 27 // 32, j) - _at(block, (n - 1) * 5 // 32, j))
-        done[j] = n < _FEW
+        done[j] = n < few
     for _ in range(rounds):
-        for j in range(LANES):
-            number[j] = np.float32(max(inside[j], 1))
         for _step in range(inner):
-            for j in range(LANES):
-                cut[j] = _CUT * scatter[j] if winsorize else _BIG
-                total[j] = zero
-                square[j] = zero
-            for i in range(frames):
-                row = block[i]
-                for j in range(LANES):
-                    off = row[j] - centre[j]
-                    off = off if off > -cut[j] else -cut[j]
-                    off = off if off < cut[j] else cut[j]
-                    off = off if (row[j] >= low[j]) & (row[j] <= high[j]) else zero
-                    total[j] += off
-                    square[j] += off * off
-            for j in range(LANES):
-                mean = total[j] / number[j]
-                spread = max(square[j] / number[j] - mean * mean, zero)
-                scatter[j] = (_BIAS if winsorize else one) * np.sqrt(spread)
+            _update_scatter(block, inside, centre, low, high, winsorize, numbers, scatter)
         for j in range(LANES):
-            safe = max(scatter[j], noise * _FLOOR)
-            low[j] = low[j] if done[j] else centre[j] - k_low * safe
-            high[j] = high[j] if done[j] else centre[j] + k_high * safe
-            below[j] = 0
-            left[j] = 0
-        for i in range(frames):
-            row = block[i]
-            for j in range(LANES):
-                below[j] += row[j] < low[j]
-                left[j] += (row[j] >= low[j]) & (row[j] <= high[j])
+            safe = max(scatter[j], floor)
+            low[j] = low[j] if done[j] else centre[j] - kappas[0] * safe
+            high[j] = high[j] if done[j] else centre[j] + kappas[1] * safe
+        _count_inside(block, low, high, below, left)
         finished = True
         for j in range(LANES):
             done[j] |= left[j] == inside[j]
@@ -213,13 +186,53 @@ def _limits(block, count, noise, winsorize, k_low, k_high, rounds, inner, low, h
                 centre[j] = _middle(block, below[j], left[j], j)
         if finished:
             break
+
+
+@njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
+def _update_scatter(block, inside, centre, low, high, winsorize, numbers, scatter):  # type: ignore[no-untyped-def]
+    """Replace the scatter by the standard deviation of the samples inside, winsorized at the old scatter."""
+    zero, one = np.float32(0), np.float32(1)
+    total = np.zeros(LANES, np.float32)
+    square = np.zeros(LANES, np.float32)
+    cut = np.empty(LANES, np.float32)
     for j in range(LANES):
-        if count[j] < _FEW:
+        cut[j] = numbers[2] * scatter[j] if winsorize else _BIG
+    for i in range(block.shape[0]):
+        row = block[i]
+        for j in range(LANES):
+            off = row[j] - centre[j]
+            off = off if off > -cut[j] else -cut[j]
+            off = off if off < cut[j] else cut[j]
+            off = off if (row[j] >= low[j]) & (row[j] <= high[j]) else zero
+            total[j] += off
+            square[j] += off * off
+    for j in range(LANES):
+        number = np.float32(max(inside[j], 1))
+        mean = total[j] / number
+        spread = max(square[j] / number - mean * mean, zero)
+        scatter[j] = (numbers[3] if winsorize else one) * np.sqrt(spread)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _count_inside(block, low, high, below, left):  # type: ignore[no-untyped-def]
+    below[:] = 0
+    left[:] = 0
+    for i in range(block.shape[0]):
+        row = block[i]
+        for j in range(LANES):
+            below[j] += row[j] < low[j]
+            left[j] += (row[j] >= low[j]) & (row[j] <= high[j])
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _few_limits(block, count, noise, kappas, numbers, few, low, high):  # type: ignore[no-untyped-def]
+    for j in range(LANES):
+        if count[j] < few:
             n = count[j]
             about = _at(block, 0, j) if n == 2 else _middle(block, 0, n, j)
-            wide = np.float32(1.4142) * noise + _TOLERANCE * abs(about)
-            low[j] = about - k_low * wide if n > 2 else -_BIG
-            high[j] = about + k_high * wide if n > 1 else _BIG
+            wide = np.float32(1.4142) * noise + numbers[1] * abs(about)
+            low[j] = about - kappas[0] * wide if n > 2 else -_BIG
+            high[j] = about + kappas[1] * wide if n > 1 else _BIG
 
 
 @njit(cache=True, fastmath={"nsz", "contract"}, error_model="numpy", nogil=True)

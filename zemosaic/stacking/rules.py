@@ -20,8 +20,9 @@ WINSOR_CUT = 1.5
 WINSOR_BIAS = 1.134
 """Standard deviation of a normal over that of its winsorized form at 1.5 sigma."""
 
-NOISE_FLOOR = 0.3
-"""The sample's scatter is never taken to be less than this part of the expected noise."""
+NOISE_FLOOR = 1.0
+"""The scatter is never taken to be less than this part of the expected noise of a raw pixel: small samples
+underestimate it, and interpolated ones differ in theirs with their place in the Bayer mask."""
 
 SIGNAL_TOLERANCE = 0.2
 """Part of the signal that seeing and interpolation may change from frame to frame."""
