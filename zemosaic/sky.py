@@ -109,12 +109,17 @@ class Distortion:
         return u + du, v + dv
 
     def distort(self, u: ArrayLike, v: ArrayLike) -> tuple[Floats, Floats]:
-        """Return detector offsets of undistorted ones (inverse of `correct`, to 1e-6 px)."""
+        """Return detector offsets of undistorted ones (inverse of `correct`, to 1e-6 px).
+
+        Far outside the frame the polynomial means nothing and grows without bound; there its shift is
+        held to a part of the distance, lest a far direction seem to lie in the frame.
+        """
         u, v = np.asarray(u, float), np.asarray(v, float)
+        most = 0.25 * np.hypot(u, v)
         x, y = u, v
         for _ in range(5):
             dx, dy = self._terms(x, y)
-            x, y = u - dx, v - dy
+            x, y = u - np.clip(dx, -most, most), v - np.clip(dy, -most, most)
         return x, y
 
     def _terms(self, u: Floats, v: Floats) -> tuple[Floats, Floats]:
