@@ -28,6 +28,7 @@ __all__ = ["AstapSolver", "no_crash_dialogs"]
 _WHOLE_SKY_DEG = 180.0
 _PIXEL_UM = 3.0
 _REACH_PX = 12.0
+_WCS_CARDS = ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2", "CD1_1", "CD1_2", "CD2_1", "CD2_2")
 _SEM_NO_DIALOGS = 0x0001 | 0x0002 | 0x8000
 _NO_DATABASE = "No star database"
 
@@ -173,16 +174,18 @@ def _complaints(lines: list[tuple[str, str]], output: str) -> tuple[str, ...]:
 
 
 def _read_wcs(path: Path) -> FrameWcs | None:
-    """Return the linear WCS of ASTAP's .wcs file, None where it is missing or lacks a card."""
-    try:
-        header = fits.Header.fromfile(path, padding=False)
-        (x, y), (ra, dec) = (header["CRPIX1"], header["CRPIX2"]), (header["CRVAL1"], header["CRVAL2"])
-        cd = ((float(header["CD1_1"]), float(header["CD1_2"])), (float(header["CD2_1"]), float(header["CD2_2"])))
-        wcs = FrameWcs(float(ra) % 360.0, float(dec), float(x) - 1.0, float(y) - 1.0, cd)
-    except (OSError, KeyError, TypeError, ValueError, fits.VerifyError):
+    """Return the linear WCS of ASTAP's .wcs file, None where it is missing, damaged or lacks a card."""
+    if not path.is_file():
         return None
-    numbers = np.array([wcs.ra_deg, wcs.dec_deg, wcs.x_ref, wcs.y_ref, *cd[0], *cd[1]])
-    return wcs if np.isfinite(numbers).all() and abs(wcs.scale_arcsec) > 0.0 else None
+    text = path.read_bytes().decode("ascii", "replace")
+    lines = text.splitlines() if "\n" in text[:400] else [text[k : k + 80] for k in range(0, len(text), 80)]
+    cards = {line[:8].strip(): line[10:].partition("/")[0].strip() for line in lines if line[8:9] == "="}
+    try:
+        ra, dec, x, y, a, b, c, d = (float(cards[key]) for key in _WCS_CARDS)
+    except (KeyError, ValueError):
+        return None
+    wcs = FrameWcs(ra % 360.0, dec, x - 1.0, y - 1.0, ((a, b), (c, d)))
+    return wcs if np.isfinite([ra, dec, x, y, a, b, c, d]).all() and wcs.scale_arcsec > 0.0 else None
 
 
 def _kill_tree(pid: int) -> None:

@@ -39,7 +39,7 @@ def anchor_stars(catalogue: Catalogue, pointings: Floats, radii_deg: Floats, per
 
 def nearest_anchor(directions: Floats, anchors: Floats, radius_rad: float | Floats) -> tuple[Floats, Indices]:
     """Return distance (radians, inf where none) and index of each direction's nearest anchor within the radius."""
-    if len(anchors) == 0:
+    if len(anchors) == 0 or len(directions) == 0:
         return np.full(len(directions), np.inf), np.zeros(len(directions), np.intp)
     distance, index = cKDTree(anchors).query(directions, distance_upper_bound=float(np.max(radius_rad)))
     distance = np.where(distance <= radius_rad, distance, np.inf)
@@ -63,6 +63,8 @@ def linked(directions: Floats, frame: Indices, rank: Floats, radius_rad: float) 
     radius_rad : float
         Greatest distance of detections of one star.
     """
+    if len(directions) == 0:
+        return np.empty(0, np.intp)
     bits = np.floor((directions + 1.0) / radius_rad).astype(np.int64)
     span = int(bits.max()) + 1
     _, cube = np.unique((bits[:, 0] * span + bits[:, 1]) * span + bits[:, 2], return_inverse=True)

@@ -30,8 +30,9 @@ __all__ = ["confirm", "match_radius_px"]
 
 Floats = NDArray[np.float64]
 
-_CHANCE = 1e-6
-_CHANCE_OF_FEW = 1e-10
+_CHANCE = 1e-9
+"""A search tries hundreds of maps, which leaves a wrong field less than one chance in a million."""
+_CHANCE_INDEPENDENT = 1e-7
 _FEWEST_INDEPENDENT = 4
 _CUBIC_STARS = 25
 _CATALOGUE_ARCSEC = 1.0
@@ -68,9 +69,10 @@ def confirm(wcs: FrameWcs, field: Field, catalogue: Catalogue, how: str, reach_p
         return message("reason.unsolved_catalogue_empty", catalogue=catalogue.name, stars=len(stars))
     detected = np.column_stack([field.x_px, field.y_px])[: 20 + 5 * len(stars)]
     wcs, pairs = _refine(wcs, field, detected, stars, reach_px, fewest)
-    radius = match_radius_px(wcs.scale_arcsec)
-    expected = len(detected) * len(stars) * np.pi * radius**2 / (field.width * field.height)
-    if not _believable(len(pairs), expected, fewest):
+    # True matches crowd together, accidental ones fill the circle: what lies within half of it tells them apart.
+    close = 0.5 * match_radius_px(wcs.scale_arcsec)
+    expected = len(detected) * len(stars) * np.pi * close**2 / (field.width * field.height)
+    if len(pairs) < fewest or not _believable(int((pairs.distance < close).sum()), expected, reach_px > 0.0):
         return message(
             "reason.unsolved_not_confirmed", matched=len(pairs), needed=AFFINE_STARS, catalogue=catalogue.name
         )
@@ -81,22 +83,24 @@ def confirm(wcs: FrameWcs, field: Field, catalogue: Catalogue, how: str, reach_p
     return Solution(wcs, how, len(pairs), rms)
 
 
-def _believable(matched: int, expected: float, fewest: int) -> bool:
+def _believable(matched: int, expected: float, independent: bool) -> bool:
     """Whether so many matches cannot be chance, the points that the fitted map hits anyhow taken off."""
     if matched >= AFFINE_STARS:
         return chance_of(matched, 3, expected) < _CHANCE
-    if fewest == _FEWEST_INDEPENDENT:
-        return matched >= fewest and chance_of(matched, 1, expected) < _CHANCE
-    return matched >= fewest and chance_of(matched, 2, expected) < _CHANCE_OF_FEW
+    if independent:
+        return chance_of(matched, 1, expected) < _CHANCE_INDEPENDENT
+    return chance_of(matched, 2, expected) < _CHANCE
 
 
 def _implausible(wcs: FrameWcs, field: Field) -> Message | None:
+    (a, b), (c, d) = wcs.cd
+    if not np.isfinite([wcs.ra_deg, wcs.dec_deg, wcs.x_ref, wcs.y_ref, a, b, c, d]).all() or a * d == b * c:
+        return message("reason.unsolved_sheared")
     scale = wcs.scale_arcsec
     if field.scale_arcsec is not None and abs(scale / field.scale_arcsec - 1.0) > 0.03:
         return message("reason.unsolved_scale", scale=round(scale, 3), expected=round(field.scale_arcsec, 3))
-    (a, b), (c, d) = wcs.cd
     stretch = np.linalg.svd(np.array([[a, b], [c, d]]), compute_uv=False)
-    if not np.isfinite(stretch).all() or stretch[0] > 1.03 * stretch[1]:
+    if stretch[0] > 1.03 * stretch[1]:
         return message("reason.unsolved_sheared")
     return None
 
