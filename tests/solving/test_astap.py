@@ -137,7 +137,7 @@ TRUTH = true_wcs(80.0, 20.0, 30.0)
 
 def solver(tmp_path: Path, catalogue: CellCatalogue, body: str, timeout_s: float = 10.0) -> AstapSolver:
     stub = program(tmp_path / "stub", "while [ $# -gt 0 ]; do [ $1 = -o ] && out=$2; shift; done\n" + body)
-    return AstapSolver(AstapInstallation(stub, tmp_path, "d50"), catalogue, timeout_s=timeout_s)
+    return AstapSolver(AstapInstallation(stub, tmp_path, "d50"), catalogue, timeout_s=timeout_s, backoff_s=0.01)
 
 
 def answer_file(tmp_path: Path, wcs: FrameWcs) -> Path:
@@ -224,7 +224,7 @@ def test_time_out_kills_the_whole_family(tmp_path, tycho, field):
 
 def test_a_program_that_cannot_start(tmp_path, tycho, field):
     missing = AstapInstallation(tmp_path / "gone", tmp_path, "d50")
-    told = AstapSolver(missing, tycho).solve(field)
+    told = AstapSolver(missing, tycho, backoff_s=0.01).solve(field)
     assert isinstance(told, Message)
     assert told.key == "reason.astap_not_started"
     told = AstapSolver(missing, tycho).solve(replace(field, green=None))
@@ -268,7 +268,7 @@ def test_the_slot_is_held_while_astap_runs(tmp_path, tycho, field):
         def __exit__(self, *_: object) -> None:
             held.append("out")
 
-    replace(solver(tmp_path, tycho, "exit 1"), slot=Slot).solve(field)
+    replace(solver(tmp_path, tycho, "exit 1"), slot=Slot, retries=0).solve(field)
     assert held == ["in", "out"]
 
 
@@ -305,3 +305,13 @@ def picture(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         rows, columns = np.mgrid[max(y0, 0) : min(y0 + 16, 1920), max(x0, 0) : min(x0 + 16, 1080)]
         image[rows, columns] += 30000.0 * 0.96**k * np.exp(-((rows - cy) ** 2 + (columns - cx) ** 2) / 4.5)
     return image
+
+
+@posix
+def test_a_call_without_an_answer_is_tried_again(tmp_path, tycho, field):
+    flag = tmp_path / "flag"
+    body = f"if [ ! -e '{flag}' ]; then touch '{flag}'; exit 0; fi\n" + says_solved(answer_file(tmp_path, TRUTH))
+    caller = replace(solver(tmp_path, tycho, body), backoff_s=0.01)
+    assert isinstance(caller.solve(field), Solution)
+    flag.unlink()
+    assert isinstance(replace(caller, retries=0).solve(field), Message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ _WHOLE_SKY_DEG = 180.0
 _PIXEL_UM = 3.0
 _REACH_PX = 12.0
 _WCS_CARDS = ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2", "CD1_1", "CD1_2", "CD2_1", "CD2_2")
+_WORTH_ANOTHER_TRY = ("reason.astap_not_started", "reason.astap_no_answer")
 _SEM_NO_DIALOGS = 0x0001 | 0x0002 | 0x8000
 _NO_DATABASE = "No star database"
 
@@ -58,6 +60,10 @@ class AstapSolver:
     timeout_s: float = 60.0
     slot: Callable[[], AbstractContextManager[object]] = nullcontext
     """Held while ASTAP runs: limits how many run at once on the machine."""
+    retries: int = 1
+    """Further tries after a call that did not start or ended without an answer."""
+    backoff_s: float = 0.5
+    """Seconds before the first further try, doubled before each next."""
     name: str = "astap"
 
     def solve(self, field: Field) -> Solution | Message:
@@ -70,11 +76,23 @@ class AstapSolver:
         with tempfile.TemporaryDirectory(prefix="zemosaic_astap_") as folder:
             image = Path(folder) / "frame.fits"
             _write_image(image, field)
-            with self.slot():
-                answer = self._call(image, field)
-            if isinstance(answer, Message):
-                return answer
-            return self._judged(answer, image.with_name("solved.wcs"), field)
+            for attempt in range(self.retries + 1):
+                if attempt:
+                    time.sleep(self.backoff_s * 2 ** (attempt - 1))
+                verdict = self._tried(image, field)
+                if isinstance(verdict, Solution) or verdict.key not in _WORTH_ANOTHER_TRY:
+                    break
+            return verdict
+
+    def _tried(self, image: Path, field: Field) -> Solution | Message:
+        """Return what one call says; what an earlier one left is cleared away first."""
+        for stale in ("solved.ini", "solved.wcs"):
+            image.with_name(stale).unlink(missing_ok=True)
+        with self.slot():
+            answer = self._call(image, field)
+        if isinstance(answer, Message):
+            return answer
+        return self._judged(answer, image.with_name("solved.wcs"), field)
 
     def _call(self, image: Path, field: Field) -> _Answer | Message:
         command = self._command(image, field)
