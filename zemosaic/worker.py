@@ -204,6 +204,8 @@ def _child(settings: Settings, connection: Connection, cancel: ProcessEvent) -> 
     limit_library_threads()
     log = logging.getLogger("zemosaic.run")
     log.addHandler(logging.NullHandler())
+    # A log that a full disk refuses shall not print tracebacks to the user's console.
+    logging.raiseExceptions = False
     outbox = _Outbox(connection, log)
     began = time.monotonic()
     log_path = ""
@@ -227,7 +229,7 @@ def _child(settings: Settings, connection: Connection, cancel: ProcessEvent) -> 
     except Exception as error:  # noqa: BLE001 - the border of the process: whatever it is, the user is told
         log.error(traceback.format_exc())
         ending = RunFailed(
-            message("error.internal", detail=f"{type(error).__name__}: {error}", log=log_path), 1, log_path
+            message("error.internal", detail=f"{type(error).__name__}: {error}", path=log_path), 1, log_path
         )
     _kill_children()
     outbox.emit(ending)

@@ -6,11 +6,15 @@ the present run; so a killed run goes on where it stopped, and nothing stale is 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from zemosaic.errors import OutputError
 
 __all__ = ["Journal", "digest"]
 
@@ -24,30 +28,45 @@ def digest(*parts: Any) -> str:
 
 
 class Journal:
-    """Entries by kind and key in one SQLite file; only the run's worker process writes it."""
+    """Entries by kind and key in one SQLite file; only the run's worker process writes it.
+
+    All methods raise OutputError when the file cannot be read or written, as on a full disk.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        if self._db.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
-            self._db.execute("DROP TABLE IF EXISTS entries")
-            self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-        self._db.execute(
-            "CREATE TABLE IF NOT EXISTS entries (kind TEXT, key TEXT, digest TEXT, payload BLOB, PRIMARY KEY (kind, key))"
-        )
+        self._path = path
+        with self._told():
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            if self._db.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
+                self._db.execute("DROP TABLE IF EXISTS entries")
+                self._db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS entries"
+                " (kind TEXT, key TEXT, digest TEXT, payload BLOB, PRIMARY KEY (kind, key))"
+            )
 
     def get(self, kind: str, key: str, wanted: str) -> bytes | None:
         """Return the payload of an entry with the wanted digest, else None."""
-        row = self._db.execute(
-            "SELECT payload FROM entries WHERE kind=? AND key=? AND digest=?", (kind, key, wanted)
-        ).fetchone()
+        with self._told():
+            row = self._db.execute(
+                "SELECT payload FROM entries WHERE kind=? AND key=? AND digest=?", (kind, key, wanted)
+            ).fetchone()
         return None if row is None else bytes(row[0])
 
     def put(self, kind: str, key: str, depends_on: str, payload: bytes) -> None:
         """Store an entry; it survives the process from here on."""
-        self._db.execute("INSERT OR REPLACE INTO entries VALUES (?,?,?,?)", (kind, key, depends_on, payload))
+        with self._told():
+            self._db.execute("INSERT OR REPLACE INTO entries VALUES (?,?,?,?)", (kind, key, depends_on, payload))
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as problem:
+            raise OutputError("error.system", file=str(self._path), detail=str(problem)) from problem
