@@ -155,7 +155,7 @@ class Theme:
 
     def _build_frames(self) -> None:
         look, style = self.palette, self._style
-        self._element("Card.border", self._patch(look.card, look.border), border=self.px(9))
+        self._element("Card.border", self._patch(look.card, look.border, large=True), border=self.px(9))
         self._layout("Card.TFrame", [("Card.border", {"sticky": "nsew"})])
         style.configure("Card.TFrame", background=look.card)
         style.configure("Inner.TFrame", background=look.card)
@@ -286,15 +286,15 @@ class Theme:
 
     def _build_bars(self) -> None:
         look, style, thick = self.palette, self._style, self.px(8)
-        self._element("Bar.trough", self._pill(look.hover, 3 * thick, thick), border=(thick // 2, 0), sticky="ew")
-        self._element("Bar.pbar", self._pill(look.accent, 3 * thick, thick), border=(thick // 2, 0), sticky="ew")
+        self._element("Bar.trough", self._pill(look.hover, 12 * thick, thick), border=(thick // 2, 0), sticky="ew")
+        self._element("Bar.pbar", self._pill(look.accent, 12 * thick, thick), border=(thick // 2, 0), sticky="ew")
         trough = ("Bar.trough", {"sticky": "ew", "children": [("Bar.pbar", {"side": "left", "sticky": "ns"})]})
         self._layout("Horizontal.TProgressbar", [trough])
         style.configure("Horizontal.TProgressbar", background=look.card, thickness=thick)
         self._element(
             "Scroll.thumb",
-            self._pill(look.border, thick, 3 * thick),
-            ("active", self._pill(look.muted, thick, 3 * thick)),
+            self._pill(look.border, thick, 12 * thick),
+            ("active", self._pill(look.muted, thick, 12 * thick)),
             border=(0, thick // 2),
             sticky="ns",
         )
@@ -317,19 +317,20 @@ class Theme:
         mapped = [(*condition.split(), picture) for condition, picture in states]
         self._style.element_create(name, "image", plain, *mapped, border=border, padding=0, sticky=sticky)  # type: ignore[call-overload]
 
-    def _patch(self, fill: str, edge: str, line: int = 1) -> tk.PhotoImage:
-        """Return a rounded box whose middle stretches."""
-        side, k = self.px(24), _SUPERSAMPLING
-        image, pen = _blank(side, side)
-        box = (k // 2, k // 2, side * k - k // 2 - 1, side * k - k // 2 - 1)
+    def _patch(self, fill: str, edge: str, line: int = 1, large: bool = False) -> tk.PhotoImage:
+        """Return a rounded box whose middle is repeated; a large one for what fills much of the window."""
+        k, matte = _SUPERSAMPLING, self.palette.background if large else self.palette.card
+        width, height = (self.px(256), self.px(128)) if large else (self.px(96), self.px(30))
+        image, pen = _blank(width, height)
+        box = (k // 2, k // 2, width * k - k // 2 - 1, height * k - k // 2 - 1)
         pen.rounded_rectangle(box, self.px(7) * k, fill, edge, round(line * k * self.scale))
-        return self._photo(image, side, side)
+        return self._photo(image, width, height, matte)
 
     def _pill(self, fill: str, width: int, height: int) -> tk.PhotoImage:
         image, pen = _blank(width, height)
         box = (0, 0, width * _SUPERSAMPLING - 1, height * _SUPERSAMPLING - 1)
         pen.rounded_rectangle(box, min(width, height) * _SUPERSAMPLING // 2, fill)
-        return self._photo(image, width, height)
+        return self._photo(image, width, height, self.palette.card)
 
     def _switch(self, fill: str, knob: str, right: bool, ring: str | None = None) -> tk.PhotoImage:
         width, height, k = self.px(40), self.px(22), _SUPERSAMPLING
@@ -340,7 +341,7 @@ class Theme:
         radius, middle = self.px(6.5) * k, height * k // 2
         x = (width * k - middle) if right else middle
         pen.ellipse((x - radius, middle - radius, x + radius, middle + radius), knob)
-        return self._photo(image, width, height)
+        return self._photo(image, width, height, self.palette.card)
 
     def _arrow(self, ink: str) -> tk.PhotoImage:
         width, height, k = self.px(26), self.px(10), _SUPERSAMPLING
@@ -348,7 +349,7 @@ class Theme:
         x, y, half = width * k // 2, height * k // 2, self.px(4) * k
         points = [(x - half, y - half // 2), (x, y + half // 2), (x + half, y - half // 2)]
         pen.line(points, ink, round(1.6 * k * self.scale), joint="curve")
-        return self._photo(image, width, height)
+        return self._photo(image, width, height, self.palette.card)
 
     def _underlined(self, ink: str | None) -> tk.PhotoImage:
         width, height, k = self.px(12), self.px(12), _SUPERSAMPLING
@@ -356,11 +357,20 @@ class Theme:
         pen.rectangle((0, 0, width * k, height * k), self.palette.background)
         if ink:
             pen.rectangle((0, (height - self.px(3)) * k, width * k, height * k), ink)
-        return self._photo(image, width, height)
+        return self._photo(image, width, height, self.palette.card)
 
-    def _photo(self, image: Image.Image, width: int, height: int) -> tk.PhotoImage:
+    def _photo(self, image: Image.Image, width: int, height: int, matte: str) -> tk.PhotoImage:
+        """Return a picture whose soft edges are blended with the surface it lies on.
+
+        Half transparent pixels would make Tk fetch the screen for every stretched piece, which takes
+        seconds for a page; pixels that are there or not are drawn at once.
+        """
+        small = image.resize((width, height), Image.Resampling.LANCZOS)
+        solid = Image.new("RGBA", small.size, matte)
+        solid.alpha_composite(small)
+        solid.putalpha(small.getchannel("A").point(lambda alpha: 255 if alpha > 24 else 0))
         buffer = io.BytesIO()
-        image.resize((width, height), Image.Resampling.LANCZOS).save(buffer, "PNG")
+        solid.save(buffer, "PNG")
         photo = tk.PhotoImage(master=self._root, data=base64.b64encode(buffer.getvalue()))
         self._images.append(photo)
         return photo

@@ -161,8 +161,15 @@ class Tooltip:
 
 
 def wrap_to_width(label: ttk.Label, margin: int = 4) -> None:
-    """Let a label break its lines at its own width."""
-    label.bind("<Configure>", lambda event: label.configure(wraplength=max(event.width - margin, 60)), add=True)
+    """Let a label break its lines at its own width, which its place must give it."""
+    # A label that also asked for a width of its own would change what it reacts to, and never come to rest.
+    label.configure(width=1)
+    label.bind("<Configure>", lambda event: _wrap(label, max(event.width - margin, 60)), add=True)
+
+
+def _wrap(label: ttk.Label, length: int) -> None:
+    if str(label.cget("wraplength")) != str(length):
+        label.configure(wraplength=length)
 
 
 def ask(parent: tk.Misc, theme: Theme, title: str, text: str, answers: Sequence[str]) -> int | None:
@@ -202,9 +209,9 @@ def ask(parent: tk.Misc, theme: Theme, title: str, text: str, answers: Sequence[
         style = "Accent.TButton" if index == 0 else "TButton"
         button = ttk.Button(row, text=words, style=style, command=lambda index=index: chosen(index))  # type: ignore[misc]
         button.pack(side="right", padx=(theme.px(8), 0))
-        button.bind("<Return>", lambda _, index=index: chosen(index))  # type: ignore[misc]
         buttons.append(button)
     window.bind("<Escape>", lambda _: window.destroy())
+    window.bind("<Return>", lambda _: chosen(next((i for i, b in enumerate(buttons) if b is window.focus_get()), 0)))
     _centre(window, parent.winfo_toplevel())
     window.wait_visibility()
     window.grab_set()

@@ -22,7 +22,7 @@ from zemosaic.gui.tk.result_view import ResultView
 from zemosaic.gui.tk.run_view import RunView
 from zemosaic.gui.tk.settings_view import SettingsView
 from zemosaic.gui.tk.theme import Theme
-from zemosaic.gui.tk.widgets import Choice, Tooltip, ask
+from zemosaic.gui.tk.widgets import Choice, Tooltip, ask, wrap_to_width
 from zemosaic.i18n import Translator, locales_folder
 
 __all__ = ["MainWindow", "run_window"]
@@ -185,7 +185,7 @@ class MainWindow:
         self.stop_button.pack(side="right", padx=px(8))
         self._status = ttk.Label(footer, justify="left")
         self._status.pack(side="left", fill="x", expand=True)
-        self._status.bind("<Configure>", lambda event: self._status.configure(wraplength=max(event.width - 16, 60)))
+        wrap_to_width(self._status, px(16))
         self.pages.pack(side="top", fill="both", expand=True)
 
     def _bind_keys(self) -> None:
@@ -200,6 +200,7 @@ class MainWindow:
             root.bind(key, lambda _, act=act: act())  # type: ignore[misc]
         for page in (SETTINGS, RUN, RESULT):
             root.bind(f"<Control-Key-{page + 1}>", lambda _, page=page: self.pages.select(page))  # type: ignore[misc]
+        root.bind("<Destroy>", self._destroyed)
         root.bind("<MouseWheel>", self._wheel)
         root.bind("<Button-4>", lambda _: self._scroll(-3))
         root.bind("<Button-5>", lambda _: self._scroll(3))
@@ -306,10 +307,12 @@ class MainWindow:
         told = words.text("window.replace_text", path=str(earlier))
         return ask(self.root, self.theme, words.text("window.replace_title"), told, answers) == 0
 
-    def _destroy(self) -> None:
-        if self._pumping is not None:
+    def _destroyed(self, event: tk.Event[tk.Misc]) -> None:
+        if event.widget is self.root and self._pumping is not None:
             self.root.after_cancel(self._pumping)
             self._pumping = None
+
+    def _destroy(self) -> None:
         maximised = _maximised(self.root)
         geometry = self._state.geometry if maximised else self.root.winfo_geometry()
         fresh = WindowState(geometry, maximised, self.theme.name, self.settings.tier, self.run.log.level)
