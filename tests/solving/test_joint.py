@@ -162,3 +162,31 @@ def test_cost_grows_with_the_number_of_frames_only(tycho):
         solve_jointly(frames, tycho)
         seconds.append(time.perf_counter() - started)
     assert seconds[1] < 4.0 * seconds[0]
+
+
+def test_the_part_of_a_solved_frame():
+    from zemosaic.model import FrameRef, MeasuredFrame, Solution, SolvedFrame, StarList
+    from zemosaic.solving.joint import joint_frame
+
+    frame = FrameRef(
+        7, "a.fit", 1, 1, 0, 1080, 1920, 1, None, "GRBG", False, 10.0, None, "Seestar S50", "", "", "", None, None, 1,
+        None, None, None, None,
+    )  # fmt: skip
+    count = 4
+    stars = StarList(
+        np.arange(4.0),
+        np.arange(4.0) * 2,
+        np.outer([400.0, 100.0, 40.0, 10.0], [1.0, 1.0, 1.0]).astype(np.float32),
+        np.full((count, 3), 4.0, np.float32),
+        np.array([3.0, 3.0, np.nan, 3.0], np.float32),
+        np.array([True, False, False, False]),
+    )
+    measured = MeasuredFrame(frame, stars, (0.0,), (1.0,), 3.0, 0.1, 0.0)
+    solved = SolvedFrame(measured, Solution(true_wcs(10.0, 20.0), "embedded", 20, 0.3))
+    part = joint_frame(solved)
+    assert part.frame_id == 7
+    np.testing.assert_array_equal(part.x_px, [1.0, 2.0, 3.0])
+    assert np.isfinite(part.error_px).all()
+    assert (np.diff(part.error_px) > 0).all()
+    other = joint_frame(replace(solved, solution=replace(solved.solution, wcs=true_wcs(10, 20, scale_arcsec=1.2))))
+    assert other.group != part.group

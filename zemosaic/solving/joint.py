@@ -8,6 +8,7 @@ distortion from trading places with the mosaic's curvature.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -110,7 +111,9 @@ def joint_frame(solved: SolvedFrame) -> JointFrame:
     signal_to_noise = np.sqrt(np.sum((flux / np.maximum(error, 1e-9)) ** 2, axis=1))
     fwhm = np.nan_to_num(stars.fwhm_px[good].astype(float), nan=3.0)
     error_px = np.clip(0.6 * fwhm / np.maximum(signal_to_noise, 1.0), 0.01, 2.0)
-    group = f"{frame.instrument}|{frame.telescope}|{frame.width}x{frame.height}|{frame.binning}"
+    # The same camera behind other optics bends otherwise, and headers do not always name the optics.
+    zoom = round(10.0 * math.log(max(solved.wcs.scale_arcsec, 1e-6)))
+    group = f"{frame.instrument}|{frame.telescope}|{frame.width}x{frame.height}|{frame.binning}|{zoom}"
     return JointFrame(
         frame.frame_id,
         group,
