@@ -13,8 +13,8 @@ import numpy as np
 import psutil
 import pytest
 from astropy.io import fits
+from star_lists import make_field, make_sky, observe, true_wcs, worst_offset_px
 
-from tests.solving.synthetic import make_field, make_sky, observe, true_wcs, worst_offset_px
 from zemosaic.catalogue import CellCatalogue
 from zemosaic.errors import Message
 from zemosaic.model import Solution

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from raw_frames import field_of
+from star_lists import SEESTAR, make_field, true_wcs, worst_offset_px
 
-from tests.solving.frames import field_of
-from tests.solving.synthetic import SEESTAR, make_field, true_wcs, worst_offset_px
 from zemosaic.catalogue import CatalogueStars
 from zemosaic.errors import Message
 from zemosaic.model import Solution

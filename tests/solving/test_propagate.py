@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from star_lists import make_sky, observe, true_wcs, worst_offset_px
 
-from tests.solving.synthetic import make_sky, observe, true_wcs, worst_offset_px
 from zemosaic.sky import FrameWcs
 from zemosaic.solving.base import Field
 from zemosaic.solving.propagate import KnownStars, known_stars, propagate

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from star_lists import SEESTAR, Sky, make_sky, observe, true_wcs, worst_offset_px
 
-from tests.solving.synthetic import SEESTAR, Sky, make_sky, observe, true_wcs, worst_offset_px
 from zemosaic.sky import FrameWcs, unit_vectors
 from zemosaic.solving.fit import fit_wcs
 from zemosaic.solving.joint import JointFrame, solve_jointly

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from star_lists import make_field, true_wcs, worst_offset_px
 
-from tests.solving.synthetic import make_field, true_wcs, worst_offset_px
 from zemosaic.errors import Message
 from zemosaic.model import Solution
 from zemosaic.sky import Distortion
