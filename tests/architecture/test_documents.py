@@ -1,0 +1,57 @@
+"""What stands in two places stands there alike."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import tomllib
+
+import pytest
+from package_source import ROOT
+
+from zemosaic import app, errors
+from zemosaic.settings.schema import specs
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+ROW = re.compile(r"^\| (\d+) \|", re.MULTILINE)
+LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+
+
+def exit_codes() -> set[int]:
+    """Return all exit codes that the program knows beside 0 and 1."""
+    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.ZeMosaicError)]
+    return {kind.exit_code for kind in kinds} | {app.NO_WINDOW}
+
+
+def test_requirements_are_those_of_pyproject():
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line and not line.startswith("#")] == PYPROJECT["project"]["dependencies"]
+
+
+def test_every_error_has_its_own_exit_code():
+    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.ZeMosaicError)]
+    codes = [kind.exit_code for kind in kinds] + [app.NO_WINDOW]
+    assert len(codes) == len(set(codes))
+
+
+def test_the_readme_lists_all_exit_codes():
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Exit codes")[2].partition("\n## ")[0]
+    assert {int(code) for code in ROW.findall(table)} == exit_codes() | {0}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_and_flags_of_the_documents_exist(document):
+    text = document.read_text(encoding="utf-8")
+    targets = [link for link in LINK.findall(text) if "://" not in link]
+    assert not [link for link in targets if not (document.parent / link).exists()]
+    known = {f"--{spec.key}" for spec in specs()}
+    known |= {"--demo", "--help", "--version", "--log-json", "--config", "--list-settings", "--KEY"}
+    flags = re.findall(r"(?<![\w-])--[A-Za-z][\w-]*", text)
+    if document.name in ("README.md", "settings.md"):
+        assert not [flag for flag in flags if flag not in known]
+
+
+def test_the_licence_is_the_gpl():
+    assert "GNU GENERAL PUBLIC LICENSE" in (ROOT / "LICENSE").read_text(encoding="utf-8")[:200]
+    assert PYPROJECT["project"]["license"] == "GPL-3.0-or-later"

@@ -1,0 +1,40 @@
+"""What all tests share: texts in English, no user's settings, and the whole program as a process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_configuration(tmp_path_factory):
+    """Keep the settings and the language of whoever runs the tests out of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("ZEMOSAIC_")]:
+            patch.delenv(name)
+        patch.setenv("ZEMOSAIC_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
+        patch.setenv("ZEMOSAIC_LANGUAGE", "en")
+        yield
+
+
+@pytest.fixture(scope="session")
+def zemosaic():
+    """A function that runs the program with arguments to its end, and one that only starts it.
+
+    ``zemosaic(*arguments, **options)`` returns a `subprocess.CompletedProcess` with texts.
+    """
+
+    def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command(*arguments), text=True, capture_output=True, timeout=120, check=False, **options)
+
+    def command(*arguments: object) -> list[str]:
+        return [sys.executable, str(ROOT / "run_zemosaic.py"), *map(str, arguments)]
+
+    run.command = command
+    return run

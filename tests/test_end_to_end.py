@@ -1,0 +1,363 @@
+"""Whole runs of the program on a small survey: raw frames in, files of a mosaic out.
+
+The frames are five of the demo's: two pointings, real catalogue stars.  Runs go through
+`zemosaic.worker.start` where events are looked at, and through the program where its user would.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from astropy.io import fits
+
+from zemosaic import demo, worker
+from zemosaic.errors import InputError, NothingUsable, OutputError, RunCancelled, SettingsError, WorkerDied
+from zemosaic.events import Event, PhaseFinished, PhaseStarted, RunFailed, RunFinished, TileStacked
+from zemosaic.events import RunCancelled as RunCancelledEvent
+from zemosaic.i18n import Translator
+from zemosaic.settings.schema import Settings
+
+SHOTS = (0, 1, 2, 6, 7)
+PIXEL_FILES = (".fits", "_coverage.fits", "_weight.fits", "_preview.png")
+STOP_S = 5.0
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits of POSIX systems")
+
+
+def settings_for(frames: Path, output: Path, **changes: object) -> Settings:
+    """Return settings of a headless run that depends on nothing installed beside the program."""
+    values = {"solver": "embedded", "num_processing_workers": 1, "language": "en"} | changes
+    return Settings(input_dir=str(frames), output_dir=str(output), **values)
+
+
+def run_to_end(settings: Settings, after: type | None = None, act=None) -> list[Event]:
+    """Return all events of a run; `act(run)` is called once when the first event of type `after` comes."""
+    run = worker.start(settings)
+    seen: list[Event] = []
+    try:
+        for event in run.events():
+            seen.append(event)
+            if after is not None and isinstance(event, after):
+                after = None
+                act(run)
+    finally:
+        run.close()
+    return seen
+
+
+def mosaic_files(output: Path) -> dict[str, str]:
+    """Return the digests of the files with pixels."""
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in output.iterdir()
+        if path.name.endswith(PIXEL_FILES)
+    }
+
+
+def inventory(folder: Path) -> dict[str, tuple[int, str]]:
+    """Return time stamp and digest of every file below a folder."""
+    return {
+        str(path.relative_to(folder)): (path.stat().st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def report(output: Path) -> dict:
+    """Return run_report.json."""
+    return json.loads((output / "run_report.json").read_text(encoding="utf-8"))
+
+
+def sentence(event: RunFailed) -> str:
+    """Return what the user is told."""
+    return Translator("en").message(event.error)
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory):
+    """The folder with the survey's frames; nobody may change it."""
+    plan = [demo.exposures()[k] for k in SHOTS]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "exposures", lambda: plan)
+        folder = demo.make_demo(tmp_path_factory.mktemp("survey"))
+    before = inventory(folder)
+    yield folder
+    assert inventory(folder) == before
+
+
+@pytest.fixture(scope="module")
+def reference(frames, tmp_path_factory):
+    """The output folder of an undisturbed run with one worker, and its events."""
+    output = tmp_path_factory.mktemp("reference")
+    events = run_to_end(settings_for(frames, output))
+    assert isinstance(events[-1], RunFinished), events[-1]
+    return output, events
+
+
+def test_the_output_folder_holds_the_promised_files_and_nothing_else(reference):
+    output, events = reference
+    stem = Path(events[-1].mosaic).stem
+    tiles = len(report(output)["tiles"])
+    assert stem == f"zemosaic_MT{tiles}_R{len(SHOTS)}"
+    wanted = {stem + end for end in PIXEL_FILES} | {"run_report.json", "run_report.html", "zemosaic_worker.log"}
+    assert {path.name for path in output.iterdir()} == wanted
+
+
+def test_the_mosaic_opens_everywhere_and_agrees_with_its_report(reference):
+    output, _ = reference
+    told = report(output)
+    with fits.open(output / told["mosaic"]) as hdus:
+        hdus.verify("exception")
+        header, shape = hdus[0].header, hdus[0].data.shape
+        assert hdus[0].data.dtype == ">f4"
+    assert shape == (3, told["height"], told["width"])
+    assert (header["BSCALE"], header["BZERO"], header["BITPIX"]) == (1, 0, -32)
+    assert all(frame["status"] == "used" and frame["weight"] > 0 for frame in told["frames"])
+    coverage = fits.getdata(output / told["mosaic"].replace(".fits", "_coverage.fits"))
+    assert 3 <= coverage.max() <= len(SHOTS)
+
+
+def test_events_tell_every_phase_from_begin_to_end(reference):
+    _, events = reference
+    begun = [event.phase for event in events if isinstance(event, PhaseStarted)]
+    ended = [event.phase for event in events if isinstance(event, PhaseFinished)]
+    assert begun == ended == ["scan", "measure", "solve", "calibrate", "plan", "stack", "assemble", "export"]
+    assert [type(event) for event in events].count(RunFinished) == 1
+
+
+def test_two_workers_and_a_second_run_give_the_same_bytes(frames, reference, tmp_path):
+    events = run_to_end(settings_for(frames, tmp_path, num_processing_workers=2))
+    assert isinstance(events[-1], RunFinished), events[-1]
+    assert mosaic_files(tmp_path) == mosaic_files(reference[0])
+
+
+def test_a_stopped_run_ends_in_time_and_the_next_one_goes_on_to_the_same_bytes(frames, reference, tmp_path):
+    settings = settings_for(frames, tmp_path)
+    asked = []
+
+    def stop(run):
+        asked.append(time.monotonic())
+        run.cancel()
+
+    events = run_to_end(settings, TileStacked, stop)
+    assert time.monotonic() - asked[0] < STOP_S
+    assert isinstance(events[-1], RunCancelledEvent)
+    assert not mosaic_files(tmp_path)
+    events = run_to_end(settings)
+    assert isinstance(events[-1], RunFinished), events[-1]
+    tiles = len(report(tmp_path)["tiles"])
+    assert sum(isinstance(event, TileStacked) for event in events) < tiles, "finished tiles are not made again"
+    assert mosaic_files(tmp_path) == mosaic_files(reference[0])
+    assert not (tmp_path / worker.WORK_NAME).exists()
+
+
+@posix_only
+def test_a_killed_worker_is_told_and_the_next_run_finishes(frames, reference, tmp_path):
+    settings = settings_for(frames, tmp_path)
+    events = run_to_end(settings, TileStacked, lambda run: os.kill(run.pid, signal.SIGKILL))
+    assert isinstance(events[-1], RunFailed)
+    assert (events[-1].error.key, events[-1].exit_code) == ("error.worker_died", WorkerDied.exit_code)
+    events = run_to_end(settings)
+    assert isinstance(events[-1], RunFinished), events[-1]
+    assert mosaic_files(tmp_path) == mosaic_files(reference[0])
+
+
+@posix_only
+@pytest.mark.slow
+def test_a_killed_helper_process_ends_the_run_with_advice(frames, tmp_path):
+    import psutil
+
+    def kill_one(run):
+        helpers = [p for p in psutil.Process(run.pid).children() if "spawn_main" in " ".join(p.cmdline())]
+        helpers[0].kill()
+
+    events = run_to_end(settings_for(frames, tmp_path, num_processing_workers=2), TileStacked, kill_one)
+    assert isinstance(events[-1], RunFailed | RunFinished)
+    if isinstance(events[-1], RunFailed):
+        assert (events[-1].error.key, events[-1].exit_code) == ("error.pool_died", WorkerDied.exit_code)
+
+
+@posix_only
+@pytest.mark.slow
+def test_ctrl_c_stops_the_program_in_time_with_a_hint(frames, tmp_path, zemosaic):
+    argv = zemosaic.command("--input_dir", frames, "--output_dir", tmp_path, "--log-json", "--solver", "embedded")
+    with subprocess.Popen(argv, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0) as program:
+        for line in program.stdout:
+            if json.loads(line)["event"] == "TileStacked":
+                break
+        began = time.monotonic()
+        os.killpg(program.pid, signal.SIGINT)
+        _, errors = program.communicate(timeout=30)
+    assert time.monotonic() - began < STOP_S
+    assert program.returncode == RunCancelled.exit_code
+    assert "Traceback" not in errors
+    assert Translator("en").text("cli.stopped") in errors
+
+
+def spoil(folder: Path, good: Path) -> dict[str, str]:
+    """Add files that are no good frames to a folder; returns the expected reason of each by file name."""
+    whole = good.read_bytes()
+    (folder / "truncated.fit").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.fit").touch()
+    (folder / "garbage.fits").write_bytes(b"\x00\xff not a picture" * 4000)
+    (folder / "headless.fts").write_bytes(whole[:2000])
+    (folder / "twin.fit").write_bytes(whole)
+    (folder / "notes.txt").write_text("no frame, and none of our business")
+    dark = fits.open(good)
+    dark[0].header["IMAGETYP"] = "Dark"
+    dark.writeto(folder / "dark.fit")
+    dark[0].header["IMAGETYP"] = "Light"
+    dark[0].header["DATE-OBS"] = "2025-08-20T23:59:59"
+    dark[0].data[:] = 600
+    dark.writeto(folder / "blank.fit")
+    dark.close()
+    expected = {
+        "truncated.fit": "reason.truncated",
+        "empty.fit": "reason.empty_file",
+        "garbage.fits": "reason.not_fits",
+        "headless.fts": "reason.header_without_end",
+        "twin.fit": "reason.duplicate",
+        "dark.fit": "reason.not_a_light",
+        "blank.fit": "reason.blank",
+    }
+    if hasattr(os, "symlink") and sys.platform != "win32":
+        (folder / "gone.fit").symlink_to(folder / "nowhere.fit")
+        expected["gone.fit"] = "reason.vanished"
+    if hasattr(os, "geteuid") and os.geteuid() != 0:
+        (folder / "locked.fit").write_bytes(whole)
+        (folder / "locked.fit").chmod(0)
+        expected["locked.fit"] = "reason.no_permission"
+    return expected
+
+
+def test_bad_files_among_good_ones_are_named_with_their_reasons(frames, tmp_path, zemosaic):
+    lights, output = tmp_path / "lights", tmp_path / "out"
+    shutil.copytree(frames, lights)
+    expected = spoil(lights, next(iter(sorted(frames.iterdir()))))
+    done = zemosaic("--input_dir", lights, "--output_dir", output, "--num_processing_workers", 1, "--log-json")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    told = {Path(one["path"]).name: one for one in report(output)["frames"] if one["status"] != "used"}
+    assert {name: one["reason"]["key"] for name, one in told.items()} == expected
+    assert all(one["reason"]["text"] and "{" not in one["reason"]["text"] for one in told.values())
+    assert sum(one["status"] == "used" for one in report(output)["frames"]) == len(SHOTS)
+    page = (output / "run_report.html").read_text(encoding="utf-8")
+    assert all(name in page for name in expected)
+    dropped = [json.loads(line) for line in done.stdout.splitlines() if '"FrameDropped"' in line]
+    assert {Path(one["path"]).name for one in dropped} == set(expected)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not DATA.is_dir(), reason="the collection of odd files is not there")
+def test_the_oddest_files_there_are_lose_only_themselves(frames, tmp_path):
+    lights = tmp_path / "lights"
+    shutil.copytree(frames, lights)
+    for name in ("odd_astropy", "odd_cfitsio", "odd_nomtam"):
+        shutil.copytree(DATA / name, lights / name)
+    events = run_to_end(settings_for(lights, tmp_path / "out"))
+    assert isinstance(events[-1], RunFinished), events[-1]
+    told = report(tmp_path / "out")["frames"]
+    assert sum(one["status"] == "used" for one in told) >= len(SHOTS)
+    assert all(one["reason"]["text"] for one in told if one["status"] != "used")
+
+
+def nothing(folder: Path) -> Path:
+    return folder / "missing"
+
+
+def no_fits(folder: Path) -> Path:
+    (folder / "holiday.jpg").write_bytes(b"\xff\xd8")
+    return folder
+
+
+def only_garbage(folder: Path) -> Path:
+    (folder / "a.fit").touch()
+    (folder / "b.fit").write_bytes(b"SIMPLE  =                    T")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("make", "key", "code"),
+    [
+        (nothing, "error.input_missing", InputError.exit_code),
+        (no_fits, "error.input_no_fits", InputError.exit_code),
+    ],
+)
+def test_input_without_frames_ends_with_a_clear_message(make, key, code, tmp_path):
+    (tmp_path / "in").mkdir()
+    events = run_to_end(settings_for(make(tmp_path / "in"), tmp_path / "out"))
+    assert isinstance(events[-1], RunFailed)
+    assert (events[-1].error.key, events[-1].exit_code) == (key, code)
+    assert "{" not in sentence(events[-1])
+    assert not (tmp_path / "out" / worker.WORK_NAME).exists()
+
+
+def test_a_folder_of_garbage_gets_a_report_and_no_traceback(tmp_path, zemosaic):
+    only_garbage(tmp_path)
+    done = zemosaic("--input_dir", tmp_path, "--output_dir", tmp_path / "out")
+    assert done.returncode == NothingUsable.exit_code
+    assert "Traceback" not in done.stderr + done.stdout
+    assert Translator("en").text("error.no_usable_frames", folder=str(tmp_path), dropped=2) in done.stderr
+    assert {one["reason"]["key"] for one in report(tmp_path / "out")["frames"]} == {
+        "reason.empty_file",
+        "reason.header_without_end",
+    }
+
+
+def test_the_output_may_not_be_the_input(frames, monkeypatch):
+    monkeypatch.chdir(frames.parent)
+    events = run_to_end(settings_for(frames, Path("frames") / ".." / "frames"))
+    assert isinstance(events[-1], RunFailed)
+    assert (events[-1].error.key, events[-1].exit_code) == ("error.output_is_input", SettingsError.exit_code)
+
+
+def test_an_output_that_is_a_file_is_told(frames, tmp_path):
+    (tmp_path / "out").write_text("in the way")
+    events = run_to_end(settings_for(frames, tmp_path / "out"))
+    assert isinstance(events[-1], RunFailed)
+    assert (events[-1].error.key, events[-1].exit_code) == ("error.output_unwritable", OutputError.exit_code)
+
+
+@posix_only
+@pytest.mark.parametrize(
+    "megabytes",
+    [
+        pytest.param(0.05, id="journal"),
+        pytest.param(0.5, id="tile"),
+        pytest.param(6, id="mosaic", marks=pytest.mark.slow),
+    ],
+)
+def test_a_disk_that_takes_no_more_ends_the_run_with_a_clear_message(megabytes, frames, tmp_path, zemosaic):
+    import resource
+
+    limit = int(megabytes * 2**20)
+    done = zemosaic(
+        *("--input_dir", frames, "--output_dir", tmp_path, "--num_processing_workers", 1),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert done.returncode == OutputError.exit_code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert Translator("en").text("cli.error", text="").strip() in done.stderr
+    assert "{" not in done.stderr
+    assert not mosaic_files(tmp_path), "no file is left half written"
+
+
+def test_a_second_run_into_the_same_folder_is_refused(frames, tmp_path):
+    refused = []
+
+    def second(run):
+        refused.extend(run_to_end(settings_for(frames, tmp_path)))
+        run.cancel()
+
+    run_to_end(settings_for(frames, tmp_path), PhaseStarted, second)
+    assert isinstance(refused[-1], RunFailed)
+    assert (refused[-1].error.key, refused[-1].exit_code) == ("error.output_busy", OutputError.exit_code)
