@@ -43,7 +43,7 @@ PALETTES = {
     "light": Palette(
         background="#eef0f4",
         card="#ffffff",
-        border="#d5d9e1",
+        border="#c6ccd7",
         field="#f8f9fb",
         hover="#e3e7ef",
         text="#171b23",
@@ -314,8 +314,10 @@ class Theme:
         border: Any = 0,
         sticky: str = "nsew",
     ) -> None:
+        # Without this a stretching picture would never be drawn smaller than it is.
+        least = {"width": self.px(20), "height": self.px(20)} if sticky == "nsew" else {}
         mapped = [(*condition.split(), picture) for condition, picture in states]
-        self._style.element_create(name, "image", plain, *mapped, border=border, padding=0, sticky=sticky)  # type: ignore[call-overload]
+        self._style.element_create(name, "image", plain, *mapped, border=border, padding=0, sticky=sticky, **least)  # type: ignore[call-overload]
 
     def _patch(self, fill: str, edge: str, line: int = 1, large: bool = False) -> tk.PhotoImage:
         """Return a rounded box whose middle is repeated; a large one for what fills much of the window."""
