@@ -103,7 +103,7 @@ def _plain_value(word: str) -> Value | None:
         try:
             return kind(word.replace("D", "E").replace("d", "e"))
         except ValueError:
-            continue
+            continue  # not a number of this kind
     return word
 
 

@@ -217,5 +217,5 @@ def _kill_tree(pid: int) -> None:
         try:
             process.kill()
         except psutil.NoSuchProcess:
-            continue
+            continue  # it ended by itself
     psutil.wait_procs(family, timeout=5.0)

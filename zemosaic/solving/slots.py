@@ -83,7 +83,7 @@ class AstapSlots:
                 try:
                     return lock.acquire(timeout=0).lock
                 except Timeout:
-                    continue
+                    continue  # taken: try the next one
             if not told and time.monotonic() - started > _REPORT_AFTER_S:
                 self.report(message("log.astap_waiting", instances=self.instances, folder=str(self.folder)))
                 told = True
