@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +103,7 @@ class FakeRun:
             return
         output.mkdir(parents=True, exist_ok=True)
         preview, report = output / "zemosaic_MT6_R16_preview.png", output / "run_report.html"
-        picture(1200, 900).save(preview)
+        picture(1200, 900).save(preview, compress_level=1)
         report.write_text("<p>report</p>", encoding="utf-8")
         self._events.append(PreviewReady(str(preview), 1200, 900, True))
         self._events.append(
@@ -120,6 +121,7 @@ class FakeRun:
         )
 
 
+@cache
 def picture(width: int, height: int) -> Image.Image:
     """Return a made-up star field."""
     rng = np.random.default_rng(5)

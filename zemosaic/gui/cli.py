@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -52,8 +53,7 @@ def translator_for(argv: Sequence[str], environ: Mapping[str, str]) -> Translato
 
     Whatever is wrong with those is told later, in full; here it only means the system's language.
     """
-    pairs = zip(argv, [*argv[1:], ""], strict=True)
-    named = [value for word, value in pairs if word == "--language"]
+    named = [value for word, value in pairwise(argv) if word == "--language"]
     named += [word.partition("=")[2] for word in argv if word.startswith("--language=")]
     flags = {"language": named[-1]} if named else {}
     try:
