@@ -18,6 +18,7 @@ from zemosaic.sky import FrameWcs
 __all__ = [
     "CalibratedFrame",
     "Dropped",
+    "FieldStars",
     "FrameRef",
     "FrameStatus",
     "GridPlan",
@@ -156,6 +157,18 @@ class SolvedFrame:
     @property
     def wcs(self) -> FrameWcs:
         return self.solution.wcs
+
+
+@dataclass(frozen=True)
+class FieldStars:
+    """The stars of the run itself, merged over all frames; first axis: stars."""
+
+    ra_deg: Float64s
+    dec_deg: Float64s
+    flux: Float64s
+    """In mosaic units, shape (n, channels)."""
+    fwhm_px: float
+    """Width of a typical frame's stars."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class Photometry:
     n_stars: NDArray[np.int64]
     """Stars in common with other frames, per frame."""
     star_flux: Floats
-    """Green flux per star on the median frame's scale; NaN for stars seen once."""
+    """Flux per star on the median frame's scale, shape (stars, channels); NaN for stars seen once."""
 
 
 def detector_coordinates(x: Floats, y: Floats, width: int, height: int) -> tuple[Floats, Floats]:
@@ -66,7 +66,8 @@ def solve_photometry(
     for _ in range(2):
         vignetting, sigma = _vignetting(table, groups, vignetting, len(frames), green)
     transparency = np.ones((len(frames), channels))
-    star_flux = np.full(int(max((ids.max(initial=-1) for ids in star_ids), default=-1)) + 1, np.nan)
+    n_stars = int(max((ids.max(initial=-1) for ids in star_ids), default=-1)) + 1
+    star_flux = np.full((n_stars, channels), np.nan)
     for channel in range(channels):
         problem = _problem(table, groups, vignetting, len(frames), channel, fixed=True)
         if not len(problem.value):
@@ -74,12 +75,11 @@ def solve_photometry(
         solution = solve_joint(problem)
         zero = solution.frame[:, 0] - np.median(solution.frame[:, 0])
         transparency[:, channel] = np.exp(zero)
-        if channel == green:
-            level = solution.item + np.median(solution.frame[:, 0])
-            seen = np.unique(problem.item)
-            star_flux[table.star_number[seen]] = np.exp(level[seen])
-    n_stars = np.bincount(table.frame, minlength=len(frames))
-    return Photometry(transparency, vignetting, sigma, n_stars, star_flux)
+        level = solution.item + np.median(solution.frame[:, 0])
+        seen = np.unique(problem.item)
+        star_flux[table.star_number[seen], channel] = np.exp(level[seen])
+    in_common = np.bincount(table.frame, minlength=len(frames))
+    return Photometry(transparency, vignetting, sigma, in_common, star_flux)
 
 
 @dataclass(frozen=True)

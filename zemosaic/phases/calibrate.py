@@ -17,22 +17,32 @@ from zemosaic.catalogue.field import merge_detections
 from zemosaic.errors import NothingUsable, message
 from zemosaic.frames.debayer import half_size
 from zemosaic.frames.planes import colour_planes
-from zemosaic.model import CalibratedFrame, Dropped, FrameStatus, SolvedFrame
+from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, SolvedFrame
 from zemosaic.mosaic.canvas import make_canvas
 from zemosaic.phases.context import RunContext, camera_groups
 from zemosaic.phases.measure import DefectMaps, mended_pixels
 from zemosaic.sky import FrameWcs
 from zemosaic.zeanalyser.verdicts import QualityLimits, judge
 
-__all__ = ["calibrate_frames"]
+__all__ = ["Calibration", "calibrate_frames"]
 
 MERGE_PX = 2.0
 """Detections this near to each other on the sky are one star."""
+WIDE_SEEING = 1.15
+"""Stars are masked as in seeing this much worse than the median."""
 CELL_PX = 64
 MOST_CELL_SAMPLES = 6_000_000
 """Cells grow with the number of frames so that their samples stay below this."""
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Calibrated frames and the stars they share."""
+
+    frames: tuple[CalibratedFrame, ...]
+    stars: FieldStars
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,7 @@ class _CellTask:
     """Discs to leave out (ra_deg, dec_deg, radius_px), shape (3, n)."""
 
 
-def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects: DefectMaps) -> list[CalibratedFrame]:
+def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects: DefectMaps) -> Calibration:
     """Return the frames that are good enough, calibrated; the others are dropped with their reasons.
 
     Raises
@@ -59,9 +69,9 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
         if context.settings.stacking_normalize_method != "linear_fit":
             calibrated = _simply(context, solved)
             advance(len(solved))
-            return calibrated
+            return Calibration(tuple(calibrated), stars)
         groups = np.array(camera_groups([one.frame for one in solved]))
-        cells = _cells(context, solved, defects, stars, advance)
+        cells = _cells(context, solved, defects, _discs(solved, stars), advance)
         bias = [
             estimate_bias([one.measured for one, group in zip(solved, groups, strict=True) if group == g])
             for g in range(int(groups.max()) + 1)
@@ -78,10 +88,10 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
                     stars_vignetting=round(float(photometry.vignetting[g]), 4),
                 )
             )
-        return _assemble(context, solved, photometry, sky, groups)
+        return Calibration(tuple(_assemble(context, solved, photometry, sky, groups)), stars)
 
 
-def _photometry(context: RunContext, solved: Sequence[SolvedFrame]) -> tuple[list[SolvedFrame], Photometry, Floats]:
+def _photometry(context: RunContext, solved: Sequence[SolvedFrame]) -> tuple[list[SolvedFrame], Photometry, FieldStars]:
     """Solve zero points, reject what is unusable, and solve again without it."""
     solved = list(solved)
     for turn in range(2):
@@ -94,7 +104,7 @@ def _photometry(context: RunContext, solved: Sequence[SolvedFrame]) -> tuple[lis
         if len(kept) == len(solved):
             break
         solved = kept
-    return solved, photometry, _star_discs(solved, ids, photometry)
+    return solved, photometry, _field_stars(solved, ids, photometry)
 
 
 def _judge(
@@ -122,32 +132,38 @@ def _merge(solved: Sequence[SolvedFrame]) -> list[NDArray[np.int64]]:
     return merge_detections(positions, radius)
 
 
-def _star_discs(solved: Sequence[SolvedFrame], ids: Sequence[NDArray[np.int64]], photometry: Photometry) -> Floats:
-    """Return (ra_deg, dec_deg, radius_px) of all stars: what the background must not see of them."""
-    n = int(max((one.max(initial=-1) for one in ids), default=-1)) + 1
-    ra, dec, flux = np.full(n, np.nan), np.full(n, np.nan), np.zeros(n)
+def _field_stars(solved: Sequence[SolvedFrame], ids: Sequence[NDArray[np.int64]], photometry: Photometry) -> FieldStars:
+    """Return all stars that any frame saw, those seen once or cut off with the light that was measured."""
+    n, channels = photometry.star_flux.shape
+    ra, dec, flux = np.full(n, np.nan), np.full(n, np.nan), np.zeros((n, channels))
     for one, star in zip(solved, ids, strict=True):
         stars = one.measured.stars
         fresh = (star >= 0) & np.isnan(ra[star])
         ra[star[fresh]], dec[star[fresh]] = one.wcs.pixel_to_sky(stars.x_px[fresh], stars.y_px[fresh])
         seen = star >= 0
-        np.maximum.at(flux, star[seen], stars.flux_adu[seen, min(1, stars.flux_adu.shape[1] - 1)])
+        np.maximum.at(flux, star[seen], stars.flux_adu[seen])
     fwhm = np.array([one.measured.fwhm_px for one in solved])
-    noise = np.array([one.measured.noise_adu[-1] for one in solved])
-    width = float(np.nanpercentile(fwhm, 80)) if np.isfinite(fwhm).any() else 3.0
-    return np.stack([ra, dec, mask_radius_px(flux, width, float(np.median(noise)))])
+    width = float(np.nanmedian(fwhm)) if np.isfinite(fwhm).any() else 3.0
+    return FieldStars(ra, dec, np.where(np.isfinite(photometry.star_flux), photometry.star_flux, flux), width)
+
+
+def _discs(solved: Sequence[SolvedFrame], stars: FieldStars) -> Floats:
+    """Return (ra_deg, dec_deg, radius_px) of what the background must not see of the stars, shape (3, n)."""
+    noise = float(np.median([one.measured.noise_adu[-1] for one in solved]))
+    flux = stars.flux[:, min(1, stars.flux.shape[1] - 1)]
+    return np.stack([stars.ra_deg, stars.dec_deg, mask_radius_px(flux, WIDE_SEEING * stars.fwhm_px, noise)])
 
 
 def _cells(
     context: RunContext,
     solved: Sequence[SolvedFrame],
     defects: DefectMaps,
-    stars: Floats,
+    discs: Floats,
     advance: Callable[[int], None],
 ) -> list[CellSamples]:
     reference = make_canvas(solved, "north_up", "median").wcs
-    path = context.scratch / "stars.npy"
-    np.save(path, stars)
+    path = context.scratch / "discs.npy"
+    np.save(path, discs)
     area = sum(one.frame.width * one.frame.height for one in solved)
     cell = max(CELL_PX, CELL_PX * math.ceil(math.sqrt(area / CELL_PX**2 / MOST_CELL_SAMPLES)))
     tasks = (_CellTask(one, defects[one.frame.group].path, context.scratch, reference, cell, path) for one in solved)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from zemosaic.errors import FrameError, Message
 from zemosaic.events import TileStacked
 from zemosaic.frames.planes import colour_planes
-from zemosaic.model import CalibratedFrame, Dropped, FrameStatus, TileProduct, TileSpec
+from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, TileProduct, TileSpec
+from zemosaic.mosaic.starlight import TileStars, starlight, stars_by_tile
 from zemosaic.mosaic.warp import frame_lattice, warp, window_of
 from zemosaic.phases.context import RunContext, identity
 from zemosaic.phases.measure import DefectMaps, mended_pixels
@@ -26,6 +27,8 @@ from zemosaic.store.canvas import CanvasStore, TilePixels
 __all__ = ["stack_tiles"]
 
 CONTENT_VERSION = 1
+UNSTEADY = 0.2
+"""Part of a star's light that seeing moves about within its image from frame to frame."""
 BAND_STEP = 32
 """Bands begin at multiples of this, the lattice of exact positions."""
 
@@ -47,6 +50,7 @@ class _TileTask:
     scratch: Path
     canvas: FrameWcs
     channels: int
+    stars: TileStars
     rules: StackRules
     store: CanvasStore
     task_bytes: int
@@ -59,7 +63,9 @@ class _TileAnswer:
     """Frames whose pixels could not be read any more."""
 
 
-def stack_tiles(context: RunContext, grid: Grid, defects: DefectMaps, store: CanvasStore) -> list[TileProduct]:
+def stack_tiles(
+    context: RunContext, grid: Grid, stars: FieldStars, defects: DefectMaps, store: CanvasStore
+) -> list[TileProduct]:
     """Stack all tiles into the store; finished ones of an earlier, killed run are taken over."""
     plan = grid.plan
     by_id = {frame.frame.frame_id: frame for frame in grid.frames}
@@ -68,6 +74,7 @@ def stack_tiles(context: RunContext, grid: Grid, defects: DefectMaps, store: Can
     store.create(plan, fingerprint)
     products: dict[int, TileProduct] = {}
     tasks: list[_TileTask] = []
+    nearby = stars_by_tile(plan, stars)
     digests: dict[int, str] = {}
     for row, tile in enumerate(plan.tiles):
         frames = tuple(by_id[i] for i in tile.frame_ids)
@@ -78,6 +85,7 @@ def stack_tiles(context: RunContext, grid: Grid, defects: DefectMaps, store: Can
             asdict(tile),
             [_what_counts(frame) for frame in frames],
             [defects[frame.frame.group].fingerprint for frame in frames],
+            [nearby[row].x.tolist(), nearby[row].y.tolist(), nearby[row].flux.tolist(), nearby[row].fwhm_px],
         )
         stored = context.journal.get("tile", str(row), digests[row])
         if stored is not None:
@@ -92,6 +100,7 @@ def stack_tiles(context: RunContext, grid: Grid, defects: DefectMaps, store: Can
                 scratch=context.scratch,
                 canvas=plan.wcs,
                 channels=plan.channels,
+                stars=nearby[row],
                 rules=rules,
                 store=store,
                 task_bytes=context.budget.task_bytes,
@@ -147,6 +156,7 @@ def stack_tile(task: _TileTask) -> _TileAnswer:
             np.array([task.frames[k].weight for k in present], np.float32),
             _expected_noise(task, present),
             task.rules,
+            (UNSTEADY * starlight(task.stars, band, task.channels)).reshape(task.channels, -1),
         )
         rows = slice(band[0] - y0, band[1] - y0)
         size = (band[1] - band[0], shape[1])

@@ -43,10 +43,16 @@ def _network(n: int) -> NDArray[np.int32]:
 
 
 def stack(
-    cube: NDArray[np.float32], weights: NDArray[np.float32], noise: NDArray[np.float32], rules: StackRules
+    cube: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    noise: NDArray[np.float32],
+    rules: StackRules,
+    unsteady: NDArray[np.float32] | None = None,
 ) -> StackResult:
     """Reject and combine; parameters as for `zemosaic.stacking.reference.stack_reference`."""
     frames, channels, pixels = cube.shape
+    if unsteady is None:
+        unsteady = np.zeros((channels, pixels), np.float32)
     result = StackResult(
         np.empty((channels, pixels), np.float32),
         np.empty(pixels, np.float32),
@@ -62,6 +68,7 @@ def stack(
         cube,
         weights.astype(np.float32),
         noise.astype(np.float32),
+        unsteady,
         _network(frames),
         int(rules.rejection),
         rules.combine is Combine.MEDIAN,
@@ -80,13 +87,14 @@ def stack(
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _stack(  # type: ignore[no-untyped-def]
-    cube, weights, noise, network, rejection, median, kappas, rounds, inner, numbers, few, value, weight, kept, gone
+    cube, weights, noise, unsteady, network, rejection, median, kappas, rounds, inner, numbers, few, value, weight, kept, gone
 ):
     frames, channels, pixels = cube.shape
     block = np.empty((channels, frames, LANES), np.float32)
     low = np.empty((channels, LANES), np.float32)
     high = np.empty((channels, LANES), np.float32)
     count = np.empty(LANES, np.int32)
+    floor = np.empty(LANES, np.float32)
     for start in range(0, pixels, LANES):
         lanes = min(LANES, pixels - start)
         _load(cube, start, lanes, block, count)
@@ -96,7 +104,9 @@ def _stack(  # type: ignore[no-untyped-def]
                 low[c, :] = -_BIG
                 high[c, :] = _BIG
             else:
-                _limits(block[c], count, noise[c], rejection == 1, kappas, rounds, inner, numbers, few, low[c], high[c])
+                for j in range(LANES):
+                    floor[j] = max(noise[c] * numbers[0], unsteady[c, start + j]) if j < lanes else noise[c]
+                _limits(block[c], count, floor, rejection == 1, kappas, rounds, inner, numbers, few, low[c], high[c])
                 _few_limits(block[c], count, noise[c], kappas, numbers, few, low[c], high[c])
         _combine(cube, weights, start, lanes, low, high, value, weight, kept)
         for j in range(lanes):
@@ -154,8 +164,7 @@ def _middle(block, first, n, j):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
-def _limits(block, count, noise, winsorize, kappas, rounds, inner, numbers, few, low, high):  # type: ignore[no-untyped-def]
-    floor = noise * numbers[0]
+def _limits(block, count, floor, winsorize, kappas, rounds, inner, numbers, few, low, high):  # type: ignore[no-untyped-def]
     centre = np.empty(LANES, np.float32)
     scatter = np.empty(LANES, np.float32)
     inside = count.copy()
@@ -173,7 +182,7 @@ def _limits(block, count, noise, winsorize, kappas, rounds, inner, numbers, few,
         for _step in range(inner):
             _update_scatter(block, inside, centre, low, high, winsorize, numbers, scatter)
         for j in range(LANES):
-            safe = max(scatter[j], floor)
+            safe = max(scatter[j], floor[j])
             low[j] = low[j] if done[j] else centre[j] - kappas[0] * safe
             high[j] = high[j] if done[j] else centre[j] + kappas[1] * safe
         _count_inside(block, low, high, below, left)

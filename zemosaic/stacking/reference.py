@@ -29,7 +29,7 @@ Array = Any
 
 
 def stack_reference(
-    cube: Array, weights: Array, noise: Array, rules: StackRules, xp: ModuleType = np
+    cube: Array, weights: Array, noise: Array, rules: StackRules, xp: ModuleType = np, unsteady: Array | None = None
 ) -> tuple[Array, Array, Array, Array]:
     """Reject and combine.
 
@@ -44,6 +44,8 @@ def stack_reference(
     rules : StackRules
     xp : module
         Array API namespace of the arrays.
+    unsteady : array, shape (channels, pixels), optional
+        Scatter that seeing brings to stars: samples within kappa times it are never rejected.
 
     Returns
     -------
@@ -58,7 +60,10 @@ def stack_reference(
     count = xp.sum(xp.astype(valid, xp.int32), axis=0)
     lows, highs = [], []
     for channel in range(cube.shape[1]):
-        low, high = _limits(ordered[:, channel, :], count, noise[channel], rules, xp)
+        floor = xp.full(count.shape, NOISE_FLOOR, dtype=cube.dtype) * noise[channel]
+        if unsteady is not None:
+            floor = xp.maximum(floor, unsteady[channel, :])
+        low, high = _limits(ordered[:, channel, :], count, noise[channel], floor, rules, xp)
         lows.append(low)
         highs.append(high)
     low, high = xp.stack(lows), xp.stack(highs)
@@ -79,7 +84,9 @@ def stack_reference(
     return value, weight, kept, count - kept
 
 
-def _limits(ordered: Array, count: Array, noise: Array, rules: StackRules, xp: ModuleType) -> tuple[Array, Array]:
+def _limits(
+    ordered: Array, count: Array, noise: Array, floor: Array, rules: StackRules, xp: ModuleType
+) -> tuple[Array, Array]:
     """Return the lowest and highest value that stays, per pixel of one channel."""
     infinite = xp.full(ordered.shape[1:], 3e38, dtype=ordered.dtype)
     low, high = -infinite, infinite
@@ -92,7 +99,7 @@ def _limits(ordered: Array, count: Array, noise: Array, rules: StackRules, xp: M
     for _ in range(rules.max_rounds):
         inside = (ordered >= low) & (ordered <= high)
         scatter = _scatter(ordered, inside, inside_count, centre, scatter, rules, xp)
-        safe = xp.maximum(scatter, noise * NOISE_FLOOR)
+        safe = xp.maximum(scatter, floor)
         low = xp.where(done, low, centre - rules.kappa_low * safe)
         high = xp.where(done, high, centre + rules.kappa_high * safe)
         below = xp.sum(xp.astype(ordered < low, xp.int32), axis=0)

@@ -193,7 +193,10 @@ def _shape(
 def _photometry(
     view: _View, x: NDArray[np.float64], y: NDArray[np.float64], fwhm_px: float, noise: tuple[float, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return aperture fluxes and errors, shape (n, channels), less the sky of a ring round each star."""
+    """Return aperture fluxes and errors, shape (n, channels), less the sky of a ring round each star.
+
+    Fluxes are those of a sensor that has the colour at every raw pixel.
+    """
     channels = len(view.planes)
     if not len(x):
         return np.zeros((0, channels)), np.zeros((0, channels))
@@ -206,4 +209,5 @@ def _photometry(
         )
         flux.append(values)
         error.append(np.hypot(errors, 0.01 * np.abs(values)))
-    return np.stack(flux, axis=1), np.stack(error, axis=1)
+    area = float(view.step**2)
+    return area * np.stack(flux, axis=1), area * np.stack(error, axis=1)
