@@ -1,0 +1,151 @@
+"""The canvas holds all frames, the tiles divide it, and no tile forgets a frame."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mosaic_frames import calibrated_of, solved_of, wcs_of
+
+from zemosaic.model import CalibratedFrame, SolvedFrame
+from zemosaic.mosaic.canvas import Canvas, connected_fields, make_canvas, make_plan
+from zemosaic.mosaic.warp import BORDER
+from zemosaic.sky import FrameWcs, from_tangent_plane, separation_deg
+
+SMALL = (180, 320)
+
+
+def survey(
+    ra: float, dec: float, turn: float = 0.0, mirrored: bool = False, n: int = 3, size: tuple[int, int] = SMALL
+) -> list[SolvedFrame]:
+    """Return n x n overlapping frames round a direction, each turned a little more."""
+    step = 0.7 * min(size) * 2.39 / 3600.0
+    frames = []
+    for k in range(n * n):
+        xi, eta = (k % n - n // 2) * step, (k // n - n // 2) * step * 1.3
+        centre = from_tangent_plane(xi, eta, ra, dec)
+        wcs = wcs_of(*(float(v) for v in centre), turn + 3.0 * k, size=size, mirrored=mirrored, bend_px=0.4)
+        frames.append(solved_of(wcs, k, size))
+    return frames
+
+
+def edge(frame: SolvedFrame, n: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    """Return many directions along the edge of a frame's pixel centres."""
+    s, zero, one = np.linspace(0, 1, n), np.zeros(n), np.ones(n)
+    x = np.concatenate([s, one, s, zero]) * (frame.frame.width - 1)
+    y = np.concatenate([zero, s, one, s]) * (frame.frame.height - 1)
+    return frame.wcs.pixel_to_sky(x, y)
+
+
+@pytest.mark.parametrize("orientation", ["north_up", "median_pc"])
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize(
+    ("ra", "dec", "turn"), [(314.0, 44.0, 0.0), (0.02, -10.0, 70.0), (33.0, 90.0, 10.0), (5, -89.8, 0)]
+)
+def test_the_canvas_holds_every_frame_and_no_more(ra, dec, turn, mirrored, orientation):
+    frames = survey(ra, dec, turn, mirrored)
+    canvas = make_canvas(frames, orientation, "median")
+    outlines = [canvas.wcs.sky_to_pixel(*edge(frame)) for frame in frames]
+    x, y = (np.concatenate(column) for column in zip(*outlines, strict=True))
+    assert x.min() >= -0.5 and x.max() <= canvas.width - 0.5
+    assert y.min() >= -0.5 and y.max() <= canvas.height - 0.5
+    assert x.min() < 4 and y.min() < 4 and x.max() > canvas.width - 6 and y.max() > canvas.height - 6
+    assert canvas.wcs.scale_arcsec == pytest.approx(2.39)
+    assert not canvas.wcs.mirrored
+
+
+def test_scale_of_the_canvas():
+    frames = [solved_of(wcs_of(10, 10, scale_deg=s / 3600), k) for k, s in enumerate((2.0, 2.4, 3.9))]
+    for mode, scale in (("min", 2.0), ("median", 2.4), ("max", 3.9)):
+        assert make_canvas(frames, "north_up", mode).wcs.scale_arcsec == pytest.approx(scale)
+
+
+@pytest.mark.parametrize("turn", [0.0, 37.0, -61.0, 85.0])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_median_orientation_follows_the_frames(turn, mirrored):
+    turns = [turn - 5, turn + 185, turn]  # one frame upside down, as after a meridian flip
+    frames = [solved_of(wcs_of(120.0, 33.0, t, mirrored=mirrored), k) for k, t in enumerate(turns)]
+    wcs = make_canvas(frames, "median_pc", "median").wcs
+    assert math.remainder(wcs.rotation_deg - turn, 180.0) == pytest.approx(0.0, abs=0.3)
+    assert make_canvas(frames, "north_up", "median").wcs.rotation_deg == pytest.approx(0.0, abs=1e-9)
+
+
+def calibrated(frames: list[SolvedFrame]) -> list[CalibratedFrame]:
+    return [calibrated_of(frame) for frame in frames]
+
+
+def reaching(canvas: FrameWcs, frame: SolvedFrame, box: tuple[int, int, int, int]) -> bool:
+    """Whether any pixel of a box draws on a frame, pixel by pixel."""
+    y, x = np.mgrid[box[0] : box[1], box[2] : box[3]]
+    fx, fy = frame.wcs.sky_to_pixel(*canvas.pixel_to_sky(x, y))
+    width, height = frame.frame.width, frame.frame.height
+    low = BORDER + 0.02
+    return bool(((fx > low) & (fx < width - 1 - low) & (fy > low) & (fy < height - 1 - low)).any())
+
+
+@given(
+    centre=st.tuples(st.floats(0, 360), st.sampled_from([0.0, 60.0, 89.9, -90.0])),
+    turn=st.floats(0, 360),
+    mirrored=st.booleans(),
+    tile=st.sampled_from([128, 150, 400]),
+    overlap=st.sampled_from([0, 16]),
+    size=st.sampled_from([SMALL, (40, 400), (60, 50)]),
+)
+@settings(max_examples=12, deadline=None)
+def test_every_tile_lists_every_frame_that_reaches_it(centre, turn, mirrored, tile, overlap, size):
+    frames = survey(*centre, turn, mirrored, 2, size)
+    canvas = make_canvas(frames, "north_up", "median")
+    plan = make_plan(canvas, calibrated(frames), 3, tile, overlap)
+    owner = np.full((canvas.height, canvas.width), -1)
+    for tile_spec in plan.tiles:
+        y0, y1, x0, x1 = tile_spec.inner
+        assert (owner[y0:y1, x0:x1] == -1).all(), "tiles do not overlap in their inner boxes"
+        owner[y0:y1, x0:x1] = tile_spec.tile_id
+        expected = (
+            max(0, y0 - overlap),
+            min(canvas.height, y1 + overlap),
+            max(0, x0 - overlap),
+            min(canvas.width, x1 + overlap),
+        )
+        assert tile_spec.outer == expected
+        members = {frame.frame.frame_id for frame in frames if reaching(canvas.wcs, frame, tile_spec.outer)}
+        assert members <= set(tile_spec.frame_ids)
+        assert list(tile_spec.frame_ids) == sorted(tile_spec.frame_ids)
+    assert [spec.tile_id for spec in plan.tiles] == list(range(len(plan.tiles)))
+    y, x = np.mgrid[: canvas.height, : canvas.width]
+    ra, dec = canvas.wcs.pixel_to_sky(x, y)
+    for frame in frames:
+        fx, fy = frame.wcs.sky_to_pixel(ra, dec)
+        covered = (fx > BORDER) & (fx < size[0] - 1 - BORDER) & (fy > BORDER) & (fy < size[1] - 1 - BORDER)
+        assert (owner[covered] >= 0).all(), "covered sky outside all tiles"
+
+
+def test_empty_corners_get_no_tile():
+    frames = [solved_of(wcs_of(10.0, 0.0, size=SMALL), 0, SMALL), solved_of(wcs_of(10.5, 0.5, size=SMALL), 1, SMALL)]
+    canvas = make_canvas(frames, "north_up", "median")
+    plan = make_plan(canvas, calibrated(frames), 3, 128, 16)
+    cells = math.ceil(canvas.width / 128) * math.ceil(canvas.height / 128)
+    assert 0 < len(plan.tiles) < 0.6 * cells
+    assert all(spec.frame_ids for spec in plan.tiles)
+
+
+def test_a_large_canvas_is_not_scanned_in_vain():
+    frame = solved_of(wcs_of(10.0, 0.0, size=SMALL), 0, SMALL)
+    canvas = Canvas(frame.wcs.shifted(-2050.0, -2050.0), 4000, 4000)
+    plan = make_plan(canvas, calibrated([frame]), 3, 500, 16)
+    assert len(plan.tiles) == 1 and plan.tiles[0].inner == (2000, 2500, 2000, 2500)
+
+
+def test_fields_hang_together_by_overlaps():
+    near = survey(0.0, 89.5, n=2)
+    there = [
+        solved_of(wcs_of(200.0, 0.0, size=SMALL), 10, SMALL),
+        solved_of(wcs_of(359.99, 40.0, size=SMALL), 11, SMALL),
+    ]
+    across = solved_of(wcs_of(0.01, 40.0, size=SMALL), 12, SMALL)
+    assert connected_fields([*there, *near, across]) == [[2, 3, 4, 5], [1, 6], [0]]
+    assert connected_fields(near[:1]) == [[0]]
+    assert float(separation_deg(359.99, 40.0, 0.01, 40.0)) < 0.02
