@@ -13,7 +13,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, TimeoutError
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
@@ -38,7 +38,7 @@ class SerialExecutor(Executor):
         future: Future[R] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except BaseException as error:  # the future carries it to the caller, as the protocol says
+        except BaseException as error:  # noqa: BLE001 - the future carries it to the caller
             future.set_exception(error)
         return future
 
@@ -87,7 +87,7 @@ def map_ordered(
     ahead: int,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[R]:
-    """Yield function(task) for each task, in order.
+    """Yield function(task) for each task, in order; what has not begun is withdrawn when the caller stops early.
 
     Parameters
     ----------
@@ -106,17 +106,21 @@ def map_ordered(
     waiting: deque[Future[R]] = deque()
     source = iter(tasks)
     exhausted = False
-    while waiting or not exhausted:
-        while not exhausted and len(waiting) < max(1, ahead):
-            try:
-                task = next(source)
-            except StopIteration:
-                exhausted = True
-                break
-            waiting.append(_submit(executor, function, task))
-        if not waiting:
-            return
-        yield _result(waiting.popleft(), cancelled)
+    try:
+        while waiting or not exhausted:
+            while not exhausted and len(waiting) < max(1, ahead):
+                try:
+                    task = next(source)
+                except StopIteration:
+                    exhausted = True
+                    break
+                waiting.append(_submit(executor, function, task))
+            if not waiting:
+                return
+            yield _result(waiting.popleft(), cancelled)
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 def _submit(executor: Executor, function: Callable[[T], R], task: T) -> Future[R]:
@@ -130,10 +134,10 @@ def _result(future: Future[R], cancelled: Callable[[], bool]) -> R:
     while True:
         if cancelled():
             raise RunCancelled("error.cancelled")
+        wait([future], timeout=POLL_S)
+        if not future.done():
+            continue
         try:
-            return future.result(timeout=POLL_S)
-        except TimeoutError:
-            if future.done():
-                raise
+            return future.result()
         except BrokenProcessPool as error:
             raise WorkerDied("error.pool_died") from error
