@@ -1,0 +1,80 @@
+"""Memory as a budget: the formula holds, and too little is said to be too little."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zemosaic.compute.budget import (
+    BASE_BYTES,
+    LARGEST_TASK_BYTES,
+    PROCESS_BYTES,
+    SMALLEST_TASK_BYTES,
+    available_cpus,
+    make_budget,
+)
+from zemosaic.compute.resources import ResourceMonitor
+from zemosaic.errors import ResourceError
+
+SMALLEST_GB = (BASE_BYTES + PROCESS_BYTES + SMALLEST_TASK_BYTES) / 1e9
+
+
+@given(st.floats(SMALLEST_GB + 1e-6, 500.0), st.integers(-1, 200), st.integers(1, 128))
+def test_planned_memory_never_exceeds_the_limit(limit_gb, workers, cpus):
+    budget = make_budget(limit_gb, workers, cpus=cpus)
+    assert budget.limit_bytes == int(limit_gb * 1e9)
+    assert BASE_BYTES + budget.workers * (PROCESS_BYTES + budget.task_bytes) == budget.planned_bytes
+    assert budget.planned_bytes <= budget.limit_bytes
+    assert SMALLEST_TASK_BYTES <= budget.task_bytes <= LARGEST_TASK_BYTES
+    assert 1 <= budget.workers <= (workers if workers > 0 else cpus)
+
+
+@given(st.floats(SMALLEST_GB + 1e-6, 500.0), st.integers(2, 64))
+def test_no_worker_is_given_up_without_need(limit_gb, workers):
+    budget = make_budget(limit_gb, workers)
+    if budget.workers < workers:
+        one_more = BASE_BYTES + (budget.workers + 1) * (PROCESS_BYTES + SMALLEST_TASK_BYTES)
+        assert one_more > budget.limit_bytes
+
+
+def test_plenty_gives_all_workers_the_most():
+    budget = make_budget(100.0, 8)
+    assert (budget.workers, budget.task_bytes) == (8, LARGEST_TASK_BYTES)
+
+
+def test_too_little_is_an_error_that_says_how_much_is_needed():
+    with pytest.raises(ResourceError) as caught:
+        make_budget(SMALLEST_GB - 0.001, 4)
+    assert caught.value.message.params["needed_gb"] == pytest.approx(SMALLEST_GB)
+    assert make_budget(SMALLEST_GB + 1e-6, 4).workers == 1
+
+
+@pytest.mark.parametrize("wanted", [0, -1])
+def test_auto_takes_the_cpus(wanted):
+    assert make_budget(100.0, wanted, cpus=5).workers == 5
+    assert make_budget(100.0, wanted).workers == min(available_cpus(), make_budget(100.0, 10**3).workers)
+    assert 1 <= available_cpus() <= (os.cpu_count() or 1)
+
+
+def test_auto_limit_is_part_of_the_free_memory(monkeypatch):
+    class Memory:
+        available = int(10e9)
+
+    monkeypatch.setattr("zemosaic.compute.budget.psutil.virtual_memory", lambda: Memory)
+    assert make_budget(0.0, 1).limit_bytes == int(6e9)
+
+
+def test_monitor_sees_the_peak_and_the_work():
+    with ResourceMonitor(0.02) as monitor:
+        before = monitor.sample()
+        block = np.ones(12_000_000)  # 96 MB
+        held = monitor.sample()
+        del block
+        after = monitor.sample()
+    assert held.rss_bytes - before.rss_bytes > 80e6
+    assert monitor.peak_rss_bytes >= held.rss_bytes
+    assert after.cpu_s >= held.cpu_s >= before.cpu_s > 0

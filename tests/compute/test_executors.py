@@ -1,0 +1,151 @@
+"""One contract for every executor, and what happens when things end early."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+import tasks
+
+from zemosaic.compute.executors import SerialExecutor, make_executor, map_ordered
+from zemosaic.errors import FrameError, RunCancelled, WorkerDied
+
+
+class ExecutorContract:
+    """What `map_ordered` promises on any executor; subclasses give one."""
+
+    @pytest.fixture
+    def executor(self) -> Iterator[Executor]:
+        raise NotImplementedError
+
+    def test_order_is_kept(self, executor: Executor) -> None:
+        assert list(map_ordered(executor, tasks.square, range(40), ahead=7)) == [x * x for x in range(40)]
+
+    def test_nothing_to_do(self, executor: Executor) -> None:
+        assert list(map_ordered(executor, tasks.square, [], ahead=4)) == []
+
+    def test_exceptions_travel_whole(self, executor: Executor) -> None:
+        results = map_ordered(executor, tasks.fail, range(6), ahead=2)
+        assert [next(results) for _ in range(3)] == [0, 1, 2]
+        with pytest.raises(FrameError) as caught:
+            next(results)
+        assert caught.value.reason.params == {"path": "frame 3"}
+
+    def test_a_time_out_of_the_task_is_an_exception_like_any(self, executor: Executor) -> None:
+        with pytest.raises(TimeoutError, match="own 5"):
+            list(map_ordered(executor, tasks.time_out, [5], ahead=1))
+
+    def test_no_more_tasks_ahead_than_allowed(self, executor: Executor) -> None:
+        taken = []
+
+        def source() -> Iterator[int]:
+            for x in range(20):
+                taken.append(x)
+                yield x
+
+        results = map_ordered(executor, tasks.square, source(), ahead=3)
+        for done in range(1, 21):
+            next(results)
+            assert len(taken) <= done + 2
+
+    def test_cancel_ends_the_map_within_a_second(self, executor: Executor, tmp_path: Path) -> None:
+        cancelled = threading.Event()
+        work = [(str(tmp_path), n, 0.05) for n in range(400)]
+        results = map_ordered(executor, tasks.mark_and_wait, work, ahead=4, cancelled=cancelled.is_set)
+        next(results)
+        cancelled.set()
+        start = time.monotonic()
+        with pytest.raises(RunCancelled):
+            list(results)
+        assert time.monotonic() - start < 1.0
+        time.sleep(0.3)
+        assert len(list(tmp_path.iterdir())) <= 6
+
+    def test_what_waits_is_withdrawn_when_the_map_ends_early(self, executor: Executor, tmp_path: Path) -> None:
+        work = [(str(tmp_path), n, 0.1) for n in range(60)]
+        results = map_ordered(executor, tasks.mark_and_wait, work, ahead=60 if self.parallel else 2)
+        next(results)
+        results.close()
+        start = time.monotonic()
+        executor.shutdown(wait=True)
+        assert time.monotonic() - start < 1.5
+
+    parallel = True
+
+
+class TestSerial(ExecutorContract):
+    parallel = False
+
+    @pytest.fixture
+    def executor(self) -> Iterator[Executor]:
+        with make_executor(1) as executor:
+            assert isinstance(executor, SerialExecutor)
+            yield executor
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Executor]:
+    with make_executor(2) as executor:
+        yield executor
+
+
+class TestProcesses(ExecutorContract):
+    @pytest.fixture
+    def executor(self, pool: Executor, request: pytest.FixtureRequest) -> Iterator[Executor]:
+        if "withdrawn" not in request.node.name:
+            yield pool
+            return
+        with make_executor(2) as own:
+            list(map_ordered(own, tasks.square, [1, 2], ahead=2))
+            yield own
+
+    def test_cancel_while_a_long_task_runs(self, executor: Executor, tmp_path: Path) -> None:
+        start = time.monotonic()
+        results = map_ordered(
+            executor,
+            tasks.mark_and_wait,
+            [(str(tmp_path), 1, 1.5)],
+            ahead=1,
+            cancelled=lambda: time.monotonic() - start > 0.1,
+        )
+        with pytest.raises(RunCancelled):
+            next(results)
+        assert time.monotonic() - start < 1.0
+
+
+def test_a_killed_process_is_told() -> None:
+    with make_executor(2) as executor:
+        with pytest.raises(WorkerDied):
+            list(map_ordered(executor, tasks.die, range(8), ahead=2))
+        with pytest.raises(WorkerDied):
+            list(map_ordered(executor, tasks.square, range(3), ahead=2))
+
+
+def test_workers_are_spawned_processes() -> None:
+    with make_executor(3) as executor:
+        assert isinstance(executor, ProcessPoolExecutor)
+
+
+class _LateFuture(Future):  # type: ignore[type-arg]
+    """Finishes in the very moment after a wait for it has run out."""
+
+    def result(self, timeout: float | None = None) -> int:
+        if timeout is not None and not self.done():
+            self.set_result(7)
+            raise TimeoutError
+        return super().result(timeout)
+
+
+class _LateExecutor(Executor):
+    def submit(self, *_: object, **__: object) -> Future:  # type: ignore[override,type-arg]
+        future = _LateFuture()
+        threading.Timer(0.4, lambda: future.done() or future.set_result(7)).start()
+        return future
+
+
+def test_a_result_just_after_the_wait_is_a_result() -> None:
+    assert list(map_ordered(_LateExecutor(), tasks.square, [1], ahead=1)) == [7]
