@@ -106,6 +106,8 @@ class FakeRun:
         picture(1200, 900).save(preview, compress_level=1)
         report.write_text("<p>report</p>", encoding="utf-8")
         self._events.append(PreviewReady(str(preview), 1200, 900, True))
+        if self._ending == "early picture":
+            self._stop.wait(1.0)
         self._events.append(
             RunFinished(
                 str(output / "zemosaic_MT6_R16.fits"),

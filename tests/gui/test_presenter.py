@@ -206,7 +206,12 @@ def test_a_typical_run_is_foreseen(whole, current, part):
     taken[current] = whole * SHARES[current] * part
     here = whole * SHARES[current] * (1 - part)
     later = sum(whole * SHARES[name] for name in order[at + 1 :])
-    assert remaining_s(taken, current, here, None) == pytest.approx(here + later, rel=1e-6, abs=1e-6)
+    left = remaining_s(taken, current, here, None)
+    if current == "scan":
+        assert left is None
+    else:
+        assert left == pytest.approx(here + later, rel=1e-6, abs=1e-6)
+        assert remaining_s(taken, current, here, 3 * whole) == pytest.approx(left, rel=1e-6) or at < 5
 
 
 def test_nothing_is_said_while_nothing_is_known():

@@ -92,6 +92,15 @@ def test_a_mosaic_in_three_clicks(opened, tmp_path, wait_until):
     assert window.result.picture.find_all()
 
 
+def test_a_picture_read_before_the_run_ended_is_on_the_result_page(opened, tmp_path, wait_until):
+    window = opened(ending="early picture")
+    fill_in(window, tmp_path)
+    window.start()
+    wait_until(window.root, lambda: window.run.picture._loaded is not None)
+    assert window.session.running
+    wait_until(window.root, lambda: window.result.picture._loaded is not None)
+
+
 def test_the_window_is_there_at_once_and_draws_fast(opened):
     begun = time.perf_counter()
     window = opened()

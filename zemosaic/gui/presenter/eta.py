@@ -26,6 +26,8 @@ SHARES: Mapping[str, float] = {
 PIXEL_PHASES = ("stack", "assemble", "export")
 """The phases that the plan's estimate covers."""
 
+_ENOUGH = 0.1
+"""Nothing is foretold from phases that are a smaller part of a run than this."""
 _HALF_LIFE_S = 20.0
 """After this many seconds a step counts half as much for the speed."""
 
@@ -88,7 +90,8 @@ def remaining_s(
     if current is not None and current in SHARES and current_left_s is not None:
         learnt += SHARES[current]
         spent += taken_s.get(current, 0.0) + current_left_s
-    per_share = spent / learnt if learnt > 0 else None
+    per_share = spent / learnt if learnt >= _ENOUGH else None
+    planned_s = _corrected(planned_s, finished, current, taken_s, current_left_s)
     order = list(SHARES)
     first = order.index(current) if current is not None and current in SHARES else 0
     left = 0.0
@@ -109,6 +112,22 @@ def duration_text(seconds: float) -> str:
     whole = round(seconds)
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
+
+
+def _corrected(
+    planned_s: float | None,
+    finished: Mapping[str, float],
+    current: str | None,
+    taken_s: Mapping[str, float],
+    current_left_s: float | None,
+) -> float | None:
+    """Return the plan's estimate, corrected by the pixel phases seen so far."""
+    seen = {phase: seconds for phase, seconds in finished.items() if phase in PIXEL_PHASES}
+    if current in PIXEL_PHASES and current_left_s is not None:
+        seen[current] = taken_s.get(current, 0.0) + current_left_s
+    if planned_s is None or not seen:
+        return planned_s
+    return sum(seen.values()) / sum(SHARES[phase] for phase in seen) * sum(SHARES[phase] for phase in PIXEL_PHASES)
 
 
 def _expected_s(phase: str, per_share: float | None, planned_s: float | None) -> float | None:

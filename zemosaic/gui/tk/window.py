@@ -265,7 +265,10 @@ class MainWindow:
 
     def _run_ended(self) -> None:
         self.result.update_state()
-        if self.session.state.status is Status.FINISHED and not self._closing:
+        result = self.session.state.result
+        if result is not None and not self._closing:
+            # The picture may have been read before the result was known; now it belongs to both pages.
+            self._loader.load(result.preview)
             self.pages.select(RESULT)
             self.root.bell()
         self._refresh()
