@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -149,12 +149,13 @@ def stack_tile(task: _TileTask) -> _TileAnswer:
     )
     failed: dict[int, Message] = {}
     bands = list(_bands(task))
+    noise = _expected_noise(task)
     for band in bands:
         samples, present = _samples(task, band, failed)
         result = stack(
             samples.reshape(len(present), task.channels, -1),
             np.array([task.frames[k].weight for k in present], np.float32),
-            _expected_noise(task, present),
+            noise,
             task.rules,
             (UNSTEADY * starlight(task.stars, band, task.channels)).reshape(task.channels, -1),
         )
@@ -217,14 +218,15 @@ def _samples(task: _TileTask, band: Box, failed: dict[int, Message]) -> tuple[ND
     return cube[: len(present)], present
 
 
-def _expected_noise(task: _TileTask, present: Sequence[int]) -> NDArray[np.float32]:
-    """Return the typical noise of one sample per channel."""
-    if not present:
-        return np.ones(task.channels, np.float32)
-    noise = np.array([task.frames[k].noise for k in present], np.float32)
-    if noise.shape[1] < task.channels:
-        noise = np.repeat(noise[:, :1], task.channels, axis=1)
-    return np.median(noise, axis=0).astype(np.float32)
+def _expected_noise(task: _TileTask) -> NDArray[np.float32]:
+    """Return the typical noise of one sample per channel.
+
+    Taken from all frames of the tile, not of a band: bands follow the memory, and the mosaic must not.
+    """
+    wide = [
+        frame.noise if len(frame.noise) == task.channels else frame.noise[:1] * task.channels for frame in task.frames
+    ]
+    return np.median(np.array(wide, np.float32), axis=0).astype(np.float32)
 
 
 def _what_counts(frame: CalibratedFrame) -> list[object]:
