@@ -87,7 +87,22 @@ def stack(
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _stack(  # type: ignore[no-untyped-def]
-    cube, weights, noise, unsteady, network, rejection, median, kappas, rounds, inner, numbers, few, value, weight, kept, gone
+    cube,
+    weights,
+    noise,
+    unsteady,
+    network,
+    rejection,
+    median,
+    kappas,
+    rounds,
+    inner,
+    numbers,
+    few,
+    value,
+    weight,
+    kept,
+    gone,
 ):
     frames, channels, pixels = cube.shape
     block = np.empty((channels, frames, LANES), np.float32)
@@ -109,6 +124,8 @@ def _stack(  # type: ignore[no-untyped-def]
                 _limits(block[c], count, floor, rejection == 1, kappas, rounds, inner, numbers, few, low[c], high[c])
                 _few_limits(block[c], count, noise[c], kappas, numbers, few, low[c], high[c])
         _combine(cube, weights, start, lanes, low, high, value, weight, kept)
+        if _lift_emptied(count, kept[start : start + lanes], low, high):
+            _combine(cube, weights, start, lanes, low, high, value, weight, kept)
         for j in range(lanes):
             gone[start + j] = count[j] - kept[start + j]
         if median:
@@ -266,13 +283,25 @@ def _combine(cube, weights, start, lanes, low, high, value, weight, kept):  # ty
             row = cube[i, c, start : start + lanes]
             sums = total[c]
             for j in range(lanes):
-                sums[j] += each[j] * row[j] if each[j] > zero else zero
+                sums[j] += each[j] * (row[j] if each[j] > zero else zero)
     for j in range(lanes):
         weight[start + j] = heavy[j]
         kept[start + j] = number[j]
     for c in range(channels):
         for j in range(lanes):
             value[c, start + j] = total[c, j] / heavy[j] if number[j] > 0 else np.float32(np.nan)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _lift_emptied(count, kept, low, high):  # type: ignore[no-untyped-def]
+    """Lift the limits where the colours together threw out all samples; return whether there was such a pixel."""
+    found = False
+    for j in range(kept.size):
+        if kept[j] == 0 and count[j] > 0:
+            found = True
+            low[:, j] = -_BIG
+            high[:, j] = _BIG
+    return found
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

@@ -2,7 +2,8 @@
 
 It is the definition: the fast kernel is tested against it, and devices run it through their own
 namespace.  All samples of a pixel are judged together, channel by channel; a sample that is out in
-one channel is out in all of them, so that a trail does not survive in one colour.
+one channel is out in all of them, so that a trail does not survive in one colour.  Where the channels
+together would throw out every sample of a pixel, none is thrown out: that is no hole in the sky.
 """
 
 from __future__ import annotations
@@ -67,6 +68,8 @@ def stack_reference(
         lows.append(low)
         highs.append(high)
     low, high = xp.stack(lows), xp.stack(highs)
+    emptied = ~xp.any(valid & xp.all((filled >= low) & (filled <= high), axis=1), axis=0)
+    low, high = (xp.where(emptied, xp.full_like(limit, end), limit) for limit, end in ((low, -3e38), (high, 3e38)))
     keep = valid & xp.all((filled >= low) & (filled <= high), axis=1)
     kept = xp.sum(xp.astype(keep, xp.int32), axis=0)
     each = xp.where(keep, weights[:, None], xp.asarray(0, dtype=weights.dtype))
@@ -157,5 +160,5 @@ def _median(ordered: Array, first: Array, count: Array, xp: ModuleType) -> Array
 def _pick(ordered: Array, index: Array, xp: ModuleType) -> Array:
     """Return ordered[index[p], p] (0 where that is no number)."""
     index = xp.clip(index, 0, ordered.shape[0] - 1)
-    picked = xp.take_along_axis(ordered, index[None, ...], axis=0)[0]
+    picked = xp.take_along_axis(ordered, index[None, ...], axis=0)[0, ...]
     return xp.where(xp.isfinite(picked), picked, xp.zeros_like(picked))
