@@ -26,7 +26,7 @@ from zemosaic.events import RunCancelled as RunCancelledEvent
 from zemosaic.i18n import Translator
 from zemosaic.settings.schema import Settings
 
-SHOTS = (0, 1, 2, 6, 7)
+SHOTS = (0, 1, 2, 18, 19)
 PIXEL_FILES = (".fits", "_coverage.fits", "_weight.fits", "_preview.png")
 STOP_S = 5.0
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -138,6 +138,31 @@ def test_two_workers_and_a_second_run_give_the_same_bytes(frames, reference, tmp
     events = run_to_end(settings_for(frames, tmp_path, num_processing_workers=2))
     assert isinstance(events[-1], RunFinished), events[-1]
     assert mosaic_files(tmp_path) == mosaic_files(reference[0])
+
+
+@pytest.mark.slow
+def test_little_memory_takes_more_passes_to_the_same_bytes(frames, tmp_path):
+    modes, files = [], []
+    for memory in (0.8, 6.0):
+        output = tmp_path / str(memory)
+        events = run_to_end(settings_for(frames, output, grid_tile_px=4096, memory_limit_gb=memory))
+        assert isinstance(events[-1], RunFinished), events[-1]
+        modes.append({event.mode for event in events if isinstance(event, TileStacked)})
+        files.append(mosaic_files(output))
+    assert modes == [{"exact in passes"}, {"exact"}]
+    assert files[0] == files[1]
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(reason="the joint photometry expects the same number of colours in all frames")
+def test_mono_frames_among_colour_ones_are_used(frames, tmp_path):
+    lights = tmp_path / "lights"
+    shutil.copytree(frames, lights)
+    with fits.open(sorted(lights.iterdir())[1], mode="update") as hdus:
+        del hdus[0].header["BAYERPAT"]
+    events = run_to_end(settings_for(lights, tmp_path / "out"))
+    assert isinstance(events[-1], RunFinished), events[-1]
+    assert events[-1].frames_used == len(SHOTS)
 
 
 def test_a_stopped_run_ends_in_time_and_the_next_one_goes_on_to_the_same_bytes(frames, reference, tmp_path):
