@@ -71,6 +71,7 @@ class Session:
         self._start = start
         self._make_demo = make_demo
         self._run: RunHandle | None = None
+        self._ending: threading.Thread | None = None
         self._stop_asked_s: float | None = None
         self._events: deque[Event] = deque()
         self._demo: queue.SimpleQueue[DemoProgress] = queue.SimpleQueue()
@@ -198,10 +199,14 @@ class Session:
         """Save the settings and end whatever still runs."""
         self.save()
         self._end_run()
+        if self._ending is not None:
+            self._ending.join()
 
     def _end_run(self) -> None:
+        """Let go of the run; its process takes a moment to end, and no window should wait for that."""
         if self._run is not None:
-            self._run.close()
+            self._ending = threading.Thread(target=self._run.close, name="end of run", daemon=True)
+            self._ending.start()
             self._run = None
 
     def _opened_form(self, environ: Mapping[str, str]) -> Form:
