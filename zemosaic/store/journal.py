@@ -22,9 +22,21 @@ SCHEMA_VERSION = 1
 
 
 def digest(*parts: Any) -> str:
-    """Return a hash of plain values (str, numbers, None, lists, dictionaries)."""
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+    """Return a hash of plain values (str, numbers, None, lists, dictionaries).
+
+    Raises
+    ------
+    TypeError
+        For anything else, since what merely prints alike would share a digest.
+    """
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=_number)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"no plain value: {type(value).__name__}")
 
 
 class Journal:
