@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from zemosaic.errors import OutputError
 
 __all__ = ["Journal", "digest"]
