@@ -66,15 +66,15 @@ def _open_window(words: Translator, console: Console) -> int:
 
 
 def _start(settings: Settings) -> RunHandle:
-    from zemosaic import worker
+    from zemosaic.worker import start
 
-    return worker.start(settings)
+    return start(settings)
 
 
 def _make_demo(folder: Path, progress: Callable[[int, int], None] | None = None) -> Path:
-    from zemosaic import demo
+    from zemosaic.demo import make_demo
 
-    return demo.make_demo(folder, progress)
+    return make_demo(folder, progress)
 
 
 def _told_internal_error(fault: Exception, console: Console) -> int:
