@@ -22,10 +22,10 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 _ARCSEC = np.radians(1.0 / 3600.0)
-_BEND_PRIOR_PX = 0.5
+_BEND_PRIOR_PX = 0.2
 _RADIAL_PRIOR_PX = 10.0
 """Lenses bend along the radius; what is left, tilt and decentring, is small."""
-_SHAPE_PRIOR_PX = 0.3
+_SHAPE_PRIOR_PX = 0.1
 """How far a frame's scale and shear stray from its camera's, at the reach: refraction, focus, few stars' noise."""
 _BENDS = len(SIP_TERMS)
 _TERMS = _BENDS + 2

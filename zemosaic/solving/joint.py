@@ -38,7 +38,12 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 _ANCHOR_ARCSEC = 0.3
-_SEEING_PX = 0.05
+"""Error of a catalogue place as long as the frames have not told it, and the most that they may tell."""
+_BEST_ANCHOR_ARCSEC = 0.1
+_SEEING_PX = (0.05, 0.5)
+"""Least and greatest error that all centroids of a camera have beyond what the stars' light says."""
+_RAYLEIGH = 1.1774
+"""Median distance of points whose coordinates scatter by 1."""
 _LINK_PX = (3.0, 2.0)
 _ROUNDS = 3
 _FEWEST = 6
@@ -96,7 +101,10 @@ class _State:
     cameras: Cameras
     seen: Sightings
     """All detections; `star` is -1 where a detection belongs to none."""
+    photon_px: Floats
+    """Errors of the centroids as the stars' light tells them, shape (n,)."""
     error_px: Floats
+    """The same with what the camera's stars scatter beyond that."""
     anchors: Floats
     """Catalogue stars as unit vectors."""
     left_out: NDArray[np.bool_]
@@ -151,6 +159,7 @@ def solve_jointly(frames: Sequence[JointFrame], catalogue: Catalogue) -> JointSo
         state, stars, anchored = _linked(state, radius)
         for _ in range(_ROUNDS):
             state, stars = _round(state, stars, anchored)
+        state = _with_scatter(state, stars)
     return _result(state, stars, anchored, sorted_frames, order)
 
 
@@ -168,11 +177,12 @@ def _start(frames: list[JointFrame], names: list[str], catalogue: Catalogue) -> 
     v = np.concatenate(
         [(f.y_px[:n] - c[1]) / reach[g] for f, n, c, g in zip(frames, stars, centre, camera, strict=True)]
     )
-    error = np.hypot(np.concatenate([f.error_px[:n] for f, n in zip(frames, stars, strict=True)]), _SEEING_PX)
+    photon = np.concatenate([f.error_px[:n] for f, n in zip(frames, stars, strict=True)])
+    error = np.hypot(photon, _SEEING_PX[0])
     seen = Sightings(frame, np.full(len(frame), -1, np.intp), u, v, error**-2)
     radii = np.degrees(half * _pixel_rad(cameras))
     anchors = anchor_stars(catalogue, cameras.axes[:, 2], radii)
-    return _State(cameras, seen, error, anchors, np.zeros(len(frames), bool))
+    return _State(cameras, seen, photon, error, anchors, np.zeros(len(frames), bool))
 
 
 def _centred(frame: JointFrame) -> FrameWcs:
@@ -267,6 +277,20 @@ def _round(state: _State, stars: Floats, anchored: Indices) -> tuple[_State, Flo
     return replace(state, cameras=cameras, left_out=state.left_out | disagrees), stars
 
 
+def _with_scatter(state: _State, stars: Floats) -> _State:
+    """Return the state with centroid errors as large as each camera's stars really scatter."""
+    near = np.flatnonzero((state.seen.star >= 0) & ~state.left_out[state.seen.frame])
+    seen = _some(state.seen, near, state.seen.star[near])
+    off = np.linalg.norm(misses(state.cameras, seen, stars), axis=1) / _RAYLEIGH
+    camera = state.cameras.camera
+    beyond = np.full(len(state.cameras.reach), _SEEING_PX[0])
+    for index in np.unique(camera[seen.frame]):
+        own = camera[seen.frame] == index
+        square = float(np.median(off[own] ** 2) - np.median(state.photon_px[near][own] ** 2))
+        beyond[index] = np.clip(np.sqrt(max(square, 0.0)), *_SEEING_PX)
+    return replace(state, error_px=np.hypot(state.photon_px, beyond[camera[state.seen.frame]]))
+
+
 def _anchors(state: _State, stars: Floats, anchored: Indices) -> Anchors:
     """Return the catalogue's pull on each star."""
     known = anchored >= 0
@@ -280,7 +304,8 @@ def _anchors(state: _State, stars: Floats, anchored: Indices) -> Anchors:
         gap = target - place
         offset[known] = np.column_stack([(gap * east).sum(axis=1), (gap * north).sum(axis=1)]) / _ARCSEC
         off = np.linalg.norm(offset[known], axis=1)
-        weight[known] = 1.0 / (_ANCHOR_ARCSEC**2 * (1.0 + (off / (2.0 * _ANCHOR_ARCSEC)) ** 2))
+        error = float(np.clip(np.median(off) / _RAYLEIGH, _BEST_ANCHOR_ARCSEC, _ANCHOR_ARCSEC))
+        weight[known] = 1.0 / (error**2 * (1.0 + (off / (2.0 * error)) ** 2))
     return Anchors(offset, weight)
 
 
