@@ -1,7 +1,8 @@
 """Sensor defects: found once per camera from its own frames, mended before anything is interpolated.
 
 A defect stands out from its same-colour neighbours in most frames although the sky moved.  A star
-that stood still would do so too; it lights up all the pixels round it, which a defect does not.
+that stood still would do so too; it lights up all the pixels round it, which a defect does not.  Nor is
+a pixel judged at a star's rim, where the light of its neighbours says little about its own.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ SMALLEST = 1.5
 """... and in noise of one pixel of one frame."""
 LONELY = 0.18
 """Most that the pixels round a defect may share of its excess; a star's share more."""
+QUIET = (0.7, 0.3)
+"""This part of the 5 x 5 pixels round a defect stands out less than this part of what it does."""
 
 
 class WindowReader(Protocol):
@@ -79,12 +82,16 @@ def _spread(values: NDArray[np.float32]) -> float:
 
 def _outstanding(excess: NDArray[np.float32], noise: float, n: int) -> NDArray[np.bool_]:
     limit = max(OUTSTANDING * 1.2533 * noise / math.sqrt(n), SMALLEST * noise)
-    candidates = np.argwhere(np.abs(excess) > max(limit, 1e-9))
+    y, x = np.nonzero(np.abs(excess) > max(limit, 1e-9))
     flagged = np.zeros(excess.shape, bool)
-    padded = np.pad(excess, 1, mode="reflect")
-    for y, x in candidates:
-        around = np.delete(padded[y : y + 3, x : x + 3].ravel(), 4)
-        flagged[y, x] = excess[y, x] < 0 or np.median(around) < LONELY * excess[y, x]
+    padded = np.pad(excess, 2, mode="reflect")
+    dy, dx = np.divmod(np.delete(np.arange(25), 12), 5)
+    around = padded[y[:, None] + dy, x[:, None] + dx]
+    next_to = (np.abs(dy - 2) <= 1) & (np.abs(dx - 2) <= 1)
+    own = excess[y, x]
+    lonely = (own < 0) | (np.median(around[:, next_to], axis=1) < LONELY * own)
+    quiet = np.quantile(np.abs(around), QUIET[0], axis=1) < QUIET[1] * np.abs(own)
+    flagged[y, x] = lonely & quiet
     return flagged
 
 

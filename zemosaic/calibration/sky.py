@@ -32,6 +32,8 @@ COMPLETE = 0.85
 FLOOR = 0.03
 """Error of a cell's mean that no number of pixels takes away, in noise of a pixel."""
 TYPICAL_READ_NOISE_E = 1.5
+GRAIN = 1.5
+"""How far apart empty cells may lie in the mosaic, in errors of one frame's cell."""
 SLOPE_PRIOR = 1.0
 """Standard deviation expected of a sky's slope across the frame, in parts of its level."""
 
@@ -237,19 +239,18 @@ def _problem(
 
 
 def _settled(sky: Floats, item: Floats, table: _Table, transparency: Floats) -> Floats:
-    """Return the skies after the mosaic's own plane is fixed, per channel."""
+    """Return the skies after the mosaic's own plane is fixed."""
     n_cells = len(table.position)
-    settled = sky.copy()
-    for channel in range(table.channels):
-        own = table.item // n_cells == channel
-        basis = np.stack([np.ones(int(own.sum())), table.u[own], table.v[own]], axis=1)
-        settled[:, channel] = settle_plane(
-            sky[:, channel],
-            item[channel * n_cells : (channel + 1) * n_cells],
-            transparency[:, channel],
-            table.item[own] - channel * n_cells,
-            table.source[own],
-            basis,
-            table.position,
-        )
-    return settled
+    first = slice(0, len(table.item) // table.channels)
+    basis = np.stack([np.ones(first.stop), table.u[first], table.v[first]], axis=1)
+    pixel = np.array([np.median(table.sigma[table.item // n_cells == c]) for c in range(table.channels)])
+    return settle_plane(
+        sky,
+        item.reshape(table.channels, n_cells),
+        transparency,
+        table.item[first],
+        table.source[first],
+        basis,
+        table.position,
+        GRAIN * pixel,
+    )

@@ -153,7 +153,7 @@ def stack_tile(task: _TileTask) -> _TileAnswer:
     for band in bands:
         samples, present = _samples(task, band, failed)
         result = stack(
-            samples.reshape(len(present), task.channels, -1),
+            samples.reshape(len(present), task.channels, (band[1] - band[0]) * shape[1]),
             np.array([task.frames[k].weight for k in present], np.float32),
             noise,
             task.rules,
