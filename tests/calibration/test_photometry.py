@@ -1,0 +1,108 @@
+"""How much light each frame let through, recovered from star tables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from calibration_frames import frame_of, measured_of
+
+from zemosaic.calibration.photometry import detector_coordinates, solve_photometry
+from zemosaic.model import MeasuredFrame
+
+WIDTH, HEIGHT = 1080, 1920
+
+
+def survey(
+    transparency: np.ndarray,
+    vignetting: tuple[float, ...] = (-0.25,),
+    *,
+    groups: np.ndarray | None = None,
+    stars: int = 160,
+    outliers: float = 0.03,
+    seed: int = 0,
+) -> tuple[list[MeasuredFrame], list[np.ndarray], np.ndarray, np.ndarray]:
+    """Return frames that see one star field at other places of their detector, with star numbers and true fluxes."""
+    rng = np.random.default_rng(seed)
+    n, channels = transparency.shape
+    groups = np.zeros(n, int) if groups is None else groups
+    x0, y0 = rng.uniform(-200, WIDTH + 200, stars), rng.uniform(-200, HEIGHT + 200, stars)
+    flux0 = 10 ** rng.uniform(3.3, 5.0, (stars, 1)) * rng.uniform(0.6, 1.4, (stars, channels))
+    frames, ids = [], []
+    for k in range(n):
+        x, y = x0 + rng.uniform(-300, 300), y0 + rng.uniform(-400, 400)
+        on = (x > 0) & (x < WIDTH) & (y > 0) & (y < HEIGHT)
+        u, v = detector_coordinates(x[on], y[on], WIDTH, HEIGHT)
+        fall = 1.0 + vignetting[groups[k]] * (u * u + v * v)
+        flux = flux0[on] * transparency[k] * fall[:, None]
+        error = np.hypot(15.0, 0.01 * flux)
+        flux = flux + rng.normal(0, 1, flux.shape) * error
+        wild = rng.random(len(flux)) < outliers
+        flux[wild] *= rng.uniform(1.3, 4.0, (wild.sum(), 1))
+        saturated = flux0[on, 0] > 8e4
+        flux[saturated] *= 0.6
+        frames.append(
+            measured_of(
+                frame_of(WIDTH, HEIGHT, frame_id=k),
+                x[on],
+                y[on],
+                flux,
+                error,
+                saturated=saturated,
+                sky=(1000.0,) * channels,
+                noise=(10.0,) * channels,
+            )
+        )
+        ids.append(np.where(rng.random(on.sum()) < 0.02, -1, np.flatnonzero(on)))
+    return frames, ids, groups, flux0
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_transparency_and_vignetting_come_back(channels):
+    rng = np.random.default_rng(9)
+    truth = rng.uniform(0.5, 1.1, (30, 1)) * rng.uniform(0.9, 1.1, (30, channels))
+    truth /= np.median(truth, axis=0)
+    frames, ids, groups, flux0 = survey(truth)
+    got = solve_photometry(frames, ids, groups)
+    assert np.abs(got.transparency / truth - 1.0).max() < 0.01
+    np.testing.assert_allclose(np.median(got.transparency, axis=0), 1.0, atol=0.002)
+    assert got.vignetting[0] == pytest.approx(-0.25, abs=0.012)
+    assert abs(got.vignetting[0] + 0.25) < 4 * got.vignetting_sigma[0] < 0.05
+    assert (got.n_stars > 40).all()
+    green = min(1, channels - 1)
+    seen = np.isfinite(got.star_flux[:, green]) & (flux0[: len(got.star_flux), 0] < 8e4)
+    ratio = got.star_flux[seen, green] / flux0[: len(got.star_flux)][seen, green]
+    assert abs(np.median(ratio) - 1) < 0.01 and seen.sum() > 80
+
+
+def test_cameras_have_their_own_vignetting():
+    groups = np.arange(24) % 2
+    truth = np.where(groups == 0, 1.0, 0.7)[:, None]
+    frames, ids, groups, _ = survey(truth, (-0.35, 0.0), groups=groups)
+    got = solve_photometry(frames, ids, groups)
+    assert got.vignetting == pytest.approx([-0.35, 0.0], abs=0.02)
+    ratio = np.median(got.transparency[groups == 1]) / np.median(got.transparency[groups == 0])
+    assert ratio == pytest.approx(0.7, rel=0.01)
+
+
+def test_a_clouded_frame_does_not_move_the_others():
+    truth = np.ones((12, 1))
+    truth[5] = 0.15
+    frames, ids, groups, _ = survey(truth)
+    got = solve_photometry(frames, ids, groups)
+    assert got.transparency[5, 0] == pytest.approx(0.15, rel=0.02)
+    assert np.abs(np.delete(got.transparency[:, 0], 5) - 1).max() < 0.01
+
+
+def test_frames_without_stars_or_company_are_as_clear_as_the_others():
+    truth = np.ones((5, 3))
+    frames, ids, *_ = survey(truth)
+    blind = measured_of(frame_of(WIDTH, HEIGHT), sky=(1000.0,) * 3, noise=(10.0,) * 3)
+    frames, ids = [*frames, blind], [*ids, np.empty(0, int)]
+    got = solve_photometry(frames, ids, np.zeros(6, int))
+    assert got.n_stars[5] == 0
+    assert np.isfinite(got.transparency).all() and 0.2 < got.transparency[5, 0] < 5
+    alone = solve_photometry([blind], [np.empty(0, int)], np.zeros(1, int))
+    np.testing.assert_array_equal(alone.transparency, 1.0)
+    single = solve_photometry(frames[:1], ids[:1], np.zeros(1, int))
+    np.testing.assert_array_equal(single.transparency, 1.0)
+    assert single.vignetting[0] == 0 and single.vignetting_sigma[0] == 0.5
