@@ -94,7 +94,8 @@ class FrameRef:
     def group(self) -> tuple[str, int, int, int, str, float | None, float | None, int]:
         """Frames with equal groups share a camera: its defects, bias and optics."""
         camera = self.instrument or self.telescope
-        return (camera, self.width, self.height, self.planes, self.bayer or "", self.gain, self.exposure_s, self.binning)
+        size = (self.width, self.height, self.planes)
+        return (camera, *size, self.bayer or "", self.gain, self.exposure_s, self.binning)
 
 
 @dataclass(frozen=True)

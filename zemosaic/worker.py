@@ -24,11 +24,11 @@ import shutil
 import signal
 import threading
 import time
-import traceback
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event as ProcessEvent
 from pathlib import Path
+from typing import IO
 
 import psutil
 from filelock import FileLock, Timeout
@@ -209,6 +209,7 @@ def _child(settings: Settings, connection: Connection, cancel: ProcessEvent) -> 
     outbox = _Outbox(connection, log)
     began = time.monotonic()
     log_path = ""
+    ending: Event
     try:
         output = _prepare_output(settings)
         log_path = str(output / LOG_NAME)
@@ -220,14 +221,14 @@ def _child(settings: Settings, connection: Connection, cancel: ProcessEvent) -> 
     except RunCancelled:
         ending = RunCancelledEvent(settings.output_dir)
     except ZeMosaicError as error:
-        log.debug(traceback.format_exc())
+        log.debug("the run ended", exc_info=True)
         ending = RunFailed(error.message, error.exit_code, log_path)
     except OSError as error:
-        log.error(traceback.format_exc())
+        log.exception("the run ended")
         told = message("error.system", detail=error.strerror or str(error), file=str(error.filename or "?"))
         ending = RunFailed(told, OutputError.exit_code, log_path)
-    except Exception as error:  # noqa: BLE001 - the border of the process: whatever it is, the user is told
-        log.error(traceback.format_exc())
+    except Exception as error:  # the border of the process: whatever it is, the user is told
+        log.exception("the run ended")
         ending = RunFailed(
             message("error.internal", detail=f"{type(error).__name__}: {error}", path=log_path), 1, log_path
         )
@@ -314,12 +315,13 @@ def _prepare_output(settings: Settings) -> Path:
     return output
 
 
-def _open_log(log: logging.Logger, settings: Settings, output: Path) -> object:
+def _open_log(log: logging.Logger, settings: Settings, output: Path) -> IO[str]:
     handler = logging.FileHandler(output / LOG_NAME, mode="w", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     log.addHandler(handler)
     log.setLevel(settings.log_level)
     log.propagate = False
+    assert handler.stream is not None
     return handler.stream
 
 

@@ -125,7 +125,7 @@ def _places(frame: NDArray[np.int64], basis: Floats, position: Floats, n_frames:
         for b in range(2):
             right[:, a, b] = np.bincount(frame, basis[:, a] * position[:, b], n_frames)
     normal[:, range(3), range(3)] += 1e-9
-    return np.linalg.solve(normal, right)
+    return np.asarray(np.linalg.solve(normal, right), np.float64)
 
 
 def _error_of_mean(slopes: Floats, pull: Floats) -> Floats:
@@ -143,4 +143,5 @@ def _error_of_mean(slopes: Floats, pull: Floats) -> Floats:
     lag = (own[1:] * own[:-1]).mean(axis=0) / np.maximum(variance, 1e-300)
     lag = np.clip(lag, 0.0, 0.95)
     independent = np.maximum(len(own) * (1.0 - lag) / (1.0 + lag), 1.0)
-    return np.sqrt(variance / independent)
+    error: Floats = np.sqrt(variance / independent)
+    return error

@@ -98,7 +98,8 @@ class _Eliminated:
 
     def items(self, values: Floats) -> Floats:
         """Return the best item values for what is left at each observation."""
-        return np.bincount(self.problem.item, self.weighted_factor * values, self.problem.n_items) * self.inverse_norm
+        sums = np.bincount(self.problem.item, self.weighted_factor * values, self.problem.n_items)
+        return np.asarray(sums, np.float64) * self.inverse_norm
 
     def project(self, values: Floats) -> Floats:
         """Take the items' share out."""

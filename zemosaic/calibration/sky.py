@@ -6,8 +6,9 @@ Model of a cell's mean in a frame, with ``I = 1 + V r**2`` the camera's illumina
 ``value = b + I (S . (1, u, v) + t N)``
 
 N is free in every cell, so that nebulosity is never mistaken for sky.  What the overlaps cannot
-know, the mosaic's own plane, is fixed by convention (`zemosaic.calibration.gauge`).  V and b are held by what stars and photon noise say of them,
-since a bowl over the whole mosaic would be their equal where all frames have one level.
+know, the mosaic's own plane, is settled by `zemosaic.calibration.gauge`.  V and b are held by what
+stars and photon noise say of them, since a bowl over the whole mosaic would be their equal where
+all frames have one level.
 """
 
 from __future__ import annotations

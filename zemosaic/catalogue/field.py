@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ def merge_detections(
     distance = np.full(len(vectors), np.inf)
     edges = np.concatenate([[0], np.cumsum(counts)])
     n_stars = 0
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         seeds = first + np.flatnonzero(star[first:last] < 0)
         for seed, near in zip(seeds, tree.query_ball_point(vectors[seeds], chord, return_sorted=True), strict=True):
             if star[seed] >= 0:
@@ -51,7 +52,7 @@ def merge_detections(
             star[members] = n_stars
             distance[members] = np.linalg.norm(vectors[members] - vectors[seed], axis=1)
             n_stars += 1
-    return [_unique(star[a:b], distance[a:b]) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [_unique(star[a:b], distance[a:b]) for a, b in pairwise(edges)]
 
 
 def _unique(star: NDArray[np.int64], distance: NDArray[np.float64]) -> NDArray[np.int64]:

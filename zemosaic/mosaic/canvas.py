@@ -65,10 +65,8 @@ def make_canvas(frames: Sequence[SolvedFrame], orientation: str, scale_mode: str
     """
     outlines = [_outline(frame) for frame in frames]
     ra0, dec0 = mean_direction(*(np.concatenate(column) for column in zip(*outlines, strict=True)))
-    scale = {"median": np.median, "min": np.min, "max": np.max}[scale_mode](
-        [frame.wcs.scale_arcsec for frame in frames]
-    )
-    step = float(scale) / 3600.0
+    scales = [frame.wcs.scale_arcsec for frame in frames]
+    step = {"median": float(np.median(scales)), "min": min(scales), "max": max(scales)}[scale_mode] / 3600.0
     angle = _mean_rotation(frames, ra0, dec0) if orientation == "median_pc" else 0.0
     cos, sin = math.cos(angle) * step, math.sin(angle) * step
     plane = FrameWcs(ra0, dec0, 0.0, 0.0, ((-cos, sin), (sin, cos)))

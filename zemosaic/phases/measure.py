@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,7 +97,7 @@ def measure_one(task: _MeasureTask) -> MeasuredFrame | Message:
 
 def mended_pixels(
     frame: FrameRef, defects: Path, scratch: Path, window: tuple[int, int, int, int] | None = None
-) -> NDArray[np.generic]:
+) -> NDArray[Any]:
     """Return the pixels of a frame or of a window (y0, y1, x0, x1) of it, defects mended."""
     window = window or (0, frame.height, 0, frame.width)
     pixels = np.array(open_pixels(frame, scratch).read(*window))

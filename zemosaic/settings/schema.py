@@ -32,7 +32,7 @@ def _setting(
     **limits: Any,
 ) -> Any:
     """Declare a setting: `affects` names the phases whose results depend on it."""
-    extra = {"group": group, "tier": tier, "unit": unit, "kind": kind, "affects": list(affects)}
+    extra: Any = {"group": group, "tier": tier, "unit": unit, "kind": kind, "affects": list(affects)}
     return Field(default, json_schema_extra=extra, **limits)
 
 
@@ -121,6 +121,9 @@ class Spec:
         return self.kind
 
 
+KINDS: dict[Any, str] = {bool: "bool", int: "int", float: "float"}
+
+
 def specs() -> tuple[Spec, ...]:
     """Return all settings in the order of their declaration."""
     return tuple(_spec(key) for key in Settings.model_fields)
@@ -135,7 +138,7 @@ def _spec(key: str) -> Spec:
     if get_origin(annotation) is Literal:
         kind, choices = "choice", get_args(annotation)
     else:
-        kind = {bool: "bool", int: "int", float: "float"}.get(annotation or str, "text")
+        kind = KINDS.get(annotation, "text")
     limits = {type(limit).__name__: limit for limit in info.metadata}
     low, high = limits.get("Ge"), limits.get("Le")
     return Spec(

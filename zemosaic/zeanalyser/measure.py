@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import sep
@@ -109,7 +110,7 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic]) -> MeasuredFrame:
     )
 
 
-def _view(frame: FrameRef, pixels: NDArray[np.generic]) -> _View:
+def _view(frame: FrameRef, pixels: NDArray[Any]) -> _View:
     if frame.bayer is not None:
         planes = half_size(pixels, frame.bayer)
         return _View(tuple(np.ascontiguousarray(planes[..., c]) for c in range(3)), 1, 2)

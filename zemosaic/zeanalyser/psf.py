@@ -54,12 +54,12 @@ def refine_centroids(image, sites, x, y, background, sigma, rounds=8):  # type: 
     height, width = image.shape
     out_x = np.empty(x.size)
     out_y = np.empty(x.size)
-    reach = int(math.ceil(3.0 * sigma))
+    reach = math.ceil(3.0 * sigma)
     for k in range(x.size):
         cx, cy = x[k], y[k]
         good = True
         for _ in range(rounds):
-            x0, y0 = int(round(cx)), int(round(cy))
+            x0, y0 = round(cx), round(cy)
             if x0 < reach or y0 < reach or x0 >= width - reach or y0 >= height - reach:
                 good = False
                 break
