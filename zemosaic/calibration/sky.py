@@ -35,6 +35,8 @@ FLOOR = 0.03
 TYPICAL_READ_NOISE_E = 1.5
 GRAIN = 1.5
 """How far apart empty cells may lie in the mosaic, in errors of one frame's cell."""
+DARK_PERCENT = 10.0
+"""Part of a frame's cells that is taken to show its sky, until the overlaps know better."""
 SLOPE_PRIOR = 1.0
 """Standard deviation expected of a sky's slope across the frame, in parts of its level."""
 
@@ -120,10 +122,11 @@ def solve_sky(
     n_groups = len(vignetting)
     v = vignetting.astype(float).copy()
     b = np.array([estimate.bias_adu for estimate in bias])
+    dark = _dark_levels(cells, transparency.shape[1]) - b[groups][:, None]
     solution: JointSolution | None = None
     light = table.value - b[table.group]
     for turn in range(4):
-        problem = _problem(table, v, b, light, vignetting, vignetting_sigma, bias)
+        problem = _problem(table, v, b, light, dark, vignetting, vignetting_sigma, bias)
         solution = solve_joint(problem, rounds=1 if turn == 0 else 2)
         v = np.clip(v + solution.shared[:n_groups], -1.5, 0.5)
         b = b + solution.shared[n_groups:]
@@ -131,7 +134,8 @@ def solve_sky(
         light = (table.value - b[table.group] - solution.residual) / fall
     assert solution is not None
     n_frames, channels = transparency.shape
-    sky = solution.frame.reshape(n_frames, channels, 3)
+    sky = solution.frame.reshape(n_frames, channels, 3).copy()
+    sky[..., 0] += dark
     sky = _settled(sky, solution.item, table, transparency)
     scaled = (solution.residual / problem.sigma) ** 2
     rms = np.sqrt(
@@ -203,16 +207,26 @@ def _observations(cells: Sequence[CellSamples], transparency: Floats, groups: ND
     )
 
 
+def _dark_levels(cells: Sequence[CellSamples], channels: int) -> Floats:
+    """Return the level of the darker cells per frame and channel, 0 for frames without cells."""
+    none = np.zeros(channels)
+    return np.stack([np.percentile(one.mean_adu, DARK_PERCENT, axis=0) if len(one.row) else none for one in cells])
+
+
 def _problem(
     table: _Table,
     v: Floats,
     b: Floats,
     light: Floats,
+    dark: Floats,
     star_v: Floats,
     star_sigma: Floats,
     bias: Sequence[BiasEstimate],
 ) -> JointProblem:
-    """Return the problem made linear about illumination v and bias b."""
+    """Return the problem made linear about illumination v and bias b; levels count from the frames' dark ones.
+
+    So frames that overlap no others, whose level is theirs to choose, keep their sky out of the light.
+    """
     n_groups = len(v)
     n = len(table.value)
     fall = 1.0 + v[table.group] * table.r2
@@ -229,7 +243,7 @@ def _problem(
         factor=fall * table.factor,
         frame_basis=np.stack([fall, fall * table.u, fall * table.v], axis=1),
         shared_basis=shared,
-        value=table.value - b[table.group],
+        value=table.value - b[table.group] - fall * dark.ravel()[table.frame],
         sigma=table.sigma,
         n_items=table.n_items,
         n_frames=table.n_frames,
