@@ -1,0 +1,237 @@
+"""The sky of all frames at once: planes, vignetting and bias recovered, the nebula kept.
+
+What overlaps cannot know, one plane over the whole mosaic, is taken out before anything is compared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from calibration_frames import frame_of, measured_of
+
+from zemosaic.calibration.cells import CellSamples
+from zemosaic.calibration.sky import BiasEstimate, SkySolution, estimate_bias, solve_sky
+
+WIDTH, HEIGHT, CELL = 1080, 1920, 96
+NOISE = 12.0
+COLUMNS, ROWS = WIDTH // CELL, HEIGHT // CELL
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Frames that look at a nebula, and what is true of them."""
+
+    cells: list[CellSamples]
+    sky: np.ndarray
+    transparency: np.ndarray
+    groups: np.ndarray
+    bias: np.ndarray
+    vignetting: np.ndarray
+
+
+def nebula(row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """Return a nebula that fills most of the field, with filaments of a few cells."""
+    broad = 90.0 * np.exp(-(((row - 12) / 14.0) ** 2) - ((column - 8) / 9.0) ** 2)
+    return broad * (1.0 + 0.5 * np.sin(row / 1.7) * np.cos(column / 1.3))
+
+
+def observe(
+    shifts: Sequence[tuple[int, int]],
+    *,
+    turns: Sequence[float] | None = None,
+    groups: np.ndarray | None = None,
+    bias: tuple[float, ...] = (200.0,),
+    vignetting: tuple[float, ...] = (-0.2,),
+    channels: int = 1,
+    outliers: float = 0.0,
+    seed: int = 0,
+) -> Truth:
+    """Return what frames shifted by whole cells (rows, columns) see."""
+    rng = np.random.default_rng(seed)
+    n = len(shifts)
+    groups = np.zeros(n, int) if groups is None else groups
+    turns = [0.0] * n if turns is None else turns
+    level = rng.uniform(500.0, 1500.0, (n, 1)) * np.linspace(1.0, 0.8, channels)
+    sky = np.stack([level, level * rng.normal(0, 0.05, (n, 1)), level * rng.normal(0, 0.05, (n, 1))], axis=-1)
+    transparency = rng.uniform(0.7, 1.1, (n, channels))
+    cells = []
+    for k, (down, right) in enumerate(shifts):
+        row, column = np.divmod(np.arange(ROWS * COLUMNS), COLUMNS)
+        x, y = (column + 0.5) * CELL - 0.5, (row + 0.5) * CELL - 0.5
+        u, v = (x - WIDTH / 2) / HEIGHT, (y - HEIGHT / 2) / HEIGHT
+        cos, sin = math.cos(turns[k]), math.sin(turns[k])
+        u, v = cos * u - sin * v, sin * u + cos * v  # the detector turned under the sky
+        fall = 1.0 + vignetting[groups[k]] * (u * u + v * v)
+        row, column = row + down, column + right
+        plane = sky[k, :, 0] + u[:, None] * sky[k, :, 1] + v[:, None] * sky[k, :, 2]
+        light = transparency[k] * nebula(row, column)[:, None]
+        count = rng.integers(3000, 4600, len(row))
+        error = NOISE * np.hypot(count**-0.5, 0.02)[:, None]
+        mean = bias[groups[k]] + fall[:, None] * (plane + light) + rng.normal(0, 1, plane.shape) * error
+        wild = rng.random(len(row)) < outliers
+        mean[wild] += rng.choice([-30.0, 30.0], (wild.sum(), 1))
+        cells.append(
+            CellSamples(
+                row.astype(np.int32), column.astype(np.int32), mean, count.astype(np.int32), u, v, (NOISE,) * channels
+            )
+        )
+    return Truth(cells, sky, transparency, groups, np.array(bias), np.array(vignetting))
+
+
+def solve(truth: Truth, vignetting_sigma: float = 0.02, bias_sigma: float = 10.0, bias_off: float = 0.0) -> SkySolution:
+    estimates = [BiasEstimate(b + bias_off, bias_sigma) for b in truth.bias]
+    return solve_sky(
+        truth.cells,
+        truth.transparency,
+        truth.groups,
+        truth.vignetting + 0.5 * vignetting_sigma,
+        np.full(len(truth.bias), vignetting_sigma),
+        estimates,
+    )
+
+
+def light_seen(truth: Truth, got: SkySolution, channel: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (frame, cell position, light) as the mosaic would show it: calibrated by the record's formula."""
+    frame, place, light = [], [], []
+    for k, cells in enumerate(truth.cells):
+        g = truth.groups[k]
+        fall = 1.0 + got.vignetting[g] * (cells.u**2 + cells.v**2)
+        level, along_u, along_v = got.sky_adu[k, channel]
+        plane = level + along_u * cells.u + along_v * cells.v
+        light.append(((cells.mean_adu[:, channel] - got.bias_adu[g]) / fall - plane) / truth.transparency[k, channel])
+        frame.append(np.full(len(cells.row), k))
+        place.append(np.stack([cells.row, cells.column], axis=1))
+    return np.concatenate(frame), np.concatenate(place), np.concatenate(light)
+
+
+def judged(truth: Truth, got: SkySolution, channel: int = 0) -> tuple[float, float, float]:
+    """Return the nebula's gain, the rms error of its light and the largest disagreement of a frame's mean."""
+    frame, place, light = light_seen(truth, got, channel)
+    true = nebula(place[:, 0], place[:, 1])
+    design = np.stack([true, np.ones(len(true)), place[:, 0], place[:, 1]], axis=1)
+    rest, sound = np.zeros(len(light)), np.ones(len(light), bool)
+    for _ in range(4):
+        found, *_ = np.linalg.lstsq(design[sound], light[sound], rcond=None)
+        rest = light - design @ found
+        sound = np.abs(rest) < 6.0 * np.median(np.abs(rest))
+    off = [abs(np.median(rest[frame == k])) for k in range(len(truth.cells))]
+    return float(found[0]), float(1.4826 * np.median(np.abs(rest))), max(off)
+
+
+GRID = [(a, b) for a in range(0, 25, 6) for b in range(0, 13, 4)]
+
+
+@pytest.mark.parametrize("outliers", [0.0, 0.02])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_nebula_is_kept_and_the_sky_goes(channels, outliers):
+    truth = observe(GRID, channels=channels, turns=list(np.linspace(0, 0.5, len(GRID))), outliers=outliers)
+    got = solve(truth)
+    assert got.sky_adu.shape == (len(GRID), channels, 3)
+    for channel in range(channels):
+        gain, rms, off = judged(truth, got, channel)
+        assert gain == pytest.approx(1.0, abs=0.02 if outliers else 0.01)
+        assert rms < 0.8 and off < 0.5
+    assert got.vignetting[0] == pytest.approx(-0.2, abs=0.01)
+    assert got.bias_adu[0] == pytest.approx(200.0, abs=10.0)
+    if not outliers:
+        assert 0.3 < np.median(got.residual_sigma) < 1.3
+
+
+def test_a_wrong_guess_of_the_bias_is_put_right_by_levels_that_differ():
+    truth = observe(GRID, turns=list(np.linspace(0, 2.0, len(GRID))))
+    got = solve(truth, vignetting_sigma=0.005, bias_sigma=60.0, bias_off=60.0)
+    gain, _, off = judged(truth, got)
+    assert abs(got.bias_adu[0] - 200.0) < 40.0
+    assert gain == pytest.approx(1.0, abs=0.01) and off < 0.5
+
+
+def test_cameras_with_their_own_bias_and_vignetting():
+    groups = np.arange(len(GRID)) % 3
+    truth = observe(GRID, groups=groups, bias=(200.0, 50.0, 500.0), vignetting=(-0.3, 0.0, -0.12))
+    got = solve(truth)
+    assert got.vignetting == pytest.approx(truth.vignetting, abs=0.01)
+    gain, rms, off = judged(truth, got)
+    assert gain == pytest.approx(1.0, abs=0.01) and rms < 0.6 and off < 0.3
+
+
+def test_a_single_frame():
+    truth = observe([(0, 0)])
+    got = solve(truth)
+    assert np.isfinite(got.sky_adu).all() and np.isfinite(got.residual_sigma).all()
+    _, _, light = light_seen(truth, got)
+    assert -30.0 < np.percentile(light, 10) < 30.0, "the dark part lies near zero"
+
+
+@pytest.mark.parametrize("turns", [None, [0.0, 1.0, 2.0, 3.0]])
+def test_frames_without_overlap_keep_their_sky_out_of_the_mosaic(turns):
+    truth = observe([(0, 0), (0, 40), (60, 0), (70, 50)], turns=turns)
+    got = solve(truth)
+    frame, _, light = light_seen(truth, got)
+    for k in range(4):
+        # Nothing ties these frames together; their skies of 500 to 1500 must not show as light all the same.
+        assert np.ptp(truth.sky[:, 0, 0]) > 300
+        assert abs(np.percentile(light[frame == k], 10)) < 40.0
+
+
+def test_a_frame_whose_cells_are_all_incomplete_still_loses_its_sky():
+    truth = observe(GRID)
+    part = truth.cells[3]
+    truth.cells[3] = CellSamples(
+        part.row, part.column, part.mean_adu, (part.count * 0.3).astype(np.int32), part.u, part.v, part.noise_adu
+    )
+    got = solve(truth)
+    frame, _, light = light_seen(truth, got)
+    assert abs(np.percentile(light[frame == 3], 10)) < 60.0
+
+
+def test_islands_of_overlap_are_each_consistent():
+    near = [(0, 0), (3, 2), (6, 0), (2, 5)]
+    truth = observe([*near, *[(a + 80, b + 50) for a, b in near]])
+    got = solve(truth)
+    frame, place, light = light_seen(truth, got)
+    for island in (range(4), range(4, 8)):
+        own = np.isin(frame, list(island))
+        true = nebula(place[own, 0], place[own, 1])
+        design = np.stack([np.ones(own.sum()), place[own, 0], place[own, 1]], axis=1)
+        rest = light[own] - true
+        rest = rest - design @ np.linalg.lstsq(design, rest, rcond=None)[0]
+        assert 1.4826 * np.median(np.abs(rest)) < 0.7
+
+
+def test_slopes_that_cancel_and_empty_sky_leave_no_tilt():
+    """The convention: over many frames whose gradients point anywhere, the mosaic is level and dark sky is zero."""
+    shifts = [(a, b) for a in range(0, 45, 4) for b in range(0, 30, 4)]
+    truth = observe(shifts, turns=list(np.linspace(0, 6.0, len(shifts))))
+    got = solve(truth)
+    _, place, light = light_seen(truth, got)
+    true = nebula(place[:, 0], place[:, 1])
+    design = np.stack([np.ones(len(true)), place[:, 0] - place[:, 0].mean(), place[:, 1] - place[:, 1].mean()], axis=1)
+    level, *slope = np.linalg.lstsq(design, light - true, rcond=None)[0]
+    across = np.abs(slope) * np.ptp(place, axis=0)
+    assert (across < 20.0).all(), "of gradients of some 50 in each frame"
+    assert abs(level) < 12.0
+
+
+@pytest.mark.parametrize("bias", [0.0, 150.0, 2000.0])
+def test_bias_from_photon_transfer(bias):
+    rng = np.random.default_rng(3)
+    frames = []
+    for level in rng.uniform(300.0, 2500.0, 60):
+        noise = math.sqrt(0.25 * level + 9.0) * (1 + rng.normal(0, 0.005))
+        frames.append(measured_of(frame_of(), sky=(bias + level,), noise=(noise,)))
+    frames.append(measured_of(frame_of(), sky=(bias + 900.0,), noise=(90.0,)))  # a frame full of clouds' edges
+    got = estimate_bias(frames)
+    assert abs(got.bias_adu - bias) < max(30.0, 4 * got.sigma_adu)
+    assert got.sigma_adu < 150.0
+
+
+def test_bias_is_unknown_without_a_spread_of_levels():
+    alike = [measured_of(frame_of(), sky=(1000.0 + k,), noise=(10.0,)) for k in range(12)]
+    got = estimate_bias(alike)
+    assert got.bias_adu == pytest.approx(500.0, rel=0.01) and got.sigma_adu == pytest.approx(300.0, rel=0.01)
+    falling = [measured_of(frame_of(), sky=(1000.0 + 50 * k,), noise=(30.0 - k,)) for k in range(12)]
+    assert estimate_bias(falling).sigma_adu > 250.0
