@@ -316,7 +316,7 @@ def _prepare_output(settings: Settings) -> Path:
 
 
 def _open_log(log: logging.Logger, settings: Settings, output: Path) -> IO[str]:
-    handler = logging.FileHandler(output / LOG_NAME, mode="w", encoding="utf-8")
+    handler = logging.FileHandler(output / LOG_NAME, mode="w", encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     log.addHandler(handler)
     log.setLevel(settings.log_level)

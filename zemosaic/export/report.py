@@ -349,7 +349,9 @@ def write_report_json(path: Path, report: RunReport, translator: Translator) -> 
         Makes the texts of the reasons and warnings; keys and parameters stand beside them.
     """
     plain = _plain(report_dict(report, translator))
-    write_whole(path, (json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    text = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    # Paths need not be valid text; what is not becomes JSON's own escape and is read back as it was.
+    write_whole(path, text.encode("utf-8", "backslashreplace"))
 
 
 def report_dict(report: RunReport, translator: Translator) -> dict[str, Any]:

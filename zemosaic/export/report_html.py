@@ -105,7 +105,7 @@ def write_report_html(path: Path, report: RunReport, pictures: ReportPictures, t
     OutputError
         The file cannot be written.
     """
-    write_whole(path, report_html(report, pictures, translator).encode())
+    write_whole(path, report_html(report, pictures, translator).encode("utf-8", "replace"))
 
 
 def report_html(report: RunReport, pictures: ReportPictures, translator: Translator) -> str:

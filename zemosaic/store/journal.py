@@ -65,14 +65,16 @@ class Journal:
         """Return the payload of an entry with the wanted digest, else None."""
         with self._told():
             row = self._db.execute(
-                "SELECT payload FROM entries WHERE kind=? AND key=? AND digest=?", (kind, key, wanted)
+                "SELECT payload FROM entries WHERE kind=? AND key=? AND digest=?", (kind, _stored(key), wanted)
             ).fetchone()
         return None if row is None else bytes(row[0])
 
     def put(self, kind: str, key: str, depends_on: str, payload: bytes) -> None:
         """Store an entry; it survives the process from here on."""
         with self._told():
-            self._db.execute("INSERT OR REPLACE INTO entries VALUES (?,?,?,?)", (kind, key, depends_on, payload))
+            self._db.execute(
+                "INSERT OR REPLACE INTO entries VALUES (?,?,?,?)", (kind, _stored(key), depends_on, payload)
+            )
 
     def close(self) -> None:
         """Close the file."""
@@ -84,3 +86,8 @@ class Journal:
             yield
         except sqlite3.Error as problem:
             raise OutputError("error.system", file=str(self._path), detail=str(problem)) from problem
+
+
+def _stored(key: str) -> bytes:
+    """Return a key as bytes: paths of other systems' disks need not be valid text."""
+    return key.encode("utf-8", "surrogateescape")
