@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from zemosaic.errors import FrameError, Message
 from zemosaic.events import TileStacked
-from zemosaic.frames.planes import colour_planes
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, TileProduct, TileSpec
 from zemosaic.mosaic.starlight import TileStars, starlight, stars_by_tile
 from zemosaic.mosaic.warp import frame_lattice, warp, window_of
@@ -209,10 +208,9 @@ def _samples(task: _TileTask, band: Box, failed: dict[int, Message]) -> tuple[ND
             failed[frame.frame.frame_id] = error.reason
             continue
         into = cube[len(present)]
-        planes = colour_planes(pixels, frame.frame.bayer)
-        warp(planes, window, frame, lattice, band, into[: len(planes)])
-        if len(planes) < task.channels:
-            into[1:] = into[0]
+        channels = len(frame.sky_adu)
+        warp(pixels, window, frame, lattice, band, into[:channels])
+        into[channels:] = into[0]
         if np.isfinite(into[0]).any():
             present.append(k)
     return cube[: len(present)], present
