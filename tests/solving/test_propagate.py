@@ -41,7 +41,7 @@ def test_a_neighbour_in_time(tycho, place, turn, east, north):
     solution = propagate(seen(sky, second, 5), known_of(sky, first), first)
     assert solution is not None
     assert solution.how == "propagated"
-    assert worst_offset_px(solution.wcs, second) < 1.0
+    assert worst_offset_px(solution.wcs, second) < 1.5
 
 
 def _convergence(local: FrameWcs, east: float, north: float) -> float:
@@ -59,7 +59,7 @@ def test_field_rotation_flips_and_other_telescopes(tycho, turn, flipped):
     second = true_wcs(80.05, 20.08, 10.0 + turn, flipped, 2.39 * 1.002)
     solution = propagate(seen(sky, second, 7), known_of(sky, first), first)
     assert solution is not None
-    assert worst_offset_px(solution.wcs, second) < 1.0
+    assert worst_offset_px(solution.wcs, second) < 1.5
 
 
 def test_union_of_frames_reaches_further(tycho):

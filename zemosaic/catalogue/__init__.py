@@ -8,15 +8,22 @@ from pathlib import Path
 from zemosaic.catalogue.astap import AstapCatalogue, database_names, open_astap
 from zemosaic.catalogue.base import Catalogue, CatalogueStars
 from zemosaic.catalogue.cells import CellCatalogue
+from zemosaic.catalogue.quads import QuadIndex, Quads, build_quads, cache_folder, load_quads, quads_of
 
 __all__ = [
     "AstapCatalogue",
     "Catalogue",
     "CatalogueStars",
     "CellCatalogue",
+    "QuadIndex",
+    "Quads",
+    "build_quads",
+    "cache_folder",
     "database_names",
     "load_bundled",
+    "load_quads",
     "open_astap",
+    "quads_of",
 ]
 
 

@@ -125,6 +125,12 @@ class CellCatalogue:
         # A worker process maps the file again instead of being sent its content.
         return CellCatalogue.open, (self.path, self.name)
 
+    def all_stars(self) -> CatalogueStars:
+        """Return all stars from the south pole to the north pole, cell by cell."""
+        counts = np.diff(self.first_cell)
+        rings = [self._decode(ring, 0, int(count)) for ring, count in enumerate(counts)]
+        return CatalogueStars(*(np.concatenate(column) for column in zip(*rings, strict=True)))
+
     def cone(self, ra_deg: float, dec_deg: float, radius_deg: float, limit: int | None = None) -> CatalogueStars:
         """Return the stars within `radius_deg` of a direction, brightest first, at most `limit`.
 

@@ -43,7 +43,14 @@ def match_radius_px(scale_arcsec: float) -> float:
     return 2.5 + _CATALOGUE_ARCSEC / scale_arcsec
 
 
-def confirm(wcs: FrameWcs, field: Field, catalogue: Catalogue, how: str, reach_px: float = 0.0) -> Solution | Message:
+def confirm(
+    wcs: FrameWcs,
+    field: Field,
+    catalogue: Catalogue,
+    how: str,
+    reach_px: float = 0.0,
+    chance: float = _CHANCE,
+) -> Solution | Message:
     """Return the refined solution if the catalogue's stars stand where `wcs` says, or why it is not believed.
 
     Parameters
@@ -59,6 +66,8 @@ def confirm(wcs: FrameWcs, field: Field, catalogue: Catalogue, how: str, reach_p
     reach_px : float
         How far off `wcs` may be all over the frame.  0 says that it has been matched to these very stars, which
         is why few of them prove less than where it comes from elsewhere.
+    chance : float
+        Greatest chance of as many accidental matches; the more maps are tried, the smaller.
     """
     refusal = _implausible(wcs, field)
     if refusal is not None:
@@ -72,7 +81,7 @@ def confirm(wcs: FrameWcs, field: Field, catalogue: Catalogue, how: str, reach_p
     # True matches crowd together, accidental ones fill the circle: what lies within half of it tells them apart.
     close = 0.5 * match_radius_px(wcs.scale_arcsec)
     expected = len(detected) * len(stars) * np.pi * close**2 / (field.width * field.height)
-    if len(pairs) < fewest or not _believable(int((pairs.distance < close).sum()), expected, reach_px > 0.0):
+    if len(pairs) < fewest or not _believable(int((pairs.distance < close).sum()), expected, reach_px > 0.0, chance):
         return message(
             "reason.unsolved_not_confirmed", matched=len(pairs), needed=AFFINE_STARS, catalogue=catalogue.name
         )
@@ -83,13 +92,13 @@ def confirm(wcs: FrameWcs, field: Field, catalogue: Catalogue, how: str, reach_p
     return Solution(wcs, how, len(pairs), rms)
 
 
-def _believable(matched: int, expected: float, independent: bool) -> bool:
+def _believable(matched: int, expected: float, independent: bool, chance: float) -> bool:
     """Whether so many matches cannot be chance, the points that the fitted map hits anyhow taken off."""
     if matched >= AFFINE_STARS:
-        return chance_of(matched, 3, expected) < _CHANCE
+        return chance_of(matched, 3, expected) < chance
     if independent:
         return chance_of(matched, 1, expected) < _CHANCE_INDEPENDENT
-    return chance_of(matched, 2, expected) < _CHANCE
+    return chance_of(matched, 2, expected) < chance
 
 
 def _implausible(wcs: FrameWcs, field: Field) -> Message | None:

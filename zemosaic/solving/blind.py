@@ -1,0 +1,90 @@
+"""The blind solver: a frame whose plate scale is known is found anywhere in the sky by quads of its brightest stars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.catalogue import CellCatalogue, QuadIndex, Quads, quads_of
+from zemosaic.errors import Message, message
+from zemosaic.model import Solution
+from zemosaic.sky import FrameWcs, ra_dec, tangent_plane
+from zemosaic.solving.base import AFFINE_STARS, Field
+from zemosaic.solving.fit import fit_similarity, wcs_of_affine
+from zemosaic.solving.verify import confirm
+
+__all__ = ["BlindSolver"]
+
+Floats = NDArray[np.float64]
+
+_BRIGHTEST = (12, 20, 32, 44)
+"""Stars that make quads, in rounds: each round adds the quads with the stars that it adds."""
+_STRETCH = 0.035
+_CODE_ERROR_PX = 1.5
+"""Error of a star beside the others of its quad, distortion included, over the quad's width: the code's tolerance."""
+_TOLERANCE = (0.002, 0.006)
+_CHANCE = 1e-13
+"""The whole sky is searched: a thousandfold of what a hinted search may leave to chance."""
+_MOST_TRIED = 400
+
+
+@dataclass(frozen=True)
+class BlindSolver:
+    """Solves frames without a pointing; needs the plate scale to 3 %."""
+
+    catalogue: CellCatalogue
+    index: QuadIndex
+    name: str = "blind"
+
+    def solve(self, field: Field) -> Solution | Message:
+        """Return the verified solution of a frame, or why there is none; the field's pointing is not looked at."""
+        if field.scale_arcsec is None:
+            return message("reason.unsolved_no_scale")
+        if len(field) < AFFINE_STARS:
+            return message("reason.unsolved_too_few_stars", found=len(field), needed=AFFINE_STARS)
+        for wcs in self._candidates(field, field.scale_arcsec / 3600.0):
+            verdict = confirm(wcs, field, self.catalogue, self.name, chance=_CHANCE)
+            if isinstance(verdict, Solution):
+                return verdict
+        return message("reason.unsolved_nowhere", stars=len(field), catalogue=self.catalogue.name)
+
+    def _candidates(self, field: Field, pixel_deg: float) -> Iterator[FrameWcs]:
+        points = np.column_stack([field.x_px, field.y_px])
+        known = 0
+        for count in _BRIGHTEST:
+            if known >= len(points):
+                return
+            yield from self._matches(field, points[:count], known, pixel_deg)
+            known = count
+
+    def _matches(self, field: Field, points: Floats, known: int, pixel_deg: float) -> Iterator[FrameWcs]:
+        """Yield what quads of the points say that have not all their stars among the first `known`."""
+        corners = _combinations(len(points), known)
+        plane = ((points - field.centre) * pixel_deg) @ np.array([1.0, 1.0j])
+        quads = quads_of(plane[corners], corners)
+        tolerance = float(np.clip(_CODE_ERROR_PX * pixel_deg / np.median(quads.width), *_TOLERANCE))
+        for mirrored in (False, True):
+            turned = Quads(quads.corners, quads.codes * (1.0, -1.0, 1.0, -1.0), quads.width) if mirrored else quads
+            query, there = self.index.alike(turned, tolerance, _STRETCH)
+            for q, t in zip(query[:_MOST_TRIED], there[:_MOST_TRIED], strict=True):
+                stars = self.index.stars[self.index.corners[t]]
+                yield _wcs_of(points[quads.corners[q]], stars, pixel_deg, mirrored, field.centre)
+
+
+@lru_cache(maxsize=16)
+def _combinations(count: int, known: int) -> NDArray[np.intp]:
+    """Return all quads of `count` stars with one at least that is not among the first `known`, shape (n, 4)."""
+    quads = np.array(list(combinations(range(count), 4)), np.intp).reshape(-1, 4)
+    return quads[quads[:, 3] >= known]
+
+
+def _wcs_of(pixels: Floats, stars: Floats, pixel_deg: float, mirrored: bool, centre: tuple[float, float]) -> FrameWcs:
+    """Return the WCS that takes four pixels, shape (4, 2), closest to four unit vectors, shape (4, 3)."""
+    ra0, dec0 = (float(value) for value in ra_dec(stars.sum(axis=0)))
+    plane = np.column_stack(tangent_plane(*ra_dec(stars), ra0, dec0)) / pixel_deg
+    return wcs_of_affine(fit_similarity(pixels, plane, mirrored), pixel_deg, ra0, dec0, *centre)
