@@ -231,9 +231,8 @@ def _write(path: Path, index: QuadIndex) -> None:
         with os.fdopen(handle, "wb") as stream:
             stream.writelines([_MAGIC, head.tobytes(), key.data, corners.data])
         Path(name).replace(path)
-    except BaseException:
+    finally:
         Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _read(path: Path, catalogue: CellCatalogue) -> QuadIndex | None:

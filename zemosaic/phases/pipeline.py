@@ -15,7 +15,7 @@ from zemosaic.phases.export import Outputs, export_mosaic, write_reports
 from zemosaic.phases.measure import measure_frames
 from zemosaic.phases.plan import Grid, make_grid
 from zemosaic.phases.scan import scan
-from zemosaic.phases.solve import solve_frames
+from zemosaic.phases.solve import check_solver_paths, solve_frames
 from zemosaic.phases.stack import stack_tiles
 from zemosaic.store.canvas import CanvasStore
 
@@ -71,6 +71,7 @@ def run_pipeline(context: RunContext) -> RunOutcome:
 
 
 def _run(context: RunContext, progress: _Progress) -> None:
+    check_solver_paths(context)
     progress.frames = scan(context)
     progress.measured, defects = measure_frames(context, progress.frames)
     progress.solved = solve_frames(context, progress.measured, defects)
