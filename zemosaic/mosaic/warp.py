@@ -139,7 +139,7 @@ def warp(
         raw = np.ascontiguousarray(pixels, np.float32)
         _warp_bayer(raw, places, geometry, red, blue, parity, lanczos_table(), cubic_table(), light, into)
         return
-    planes = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+    planes = np.repeat(pixels[None], len(into), axis=0) if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
     _warp_planes(np.ascontiguousarray(planes, np.float32), places, geometry, lanczos_table(), light, into)
 
 

@@ -64,6 +64,8 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
     NothingUsable
         When all frames are rejected.
     """
+    channels = max(len(one.measured.sky_adu) for one in solved)
+    solved = [_in_colours(one, channels) for one in solved]
     with context.phase("calibrate", len(solved)) as advance:
         solved, photometry, stars = _photometry(context, solved)
         if context.settings.stacking_normalize_method != "linear_fit":
@@ -89,6 +91,20 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
                 )
             )
         return Calibration(tuple(_assemble(context, solved, photometry, sky, groups)), stars)
+
+
+def _in_colours(solved: SolvedFrame, channels: int) -> SolvedFrame:
+    """Return a frame with all channels; a mono frame among colour ones stands for each of them."""
+    measured = solved.measured
+    if len(measured.sky_adu) == channels:
+        return solved
+    stars = replace(
+        measured.stars,
+        flux_adu=np.repeat(measured.stars.flux_adu, channels, axis=1),
+        flux_error_adu=np.repeat(measured.stars.flux_error_adu, channels, axis=1),
+    )
+    sky, noise = measured.sky_adu * channels, measured.noise_adu * channels
+    return replace(solved, measured=replace(measured, stars=stars, sky_adu=sky, noise_adu=noise))
 
 
 def _photometry(context: RunContext, solved: Sequence[SolvedFrame]) -> tuple[list[SolvedFrame], Photometry, FieldStars]:
@@ -184,6 +200,7 @@ def sample_frame(task: _CellTask) -> CellSamples:
         planes, step = colour_planes(pixels, None), 1
     ra, dec, radius = np.load(task.stars)
     contiguous = [np.ascontiguousarray(plane) for plane in planes]
+    contiguous *= len(task.solved.measured.noise_adu) // len(contiguous)
     return sample_cells(
         task.solved.measured, contiguous, step, task.solved.wcs, task.reference, task.cell_px, (ra, dec, radius)
     )
