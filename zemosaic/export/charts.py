@@ -149,7 +149,8 @@ def sky_map(footprints: Sequence[Footprint], label: str, north: str, east: str) 
     Parameters
     ----------
     footprints : sequence of Footprint
-        Outlines; those far from the used ones are left out; of more than 300 used ones an even choice is drawn, and as many dropped ones at most.
+        Outlines; those far from the used ones are left out; of more than 300 used ones an even choice
+        is drawn, and as many dropped ones at most.
     label : str
         Name of the drawing for screen readers.
     north, east : str
