@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from zlib import crc32
 
 import pytest
@@ -15,7 +16,12 @@ def tycho() -> CellCatalogue:
 
 
 @pytest.fixture(scope="session")
-def quads(tycho: CellCatalogue, pytestconfig: pytest.Config) -> QuadIndex:
-    """The whole sky's index, made once for each version of the code that makes it: some seconds."""
+def sky_cache(pytestconfig: pytest.Config) -> Path:
+    """Where the whole sky's index is kept from session to session, one for each version of the code that makes it."""
     version = crc32(inspect.getsource(quads_module).encode())
-    return load_quads(tycho, pytestconfig.cache.mkdir(f"quads_{version:08x}"))
+    return Path(pytestconfig.cache.mkdir(f"quads_{version:08x}"))
+
+
+@pytest.fixture(scope="session")
+def quads(tycho: CellCatalogue, sky_cache: Path) -> QuadIndex:
+    return load_quads(tycho, sky_cache)
