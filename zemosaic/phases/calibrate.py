@@ -79,7 +79,13 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
             for g in range(int(groups.max()) + 1)
         ]
         sky = solve_sky(
-            cells, photometry.transparency, groups, photometry.vignetting, photometry.vignetting_sigma, bias
+            cells,
+            photometry.transparency,
+            groups,
+            photometry.vignetting,
+            photometry.vignetting_sigma,
+            bias,
+            photometry.transparency_sigma,
         )
         for g in range(len(bias)):
             context.log(
@@ -90,7 +96,7 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
                     stars_vignetting=round(float(photometry.vignetting[g]), 4),
                 )
             )
-        return Calibration(tuple(_assemble(context, solved, photometry, sky, groups)), stars)
+        return Calibration(tuple(_assemble(context, solved, sky, groups)), stars)
 
 
 def _in_colours(solved: SolvedFrame, channels: int) -> SolvedFrame:
@@ -209,18 +215,17 @@ def sample_frame(task: _CellTask) -> CellSamples:
 def _assemble(
     context: RunContext,
     solved: Sequence[SolvedFrame],
-    photometry: Photometry,
     sky: SkySolution,
     groups: NDArray[np.int64],
 ) -> list[CalibratedFrame]:
     frames = [
         CalibratedFrame(
             solved=one,
-            transparency=tuple(float(t) for t in photometry.transparency[k]),
+            transparency=tuple(float(t) for t in sky.transparency[k]),
             sky_adu=tuple((float(a), float(b), float(c)) for a, b, c in sky.sky_adu[k]),
             bias_adu=float(sky.bias_adu[groups[k]]),
             illumination=(float(sky.vignetting[groups[k]]),),
-            noise=tuple(n / t for n, t in zip(one.measured.noise_adu, photometry.transparency[k], strict=True)),
+            noise=tuple(n / t for n, t in zip(one.measured.noise_adu, sky.transparency[k], strict=True)),
             weight=1.0,
         )
         for k, one in enumerate(solved)
