@@ -31,7 +31,7 @@ from zemosaic.solving.blind import BlindSolver
 from zemosaic.solving.embedded import EmbeddedSolver
 from zemosaic.solving.header import verify
 from zemosaic.solving.joint import joint_frame, solve_jointly
-from zemosaic.solving.pointings import in_time, nearest_solved, pointings, seed_order
+from zemosaic.solving.pointings import in_time, nearest_in_time, nearest_on_sky, pointings, seed_order, when
 from zemosaic.solving.propagate import known_stars, propagate
 from zemosaic.solving.slots import AstapSlots, retries_from_environment
 
@@ -121,10 +121,11 @@ class _Session:
             else:
                 lost.append((group, failures, 1))
         for one, reason in strays:
-            if not self._from_neighbours(one):
+            if not self._from_neighbours(one, ()):
                 self._drop(one, reason)
         for group, failures, tries in lost:
-            left = [one for one in group if not self._from_neighbours(one)]
+            known = sorted(self.solved, key=lambda one: when(one.measured))
+            left = [one for one in group if not self._from_neighbours(one, known)]
             self._search_the_sky(left, failures, tries)
 
     def _solve_pointing(self, frames: Sequence[MeasuredFrame]) -> dict[int, Message]:
@@ -171,9 +172,13 @@ class _Session:
             or self._asked(self.solvers.hinted, self._field(measured))
         )
 
-    def _from_neighbours(self, measured: MeasuredFrame) -> bool:
-        """Try a frame against the stars of what is solved near it."""
-        near = nearest_solved(measured, self.solved, NEIGHBOURS)
+    def _from_neighbours(self, measured: MeasuredFrame, known: Sequence[SolvedFrame]) -> bool:
+        """Try a frame against the stars of what is solved near its hint; without one, of its neighbours in time."""
+        frame = measured.frame
+        if frame.ra_deg is None or frame.dec_deg is None:
+            near = nearest_in_time(measured, known, NEIGHBOURS)
+        else:
+            near = nearest_on_sky(frame.ra_deg, frame.dec_deg, self.solved, NEIGHBOURS)
         answer = self._from_header(measured) or (self._propagated(measured, near) if near else None)
         if answer is not None:
             self._accept(measured, answer)
@@ -197,7 +202,8 @@ class _Session:
                 continue
             failed = 0
             lost = self._carried(self._accept(seed, answer), left, follow)
-            left = [one for one in left if any(one is other for other, _ in lost)]
+            lost_ids = {one.frame.frame_id for one, _ in lost}
+            left = [one for one in left if one.frame.frame_id in lost_ids]
         for one in in_time([*left, *given_up]):
             self._drop(one, reasons.get(one.frame.frame_id, message("reason.unsolved_pointing")))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 from zemosaic.model import MeasuredFrame, SolvedFrame
 from zemosaic.sky import unit_vectors
 
-__all__ = ["in_time", "nearest_solved", "pointings", "seed_order"]
+__all__ = ["in_time", "nearest_in_time", "nearest_on_sky", "pointings", "seed_order", "when"]
 
 POINTING_REACH = 0.35
 """Frames whose hints differ by less than this part of their diagonal belong to one pointing."""
@@ -58,7 +60,7 @@ def pointings(measured: Sequence[MeasuredFrame]) -> tuple[list[list[MeasuredFram
 
 def in_time(measured: Sequence[MeasuredFrame]) -> list[MeasuredFrame]:
     """Return frames in the order in which they were taken."""
-    return sorted(measured, key=lambda one: (one.frame.date_obs or "", one.frame.frame_id))
+    return sorted(measured, key=when)
 
 
 def seed_order(frames: Sequence[MeasuredFrame]) -> list[int]:
@@ -67,18 +69,24 @@ def seed_order(frames: Sequence[MeasuredFrame]) -> list[int]:
     return [int(i) for i in np.argsort(quality, kind="stable")]
 
 
-def nearest_solved(one: MeasuredFrame, solved: Sequence[SolvedFrame], most: int) -> list[SolvedFrame]:
-    """Return the solved frames nearest to a frame's hint; without one, the nearest in time of its camera."""
-    frame = one.frame
-    if frame.ra_deg is not None and frame.dec_deg is not None:
-        centres = np.array([(s.wcs.ra_deg, s.wcs.dec_deg) for s in solved]).reshape(-1, 2)
-        away = unit_vectors(centres[:, 0], centres[:, 1]) - unit_vectors(frame.ra_deg, frame.dec_deg)
-        return [solved[i] for i in np.argsort(np.linalg.norm(away, axis=1), kind="stable")[:most]]
-    own = [s for s in solved if (s.frame.width, s.frame.height) == (frame.width, frame.height)]
-    order = in_time([s.measured for s in own] + [one])
-    place = {m.frame.frame_id: position for position, m in enumerate(order)}
-    here = place[frame.frame_id]
-    return sorted(own, key=lambda s: abs(place[s.frame.frame_id] - here))[:most]
+def nearest_on_sky(ra_deg: float, dec_deg: float, solved: Sequence[SolvedFrame], most: int) -> list[SolvedFrame]:
+    """Return the solved frames whose reference pixels are nearest to a direction."""
+    centres = np.array([(one.wcs.ra_deg, one.wcs.dec_deg) for one in solved]).reshape(-1, 2)
+    away = unit_vectors(centres[:, 0], centres[:, 1]) - unit_vectors(ra_deg, dec_deg)
+    return [solved[i] for i in np.argsort(np.linalg.norm(away, axis=1), kind="stable")[:most]]
+
+
+def nearest_in_time(one: MeasuredFrame, solved: Sequence[SolvedFrame], most: int) -> list[SolvedFrame]:
+    """Return the frames taken just before and after a frame, by turns; `solved` is in the order of time."""
+    place = bisect_left(solved, when(one), key=lambda other: when(other.measured))
+    before, after = solved[max(place - most, 0) : place][::-1], solved[place : place + most]
+    by_turns = [other for pair in zip_longest(before, after) for other in pair if other is not None]
+    return by_turns[:most]
+
+
+def when(one: MeasuredFrame) -> tuple[str, int]:
+    """Return what frames are ordered by in time."""
+    return one.frame.date_obs or "", one.frame.frame_id
 
 
 def _reach(measured: MeasuredFrame) -> float:
