@@ -1,3 +1,5 @@
+"""What the tests of solving share.  Libraries get one thread each, as in a run: on busy machines more take longer."""
+
 from __future__ import annotations
 
 import inspect
@@ -6,8 +8,12 @@ from zlib import crc32
 
 import pytest
 
-from zemosaic.catalogue import CellCatalogue, QuadIndex, load_bundled, load_quads
-from zemosaic.catalogue import quads as quads_module
+from zemosaic.compute.executors import limit_library_threads
+
+limit_library_threads()  # before anything imports the numerical libraries
+
+from zemosaic.catalogue import CellCatalogue, QuadIndex, load_bundled, load_quads  # noqa: E402
+from zemosaic.catalogue import quads as quads_module  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -81,7 +81,7 @@ def test_wrong_hints_are_never_believed(tycho: CellCatalogue, count: int) -> Non
         assert isinstance(answer, Message), (number, ra, dec, lie.ra_deg, lie.dec_deg)
 
 
-@pytest.mark.parametrize("count", [6, ALL])
+@pytest.mark.parametrize("count", [6, pytest.param(100, marks=pytest.mark.slow)])
 def test_a_made_up_sky_is_nowhere(tycho: CellCatalogue, quads: QuadIndex, count: int) -> None:
     solver = BlindSolver(tycho, quads)
     for number in range(count):
