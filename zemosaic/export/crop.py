@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zemosaic.export.fits import Box, Pixels, layout_of
+from zemosaic.export.layout import Box, Pixels, layout_of
 
 __all__ = ["coverage_box"]
 
