@@ -144,7 +144,9 @@ def test_mono_and_uncovered_pixels_of_the_full_picture(tmp_path):
 def test_a_tiff_beyond_four_gigabytes_is_a_big_one():
     head = _tiff_head(40000, 20000)
     assert head[:4] == b"II" + struct.pack("<H", 43)
-    entries = {int.from_bytes(head[24 + 20 * n : 26 + 20 * n], "little"): head[36 + 20 * n : 44 + 20 * n] for n in range(10)}
+    entries = {
+        int.from_bytes(head[24 + 20 * n : 26 + 20 * n], "little"): head[36 + 20 * n : 44 + 20 * n] for n in range(10)
+    }
     assert struct.unpack("<Q", entries[273]) == (len(head),)
     assert struct.unpack("<Q", entries[279]) == (40000 * 20000 * 6,)
     assert struct.unpack("<3H", entries[258][:6]) == (16, 16, 16)
