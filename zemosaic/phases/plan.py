@@ -111,7 +111,7 @@ def _save_canvas(context: RunContext, canvas: Canvas) -> None:
     if not named:
         return
     folder = Path(named)
-    if folder.resolve() == Path(context.settings.input_dir).resolve():
+    if folder.resolve().is_relative_to(Path(context.settings.input_dir).resolve()):
         raise SettingsError("error.grid_in_input", folder=named)
     try:
         folder.mkdir(parents=True, exist_ok=True)
