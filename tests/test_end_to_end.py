@@ -141,6 +141,27 @@ def test_two_workers_and_a_second_run_give_the_same_bytes(frames, reference, tmp
 
 
 @pytest.mark.slow
+def test_a_second_run_lies_on_the_grid_of_the_first_and_packs_its_files(frames, tmp_path):
+    grid = {"global_wcs_output_path": str(tmp_path / "grid"), "grid_tile_px": 1024}
+    wanted = {"global_wcs_pixelscale_arcsec": 6.0, "global_wcs_projection": "ZEA"}
+    packed = {"save_final_as_uint16": True, "save_compressed_fits": True, "save_stretched": "tiff"}
+    part = tmp_path / "part"
+    part.mkdir()
+    for path in sorted(frames.iterdir())[:3]:
+        shutil.copy(path, part)
+    headers = []
+    for folder, name, changes in ((frames, "a", wanted), (part, "b", packed)):
+        events = run_to_end(settings_for(folder, tmp_path / name, **grid, **changes))
+        assert isinstance(events[-1], RunFinished), events[-1]
+        with fits.open(events[-1].mosaic) as hdus:
+            headers.append(hdus[-1].header.copy())
+    same = ("NAXIS1", "NAXIS2", "CTYPE1", "CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2", "CDELT1", "CDELT2", "PC1_2")
+    assert [headers[1][key] for key in same] == [headers[0][key] for key in same]
+    assert headers[0]["CTYPE1"] == "RA---ZEA" and headers[0]["CDELT2"] * 3600 == pytest.approx(6.0)
+    assert {path.suffix for path in (tmp_path / "b").iterdir()} >= {".fz", ".tif"}
+
+
+@pytest.mark.slow
 def test_little_memory_takes_more_passes_to_the_same_bytes(frames, tmp_path):
     modes, files = [], []
     for memory in (0.8, 6.0):

@@ -159,3 +159,35 @@ def test_distortion_never_folds_the_far_sky_into_the_frame(bend):
     x, y = wcs.sky_to_pixel(*from_tangent_plane(xi, eta, 100.0, 30.0))
     inside = (x > -50) & (x < WIDTH + 50) & (y > -50) & (y < HEIGHT + 50)
     assert not inside.any(), f"{inside.sum()} far directions, nearest {distance[inside].min():.1f} deg"
+
+
+@pytest.mark.parametrize("projection", ["TAN", "ZEA", "STG"])
+@pytest.mark.parametrize("centre", [*POLE_AND_WRAP, (200.0, 86.0), (83.0, -5.4)])
+def test_every_projection_is_that_of_astropy(projection, centre):
+    turned = ((-0.01, 0.002), (0.002, 0.01))
+    wide = FrameWcs(*centre, 1800.0, 1500.0, turned, projection=projection)
+    x, y = np.meshgrid(np.linspace(0, 4000, 9), np.linspace(0, 3000, 7))
+    reference = WCS(fits.Header(wide.to_cards()))
+    ra, dec = wide.pixel_to_sky(x, y)
+    assert separation_deg(ra, dec, *reference.all_pix2world(x, y, 0)).max() < 1e-9
+    back = wide.sky_to_pixel(ra, dec)
+    assert np.allclose(back, (x, y), rtol=0, atol=1e-6)
+    assert np.allclose(back, reference.all_world2pix(ra, dec, 0), rtol=0, atol=1e-6)
+
+
+def test_wide_projections_reach_over_the_horizon_and_keep_their_promise():
+    far = {}
+    for projection in ("ZEA", "STG"):
+        xi, eta = tangent_plane(10.0, np.array([-20.0, -60.0]), 10.0, 80.0, projection)
+        assert np.allclose(xi, 0, atol=1e-12)
+        back = from_tangent_plane(xi, eta, 10.0, 80.0, projection)
+        assert np.allclose(back[1], [-20.0, -60.0], atol=1e-9)
+        # Lengths of one small step to the east and to the north at 60 degrees from the centre.
+        x, y = tangent_plane([10.0, 10.001, 10.0], [20.0, 20.0, 20.001], 10.0, 80.0, projection)
+        east = math.hypot(x[1] - x[0], y[1] - y[0]) / (0.001 * math.cos(math.radians(20.0)))
+        north = math.hypot(x[2] - x[0], y[2] - y[0]) / 0.001
+        far[projection] = (east, north)
+    assert far["ZEA"][0] * far["ZEA"][1] == pytest.approx(1.0, rel=1e-4)
+    assert far["STG"][0] == pytest.approx(far["STG"][1], rel=1e-4)
+    assert np.isnan(tangent_plane(190.0, -80.0, 10.0, 80.0, "ZEA")[0])
+    assert np.isnan(from_tangent_plane(150.0, 0.0, 10.0, 80.0, "ZEA")[0])

@@ -257,6 +257,10 @@ class MosaicProduct:
     frames_used: int
     exposure_s: float
     wcs: FrameWcs
+    box: tuple[int, int, int, int] | None = None
+    """The part of the canvas that the files hold, (y0, y1, x0, x1), half open; None for all of it."""
+    stretched: str = ""
+    """The picture in full size where one was asked for."""
 
 
 @dataclass(frozen=True)

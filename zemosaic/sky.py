@@ -5,14 +5,14 @@ All functions take scalars or arrays and broadcast.
 
 References
 ----------
-Calabretta & Greisen 2002, A&A 395, 1077 (TAN); Shupe et al. 2005, ASP Conf. 347, 491 (SIP).
+Calabretta & Greisen 2002, A&A 395, 1077 (TAN, ZEA, STG); Shupe et al. 2005, ASP Conf. 347, 491 (SIP).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +21,7 @@ __all__ = [
     "SIP_TERMS",
     "Distortion",
     "FrameWcs",
+    "Projection",
     "from_tangent_plane",
     "mean_direction",
     "ra_dec",
@@ -30,6 +31,8 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
+Projection = Literal["TAN", "ZEA", "STG"]
+"""Onto the plane that touches the sphere: gnomonic, equal areas, true angles (Calabretta & Greisen 2002, 5.1)."""
 
 SIP_TERMS: tuple[tuple[int, int], ...] = ((2, 0), (1, 1), (0, 2), (3, 0), (2, 1), (1, 2), (0, 3))
 """Exponents (p, q) of the distortion terms u**p v**q, in the order of the coefficients."""
@@ -64,32 +67,57 @@ def separation_deg(ra1: ArrayLike, dec1: ArrayLike, ra2: ArrayLike, dec2: ArrayL
     return np.degrees(np.arctan2(cross, (a * b).sum(axis=-1)))
 
 
-def tangent_plane(ra_deg: ArrayLike, dec_deg: ArrayLike, ra0: float, dec0: float) -> tuple[Floats, Floats]:
+def tangent_plane(
+    ra_deg: ArrayLike, dec_deg: ArrayLike, ra0: float, dec0: float, projection: Projection = "TAN"
+) -> tuple[Floats, Floats]:
     """Project directions onto the plane that touches the sphere at (ra0, dec0).
+
+    Parameters
+    ----------
+    projection : {"TAN", "ZEA", "STG"}
+        From the centre of the sphere; with equal areas; or with true angles.
 
     Returns
     -------
     xi, eta : ndarray
-        Degrees, xi to the east and eta to the north; NaN on the far half of the sky.
+        Degrees, xi to the east and eta to the north; NaN on the far half of the sky ("TAN") or at the point opposite
+        to the centre.
     """
     da = np.radians(np.asarray(ra_deg, float) - ra0)
     dec, d0 = np.radians(np.asarray(dec_deg, float)), math.radians(dec0)
     sin_dec, cos_dec = np.sin(dec), np.cos(dec)
     cos_da = np.cos(da)
     depth = math.sin(d0) * sin_dec + math.cos(d0) * cos_dec * cos_da
-    depth = np.where(depth > 1e-6, depth, np.nan)
-    xi = cos_dec * np.sin(da) / depth
-    eta = (math.cos(d0) * sin_dec - math.sin(d0) * cos_dec * cos_da) / depth
+    if projection == "TAN":
+        shrink = np.where(depth > 1e-6, depth, np.nan)
+    else:
+        half = (1.0 + np.where(depth > -1.0 + 1e-9, depth, np.nan)) / 2.0
+        shrink = np.sqrt(half) if projection == "ZEA" else half
+    xi = cos_dec * np.sin(da) / shrink
+    eta = (math.cos(d0) * sin_dec - math.sin(d0) * cos_dec * cos_da) / shrink
     return np.degrees(xi), np.degrees(eta)
 
 
-def from_tangent_plane(xi_deg: ArrayLike, eta_deg: ArrayLike, ra0: float, dec0: float) -> tuple[Floats, Floats]:
-    """Return (ra_deg, dec_deg) of points of the tangent plane at (ra0, dec0)."""
+def from_tangent_plane(
+    xi_deg: ArrayLike, eta_deg: ArrayLike, ra0: float, dec0: float, projection: Projection = "TAN"
+) -> tuple[Floats, Floats]:
+    """Return (ra_deg, dec_deg) of points of the plane that touches the sphere at (ra0, dec0).
+
+    NaN for points that no direction falls on (beyond the disk of "ZEA").
+    """
     xi, eta = np.radians(xi_deg), np.radians(eta_deg)
     d0 = math.radians(dec0)
-    toward = math.cos(d0) - eta * math.sin(d0)
+    depth: Floats | float = 1.0
+    if projection != "TAN":
+        quarter = 0.25 * (xi * xi + eta * eta)
+        if projection == "ZEA":
+            depth, shrink = 1.0 - 2.0 * quarter, np.sqrt(np.where(quarter <= 1.0, 1.0 - quarter, np.nan))
+        else:
+            depth, shrink = (1.0 - quarter) / (1.0 + quarter), 1.0 / (1.0 + quarter)
+        xi, eta = xi * shrink, eta * shrink
+    toward = depth * math.cos(d0) - eta * math.sin(d0)
     ra = (ra0 + np.degrees(np.arctan2(xi, toward))) % 360.0
-    dec = np.degrees(np.arctan2(math.sin(d0) + eta * math.cos(d0), np.hypot(xi, toward)))
+    dec = np.degrees(np.arctan2(depth * math.sin(d0) + eta * math.cos(d0), np.hypot(xi, toward)))
     return ra, dec
 
 
@@ -132,7 +160,7 @@ class Distortion:
 
 @dataclass(frozen=True)
 class FrameWcs:
-    """Where the pixels of one frame lie on the sky: TAN, a linear map and optional distortion."""
+    """Where the pixels of one frame lie on the sky: a projection, a linear map and optional distortion."""
 
     ra_deg: float
     """Right ascension of the reference pixel."""
@@ -145,6 +173,7 @@ class FrameWcs:
     cd: tuple[tuple[float, float], tuple[float, float]]
     """Degrees on the tangent plane per undistorted pixel: ((xi_x, xi_y), (eta_x, eta_y))."""
     distortion: Distortion | None = None
+    projection: Projection = "TAN"
 
     def pixel_to_plane(self, x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
         """Return (xi_deg, eta_deg) on this frame's own tangent plane."""
@@ -166,11 +195,11 @@ class FrameWcs:
 
     def pixel_to_sky(self, x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
         """Return (ra_deg, dec_deg)."""
-        return from_tangent_plane(*self.pixel_to_plane(x, y), self.ra_deg, self.dec_deg)
+        return from_tangent_plane(*self.pixel_to_plane(x, y), self.ra_deg, self.dec_deg, self.projection)
 
     def sky_to_pixel(self, ra_deg: ArrayLike, dec_deg: ArrayLike) -> tuple[Floats, Floats]:
         """Return (x, y); NaN for directions on the far half of the sky."""
-        return self.plane_to_pixel(*tangent_plane(ra_deg, dec_deg, self.ra_deg, self.dec_deg))
+        return self.plane_to_pixel(*tangent_plane(ra_deg, dec_deg, self.ra_deg, self.dec_deg, self.projection))
 
     @property
     def scale_arcsec(self) -> float:
@@ -207,8 +236,8 @@ class FrameWcs:
         """Return FITS header cards (1-based CRPIX, CD matrix, SIP where distorted)."""
         sip = "-SIP" if self.distortion is not None else ""
         cards: dict[str, Any] = {
-            "CTYPE1": "RA---TAN" + sip,
-            "CTYPE2": "DEC--TAN" + sip,
+            "CTYPE1": f"RA---{self.projection}{sip}",
+            "CTYPE2": f"DEC--{self.projection}{sip}",
             "CUNIT1": "deg",
             "CUNIT2": "deg",
             "CRVAL1": self.ra_deg,
@@ -220,6 +249,8 @@ class FrameWcs:
             "CD2_1": self.cd[1][0],
             "CD2_2": self.cd[1][1],
             "RADESYS": "ICRS",
+            # Without it, a map centred on the very pole is turned by half a circle.
+            "LONPOLE": 180.0,
         }
         if self.distortion is not None:
             cards["A_ORDER"] = cards["B_ORDER"] = 3

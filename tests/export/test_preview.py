@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
+from functools import partial
 
+import cv2
 import numpy as np
 import pytest
 import zarr
@@ -11,10 +14,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from zemosaic.export.preview import coverage_picture, jpeg_bytes, midtones, png_bytes, stretched_preview, write_png
-from zemosaic.export.shrink import block_size, shrunk
+from zemosaic.export.pictures import _tiff_head, write_picture16
+from zemosaic.export.preview import (
+    coverage_picture,
+    jpeg_bytes,
+    midtones,
+    png_bytes,
+    stretched_bands,
+    stretched_preview,
+    view_of,
+    write_png,
+)
+from zemosaic.export.shrink import block_size, sampled, shrunk
 
 SHAPE = (360, 300)
+preview = partial(stretched_preview, axis_order="CHW")
+shrunk_planes = partial(shrunk, axis_order="CHW")
 
 
 def starfield(seed: int = 3) -> np.ndarray:
@@ -38,7 +53,7 @@ def test_shrinking_averages_whole_blocks(height, width, max_px):
     source = np.random.default_rng(height * width).normal(size=(height, width)).astype(np.float32)
     source[source > 1.5] = np.nan
     side = block_size(height, width, max_px)
-    small = shrunk(source, max_px)[0]
+    small = shrunk_planes(source, max_px)[0]
     assert max(small.shape) <= max_px
     for (row, column), mean in np.ndenumerate(small):
         block = source[row * side : (row + 1) * side, column * side : (column + 1) * side]
@@ -51,15 +66,15 @@ def test_shrinking_reads_a_zarr_array_and_a_box_alike(tmp_path):
     stored = zarr.create_array(store=str(tmp_path / "z"), shape=source.shape, chunks=(3, 50, 64), dtype="float32")
     stored[:] = source
     box = (13, 333, 21, 290)
-    wanted = shrunk(source[:, 13:333, 21:290], 90)
-    assert np.allclose(shrunk(stored, 90, box=box), wanted, equal_nan=True, rtol=1e-6)
+    wanted = shrunk_planes(source[:, 13:333, 21:290], 90)
+    assert np.allclose(shrunk_planes(stored, 90, box=box), wanted, equal_nan=True, rtol=1e-6)
     assert np.allclose(
-        shrunk(np.moveaxis(source, 0, -1), 90, box=box, axis_order="HWC"), wanted, equal_nan=True, rtol=1e-6
+        shrunk_planes(np.moveaxis(source, 0, -1), 90, box=box, axis_order="HWC"), wanted, equal_nan=True, rtol=1e-6
     )
 
 
 def test_the_sky_is_a_neutral_dark_grey_and_the_outside_black():
-    picture = stretched_preview(starfield(), None, 400)
+    picture = preview(starfield(), None, 400)
     assert picture.shape == (*SHAPE, 3)
     assert picture.dtype == np.uint8
     sky = np.median(picture[40:150, 120:250].reshape(-1, 3), axis=0)
@@ -69,7 +84,7 @@ def test_the_sky_is_a_neutral_dark_grey_and_the_outside_black():
 
 
 def test_north_is_up_and_faint_light_shows_in_its_colour():
-    picture = stretched_preview(starfield(), None, 400).astype(float)
+    picture = preview(starfield(), None, 400).astype(float)
     height = SHAPE[0]
     cloud = np.median(picture[height - 90 : height - 50, 50:90].reshape(-1, 3), axis=0)
     opposite = np.median(picture[50:90, 50:90].reshape(-1, 3), axis=0)
@@ -77,18 +92,76 @@ def test_north_is_up_and_faint_light_shows_in_its_colour():
     assert cloud[0] > 1.5 * cloud[2]
 
 
-def test_a_slope_of_the_sky_is_taken_out_of_the_picture():
-    y, x = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]]
-    slope = np.array([0.1, -0.05, 0.02])[:, None, None] * y + np.array([0.0, 0.08, -0.08])[:, None, None] * x
-    picture = stretched_preview(starfield() + slope.astype(np.float32), None, 400)
-    corners = [picture[20:60, 20:60], picture[20:60, 200:240], picture[-60:-20, 200:240]]
-    skies = np.array([np.median(corner.reshape(-1, 3), axis=0) for corner in corners])
-    assert np.ptp(skies, axis=0).max() <= 6
-    assert np.ptp(skies, axis=1).max() <= 6
+def test_the_picture_takes_off_no_more_than_a_level():
+    y = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]][0]
+    sloping = starfield() + (0.3 * y).astype(np.float32)
+    picture = preview(sloping, None, 400).astype(float)
+    assert np.median(picture[20:60, 200:240]) > 1.5 * np.median(picture[-60:-20, 200:240])
+
+
+def test_unlinked_channels_each_fill_the_range():
+    weak = starfield() * np.array([1.0, 1.0, 0.2], np.float32)[:, None, None]
+    view = view_of(weak, None, 400, axis_order="CHW", linked=False)
+    assert view.gains == (1.0, 1.0, 1.0) and len(view.stretches) == 3
+    linked, unlinked = (preview(weak, None, 400, linked=kind).astype(float) for kind in (True, False))
+    assert not np.array_equal(linked, unlinked)
+    sky = np.median(unlinked[40:150, 120:250].reshape(-1, 3), axis=0)
+    assert np.ptp(sky) <= 3
+    noise = unlinked[40:150, 120:250].std(axis=(0, 1))
+    assert 0.7 < noise[2] / noise[0] < 1.4
+
+
+@pytest.mark.parametrize("order", ["CHW", "HWC"])
+@pytest.mark.parametrize("kind", ["png16", "tiff"])
+def test_the_full_picture_of_sixteen_bits_is_read_back(tmp_path, monkeypatch, kind, order):
+    monkeypatch.setattr("zemosaic.export.layout.BAND_BYTES", 70 * 3 * SHAPE[1] * 4)
+    source = starfield() if order == "CHW" else np.moveaxis(starfield(), 0, -1)
+    box = (11, 351, 4, 290)
+    view = view_of(source, None, 200, axis_order=order, box=box, full_size=True)
+    bands = stretched_bands(source, None, view, axis_order=order, box=box)
+    write_picture16(tmp_path / "p", bands, 286, 340, kind)
+    read = cv2.imdecode(np.frombuffer((tmp_path / "p").read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)[..., ::-1]
+    assert read.dtype == np.uint16
+    planes = starfield()[:, 11:351, 4:290]
+    wanted = np.rint(65535.0 * view(planes, np.isfinite(planes).all(axis=0)))[:, ::-1]
+    assert np.array_equal(read, np.moveaxis(wanted, 0, -1))
+    sky = np.median(read[40:150, 120:250].reshape(-1, 3) / 65535, axis=0)
+    assert np.all(np.abs(sky - 0.12) < 0.03)
+    assert (read[40:150, 120:250] == 0).mean() < 0.002, "the noise of single pixels is not cut off"
+
+
+def test_mono_and_uncovered_pixels_of_the_full_picture(tmp_path):
+    coverage = np.ones(SHAPE, np.int16)
+    coverage[:50] = 0
+    mono = starfield()[1]
+    view = view_of(mono, coverage, 200, full_size=True)
+    picture = np.concatenate(list(stretched_bands(mono, coverage, view)))
+    assert picture.shape == (*SHAPE, 3)
+    assert np.array_equal(picture[..., 0], picture[..., 2])
+    assert not picture[-50:].any() and picture[:-50, :250].all(axis=2).mean() > 0.99
+
+
+def test_a_tiff_beyond_four_gigabytes_is_a_big_one():
+    head = _tiff_head(40000, 20000)
+    assert head[:4] == b"II" + struct.pack("<H", 43)
+    entries = {
+        int.from_bytes(head[24 + 20 * n : 26 + 20 * n], "little"): head[36 + 20 * n : 44 + 20 * n] for n in range(10)
+    }
+    assert struct.unpack("<Q", entries[273]) == (len(head),)
+    assert struct.unpack("<Q", entries[279]) == (40000 * 20000 * 6,)
+    assert struct.unpack("<3H", entries[258][:6]) == (16, 16, 16)
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 30), st.sampled_from(["HW", "CHW"]))
+def test_samples_are_single_pixels_in_equal_steps(height, width, max_px, order):
+    source = np.arange(height * width, dtype=np.float32).reshape(height, width)
+    side = block_size(height, width, max_px)
+    given_source = source if order == "HW" else source[None]
+    assert np.array_equal(sampled(given_source, max_px, axis_order=order)[0], source[::side, ::side])
 
 
 def test_stars_come_out_white_on_average():
-    picture = stretched_preview(starfield(), None, 400).astype(float)
+    picture = preview(starfield(), None, 400).astype(float)
     bright = picture[picture.mean(axis=2) > 170]
     means = bright.mean(axis=0)
     assert np.ptp(means) < 0.06 * means.mean()
@@ -97,20 +170,20 @@ def test_stars_come_out_white_on_average():
 def test_no_coverage_is_black_and_an_empty_mosaic_is_no_failure():
     coverage = np.ones(SHAPE, np.int16)
     coverage[:100] = 0
-    picture = stretched_preview(starfield(), coverage, 400)
+    picture = preview(starfield(), coverage, 400)
     assert not picture[-100:].any()
     assert picture[:-100, :250].any(axis=2).mean() > 0.99
-    assert not stretched_preview(np.full((3, 20, 30), np.nan), None, 10).any()
+    assert not preview(np.full((3, 20, 30), np.nan), None, 10).any()
 
 
 @pytest.mark.parametrize("value", [0.0, 250.0])
 def test_a_flat_picture_is_flat(value):
-    picture = stretched_preview(np.full((1, 64, 64), value, np.float32), None, 64)
+    picture = preview(np.full((1, 64, 64), value, np.float32), None, 64)
     assert np.ptp(picture) == 0
 
 
 def test_mono_is_grey():
-    picture = stretched_preview(starfield()[1], None, 400)
+    picture = preview(starfield()[1], None, 400)
     assert np.array_equal(picture[..., 0], picture[..., 1])
     assert np.array_equal(picture[..., 0], picture[..., 2])
     assert picture.max() > 200
@@ -124,10 +197,10 @@ def test_midtones_run_through_their_three_points(balance):
 
 
 def test_a_png_holds_pixels_and_nothing_else(tmp_path):
-    picture = stretched_preview(starfield(), None, 200)
+    picture = preview(starfield(), None, 200)
     write_png(tmp_path / "p.png", picture)
     content = (tmp_path / "p.png").read_bytes()
-    assert content == png_bytes(stretched_preview(starfield(), None, 200))
+    assert content == png_bytes(preview(starfield(), None, 200))
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(content))), picture)
     kinds, at = set(), 8
     while at < len(content):
@@ -136,7 +209,7 @@ def test_a_png_holds_pixels_and_nothing_else(tmp_path):
     assert kinds == {b"IHDR", b"IDAT", b"IEND"}
 
 
-def test_jpeg_is_shrunk():
+def test_jpeg_is_shrunk_planes():
     assert max(Image.open(io.BytesIO(jpeg_bytes(np.zeros((300, 200, 3), np.uint8), 120))).size) == 120
 
 

@@ -12,7 +12,7 @@ from mosaic_frames import calibrated_of, solved_of, wcs_of
 
 from zemosaic.model import CalibratedFrame, SolvedFrame
 from zemosaic.mosaic.canvas import Canvas, connected_fields, make_canvas, make_plan
-from zemosaic.mosaic.warp import BORDER
+from zemosaic.mosaic.warp import BORDER, LATTICE, frame_lattice
 from zemosaic.sky import FrameWcs, from_tangent_plane, separation_deg
 
 SMALL = (180, 320)
@@ -149,3 +149,40 @@ def test_fields_hang_together_by_overlaps():
     assert connected_fields([*there, *near, across]) == [[2, 3, 4, 5], [1, 6], [0]]
     assert connected_fields(near[:1]) == [[0]]
     assert float(separation_deg(359.99, 40.0, 0.01, 40.0)) < 0.02
+
+
+def test_a_number_for_the_scale_overrides_the_frames():
+    frames = survey(314.0, 44.0)
+    coarse = make_canvas(frames, "north_up", "min", scale_arcsec=4.78)
+    assert coarse.wcs.scale_arcsec == pytest.approx(4.78)
+    assert coarse.width == pytest.approx(make_canvas(frames, "north_up", "min").width / 2, abs=4)
+
+
+@pytest.mark.parametrize("pole", [0.0, 88.0])
+def test_wide_fields_leave_the_tangent_plane(pole):
+    def strip(degrees: float) -> list[SolvedFrame]:
+        centres = [from_tangent_plane(s, 0.0, 40.0, pole) for s in np.linspace(-degrees / 2, degrees / 2, 5)]
+        return [solved_of(wcs_of(float(ra), float(dec), size=SMALL), k, SMALL) for k, (ra, dec) in enumerate(centres)]
+
+    assert make_canvas(strip(13.0), "north_up", "median").wcs.projection == "TAN"
+    for orientation in ("north_up", "median_pc"):
+        canvas = make_canvas(strip(17.0), orientation, "median")
+        assert canvas.wcs.projection == "ZEA"
+        for frame in strip(17.0):
+            x, y = canvas.wcs.sky_to_pixel(*edge(frame))
+            assert x.min() >= -0.5 and x.max() <= canvas.width - 0.5
+            assert y.min() >= -0.5 and y.max() <= canvas.height - 0.5
+    assert make_canvas(strip(17.0), "north_up", "median", projection="STG").wcs.projection == "STG"
+    assert make_canvas(strip(17.0), "north_up", "median", projection="TAN").wcs.projection == "TAN"
+
+
+@pytest.mark.parametrize("projection", ["TAN", "ZEA", "STG"])
+def test_the_lattice_is_fine_enough_at_the_border_of_wide_fields(projection):
+    canvas = FrameWcs(10.0, 60.0, 0.0, 0.0, ((-2.39 / 3600, 0.0), (0.0, 2.39 / 3600)), projection=projection)
+    ra, dec = from_tangent_plane(12.0, 9.0, 10.0, 60.0)
+    frame = wcs_of(float(ra), float(dec), 30.0, size=SMALL)
+    x0, y0 = (int(v) for v in canvas.sky_to_pixel(ra, dec))
+    lattice = frame_lattice(canvas, frame, (y0, y0 + LATTICE, x0, x0 + LATTICE))
+    middle_row, middle_column = lattice.row0 + LATTICE // 2, lattice.column0 + LATTICE // 2
+    exact = frame.sky_to_pixel(*canvas.pixel_to_sky(middle_column, middle_row))
+    assert math.hypot(exact[0] - lattice.x[:2, :2].mean(), exact[1] - lattice.y[:2, :2].mean()) < 0.005

@@ -11,67 +11,23 @@ Pence et al. 2010, A&A 524, A42 (FITS 3.0); FITS Standard 4.0, sections 4.4 and 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, BinaryIO
 
 import numpy as np
 from astropy.io import fits
-from numpy.typing import NDArray
 
 from zemosaic.export.cards import Card, ascii_text
+from zemosaic.export.disk_values import DiskType, Encoder, encoder_for
 from zemosaic.export.files import check_free_disk, replacing
+from zemosaic.export.layout import AxisOrder, Box, Layout, Pixels, layout_of
+from zemosaic.export.tiled import write_tiled
 from zemosaic.sky import FrameWcs
 
-__all__ = ["AxisOrder", "Box", "DiskType", "Layout", "Pixels", "layout_of", "write_fits"]
+__all__ = ["write_fits"]
 
-AxisOrder = Literal["CHW", "HWC", "HW"]
-DiskType = Literal["float32", "int16", "int32"]
-Box = tuple[int, int, int, int]
-
-BAND_BYTES = 48 << 20
 BLOCK = 2880
-BITPIX = {"float32": -32, "int16": 16, "int32": 32}
-
-
-class Pixels(Protocol):
-    """What is asked of an array: a shape and slices of it (NumPy, zarr, a memory map)."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    def __getitem__(self, key: Any, /) -> Any: ...
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a source lies: its numbers of planes, rows and columns, and how to read some rows."""
-
-    source: Pixels
-    axis_order: AxisOrder
-    planes: int
-    height: int
-    width: int
-
-    def rows(self, y0: int, y1: int, x0: int, x1: int) -> NDArray[Any]:
-        """Return shape (planes, y1 - y0, x1 - x0)."""
-        if self.axis_order == "HW":
-            return np.asarray(self.source[y0:y1, x0:x1])[None]
-        if self.axis_order == "HWC":
-            return np.moveaxis(np.asarray(self.source[y0:y1, x0:x1, :]), -1, 0)
-        return np.asarray(self.source[:, y0:y1, x0:x1])
-
-    def bands(self, y0: int, y1: int) -> Iterator[tuple[int, int]]:
-        """Yield (start, stop) of the rows from `y0` to `y1`, little memory at a time.
-
-        No band ends inside a chunk of a zarr array, so that each chunk is decoded once.
-        """
-        chunks: tuple[int, ...] | None = getattr(self.source, "chunks", None)
-        whole = chunks[self.axis_order.index("H")] if chunks else 1
-        step = whole * max(1, BAND_BYTES // (whole * self.planes * self.width * 4))
-        for start in range(y0 // step * step, y1, step):
-            yield max(y0, start), min(y1, start + step)
 
 
 def write_fits(
@@ -80,9 +36,10 @@ def write_fits(
     *,
     wcs: FrameWcs | None = None,
     cards: Sequence[Card] = (),
-    axis_order: AxisOrder = "CHW",
+    axis_order: AxisOrder = "HWC",
     dtype: DiskType = "float32",
     box: Box | None = None,
+    compressed: bool = False,
 ) -> None:
     """Write an array to a FITS file without ever holding all of it.
 
@@ -97,12 +54,15 @@ def write_fits(
         Where the source's pixels lie on the sky.
     cards : sequence of (keyword, value, comment)
         Further header cards, in this order.
-    axis_order : {"CHW", "HWC", "HW"}
-        Which axis of `source` is which.
-    dtype : {"float32", "int16", "int32"}
-        Type on disk; integers are rounded and clipped, NaN becomes 0.
+    axis_order : {"HWC", "CHW", "HW"}
+        Which axis of `source` is which; on disk colour is always planes.
+    dtype : {"float32", "int16", "int32", "uint16"}
+        Type on disk; signed integers are rounded and clipped, NaN becomes 0.  ``uint16`` brings the pixels of all
+        colours to one scale from 1 to 65535, which the header tells, and NaN to 0.
     box : (y0, y1, x0, x1) or None
         The part of the source to write, half open; the WCS is shifted along.
+    compressed : bool
+        Whether the image is compressed, tile by tile and without loss; such files are named ``.fits.fz``.
 
     Raises
     ------
@@ -117,61 +77,53 @@ def write_fits(
     y0, y1, x0, x1 = box or (0, layout.height, 0, layout.width)
     if not (0 <= y0 < y1 <= layout.height and 0 <= x0 < x1 <= layout.width):
         raise ValueError(f"box {box} does not fit into {layout.height} x {layout.width} pixels")
+    box = (y0, y1, x0, x1)
     shape = (layout.planes, y1 - y0, x1 - x0)
-    placed = None if wcs is None else wcs.shifted(x0, y0)
-    head = _header(shape, dtype, placed, cards).tostring().encode("ascii")
-    itemsize = np.dtype(dtype).itemsize
-    data_bytes = shape[0] * shape[1] * shape[2] * itemsize
-    check_free_disk(path, len(head) + data_bytes)
+    encoder = encoder_for(dtype, layout, box)
+    header = _header(shape, encoder, None if wcs is None else wcs.shifted(x0, y0), cards)
+    check_free_disk(path, len(header.tostring()) + math.prod(shape) * encoder.itemsize)
     with replacing(path) as out:
-        out.write(head)
-        for start, stop in layout.bands(y0, y1):
-            for index, plane in enumerate(layout.rows(start, stop, x0, x1)):
-                out.seek(len(head) + (index * shape[1] + start - y0) * shape[2] * itemsize)
-                out.write(_disk_values(plane, dtype).view(np.uint8).data)
-        out.seek(len(head) + data_bytes)
-        out.write(b"\0" * (-data_bytes % BLOCK))
+        if compressed:
+            write_tiled(out, header, layout, box, encoder)
+        else:
+            _write_plain(out, header, layout, box, encoder)
 
 
-def layout_of(source: Pixels, axis_order: AxisOrder) -> Layout:
-    """Return how `source` lies; ValueError where it has neither 1 nor 3 planes."""
-    shape = tuple(int(n) for n in source.shape)
-    if len(shape) == 2:
-        return Layout(source, "HW", 1, *shape)
-    if len(shape) == 3 and axis_order == "HWC" and shape[2] in (1, 3):
-        return Layout(source, "HWC", shape[2], shape[0], shape[1])
-    if len(shape) == 3 and axis_order == "CHW" and shape[0] in (1, 3):
-        return Layout(source, "CHW", *shape)
-    raise ValueError(f"expected 1 or 3 planes in order {axis_order}, got shape {shape}")
+def _write_plain(out: BinaryIO, header: fits.Header, layout: Layout, box: Box, encoder: Encoder) -> None:
+    y0, y1, x0, x1 = box
+    head = header.tostring().encode("ascii")
+    row_bytes = (x1 - x0) * encoder.itemsize
+    data_bytes = layout.planes * (y1 - y0) * row_bytes
+    out.write(head)
+    for start, stop in layout.bands(y0, y1):
+        for index, plane in enumerate(layout.rows(start, stop, x0, x1)):
+            out.seek(len(head) + (index * (y1 - y0) + start - y0) * row_bytes)
+            out.write(encoder(plane).view(np.uint8).data)
+    out.seek(len(head) + data_bytes)
+    out.write(b"\0" * (-data_bytes % BLOCK))
 
 
-def _disk_values(plane: NDArray[Any], dtype: DiskType) -> NDArray[Any]:
-    big_endian = np.dtype(dtype).newbyteorder(">")
-    if dtype == "float32":
-        return np.ascontiguousarray(plane, big_endian)
-    limits = np.iinfo(dtype)
-    whole = np.rint(np.nan_to_num(plane, nan=0.0))
-    return np.clip(whole, limits.min, limits.max, out=whole).astype(big_endian, order="C")
-
-
-def _header(shape: tuple[int, int, int], dtype: DiskType, wcs: FrameWcs | None, cards: Sequence[Card]) -> fits.Header:
+def _header(shape: tuple[int, int, int], encoder: Encoder, wcs: FrameWcs | None, cards: Sequence[Card]) -> fits.Header:
     planes, height, width = shape
     header = fits.Header()
     header["SIMPLE"] = (True, "conforms to FITS standard")
-    header["BITPIX"] = (BITPIX[dtype], "32-bit floating point" if dtype == "float32" else "integers")
+    header["BITPIX"] = (encoder.bitpix, "32-bit floating point" if encoder.bitpix < 0 else "integers")
     header["NAXIS"] = (2 if planes == 1 else 3, "number of array dimensions")
     header["NAXIS1"] = (width, "columns")
     header["NAXIS2"] = (height, "rows, the first one at the bottom")
     if planes > 1:
         header["NAXIS3"] = (planes, "planes: red, green, blue")
     header["BSCALE"] = (1.0, "physical value = BZERO + BSCALE x array value")
-    header["BZERO"] = (0.0, "physical value = BZERO + BSCALE x array value")
+    header["BZERO"] = (encoder.bzero, "physical value = BZERO + BSCALE x array value")
     header["ROWORDER"] = ("BOTTOM-UP", "row 1 is the bottom of the picture")
     if wcs is not None:
         header["WCSAXES"] = (2, "celestial axes only")
         header.update(_wcs_cards(wcs))
         header["EQUINOX"] = (2000.0, "for programs that do not know RADESYS")
-    for keyword, value, comment in cards:
+    scaled = encoder.cards()
+    # The unit of the cards is that of the pixels, not of numbers on a scale of their own.
+    told = [card for card in cards if not (scaled and card[0] == "BUNIT")]
+    for keyword, value, comment in [*scaled, *told]:
         header.append((keyword, ascii_text(value) if isinstance(value, str) else value, comment), end=True)
     return header
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +13,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from zemosaic.export.files import write_whole
-from zemosaic.export.fits import AxisOrder, Box, Pixels
-from zemosaic.export.shrink import block_size, shrunk
+from zemosaic.export.layout import AxisOrder, Box, Pixels, layout_of
+from zemosaic.export.shrink import sampled, shrunk
 
-__all__ = ["coverage_picture", "jpeg_bytes", "midtones", "png_bytes", "stretched_preview", "write_png"]
+__all__ = [
+    "View",
+    "coverage_picture",
+    "jpeg_bytes",
+    "midtones",
+    "png_bytes",
+    "stretched_bands",
+    "stretched_preview",
+    "view_of",
+    "write_png",
+]
 
 Picture = NDArray[np.uint8]
 Planes = NDArray[np.float32]
@@ -34,8 +45,55 @@ DARK_SHARE = 0.25
 """Part of the picture that is taken for sky."""
 BAND_ROWS = 128
 """Rows stretched at a time."""
-FEWEST_CELLS = 12
-"""Dark cells that a plane needs; with fewer the sky is a constant."""
+
+
+@dataclass(frozen=True)
+class View:
+    """How linear pixels become a picture: the sky taken off, colours balanced, the range stretched."""
+
+    sky: tuple[float, ...]
+    """Level of the sky per channel."""
+    gains: tuple[float, ...]
+    """Factors per channel that make the median star white."""
+    stretches: tuple[_Stretch, ...]
+    """One for all channels, or one for each."""
+
+    def __call__(self, planes: Planes, inside: NDArray[np.bool_]) -> Planes:
+        """Return values from 0 to 1, shape (channels, h, w); 0 outside."""
+        clear = (planes - _column(self.sky)) * _column(self.gains)
+        if len(self.stretches) == 1:
+            shown = self.stretches[0](clear)
+        else:
+            shown = np.concatenate([one(plane[None]) for one, plane in zip(self.stretches, clear, strict=True)])
+        return np.where(inside, shown, np.float32(0))
+
+
+def view_of(
+    source: Pixels,
+    coverage: Pixels | None = None,
+    max_px: int = 3200,
+    *,
+    axis_order: AxisOrder = "HWC",
+    box: Box | None = None,
+    linked: bool = True,
+    full_size: bool = False,
+) -> View:
+    """Return how to show a linear image.
+
+    Parameters
+    ----------
+    source, coverage, axis_order, box
+        As for `stretched_preview`.
+    max_px : int
+        Longest side of the reduced picture that the view is found on.
+    linked : bool
+        Whether one stretch serves all channels, so that colours stay; or each channel has its own.
+    full_size : bool
+        Whether the view is for single pixels, whose noise is larger than that of averaged ones.
+    """
+    planes = shrunk(source, max_px, axis_order=axis_order, box=box)
+    noisy = sampled(source, max_px, axis_order=axis_order, box=box) if full_size else None
+    return _view(planes, _inside(planes, coverage, max_px, box), linked, noisy)
 
 
 def stretched_preview(
@@ -43,8 +101,9 @@ def stretched_preview(
     coverage: Pixels | None = None,
     max_px: int = 3200,
     *,
-    axis_order: AxisOrder = "CHW",
+    axis_order: AxisOrder = "HWC",
     box: Box | None = None,
+    linked: bool = True,
 ) -> Picture:
     """Return a stretched picture of a linear image, north up where the image has north upwards.
 
@@ -56,10 +115,12 @@ def stretched_preview(
         Where it is 0 the picture is black.
     max_px : int
         Longest side of the picture.
-    axis_order : {"CHW", "HWC", "HW"}
+    axis_order : {"HWC", "CHW", "HW"}
         Which axis of `source` is which.
     box : (y0, y1, x0, x1) or None
         The part of the source to show.
+    linked : bool
+        Whether all channels are stretched alike.
 
     Returns
     -------
@@ -67,19 +128,44 @@ def stretched_preview(
         Row 0 at the top.
     """
     planes = shrunk(source, max_px, axis_order=axis_order, box=box)
-    inside = np.asarray(np.isfinite(planes).all(axis=0))
-    if coverage is not None:
-        inside &= shrunk(coverage, max_px, axis_order="HW", box=box, empty=0.0)[0] > 0
-    if not inside.any():
-        return np.zeros((*inside.shape, 3), np.uint8)
-    _balance(planes, inside)
-    stretch = _Stretch.of(planes, inside)
+    inside = _inside(planes, coverage, max_px, box)
+    view = _view(planes, inside, linked)
     picture = np.empty((*inside.shape, 3), np.uint8)
     for top in range(0, len(inside), BAND_ROWS):
         band = np.s_[top : top + BAND_ROWS]
-        shown = np.where(inside[band], stretch(planes[:, band]), np.float32(0))
-        picture[band] = np.moveaxis(np.rint(255.0 * shown), 0, -1)
+        picture[band] = np.moveaxis(np.rint(255.0 * view(planes[:, band], inside[band])), 0, -1)
     return np.ascontiguousarray(picture[::-1])
+
+
+def stretched_bands(
+    source: Pixels,
+    coverage: Pixels | None,
+    view: View,
+    *,
+    axis_order: AxisOrder = "HWC",
+    box: Box | None = None,
+) -> Iterator[NDArray[np.uint16]]:
+    """Yield the stretched image in full size, shape (rows, width, 3), 16 bits, from its top to its bottom.
+
+    Parameters
+    ----------
+    source, coverage, axis_order, box
+        As for `stretched_preview`.
+    view : View
+        From `view_of`.
+    """
+    layout = layout_of(source, axis_order)
+    y0, y1, x0, x1 = box or (0, layout.height, 0, layout.width)
+    for start, stop in reversed(list(layout.bands(y0, y1))):
+        rows = layout.rows(start, stop, x0, x1).astype(np.float32)
+        inside = np.asarray(np.isfinite(rows).all(axis=0))
+        if coverage is not None:
+            inside &= np.asarray(coverage[start:stop, x0:x1]) > 0
+        for bottom in range(len(inside), 0, -BAND_ROWS):
+            band = np.s_[max(0, bottom - BAND_ROWS) : bottom]
+            shown = np.rint(65535.0 * view(rows[:, band], inside[band])).astype(np.uint16)
+            colour = np.broadcast_to(shown, (3, *shown.shape[1:]))
+            yield np.moveaxis(colour, 0, -1)[::-1]
 
 
 def midtones(x: NDArray[np.float32] | float, balance: float) -> NDArray[np.float32]:
@@ -109,53 +195,43 @@ def jpeg_bytes(picture: Picture, max_px: int, quality: int = 85) -> bytes:
     return out.getvalue()
 
 
-def _balance(planes: Planes, inside: NDArray[np.bool_]) -> None:
-    """Subtract each channel's sky and scale the channels so that the stars are white on average, in place."""
-    height, width = inside.shape
-    y, x = ((np.arange(n, dtype=np.float32) + 0.5) / max(height, width) - 0.5 for n in (height, width))
-    planes[:, ~inside] = np.nan
-    for plane, (level, up, right) in zip(planes, _sky(planes, inside), strict=True):
-        plane -= (level + up * y)[:, None] + right * x
-    np.nan_to_num(planes, copy=False, nan=0.0)
-    planes *= _star_gains(planes, inside)[:, None, None]
+def _inside(planes: Planes, coverage: Pixels | None, max_px: int, box: Box | None) -> NDArray[np.bool_]:
+    inside = np.asarray(np.isfinite(planes).all(axis=0))
+    if coverage is not None:
+        inside &= shrunk(coverage, max_px, axis_order="HW", box=box, empty=0.0)[0] > 0
+    return inside
+
+
+def _view(planes: Planes, inside: NDArray[np.bool_], linked: bool, noisy: Planes | None = None) -> View:
+    """Return the view of an averaged picture; the stretch is that of the `noisy` pixels where given."""
+    ones = np.ones(len(planes), np.float32)
+    if not inside.any():
+        return View((0.0,) * len(planes), tuple(map(float, ones)), (_Stretch(0.0, 1.0, 0.5),))
+    sky = _sky(planes, inside)
+    clear = np.where(inside, planes - _column(sky), np.float32(0))
+    gains = _star_gains(clear, inside) if linked else ones
+    clear *= _column(gains)
+    if noisy is not None and np.isfinite(noisy).all(axis=0).any():
+        inside = np.asarray(np.isfinite(noisy).all(axis=0))
+        clear = np.where(inside, (noisy - _column(sky)) * _column(gains), np.float32(0))
+    parts = [clear] if linked else [plane[None] for plane in clear]
+    return View(tuple(map(float, sky)), tuple(map(float, gains)), tuple(_Stretch.of(part, inside) for part in parts))
+
+
+def _column(values: Sequence[float] | NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(values, np.float32)[:, None, None]
 
 
 def _sky(planes: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return level and slopes of the sky per channel, shape (channels, 3), over y and x from -1/2 to 1/2.
+    """Return the level of the sky per channel.
 
-    The darker cells of the picture decide, the same ones for all channels, so that the sky comes out
-    neutral.  Overlaps of frames cannot tell a plane over the whole mosaic from light; a picture is
-    better without it.
+    The darker cells of the picture decide, the same ones for all channels, so that the sky comes out neutral.
     """
-    height, width = inside.shape
-    longest = max(height, width)
-    across = max(24, longest // 16)
-    cells = shrunk(planes, across)
-    known = np.isfinite(cells).all(axis=0)
-    side = block_size(height, width, across) / longest
-    rows, columns = np.nonzero(known)
-    basis = np.stack([np.ones(len(rows)), (rows + 0.5) * side - 0.5, (columns + 0.5) * side - 0.5], axis=1)
-    levels = np.asarray(cells[:, known], np.float64)
+    cells = shrunk(np.where(inside, planes, np.float32(np.nan)), max(24, max(inside.shape) // 16), axis_order="CHW")
+    levels = cells[:, np.isfinite(cells).all(axis=0)]
     total = levels.sum(axis=0)
-    above = total - basis @ _quantile_plane(basis, total)
-    dark = above <= max(0.0, float(np.quantile(above, DARK_SHARE)))
-    chosen = basis[dark] if dark.sum() >= FEWEST_CELLS else basis[dark] * [1.0, 0.0, 0.0]
-    return np.linalg.lstsq(chosen, levels[:, dark].T, rcond=None)[0].T.astype(np.float32)
-
-
-def _quantile_plane(
-    basis: NDArray[np.float64], values: NDArray[np.float64], share: float = DARK_SHARE
-) -> NDArray[np.float64]:
-    """Return coefficients of the plane below which a share of the values lies, in all parts of the picture."""
-    spread = float(np.ptp(values)) or 1.0
-    start = np.quantile(values, share)
-    coefficients = np.array([start, *np.zeros(basis.shape[1] - 1)])
-    for _ in range(60):
-        left = values - basis @ coefficients
-        weight = np.where(left > 0, share, 1.0 - share) / np.maximum(np.abs(left), 1e-4 * spread)
-        normal = basis.T @ (basis * weight[:, None]) + 1e-9 * weight.sum() * np.eye(basis.shape[1])
-        coefficients = np.linalg.solve(normal, basis.T @ (weight * values))
-    return coefficients
+    dark = total <= np.quantile(total, DARK_SHARE)
+    return np.asarray(np.median(levels[:, dark], axis=1), np.float32)
 
 
 def _star_gains(clear: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -362,6 +362,7 @@ def report_dict(report: RunReport, translator: Translator) -> dict[str, Any]:
         "field": report.field_name,
         "width": mosaic.width if mosaic else None,
         "height": mosaic.height if mosaic else None,
+        "canvas_box": mosaic.box if mosaic else None,
         "exposure_s": mosaic.exposure_s if mosaic else None,
         "wcs": report.wcs.to_cards() if report.wcs else None,
         "frames_found": len(report.frames),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.export.fits import AxisOrder, Box, Pixels, layout_of
+from zemosaic.export.layout import AxisOrder, Box, Pixels, layout_of
 
-__all__ = ["block_size", "shrunk"]
+__all__ = ["block_size", "sampled", "shrunk"]
 
 
 def block_size(height: int, width: int, max_px: int) -> int:
@@ -16,7 +16,7 @@ def block_size(height: int, width: int, max_px: int) -> int:
 
 
 def shrunk(
-    source: Pixels, max_px: int, *, axis_order: AxisOrder = "CHW", box: Box | None = None, empty: float = np.nan
+    source: Pixels, max_px: int, *, axis_order: AxisOrder = "HWC", box: Box | None = None, empty: float = np.nan
 ) -> NDArray[np.float32]:
     """Average blocks of pixels so that nothing is skipped and noise falls as it should.
 
@@ -26,7 +26,7 @@ def shrunk(
         1 or 3 planes; NaN where there is no data.
     max_px : int
         Longest side of the result.
-    axis_order : {"CHW", "HWC", "HW"}
+    axis_order : {"HWC", "CHW", "HW"}
         Which axis of `source` is which.
     box : (y0, y1, x0, x1) or None
         The part to shrink.
@@ -53,6 +53,23 @@ def shrunk(
         counts[:, blocks[firsts]] += _block_sums(finite.astype(np.float32), side, firsts)
     means = np.full(sums.shape, empty, np.float32)
     return np.divide(sums, counts, out=means, where=counts > 0)
+
+
+def sampled(
+    source: Pixels, max_px: int, *, axis_order: AxisOrder = "HWC", box: Box | None = None
+) -> NDArray[np.float32]:
+    """Return single pixels in equal steps, so that noise is that of the source.
+
+    Parameters are those of `shrunk`, and so is the result's shape but for a cut last row and column.
+    """
+    layout = layout_of(source, axis_order)
+    y0, y1, x0, x1 = box or (0, layout.height, 0, layout.width)
+    side = block_size(y1 - y0, x1 - x0, max_px)
+    bands = []
+    for start, stop in layout.bands(y0, y1):
+        rows = layout.rows(start, stop, x0, x1)
+        bands.append(rows[:, -(start - y0) % side :: side, ::side].astype(np.float32))
+    return np.concatenate(bands, axis=1)
 
 
 def _block_sums(rows: NDArray[np.float32], side: int, firsts: NDArray[np.intp]) -> NDArray[np.float32]:

@@ -1,10 +1,11 @@
-"""The mosaic's grid: one tangent plane for all frames, and the tiles it is divided into."""
+"""The mosaic's grid: one plane for all frames, and the tiles it is divided into."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,19 +15,21 @@ from scipy.spatial import cKDTree
 
 from zemosaic.errors import ResourceError
 from zemosaic.model import CalibratedFrame, GridPlan, SolvedFrame, TileSpec
-from zemosaic.sky import FrameWcs, mean_direction, separation_deg, unit_vectors
+from zemosaic.sky import FrameWcs, Projection, mean_direction, separation_deg, unit_vectors
 
 __all__ = ["Canvas", "connected_fields", "make_canvas", "make_plan"]
 
 Box = tuple[int, int, int, int]
 
+WIDE_DEG = 15.0
+"""Diameter of a field up to which the tangent plane serves: at its border, areas grow by 5 per cent."""
 OUTLINE = 9
 """Points along each edge of a frame when its outline is projected."""
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """A tangent plane cut to the frames."""
+    """The plane of the mosaic, cut to the frames."""
 
     wcs: FrameWcs
     width: int
@@ -53,7 +56,14 @@ def connected_fields(frames: Sequence[SolvedFrame]) -> list[list[int]]:
     return sorted(fields, key=lambda field: (-len(field), field[0]))
 
 
-def make_canvas(frames: Sequence[SolvedFrame], orientation: str, scale_mode: str) -> Canvas:
+def make_canvas(
+    frames: Sequence[SolvedFrame],
+    orientation: str,
+    scale_mode: str,
+    *,
+    scale_arcsec: float = 0.0,
+    projection: Projection | Literal["auto"] = "auto",
+) -> Canvas:
     """Return the smallest canvas that holds all frames.
 
     Parameters
@@ -63,6 +73,11 @@ def make_canvas(frames: Sequence[SolvedFrame], orientation: str, scale_mode: str
         North along +y, or the frames' own mean orientation.
     scale_mode : {"median", "min", "max"}
         Which of the frames' plate scales the mosaic takes.
+    scale_arcsec : float
+        The mosaic's scale, arcsec per pixel, whatever the frames' are; 0 leaves it to `scale_mode`.
+    projection : {"auto", "TAN", "ZEA", "STG"}
+        "auto" takes the tangent plane up to `WIDE_DEG` across, and equal areas beyond, where the tangent plane
+        would stretch the borders.
 
     Raises
     ------
@@ -72,15 +87,19 @@ def make_canvas(frames: Sequence[SolvedFrame], orientation: str, scale_mode: str
     outlines = [_outline(frame) for frame in frames]
     ra0, dec0 = mean_direction(*(np.concatenate(column) for column in zip(*outlines, strict=True)))
     scales = [frame.wcs.scale_arcsec for frame in frames]
-    step = {"median": float(np.median(scales)), "min": min(scales), "max": max(scales)}[scale_mode] / 3600.0
-    angle = _mean_rotation(frames, ra0, dec0) if orientation == "median_pc" else 0.0
+    by_mode = {"median": float(np.median(scales)), "min": min(scales), "max": max(scales)}[scale_mode]
+    step = (scale_arcsec or by_mode) / 3600.0
+    reach = max(float(separation_deg(*outline, ra0, dec0).max()) for outline in outlines)
+    if reach >= 90.0:
+        raise ResourceError("error.canvas_too_wide", frames=len(frames))
+    if projection == "auto":
+        projection = "ZEA" if 2.0 * reach > WIDE_DEG else "TAN"
+    angle = _mean_rotation(frames, ra0, dec0, projection) if orientation == "median_pc" else 0.0
     cos, sin = math.cos(angle) * step, math.sin(angle) * step
-    plane = FrameWcs(ra0, dec0, 0.0, 0.0, ((-cos, sin), (sin, cos)))
+    plane = FrameWcs(ra0, dec0, 0.0, 0.0, ((-cos, sin), (sin, cos)), projection=projection)
     x, y = (
         np.concatenate(column) for column in zip(*(plane.sky_to_pixel(*outline) for outline in outlines), strict=True)
     )
-    if not np.isfinite(x).all():
-        raise ResourceError("error.canvas_too_wide", frames=len(frames))
     x0, y0 = math.floor(x.min()) - 1, math.floor(y.min()) - 1
     width, height = math.ceil(x.max()) + 2 - x0, math.ceil(y.max()) + 2 - y0
     return Canvas(plane.shifted(x0, y0), width, height)
@@ -154,9 +173,9 @@ def _half_diagonal_deg(frame: SolvedFrame) -> float:
     return 0.5 * float(separation_deg(ra[0], dec[0], ra[1], dec[1]))
 
 
-def _mean_rotation(frames: Sequence[SolvedFrame], ra0: float, dec0: float) -> float:
+def _mean_rotation(frames: Sequence[SolvedFrame], ra0: float, dec0: float, projection: Projection) -> float:
     """Return the mean angle (radian) of the frames' rows on the tangent plane, 180 degrees being the same."""
-    plane = FrameWcs(ra0, dec0, 0.0, 0.0, ((1.0, 0.0), (0.0, 1.0)))
+    plane = FrameWcs(ra0, dec0, 0.0, 0.0, ((1.0, 0.0), (0.0, 1.0)), projection=projection)
     total = 0j
     for frame in frames:
         cx, cy = frame.frame.width / 2, frame.frame.height / 2

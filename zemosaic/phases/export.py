@@ -5,20 +5,24 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from zemosaic import __version__
-from zemosaic.errors import NothingUsable
+from zemosaic.errors import NothingUsable, message
 from zemosaic.events import PreviewReady
 from zemosaic.export.cards import map_cards, mosaic_cards, provenance_of
-from zemosaic.export.crop import coverage_box
+from zemosaic.export.crop import QualityCrop, coverage_box, merged_box, quality_box, widened
+from zemosaic.export.disk_values import DiskType
 from zemosaic.export.fits import write_fits
-from zemosaic.export.preview import coverage_picture, stretched_preview, write_png
+from zemosaic.export.layout import Box, Pixels
+from zemosaic.export.pictures import write_picture16
+from zemosaic.export.preview import coverage_picture, stretched_bands, stretched_preview, view_of, write_png
 from zemosaic.export.report import PhaseTime, RunRecords, build_report, write_report_json
 from zemosaic.export.report_html import ReportPictures, write_report_html
 from zemosaic.i18n import Translator
-from zemosaic.model import FrameRef, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
+from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.plan import Grid
 from zemosaic.settings.load import settings_hash
@@ -44,7 +48,7 @@ class Outputs:
 def export_mosaic(
     context: RunContext, found: int, grid: Grid, tiles: Sequence[TileProduct], store: CanvasStore
 ) -> Outputs:
-    """Write mosaic, coverage, weight and preview.
+    """Write mosaic, coverage, weight, preview and, where asked for, the stretched picture in full size.
 
     Raises
     ------
@@ -56,7 +60,7 @@ def export_mosaic(
     settings, plan = context.settings, grid.plan
     used_ids = {frame_id for tile in tiles for frame_id in tile.frames_used}
     used = [frame.frame for frame in grid.frames if frame.frame.frame_id in used_ids]
-    with context.phase("export", 4) as advance:
+    with context.phase("export", 5) as advance:
         origin = provenance_of(
             used,
             frames_found=found,
@@ -66,27 +70,30 @@ def export_mosaic(
             combine=settings.stacking_final_combine_method,
             name=plan.name,
         )
-        value, kept = store.canvas("value"), store.canvas("kept")
-        box = coverage_box(kept, settings.global_wcs_autocrop_margin_px)
-        if box is None:
-            raise NothingUsable("error.mosaic_empty")
-        if not settings.global_wcs_autocrop_enabled:
-            box = (0, plan.height, 0, plan.width)
+        value, kept, heavy = store.canvas("value"), store.canvas("kept"), store.canvas("weight")
+        box = _box(context, plan, kept, heavy)
         stem = f"zemosaic_MT{len(tiles)}_R{len(used)}"
-        mosaic = context.output_dir / f"{stem}.fits"
-        write_fits(mosaic, value, wcs=plan.wcs, cards=mosaic_cards(origin), box=box)
+        suffix = ".fits.fz" if settings.save_compressed_fits else ".fits"
+        write = partial(write_fits, wcs=plan.wcs, axis_order="CHW", box=box, compressed=settings.save_compressed_fits)
+        mosaic = context.output_dir / f"{stem}{suffix}"
+        kind: DiskType = "uint16" if settings.save_final_as_uint16 else "float32"
+        write(mosaic, value, cards=mosaic_cards(origin), dtype=kind)
         advance(1)
-        coverage = context.output_dir / f"{stem}_coverage.fits"
-        write_fits(coverage, kept, wcs=plan.wcs, cards=map_cards(origin, "coverage"), dtype="int32", box=box)
+        coverage = context.output_dir / f"{stem}_coverage{suffix}"
+        write(coverage, kept, cards=map_cards(origin, "coverage"), dtype="int32")
         advance(2)
-        weight = context.output_dir / f"{stem}_weight.fits"
-        write_fits(weight, store.canvas("weight"), wcs=plan.wcs, cards=map_cards(origin, "weight"), box=box)
+        weight = context.output_dir / f"{stem}_weight{suffix}"
+        write(weight, heavy, cards=map_cards(origin, "weight"))
         advance(3)
         preview = context.output_dir / f"{stem}_preview.png"
-        picture = stretched_preview(value, kept, settings.preview_max_px, box=box)
+        picture = stretched_preview(
+            value, kept, settings.preview_max_px, axis_order="CHW", box=box, linked=settings.preview_linked
+        )
         write_png(preview, picture)
         context.emit(PreviewReady(str(preview), picture.shape[1], picture.shape[0], final=True))
         advance(4)
+        stretched = _stretched(context, stem, value, kept, box)
+        advance(5)
         product = MosaicProduct(
             mosaic=mosaic.name,
             coverage=coverage.name,
@@ -97,9 +104,61 @@ def export_mosaic(
             frames_used=len(used),
             exposure_s=sum(frame.exposure_s or 0.0 for frame in used),
             wcs=plan.wcs.shifted(box[2], box[0]),
+            box=box,
+            stretched=stretched,
         )
         coverage_map, most = coverage_picture(kept, COVERAGE_MAP_PX, box)
         return Outputs(product, ReportPictures(picture, coverage_map, most))
+
+
+def _box(context: RunContext, plan: GridPlan, kept: Pixels, weight: Pixels) -> Box:
+    """Return the part of the canvas that goes into the files, after the crops that are asked for."""
+    settings = context.settings
+    covered = coverage_box(kept, 0)
+    if covered is None:
+        raise NothingUsable("error.mosaic_empty")
+    box = whole = (0, plan.height, 0, plan.width)
+    if settings.global_wcs_autocrop_enabled:
+        box = widened(covered, settings.global_wcs_autocrop_margin_px, whole)
+        context.log(message("log.autocrop", **_sides(whole, box)))
+    if settings.quality_crop_enabled:
+        rules = QualityCrop(
+            settings.quality_crop_band_px,
+            settings.quality_crop_k_sigma,
+            settings.quality_crop_min_run,
+            settings.quality_crop_margin_px,
+        )
+        good = quality_box(weight, covered, rules)
+        if good is None:
+            context.warn(message("warning.quality_crop_nothing_left"))
+        else:
+            context.log(message("log.quality_crop", **_sides(covered, good)))
+            box = merged_box(box, covered, good)
+    return box
+
+
+def _sides(before: Box, after: Box) -> dict[str, int]:
+    """Return what a crop took off each side, and what it left."""
+    return {
+        "left": after[2] - before[2],
+        "right": before[3] - after[3],
+        "bottom": after[0] - before[0],
+        "top": before[1] - after[1],
+        "width": after[3] - after[2],
+        "height": after[1] - after[0],
+    }
+
+
+def _stretched(context: RunContext, stem: str, value: Pixels, kept: Pixels, box: Box) -> str:
+    """Write the stretched picture in full size where it is asked for; returns its name."""
+    settings = context.settings
+    if settings.save_stretched == "none":
+        return ""
+    name = f"{stem}_stretched.{'tif' if settings.save_stretched == 'tiff' else 'png'}"
+    view = view_of(value, kept, axis_order="CHW", box=box, linked=settings.preview_linked, full_size=True)
+    bands = stretched_bands(value, kept, view, axis_order="CHW", box=box)
+    write_picture16(context.output_dir / name, bands, box[3] - box[2], box[1] - box[0], settings.save_stretched)
+    return name
 
 
 def write_reports(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from zemosaic.compute.resources import disk_free
-from zemosaic.errors import ResourceError, message
+from zemosaic.errors import NothingUsable, OutputError, ResourceError, SettingsError, message
 from zemosaic.events import PlanReady
+from zemosaic.export.grid_file import SavedGrid, read_grid, write_grid
 from zemosaic.model import CalibratedFrame, Dropped, FrameStatus, GridPlan, SolvedFrame
 from zemosaic.mosaic.canvas import Canvas, connected_fields, make_canvas, make_plan
 from zemosaic.phases.context import RunContext
@@ -41,10 +43,17 @@ def make_grid(context: RunContext, frames: Sequence[CalibratedFrame]) -> Grid:
     ------
     ResourceError
         When the canvas is larger than allowed or the disk too small.
+    SettingsError
+        When the file of the grid to be used is broken.
+    NothingUsable
+        When no frame reaches that grid.
     """
     settings = context.settings
     with context.phase("plan", None):
-        canvas = _canvas(context, [frame.solved for frame in frames])
+        canvas = _saved_canvas(context)
+        saved = canvas is not None
+        if canvas is None:
+            canvas = _canvas(context, [frame.solved for frame in frames])
         if canvas.megapixels > settings.max_canvas_megapixels:
             raise ResourceError(
                 "error.canvas_too_large",
@@ -55,6 +64,10 @@ def make_grid(context: RunContext, frames: Sequence[CalibratedFrame]) -> Grid:
             )
         channels = max(len(frame.sky_adu) for frame in frames)
         plan = make_plan(canvas, frames, channels, settings.grid_tile_px, settings.grid_overlap_px)
+        if saved:
+            frames = _reaching(context, frames, plan)
+        else:
+            _save_canvas(context, canvas)
         _check_disk(context, plan)
         estimate = SECONDS_PER_FRAME * len(frames) / context.budget.workers + 0.05 * canvas.megapixels
         context.emit(
@@ -74,7 +87,49 @@ def make_grid(context: RunContext, frames: Sequence[CalibratedFrame]) -> Grid:
 
 def _canvas(context: RunContext, frames: Sequence[SolvedFrame]) -> Canvas:
     settings = context.settings
-    return make_canvas(frames, settings.global_wcs_orientation, settings.global_wcs_pixelscale_mode)
+    return make_canvas(
+        frames,
+        settings.global_wcs_orientation,
+        settings.global_wcs_pixelscale_mode,
+        scale_arcsec=settings.global_wcs_pixelscale_arcsec,
+        projection=settings.global_wcs_projection,
+    )
+
+
+def _saved_canvas(context: RunContext) -> Canvas | None:
+    """Return the grid of an earlier run where the settings name a folder that holds one."""
+    named = context.settings.global_wcs_output_path
+    grid = read_grid(Path(named)) if named else None
+    if grid is None:
+        return None
+    context.log(message("log.grid_reused", folder=named, width=grid.width, height=grid.height))
+    return Canvas(grid.wcs, grid.width, grid.height)
+
+
+def _save_canvas(context: RunContext, canvas: Canvas) -> None:
+    named = context.settings.global_wcs_output_path
+    if not named:
+        return
+    folder = Path(named)
+    if folder.resolve().is_relative_to(Path(context.settings.input_dir).resolve()):
+        raise SettingsError("error.grid_in_input", folder=named)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise OutputError("error.write_failed", path=named, detail=failure.strerror or str(failure)) from failure
+    write_grid(folder, SavedGrid(canvas.wcs, canvas.width, canvas.height))
+    context.log(message("log.grid_saved", folder=named))
+
+
+def _reaching(context: RunContext, frames: Sequence[CalibratedFrame], plan: GridPlan) -> list[CalibratedFrame]:
+    """Leave out the frames that lie beside a grid that was given, each by name."""
+    members = {frame_id for tile in plan.tiles for frame_id in tile.frame_ids}
+    for frame in (one.frame for one in frames if one.frame.frame_id not in members):
+        reason = message("reason.beside_grid", folder=context.settings.global_wcs_output_path)
+        context.drop(Dropped(frame.path, frame.frame_id, "plan", FrameStatus.REJECTED, reason))
+    if not members:
+        raise NothingUsable("error.nothing_in_grid", folder=context.settings.global_wcs_output_path)
+    return [frame for frame in frames if frame.frame.frame_id in members]
 
 
 def drop_strays(context: RunContext, frames: Sequence[SolvedFrame]) -> list[SolvedFrame]:

@@ -75,14 +75,30 @@ class Settings(BaseModel):
 
     global_wcs_orientation: Literal["north_up", "median_pc"] = _setting("north_up", "mosaic", affects=("plan",))
     global_wcs_pixelscale_mode: Literal["median", "min", "max"] = _setting("median", "mosaic", affects=("plan",))
+    global_wcs_pixelscale_arcsec: float = _setting(
+        0.0, "mosaic", unit="arcsec/px", ge=0.0, le=3600.0, affects=("plan",)
+    )
+    global_wcs_projection: Literal["auto", "TAN", "ZEA", "STG"] = _setting(
+        "auto", "mosaic", "expert", affects=("plan",)
+    )
+    global_wcs_output_path: str = _setting("", "mosaic", "advanced", kind="folder", affects=("plan",))
     global_wcs_autocrop_enabled: bool = _setting(False, "mosaic", affects=("export",))
     global_wcs_autocrop_margin_px: int = _setting(64, "mosaic", unit="px", ge=0, le=10000, affects=("export",))
+    quality_crop_enabled: bool = _setting(False, "mosaic", affects=("export",))
+    quality_crop_band_px: int = _setting(32, "mosaic", "expert", unit="px", ge=4, le=1024, affects=("export",))
+    quality_crop_k_sigma: float = _setting(2.0, "mosaic", "expert", unit="sigma", ge=0.1, le=20.0, affects=("export",))
+    quality_crop_min_run: int = _setting(2, "mosaic", "expert", ge=1, le=64, affects=("export",))
+    quality_crop_margin_px: int = _setting(8, "mosaic", "expert", unit="px", ge=0, le=1024, affects=("export",))
     grid_tile_px: int = _setting(512, "mosaic", "expert", unit="px", ge=128, le=4096, affects=("plan",))
     grid_overlap_px: int = _setting(16, "mosaic", "expert", unit="px", ge=0, le=256, affects=("plan",))
     max_canvas_megapixels: float = _setting(
         1000.0, "mosaic", "advanced", unit="Mpx", ge=1.0, le=100000.0, affects=("plan",)
     )
 
+    save_final_as_uint16: bool = _setting(False, "output", affects=("export",))
+    save_compressed_fits: bool = _setting(False, "output", affects=("export",))
+    save_stretched: Literal["none", "png16", "tiff"] = _setting("none", "output", affects=("export",))
+    preview_linked: bool = _setting(True, "output", affects=("export",))
     preview_max_px: int = _setting(3200, "output", unit="px", ge=256, le=20000, affects=("export",))
     keep_work_files: bool = _setting(False, "output", "expert")
 
