@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from zemosaic.errors import FrameError
 from zemosaic.frames.debayer import half_size
 from zemosaic.model import FrameRef, MeasuredFrame, StarList
+from zemosaic.zeanalyser.flux import star_fluxes
 from zemosaic.zeanalyser.psf import fit_psf, psf_samples, refine_centroids
 
 __all__ = ["colour_sites", "measure"]
@@ -22,8 +23,6 @@ Float32s = NDArray[np.float32]
 MAX_STARS = 250
 """Brightest stars kept per frame."""
 DETECTION_SIGMA = 3.5
-APERTURE_FWHM = 1.8
-"""Aperture radius in FWHM: it grows with the seeing, so that the same part of a star's light is in it."""
 PSF_STARS = 32
 EDGE_PX = 8
 CLIPPED_STD = 0.9866
@@ -43,9 +42,6 @@ class _View:
 
     def to_raw(self, position: NDArray[np.float64]) -> NDArray[np.float64]:
         return (position + 0.5) * self.step - 0.5
-
-    def from_raw(self, position: NDArray[np.float64]) -> NDArray[np.float64]:
-        return (position + 0.5) / self.step - 0.5
 
 
 def colour_sites(frame: FrameRef) -> NDArray[np.bool_]:
@@ -89,8 +85,9 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic]) -> MeasuredFrame:
     shape = _shape(image, sites, (x, y, local), found, saturated, raw_sigma)
     moments = 2.3548 * np.sqrt(0.5 * (found["a"] ** 2 + found["b"] ** 2)) * view.step
     fwhm = shape[0] if math.isfinite(shape[0]) else float(np.median(moments)) if len(moments) else math.nan
-    flux, error = _photometry(view, x, y, fwhm, noise)
-    order = np.argsort(-flux[:, view.green], kind="stable")[:MAX_STARS]
+    flux, error = star_fluxes(frame, pixels, x, y, fwhm, ~saturated)
+    known = np.flatnonzero(np.isfinite(flux).all(axis=1))
+    order = known[np.argsort(-flux[known, view.green], kind="stable")][:MAX_STARS]
     stars = StarList(
         x_px=x[order],
         y_px=y[order],
@@ -189,26 +186,3 @@ def _shape(
     if shape is None or not 0.5 < shape.fwhm_px < 40.0:
         return math.nan, math.nan, math.nan
     return shape.fwhm_px, shape.eccentricity, shape.elongation_deg
-
-
-def _photometry(
-    view: _View, x: NDArray[np.float64], y: NDArray[np.float64], fwhm_px: float, noise: tuple[float, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return aperture fluxes and errors, shape (n, channels), less the sky of a ring round each star.
-
-    Fluxes are those of a sensor that has the colour at every raw pixel.
-    """
-    channels = len(view.planes)
-    if not len(x):
-        return np.zeros((0, channels)), np.zeros((0, channels))
-    radius = max(APERTURE_FWHM * fwhm_px / view.step, 1.5)
-    ring = (radius + 1.5, radius + 5.5)
-    flux, error = [], []
-    for plane, sigma in zip(view.planes, noise, strict=True):
-        values, errors, _ = sep.sum_circle(
-            plane, view.from_raw(x), view.from_raw(y), radius, err=sigma, bkgann=ring, mask=_mask(plane), subpix=5
-        )
-        flux.append(values)
-        error.append(np.hypot(errors, 0.01 * np.abs(values)))
-    area = float(view.step**2)
-    return area * np.stack(flux, axis=1), area * np.stack(error, axis=1)
