@@ -99,7 +99,7 @@ def _kernel(image, sites, channels, x, y, fwhm, sky_in, sky_out):  # type: ignor
     alpha = fwhm / (2.0 * math.sqrt(2.0 ** (1.0 / BETA) - 1.0))
     norm = (BETA - 1.0) / (math.pi * alpha * alpha)
     out = np.full((2, 2, x.size, channels), np.nan)
-    reach = int(math.ceil(sky_out))
+    reach = math.ceil(sky_out)
     ring = np.empty((channels, (2 * reach + 1) ** 2))
     for k in range(x.size):
         number = np.zeros(channels, np.int64)

@@ -15,6 +15,7 @@ from zemosaic.frames.debayer import half_size
 from zemosaic.model import FrameRef, MeasuredFrame, StarList
 from zemosaic.zeanalyser.flux import star_fluxes
 from zemosaic.zeanalyser.psf import fit_psf, psf_samples, refine_centroids
+from zemosaic.zeanalyser.trails import find_trails
 
 __all__ = ["colour_sites", "measure"]
 
@@ -24,6 +25,8 @@ MAX_STARS = 250
 """Brightest stars kept per frame."""
 DETECTION_SIGMA = 3.5
 PSF_STARS = 32
+SNR_STARS = 50
+"""Stars whose signal to noise is the frame's: as many in every frame."""
 EDGE_PX = 8
 CLIPPED_STD = 0.9866
 """Standard deviation of a unit normal cut off at 3 sigma."""
@@ -71,7 +74,8 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic]) -> MeasuredFrame:
         raise FrameError("reason.blank", path=frame.path)
     green = view.planes[view.green]
     base = sep.Background(green, bw=32, bh=32, fw=3, fh=3, mask=_mask(green))
-    found = _detect(green - base.back(), base.globalrms, _mask(green))
+    light = green - base.back()
+    found = _detect(light, base.globalrms, _mask(green))
     x, y = view.to_raw(found["x"]), view.to_raw(found["y"])
     local = base.back()[np.rint(found["y"]).astype(int), np.rint(found["x"]).astype(int)].astype(float)
     image = pixels if pixels.ndim == 2 else pixels[..., 1]
@@ -104,6 +108,10 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic]) -> MeasuredFrame:
         fwhm_px=fwhm,
         eccentricity=shape[1],
         elongation_deg=shape[2],
+        sharpness=_sharpness(peaks[order] - local[order], flux[order, view.green], saturated[order]),
+        gradient_adu=_gradient(base.back()),
+        snr=_signal_to_noise(flux[order, view.green], error[order, view.green]),
+        trails=find_trails(light, base.globalrms, view.step),
     )
 
 
@@ -163,6 +171,32 @@ def _saturation(pixels: NDArray[np.generic]) -> float:
         clipped = top > 30000 or int((pixels == top).sum()) > 20
         return 0.9 * top if clipped else math.inf
     return 0.95 * float(np.nanmax(pixels))
+
+
+def _sharpness(peak: NDArray[np.floating], flux: NDArray[np.floating], saturated: NDArray[np.bool_]) -> float:
+    """Return the part of a typical star's light that falls on its brightest pixel, NaN for fewer than 3 stars."""
+    bright = np.flatnonzero(~saturated & (flux > 0))[:PSF_STARS]
+    return float(np.median(peak[bright] / flux[bright])) if len(bright) >= 3 else math.nan
+
+
+def _signal_to_noise(flux: NDArray[np.floating], error: NDArray[np.floating]) -> float:
+    """Return the median flux over error of the `SNR_STARS` brightest stars, NaN without stars."""
+    top = slice(0, SNR_STARS)
+    return float(np.median(flux[top] / error[top])) if len(flux) else math.nan
+
+
+def _gradient(background: Float32s) -> float:
+    """Return how much a plane laid through the sky rises from corner to corner."""
+    coarse = background[8::16, 8::16].astype(float)
+    v, u = (np.linspace(-0.5, 0.5, n) for n in coarse.shape)
+    if min(coarse.shape) < 2:
+        return 0.0
+    middle = coarse - float(np.median(coarse))
+    spread = 1.4826 * float(np.median(np.abs(middle))) + 1e-9
+    middle = np.clip(middle, -3.0 * spread, 3.0 * spread)
+    across = float((middle * u[None, :]).sum() / (u**2).sum() / len(v))
+    down = float((middle * v[:, None]).sum() / (v**2).sum() / len(u))
+    return abs(across) + abs(down)
 
 
 def _shape(
