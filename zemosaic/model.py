@@ -17,6 +17,7 @@ from zemosaic.errors import Message
 from zemosaic.sky import FrameWcs
 
 __all__ = [
+    "HIDDEN_BLOCK_PX",
     "CalibratedFrame",
     "Dropped",
     "FieldStars",
@@ -35,6 +36,10 @@ __all__ = [
 
 Float64s = NDArray[np.float64]
 Float32s = NDArray[np.float32]
+
+
+HIDDEN_BLOCK_PX = 64
+"""Side of the blocks in which parts of frames are left out."""
 
 
 class FrameStatus(StrEnum):
@@ -221,6 +226,8 @@ class CalibratedFrame:
     """Noise of one pixel per channel in mosaic units."""
     weight: float
     """Weight in every tile, relative to the best frame."""
+    hidden: tuple[int, ...] = ()
+    """Blocks of `HIDDEN_BLOCK_PX` that a roof or cloud hides, counted along the rows; their pixels are left out."""
 
     @property
     def frame(self) -> FrameRef:

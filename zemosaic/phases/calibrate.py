@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.calibration.cells import CellSamples, mask_radius_px, sample_cells
+from zemosaic.calibration.hidden import blocks_at, hidden_blocks, open_cells
 from zemosaic.calibration.photometry import Photometry, solve_photometry
 from zemosaic.calibration.sky import SkySolution, estimate_bias, solve_sky
 from zemosaic.catalogue.field import merge_detections
@@ -67,13 +68,22 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
     channels = max(len(one.measured.sky_adu) for one in solved)
     solved = [_in_colours(one, channels) for one in solved]
     with context.phase("calibrate", len(solved)) as advance:
-        solved, photometry, stars = _photometry(context, solved)
+        solved, ids, photometry = _photometry(context, solved)
+        stars = _field_stars(solved, ids, photometry)
         if context.settings.stacking_normalize_method != "linear_fit":
             calibrated = _simply(context, solved)
             advance(len(solved))
             return Calibration(tuple(calibrated), stars)
         groups = np.array(camera_groups([one.frame for one in solved]))
         cells = _cells(context, solved, defects, _discs(solved, stars), advance)
+        hidden: list[tuple[int, ...]] = [()] * len(solved)
+        if context.settings.quality_partial_frames:
+            hidden = hidden_blocks(solved, ids, (stars.ra_deg, stars.dec_deg), photometry, groups, cells)
+        if any(hidden):
+            ids, cells = _only_open(solved, ids, cells, hidden)
+            photometry = solve_photometry([one.measured for one in solved], ids, groups)
+            stars = _field_stars(solved, ids, photometry)
+            context.log(message("log.frames_half_hidden", frames=sum(map(bool, hidden))))
         bias = [
             estimate_bias([one.measured for one, group in zip(solved, groups, strict=True) if group == g])
             for g in range(int(groups.max()) + 1)
@@ -96,7 +106,7 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
                     stars_vignetting=round(float(photometry.vignetting[g]), 4),
                 )
             )
-        return Calibration(tuple(_assemble(context, solved, sky, groups)), stars)
+        return Calibration(tuple(_assemble(context, solved, sky, groups, hidden)), stars)
 
 
 def _in_colours(solved: SolvedFrame, channels: int) -> SolvedFrame:
@@ -113,7 +123,25 @@ def _in_colours(solved: SolvedFrame, channels: int) -> SolvedFrame:
     return replace(solved, measured=replace(measured, stars=stars, sky_adu=sky, noise_adu=noise))
 
 
-def _photometry(context: RunContext, solved: Sequence[SolvedFrame]) -> tuple[list[SolvedFrame], Photometry, FieldStars]:
+def _only_open(
+    solved: Sequence[SolvedFrame],
+    ids: Sequence[NDArray[np.int64]],
+    cells: Sequence[CellSamples],
+    hidden: Sequence[tuple[int, ...]],
+) -> tuple[list[NDArray[np.int64]], list[CellSamples]]:
+    """Return star numbers and cells without those in hidden blocks."""
+    open_ids = []
+    for one, numbers, blocks in zip(solved, ids, hidden, strict=True):
+        stars = one.measured.stars
+        behind = np.isin(blocks_at(one.frame, stars.x_px, stars.y_px), blocks)
+        open_ids.append(np.where(behind, -1, numbers))
+    kept = [open_cells(sample, one.frame, blocks) for sample, one, blocks in zip(cells, solved, hidden, strict=True)]
+    return open_ids, kept
+
+
+def _photometry(
+    context: RunContext, solved: Sequence[SolvedFrame]
+) -> tuple[list[SolvedFrame], list[NDArray[np.int64]], Photometry]:
     """Solve zero points, reject what is unusable, and solve again without it."""
     solved = list(solved)
     for turn in range(2):
@@ -126,7 +154,7 @@ def _photometry(context: RunContext, solved: Sequence[SolvedFrame]) -> tuple[lis
         if len(kept) == len(solved):
             break
         solved = kept
-    return solved, photometry, _field_stars(solved, ids, photometry)
+    return solved, ids, photometry
 
 
 def _judge(
@@ -217,6 +245,7 @@ def _assemble(
     solved: Sequence[SolvedFrame],
     sky: SkySolution,
     groups: NDArray[np.int64],
+    hidden: Sequence[tuple[int, ...]],
 ) -> list[CalibratedFrame]:
     frames = [
         CalibratedFrame(
@@ -227,6 +256,7 @@ def _assemble(
             illumination=(float(sky.vignetting[groups[k]]),),
             noise=tuple(n / t for n, t in zip(one.measured.noise_adu, sky.transparency[k], strict=True)),
             weight=1.0,
+            hidden=hidden[k],
         )
         for k, one in enumerate(solved)
     ]
