@@ -15,15 +15,17 @@ from zemosaic.calibration.hidden import blocks_at, hidden_blocks, open_cells
 from zemosaic.calibration.photometry import Photometry, solve_photometry
 from zemosaic.calibration.sky import SkySolution, estimate_bias, solve_sky
 from zemosaic.catalogue.field import merge_detections
-from zemosaic.errors import NothingUsable, message
+from zemosaic.errors import Message, NothingUsable, message
 from zemosaic.frames.debayer import half_size
 from zemosaic.frames.planes import colour_planes
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, SolvedFrame
 from zemosaic.mosaic.canvas import make_canvas
 from zemosaic.phases.context import RunContext, camera_groups
 from zemosaic.phases.measure import DefectMaps, mended_pixels
-from zemosaic.sky import FrameWcs
-from zemosaic.zeanalyser.verdicts import QualityLimits, judge
+from zemosaic.settings.schema import Settings
+from zemosaic.sky import FrameWcs, unit_vectors
+from zemosaic.zeanalyser.picks import Picks, read_picks
+from zemosaic.zeanalyser.verdicts import QualityLimits, judge, sky_ratios, star_ratios
 
 __all__ = ["Calibration", "calibrate_frames"]
 
@@ -148,7 +150,7 @@ def _photometry(
         ids = _merge(solved)
         groups = np.array(camera_groups([one.frame for one in solved]))
         photometry = solve_photometry([one.measured for one in solved], ids, groups)
-        if turn == 1 or not context.settings.quality_reject_enabled:
+        if turn == 1:
             break
         kept = _judge(context, solved, photometry, groups)
         if len(kept) == len(solved):
@@ -160,13 +162,16 @@ def _photometry(
 def _judge(
     context: RunContext, solved: list[SolvedFrame], photometry: Photometry, groups: NDArray[np.int64]
 ) -> list[SolvedFrame]:
+    """Return the frames that are good enough; what the user picked by hand wins over every verdict."""
     settings = context.settings
-    limits = QualityLimits(
-        settings.quality_max_fwhm_ratio, settings.quality_max_eccentricity, settings.quality_min_transparency
+    picks = read_picks(Path(settings.quality_picks_file)) if settings.quality_picks_file else Picks()
+    verdicts = (
+        _verdicts(settings, solved, photometry, groups) if settings.quality_reject_enabled else [None] * len(solved)
     )
-    green = photometry.transparency[:, min(1, photometry.transparency.shape[1] - 1)]
     kept = []
-    for one, reason in zip(solved, judge([s.measured for s in solved], green, groups, limits), strict=True):
+    for one, reason in zip(solved, verdicts, strict=True):
+        pick = picks.of(one.frame.path)
+        reason = message("reason.picked_out") if pick is False else None if pick else reason
         if reason is None:
             kept.append(one)
         else:
@@ -174,6 +179,25 @@ def _judge(
     if not kept:
         raise NothingUsable("error.all_rejected", frames=len(solved))
     return kept
+
+
+def _verdicts(
+    settings: Settings, solved: list[SolvedFrame], photometry: Photometry, groups: NDArray[np.int64]
+) -> list[Message | None]:
+    limits = QualityLimits(
+        settings.quality_max_fwhm_ratio,
+        settings.quality_max_eccentricity,
+        settings.quality_min_transparency,
+        settings.quality_max_sky_ratio,
+        settings.quality_min_star_ratio,
+    )
+    green = photometry.transparency[:, min(1, photometry.transparency.shape[1] - 1)]
+    measured = [one.measured for one in solved]
+    middle = [one.wcs.pixel_to_sky(0.5 * one.frame.width, 0.5 * one.frame.height) for one in solved]
+    directions = unit_vectors(np.array([float(ra) for ra, _ in middle]), np.array([float(dec) for _, dec in middle]))
+    radius = 0.25 * min(min(one.frame.width, one.frame.height) * one.wcs.scale_arcsec for one in solved) / 3600.0
+    stars = star_ratios(photometry.n_stars, groups, directions, radius)
+    return judge(measured, green, groups, limits, sky_ratios(measured, groups), stars)
 
 
 def _merge(solved: Sequence[SolvedFrame]) -> list[NDArray[np.int64]]:

@@ -14,6 +14,7 @@ from zemosaic.events import PreviewReady
 from zemosaic.export.cards import map_cards, mosaic_cards, provenance_of
 from zemosaic.export.crop import coverage_box
 from zemosaic.export.fits import write_fits
+from zemosaic.export.frames_csv import write_frames_csv
 from zemosaic.export.preview import coverage_picture, stretched_preview, write_png
 from zemosaic.export.report import PhaseTime, RunRecords, build_report, write_report_json
 from zemosaic.export.report_html import ReportPictures, write_report_html
@@ -134,6 +135,7 @@ def write_reports(
     translator = Translator(context.settings.language)
     as_json, as_html = context.output_dir / "run_report.json", context.output_dir / "run_report.html"
     write_report_json(as_json, report, translator)
+    write_frames_csv(context.output_dir / "zemosaic_frames.csv", report, translator)
     write_report_html(as_html, report, outputs.pictures if outputs else ReportPictures(), translator)
     return as_json, as_html
 
