@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -16,6 +17,7 @@ from zemosaic.errors import Message
 from zemosaic.sky import FrameWcs
 
 __all__ = [
+    "HIDDEN_BLOCK_PX",
     "CalibratedFrame",
     "Dropped",
     "FieldStars",
@@ -29,10 +31,15 @@ __all__ = [
     "StarList",
     "TileProduct",
     "TileSpec",
+    "Trail",
 ]
 
 Float64s = NDArray[np.float64]
 Float32s = NDArray[np.float32]
+
+
+HIDDEN_BLOCK_PX = 64
+"""Side of the blocks in which parts of frames are left out."""
 
 
 class FrameStatus(StrEnum):
@@ -116,6 +123,22 @@ class StarList:
 
 
 @dataclass(frozen=True)
+class Trail:
+    """A straight trail of a satellite or plane across a frame."""
+
+    x_px: float
+    """Its middle."""
+    y_px: float
+    angle_deg: float
+    """From +x towards +y, in [0, 180)."""
+    length_px: float
+    width_px: float
+    """Full width at half maximum."""
+    peak_adu: float
+    """Brightness of its ridge above the sky, green where there is colour."""
+
+
+@dataclass(frozen=True)
 class MeasuredFrame:
     """What one pass over a frame's pixels told; lengths are those of the `FrameRef`."""
 
@@ -131,6 +154,14 @@ class MeasuredFrame:
     """Median of the stars, 0 (round) to 1; NaN where there are too few."""
     elongation_deg: float
     """Direction of the long axis, counter-clockwise from +x."""
+    sharpness: float = math.nan
+    """Part of a typical star's light that falls on its brightest pixel; NaN where there are too few stars."""
+    gradient_adu: float = 0.0
+    """Difference of the sky between its brightest and darkest corner of the plane that fits it best."""
+    snr: float = math.nan
+    """Flux over its error, median of the frame's 50 brightest stars; NaN where there are none."""
+    trails: tuple[Trail, ...] = ()
+    """Brightest first."""
 
 
 @dataclass(frozen=True)
@@ -195,6 +226,8 @@ class CalibratedFrame:
     """Noise of one pixel per channel in mosaic units."""
     weight: float
     """Weight in every tile, relative to the best frame."""
+    hidden: tuple[int, ...] = ()
+    """Blocks of `HIDDEN_BLOCK_PX` that a roof or cloud hides, counted along the rows; their pixels are left out."""
 
     @property
     def frame(self) -> FrameRef:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zemosaic.model import FrameRef, MeasuredFrame, StarList
+from zemosaic.model import FrameRef, MeasuredFrame, StarList, Trail
 from zemosaic.store.codec import measured_from_bytes, measured_to_bytes
 from zemosaic.store.files import atomic_file, write_atomic
 from zemosaic.store.journal import Journal, digest
@@ -125,11 +125,15 @@ def test_measured_frames_survive_as_bytes(n, channels, seed, blind):
     nan = float("nan")
     shape = (nan, nan, nan) if blind else tuple(float(v) for v in rng.normal(0, 1, 3))
     sky, noise = (tuple(float(v) for v in rng.normal(1000, 10, channels)) for _ in range(2))
-    measured = MeasuredFrame(FRAME, stars, sky, noise, *shape)
+    trails = tuple(Trail(*rng.normal(0, 1, 6).tolist()) for _ in range(n % 3))
+    extra = {"sharpness": shape[0], "gradient_adu": float(rng.normal()), "snr": shape[1], "trails": trails}
+    measured = MeasuredFrame(FRAME, stars, sky, noise, *shape, **extra)
     data = measured_to_bytes(measured)
     again = measured_from_bytes(FRAME, data)
     assert again.sky_adu == sky and again.noise_adu == noise and again.frame is FRAME
     np.testing.assert_array_equal([again.fwhm_px, again.eccentricity, again.elongation_deg], shape)
+    for name, value in extra.items():
+        np.testing.assert_equal(getattr(again, name), value)
     for name in ("x_px", "y_px", "flux_adu", "flux_error_adu", "fwhm_px", "saturated"):
         ours, theirs = getattr(stars, name), getattr(again.stars, name)
         assert ours.dtype == theirs.dtype and ours.tobytes() == theirs.tobytes() and ours.shape == theirs.shape

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from zemosaic.zeanalyser.verdicts import ECCENTRICITY_MARGIN, QualityLimits, judge
+from zemosaic.sky import unit_vectors
+from zemosaic.zeanalyser.verdicts import ECCENTRICITY_MARGIN, QualityLimits, judge, sky_ratios, star_ratios
 
 LIMITS = QualityLimits(max_fwhm_ratio=1.6, max_eccentricity=0.75, min_transparency=0.5)
 
@@ -83,3 +84,44 @@ def test_unknown_shapes_are_no_fault(known):
 def test_one_frame_is_its_own_usual():
     assert verdicts([Looks(12.0)], [0.01]) == [None]
     assert verdicts([Looks(12.0, 0.99)]) == [None]
+
+
+def crowd(sky: list[float], stars: list[float]) -> list[str | None]:
+    limits = QualityLimits(1.6, 0.75, 0.5, max_sky_ratio=10.0, min_star_ratio=0.2)
+    n = len(sky)
+    found = judge([Looks()] * n, np.ones(n), np.zeros(n, int), limits, np.array(sky), np.array(stars))  # type: ignore[list-item]
+    return [None if one is None else one.key for one in found]
+
+
+def test_too_bright_and_few_stars():
+    assert crowd([1.0, 10.0, 10.1, 1.0, 1.0], [1.0, 1.0, 1.0, 0.2, 0.19]) == [
+        None,
+        None,
+        "reason.too_bright",
+        None,
+        "reason.few_stars",
+    ]
+
+
+def test_where_nothing_is_usual_few_stars_are_no_fault():
+    assert crowd([1.0], [math.nan]) == [None]
+
+
+def test_stars_are_compared_with_frames_at_the_same_place():
+    directions = unit_vectors(np.array([10.0] * 6 + [20.0] * 6 + [40.0]), np.zeros(13))
+    stars = np.array([100] * 5 + [10] + [8] * 6 + [3])
+    ratio = star_ratios(stars, np.zeros(13, int), directions, 0.5)
+    assert ratio[5] == pytest.approx(0.1), "a frame that lost its stars"
+    assert ratio[6:12] == pytest.approx(1.0), "a star-poor field"
+    assert math.isnan(ratio[12]), "alone"
+    assert np.isnan(star_ratios(stars[:4], np.zeros(4, int), directions[:4], 0.5)).all(), "too few to say"
+
+
+def test_brightness_of_the_sky_knows_no_bias():
+    @dataclass(frozen=True)
+    class Noisy:
+        noise_adu: tuple[float, ...]
+
+    frames = [Noisy((1.0, 10.0, 1.0))] * 4 + [Noisy((1.0, 40.0, 1.0))] + [Noisy((30.0,))] * 3
+    ratio = sky_ratios(frames, np.array([0] * 5 + [1] * 3))  # type: ignore[arg-type]
+    assert ratio.tolist() == [1, 1, 1, 1, 16, 1, 1, 1]

@@ -6,7 +6,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from zemosaic.model import (
     MosaicProduct,
     SolvedFrame,
     TileProduct,
+    Trail,
 )
 from zemosaic.sky import FrameWcs
 
@@ -78,6 +79,10 @@ class FrameMetrics:
     fwhm_px: float | None = None
     fwhm_arcsec: float | None = None
     eccentricity: float | None = None
+    sharpness: float | None = None
+    snr: float | None = None
+    gradient_adu: float | None = None
+    trails: tuple[Trail, ...] = ()
     sky_adu: tuple[float, ...] = ()
     noise_adu: tuple[float, ...] = ()
     transparency: tuple[float, ...] = ()
@@ -286,6 +291,10 @@ def _metrics(
         fwhm_px=fwhm,
         fwhm_arcsec=fwhm * scale if fwhm is not None and scale else None,
         eccentricity=_finite(measured.eccentricity),
+        sharpness=_finite(measured.sharpness),
+        snr=_finite(measured.snr),
+        gradient_adu=_finite(measured.gradient_adu),
+        trails=measured.trails,
         sky_adu=tuple(map(float, measured.sky_adu)),
         noise_adu=tuple(map(float, measured.noise_adu)),
         transparency=tuple(map(float, calibrated.transparency)) if calibrated else (),
@@ -411,6 +420,8 @@ def _plain(value: Any) -> Any:
     """Return JSON values: what is not finite becomes null, NumPy's scalars Python's."""
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
         value = value.item()
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
     if isinstance(value, float):
         return float(f"{value:.12g}") if math.isfinite(value) else None
     if isinstance(value, Mapping):

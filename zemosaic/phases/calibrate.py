@@ -11,18 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.calibration.cells import CellSamples, mask_radius_px, sample_cells
+from zemosaic.calibration.hidden import blocks_at, hidden_blocks, open_cells
 from zemosaic.calibration.photometry import Photometry, solve_photometry
 from zemosaic.calibration.sky import SkySolution, estimate_bias, solve_sky
 from zemosaic.catalogue.field import merge_detections
-from zemosaic.errors import NothingUsable, message
+from zemosaic.errors import Message, NothingUsable, message
 from zemosaic.frames.debayer import half_size
 from zemosaic.frames.planes import colour_planes
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, SolvedFrame
 from zemosaic.mosaic.canvas import make_canvas
 from zemosaic.phases.context import RunContext, camera_groups
 from zemosaic.phases.measure import DefectMaps, mended_pixels
-from zemosaic.sky import FrameWcs
-from zemosaic.zeanalyser.verdicts import QualityLimits, judge
+from zemosaic.settings.schema import Settings
+from zemosaic.sky import FrameWcs, unit_vectors
+from zemosaic.zeanalyser.picks import Picks, read_picks
+from zemosaic.zeanalyser.verdicts import QualityLimits, judge, sky_ratios, star_ratios
 
 __all__ = ["Calibration", "calibrate_frames"]
 
@@ -67,13 +70,22 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
     channels = max(len(one.measured.sky_adu) for one in solved)
     solved = [_in_colours(one, channels) for one in solved]
     with context.phase("calibrate", len(solved)) as advance:
-        solved, photometry, stars = _photometry(context, solved)
+        solved, ids, photometry = _photometry(context, solved)
+        stars = _field_stars(solved, ids, photometry)
         if context.settings.stacking_normalize_method != "linear_fit":
             calibrated = _simply(context, solved)
             advance(len(solved))
             return Calibration(tuple(calibrated), stars)
         groups = np.array(camera_groups([one.frame for one in solved]))
         cells = _cells(context, solved, defects, _discs(solved, stars), advance)
+        hidden: list[tuple[int, ...]] = [()] * len(solved)
+        if context.settings.quality_partial_frames:
+            hidden = hidden_blocks(solved, ids, (stars.ra_deg, stars.dec_deg), photometry, groups, cells)
+        if any(hidden):
+            ids, cells = _only_open(solved, ids, cells, hidden)
+            photometry = solve_photometry([one.measured for one in solved], ids, groups)
+            stars = _field_stars(solved, ids, photometry)
+            context.log(message("log.frames_half_hidden", frames=sum(map(bool, hidden))))
         bias = [
             estimate_bias([one.measured for one, group in zip(solved, groups, strict=True) if group == g])
             for g in range(int(groups.max()) + 1)
@@ -96,7 +108,7 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
                     stars_vignetting=round(float(photometry.vignetting[g]), 4),
                 )
             )
-        return Calibration(tuple(_assemble(context, solved, sky, groups)), stars)
+        return Calibration(tuple(_assemble(context, solved, sky, groups, hidden)), stars)
 
 
 def _in_colours(solved: SolvedFrame, channels: int) -> SolvedFrame:
@@ -113,32 +125,53 @@ def _in_colours(solved: SolvedFrame, channels: int) -> SolvedFrame:
     return replace(solved, measured=replace(measured, stars=stars, sky_adu=sky, noise_adu=noise))
 
 
-def _photometry(context: RunContext, solved: Sequence[SolvedFrame]) -> tuple[list[SolvedFrame], Photometry, FieldStars]:
+def _only_open(
+    solved: Sequence[SolvedFrame],
+    ids: Sequence[NDArray[np.int64]],
+    cells: Sequence[CellSamples],
+    hidden: Sequence[tuple[int, ...]],
+) -> tuple[list[NDArray[np.int64]], list[CellSamples]]:
+    """Return star numbers and cells without those in hidden blocks."""
+    open_ids = []
+    for one, numbers, blocks in zip(solved, ids, hidden, strict=True):
+        stars = one.measured.stars
+        behind = np.isin(blocks_at(one.frame, stars.x_px, stars.y_px), blocks)
+        open_ids.append(np.where(behind, -1, numbers))
+    kept = [open_cells(sample, one.frame, blocks) for sample, one, blocks in zip(cells, solved, hidden, strict=True)]
+    return open_ids, kept
+
+
+def _photometry(
+    context: RunContext, solved: Sequence[SolvedFrame]
+) -> tuple[list[SolvedFrame], list[NDArray[np.int64]], Photometry]:
     """Solve zero points, reject what is unusable, and solve again without it."""
     solved = list(solved)
     for turn in range(2):
         ids = _merge(solved)
         groups = np.array(camera_groups([one.frame for one in solved]))
         photometry = solve_photometry([one.measured for one in solved], ids, groups)
-        if turn == 1 or not context.settings.quality_reject_enabled:
+        if turn == 1:
             break
         kept = _judge(context, solved, photometry, groups)
         if len(kept) == len(solved):
             break
         solved = kept
-    return solved, photometry, _field_stars(solved, ids, photometry)
+    return solved, ids, photometry
 
 
 def _judge(
     context: RunContext, solved: list[SolvedFrame], photometry: Photometry, groups: NDArray[np.int64]
 ) -> list[SolvedFrame]:
+    """Return the frames that are good enough; what the user picked by hand wins over every verdict."""
     settings = context.settings
-    limits = QualityLimits(
-        settings.quality_max_fwhm_ratio, settings.quality_max_eccentricity, settings.quality_min_transparency
+    picks = read_picks(Path(settings.quality_picks_file)) if settings.quality_picks_file else Picks()
+    verdicts = (
+        _verdicts(settings, solved, photometry, groups) if settings.quality_reject_enabled else [None] * len(solved)
     )
-    green = photometry.transparency[:, min(1, photometry.transparency.shape[1] - 1)]
     kept = []
-    for one, reason in zip(solved, judge([s.measured for s in solved], green, groups, limits), strict=True):
+    for one, reason in zip(solved, verdicts, strict=True):
+        pick = picks.of(one.frame.path)
+        reason = message("reason.picked_out") if pick is False else None if pick else reason
         if reason is None:
             kept.append(one)
         else:
@@ -146,6 +179,25 @@ def _judge(
     if not kept:
         raise NothingUsable("error.all_rejected", frames=len(solved))
     return kept
+
+
+def _verdicts(
+    settings: Settings, solved: list[SolvedFrame], photometry: Photometry, groups: NDArray[np.int64]
+) -> list[Message | None]:
+    limits = QualityLimits(
+        settings.quality_max_fwhm_ratio,
+        settings.quality_max_eccentricity,
+        settings.quality_min_transparency,
+        settings.quality_max_sky_ratio,
+        settings.quality_min_star_ratio,
+    )
+    green = photometry.transparency[:, min(1, photometry.transparency.shape[1] - 1)]
+    measured = [one.measured for one in solved]
+    middle = [one.wcs.pixel_to_sky(0.5 * one.frame.width, 0.5 * one.frame.height) for one in solved]
+    directions = unit_vectors(np.array([float(ra) for ra, _ in middle]), np.array([float(dec) for _, dec in middle]))
+    radius = 0.25 * min(min(one.frame.width, one.frame.height) * one.wcs.scale_arcsec for one in solved) / 3600.0
+    stars = star_ratios(photometry.n_stars, groups, directions, radius)
+    return judge(measured, green, groups, limits, sky_ratios(measured, groups), stars)
 
 
 def _merge(solved: Sequence[SolvedFrame]) -> list[NDArray[np.int64]]:
@@ -217,6 +269,7 @@ def _assemble(
     solved: Sequence[SolvedFrame],
     sky: SkySolution,
     groups: NDArray[np.int64],
+    hidden: Sequence[tuple[int, ...]],
 ) -> list[CalibratedFrame]:
     frames = [
         CalibratedFrame(
@@ -227,6 +280,7 @@ def _assemble(
             illumination=(float(sky.vignetting[groups[k]]),),
             noise=tuple(n / t for n, t in zip(one.measured.noise_adu, sky.transparency[k], strict=True)),
             weight=1.0,
+            hidden=hidden[k],
         )
         for k, one in enumerate(solved)
     ]

@@ -16,6 +16,7 @@ from zemosaic.export.cards import map_cards, mosaic_cards, provenance_of
 from zemosaic.export.crop import QualityCrop, coverage_box, merged_box, quality_box, widened
 from zemosaic.export.disk_values import DiskType
 from zemosaic.export.fits import write_fits
+from zemosaic.export.frames_csv import write_frames_csv
 from zemosaic.export.layout import Box, Pixels
 from zemosaic.export.pictures import write_picture16
 from zemosaic.export.preview import coverage_picture, stretched_bands, stretched_preview, view_of, write_png
@@ -193,6 +194,7 @@ def write_reports(
     translator = Translator(context.settings.language)
     as_json, as_html = context.output_dir / "run_report.json", context.output_dir / "run_report.html"
     write_report_json(as_json, report, translator)
+    write_frames_csv(context.output_dir / "zemosaic_frames.csv", report, translator)
     write_report_html(as_html, report, outputs.pictures if outputs else ReportPictures(), translator)
     return as_json, as_html
 

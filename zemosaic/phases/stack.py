@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.errors import FrameError, Message
 from zemosaic.events import TileStacked
-from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, TileProduct, TileSpec
+from zemosaic.model import HIDDEN_BLOCK_PX, CalibratedFrame, Dropped, FieldStars, FrameStatus, TileProduct, TileSpec
 from zemosaic.mosaic.starlight import TileStars, starlight, stars_by_tile
 from zemosaic.mosaic.warp import frame_lattice, warp, window_of
 from zemosaic.phases.context import RunContext, identity
@@ -25,7 +26,7 @@ from zemosaic.store.canvas import CanvasStore, TilePixels
 
 __all__ = ["stack_tiles"]
 
-CONTENT_VERSION = 1
+CONTENT_VERSION = 2
 UNSTEADY = 0.2
 """Part of a star's light that seeing moves about within its image from frame to frame."""
 BAND_STEP = 32
@@ -149,8 +150,10 @@ def stack_tile(task: _TileTask) -> _TileAnswer:
     failed: dict[int, Message] = {}
     bands = list(_bands(task))
     noise = _expected_noise(task)
+    seen: set[int] = set()
     for band in bands:
         samples, present = _samples(task, band, failed)
+        seen.update(present)
         result = stack(
             samples.reshape(len(present), task.channels, (band[1] - band[0]) * shape[1]),
             np.array([task.frames[k].weight for k in present], np.float32),
@@ -167,7 +170,9 @@ def stack_tile(task: _TileTask) -> _TileAnswer:
     total = int(whole.kept.sum(dtype=np.int64)) + int(whole.rejected.sum(dtype=np.int64))
     product = TileProduct(
         tile_id=task.tile.tile_id,
-        frames_used=tuple(i for i in task.tile.frame_ids if i not in failed),
+        frames_used=tuple(
+            i for k, i in enumerate(task.tile.frame_ids) if i not in failed and (k in seen or not task.frames[k].hidden)
+        ),
         rejected_fraction=float(whole.rejected.sum(dtype=np.int64)) / max(total, 1),
         mode="exact" if len(bands) == 1 else "exact in passes",
         empty=total == 0,
@@ -207,6 +212,8 @@ def _samples(task: _TileTask, band: Box, failed: dict[int, Message]) -> tuple[ND
         except FrameError as error:
             failed[frame.frame.frame_id] = error.reason
             continue
+        if frame.hidden:
+            pixels = without_hidden(pixels, window, frame)
         into = cube[len(present)]
         channels = len(frame.sky_adu)
         warp(pixels, window, frame, lattice, band, into[:channels])
@@ -214,6 +221,17 @@ def _samples(task: _TileTask, band: Box, failed: dict[int, Message]) -> tuple[ND
         if np.isfinite(into[0]).any():
             present.append(k)
     return cube[: len(present)], present
+
+
+def without_hidden(
+    pixels: NDArray[Any], window: tuple[int, int, int, int], frame: CalibratedFrame
+) -> NDArray[np.float32]:
+    """Return the pixels of a window (y0, y1, x0, x1) with NaN where the frame is hidden."""
+    columns = -(-frame.frame.width // HIDDEN_BLOCK_PX)
+    row, column = (np.arange(a, b) // HIDDEN_BLOCK_PX for a, b in (window[:2], window[2:]))
+    out = pixels.astype(np.float32)
+    out[np.isin(row[:, None] * columns + column[None, :], frame.hidden)] = np.nan
+    return out
 
 
 def _expected_noise(task: _TileTask) -> NDArray[np.float32]:
@@ -238,6 +256,7 @@ def _what_counts(frame: CalibratedFrame) -> list[object]:
         frame.illumination,
         frame.noise,
         frame.weight,
+        frame.hidden,
     ]
 
 

@@ -59,6 +59,10 @@ class Settings(BaseModel):
     quality_max_fwhm_ratio: float = _setting(1.6, "quality", unit="x", ge=1.05, le=10.0, affects=("calibrate",))
     quality_max_eccentricity: float = _setting(0.75, "quality", ge=0.1, le=1.0, affects=("calibrate",))
     quality_min_transparency: float = _setting(0.5, "quality", ge=0.0, le=1.0, affects=("calibrate",))
+    quality_max_sky_ratio: float = _setting(10.0, "quality", unit="x", ge=1.2, le=1000.0, affects=("calibrate",))
+    quality_min_star_ratio: float = _setting(0.2, "quality", ge=0.0, le=1.0, affects=("calibrate",))
+    quality_picks_file: str = _setting("", "quality", kind="file", affects=("calibrate",))
+    quality_partial_frames: bool = _setting(True, "quality", affects=("calibrate",))
 
     stacking_normalize_method: Literal["linear_fit", "sky_mean", "none"] = _setting(
         "linear_fit", "stacking", affects=("calibrate",)

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from zemosaic.errors import FrameError
 from zemosaic.frames.debayer import half_size
 from zemosaic.model import FrameRef, MeasuredFrame, StarList
+from zemosaic.zeanalyser.flux import star_fluxes
 from zemosaic.zeanalyser.psf import fit_psf, psf_samples, refine_centroids
+from zemosaic.zeanalyser.trails import find_trails
 
 __all__ = ["colour_sites", "measure"]
 
@@ -22,9 +24,9 @@ Float32s = NDArray[np.float32]
 MAX_STARS = 250
 """Brightest stars kept per frame."""
 DETECTION_SIGMA = 3.5
-APERTURE_FWHM = 1.8
-"""Aperture radius in FWHM: it grows with the seeing, so that the same part of a star's light is in it."""
 PSF_STARS = 32
+SNR_STARS = 50
+"""Stars whose signal to noise is the frame's: as many in every frame."""
 EDGE_PX = 8
 CLIPPED_STD = 0.9866
 """Standard deviation of a unit normal cut off at 3 sigma."""
@@ -43,9 +45,6 @@ class _View:
 
     def to_raw(self, position: NDArray[np.float64]) -> NDArray[np.float64]:
         return (position + 0.5) * self.step - 0.5
-
-    def from_raw(self, position: NDArray[np.float64]) -> NDArray[np.float64]:
-        return (position + 0.5) / self.step - 0.5
 
 
 def colour_sites(frame: FrameRef) -> NDArray[np.bool_]:
@@ -75,7 +74,8 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic]) -> MeasuredFrame:
         raise FrameError("reason.blank", path=frame.path)
     green = view.planes[view.green]
     base = sep.Background(green, bw=32, bh=32, fw=3, fh=3, mask=_mask(green))
-    found = _detect(green - base.back(), base.globalrms, _mask(green))
+    light = green - base.back()
+    found = _detect(light, base.globalrms, _mask(green))
     x, y = view.to_raw(found["x"]), view.to_raw(found["y"])
     local = base.back()[np.rint(found["y"]).astype(int), np.rint(found["x"]).astype(int)].astype(float)
     image = pixels if pixels.ndim == 2 else pixels[..., 1]
@@ -89,8 +89,9 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic]) -> MeasuredFrame:
     shape = _shape(image, sites, (x, y, local), found, saturated, raw_sigma)
     moments = 2.3548 * np.sqrt(0.5 * (found["a"] ** 2 + found["b"] ** 2)) * view.step
     fwhm = shape[0] if math.isfinite(shape[0]) else float(np.median(moments)) if len(moments) else math.nan
-    flux, error = _photometry(view, x, y, fwhm, noise)
-    order = np.argsort(-flux[:, view.green], kind="stable")[:MAX_STARS]
+    flux, error = star_fluxes(frame, pixels, x, y, fwhm, ~saturated)
+    known = np.flatnonzero(np.isfinite(flux).all(axis=1))
+    order = known[np.argsort(-flux[known, view.green], kind="stable")][:MAX_STARS]
     stars = StarList(
         x_px=x[order],
         y_px=y[order],
@@ -107,6 +108,10 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic]) -> MeasuredFrame:
         fwhm_px=fwhm,
         eccentricity=shape[1],
         elongation_deg=shape[2],
+        sharpness=_sharpness(peaks[order] - local[order], flux[order, view.green], saturated[order]),
+        gradient_adu=_gradient(base.back()),
+        snr=_signal_to_noise(flux[order, view.green], error[order, view.green]),
+        trails=find_trails(light, base.globalrms, view.step),
     )
 
 
@@ -168,6 +173,32 @@ def _saturation(pixels: NDArray[np.generic]) -> float:
     return 0.95 * float(np.nanmax(pixels))
 
 
+def _sharpness(peak: NDArray[np.floating], flux: NDArray[np.floating], saturated: NDArray[np.bool_]) -> float:
+    """Return the part of a typical star's light that falls on its brightest pixel, NaN for fewer than 3 stars."""
+    bright = np.flatnonzero(~saturated & (flux > 0))[:PSF_STARS]
+    return float(np.median(peak[bright] / flux[bright])) if len(bright) >= 3 else math.nan
+
+
+def _signal_to_noise(flux: NDArray[np.floating], error: NDArray[np.floating]) -> float:
+    """Return the median flux over error of the `SNR_STARS` brightest stars, NaN without stars."""
+    top = slice(0, SNR_STARS)
+    return float(np.median(flux[top] / error[top])) if len(flux) else math.nan
+
+
+def _gradient(background: Float32s) -> float:
+    """Return how much a plane laid through the sky rises from corner to corner."""
+    coarse = background[8::16, 8::16].astype(float)
+    v, u = (np.linspace(-0.5, 0.5, n) for n in coarse.shape)
+    if min(coarse.shape) < 2:
+        return 0.0
+    middle = coarse - float(np.median(coarse))
+    spread = 1.4826 * float(np.median(np.abs(middle))) + 1e-9
+    middle = np.clip(middle, -3.0 * spread, 3.0 * spread)
+    across = float((middle * u[None, :]).sum() / (u**2).sum() / len(v))
+    down = float((middle * v[:, None]).sum() / (v**2).sum() / len(u))
+    return abs(across) + abs(down)
+
+
 def _shape(
     image: NDArray[np.generic],
     sites: NDArray[np.bool_],
@@ -189,26 +220,3 @@ def _shape(
     if shape is None or not 0.5 < shape.fwhm_px < 40.0:
         return math.nan, math.nan, math.nan
     return shape.fwhm_px, shape.eccentricity, shape.elongation_deg
-
-
-def _photometry(
-    view: _View, x: NDArray[np.float64], y: NDArray[np.float64], fwhm_px: float, noise: tuple[float, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return aperture fluxes and errors, shape (n, channels), less the sky of a ring round each star.
-
-    Fluxes are those of a sensor that has the colour at every raw pixel.
-    """
-    channels = len(view.planes)
-    if not len(x):
-        return np.zeros((0, channels)), np.zeros((0, channels))
-    radius = max(APERTURE_FWHM * fwhm_px / view.step, 1.5)
-    ring = (radius + 1.5, radius + 5.5)
-    flux, error = [], []
-    for plane, sigma in zip(view.planes, noise, strict=True):
-        values, errors, _ = sep.sum_circle(
-            plane, view.from_raw(x), view.from_raw(y), radius, err=sigma, bkgann=ring, mask=_mask(plane), subpix=5
-        )
-        flux.append(values)
-        error.append(np.hypot(errors, 0.01 * np.abs(values)))
-    area = float(view.step**2)
-    return area * np.stack(flux, axis=1), area * np.stack(error, axis=1)

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from zemosaic.errors import Message, message
 from zemosaic.model import MeasuredFrame
 
-__all__ = ["QualityLimits", "judge"]
+__all__ = ["QualityLimits", "judge", "sky_ratios", "star_ratios"]
+
+FEWEST_PEERS = 4
 
 ECCENTRICITY_MARGIN = 0.1
 """A set that is elongated as a whole is judged by its own median plus this."""
@@ -25,6 +28,8 @@ class QualityLimits:
     max_fwhm_ratio: float
     max_eccentricity: float
     min_transparency: float
+    max_sky_ratio: float = math.inf
+    min_star_ratio: float = 0.0
 
 
 def judge(
@@ -32,6 +37,8 @@ def judge(
     transparency: NDArray[np.float64],
     groups: NDArray[np.int64],
     limits: QualityLimits,
+    sky_ratio: NDArray[np.float64] | None = None,
+    star_ratio: NDArray[np.float64] | None = None,
 ) -> list[Message | None]:
     """Return per frame why it is rejected, None for the good ones.
 
@@ -43,12 +50,19 @@ def judge(
     groups : ndarray of int, shape (frames,)
         Camera of each frame.
     limits : QualityLimits
+    sky_ratio : ndarray, shape (frames,), optional
+        Light of the sky relative to what is usual for the camera (`sky_ratios`).
+    star_ratio : ndarray, shape (frames,), optional
+        Stars in common relative to what is usual for the pointing (`star_ratios`); NaN where nothing is usual.
     """
     fwhm = np.array([frame.fwhm_px for frame in frames])
     eccentricity = np.array([frame.eccentricity for frame in frames])
+    bright = np.ones(len(frames)) if sky_ratio is None else sky_ratio
+    full = np.ones(len(frames)) if star_ratio is None else star_ratio
     verdicts: list[Message | None] = []
     for index, group in enumerate(groups):
         peers = groups == group
+        verdict = _crowd(float(bright[index]), float(full[index]), limits)
         verdicts.append(
             _verdict(
                 float(fwhm[index]),
@@ -58,8 +72,53 @@ def judge(
                 float(transparency[index] / np.median(transparency[peers])),
                 limits,
             )
+            or verdict
         )
     return verdicts
+
+
+def sky_ratios(frames: Sequence[MeasuredFrame], groups: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return how bright each frame's sky is for its camera, shape (frames,).
+
+    By the variance of its pixels, which grows with the light and knows no bias.
+    """
+    light = np.array([frame.noise_adu[min(1, len(frame.noise_adu) - 1)] ** 2 for frame in frames])
+    usual = np.array([np.median(light[groups == group]) for group in groups])
+    return np.asarray(light / np.maximum(usual, 1e-12), np.float64)
+
+
+def star_ratios(
+    n_stars: NDArray[np.int64], groups: NDArray[np.int64], directions: NDArray[np.float64], radius_deg: float
+) -> NDArray[np.float64]:
+    """Return each frame's stars in common relative to the frames near by, shape (frames,).
+
+    NaN where fewer than `FEWEST_PEERS` frames of the camera look at the same place: a star-poor field is no fault.
+
+    Parameters
+    ----------
+    n_stars : ndarray of int, shape (frames,)
+        Stars that other frames see too.
+    groups : ndarray of int, shape (frames,)
+    directions : ndarray, shape (frames, 3)
+        Unit vectors to the frames' centres.
+    radius_deg : float
+        Frames this near look at the same place.
+    """
+    ratio = np.full(len(n_stars), math.nan)
+    near = cKDTree(directions).query_ball_point(directions, 2.0 * math.sin(math.radians(radius_deg) / 2.0))
+    for index, neighbours in enumerate(near):
+        peers = [other for other in neighbours if groups[other] == groups[index] and other != index]
+        if len(peers) >= FEWEST_PEERS:
+            ratio[index] = n_stars[index] / max(float(np.median(n_stars[peers])), 1.0)
+    return ratio
+
+
+def _crowd(sky_ratio: float, star_ratio: float, limits: QualityLimits) -> Message | None:
+    if sky_ratio > limits.max_sky_ratio:
+        return message("reason.too_bright", ratio=round(sky_ratio, 1), limit=round(limits.max_sky_ratio, 1))
+    if star_ratio < limits.min_star_ratio:
+        return message("reason.few_stars", percent=round(100 * star_ratio), limit=round(100 * limits.min_star_ratio))
+    return None
 
 
 def _verdict(

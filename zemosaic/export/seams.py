@@ -1,0 +1,188 @@
+"""Steps across the footprint edges of frames, measured on the finished mosaic.
+
+Wherever a frame ends, the mosaic loses one of its samples; if that frame's level or colour was wrong,
+a step stands there.  Along each edge the mosaic is averaged at equal distances from it, so that its
+noise and its stars fade while the step stays, and a smooth curve with a step is fitted across.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Seam", "SeamReport", "measure_seams"]
+
+Floats = NDArray[np.float64]
+
+REACH_PX = 40
+"""Pixels on both sides of an edge that are looked at."""
+GAP_PX = 4
+"""Pixels next to the edge that are not: footprints are a little curved, interpolation reaches across."""
+POWER = 3
+"""Degree of the smooth curve."""
+LEAST_PX = 100
+"""Edges of which less lies in the mosaic are not measured."""
+PIECE_PX = 400
+"""Edges are measured in pieces of this length: a step may change its sign along an edge."""
+STAR_SIGMA = 4.0
+TRUST = 0.05
+"""Edges count whose step is known better than this, in noise of a frame's pixel."""
+
+
+@dataclass(frozen=True)
+class Seam:
+    """A piece of one frame's edge."""
+
+    frame: int
+    """Index of the footprint."""
+    x: tuple[float, float]
+    """Where the piece begins and ends, in pixels of the mosaic."""
+    y: tuple[float, float]
+    step: tuple[float, ...]
+    """Inside less outside per channel, in noise of one frame's pixel."""
+    error: tuple[float, ...]
+
+    @property
+    def level(self) -> float:
+        """Step of the green channel, or the only one."""
+        return self.step[min(1, len(self.step) - 1)]
+
+    @property
+    def colour(self) -> float:
+        """Largest difference between the steps of two channels."""
+        return max(self.step) - min(self.step)
+
+
+@dataclass(frozen=True)
+class SeamReport:
+    """All seams of a mosaic."""
+
+    seams: tuple[Seam, ...]
+
+    @property
+    def trusted(self) -> list[Seam]:
+        """Seams that are known well enough to judge."""
+        return [seam for seam in self.seams if max(seam.error) <= TRUST]
+
+    @property
+    def level_rms(self) -> float:
+        """Typical step beyond what noise alone makes; NaN without trusted seams."""
+        return self._rms([(seam.level, seam.error[min(1, len(seam.error) - 1)]) for seam in self.trusted])
+
+    @property
+    def worst(self) -> float:
+        """95th percentile of the steps' sizes, all channels; NaN without trusted seams."""
+        sizes = [abs(step) for seam in self.trusted for step in seam.step]
+        return float(np.percentile(sizes, 95)) if sizes else float("nan")
+
+    def invisible(self, limit: float = 0.1) -> bool:
+        """Return whether steps stay below a part of one frame's pixel noise."""
+        return bool(self.worst < limit)
+
+    @staticmethod
+    def _rms(pairs: Sequence[tuple[float, float]]) -> float:
+        if not pairs:
+            return float("nan")
+        step, error = np.array(pairs).T
+        return float(np.sqrt(max(np.mean(step**2 - error**2), 0.0)))
+
+
+def measure_seams(
+    mosaic: NDArray[np.floating], footprints: Sequence[tuple[Floats, Floats]], sigma: Sequence[float]
+) -> SeamReport:
+    """Measure the steps across the edges of footprints.
+
+    Parameters
+    ----------
+    mosaic : ndarray, shape (channels, h, w)
+        NaN where nothing is.
+    footprints : sequence of (x, y)
+        Corners of each frame in order round it, in pixels of the mosaic.
+    sigma : sequence of float
+        Noise of one frame's pixel per channel, in units of the mosaic.
+    """
+    seams: list[Seam] = []
+    for index, (x, y) in enumerate(footprints):
+        centre = float(np.mean(x)), float(np.mean(y))
+        for k in range(len(x)):
+            start = np.array([x[k], y[k]])
+            end = np.array([x[(k + 1) % len(x)], y[(k + 1) % len(x)]])
+            seams.extend(_edge(mosaic, index, start, end, centre, sigma))
+    return SeamReport(tuple(seams))
+
+
+def _edge(
+    mosaic: NDArray[np.floating],
+    index: int,
+    start: Floats,
+    end: Floats,
+    centre: tuple[float, float],
+    sigma: Sequence[float],
+) -> list[Seam]:
+    length = float(np.hypot(*(end - start)))
+    pieces = max(1, round(length / PIECE_PX))
+    along = (end - start) / max(length, 1e-9)
+    normal = np.array([-along[1], along[0]])
+    if float(normal @ (np.array(centre) - start)) < 0:
+        normal = -normal
+    marks = np.linspace(0.0, length, pieces + 1)
+    found = []
+    for a, b in pairwise(marks):
+        seam = _piece(mosaic, index, start + along * a, start + along * b, normal, sigma)
+        if seam is not None:
+            found.append(seam)
+    return found
+
+
+def _piece(
+    mosaic: NDArray[np.floating], index: int, start: Floats, end: Floats, normal: Floats, sigma: Sequence[float]
+) -> Seam | None:
+    length = float(np.hypot(*(end - start)))
+    s = np.arange(0.5, length)
+    distance = np.concatenate([np.arange(-REACH_PX, -GAP_PX + 1), np.arange(GAP_PX, REACH_PX + 1)]).astype(float)
+    along = (end - start) / max(length, 1e-9)
+    x = np.rint(start[0] + along[0] * s[None, :] + normal[0] * distance[:, None]).astype(np.int64)
+    y = np.rint(start[1] + along[1] * s[None, :] + normal[1] * distance[:, None]).astype(np.int64)
+    inside = (x >= 0) & (y >= 0) & (x < mosaic.shape[2]) & (y < mosaic.shape[1])
+    columns = inside.all(axis=0)
+    if columns.sum() < LEAST_PX:
+        return None
+    values = np.asarray(mosaic[:, y[:, columns], x[:, columns]], np.float64)
+    values = values[:, :, np.isfinite(values).all(axis=(0, 1))]
+    if values.shape[2] < LEAST_PX:
+        return None
+    steps = [_step(one, distance, noise) for one, noise in zip(values, sigma, strict=True)]
+    if any(step is None for step in steps):
+        return None
+    known = [step for step in steps if step is not None]
+    return Seam(
+        frame=index,
+        x=(float(start[0]), float(end[0])),
+        y=(float(start[1]), float(end[1])),
+        step=tuple(step for step, _ in known),
+        error=tuple(error for _, error in known),
+    )
+
+
+def _step(values: Floats, distance: Floats, sigma: float) -> tuple[float, float] | None:
+    """Return the step at distance 0 and its error, in units of `sigma`, from values of shape (distances, along)."""
+    basis = np.stack([(distance / REACH_PX) ** power for power in range(POWER + 1)] + [0.5 * np.sign(distance)], axis=1)
+    # Every line across the edge has its own smooth light (nebulae); only the step is common to all.
+    smooth = basis[:, :-1]
+    project = np.eye(len(distance)) - smooth @ np.linalg.pinv(smooth)
+    rest = project @ values
+    spread = 1.4826 * float(np.median(np.abs(rest))) + 1e-12
+    calm = (np.abs(rest) < STAR_SIGMA * spread).all(axis=0)
+    if calm.sum() < LEAST_PX // 2:
+        return None
+    shape = project @ basis[:, -1]
+    single = shape @ rest[:, calm] / float(shape @ shape)
+    middle = float(np.median(single))
+    keep = np.abs(single - middle) < 3.0 * 1.4826 * float(np.median(np.abs(single - middle))) + 1e-12
+    # Neighbouring lines share light by interpolation and faint stars: count every fourth as independent.
+    error = float(np.std(single[keep])) / np.sqrt(max(keep.sum() / 4.0, 1.0))
+    return float(np.mean(single[keep])) / sigma, float(error) / sigma
