@@ -7,12 +7,13 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 __all__ = [
+    "ALLOWANCE",
     "STEPS",
     "Interpolation",
     "Kernels",
@@ -25,6 +26,9 @@ __all__ = [
 
 STEPS = 2048
 """Fractions of a pixel that the tables tell apart."""
+
+ALLOWANCE = 0.125
+"""Part of the range of the four nearest pixels of its colour by which a sample may undercut them."""
 
 Kernels = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -124,7 +128,7 @@ def _weighted_sum(taps: int, lanes: int, signature: Any) -> Any:
 
 
 def _held(builder: Any, value: Any, lines: Any, taps: int) -> Any:
-    """Hold a value against ringing: it may undercut the four pixels round it by half their range.
+    """Hold a value against ringing: it may undercut the four pixels round it by a part of their range.
 
     There is no upper limit: between four pixels a star's peak truly is brighter than each of them.
     """
@@ -140,7 +144,7 @@ def _held(builder: Any, value: Any, lines: Any, taps: int) -> Any:
 
     lowest, highest = ends("<"), ends(">")
     range_ = builder.fsub(highest, lowest)
-    least = builder.fsub(lowest, builder.fmul(range_, ir.Constant(ir.FloatType(), 0.5)))
+    least = builder.fsub(lowest, builder.fmul(range_, ir.Constant(ir.FloatType(), ALLOWANCE)))
     return builder.select(builder.fcmp_ordered("<", value, least), least, value)
 
 

@@ -19,7 +19,18 @@ from zemosaic.model import CalibratedFrame
 from zemosaic.mosaic.interpolation import STEPS, Interpolation, kernels_of, weighted_4, weighted_6
 from zemosaic.sky import FrameWcs
 
-__all__ = ["BORDER", "LATTICE", "Lattice", "Planes", "frame_lattice", "planes_of", "warp", "window_of"]
+__all__ = [
+    "BORDER",
+    "LATTICE",
+    "Lattice",
+    "Planes",
+    "frame_lattice",
+    "light_of",
+    "planes_of",
+    "positions",
+    "warp",
+    "window_of",
+]
 
 LATTICE = 32
 """Canvas pixels between exact positions."""
@@ -151,17 +162,18 @@ def planes_of(pixels: NDArray[Any], window: Box, bayer: str | None) -> Planes:
         return Planes(arrays, np.repeat(identity[None], count, 0), np.repeat(np.array([[wx, wy]]), count, 0), ())
     places = {colour: divmod(bayer.index(colour), 2) for colour in "RB"}
     parity = (sum(places["R"]) + 1) % 2
-    maps, origins, arrays = np.empty((3, 2, 3)), np.empty((3, 2), np.int64), []
+    maps, origins = np.empty((3, 2, 3)), np.empty((3, 2), np.int64)
+    own: dict[str, NDArray[np.float32]] = {}
     for plane, colour in ((0, "R"), (2, "B")):
         row, column = places[colour]
         maps[plane] = ((0.5, 0.0, -0.5 * column), (0.0, 0.5, -0.5 * row))
         origins[plane] = wx // 2, wy // 2
-        arrays.append(_padded(pixels[row::2, column::2]))
+        own[colour] = _padded(pixels[row::2, column::2])
     first = (pixels.shape[0] + parity) // 2
     maps[1] = ((0.5, -0.5, -0.5 * parity), (0.5, 0.5, -0.5 * parity))
     origins[1] = (wx - wy) // 2 - first, (wx + wy) // 2
     green = _turned(np.asarray(pixels, pixels.dtype.newbyteorder("=")), parity, first)
-    return Planes((arrays[0], green, arrays[1]), maps, origins, (0, 2))
+    return Planes((own["R"], green, own["B"]), maps, origins, (0, 2))
 
 
 def light_of(calibrated: CalibratedFrame, area_ratio: float) -> tuple[Any, ...]:
@@ -195,7 +207,7 @@ def _turned(raw, parity, first):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _positions(geometry, y, x0, px, py):  # type: ignore[no-untyped-def]
+def positions(geometry, y, x0, px, py):  # type: ignore[no-untyped-def]
     """Fill px, py with the detector positions of a row of canvas pixels."""
     lx, ly, row0, column0, step = geometry
     row = (y - row0) // step
@@ -242,7 +254,7 @@ def _warp(planes, maps, origins, tables, steps, geometry, places, light, out):  
     px, py, inside = np.empty(size), np.empty(size), np.empty(size, np.bool_)
     at = np.empty((4, size), np.int32)
     for j in range(out.shape[1]):
-        _positions(geometry, y0 + j, x0, px, py)
+        positions(geometry, y0 + j, x0, px, py)
         begin, end = size, 0
         for i in range(size):
             inside[i] = (

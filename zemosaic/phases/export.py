@@ -82,6 +82,9 @@ def export_mosaic(
         weight = context.output_dir / f"{stem}_weight.fits"
         write_fits(weight, store.canvas("weight"), wcs=plan.wcs, cards=map_cards(origin, "weight"), box=box)
         advance(3)
+        if settings.save_rejection_maps:
+            gone, cards = context.output_dir / f"{stem}_rejected.fits", map_cards(origin, "rejected")
+            write_fits(gone, store.canvas("rejected"), wcs=plan.wcs, cards=cards, dtype="int32", box=box)
         preview = context.output_dir / f"{stem}_preview.png"
         picture = stretched_preview(value, kept, settings.preview_max_px, box=box)
         write_png(preview, picture)
