@@ -252,7 +252,7 @@ def test_weights_may_differ_within_a_frame(seed, frames, rules):
     noise = np.full(3, 5.0, np.float32)
     weights = np.random.default_rng(seed).uniform(0.01, 1.0, (frames, 60)).astype(np.float32)
     got = stack(cube, weights, noise, rules)
-    value, weight, kept, _ = stack_reference(cube, weights, noise, rules)
+    value, weight, _, _ = stack_reference(cube, weights, noise, rules)
     sure = ~doubtful(cube, weights, noise, rules)
     np.testing.assert_allclose(got.value[:, sure], value[:, sure], rtol=2e-5, atol=2e-3)
     np.testing.assert_allclose(got.weight[sure], weight[sure], rtol=1e-5)

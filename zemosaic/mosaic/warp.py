@@ -16,7 +16,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from zemosaic.model import CalibratedFrame
-from zemosaic.mosaic.interpolation import STEPS, Interpolation, kernels_of, weighted_4, weighted_6
+from zemosaic.mosaic.interpolation import STEPS, Interpolation, kernels_of
+from zemosaic.mosaic.resample import resample
 from zemosaic.sky import FrameWcs
 
 __all__ = [
@@ -27,7 +28,6 @@ __all__ = [
     "frame_lattice",
     "light_of",
     "planes_of",
-    "positions",
     "warp",
     "window_of",
 ]
@@ -118,7 +118,7 @@ def warp(
     planes = planes_of(pixels, window, frame.bayer)
     wide, sparse = kernels_of(interpolation)
     tables = tuple(sparse if plane in planes.sparse else wide for plane in range(len(planes.arrays)))
-    _warp(
+    resample(
         planes.arrays,
         planes.maps,
         planes.origins,
@@ -204,103 +204,3 @@ def _turned(raw, parity, first):  # type: ignore[no-untyped-def]
         for k in range((width - begin + 1) // 2):
             turned[p + k, q + k] = raw[y, begin + 2 * k]
     return turned
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def positions(geometry, y, x0, px, py):  # type: ignore[no-untyped-def]
-    """Fill px, py with the detector positions of a row of canvas pixels."""
-    lx, ly, row0, column0, step = geometry
-    row = (y - row0) // step
-    t = (y - row0) / step - row
-    done = 0
-    while done < px.size:
-        column = (x0 + done - column0) // step
-        begin = x0 + done - column0 - column * step
-        number = min(step - begin, px.size - done)
-        left = (1 - t) * lx[row, column] + t * lx[row + 1, column]
-        right = (1 - t) * lx[row, column + 1] + t * lx[row + 1, column + 1]
-        low = (1 - t) * ly[row, column] + t * ly[row + 1, column]
-        high = (1 - t) * ly[row, column + 1] + t * ly[row + 1, column + 1]
-        for i in range(number):
-            s = (begin + i) / step
-            px[done + i] = (1 - s) * left + s * right
-            py[done + i] = (1 - s) * low + s * high
-        done += number
-
-
-@njit(cache=True, fastmath={"nsz", "contract"}, error_model="numpy", nogil=True)
-def _calibrate(out, px, py, height, width, light):  # type: ignore[no-untyped-def]
-    """Turn a row of raw samples, shape (channels, n), into mosaic units."""
-    bias, illumination, sky, gain = light
-    one, per_height = np.float32(1), 1.0 / height
-    bowl, rim = illumination[0], illumination[1]
-    u, v, flat = np.empty(px.size, np.float32), np.empty(px.size, np.float32), np.empty(px.size, np.float32)
-    for i in range(px.size):
-        u[i] = (px[i] - 0.5 * width) * per_height
-        v[i] = (py[i] - 0.5 * height) * per_height
-        r2 = u[i] * u[i] + v[i] * v[i]
-        flat[i] = one / (one + r2 * (bowl + r2 * rim))
-    for c in range(out.shape[0]):
-        level, along_u, along_v, factor = sky[c, 0], sky[c, 1], sky[c, 2], gain[c]
-        row = out[c]
-        for i in range(px.size):
-            row[i] = ((row[i] - bias) * flat[i] - (level + along_u * u[i] + along_v * v[i])) * factor
-
-
-@njit(cache=True, fastmath={"nsz", "contract"}, error_model="numpy", nogil=True)
-def _warp(planes, maps, origins, tables, steps, geometry, places, light, out):  # type: ignore[no-untyped-def]
-    height, width, border, y0, x0 = places
-    size = out.shape[2]
-    px, py, inside = np.empty(size), np.empty(size), np.empty(size, np.bool_)
-    at = np.empty((4, size), np.int32)
-    for j in range(out.shape[1]):
-        positions(geometry, y0 + j, x0, px, py)
-        begin, end = size, 0
-        for i in range(size):
-            inside[i] = (
-                (px[i] >= border) & (px[i] <= width - 1 - border) & (py[i] >= border) & (py[i] <= height - 1 - border)
-            )
-            begin = min(begin, i) if inside[i] else begin
-            end = i + 1 if inside[i] else end
-        out[:, j] = np.nan
-        if begin >= end:
-            continue
-        row = slice(begin, end)
-        for c in range(len(planes)):
-            _places(maps[c], origins[c], steps, px[row], py[row], inside[row], at[:, : end - begin])
-            if tables[c].shape[1] == 4:
-                _row_4(planes[c], tables[c], at, inside[row], out[c, j, row])
-            else:
-                _row_6(planes[c], tables[c], at, inside[row], out[c, j, row])
-        _calibrate(out[: len(planes), j, row], px[row], py[row], height, width, light)
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _places(turn, origin, steps, px, py, inside, at):  # type: ignore[no-untyped-def]
-    """Fill at with column, row and the fractions' table rows; with a harmless place where nothing is inside."""
-    a, b, c = turn[0, 0], turn[0, 1], turn[0, 2]
-    d, e, f = turn[1, 0], turn[1, 1], turn[1, 2]
-    left, top = origin[0], origin[1]
-    columns, rows, across, along = at[0], at[1], at[2], at[3]
-    for i in range(px.size):
-        x = a * px[i] + b * py[i] + c if inside[i] else left + 3.0
-        y = d * px[i] + e * py[i] + f if inside[i] else top + 3.0
-        ix, iy = np.floor(x), np.floor(y)
-        columns[i] = np.int32(ix - left)
-        rows[i] = np.int32(iy - top)
-        across[i] = np.int32((x - ix) * steps + 0.5)
-        along[i] = np.int32((y - iy) * steps + 0.5)
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _row_4(plane, table, at, inside, out):  # type: ignore[no-untyped-def]
-    for i in range(out.size):
-        if inside[i]:
-            out[i] = weighted_4(plane, at[1, i] - 1, at[0, i] - 1, table, at[3, i], at[2, i])
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _row_6(plane, table, at, inside, out):  # type: ignore[no-untyped-def]
-    for i in range(out.size):
-        if inside[i]:
-            out[i] = weighted_6(plane, at[1, i] - 2, at[0, i] - 2, table, at[3, i], at[2, i])

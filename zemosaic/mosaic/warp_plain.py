@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.model import CalibratedFrame
-from zemosaic.mosaic.interpolation import ALLOWANCE, STEPS, Interpolation, kernels_of
+from zemosaic.mosaic.interpolation import STEPS, Interpolation, kernels_of
+from zemosaic.mosaic.resample import ALLOWANCE
 from zemosaic.mosaic.warp import BORDER, LATTICE, Lattice, light_of, planes_of
 
 __all__ = ["warp_plain"]

@@ -283,7 +283,7 @@ def _update_scatter(block, inside, centre, low, high, winsorize, numbers, scatte
 def _line_limits(block, count, floor, kappas, rounds, few, low, high):  # type: ignore[no-untyped-def]
     centre = np.empty(LANES, np.float32)
     level, slope = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
-    first, size = np.zeros(LANES, np.int32), count.copy()
+    first, size, safe = np.zeros(LANES, np.int32), count.copy(), np.empty(LANES, np.float32)
     lowest, highest = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
     below, left = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
     done = np.empty(LANES, np.bool_)
@@ -295,7 +295,7 @@ def _line_limits(block, count, floor, kappas, rounds, few, low, high):  # type: 
         for j in range(LANES):
             centre[j] = _middle(block, first[j], size[j], j)
         _fit_line(block, first, size, centre, level, slope)
-        _stray_ends(block, first, size, centre, level, slope, floor, kappas, lowest, highest)
+        _stray_ends(block, first, size, centre, level, slope, floor, kappas, safe, lowest, highest)
         for j in range(LANES):
             low[j] = low[j] if done[j] else _at(block, lowest[j], j)
             high[j] = high[j] if done[j] else _at(block, highest[j], j)
@@ -309,6 +309,30 @@ def _line_limits(block, count, floor, kappas, rounds, few, low, high):  # type: 
                 size[j] = left[j]
         if finished:
             break
+    _widen(block, count, first, size, centre, level, slope, safe, kappas, few, low, high)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _widen(block, count, first, size, centre, level, slope, safe, kappas, few, low, high):  # type: ignore[no-untyped-def]
+    """Move the limits from the outermost good samples out to where a further sample would stray.
+
+    No sample of the block changes sides; but the limits now hold for samples that are not in it.
+    """
+    tiny = np.float32(1e-6)
+    for j in range(LANES):
+        if count[j] < few:
+            continue
+        half = np.float32(0.5) * np.float32(size[j] - 1)
+        least = centre[j] + level[j] - slope[j] * half - kappas[0] * safe[j]
+        most = centre[j] + level[j] + slope[j] * half + kappas[1] * safe[j]
+        if first[j] > 0:
+            gone = _at(block, first[j] - 1, j)
+            least = max(least, gone + max(abs(gone) * tiny, tiny))
+        if first[j] + size[j] < count[j]:
+            gone = _at(block, first[j] + size[j], j)
+            most = min(most, gone - max(abs(gone) * tiny, tiny))
+        low[j] = min(low[j], least)
+        high[j] = max(high[j], most)
 
 
 @njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
@@ -332,10 +356,10 @@ def _fit_line(block, first, size, centre, level, slope):  # type: ignore[no-unty
 
 
 @njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
-def _stray_ends(block, first, size, centre, level, slope, floor, kappas, lowest, highest):  # type: ignore[no-untyped-def]
+def _stray_ends(block, first, size, centre, level, slope, floor, kappas, safe, lowest, highest):  # type: ignore[no-untyped-def]
     """Find the outermost ranks up to which no sample strays from the line."""
     zero, half = np.float32(0), np.float32(0.5)
-    safe = np.zeros(LANES, np.float32)
+    safe[:] = 0
     for i in range(block.shape[0]):
         row = block[i]
         for j in range(LANES):
