@@ -154,7 +154,6 @@ def test_little_memory_takes_more_passes_to_the_same_bytes(frames, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="the joint photometry expects the same number of colours in all frames")
 def test_mono_frames_among_colour_ones_are_used(frames, tmp_path):
     lights = tmp_path / "lights"
     shutil.copytree(frames, lights)

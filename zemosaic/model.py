@@ -139,7 +139,7 @@ class Solution:
 
     wcs: FrameWcs
     how: str
-    """``header``, ``astap``, ``embedded`` or ``propagated``."""
+    """``header``, ``astap``, ``embedded``, ``blind`` or ``propagated``."""
     n_matched: int
     rms_arcsec: float
 

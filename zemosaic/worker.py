@@ -66,6 +66,7 @@ from zemosaic.phases.context import RunContext
 from zemosaic.phases.pipeline import run_pipeline
 from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import Settings
+from zemosaic.solving.astap import no_crash_dialogs
 from zemosaic.store.journal import Journal
 
 __all__ = ["LOG_NAME", "WORK_NAME", "Run", "start"]
@@ -202,6 +203,7 @@ def _child(settings: Settings, connection: Connection, cancel: ProcessEvent) -> 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     exit_with_parent()
     limit_library_threads()
+    no_crash_dialogs()
     log = logging.getLogger("zemosaic.run")
     log.addHandler(logging.NullHandler())
     # A log that a full disk refuses shall not print tracebacks to the user's console.

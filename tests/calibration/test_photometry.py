@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from calibration_frames import frame_of, measured_of
@@ -72,6 +74,19 @@ def test_transparency_and_vignetting_come_back(channels):
     seen = np.isfinite(got.star_flux[:, green]) & (flux0[: len(got.star_flux), 0] < 8e4)
     ratio = got.star_flux[seen, green] / flux0[: len(got.star_flux)][seen, green]
     assert abs(np.median(ratio) - 1) < 0.01 and seen.sum() > 80
+
+
+def test_stars_that_are_cut_off_do_not_count():
+    truth = np.where(np.arange(17) % 2 == 0, 1.0, 0.6)[:, None]
+    frames, ids, groups, _ = survey(truth, outliers=0.0)
+    cut = []
+    for frame in frames:
+        stars = frame.stars
+        over = stars.flux_adu[:, 0] > 9000.0
+        capped = np.where(over[:, None], np.float32(9000.0), stars.flux_adu)
+        cut.append(replace(frame, stars=replace(stars, flux_adu=capped, saturated=over)))
+    got = solve_photometry(cut, ids, groups)
+    assert np.abs(got.transparency / truth - 1.0).max() < 0.015
 
 
 def test_cameras_have_their_own_vignetting():

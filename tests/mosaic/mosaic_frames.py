@@ -37,7 +37,13 @@ def wcs_of(
     return FrameWcs(ra % 360.0, dec, 0.5 * (size[0] - 1), 0.5 * (size[1] - 1), cd, bent(*size, bend_px))
 
 
-def solved_of(wcs: FrameWcs, frame_id: int = 0, size: tuple[int, int] = (1080, 1920), channels: int = 3) -> SolvedFrame:
+def solved_of(
+    wcs: FrameWcs,
+    frame_id: int = 0,
+    size: tuple[int, int] = (1080, 1920),
+    channels: int = 3,
+    bayer: str | None = "GRBG",
+) -> SolvedFrame:
     """Return a solved frame without stars."""
     frame = FrameRef(
         frame_id=frame_id,
@@ -49,7 +55,7 @@ def solved_of(wcs: FrameWcs, frame_id: int = 0, size: tuple[int, int] = (1080, 1
         height=size[1],
         planes=1,
         colour_axis=None,
-        bayer="GRBG" if channels == 3 else None,
+        bayer=bayer,
         compressed=False,
         exposure_s=10.0,
         date_obs=None,

@@ -268,7 +268,7 @@ def test_the_slot_is_held_while_astap_runs(tmp_path, tycho, field):
         def __exit__(self, *_: object) -> None:
             held.append("out")
 
-    replace(solver(tmp_path, tycho, "exit 1"), slot=Slot, retries=0).solve(field)
+    replace(solver(tmp_path, tycho, "exit 1"), slots=lambda _: Slot(), retries=0).solve(field)
     assert held == ["in", "out"]
 
 

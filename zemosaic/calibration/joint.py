@@ -43,7 +43,8 @@ class JointProblem:
     n_items: int
     n_frames: int
     frame_precision: Floats
-    """Prior 1 / sigma**2 of each frame term about zero; holds what the observations cannot."""
+    """Prior 1 / sigma**2 of each frame term about zero; holds what the observations cannot.
+    Shape (frame terms,) or (n_frames, frame terms)."""
     shared_prior: Floats
     """Values expected of the shared terms."""
     shared_precision: Floats

@@ -19,6 +19,8 @@ VIGNETTING_PRIOR = 0.5
 """Standard deviation expected of the coefficient of r**2; 0.5 is a fall of 17 % at a corner."""
 ZERO_POINT_PRIOR = 2.0
 """Standard deviation expected of a frame's log transparency: weak, it only holds frames without stars."""
+SMALLEST_ERROR = 0.003
+"""Error of a zero point that no number of stars takes away."""
 SYSTEMATIC = 0.01
 """Part of a star's light that differs from frame to frame for reasons other than noise."""
 
@@ -29,6 +31,8 @@ class Photometry:
 
     transparency: Floats
     """Shape (frames, channels), relative to the median frame."""
+    transparency_sigma: Floats
+    """Its standard error, same shape."""
     vignetting: Floats
     """Coefficient of r**2 of the illumination per camera group, shape (groups,)."""
     vignetting_sigma: Floats
@@ -66,6 +70,7 @@ def solve_photometry(
     for _ in range(2):
         vignetting, sigma = _vignetting(table, groups, vignetting, len(frames), green)
     transparency = np.ones((len(frames), channels))
+    error = np.full((len(frames), channels), ZERO_POINT_PRIOR)
     n_stars = int(max((ids.max(initial=-1) for ids in star_ids), default=-1)) + 1
     star_flux = np.full((n_stars, channels), np.nan)
     for channel in range(channels):
@@ -75,11 +80,13 @@ def solve_photometry(
         solution = solve_joint(problem)
         zero = solution.frame[:, 0] - np.median(solution.frame[:, 0])
         transparency[:, channel] = np.exp(zero)
+        known = np.bincount(problem.frame, solution.weight, len(frames)) + ZERO_POINT_PRIOR**-2
+        error[:, channel] = transparency[:, channel] * np.hypot(known**-0.5, SMALLEST_ERROR)
         level = solution.item + np.median(solution.frame[:, 0])
         seen = np.unique(problem.item)
         star_flux[table.star_number[seen], channel] = np.exp(level[seen])
     in_common = np.bincount(table.frame, minlength=len(frames))
-    return Photometry(transparency, vignetting, sigma, in_common, star_flux)
+    return Photometry(transparency, error, vignetting, sigma, in_common, star_flux)
 
 
 @dataclass(frozen=True)

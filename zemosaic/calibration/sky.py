@@ -14,7 +14,7 @@ all frames have one level.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,8 @@ class SkySolution:
 
     sky_adu: Floats
     """Shape (frames, channels, 3): level and slopes, less the bias."""
+    transparency: Floats
+    """Shape (frames, channels)."""
     bias_adu: Floats
     """Per camera."""
     vignetting: Floats
@@ -103,6 +105,7 @@ def solve_sky(
     vignetting: Floats,
     vignetting_sigma: Floats,
     bias: Sequence[BiasEstimate],
+    transparency_sigma: Floats | None = None,
 ) -> SkySolution:
     """Solve the skies of all frames and channels and the cameras' illumination jointly.
 
@@ -117,6 +120,9 @@ def solve_sky(
         What the stars say, and how well.
     bias : sequence of BiasEstimate
         Per group.
+    transparency_sigma : ndarray, shape (frames, channels), optional
+        How well the stars know the transparency; as far as that, the light of the sky itself has a
+        say in it.  Without it, the transparency is taken as it is.
     """
     table = _observations(cells, transparency, groups)
     n_groups = len(vignetting)
@@ -125,23 +131,29 @@ def solve_sky(
     dark = _dark_levels(cells, transparency.shape[1]) - b[groups][:, None]
     solution: JointSolution | None = None
     light = table.value - b[table.group]
+    glow = np.zeros(len(table.value))
+    doubt = np.full(transparency.size, 1e-9) if transparency_sigma is None else transparency_sigma.ravel()
     for turn in range(4):
         problem = _problem(table, v, b, light, dark, vignetting, vignetting_sigma, bias)
+        problem = _with_doubt(problem, glow, doubt)
         solution = solve_joint(problem, rounds=1 if turn == 0 else 2)
+        glow = solution.item[table.item]
         v = np.clip(v + solution.shared[:n_groups], -1.5, 0.5)
         b = b + solution.shared[n_groups:]
         fall = 1.0 + v[table.group] * table.r2
         light = (table.value - b[table.group] - solution.residual) / fall
     assert solution is not None
     n_frames, channels = transparency.shape
-    sky = solution.frame.reshape(n_frames, channels, 3).copy()
+    terms = solution.frame.reshape(n_frames, channels, 4)
+    transparency = transparency + terms[..., 3]
+    sky = terms[..., :3].copy()
     sky[..., 0] += dark
     sky = _settled(sky, solution.item, table, transparency)
     scaled = (solution.residual / problem.sigma) ** 2
     rms = np.sqrt(
         np.bincount(table.source, scaled, n_frames) / np.maximum(np.bincount(table.source, None, n_frames), 1)
     )
-    return SkySolution(sky, b, v, rms)
+    return SkySolution(sky, transparency, b, v, rms)
 
 
 @dataclass(frozen=True)
@@ -251,6 +263,22 @@ def _problem(
         shared_prior=prior,
         shared_precision=np.diag(precision),
     )
+
+
+def _with_doubt(problem: JointProblem, glow: Floats, doubt: Floats) -> JointProblem:
+    """Return the problem with one more term per frame: the error of its transparency.
+
+    Parameters
+    ----------
+    problem : JointProblem
+    glow : ndarray, shape (n,)
+        Light of each observation's cell as the last turn found it; a constant in it goes into the sky.
+    doubt : ndarray, shape (frames,)
+        Standard error expected.
+    """
+    basis = np.column_stack([problem.frame_basis, problem.frame_basis[:, 0] * glow])
+    precision = np.broadcast_to(problem.frame_precision, (problem.n_frames, problem.frame_basis.shape[1]))
+    return replace(problem, frame_basis=basis, frame_precision=np.column_stack([precision, doubt**-2]))
 
 
 def _settled(sky: Floats, item: Floats, table: _Table, transparency: Floats) -> Floats:

@@ -89,6 +89,8 @@ def _ring_edges(ring: int) -> tuple[float, float]:
 def _read_cell(path: Path) -> CatalogueStars:
     raw = np.fromfile(path, np.uint8)
     size = int(raw[_HEADER_BYTES - 1]) if len(raw) >= _HEADER_BYTES else 5
+    if size not in (5, 6):
+        return CatalogueStars(np.empty(0), np.empty(0), np.empty(0, np.float32))
     records = raw[_HEADER_BYTES:]
     records = records[: len(records) // size * size].reshape(-1, size).astype(np.int64)
     ra24 = records[:, 0] | records[:, 1] << 8 | records[:, 2] << 16

@@ -38,8 +38,10 @@ _FILE = "quads_1.bin"
 _HEAD = 40
 _CELLS_DEG = (0.17, 0.25, 0.4, 0.65, 1.0, 1.7, 2.8)
 """Heights of the cells: fields of 0.5 to 8 degrees hold quads of one size or another."""
-_QUARTETS = ([0, 1, 2, 3], [0, 1, 2, 4])
+_QUARTETS = ([0, 1, 2, 3], [0, 1, 2, 4], [0, 1, 3, 4], [0, 2, 3, 4])
 """Quads of a star (0) and its neighbours in the order of distance."""
+_FEWER_FROM = 400_000
+"""Stars of a level from which on half of the quartets must do."""
 _CHUNK = 100_000
 _BINS = 80
 """Coarse bins per unit of a code's numbers."""
@@ -173,7 +175,8 @@ def _brightest_per_cell(stars: CatalogueStars, cell_deg: float) -> Indices:
 def _neighbourhoods(vectors: Floats, level: Indices) -> Indices:
     """Return the quads of each star of a level with three of its nearest neighbours, shape (n, 4), ascending."""
     near = cKDTree(vectors[level]).query(vectors[level], k=5, workers=-1)[1]
-    return np.sort(level[np.concatenate([near[:, four] for four in _QUARTETS])], axis=1)
+    quartets = _QUARTETS if len(level) < _FEWER_FROM else _QUARTETS[:2]
+    return np.sort(level[np.concatenate([near[:, four] for four in quartets])], axis=1)
 
 
 def _unique(corners: Indices) -> Indices:
@@ -231,9 +234,8 @@ def _write(path: Path, index: QuadIndex) -> None:
         with os.fdopen(handle, "wb") as stream:
             stream.writelines([_MAGIC, head.tobytes(), key.data, corners.data])
         Path(name).replace(path)
-    except BaseException:
+    finally:
         Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _read(path: Path, catalogue: CellCatalogue) -> QuadIndex | None:

@@ -13,13 +13,15 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from zemosaic.sky import from_tangent_plane, mean_direction, tangent_plane
+from zemosaic.sky import from_tangent_plane, mean_direction, separation_deg, tangent_plane
 
 __all__ = ["GROUP_COLOURS", "Footprint", "Series", "dec_text", "ra_text", "series_chart", "sky_map", "ticks"]
 
 Floats = NDArray[np.float64]
 
 WIDTH, HEIGHT = 760.0, 170.0
+FARTHEST_DEG = 60.0
+"""Frames farther than this from the mosaic would shrink the map to a point."""
 LEFT, RIGHT, TOP, BOTTOM = 74.0, 8.0, 10.0, 22.0
 MOST_POINTS = 3000
 MOST_FOOTPRINTS = 300
@@ -147,7 +149,8 @@ def sky_map(footprints: Sequence[Footprint], label: str, north: str, east: str) 
     Parameters
     ----------
     footprints : sequence of Footprint
-        Outlines; of more than 300 used ones an even choice is drawn, and as many dropped ones at most.
+        Outlines; those far from the used ones are left out; of more than 300 used ones an even choice
+        is drawn, and as many dropped ones at most.
     label : str
         Name of the drawing for screen readers.
     north, east : str
@@ -155,10 +158,9 @@ def sky_map(footprints: Sequence[Footprint], label: str, north: str, east: str) 
     """
     if not footprints:
         return None
-    shown = [footprints[n] for n in _choice(footprints)]
-    ra0, dec0 = mean_direction(
-        [ra for item in shown for ra in item.ra_deg], [dec for item in shown for dec in item.dec_deg]
-    )
+    ra0, dec0 = _middle(footprints)
+    near = [item for item in footprints if _reach_deg(item, ra0, dec0) < FARTHEST_DEG]
+    shown = [near[n] for n in _choice(near)]
     planes = [tangent_plane(item.ra_deg, item.dec_deg, ra0, dec0) for item in shown]
     xi, eta = np.concatenate([p[0] for p in planes]), np.concatenate([p[1] for p in planes])
     view = _View.around(xi, eta, ra0, dec0)
@@ -177,6 +179,16 @@ def sky_map(footprints: Sequence[Footprint], label: str, north: str, east: str) 
         _compass(view, str(escape(north)), str(escape(east))),
     ]
     return _svg(view.width, view.height, label, parts)
+
+
+def _middle(footprints: Sequence[Footprint]) -> tuple[float, float]:
+    """Return the centre of the used frames, of all where none is used."""
+    told = [item for item in footprints if item.used] or footprints
+    return mean_direction([ra for item in told for ra in item.ra_deg], [dec for item in told for dec in item.dec_deg])
+
+
+def _reach_deg(item: Footprint, ra0: float, dec0: float) -> float:
+    return float(separation_deg(item.ra_deg, item.dec_deg, ra0, dec0).max())
 
 
 def _faded(count: int) -> float:

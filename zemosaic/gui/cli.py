@@ -32,7 +32,7 @@ from zemosaic.settings.load import (
     shipped_settings_file,
     user_settings_file,
 )
-from zemosaic.settings.schema import specs
+from zemosaic.settings.schema import Settings, specs
 
 __all__ = ["Engine", "run_cli", "translator_for"]
 
@@ -102,6 +102,9 @@ def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Tra
     if command.list_settings:
         console.out("\n".join(_setting_lines(command.flags, environ, files, words)))
         return 0
+    if command.detect_astap:
+        console.out("\n".join(_astap_lines(load_settings(command.flags, environ, *files), words)))
+        return 0
     flags = dict(command.flags)
     if command.demo is not None:
         flags |= _demo_folders(command.demo, engine.make_demo, words, console)
@@ -132,6 +135,22 @@ def _setting_lines(
         origin = words.text("cli.default") if source in ("", shipped) else source
         shown = json.dumps(value, ensure_ascii=False)
         yield f"{spec.key:{width}}  {shown:24}  {spec.allowed}  [{origin}]"
+
+
+def _astap_lines(settings: Settings, words: Translator) -> Iterator[str]:
+    """Yield what a run would find of ASTAP."""
+    # Here, because it takes the numerical libraries, which no other command of the front end needs.
+    from zemosaic.solving.astap_find import detect_astap_installation
+
+    found = detect_astap_installation(settings.astap_executable_path, settings.astap_data_directory_path)
+    if found is None:
+        yield words.text("cli.astap_none")
+        return
+    yield words.text("cli.astap_program", path=str(found.executable))
+    if found.data_dir is None:
+        yield words.text("cli.astap_no_stars")
+    else:
+        yield words.text("cli.astap_stars", name=found.catalogue.upper(), folder=str(found.data_dir))
 
 
 def _watch(run: RunHandle, log_json: bool, words: Translator, console: Console) -> int:

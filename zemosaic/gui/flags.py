@@ -17,7 +17,7 @@ from zemosaic.settings.schema import GROUPS, Spec, specs
 
 __all__ = ["Command", "help_text", "parse"]
 
-_OWN = ("demo", "log-json", "config", "list-settings", "version", "help")
+_OWN = ("demo", "log-json", "config", "list-settings", "detect-astap", "version", "help")
 """Flags that are no settings, in the order of the help."""
 
 
@@ -32,6 +32,7 @@ class Command:
     log_json: bool = False
     config: str | None = None
     list_settings: bool = False
+    detect_astap: bool = False
     version: bool = False
     help: bool = False
 
@@ -91,7 +92,7 @@ def _parser() -> _Parser:
     parser = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     parser.add_argument("--demo", nargs="?", const="")
     parser.add_argument("--config")
-    for name in ("--log-json", "--list-settings", "--version"):
+    for name in ("--log-json", "--list-settings", "--detect-astap", "--version"):
         parser.add_argument(name, action="store_true")
     parser.add_argument("--help", "-h", action="store_true")
     for spec in specs():

@@ -12,6 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from zemosaic.errors import ResourceError
 from zemosaic.model import CalibratedFrame, GridPlan, SolvedFrame, TileSpec
 from zemosaic.sky import FrameWcs, mean_direction, separation_deg, unit_vectors
 
@@ -62,6 +63,11 @@ def make_canvas(frames: Sequence[SolvedFrame], orientation: str, scale_mode: str
         North along +y, or the frames' own mean orientation.
     scale_mode : {"median", "min", "max"}
         Which of the frames' plate scales the mosaic takes.
+
+    Raises
+    ------
+    ResourceError
+        When the frames span more than half of the sky, which no plane can show.
     """
     outlines = [_outline(frame) for frame in frames]
     ra0, dec0 = mean_direction(*(np.concatenate(column) for column in zip(*outlines, strict=True)))
@@ -73,6 +79,8 @@ def make_canvas(frames: Sequence[SolvedFrame], orientation: str, scale_mode: str
     x, y = (
         np.concatenate(column) for column in zip(*(plane.sky_to_pixel(*outline) for outline in outlines), strict=True)
     )
+    if not np.isfinite(x).all():
+        raise ResourceError("error.canvas_too_wide", frames=len(frames))
     x0, y0 = math.floor(x.min()) - 1, math.floor(y.min()) - 1
     width, height = math.ceil(x.max()) + 2 - x0, math.ceil(y.max()) + 2 - y0
     return Canvas(plane.shifted(x0, y0), width, height)

@@ -115,7 +115,7 @@ def warp(
         Area of a canvas pixel over that of a frame's pixel: what keeps the stars' flux.
     """
     frame = calibrated.frame
-    planes = planes_of(pixels, window, frame.bayer)
+    planes = planes_of(pixels, window, frame.bayer, len(into))
     wide, sparse = kernels_of(interpolation)
     tables = tuple(sparse if plane in planes.sparse else wide for plane in range(len(planes.arrays)))
     resample(
@@ -148,15 +148,16 @@ class Planes:
     """Planes whose pixels lie two detector pixels apart."""
 
 
-def planes_of(pixels: NDArray[Any], window: Box, bayer: str | None) -> Planes:
+def planes_of(pixels: NDArray[Any], window: Box, bayer: str | None, channels: int) -> Planes:
     """Return the planes of a window: each colour's own pixels of a Bayer frame, with nothing made up between.
 
-    Green lies on the diagonals: its plane is the lattice turned by 45 degrees, NaN in the corners.
+    A mono frame counts in all channels.  Green lies on the diagonals: its plane is the lattice turned
+    by 45 degrees, NaN in the corners.
     """
     wy, wx = window[0], window[2]
     if bayer is None:
-        colours = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
-        arrays = tuple(_padded(colour) for colour in colours)
+        colours = [pixels] if pixels.ndim == 2 else list(np.moveaxis(pixels, -1, 0))
+        arrays = tuple(_padded(colour) for colour in colours) * (channels if len(colours) == 1 else 1)
         identity = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
         count = len(arrays)
         return Planes(arrays, np.repeat(identity[None], count, 0), np.repeat(np.array([[wx, wy]]), count, 0), ())

@@ -33,7 +33,7 @@ def warp_plain(
     frame = calibrated.frame
     px, py = _positions(lattice, box, xp)
     inside = (px >= BORDER) & (px <= frame.width - 1 - BORDER) & (py >= BORDER) & (py <= frame.height - 1 - BORDER)
-    planes = planes_of(pixels, window, frame.bayer)
+    planes = planes_of(pixels, window, frame.bayer, len(calibrated.transparency))
     wide, sparse = kernels_of(interpolation)
     u = xp.asarray((px - 0.5 * frame.width) / frame.height, dtype=xp.float32)
     v = xp.asarray((py - 0.5 * frame.height) / frame.height, dtype=xp.float32)

@@ -64,6 +64,8 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
     NothingUsable
         When all frames are rejected.
     """
+    channels = max(len(one.measured.sky_adu) for one in solved)
+    solved = [_in_colours(one, channels) for one in solved]
     with context.phase("calibrate", len(solved)) as advance:
         solved, photometry, stars = _photometry(context, solved)
         if context.settings.stacking_normalize_method != "linear_fit":
@@ -77,7 +79,13 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
             for g in range(int(groups.max()) + 1)
         ]
         sky = solve_sky(
-            cells, photometry.transparency, groups, photometry.vignetting, photometry.vignetting_sigma, bias
+            cells,
+            photometry.transparency,
+            groups,
+            photometry.vignetting,
+            photometry.vignetting_sigma,
+            bias,
+            photometry.transparency_sigma,
         )
         for g in range(len(bias)):
             context.log(
@@ -88,7 +96,21 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
                     stars_vignetting=round(float(photometry.vignetting[g]), 4),
                 )
             )
-        return Calibration(tuple(_assemble(context, solved, photometry, sky, groups)), stars)
+        return Calibration(tuple(_assemble(context, solved, sky, groups)), stars)
+
+
+def _in_colours(solved: SolvedFrame, channels: int) -> SolvedFrame:
+    """Return a frame with all channels; a mono frame among colour ones stands for each of them."""
+    measured = solved.measured
+    if len(measured.sky_adu) == channels:
+        return solved
+    stars = replace(
+        measured.stars,
+        flux_adu=np.repeat(measured.stars.flux_adu, channels, axis=1),
+        flux_error_adu=np.repeat(measured.stars.flux_error_adu, channels, axis=1),
+    )
+    sky, noise = measured.sky_adu * channels, measured.noise_adu * channels
+    return replace(solved, measured=replace(measured, stars=stars, sky_adu=sky, noise_adu=noise))
 
 
 def _photometry(context: RunContext, solved: Sequence[SolvedFrame]) -> tuple[list[SolvedFrame], Photometry, FieldStars]:
@@ -184,6 +206,7 @@ def sample_frame(task: _CellTask) -> CellSamples:
         planes, step = colour_planes(pixels, None), 1
     ra, dec, radius = np.load(task.stars)
     contiguous = [np.ascontiguousarray(plane) for plane in planes]
+    contiguous *= len(task.solved.measured.noise_adu) // len(contiguous)
     return sample_cells(
         task.solved.measured, contiguous, step, task.solved.wcs, task.reference, task.cell_px, (ra, dec, radius)
     )
@@ -192,18 +215,17 @@ def sample_frame(task: _CellTask) -> CellSamples:
 def _assemble(
     context: RunContext,
     solved: Sequence[SolvedFrame],
-    photometry: Photometry,
     sky: SkySolution,
     groups: NDArray[np.int64],
 ) -> list[CalibratedFrame]:
     frames = [
         CalibratedFrame(
             solved=one,
-            transparency=tuple(float(t) for t in photometry.transparency[k]),
+            transparency=tuple(float(t) for t in sky.transparency[k]),
             sky_adu=tuple((float(a), float(b), float(c)) for a, b, c in sky.sky_adu[k]),
             bias_adu=float(sky.bias_adu[groups[k]]),
             illumination=(float(sky.vignetting[groups[k]]),),
-            noise=tuple(n / t for n, t in zip(one.measured.noise_adu, photometry.transparency[k], strict=True)),
+            noise=tuple(n / t for n, t in zip(one.measured.noise_adu, sky.transparency[k], strict=True)),
             weight=1.0,
         )
         for k, one in enumerate(solved)

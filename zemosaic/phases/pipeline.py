@@ -13,9 +13,9 @@ from zemosaic.phases.calibrate import calibrate_frames
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.export import Outputs, export_mosaic, write_reports
 from zemosaic.phases.measure import measure_frames
-from zemosaic.phases.plan import Grid, make_grid
+from zemosaic.phases.plan import Grid, drop_strays, make_grid
 from zemosaic.phases.scan import scan
-from zemosaic.phases.solve import solve_frames
+from zemosaic.phases.solve import check_solver_paths, solve_frames
 from zemosaic.phases.stack import stack_tiles
 from zemosaic.store.canvas import CanvasStore
 
@@ -71,10 +71,11 @@ def run_pipeline(context: RunContext) -> RunOutcome:
 
 
 def _run(context: RunContext, progress: _Progress) -> None:
+    check_solver_paths(context)
     progress.frames = scan(context)
     progress.measured, defects = measure_frames(context, progress.frames)
     progress.solved = solve_frames(context, progress.measured, defects)
-    calibration = calibrate_frames(context, progress.solved, defects)
+    calibration = calibrate_frames(context, drop_strays(context, progress.solved), defects)
     progress.grid = make_grid(context, calibration.frames)
     store = CanvasStore(context.work_dir / "canvas.zarr")
     progress.tiles = stack_tiles(context, progress.grid, calibration.stars, defects, store)

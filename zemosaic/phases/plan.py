@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from zemosaic.compute.resources import disk_free
 from zemosaic.errors import ResourceError, message
 from zemosaic.events import PlanReady
-from zemosaic.model import CalibratedFrame, Dropped, FrameStatus, GridPlan
+from zemosaic.model import CalibratedFrame, Dropped, FrameStatus, GridPlan, SolvedFrame
 from zemosaic.mosaic.canvas import Canvas, connected_fields, make_canvas, make_plan
 from zemosaic.phases.context import RunContext
 from zemosaic.store.canvas import bytes_needed
 
-__all__ = ["make_grid"]
+__all__ = ["Grid", "drop_strays", "make_grid"]
 
 STRAY_FRACTION = 0.02
 """A field with fewer than this part of the frames ..."""
 STRAY_GROWTH = 3.0
 """... that would make the canvas this many times larger is a stray solution."""
+WHOLE_SKY_MEGAPIXELS = 1e6
+"""Stands for a canvas that no plane can hold."""
 DISK_RESERVE = 200 << 20
 SECONDS_PER_FRAME = 0.12
 """Stacking time per frame and worker before anything is known of this computer."""
@@ -42,8 +44,7 @@ def make_grid(context: RunContext, frames: Sequence[CalibratedFrame]) -> Grid:
     """
     settings = context.settings
     with context.phase("plan", None):
-        frames = _without_strays(context, list(frames))
-        canvas = _canvas(context, frames)
+        canvas = _canvas(context, [frame.solved for frame in frames])
         if canvas.megapixels > settings.max_canvas_megapixels:
             raise ResourceError(
                 "error.canvas_too_large",
@@ -71,19 +72,18 @@ def make_grid(context: RunContext, frames: Sequence[CalibratedFrame]) -> Grid:
     return Grid(plan, tuple(frames))
 
 
-def _canvas(context: RunContext, frames: Sequence[CalibratedFrame]) -> Canvas:
+def _canvas(context: RunContext, frames: Sequence[SolvedFrame]) -> Canvas:
     settings = context.settings
-    solved = [frame.solved for frame in frames]
-    return make_canvas(solved, settings.global_wcs_orientation, settings.global_wcs_pixelscale_mode)
+    return make_canvas(frames, settings.global_wcs_orientation, settings.global_wcs_pixelscale_mode)
 
 
-def _without_strays(context: RunContext, frames: list[CalibratedFrame]) -> list[CalibratedFrame]:
+def drop_strays(context: RunContext, frames: Sequence[SolvedFrame]) -> list[SolvedFrame]:
     """Leave out frames far from all others whose place would blow the canvas up, each by name."""
-    fields = connected_fields([frame.solved for frame in frames])
+    fields = connected_fields(frames)
     kept = list(fields[0])
     for field in fields[1:]:
-        without = _canvas(context, [frames[i] for i in kept]).megapixels
-        with_field = _canvas(context, [frames[i] for i in (*kept, *field)]).megapixels
+        without = _megapixels(context, [frames[i] for i in kept])
+        with_field = _megapixels(context, [frames[i] for i in (*kept, *field)])
         stray = len(field) < STRAY_FRACTION * len(frames) or len(field) == 1
         too_large = with_field > context.settings.max_canvas_megapixels
         if too_large or (stray and with_field > STRAY_GROWTH * without):
@@ -94,6 +94,13 @@ def _without_strays(context: RunContext, frames: list[CalibratedFrame]) -> list[
         else:
             kept.extend(field)
     return [frames[i] for i in sorted(kept)]
+
+
+def _megapixels(context: RunContext, frames: Sequence[SolvedFrame]) -> float:
+    try:
+        return _canvas(context, frames).megapixels
+    except ResourceError:
+        return WHOLE_SKY_MEGAPIXELS
 
 
 def _disk_bytes(plan: GridPlan) -> int:

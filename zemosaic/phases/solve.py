@@ -7,37 +7,55 @@ together.  A frame without a solution is listed with the reason, and the run goe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
-from zemosaic.catalogue import Catalogue, load_bundled
+from zemosaic.catalogue import Catalogue, CellCatalogue, cache_folder, load_bundled, load_quads, open_astap
 from zemosaic.errors import Message, NothingUsable, message
 from zemosaic.events import FrameSolved
 from zemosaic.frames.planes import colour_planes
 from zemosaic.model import Dropped, FrameStatus, MeasuredFrame, Solution, SolvedFrame
-from zemosaic.phases.context import RunContext
+from zemosaic.phases.context import RunContext, identity
 from zemosaic.phases.measure import DefectMaps, mended_pixels
-from zemosaic.sky import FrameWcs, separation_deg
+from zemosaic.sky import FrameWcs
 from zemosaic.solving.astap import AstapSolver
-from zemosaic.solving.astap_find import detect_astap_installation
+from zemosaic.solving.astap_find import AstapInstallation, detect_astap_installation, misleading_paths
 from zemosaic.solving.base import Field, Solver
+from zemosaic.solving.blind import BlindSolver
 from zemosaic.solving.embedded import EmbeddedSolver
 from zemosaic.solving.header import verify
 from zemosaic.solving.joint import joint_frame, solve_jointly
+from zemosaic.solving.pointings import in_time, nearest_in_time, nearest_on_sky, pointings, seed_order, when
 from zemosaic.solving.propagate import known_stars, propagate
+from zemosaic.solving.slots import AstapSlots, retries_from_environment
 
-__all__ = ["solve_frames"]
+__all__ = ["check_solver_paths", "solve_frames"]
 
-POINTING_REACH = 0.35
-"""Frames whose hints differ by less than this part of their diagonal belong to one pointing."""
-UNKNOWN_REACH_DEG = 0.4
-"""The same in degrees where no scale is known."""
 SEEDS = 4
-"""Frames of a pointing that are tried for its absolute solution before each stands alone."""
+"""Frames of a pointing that are tried for its absolute solution before the pointing is given up."""
+BLIND_TRIES = 5
+"""Frames without a hint that may be found nowhere, one after the other, before the rest is given up."""
 NEIGHBOURS = 6
 """Solved frames of a pointing whose stars the next one is compared with."""
+WAITING_TOLD_S = 60.0
+"""Shortest time between two lines about waiting for ASTAP."""
+_USELESS = ("reason.astap_no_database", "reason.astap_not_started")
+"""Answers after which ASTAP need not be asked again."""
+
+
+def check_solver_paths(context: RunContext) -> None:
+    """Warn of each path to ASTAP, in the settings or the environment, where no such thing is."""
+    settings = context.settings
+    if settings.solver == "embedded":
+        return
+    for told in misleading_paths(settings.astap_executable_path, settings.astap_data_directory_path, os.environ):
+        context.warn(told)
 
 
 def solve_frames(context: RunContext, measured: Sequence[MeasuredFrame], defects: DefectMaps) -> list[SolvedFrame]:
@@ -50,99 +68,177 @@ def solve_frames(context: RunContext, measured: Sequence[MeasuredFrame], defects
     """
     catalogue = load_bundled()
     with context.phase("solve", len(measured)) as advance:
-        session = _Session(context, catalogue, _solvers(context, catalogue), defects, advance)
-        for pointing in _pointings(measured):
-            session.solve_pointing(pointing)
-        session.solve_left_over()
+        session = _Session(context, _make_solvers(context, catalogue), defects, advance)
+        session.solve(measured)
         solved = sorted(session.solved, key=lambda one: one.frame.frame_id)
         if not solved:
             raise NothingUsable("error.nothing_solved", frames=len(measured))
         solved = _jointly(context, solved, catalogue)
         for one in solved:
+            context.journal.put("solve", one.frame.path, context.depends("solve", identity(one.frame)), _entry(one))
             context.emit(_event(one))
     if not solved:
         raise NothingUsable("error.nothing_solved", frames=len(measured))
     return solved
 
 
+@dataclass(frozen=True)
+class _Solvers:
+    """Who is asked for an absolute solution, in which order."""
+
+    catalogues: tuple[Catalogue, ...]
+    """What a WCS of a header is compared with."""
+    hinted: tuple[Solver, ...]
+    blind: tuple[Solver, ...]
+    """For frames without a pointing, and where a pointing leads nowhere."""
+
+    def without_astap(self) -> _Solvers:
+        return replace(self, hinted=_other_than_astap(self.hinted), blind=_other_than_astap(self.blind))
+
+
 class _Session:
     """Solutions found so far."""
 
     def __init__(
-        self,
-        context: RunContext,
-        catalogue: Catalogue,
-        solvers: Sequence[Solver],
-        defects: DefectMaps,
-        advance: Callable[[int], None],
+        self, context: RunContext, solvers: _Solvers, defects: DefectMaps, advance: Callable[[int], None]
     ) -> None:
-        self.context, self.catalogue, self.solvers = context, catalogue, solvers
+        self.context, self.solvers = context, solvers
         self.defects, self.advance = defects, advance
         self.solved: list[SolvedFrame] = []
-        self.left_over: list[tuple[MeasuredFrame, Message]] = []
+        self.dropped = 0
 
-    def solve_pointing(self, frames: Sequence[MeasuredFrame]) -> None:
-        """Solve one frame absolutely and carry its solution through the pointing, both ways in time."""
-        seed, place = None, 0
+    def solve(self, measured: Sequence[MeasuredFrame]) -> None:
+        """Solve what can be solved: pointings by their hints first, then what neighbours or the whole sky tell."""
+        hinted, unhinted = pointings(measured)
+        strays: list[tuple[MeasuredFrame, Message]] = []
+        lost: list[tuple[list[MeasuredFrame], dict[int, Message], int]] = [
+            (group, {}, BLIND_TRIES) for group in unhinted
+        ]
+        for group in hinted:
+            failures = self._solve_pointing(group)
+            if len(failures) < len(group):
+                strays.extend((one, failures[one.frame.frame_id]) for one in group if one.frame.frame_id in failures)
+            else:
+                lost.append((group, failures, 1))
+        for one, reason in strays:
+            if not self._from_neighbours(one, ()):
+                self._drop(one, reason)
+        for group, failures, tries in lost:
+            known = sorted(self.solved, key=lambda one: when(one.measured))
+            left = [one for one in group if not self._from_neighbours(one, known)]
+            self._search_the_sky(left, failures, tries)
+
+    def _solve_pointing(self, frames: Sequence[MeasuredFrame]) -> dict[int, Message]:
+        """Solve one frame absolutely and carry its solution through the pointing; return why others failed, by id."""
+        unknown = message("reason.unsolved_pointing")
         failures: dict[int, Message] = {}
-        for place in _seed_order(frames):
-            answer = self.absolute(frames[place])
+        for place in seed_order(frames)[:SEEDS]:
+            answer = self._absolute(frames[place])
             if isinstance(answer, Solution):
-                seed = SolvedFrame(frames[place], answer)
+                failures.clear()
                 break
             failures[frames[place].frame.frame_id] = answer
-        if seed is None:
-            unknown = message("reason.unsolved_pointing")
-            self.left_over.extend((one, failures.get(one.frame.frame_id, unknown)) for one in frames)
-            return
-        self._accept(seed)
-        for run in (frames[place + 1 :], frames[:place][::-1]):
+        else:
+            return {one.frame.frame_id: failures.get(one.frame.frame_id, unknown) for one in frames}
+        seed = self._accept(frames[place], answer)
+        for one in self._carried(seed, [one for one in frames if one is not frames[place]], self._follow):
+            failures[one[0].frame.frame_id] = one[1]
+        return failures
+
+    def _carried(
+        self,
+        seed: SolvedFrame,
+        frames: Sequence[MeasuredFrame],
+        follow: Callable[[MeasuredFrame, list[SolvedFrame]], Solution | Message],
+    ) -> list[tuple[MeasuredFrame, Message]]:
+        """Carry a solution from frame to frame, both ways in time; return the frames that did not follow, and why."""
+        order = in_time([seed.measured, *frames])
+        place = next(i for i, one in enumerate(order) if one is seed.measured)
+        lost = []
+        for run in (order[place + 1 :], order[:place][::-1]):
             chain = [seed]
             for one in run:
-                self._follow(one, chain)
+                answer = follow(one, chain)
+                if isinstance(answer, Solution):
+                    chain.append(self._accept(one, answer))
+                else:
+                    lost.append((one, answer))
+        return lost
 
-    def _follow(self, measured: MeasuredFrame, chain: list[SolvedFrame]) -> None:
-        stars = known_stars([_placed(one) for one in chain[-NEIGHBOURS:][::-1]])
-        answer: Solution | Message | None = propagate(self.field(measured), stars, chain[-1].wcs)
-        if answer is None:
-            answer = self.absolute(measured)
-        if isinstance(answer, Solution):
-            chain.append(SolvedFrame(measured, answer))
-            self._accept(chain[-1])
+    def _follow(self, measured: MeasuredFrame, chain: list[SolvedFrame]) -> Solution | Message:
+        return (
+            self._from_header(measured)
+            or self._propagated(measured, chain[-NEIGHBOURS:][::-1])
+            or self._asked(self.solvers.hinted, self._field(measured))
+        )
+
+    def _from_neighbours(self, measured: MeasuredFrame, known: Sequence[SolvedFrame]) -> bool:
+        """Try a frame against the stars of what is solved near its hint; without one, of its neighbours in time."""
+        frame = measured.frame
+        if frame.ra_deg is None or frame.dec_deg is None:
+            near = nearest_in_time(measured, known, NEIGHBOURS)
         else:
-            self.left_over.append((measured, answer))
+            near = nearest_on_sky(frame.ra_deg, frame.dec_deg, self.solved, NEIGHBOURS)
+        answer = self._from_header(measured) or (self._propagated(measured, near) if near else None)
+        if answer is not None:
+            self._accept(measured, answer)
+        return answer is not None
 
-    def solve_left_over(self) -> None:
-        """Try what is left against the stars of all that is solved near it; else drop it."""
-        for measured, reason in self.left_over:
-            near = self._near(measured)
-            answer = (
-                propagate(self.field(measured), known_stars([_placed(n) for n in near]), near[0].wcs) if near else None
-            )
-            if answer is not None:
-                self._accept(SolvedFrame(measured, answer))
-            else:
-                frame = measured.frame
-                self.context.drop(Dropped(frame.path, frame.frame_id, "solve", FrameStatus.UNSOLVED, reason))
-        self.left_over.clear()
+    def _search_the_sky(self, frames: list[MeasuredFrame], reasons: dict[int, Message], tries: int) -> None:
+        """Search the whole sky for the best frame, carry what is found to the others, go on with what is left."""
 
-    def absolute(self, measured: MeasuredFrame) -> Solution | Message:
+        def follow(one: MeasuredFrame, chain: list[SolvedFrame]) -> Solution | Message:
+            return self._propagated(one, chain[-NEIGHBOURS:][::-1]) or message("reason.unsolved_pointing")
+
+        left, failed = [frames[place] for place in seed_order(frames)], 0
+        given_up: list[MeasuredFrame] = []
+        while left and failed < tries:
+            seed = left.pop(0)
+            answer = self._asked(self.solvers.blind, self._field(seed, hinted=False))
+            if isinstance(answer, Message):
+                reasons[seed.frame.frame_id] = answer
+                given_up.append(seed)
+                failed += 1
+                continue
+            failed = 0
+            lost = self._carried(self._accept(seed, answer), left, follow)
+            lost_ids = {one.frame.frame_id for one, _ in lost}
+            left = [one for one in left if one.frame.frame_id in lost_ids]
+        for one in in_time([*left, *given_up]):
+            self._drop(one, reasons.get(one.frame.frame_id, message("reason.unsolved_pointing")))
+
+    def _absolute(self, measured: MeasuredFrame) -> Solution | Message:
         """Return the header's WCS if it holds, else what the first solver that succeeds finds."""
-        field, frame = self.field(measured), measured.frame
-        if frame.header_wcs is not None and not self.context.settings.force_resolve_existing_wcs:
-            answer = verify(frame.header_wcs, field, self.catalogue)
-            if isinstance(answer, Solution):
-                return answer
-            self.context.log(message("log.header_wcs_refused", path=frame.path))
+        return self._from_header(measured) or self._asked(self.solvers.hinted, self._field(measured))
+
+    def _asked(self, solvers: Iterable[Solver], field: Field) -> Solution | Message:
         reason = message("reason.unsolved_pointing")
-        for solver in self.solvers:
+        for solver in solvers:
             answer = solver.solve(field)
             if isinstance(answer, Solution):
                 return answer
-            reason = answer
+            if answer.key in _USELESS:
+                self.context.warn(answer)
+                self.solvers = self.solvers.without_astap()
+            else:
+                reason = answer
         return reason
 
-    def field(self, measured: MeasuredFrame) -> Field:
+    def _from_header(self, measured: MeasuredFrame) -> Solution | None:
+        frame = measured.frame
+        if frame.header_wcs is None or self.context.settings.force_resolve_existing_wcs:
+            return None
+        for catalogue in self.solvers.catalogues:
+            answer = verify(frame.header_wcs, self._field(measured), catalogue)
+            if isinstance(answer, Solution):
+                return answer
+        self.context.log(message("log.header_wcs_refused", path=frame.path))
+        return None
+
+    def _propagated(self, measured: MeasuredFrame, near: Sequence[SolvedFrame]) -> Solution | None:
+        return propagate(self._field(measured), known_stars([_placed(one) for one in near]), near[0].wcs)
+
+    def _field(self, measured: MeasuredFrame, hinted: bool = True) -> Field:
         """Return a frame's stars and hints as solvers take them."""
         frame = measured.frame
 
@@ -156,85 +252,91 @@ class _Session:
             y_px=measured.stars.y_px,
             width=frame.width,
             height=frame.height,
-            ra_deg=frame.ra_deg,
-            dec_deg=frame.dec_deg,
+            ra_deg=frame.ra_deg if hinted else None,
+            dec_deg=frame.dec_deg if hinted else None,
             scale_arcsec=frame.scale_arcsec,
             radius_deg=self.context.settings.hint_radius_deg,
             green=green,
+            name=frame.path,
         )
 
-    def _accept(self, solved: SolvedFrame) -> None:
-        self.solved.append(solved)
-        self.advance(len(self.solved) + len(self.left_over))
+    def _accept(self, measured: MeasuredFrame, solution: Solution) -> SolvedFrame:
+        self.solved.append(SolvedFrame(measured, solution))
+        self.advance(len(self.solved) + self.dropped)
+        return self.solved[-1]
 
-    def _near(self, measured: MeasuredFrame) -> list[SolvedFrame]:
-        """Return a few solved frames nearest to a frame's hint."""
+    def _drop(self, measured: MeasuredFrame, reason: Message) -> None:
         frame = measured.frame
-        if frame.ra_deg is None or frame.dec_deg is None or not self.solved:
-            return self.solved[:NEIGHBOURS]
-        distance = [float(separation_deg(frame.ra_deg, frame.dec_deg, *_centre(one))) for one in self.solved]
-        return [self.solved[i] for i in np.argsort(distance, kind="stable")[:NEIGHBOURS]]
+        self.context.drop(Dropped(frame.path, frame.frame_id, "solve", FrameStatus.UNSOLVED, reason))
+        self.dropped += 1
+        self.advance(len(self.solved) + self.dropped)
 
 
-def _solvers(context: RunContext, catalogue: Catalogue) -> list[Solver]:
-    """Return the solvers in the order in which they are tried."""
+def _make_solvers(context: RunContext, bundled: CellCatalogue) -> _Solvers:
+    """Return the solvers that the settings and this machine allow."""
     settings = context.settings
-    solvers: list[Solver] = []
+    found = None
     if settings.solver in ("auto", "astap"):
         found = detect_astap_installation(settings.astap_executable_path, settings.astap_data_directory_path)
-        if found is not None:
-            solvers.append(
-                AstapSolver(
-                    found,
-                    radius_deg=settings.astap_default_search_radius,
-                    timeout_s=settings.astap_timeout_s,
-                    catalogue=catalogue,
-                )
-            )
-            context.log(message("log.astap_found", path=str(found.executable)))
-        elif settings.solver == "astap":
+        if found is None and settings.solver == "astap":
             context.warn(message("warning.astap_missing"))
-    return [*solvers, EmbeddedSolver(catalogue)]
+    stars = found.data_dir if found is not None else Path(settings.astap_data_directory_path or os.devnull)
+    deep = open_astap(stars) if stars is not None else None
+    catalogues: tuple[Catalogue, ...] = (bundled,) if deep is None else (bundled, deep)
+    embedded = tuple(EmbeddedSolver(catalogue) for catalogue in catalogues)
+    blind = _WholeSky(context, bundled)
+    if found is None:
+        return _Solvers(catalogues, embedded, (blind,))
+    context.log(message("log.astap_found", path=str(found.executable)))
+    astap = _astap(context, found, catalogues[-1])
+    return _Solvers(catalogues, (astap, *embedded), (blind, astap))
 
 
-def _pointings(measured: Sequence[MeasuredFrame]) -> list[list[MeasuredFrame]]:
-    """Group frames of one camera whose hints lie together; each group in the order of time."""
-    found: list[tuple[tuple[object, ...], float, float, float, list[MeasuredFrame]]] = []
-    in_time = sorted(measured, key=lambda one: (one.frame.date_obs or "", one.frame.frame_id))
-    for one in in_time:
-        frame = one.frame
-        kind = (frame.instrument, frame.telescope, frame.width, frame.height, frame.ra_deg is None)
-        ra, dec = frame.ra_deg or 0.0, frame.dec_deg or 0.0
-        reach = _reach_deg(one)
-        for known, ra0, dec0, least, members in found:
-            if known == kind and float(separation_deg(ra, dec, ra0, dec0)) < least:
-                members.append(one)
-                break
-        else:
-            found.append((kind, ra, dec, reach, [one]))
-    return [members for *_, members in found]
+def _astap(context: RunContext, found: AstapInstallation, catalogue: Catalogue) -> AstapSolver:
+    settings, told_at = context.settings, [-WAITING_TOLD_S]
+
+    def waiting(text: Message) -> None:
+        context.check_cancelled()
+        if time.monotonic() - told_at[0] >= WAITING_TOLD_S:
+            told_at[0] = time.monotonic()
+            context.log(text)
+
+    retries, backoff_s = retries_from_environment(os.environ)
+    return AstapSolver(
+        found,
+        radius_deg=settings.astap_default_search_radius,
+        timeout_s=settings.astap_timeout_s,
+        catalogue=catalogue,
+        slots=AstapSlots.from_environment(settings.astap_max_instances, os.environ, waiting),
+        retries=retries,
+        backoff_s=backoff_s,
+    )
 
 
-def _reach_deg(measured: MeasuredFrame) -> float:
-    frame = measured.frame
-    if frame.scale_arcsec is None:
-        return UNKNOWN_REACH_DEG
-    return POINTING_REACH * frame.scale_arcsec * float(np.hypot(frame.width, frame.height)) / 3600.0
+def _other_than_astap(solvers: Iterable[Solver]) -> tuple[Solver, ...]:
+    return tuple(solver for solver in solvers if not isinstance(solver, AstapSolver))
 
 
-def _seed_order(frames: Sequence[MeasuredFrame]) -> list[int]:
-    """Return the places of the frames to try first: many round stars."""
-    quality = [-len(one.stars) * (1.0 - 0.5 * np.nan_to_num(one.eccentricity, nan=1.0)) for one in frames]
-    return [int(i) for i in np.argsort(quality, kind="stable")[:SEEDS]]
+class _WholeSky:
+    """The blind solver, its index of the sky made or read when first needed."""
+
+    name = "blind"
+
+    def __init__(self, context: RunContext, catalogue: CellCatalogue) -> None:
+        self._context, self._catalogue = context, catalogue
+        self._solver: BlindSolver | None = None
+
+    def solve(self, field: Field) -> Solution | Message:
+        """Answer as `BlindSolver` does."""
+        if self._solver is None:
+            folder = cache_folder(os.environ)
+            self._context.log(message("log.blind_search", folder=str(folder)))
+            self._solver = BlindSolver(self._catalogue, load_quads(self._catalogue, folder))
+        return self._solver.solve(field)
 
 
 def _placed(solved: SolvedFrame) -> tuple[FrameWcs, np.ndarray, np.ndarray]:
     return solved.wcs, solved.measured.stars.x_px, solved.measured.stars.y_px
-
-
-def _centre(solved: SolvedFrame) -> tuple[float, float]:
-    ra, dec = solved.wcs.pixel_to_sky(solved.frame.width / 2, solved.frame.height / 2)
-    return float(ra), float(dec)
 
 
 def _jointly(context: RunContext, solved: list[SolvedFrame], catalogue: Catalogue) -> list[SolvedFrame]:
@@ -270,3 +372,10 @@ def _event(solved: SolvedFrame) -> FrameSolved:
         corners_ra_deg=tuple(float(value) for value in ra),
         corners_dec_deg=tuple(float(value) for value in dec),
     )
+
+
+def _entry(solved: SolvedFrame) -> bytes:
+    """Return what the journal keeps of a solution."""
+    found = solved.solution
+    values = {"how": found.how, "rms_arcsec": found.rms_arcsec, "n_matched": found.n_matched}
+    return json.dumps(values | {"wcs": found.wcs.to_cards()}).encode()

@@ -52,6 +52,7 @@ class Settings(BaseModel):
         3.0, "solving", "advanced", unit="deg", ge=0.1, le=180.0, affects=("solve",)
     )
     astap_timeout_s: float = _setting(60.0, "solving", "expert", unit="s", ge=1.0, le=3600.0, affects=("solve",))
+    astap_max_instances: int = _setting(1, "solving", "expert", ge=1, le=64)
     hint_radius_deg: float = _setting(1.0, "solving", "expert", unit="deg", ge=0.1, le=10.0, affects=("solve",))
 
     quality_reject_enabled: bool = _setting(True, "quality", "basic", affects=("calibrate",))

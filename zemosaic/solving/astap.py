@@ -58,8 +58,8 @@ class AstapSolver:
     radius_deg: float = 3.0
     """How far round the pointing ASTAP searches; without a pointing it searches the whole sky."""
     timeout_s: float = 60.0
-    slot: Callable[[], AbstractContextManager[object]] = nullcontext
-    """Held while ASTAP runs: limits how many run at once on the machine."""
+    slots: Callable[[str], AbstractContextManager[object]] = nullcontext
+    """Held while ASTAP runs on the frame named: limits how many run at once on the machine."""
     retries: int = 1
     """Further tries after a call that did not start or ended without an answer."""
     backoff_s: float = 0.5
@@ -88,7 +88,7 @@ class AstapSolver:
         """Return what one call says; what an earlier one left is cleared away first."""
         for stale in ("solved.ini", "solved.wcs"):
             image.with_name(stale).unlink(missing_ok=True)
-        with self.slot():
+        with self.slots(field.name):
             answer = self._call(image, field)
         if isinstance(answer, Message):
             return answer

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zemosaic.catalogue import database_names
+from zemosaic.errors import Message, message
 
-__all__ = ["AstapInstallation", "detect_astap_installation", "find_astap"]
+__all__ = ["AstapInstallation", "detect_astap_installation", "find_astap", "misleading_paths"]
 
 _EXECUTABLE_VARIABLES = ("ASTAP_EXE", "ASTAP_BIN", "ASTAP_PATH")
 _DATA_VARIABLES = ("ASTAP_DATA_DIR", "ASTAP_STAR_DB", "ASTAP_DATABASE")
@@ -78,6 +79,24 @@ def find_astap(
         if databases:
             return AstapInstallation(program, folder, databases[0])
     return AstapInstallation(program, None)
+
+
+def misleading_paths(executable: str, data_dir: str, environ: Mapping[str, str]) -> tuple[Message, ...]:
+    """Return a warning for each path that is given and does not lead to what it should, naming where it is set."""
+    names = _program_names(sys.platform)
+    programs = [(name, environ.get(name, "")) for name in _EXECUTABLE_VARIABLES]
+    folders = [(name, environ.get(name, "")) for name in _DATA_VARIABLES]
+    wrong = [
+        message("warning.astap_no_program", setting=setting, path=path)
+        for setting, path in [*programs, ("astap_executable_path", executable)]
+        if path and _program_at(Path(path).expanduser(), names) is None
+    ]
+    wrong += [
+        message("warning.astap_no_stars", setting=setting, path=path)
+        for setting, path in [*folders, ("astap_data_directory_path", data_dir)]
+        if path and not database_names(Path(path).expanduser())
+    ]
+    return tuple(wrong)
 
 
 def _program_names(platform: str) -> tuple[str, ...]:

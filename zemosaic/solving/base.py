@@ -40,6 +40,8 @@ class Field:
     """How far off the pointing hint may be."""
     green: Callable[[], NDArray[np.float32]] | None = None
     """Makes the green image without defects, shape (height, width), for solvers that want pixels."""
+    name: str = ""
+    """What tells the frame from all others: its path."""
 
     def __len__(self) -> int:
         return len(self.x_px)

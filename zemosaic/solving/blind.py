@@ -28,8 +28,8 @@ _STRETCH = 0.035
 _CODE_ERROR_PX = 1.5
 """Error of a star beside the others of its quad, distortion included, over the quad's width: the code's tolerance."""
 _TOLERANCE = (0.002, 0.006)
-_CHANCE = 1e-13
-"""The whole sky is searched: a thousandfold of what a hinted search may leave to chance."""
+_CHANCE = 1e-14
+"""The whole sky is searched, and a frame that is found nowhere costs less than one in the wrong place."""
 _MOST_TRIED = 400
 
 

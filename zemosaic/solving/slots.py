@@ -6,10 +6,12 @@ A slot is a locked file: the system frees it when its holder ends in whatever wa
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +19,14 @@ from filelock import FileLock, Timeout
 
 from zemosaic.errors import Message, message
 
-__all__ = ["AstapSlots"]
+__all__ = ["AstapSlots", "retries_from_environment"]
 
 _FOLDER = "zemosaic_astap_slots"
 _POLL_S = 0.05
-_REPORT_AFTER_S = 2.0
+_REPORT_EACH_S = 2.0
+_IMAGE_LOCKS = 64
+"""Lock files that frames share by their names' checksums: few files, and waiting for a stranger is rare."""
+_RETRIES, _BACKOFF_S = 1, 0.5
 
 
 def _silent(_: Message) -> None:
@@ -30,7 +35,10 @@ def _silent(_: Message) -> None:
 
 @dataclass(frozen=True)
 class AstapSlots:
-    """Slots shared by every process that uses the same folder; calling it gives a context that holds one."""
+    """Slots shared by every process that uses the same folder; calling it gives a context that holds one.
+
+    No two calls work on the same image at a time, whichever process they come from.
+    """
 
     instances: int
     """Calls that may run at once."""
@@ -40,7 +48,7 @@ class AstapSlots:
     """Seconds in which at most `burst` calls begin; 0 sets no limit."""
     burst: int = 1
     report: Callable[[Message], None] = _silent
-    """Told once per call when it has to wait."""
+    """Told every few seconds as long as a call has to wait; it may raise to end the waiting."""
 
     @classmethod
     def from_environment(
@@ -62,31 +70,34 @@ class AstapSlots:
         )
 
     @contextmanager
-    def __call__(self) -> Iterator[None]:
-        """Hold a slot; waits until one is free."""
+    def __call__(self, image: str = "") -> Iterator[None]:
+        """Hold a slot, and the image named; waits until both are free."""
         if not self.enabled:
             yield
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        lock = self._free_slot()
-        try:
+        with ExitStack() as held:
+            if image:
+                number = zlib.crc32(image.encode("utf-8", "surrogateescape")) % _IMAGE_LOCKS
+                held.callback(self._first_free([f"image_{number}.lock"]).release)
+            held.callback(self._first_free([f"slot_{n}.lock" for n in range(self.instances)]).release)
             self._keep_the_rate()
             yield
-        finally:
-            lock.release()
 
-    def _free_slot(self) -> FileLock:
-        started, told = time.monotonic(), False
+    def _first_free(self, names: Sequence[str]) -> FileLock:
+        """Return the first of some locks that is free, held; waits for it."""
+        told = time.monotonic()
         while True:
-            for number in range(self.instances):
-                lock = FileLock(self.folder / f"slot_{number}.lock")
+            for name in names:
+                lock = FileLock(self.folder / name)
                 try:
-                    return lock.acquire(timeout=0).lock
+                    lock.acquire(timeout=0)
                 except Timeout:
                     continue  # taken: try the next one
-            if not told and time.monotonic() - started > _REPORT_AFTER_S:
+                return lock
+            if time.monotonic() - told > _REPORT_EACH_S:
                 self.report(message("log.astap_waiting", instances=self.instances, folder=str(self.folder)))
-                told = True
+                told = time.monotonic()
             time.sleep(_POLL_S)
 
     def _keep_the_rate(self) -> None:
@@ -103,11 +114,22 @@ class AstapSlots:
             time.sleep(max(_POLL_S, min(begun) + self.rate_s - now))
 
 
+def retries_from_environment(environ: Mapping[str, str]) -> tuple[int, float]:
+    """Return how often a call without an answer is repeated, and the seconds before the first repetition.
+
+    ``ZEMOSAIC_ASTAP_RETRIES`` and ``ZEMOSAIC_ASTAP_BACKOFF_SEC``; a value that is no number counts as not given.
+    """
+    retries = _number(environ.get("ZEMOSAIC_ASTAP_RETRIES"), _RETRIES)
+    backoff_s = _number(environ.get("ZEMOSAIC_ASTAP_BACKOFF_SEC"), _BACKOFF_S)
+    return min(max(int(retries), 0), 100), min(max(backoff_s, 0.0), 600.0)
+
+
 def _number(text: str | None, default: float) -> float:
     try:
-        return float(text) if text else default
+        value = float(text) if text else default
     except ValueError:
         return default
+    return value if math.isfinite(value) else default
 
 
 def _read_times(path: Path) -> list[float]:

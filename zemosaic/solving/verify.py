@@ -30,8 +30,8 @@ __all__ = ["confirm", "match_radius_px"]
 
 Floats = NDArray[np.float64]
 
-_CHANCE = 1e-9
-"""A search tries hundreds of maps, which leaves a wrong field less than one chance in a million."""
+_CHANCE = 1e-12
+"""A search chooses among a hundred thousand triangles: a wrong field has less than one chance in a million."""
 _CHANCE_INDEPENDENT = 1e-7
 _FEWEST_INDEPENDENT = 4
 _CUBIC_STARS = 25

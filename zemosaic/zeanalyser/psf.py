@@ -17,6 +17,9 @@ __all__ = ["PsfSamples", "PsfShape", "fit_psf", "psf_samples", "refine_centroids
 
 Float64s = NDArray[np.float64]
 
+FEWEST_SAMPLES = 30
+"""Fewer pixels do not determine a shape."""
+
 _SUBPIXEL = 1.0 / math.sqrt(12.0)
 """Offsets of +- this reproduce the second moment of a pixel's square."""
 
@@ -144,6 +147,8 @@ def fit_psf(samples: PsfSamples, fwhm_guess: float) -> PsfShape | None:
     alpha = fwhm_guess / (2.0 * math.sqrt(2.0 ** (1.0 / 3.0) - 1.0))
     parameters = np.array([2.0 / (math.pi * alpha**2), alpha**-2, 0.0, alpha**-2, 3.0, 0.0])
     for _ in range(3):
+        if len(samples.dx) < FEWEST_SAMPLES:
+            return None
         fitted = _levenberg(parameters, samples)
         if fitted is None:
             return None

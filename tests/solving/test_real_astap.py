@@ -1,0 +1,148 @@
+"""The real ASTAP, where it is installed, with a star database made here of the bundled catalogue."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from sky_frames import Survey, offsets_px, solved
+from star_lists import make_sky, observe, true_wcs, worst_offset_px
+
+from zemosaic.catalogue import AstapCatalogue, CellCatalogue
+from zemosaic.catalogue.astap import _CELLS, _ring_edges
+from zemosaic.errors import Message
+from zemosaic.model import Solution
+from zemosaic.solving import astap
+from zemosaic.solving.astap import AstapSolver
+from zemosaic.solving.astap_find import AstapInstallation
+from zemosaic.solving.base import Field
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("astap_cli") is None, reason="no ASTAP at hand"),
+    pytest.mark.skipif(sys.platform == "win32", reason="tried on Linux"),
+]
+CYGNUS = (305.6, 40.2)
+
+
+def write_database(folder: Path, catalogue: CellCatalogue, ra: float, dec: float, radius_deg: float) -> Path:
+    """Write the stars round a place as ASTAP's h18 database, the brightest first as ASTAP wants them."""
+    folder.mkdir()
+    for path in AstapCatalogue(folder, "h18")._files(ra, dec, radius_deg):
+        ring, cell = int(path.stem[4:6]) - 1, int(path.stem[6:8]) - 1
+        south, north = _ring_edges(ring)
+        west, east = cell * 360.0 / _CELLS[ring], (cell + 1) * 360.0 / _CELLS[ring]
+        stars = catalogue.cone(0.5 * (west + east), 0.5 * (south + north), 6.0)
+        inside = (stars.ra_deg >= west) & (stars.ra_deg < east) & (stars.dec_deg >= south) & (stars.dec_deg < north)
+        body, group = [], None
+        for star_ra, star_dec, mag in zip(stars.ra_deg[inside], stars.dec_deg[inside], stars.mag[inside], strict=True):
+            east24, north24 = round(star_ra / 360.0 * 0xFFFFFF), round(star_dec / 90.0 * 0x7FFFFF)
+            head = bytes([255, 255, 255, (north24 >> 16) + 128, round(float(mag) * 10.0) + 16])
+            body += [head] if head != group else []
+            group = head
+            body.append(east24.to_bytes(3, "little") + (north24 & 0xFFFF).to_bytes(2, "little"))
+        path.write_bytes(b"test".ljust(109) + bytes([5]) + b"".join(body))
+    (folder / "h18_0101.1476").touch()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stars(tycho: CellCatalogue, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_database(tmp_path_factory.mktemp("astap") / "h18", tycho, *CYGNUS, 3.0)
+
+
+@pytest.fixture
+def solver(tycho: CellCatalogue, stars: Path) -> AstapSolver:
+    program = Path(str(shutil.which("astap_cli")))
+    return AstapSolver(AstapInstallation(program, stars, "h18"), tycho, backoff_s=0.01)
+
+
+def picture(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return an image of stars, brightest first, on a noisy sky."""
+    image = np.random.default_rng(0).normal(1000.0, 20.0, (1920, 1080)).astype(np.float32)
+    for k, (cx, cy) in enumerate(zip(x, y, strict=True)):
+        rows, columns = np.mgrid[max(int(cy) - 7, 0) : int(cy) + 9, max(int(cx) - 7, 0) : int(cx) + 9]
+        keep = (rows < 1920) & (columns < 1080)
+        light = 30000.0 * 0.96**k * np.exp(-((rows - cy) ** 2 + (columns - cx) ** 2) / 4.5)
+        image[rows[keep], columns[keep]] += light[keep]
+    return image
+
+
+def field_of(tycho: CellCatalogue, truth, hint_off: float = 0.2) -> Field:
+    sky = make_sky(tycho, truth.ra_deg, truth.dec_deg, 1.4, 3, strangers_per_deg2=0.0)
+    x, y = observe(sky, truth, noise_px=0.05, seed=4, lost=0.0)
+    image = picture(x, y)
+    return Field(x, y, 1080, 1920, truth.ra_deg + hint_off, truth.dec_deg, 2.39, green=lambda: image)
+
+
+@pytest.mark.parametrize(("turn", "mirrored"), [(30.0, False), (200.0, True)])
+def test_it_solves(tycho, solver, turn, mirrored):
+    truth = true_wcs(*CYGNUS, turn, mirrored)
+    solution = solver.solve(field_of(tycho, truth))
+    assert isinstance(solution, Solution), solution
+    assert solution.how == "astap"
+    assert worst_offset_px(solution.wcs, truth) < 2.0
+
+
+def test_it_refuses(tycho, solver, tmp_path, monkeypatch):
+    field = field_of(tycho, true_wcs(*CYGNUS))
+    blank = np.random.default_rng(1).normal(1000.0, 20.0, (1920, 1080)).astype(np.float32)
+    told = solver.solve(replace(field, green=lambda: blank))
+    assert isinstance(told, Message)
+    assert told.key in ("reason.astap_failed", "reason.astap_no_solution")
+    elsewhere = replace(solver.installation, data_dir=tmp_path / "nothing")
+    told = replace(solver, installation=elsewhere).solve(field)
+    assert isinstance(told, Message)
+    assert told.key == "reason.astap_no_database"
+    told = solver.solve(replace(field, ra_deg=100.0, dec_deg=-30.0))
+    assert isinstance(told, Message)
+    write = astap._write_image
+
+    def truncated(path: Path, field: Field) -> None:
+        write(path, field)
+        path.write_bytes(path.read_bytes()[:50_000])
+
+    monkeypatch.setattr(astap, "_write_image", truncated)
+    told = solver.solve(field)
+    assert isinstance(told, Message)
+    assert told.key.startswith("reason.astap_")
+
+
+def test_it_cannot_write(tycho, solver, monkeypatch):
+    command = AstapSolver._command
+
+    def nowhere(self, image, field):
+        words = command(self, image, field)
+        words[words.index("-o") + 1] = "/nonexistent/folder/solved"
+        return words
+
+    monkeypatch.setattr(AstapSolver, "_command", nowhere)
+    told = solver.solve(field_of(tycho, true_wcs(*CYGNUS)))
+    assert isinstance(told, Message)
+    assert told.key in ("reason.astap_failed", "reason.astap_no_answer")
+
+
+def test_it_is_stopped(tycho, solver):
+    told = replace(solver, timeout_s=0.01).solve(field_of(tycho, true_wcs(*CYGNUS)))
+    assert isinstance(told, Message)
+    assert told.key == "reason.astap_timeout"
+    assert not [p for p in psutil.Process().children(recursive=True) if "astap" in p.name()]
+
+
+def test_in_a_run(tycho, stars, tmp_path, monkeypatch):
+    survey = Survey(tycho, tmp_path / "lights", *CYGNUS)
+    survey.add(2)
+    survey.add(1, 1.2)
+    monkeypatch.setenv("ASTAP_DATA_DIR", str(stars))
+    monkeypatch.setenv("ZEMOSAIC_ASTAP_LOCK_DIR", str(tmp_path / "slots"))
+    before = {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in survey.folder.iterdir()}
+    with solved(survey.folder, solver="astap") as found:
+        assert len(found.frames) == 3
+        assert "astap" in found.how
+        assert max(offsets_px(found.frames, survey.truth)) < 0.5
+    assert {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in survey.folder.iterdir()} == before
+    assert (tmp_path / "slots" / "slot_0.lock").exists()

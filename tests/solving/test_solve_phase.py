@@ -1,0 +1,173 @@
+"""The phase as a whole: which solver is asked when, and what is told."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from astropy.io import fits
+from sky_frames import Survey, offsets_px, solved
+
+from zemosaic.catalogue import CellCatalogue, QuadIndex
+from zemosaic.events import FrameSolved, Logged, Warned
+from zemosaic.phases.context import identity
+from zemosaic.solving.blind import BlindSolver
+
+posix = pytest.mark.skipif(os.name != "posix", reason="stub programs are shell scripts")
+CYGNUS = (305.6, 40.2)
+
+
+@pytest.fixture
+def survey(tycho: CellCatalogue, tmp_path: Path) -> Survey:
+    return Survey(tycho, tmp_path / "lights", *CYGNUS)
+
+
+@pytest.fixture
+def blind_calls(monkeypatch: pytest.MonkeyPatch, quads: QuadIndex, sky_cache: Path) -> list[str]:
+    """Names of the frames that were searched for in the whole sky."""
+    monkeypatch.setenv("ZEMOSAIC_CACHE_DIR", str(sky_cache))
+    calls, solve = [], BlindSolver.solve
+
+    def noted(self, field):
+        calls.append(Path(field.name).name)
+        return solve(self, field)
+
+    monkeypatch.setattr(BlindSolver, "solve", noted)
+    return calls
+
+
+def stub(path: Path, body: str) -> Path:
+    path.write_text(f"#!/bin/sh\nwhile [ $# -gt 0 ]; do [ $1 = -o ] && out=$2; shift; done\n{body}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def fingerprints(folder: Path) -> dict[str, tuple[str, int]]:
+    return {
+        p.name: (hashlib.sha256(p.read_bytes()).hexdigest(), p.stat().st_mtime_ns) for p in sorted(folder.iterdir())
+    }
+
+
+def test_one_absolute_solution_a_pointing(survey):
+    survey.add(3)
+    survey.add(2, 0.5)
+    before = fingerprints(survey.folder)
+    with solved(survey.folder) as found:
+        assert sorted(found.how) == ["embedded", "embedded", "propagated", "propagated", "propagated"]
+        assert max(offsets_px(found.frames, survey.truth)) < 0.5
+        told = [event for event in found.events if isinstance(event, FrameSolved)]
+        assert [event.how for event in told] == found.how
+        assert all(event.n_matched >= 8 and 0.0 < event.rms_arcsec < 2.0 for event in told)
+    assert fingerprints(survey.folder) == before
+
+
+def test_no_hints_at_all(survey, blind_calls):
+    survey.add(3, RA=None, DEC=None)
+    survey.add(3, 1.2, RA=None, DEC=None)
+    with solved(survey.folder) as found:
+        assert len(found.frames) == 6
+        assert max(offsets_px(found.frames, survey.truth)) < 0.5
+        assert found.how.count("blind") == 2
+    assert len(blind_calls) == 2, "one search for each pointing, the others follow"
+
+
+def test_a_frame_without_hint_follows_its_neighbours(survey, blind_calls):
+    survey.add(3)
+    survey.add(1, DEC=90.7)
+    with solved(survey.folder) as found:
+        assert found.how.count("propagated") == 3
+    assert blind_calls == []
+
+
+def test_a_hint_that_leads_nowhere_is_searched_once(survey, blind_calls):
+    survey.add(4, RA=10.0, DEC=-40.0)
+    with solved(survey.folder, hint_radius_deg=0.3) as found:
+        assert sorted(found.how) == ["blind", "propagated", "propagated", "propagated"]
+        assert max(offsets_px(found.frames, survey.truth)) < 0.5
+    assert len(blind_calls) == 1
+
+
+def test_clouds_are_dropped_with_a_reason(survey, blind_calls):
+    survey.add(2)
+    survey.add_clouds()
+    with solved(survey.folder) as found:
+        assert len(found.frames) == 2
+        assert [Path(d.path).name for d in found.context.dropped] == ["light_002.fit"]
+        assert found.context.dropped[0].reason.key.startswith("reason.")
+
+
+def test_a_wcs_in_the_header_is_used_where_it_holds(survey):
+    survey.add(2)
+    path = survey.folder / "light_000.fit"
+    with fits.open(path, mode="update") as hdus:
+        hdus[0].header.update(survey.truth[path.name].to_cards())
+    with solved(survey.folder) as found:
+        assert found.how[0] == "header"
+        assert max(offsets_px(found.frames, survey.truth)) < 0.5
+    with solved(survey.folder, force_resolve_existing_wcs=True) as found:
+        assert "header" not in found.how
+    with fits.open(path, mode="update") as hdus:
+        hdus[0].header["CRVAL1"] += 0.3
+    with solved(survey.folder) as found:
+        assert "header" not in found.how
+        assert "log.header_wcs_refused" in found.told(Logged)
+        assert max(offsets_px(found.frames, survey.truth)) < 0.5
+
+
+@posix
+@pytest.mark.parametrize(
+    ("body", "warnings"),
+    [
+        ("echo 'ERROR=No star database found.' > $out.ini; exit 1", ["reason.astap_no_database"]),
+        ("echo PLTSOLVD=F > $out.ini; exit 1", []),
+        ("echo PLTSOLVD=T > $out.ini; cp lie.wcs $out.wcs; exit 0", []),
+    ],
+)
+def test_where_astap_fails_the_embedded_solver_steps_in(survey, tmp_path, monkeypatch, body, warnings):
+    survey.add(1)
+    survey.add(1, 1.2)
+    lie = fits.Header(list(survey.truth["light_000.fit"].shifted(300.0, 0.0).to_cards().items()))
+    fits.PrimaryHDU(header=lie).writeto(tmp_path / "lie.wcs")
+    program = stub(tmp_path / "astap", body.replace("lie.wcs", str(tmp_path / "lie.wcs")))
+    monkeypatch.setenv("ZEMOSAIC_ASTAP_LOCK_DIR", str(tmp_path / "slots"))
+    before = fingerprints(survey.folder)
+    with solved(survey.folder, solver="astap", astap_executable_path=str(program)) as found:
+        assert found.how == ["embedded", "embedded"]
+        assert max(offsets_px(found.frames, survey.truth)) < 0.5
+        assert found.told(Warned) == warnings
+    assert (tmp_path / "slots" / "slot_0.lock").exists()
+    assert fingerprints(survey.folder) == before
+
+
+@posix
+def test_paths_that_mislead_are_told_at_the_start(survey, tmp_path, monkeypatch):
+    survey.add(2)
+    monkeypatch.setenv("ASTAP_STAR_DB", str(tmp_path / "none"))
+    monkeypatch.setenv("PATH", "")
+    wrong = {"astap_executable_path": str(tmp_path / "gone"), "astap_data_directory_path": str(tmp_path)}
+    with solved(survey.folder, solver="auto", **wrong) as found:
+        texts = [event.text for event in found.events if isinstance(event, Warned)][:3]
+    told = [(text.key, text.params["setting"]) for text in texts]
+    assert told == [
+        ("warning.astap_no_program", "astap_executable_path"),
+        ("warning.astap_no_stars", "ASTAP_STAR_DB"),
+        ("warning.astap_no_stars", "astap_data_directory_path"),
+    ]
+    with solved(survey.folder, solver="embedded", **wrong) as found:
+        assert found.told(Warned) == []
+
+
+def test_solutions_are_in_the_journal(survey):
+    survey.add(2)
+    with solved(survey.folder) as found:
+        for one in found.frames:
+            wanted = found.context.depends("solve", [one.frame.path])
+            assert found.context.journal.get("solve", one.frame.path, wanted) is None, "another file, another entry"
+            entry = found.context.journal.get(
+                "solve", one.frame.path, found.context.depends("solve", identity(one.frame))
+            )
+            assert entry is not None
+            assert one.solution.how.encode() in entry
