@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mosaic_frames import SCALE_DEG, calibrated_of, solved_of, wcs_of
 
-from zemosaic.mosaic.warp import BORDER, Lattice, cubic_table, frame_lattice, lanczos_table, warp, window_of
+from zemosaic.mosaic.interpolation import cubic_table, lanczos_table
+from zemosaic.mosaic.warp import BORDER, Lattice, frame_lattice, warp, window_of
 from zemosaic.sky import FrameWcs
 
 Box = tuple[int, int, int, int]

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zemosaic.stacking.kernel import LANES, stack
+from zemosaic.stacking.kernel import LANES, accumulate, limits, stack
 from zemosaic.stacking.reference import stack_reference
 from zemosaic.stacking.rules import (
     FEW_SAMPLES,
+    LINE_FLOOR,
     NOISE_FLOOR,
     SIGNAL_TOLERANCE,
     WINSOR_BIAS,
@@ -147,6 +148,8 @@ def by_definition(samples: list[float], noise: float, rules: StackRules) -> tupl
             believed - rules.kappa_low * wide if n > 2 else -math.inf,
             believed + rules.kappa_high * wide if n > 1 else math.inf,
         )
+    if rules.rejection is Rejection.LINEAR_FIT:
+        return line_by_definition(s, noise, rules)
     sigma = 0.5 * (s[(n - 1) * 27 // 32] - s[(n - 1) * 5 // 32])
     inside = s
     for _ in range(rules.max_rounds):
@@ -166,10 +169,25 @@ def by_definition(samples: list[float], noise: float, rules: StackRules) -> tupl
     return low, high
 
 
+def line_by_definition(s: list[float], noise: float, rules: StackRules) -> tuple[float, float]:
+    """Return the limits of linear-fit clipping of sorted samples."""
+    for _ in range(rules.max_rounds):
+        rank = np.arange(len(s))
+        stray = np.array(s) - np.polyval(np.polyfit(rank, s, 1), rank) if len(s) > 1 else np.zeros(1)
+        safe = max(float(np.mean(np.abs(stray))), LINE_FLOOR * noise)
+        low = [k + 1 for k in range((len(s) - 1) // 2) if stray[k] < -rules.kappa_low * safe]
+        high = [k for k in range(len(s) // 2 + 1, len(s)) if stray[k] > rules.kappa_high * safe]
+        staying = s[max(low, default=0) : min(high, default=len(s))]
+        if len(staying) == len(s):
+            break
+        s = staying
+    return s[0], s[-1]
+
+
 @given(
     seed=st.integers(0, 2**32 - 1),
     frames=st.integers(1, 30),
-    rejection=st.sampled_from([Rejection.WINSORIZED, Rejection.KAPPA_SIGMA]),
+    rejection=st.sampled_from([Rejection.WINSORIZED, Rejection.KAPPA_SIGMA, Rejection.LINEAR_FIT]),
     kappas=st.tuples(st.floats(1.0, 4.0), st.floats(1.0, 4.0)),
 )
 @settings(max_examples=100, deadline=None)
@@ -201,6 +219,8 @@ def test_mean_of_one_channel_by_the_definition(seed, frames, rejection, kappas):
         (Rejection.WINSORIZED, 60, 12),
         (Rejection.KAPPA_SIGMA, 25, 2),
         (Rejection.KAPPA_SIGMA, 60, 5),
+        (Rejection.LINEAR_FIT, 25, 2),
+        (Rejection.LINEAR_FIT, 60, 5),
     ],
 )
 def test_satellites_go_and_the_sky_stays(rejection, frames, hits):
@@ -225,6 +245,39 @@ def test_rejection_none_keeps_all_and_weights_count():
     assert median.value[0, 0] == 2.0
 
 
+@given(seed=st.integers(0, 2**32 - 1), frames=st.integers(1, 25), rules=st.sampled_from(ALL_RULES))
+@settings(max_examples=40, deadline=None)
+def test_weights_may_differ_within_a_frame(seed, frames, rules):
+    cube = cube_of(seed, frames, 3, 60, 0.1, 0.05, False)
+    noise = np.full(3, 5.0, np.float32)
+    weights = np.random.default_rng(seed).uniform(0.01, 1.0, (frames, 60)).astype(np.float32)
+    got = stack(cube, weights, noise, rules)
+    value, weight, _, _ = stack_reference(cube, weights, noise, rules)
+    sure = ~doubtful(cube, weights, noise, rules)
+    np.testing.assert_allclose(got.value[:, sure], value[:, sure], rtol=2e-5, atol=2e-3)
+    np.testing.assert_allclose(got.weight[sure], weight[sure], rtol=1e-5)
+    same = stack(cube, np.repeat(weights[:, :1], 60, axis=1), noise, rules)
+    assert same.value.tobytes() == stack(cube, weights[:, 0], noise, rules).value.tobytes()
+
+
+@pytest.mark.parametrize("rejection", list(Rejection))
+def test_limits_and_accumulation_give_the_stack(rejection):
+    """One pass that clips against limits found from the same samples is the exact stack."""
+    cube = cube_of(11, 20, 3, 500, 0.1, 0.05, False)
+    weights = np.linspace(0.3, 1.0, 20).astype(np.float32)
+    noise, rules = np.full(3, 5.0, np.float32), StackRules(rejection)
+    unsteady = np.zeros((3, 500), np.float32)
+    whole = stack(cube, weights, noise, rules, unsteady)
+    low, high = limits(cube, noise, rules, unsteady)
+    value, weight = np.zeros((3, 500), np.float32), np.zeros(500, np.float32)
+    kept, rejected = np.zeros((2, 500), np.uint16)
+    for samples, each in zip(cube, weights, strict=True):
+        accumulate(samples, each[None], low, high, value, weight, kept, rejected)
+    np.testing.assert_array_equal(kept, whole.kept)
+    np.testing.assert_array_equal(rejected, whole.rejected)
+    np.testing.assert_allclose(value[:, kept > 0] / weight[kept > 0], whole.value[:, kept > 0], rtol=1e-5, atol=1e-3)
+
+
 def few(samples: list[float], rules: StackRules | None = None, noise: float = 1.0) -> tuple[float, int]:
     cube = np.array(samples, np.float32)[:, None, None]
     result = stack(cube, np.ones(len(samples), np.float32), np.full(1, noise, np.float32), rules or StackRules())
@@ -242,7 +295,7 @@ def test_few_samples_are_judged_by_the_expected_noise():
     assert few([1000.0, 1150.0]) == (1075.0, 0), "seeing changes a star's core by more than the noise"
 
 
-@pytest.mark.parametrize("rejection", [Rejection.WINSORIZED, Rejection.KAPPA_SIGMA])
+@pytest.mark.parametrize("rejection", [Rejection.WINSORIZED, Rejection.KAPPA_SIGMA, Rejection.LINEAR_FIT])
 def test_each_kappa_is_honoured(rejection):
     rng = np.random.default_rng(2)
     column = rng.normal(0.0, 1.0, 30)
@@ -258,7 +311,7 @@ def test_each_kappa_is_honoured(rejection):
     assert few(three, StackRules(rejection, Combine.MEAN, 1.0, 3.0))[1] == 1
 
 
-@pytest.mark.parametrize("rejection", [Rejection.WINSORIZED, Rejection.KAPPA_SIGMA])
+@pytest.mark.parametrize("rejection", [Rejection.WINSORIZED, Rejection.KAPPA_SIGMA, Rejection.LINEAR_FIT])
 def test_what_seeing_does_to_a_star_is_no_outlier(rejection):
     """A frame of better seeing stands out of the others at a star's core; where it is a trail, it goes."""
     cube = np.random.default_rng(5).normal(1000.0, 5.0, (20, 1, 40)).astype(np.float32)

@@ -17,7 +17,7 @@ import psutil
 
 from zemosaic.errors import ResourceError
 
-__all__ = ["Budget", "make_budget"]
+__all__ = ["Budget", "Share", "available_cpus", "make_budget", "stack_share"]
 
 MIB = 1 << 20
 BASE_BYTES = 400 * MIB
@@ -67,6 +67,30 @@ def make_budget(memory_limit_gb: float, workers: int, *, cpus: int | None = None
         smallest = BASE_BYTES + PROCESS_BYTES + SMALLEST_TASK_BYTES
         raise ResourceError("error.memory_limit_too_small", limit_gb=limit / 1e9, needed_gb=smallest / 1e9)
     return Budget(limit, wanted, min(task, LARGEST_TASK_BYTES))
+
+
+@dataclass(frozen=True)
+class Share:
+    """How one phase uses the workers."""
+
+    ahead: int
+    """Tasks under way at a time, those that wait included."""
+    task_bytes: int
+
+
+def stack_share(budget: Budget, worker_limit: int) -> Share:
+    """Return how stacking, the only phase whose tasks may take all their memory, uses the workers.
+
+    Every phase but this one hands each worker two frames at a time: reading, measuring and placing a
+    frame takes some 60 MB whatever its number of neighbours, less than the smallest task's share.
+    Without a limit stacking does the same with tiles.  With a limit below the number of workers only so
+    many tiles are under way, none waits, and each gets the memory of those that are not.
+    Threads do not multiply the workers: see `zemosaic.compute.executors.limit_library_threads`.
+    """
+    if worker_limit <= 0 or worker_limit >= budget.workers:
+        return Share(2 * budget.workers, budget.task_bytes)
+    task = budget.task_bytes * budget.workers // worker_limit
+    return Share(worker_limit, min(task, LARGEST_TASK_BYTES))
 
 
 def available_cpus() -> int:

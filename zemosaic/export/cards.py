@@ -14,7 +14,7 @@ from zemosaic.model import FrameRef
 __all__ = ["Card", "MapKind", "Provenance", "ascii_text", "map_cards", "mosaic_cards", "provenance_of"]
 
 Card = tuple[str, str | int | float | bool, str]
-MapKind = Literal["coverage", "weight"]
+MapKind = Literal["coverage", "weight", "rejected"]
 
 LONGEST_TEXT = 68
 MJD_EPOCH = datetime(1858, 11, 17)
@@ -101,6 +101,8 @@ def map_cards(origin: Provenance, kind: MapKind) -> list[Card]:
     """Return the cards of a map that accompanies the mosaic, on the same pixels."""
     if kind == "coverage":
         return [*_origin_cards(origin), ("BUNIT", "frame", "frames used at the pixel")]
+    if kind == "rejected":
+        return [*_origin_cards(origin), ("BUNIT", "frame", "frames rejected at the pixel")]
     return [*_origin_cards(origin), ("BUNIT", "adu**(-2)", "sum of the weights, an inverse variance")]
 
 

@@ -86,6 +86,9 @@ def export_mosaic(
         weight = context.output_dir / f"{stem}_weight{suffix}"
         write(weight, heavy, cards=map_cards(origin, "weight"))
         advance(3)
+        if settings.save_rejection_maps:
+            gone, cards = context.output_dir / f"{stem}_rejected.fits", map_cards(origin, "rejected")
+            write_fits(gone, store.canvas("rejected"), wcs=plan.wcs, cards=cards, dtype="int32", box=box)
         preview = context.output_dir / f"{stem}_preview.png"
         picture = stretched_preview(
             value, kept, settings.preview_max_px, axis_order="CHW", box=box, linked=settings.preview_linked

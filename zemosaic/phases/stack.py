@@ -3,64 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from zemosaic.errors import FrameError, Message
+from zemosaic.compute.budget import stack_share
+from zemosaic.compute.executors import map_ordered
+from zemosaic.errors import Message
 from zemosaic.events import TileStacked
-from zemosaic.model import HIDDEN_BLOCK_PX, CalibratedFrame, Dropped, FieldStars, FrameStatus, TileProduct, TileSpec
-from zemosaic.mosaic.starlight import TileStars, starlight, stars_by_tile
-from zemosaic.mosaic.warp import frame_lattice, warp, window_of
+from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, TileProduct
+from zemosaic.mosaic.interpolation import Interpolation
+from zemosaic.mosaic.starlight import stars_by_tile
 from zemosaic.phases.context import RunContext, identity
-from zemosaic.phases.measure import DefectMaps, mended_pixels
+from zemosaic.phases.measure import DefectMaps
 from zemosaic.phases.plan import Grid
-from zemosaic.sky import FrameWcs
-from zemosaic.stacking.kernel import stack
+from zemosaic.phases.tile import TileAnswer, TileTask, stack_tile
+from zemosaic.phases.tile_device import Device
+from zemosaic.stacking.modes import MemoryRules
 from zemosaic.stacking.rules import Combine, Rejection, StackRules
-from zemosaic.store.canvas import CanvasStore, TilePixels
+from zemosaic.store.canvas import CanvasStore
 
 __all__ = ["stack_tiles"]
 
-CONTENT_VERSION = 2
-UNSTEADY = 0.2
-"""Part of a star's light that seeing moves about within its image from frame to frame."""
-BAND_STEP = 32
-"""Bands begin at multiples of this, the lattice of exact positions."""
+CONTENT_VERSION = 3
 
 _REJECTION = {
     "none": Rejection.NONE,
     "winsorized_sigma_clip": Rejection.WINSORIZED,
     "kappa_sigma": Rejection.KAPPA_SIGMA,
+    "linear_fit_clip": Rejection.LINEAR_FIT,
 }
-
-Box = tuple[int, int, int, int]
-
-
-@dataclass(frozen=True)
-class _TileTask:
-    tile: TileSpec
-    row: int
-    frames: tuple[CalibratedFrame, ...]
-    defects: tuple[Path, ...]
-    scratch: Path
-    canvas: FrameWcs
-    channels: int
-    stars: TileStars
-    rules: StackRules
-    store: CanvasStore
-    task_bytes: int
-
-
-@dataclass(frozen=True)
-class _TileAnswer:
-    product: TileProduct
-    failed: tuple[tuple[int, Message], ...]
-    """Frames whose pixels could not be read any more."""
 
 
 def stack_tiles(
@@ -69,11 +40,12 @@ def stack_tiles(
     """Stack all tiles into the store; finished ones of an earlier, killed run are taken over."""
     plan = grid.plan
     by_id = {frame.frame.frame_id: frame for frame in grid.frames}
-    rules = stack_rules(context)
+    share = stack_share(context.budget, context.settings.winsor_worker_limit)
+    same = _same_for_all(context)
     fingerprint = context.depends("plan", CONTENT_VERSION, asdict(plan.wcs), plan.width, plan.height, plan.channels)
     store.create(plan, fingerprint)
     products: dict[int, TileProduct] = {}
-    tasks: list[_TileTask] = []
+    tasks: list[TileTask] = []
     nearby = stars_by_tile(plan, stars)
     digests: dict[int, str] = {}
     for row, tile in enumerate(plan.tiles):
@@ -92,7 +64,7 @@ def stack_tiles(
             products[row] = _product_from(stored)
             continue
         tasks.append(
-            _TileTask(
+            TileTask(
                 tile=tile,
                 row=row,
                 frames=frames,
@@ -101,16 +73,19 @@ def stack_tiles(
                 canvas=plan.wcs,
                 channels=plan.channels,
                 stars=nearby[row],
-                rules=rules,
                 store=store,
-                task_bytes=context.budget.task_bytes,
+                task_bytes=share.task_bytes,
+                **same,
             )
         )
     failed: dict[int, Message] = {}
     with context.phase("stack", len(plan.tiles)) as advance:
         done = len(products)
         advance(done)
-        for task, answer in zip(tasks, context.map(stack_tile, tasks), strict=True):
+        answers = map_ordered(context.executor, stack_tile, tasks, ahead=share.ahead, cancelled=context.cancelled)
+        said: set[str] = set()
+        for task, answer in zip(tasks, answers, strict=True):
+            _tell(context, answer, said)
             products[task.row] = answer.product
             failed.update(answer.failed)
             if not answer.failed:
@@ -126,6 +101,33 @@ def stack_tiles(
     return [products[row] for row in range(len(plan.tiles))]
 
 
+def _same_for_all(context: RunContext) -> dict[str, Any]:
+    """Return the fields of a task that are the same for all tiles."""
+    settings = context.settings
+    device = Device("cupy", settings.gpu_id_phase5, settings.gpu_helper_verify_tolerance)
+    return {
+        "rules": stack_rules(context),
+        "interpolation": Interpolation(settings.stacking_interpolation),
+        "radial_fraction": settings.radial_feather_fraction if settings.apply_radial_weight else None,
+        "memory": MemoryRules(
+            disk=settings.winsor_memmap_fallback,
+            max_frames=settings.winsor_max_frames_per_pass,
+            min_frames=settings.winsor_min_frames_per_pass,
+            spread=settings.winsor_split_strategy == "roundrobin",
+            retry=settings.winsor_auto_fallback_on_memory_error,
+        ),
+        "device": device if settings.use_gpu_phase5 else None,
+    }
+
+
+def _tell(context: RunContext, answer: TileAnswer, said: set[str]) -> None:
+    """Warn of what did not go as asked, of each kind once."""
+    for told in answer.told:
+        if told.key not in said:
+            said.add(told.key)
+            context.warn(told)
+
+
 def stack_rules(context: RunContext) -> StackRules:
     """Return the rules that the settings ask for."""
     settings = context.settings
@@ -135,114 +137,6 @@ def stack_rules(context: RunContext) -> StackRules:
         kappa_low=settings.stacking_kappa_low,
         kappa_high=settings.stacking_kappa_high,
     )
-
-
-def stack_tile(task: _TileTask) -> _TileAnswer:
-    """Stack one tile in bands that fit the memory, and store it."""
-    y0, y1, x0, x1 = task.tile.outer
-    shape = (y1 - y0, x1 - x0)
-    whole = TilePixels(
-        np.full((task.channels, *shape), np.nan, np.float32),
-        np.zeros(shape, np.float32),
-        np.zeros(shape, np.uint16),
-        np.zeros(shape, np.uint16),
-    )
-    failed: dict[int, Message] = {}
-    bands = list(_bands(task))
-    noise = _expected_noise(task)
-    seen: set[int] = set()
-    for band in bands:
-        samples, present = _samples(task, band, failed)
-        seen.update(present)
-        result = stack(
-            samples.reshape(len(present), task.channels, (band[1] - band[0]) * shape[1]),
-            np.array([task.frames[k].weight for k in present], np.float32),
-            noise,
-            task.rules,
-            (UNSTEADY * starlight(task.stars, band, task.channels)).reshape(task.channels, -1),
-        )
-        rows = slice(band[0] - y0, band[1] - y0)
-        size = (band[1] - band[0], shape[1])
-        whole.value[:, rows] = result.value.reshape(task.channels, *size)
-        for name in ("weight", "kept", "rejected"):
-            getattr(whole, name)[rows] = getattr(result, name).reshape(size)
-    task.store.write_tile(task.tile, task.row, whole)
-    total = int(whole.kept.sum(dtype=np.int64)) + int(whole.rejected.sum(dtype=np.int64))
-    product = TileProduct(
-        tile_id=task.tile.tile_id,
-        frames_used=tuple(
-            i for k, i in enumerate(task.tile.frame_ids) if i not in failed and (k in seen or not task.frames[k].hidden)
-        ),
-        rejected_fraction=float(whole.rejected.sum(dtype=np.int64)) / max(total, 1),
-        mode="exact" if len(bands) == 1 else "exact in passes",
-        empty=total == 0,
-    )
-    return _TileAnswer(product, tuple(sorted(failed.items(), key=lambda item: item[0])))
-
-
-def _bands(task: _TileTask) -> Iterator[Box]:
-    """Divide a tile into bands of rows whose cube of samples fits the task's memory."""
-    y0, y1, x0, x1 = task.tile.outer
-    largest = max((frame.frame.width * frame.frame.height for frame in task.frames), default=0)
-    window = min(largest, 3 * (x1 - x0) * (y1 - y0)) * (2 + 4 * task.channels)
-    free = max(task.task_bytes - window, task.task_bytes // 4)
-    per_row = max(1, len(task.frames) * task.channels * (x1 - x0) * 4)
-    rows = max(BAND_STEP, free // per_row // BAND_STEP * BAND_STEP)
-    start = y0
-    while start < y1:
-        end = min(y1, (start // BAND_STEP) * BAND_STEP + rows)
-        yield start, end, x0, x1
-        start = end
-
-
-def _samples(task: _TileTask, band: Box, failed: dict[int, Message]) -> tuple[NDArray[np.float32], list[int]]:
-    """Return the calibrated samples of all frames that reach a band, and which frames these are."""
-    size = (band[1] - band[0], band[3] - band[2])
-    cube = np.empty((len(task.frames), task.channels, *size), np.float32)
-    present: list[int] = []
-    for k, frame in enumerate(task.frames):
-        if frame.frame.frame_id in failed:
-            continue
-        lattice = frame_lattice(task.canvas, frame.wcs, band)
-        window = window_of(lattice, frame.frame.width, frame.frame.height)
-        if window is None:
-            continue
-        try:
-            pixels = mended_pixels(frame.frame, task.defects[k], task.scratch, window)
-        except FrameError as error:
-            failed[frame.frame.frame_id] = error.reason
-            continue
-        if frame.hidden:
-            pixels = without_hidden(pixels, window, frame)
-        into = cube[len(present)]
-        channels = len(frame.sky_adu)
-        warp(pixels, window, frame, lattice, band, into[:channels])
-        into[channels:] = into[0]
-        if np.isfinite(into[0]).any():
-            present.append(k)
-    return cube[: len(present)], present
-
-
-def without_hidden(
-    pixels: NDArray[Any], window: tuple[int, int, int, int], frame: CalibratedFrame
-) -> NDArray[np.float32]:
-    """Return the pixels of a window (y0, y1, x0, x1) with NaN where the frame is hidden."""
-    columns = -(-frame.frame.width // HIDDEN_BLOCK_PX)
-    row, column = (np.arange(a, b) // HIDDEN_BLOCK_PX for a, b in (window[:2], window[2:]))
-    out = pixels.astype(np.float32)
-    out[np.isin(row[:, None] * columns + column[None, :], frame.hidden)] = np.nan
-    return out
-
-
-def _expected_noise(task: _TileTask) -> NDArray[np.float32]:
-    """Return the typical noise of one sample per channel.
-
-    Taken from all frames of the tile, not of a band: bands follow the memory, and the mosaic must not.
-    """
-    wide = [
-        frame.noise if len(frame.noise) == task.channels else frame.noise[:1] * task.channels for frame in task.frames
-    ]
-    return np.median(np.array(wide, np.float32), axis=0).astype(np.float32)
 
 
 def _what_counts(frame: CalibratedFrame) -> list[object]:

@@ -70,12 +70,27 @@ class Settings(BaseModel):
     stacking_weighting_method: Literal["noise_variance", "noise_fwhm", "none"] = _setting(
         "noise_variance", "stacking", affects=("calibrate",)
     )
-    stacking_rejection_algorithm: Literal["winsorized_sigma_clip", "kappa_sigma", "none"] = _setting(
+    stacking_rejection_algorithm: Literal["winsorized_sigma_clip", "kappa_sigma", "linear_fit_clip", "none"] = _setting(
         "winsorized_sigma_clip", "stacking", "basic", affects=("stack",)
     )
     stacking_kappa_low: float = _setting(3.0, "stacking", unit="sigma", ge=0.1, le=10.0, affects=("stack",))
     stacking_kappa_high: float = _setting(3.0, "stacking", unit="sigma", ge=0.1, le=10.0, affects=("stack",))
     stacking_final_combine_method: Literal["mean", "median"] = _setting("mean", "stacking", affects=("stack",))
+    stacking_interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos3"] = _setting(
+        "lanczos3", "stacking", affects=("stack",)
+    )
+    apply_radial_weight: bool = _setting(False, "stacking", affects=("stack",))
+    radial_feather_fraction: float = _setting(0.8, "stacking", "expert", ge=0.1, le=1.0, affects=("stack",))
+    save_rejection_maps: bool = _setting(False, "stacking", affects=("export",))
+    winsor_memmap_fallback: Literal["auto", "always", "never"] = _setting(
+        "auto", "stacking", "expert", affects=("stack",)
+    )
+    winsor_max_frames_per_pass: int = _setting(0, "stacking", "expert", ge=0, le=100000, affects=("stack",))
+    winsor_min_frames_per_pass: int = _setting(16, "stacking", "expert", ge=5, le=1000, affects=("stack",))
+    winsor_split_strategy: Literal["sequential", "roundrobin"] = _setting(
+        "roundrobin", "stacking", "expert", affects=("stack",)
+    )
+    winsor_auto_fallback_on_memory_error: bool = _setting(True, "stacking", "expert")
 
     global_wcs_orientation: Literal["north_up", "median_pc"] = _setting("north_up", "mosaic", affects=("plan",))
     global_wcs_pixelscale_mode: Literal["median", "min", "max"] = _setting("median", "mosaic", affects=("plan",))
@@ -108,6 +123,12 @@ class Settings(BaseModel):
 
     num_processing_workers: int = _setting(0, "computer", unit="", ge=-1, le=256)
     memory_limit_gb: float = _setting(0.0, "computer", "basic", unit="GB", ge=0.0, le=4096.0)
+    winsor_worker_limit: int = _setting(0, "computer", "expert", ge=0, le=256)
+    use_gpu_phase5: bool = _setting(False, "computer", affects=("stack",))
+    gpu_id_phase5: int = _setting(0, "computer", "expert", ge=0, le=63)
+    gpu_helper_verify_tolerance: float = _setting(
+        0.0, "computer", "expert", unit="sigma", ge=0.0, le=10.0, affects=("stack",)
+    )
     resume: Literal["auto", "off"] = _setting("auto", "computer", "advanced")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting("INFO", "computer", "expert")
 

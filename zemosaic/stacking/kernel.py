@@ -8,6 +8,7 @@ so that the result depends neither on the block nor on the tile it is in.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from zemosaic.stacking.rules import (
     FEW_SAMPLES,
+    LINE_FLOOR,
     NOISE_FLOOR,
     SIGNAL_TOLERANCE,
     WINSOR_BIAS,
@@ -26,7 +28,7 @@ from zemosaic.stacking.rules import (
     sorting_network,
 )
 
-__all__ = ["stack"]
+__all__ = ["accumulate", "limits", "stack"]
 
 LANES = 128
 """Pixels in lock-step."""
@@ -35,6 +37,8 @@ _BIG = np.float32(3e38)
 
 # Numbers of other modules are arguments of the compiled code: its cache on disk would not see them change.
 _NUMBERS = tuple(np.float32(number) for number in (NOISE_FLOOR, SIGNAL_TOLERANCE, WINSOR_CUT, WINSOR_BIAS))
+_LINE_NUMBERS = (np.float32(LINE_FLOOR), *_NUMBERS[1:])
+_NO_LIMITS = np.empty((0, 0), np.float32)
 
 
 @lru_cache(maxsize=64)
@@ -64,9 +68,40 @@ def stack(
         for plane in (result.weight, result.kept, result.rejected):
             plane.fill(0)
         return result
+    wide = weights.astype(np.float32).reshape(frames, -1)
     _stack(
         cube,
-        weights.astype(np.float32),
+        wide,
+        *_arguments(frames, noise, unsteady, rules),
+        result.value,
+        result.weight,
+        result.kept,
+        result.rejected,
+        _NO_LIMITS,
+        _NO_LIMITS,
+    )
+    return result
+
+
+def limits(
+    cube: NDArray[np.float32], noise: NDArray[np.float32], rules: StackRules, unsteady: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the lowest and the highest value that stays, shapes (channels, pixels): all where there are no samples."""
+    frames, channels, pixels = cube.shape
+    low = np.full((channels, pixels), -_BIG)
+    high = np.full((channels, pixels), _BIG)
+    if frames:
+        value, weight = np.empty((channels, pixels), np.float32), np.empty(pixels, np.float32)
+        counts = np.empty((2, pixels), np.uint16)
+        ones = np.ones((frames, 1), np.float32)
+        _stack(cube, ones, *_arguments(frames, noise, unsteady, rules), value, weight, counts[0], counts[1], low, high)
+    return low, high
+
+
+def _arguments(
+    frames: int, noise: NDArray[np.float32], unsteady: NDArray[np.float32], rules: StackRules
+) -> tuple[Any, ...]:
+    return (
         noise.astype(np.float32),
         unsteady,
         _network(frames),
@@ -75,14 +110,9 @@ def stack(
         (np.float32(rules.kappa_low), np.float32(rules.kappa_high)),
         rules.max_rounds,
         rules.winsor_rounds if rules.rejection is Rejection.WINSORIZED else 1,
-        _NUMBERS,
+        _LINE_NUMBERS if rules.rejection is Rejection.LINEAR_FIT else _NUMBERS,
         FEW_SAMPLES,
-        result.value,
-        result.weight,
-        result.kept,
-        result.rejected,
     )
-    return result
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -103,6 +133,8 @@ def _stack(  # type: ignore[no-untyped-def]
     weight,
     kept,
     gone,
+    lows,
+    highs,
 ):
     frames, channels, pixels = cube.shape
     block = np.empty((channels, frames, LANES), np.float32)
@@ -121,11 +153,19 @@ def _stack(  # type: ignore[no-untyped-def]
             else:
                 for j in range(LANES):
                     floor[j] = max(noise[c] * numbers[0], unsteady[c, start + j]) if j < lanes else noise[c]
-                _limits(block[c], count, floor, rejection == 1, kappas, rounds, inner, numbers, few, low[c], high[c])
+                if rejection == 3:
+                    _line_limits(block[c], count, floor, kappas, rounds, few, low[c], high[c])
+                else:
+                    _limits(
+                        block[c], count, floor, rejection == 1, kappas, rounds, inner, numbers, few, low[c], high[c]
+                    )
                 _few_limits(block[c], count, noise[c], kappas, numbers, few, low[c], high[c])
         _combine(cube, weights, start, lanes, low, high, value, weight, kept)
         if _lift_emptied(count, kept[start : start + lanes], low, high):
             _combine(cube, weights, start, lanes, low, high, value, weight, kept)
+        if lows.size > 0:
+            lows[:, start : start + lanes] = low[:, :lanes]
+            highs[:, start : start + lanes] = high[:, :lanes]
         for j in range(lanes):
             gone[start + j] = count[j] - kept[start + j]
         if median:
@@ -239,6 +279,134 @@ def _update_scatter(block, inside, centre, low, high, winsorize, numbers, scatte
         scatter[j] = (numbers[3] if winsorize else one) * np.sqrt(spread)
 
 
+@njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
+def _line_limits(block, count, floor, kappas, rounds, few, low, high):  # type: ignore[no-untyped-def]
+    centre = np.empty(LANES, np.float32)
+    level, slope = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
+    first, size, safe = np.zeros(LANES, np.int32), count.copy(), np.empty(LANES, np.float32)
+    lowest, highest = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
+    below, left = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
+    done = np.empty(LANES, np.bool_)
+    for j in range(LANES):
+        low[j] = -_BIG
+        high[j] = _BIG
+        done[j] = count[j] < few
+    for _ in range(rounds):
+        for j in range(LANES):
+            centre[j] = _middle(block, first[j], size[j], j)
+        _fit_line(block, first, size, centre, level, slope)
+        _stray_ends(block, first, size, centre, level, slope, floor, kappas, safe, lowest, highest)
+        for j in range(LANES):
+            low[j] = low[j] if done[j] else _at(block, lowest[j], j)
+            high[j] = high[j] if done[j] else _at(block, highest[j], j)
+        _count_inside(block, low, high, below, left)
+        finished = True
+        for j in range(LANES):
+            done[j] |= left[j] == size[j]
+            if not done[j]:
+                finished = False
+                first[j] = below[j]
+                size[j] = left[j]
+        if finished:
+            break
+    _widen(block, count, first, size, centre, level, slope, safe, kappas, few, low, high)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _widen(block, count, first, size, centre, level, slope, safe, kappas, few, low, high):  # type: ignore[no-untyped-def]
+    """Move the limits from the outermost good samples out to where a further sample would stray.
+
+    No sample of the block changes sides; but the limits now hold for samples that are not in it.
+    """
+    tiny = np.float32(1e-6)
+    for j in range(LANES):
+        if count[j] < few:
+            continue
+        half = np.float32(0.5) * np.float32(size[j] - 1)
+        least = centre[j] + level[j] - slope[j] * half - kappas[0] * safe[j]
+        most = centre[j] + level[j] + slope[j] * half + kappas[1] * safe[j]
+        if first[j] > 0:
+            gone = _at(block, first[j] - 1, j)
+            least = max(least, gone + max(abs(gone) * tiny, tiny))
+        if first[j] + size[j] < count[j]:
+            gone = _at(block, first[j] + size[j], j)
+            most = min(most, gone - max(abs(gone) * tiny, tiny))
+        low[j] = min(low[j], least)
+        high[j] = max(high[j], most)
+
+
+@njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
+def _fit_line(block, first, size, centre, level, slope):  # type: ignore[no-untyped-def]
+    """Fit samples - centre = level + slope * (rank - middle rank) by least squares."""
+    zero, half = np.float32(0), np.float32(0.5)
+    level[:] = 0
+    slope[:] = 0
+    for i in range(block.shape[0]):
+        row = block[i]
+        for j in range(LANES):
+            inside = (i >= first[j]) & (i < first[j] + size[j])
+            off = row[j] - centre[j] if inside else zero
+            level[j] += off
+            slope[j] += (np.float32(i - first[j]) - half * np.float32(size[j] - 1)) * off
+    for j in range(LANES):
+        n = np.float32(max(size[j], 1))
+        moment = n * (n * n - np.float32(1)) / np.float32(12)
+        level[j] /= n
+        slope[j] /= moment if moment > zero else np.float32(1)
+
+
+@njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
+def _stray_ends(block, first, size, centre, level, slope, floor, kappas, safe, lowest, highest):  # type: ignore[no-untyped-def]
+    """Find the outermost ranks up to which no sample strays from the line."""
+    zero, half = np.float32(0), np.float32(0.5)
+    safe[:] = 0
+    for i in range(block.shape[0]):
+        row = block[i]
+        for j in range(LANES):
+            inside = (i >= first[j]) & (i < first[j] + size[j])
+            along = np.float32(i - first[j]) - half * np.float32(size[j] - 1)
+            safe[j] += abs(row[j] - centre[j] - level[j] - slope[j] * along) if inside else zero
+    for j in range(LANES):
+        safe[j] = max(safe[j] / np.float32(max(size[j], 1)), floor[j])
+        lowest[j] = first[j]
+        highest[j] = first[j] + size[j] - 1
+    for i in range(block.shape[0]):
+        row = block[i]
+        for j in range(LANES):
+            rank = i - first[j]
+            along = np.float32(rank) - half * np.float32(size[j] - 1)
+            stray = row[j] - centre[j] - level[j] - slope[j] * along
+            under = (rank >= 0) & (rank < (size[j] - 1) // 2) & (stray < -kappas[0] * safe[j])
+            over = (rank > size[j] // 2) & (rank < size[j]) & (stray > kappas[1] * safe[j])
+            lowest[j] = i + 1 if under else lowest[j]
+            highest[j] = min(highest[j], i - 1) if over else highest[j]
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def accumulate(samples, weights, low, high, value, weight, kept, rejected):  # type: ignore[no-untyped-def]
+    """Add one frame's samples that lie within the limits to the sums of value, weight, kept and rejected.
+
+    samples, low, high and value have shape (channels, pixels), weights has (1,) or (pixels,), the rest (pixels,).
+    """
+    channels, pixels = samples.shape
+    for p in range(pixels):
+        valid, good = True, True
+        for c in range(channels):
+            sample = samples[c, p]
+            valid &= np.isfinite(sample)
+            good &= (sample >= low[c, p]) & (sample <= high[c, p])
+        if not valid:
+            continue
+        if not good:
+            rejected[p] += 1
+            continue
+        each = weights[p] if weights.size > 1 else weights[0]
+        kept[p] += 1
+        weight[p] += each
+        for c in range(channels):
+            value[c, p] += each * samples[c, p]
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
 def _count_inside(block, low, high, below, left):  # type: ignore[no-untyped-def]
     below[:] = 0
@@ -269,9 +437,12 @@ def _combine(cube, weights, start, lanes, low, high, value, weight, kept):  # ty
     total = np.zeros((channels, LANES), np.float32)
     heavy = np.zeros(LANES, np.float32)
     number = np.zeros(LANES, np.int32)
+    single = weights.shape[1] == 1
     for i in range(frames):
-        for j in range(lanes):
-            each[j] = weights[i]
+        if single:
+            each[:lanes] = weights[i, 0]
+        else:
+            each[:lanes] = weights[i, start : start + lanes]
         for c in range(channels):
             row = cube[i, c, start : start + lanes]
             for j in range(lanes):

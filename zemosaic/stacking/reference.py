@@ -15,6 +15,7 @@ import numpy as np
 
 from zemosaic.stacking.rules import (
     FEW_SAMPLES,
+    LINE_FLOOR,
     NOISE_FLOOR,
     SIGNAL_TOLERANCE,
     WINSOR_BIAS,
@@ -38,8 +39,8 @@ def stack_reference(
     ----------
     cube : array, shape (frames, channels, pixels), float32
         Calibrated samples; NaN where a frame has none.  A sample is valid when all its channels are.
-    weights : array, shape (frames,)
-        Weight of each frame, > 0.
+    weights : array, shape (frames,) or (frames, pixels)
+        Weight of each frame or sample, > 0.
     noise : array, shape (channels,)
         Expected noise of one sample.
     rules : StackRules
@@ -58,10 +59,11 @@ def stack_reference(
     valid = xp.all(finite, axis=1)
     filled = xp.where(valid[:, None, :], cube, xp.asarray(xp.inf, dtype=cube.dtype))
     ordered = xp.sort(filled, axis=0)
-    count = xp.sum(xp.astype(valid, xp.int32), axis=0)
+    count = _number(valid, xp)
+    part = LINE_FLOOR if rules.rejection is Rejection.LINEAR_FIT else NOISE_FLOOR
     lows, highs = [], []
     for channel in range(cube.shape[1]):
-        floor = xp.full(count.shape, NOISE_FLOOR, dtype=cube.dtype) * noise[channel]
+        floor = xp.full(count.shape, part, dtype=cube.dtype) * noise[channel]
         if unsteady is not None:
             floor = xp.maximum(floor, unsteady[channel, :])
         low, high = _limits(ordered[:, channel, :], count, noise[channel], floor, rules, xp)
@@ -71,14 +73,14 @@ def stack_reference(
     emptied = ~xp.any(valid & xp.all((filled >= low) & (filled <= high), axis=1), axis=0)
     low, high = (xp.where(emptied, xp.full_like(limit, end), limit) for limit, end in ((low, -3e38), (high, 3e38)))
     keep = valid & xp.all((filled >= low) & (filled <= high), axis=1)
-    kept = xp.sum(xp.astype(keep, xp.int32), axis=0)
-    each = xp.where(keep, weights[:, None], xp.asarray(0, dtype=weights.dtype))
+    kept = _number(keep, xp)
+    each = weights if weights.ndim == 2 else weights[:, None]
+    each = xp.where(keep, each, xp.asarray(0, dtype=weights.dtype))
     weight = xp.sum(each, axis=0)
     nan = xp.asarray(xp.nan, dtype=cube.dtype)
     if rules.combine is Combine.MEDIAN:
         inside = (ordered >= low) & (ordered <= high)
-        first = xp.sum(xp.astype(ordered < low, xp.int32), axis=0)
-        value = _median(ordered, first, xp.sum(xp.astype(inside, xp.int32), axis=0), xp)
+        value = _median(ordered, _number(ordered < low, xp), _number(inside, xp), xp)
     else:
         zero = xp.asarray(0, dtype=cube.dtype)
         total = xp.sum(xp.where(keep[:, None, :], filled, zero) * each[:, None, :], axis=0)
@@ -101,12 +103,15 @@ def _limits(
     inside_count = count
     for _ in range(rules.max_rounds):
         inside = (ordered >= low) & (ordered <= high)
-        scatter = _scatter(ordered, inside, inside_count, centre, scatter, rules, xp)
-        safe = xp.maximum(scatter, floor)
-        low = xp.where(done, low, centre - rules.kappa_low * safe)
-        high = xp.where(done, high, centre + rules.kappa_high * safe)
-        below = xp.sum(xp.astype(ordered < low, xp.int32), axis=0)
-        left = xp.sum(xp.astype((ordered >= low) & (ordered <= high), xp.int32), axis=0)
+        if rules.rejection is Rejection.LINEAR_FIT:
+            new_low, new_high = _line_limits(ordered, inside, low, centre, floor, rules, xp)
+        else:
+            scatter = _scatter(ordered, inside, inside_count, centre, scatter, rules, xp)
+            safe = xp.maximum(scatter, floor)
+            new_low, new_high = centre - rules.kappa_low * safe, centre + rules.kappa_high * safe
+        low, high = xp.where(done, low, new_low), xp.where(done, high, new_high)
+        below = _number(ordered < low, xp)
+        left = _number((ordered >= low) & (ordered <= high), xp)
         done = done | (left == inside_count)
         inside_count = xp.where(done, inside_count, left)
         centre = xp.where(done, centre, _median(ordered, below, left, xp))
@@ -115,11 +120,37 @@ def _limits(
     return xp.where(few, few_low, low), xp.where(few, few_high, high)
 
 
+def _line_limits(
+    ordered: Array, inside: Array, low: Array, centre: Array, floor: Array, rules: StackRules, xp: ModuleType
+) -> tuple[Array, Array]:
+    """Return the outermost samples up to which none strays from the line through the sorted samples.
+
+    A sample is out when it, or one nearer the middle, lies further off than kappa mean deviations.
+    """
+    number = _number(inside, xp)
+    first = _number(ordered < low, xp)
+    rank = xp.reshape(xp.arange(ordered.shape[0], dtype=number.dtype), (-1, 1)) - first
+    size = xp.asarray(xp.maximum(number, xp.ones_like(number)), dtype=ordered.dtype)
+    zero = xp.zeros_like(ordered)
+    along = xp.where(inside, xp.asarray(rank, dtype=ordered.dtype) - 0.5 * (size - 1.0), zero)
+    off = xp.where(inside, ordered - centre, zero)
+    level = xp.sum(off, axis=0) / size
+    moment = size * (size * size - 1.0) / 12.0
+    slope = xp.sum(along * off, axis=0) / xp.where(moment > 0, moment, xp.ones_like(moment))
+    stray = xp.where(inside, off - level - slope * along, zero)
+    safe = xp.maximum(xp.sum(xp.abs(stray), axis=0) / size, floor)
+    under = inside & (rank < (number - 1) // 2) & (stray < -rules.kappa_low * safe)
+    over = inside & (rank > number // 2) & (stray > rules.kappa_high * safe)
+    lowest = xp.max(xp.where(under, rank + 1, xp.zeros_like(rank)), axis=0)
+    highest = xp.min(xp.where(over, rank, xp.zeros_like(rank) + number), axis=0) - 1
+    return _pick(ordered, first + lowest, xp), _pick(ordered, first + highest, xp)
+
+
 def _scatter(
     ordered: Array, inside: Array, count: Array, centre: Array, scatter: Array, rules: StackRules, xp: ModuleType
 ) -> Array:
     """Return the standard deviation about the centre, winsorized where the rules say so."""
-    number = xp.astype(xp.maximum(count, xp.ones_like(count)), ordered.dtype)
+    number = xp.asarray(xp.maximum(count, xp.ones_like(count)), dtype=ordered.dtype)
     zero = xp.zeros_like(ordered)
     rounds = rules.winsor_rounds if rules.rejection is Rejection.WINSORIZED else 1
     for _ in range(rounds):
@@ -155,6 +186,11 @@ def _median(ordered: Array, first: Array, count: Array, xp: ModuleType) -> Array
     upper = _pick(ordered, first + count // 2, xp)
     upper = xp.where(count % 2 == 1, lower, upper)
     return (lower + upper) * 0.5
+
+
+def _number(which: Array, xp: ModuleType) -> Array:
+    """Return how many frames have True."""
+    return xp.sum(xp.asarray(which, dtype=xp.int32), axis=0, dtype=xp.int32)
 
 
 def _pick(ordered: Array, index: Array, xp: ModuleType) -> Array:

@@ -9,7 +9,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FEW_SAMPLES", "Combine", "Rejection", "StackResult", "StackRules", "sorting_network"]
+__all__ = ["FEW_SAMPLES", "LINE_FLOOR", "Combine", "Rejection", "StackResult", "StackRules", "sorting_network"]
 
 FEW_SAMPLES = 5
 """Below this many samples the expected noise judges, not the sample's own scatter."""
@@ -24,6 +24,10 @@ NOISE_FLOOR = 1.0
 """The scatter is never taken to be less than this part of the expected noise of a raw pixel: small samples
 underestimate it, and interpolated ones differ in theirs with their place in the Bayer mask."""
 
+LINE_FLOOR = 0.5
+"""As `NOISE_FLOOR`, for the mean deviation from the line through the sorted samples.  Normal samples
+deviate by 0.2 sigma in the mean and by more than 1 only at the ends, where good samples would be lost."""
+
 SIGNAL_TOLERANCE = 0.2
 """Part of the signal that seeing and interpolation may change from frame to frame."""
 
@@ -34,6 +38,8 @@ class Rejection(IntEnum):
     NONE = 0
     WINSORIZED = 1
     KAPPA_SIGMA = 2
+    LINEAR_FIT = 3
+    """A line is fitted through the sorted samples against their rank; the mean deviation from it judges."""
 
 
 class Combine(IntEnum):

@@ -1,0 +1,97 @@
+"""`zemosaic.mosaic.warp` in the array API's own words: its definition, and what devices run."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.model import CalibratedFrame
+from zemosaic.mosaic.interpolation import STEPS, Interpolation, kernels_of
+from zemosaic.mosaic.resample import ALLOWANCE
+from zemosaic.mosaic.warp import BORDER, LATTICE, Lattice, light_of, planes_of
+
+__all__ = ["warp_plain"]
+
+Array = Any
+Box = tuple[int, int, int, int]
+
+
+def warp_plain(
+    pixels: NDArray[Any],
+    window: Box,
+    calibrated: CalibratedFrame,
+    lattice: Lattice,
+    box: Box,
+    interpolation: Interpolation = Interpolation.LANCZOS3,
+    area_ratio: float = 1.0,
+    xp: ModuleType = np,
+) -> Array:
+    """Return what `warp` writes, shape (channels, box height, box width), float32, as an array of xp."""
+    frame = calibrated.frame
+    px, py = _positions(lattice, box, xp)
+    inside = (px >= BORDER) & (px <= frame.width - 1 - BORDER) & (py >= BORDER) & (py <= frame.height - 1 - BORDER)
+    planes = planes_of(pixels, window, frame.bayer, len(calibrated.transparency))
+    wide, sparse = kernels_of(interpolation)
+    u = xp.asarray((px - 0.5 * frame.width) / frame.height, dtype=xp.float32)
+    v = xp.asarray((py - 0.5 * frame.height) / frame.height, dtype=xp.float32)
+    r2 = u * u + v * v
+    bias, illumination, sky, gain = light_of(calibrated, area_ratio)
+    flat = 1.0 / (1.0 + r2 * (float(illumination[0]) + r2 * float(illumination[1])))
+    nan = xp.full(px.shape, xp.nan, dtype=xp.float32)
+    found = []
+    for c, plane in enumerate(planes.arrays):
+        (a, b, d), (e, f, g) = planes.maps[c].tolist()
+        x = xp.where(inside, a * px + b * py + d, xp.full_like(px, planes.origins[c, 0] + 3.0))
+        y = xp.where(inside, e * px + f * py + g, xp.full_like(py, planes.origins[c, 1] + 3.0))
+        table = sparse if c in planes.sparse else wide
+        raw = _weighted(plane, x, y, planes.origins[c].tolist(), table, xp)
+        level, along_u, along_v = sky[c].tolist()
+        value = ((raw - float(bias)) * flat - (level + along_u * u + along_v * v)) * float(gain[c])
+        found.append(xp.where(inside, value, nan))
+    return xp.stack(found)
+
+
+def _positions(lattice: Lattice, box: Box, xp: ModuleType) -> tuple[Array, Array]:
+    """Return the detector positions of a box's pixels, linear between the lattice points."""
+    rows, columns = np.arange(box[0], box[1]) - lattice.row0, np.arange(box[2], box[3]) - lattice.column0
+    i, j = rows // LATTICE, columns // LATTICE
+    t, s = (xp.asarray(part) for part in ((rows / LATTICE - i)[:, None], (columns / LATTICE - j)[None, :]))
+    places = []
+    for points in (lattice.x, lattice.y):
+        corners = [xp.asarray(points[np.ix_(i + k, j + m)]) for k in (0, 1) for m in (0, 1)]
+        left, right = (1 - t) * corners[0] + t * corners[2], (1 - t) * corners[1] + t * corners[3]
+        places.append((1 - s) * left + s * right)
+    return places[0], places[1]
+
+
+def _weighted(
+    plane: NDArray[np.float32], x: Array, y: Array, origin: list[int], table: NDArray[np.float32], xp: ModuleType
+) -> Array:
+    taps = 4 if table.shape[1] == 4 else 6
+    ix, iy = xp.floor(x), xp.floor(y)
+    steps = [xp.asarray(part * STEPS + 0.5, dtype=xp.int64) for part in (x - ix, y - iy)]
+    column, row = xp.asarray(ix, dtype=xp.int64) - origin[0], xp.asarray(iy, dtype=xp.int64) - origin[1]
+    weights, flat = xp.asarray(np.ascontiguousarray(table.T)), xp.asarray(plane.reshape(-1))
+    reach, width = taps // 2 - 1, plane.shape[1]
+
+    def pixel(k: int, m: int) -> Array:
+        return _taken(flat, (row + k) * width + column + m, xp)
+
+    total = xp.zeros(x.shape, dtype=xp.float32)
+    along = [_taken(weights[m, :], steps[0], xp) for m in range(taps)]
+    for k in range(taps):
+        line = along[0] * pixel(k - reach, -reach)
+        for m in range(1, taps):
+            line = line + along[m] * pixel(k - reach, m - reach)
+        total = total + _taken(weights[k, :], steps[1], xp) * line
+    near = [pixel(k, m) for k in (0, 1) for m in (0, 1)]
+    lowest = xp.minimum(xp.minimum(near[0], near[1]), xp.minimum(near[2], near[3]))
+    highest = xp.maximum(xp.maximum(near[0], near[1]), xp.maximum(near[2], near[3]))
+    return xp.maximum(total, lowest - ALLOWANCE * (highest - lowest))
+
+
+def _taken(values: Array, index: Array, xp: ModuleType) -> Array:
+    return xp.reshape(xp.take(values, xp.reshape(index, (-1,)), axis=0), index.shape)

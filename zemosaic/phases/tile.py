@@ -1,0 +1,319 @@
+"""One tile: from the raw pixels of its frames to stacked samples in the store, within its memory."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.compute.resources import disk_free
+from zemosaic.errors import FrameError, Message, ResourceError, message
+from zemosaic.model import HIDDEN_BLOCK_PX, CalibratedFrame, TileProduct, TileSpec
+from zemosaic.mosaic.interpolation import Interpolation
+from zemosaic.mosaic.radial import radial_weight
+from zemosaic.mosaic.starlight import TileStars, starlight
+from zemosaic.mosaic.warp import frame_lattice, warp, window_of
+from zemosaic.phases.measure import mended_pixels
+from zemosaic.phases.tile_device import Device, DeviceFailed
+from zemosaic.sky import FrameWcs
+from zemosaic.stacking.kernel import accumulate, limits, stack
+from zemosaic.stacking.modes import MemoryRules, Mode, choose_mode, sample_of
+from zemosaic.stacking.rules import Combine, StackResult, StackRules
+from zemosaic.store.canvas import CanvasStore, TilePixels
+
+__all__ = ["BAND_STEP", "TileAnswer", "TileTask", "area_ratio", "stack_tile", "without_hidden"]
+
+UNSTEADY = 0.2
+"""Part of a star's light that seeing moves about within its image from frame to frame."""
+BAND_STEP = 32
+"""Bands begin at multiples of this, the lattice of exact positions."""
+LEAST_TASK_BYTES = 8 << 20
+
+Box = tuple[int, int, int, int]
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TileTask:
+    """All that a worker needs to stack one tile."""
+
+    tile: TileSpec
+    row: int
+    frames: tuple[CalibratedFrame, ...]
+    defects: tuple[Path, ...]
+    scratch: Path
+    canvas: FrameWcs
+    channels: int
+    stars: TileStars
+    rules: StackRules
+    store: CanvasStore
+    task_bytes: int
+    interpolation: Interpolation = Interpolation.LANCZOS3
+    radial_fraction: float | None = None
+    memory: MemoryRules = field(default_factory=MemoryRules)
+    device: Device | None = None
+
+
+@dataclass(frozen=True)
+class TileAnswer:
+    """A stacked tile's record."""
+
+    product: TileProduct
+    failed: tuple[tuple[int, Message], ...]
+    """Frames whose pixels could not be read any more."""
+    told: tuple[Message, ...] = ()
+    """What did not go as asked, for the user."""
+
+
+def area_ratio(canvas: FrameWcs, frame: FrameWcs) -> float:
+    """Return the area of a canvas pixel over that of a frame's."""
+    areas = [abs(wcs.cd[0][0] * wcs.cd[1][1] - wcs.cd[0][1] * wcs.cd[1][0]) for wcs in (canvas, frame)]
+    return areas[0] / areas[1]
+
+
+def stack_tile(task: TileTask) -> TileAnswer:
+    """Stack one tile and store it; where an allocation fails, in smaller passes.
+
+    Raises
+    ------
+    ResourceError
+        When memory fails even for the smallest passes, or may not be tried again.
+    """
+    told: list[Message] = []
+    while True:
+        try:
+            return _Stacker(task, told).run()
+        except DeviceFailed as failed:
+            told.append(failed.reason)
+            task = replace(task, device=None)
+        except MemoryError as error:
+            smaller = task.task_bytes // 2
+            if not task.memory.retry or smaller < LEAST_TASK_BYTES:
+                raise ResourceError("error.tile_memory", tile=task.tile.tile_id, frames=len(task.frames)) from error
+            told.append(message("warning.smaller_passes", tile=task.tile.tile_id, mb=smaller >> 20))
+            task = replace(task, task_bytes=smaller)
+
+
+class _Stacker:
+    """One try at one tile."""
+
+    def __init__(self, task: TileTask, told: list[Message]) -> None:
+        self.task, self.told = task, told
+        y0, y1, x0, x1 = task.tile.outer
+        self.shape = (y1 - y0, x1 - x0)
+        self.planes = task.channels + (task.radial_fraction is not None)
+        """Planes of a frame in the cube: its channels, and its weights where these differ from pixel to pixel."""
+        self.failed: dict[int, Message] = {}
+        self.seen: set[int] = set()
+        self.noise = _expected_noise(task)
+        self.whole = TilePixels(
+            np.full((task.channels, *self.shape), np.nan, np.float32),
+            np.zeros(self.shape, np.float32),
+            np.zeros(self.shape, np.uint16),
+            np.zeros(self.shape, np.uint16),
+        )
+
+    def run(self) -> TileAnswer:
+        """Stack the tile, store it and tell how."""
+        task = self.task
+        mode = self._mode()
+        if mode is Mode.DISK:
+            self._on_disk()
+        elif mode is Mode.STREAMING:
+            self._streaming()
+        else:
+            for band in self._bands(self._rows_in_memory(len(task.frames))):
+                samples, present = self._samples(band, range(len(task.frames)))
+                self._keep(band, self._stacked(samples, present, band))
+        whole = self.whole
+        task.store.write_tile(task.tile, task.row, whole)
+        total = int(whole.kept.sum(dtype=np.int64)) + int(whole.rejected.sum(dtype=np.int64))
+        product = TileProduct(
+            tile_id=task.tile.tile_id,
+            frames_used=tuple(
+                i
+                for k, i in enumerate(task.tile.frame_ids)
+                if i not in self.failed and (k in self.seen or not task.frames[k].hidden)
+            ),
+            rejected_fraction=float(whole.rejected.sum(dtype=np.int64)) / max(total, 1),
+            mode=mode.value,
+            empty=total == 0,
+        )
+        return TileAnswer(product, tuple(sorted(self.failed.items())), tuple(self.told))
+
+    def _mode(self) -> Mode:
+        task, frames = self.task, len(self.task.frames)
+        cube = frames * self.planes * math.prod(self.shape) * 4
+        return choose_mode(
+            frames,
+            self.shape[0],
+            self._rows_in_memory(frames),
+            task.memory,
+            least_rows=BAND_STEP,
+            disk_holds=cube < disk_free(task.scratch),
+            median=task.rules.combine is Combine.MEDIAN,
+        )
+
+    def _rows_in_memory(self, frames: int) -> int:
+        """Return how many rows of so many frames fit beside a frame's window."""
+        task = self.task
+        largest = max((frame.frame.width * frame.frame.height for frame in task.frames), default=0)
+        window = min(largest, 3 * math.prod(self.shape)) * (2 + 4 * task.channels)
+        free = max(task.task_bytes - window, task.task_bytes // 4)
+        rows = max(1, free // max(1, frames * self.planes * self.shape[1] * 4))
+        return rows if rows < BAND_STEP else rows // BAND_STEP * BAND_STEP
+
+    def _bands(self, rows: int) -> Iterator[Box]:
+        """Divide the tile into bands of so many rows."""
+        y0, y1, x0, x1 = self.task.tile.outer
+        start = y0
+        while start < y1:
+            aligned = start // BAND_STEP * BAND_STEP if rows >= BAND_STEP else start
+            end = min(y1, aligned + rows)
+            yield start, end, x0, x1
+            start = end
+
+    def _samples(self, band: Box, wanted: range | list[int]) -> tuple[Floats, list[int]]:
+        """Return the planes of the wanted frames that reach a band, and which frames these are."""
+        cube = np.empty((len(wanted), self.planes, band[1] - band[0], band[3] - band[2]), np.float32)
+        present: list[int] = []
+        for k in wanted:
+            if self._resample(k, band, cube[len(present)]):
+                present.append(k)
+        return cube[: len(present)], present
+
+    def _resample(self, k: int, band: Box, into: Floats) -> bool:
+        """Write a frame's planes; return whether it has light there."""
+        task, frame = self.task, self.task.frames[k]
+        if frame.frame.frame_id in self.failed:
+            return False
+        lattice = frame_lattice(task.canvas, frame.wcs, band)
+        window = window_of(lattice, frame.frame.width, frame.frame.height)
+        if window is None:
+            return False
+        try:
+            pixels = mended_pixels(frame.frame, task.defects[k], task.scratch, window)
+        except FrameError as error:
+            self.failed[frame.frame.frame_id] = error.reason
+            return False
+        if frame.hidden:
+            pixels = without_hidden(pixels, window, frame)
+        channels = len(frame.sky_adu)
+        ratio = area_ratio(task.canvas, frame.wcs)
+        if task.device is None:
+            warp(pixels, window, frame, lattice, band, into[:channels], task.interpolation, ratio)
+        else:
+            into[:channels] = task.device.warped(pixels, window, frame, lattice, band, task.interpolation, ratio)
+        into[channels : task.channels] = into[0]
+        if task.radial_fraction is not None:
+            radial_weight(frame.frame, lattice, band, task.radial_fraction, into[task.channels])
+            into[task.channels] *= np.float32(frame.weight)
+        lit = bool(np.isfinite(into[0]).any())
+        if lit:
+            self.seen.add(k)
+        return lit
+
+    def _weights(self, samples: Floats, present: list[int]) -> Floats:
+        """Return the weights of frames, or of samples where there is a radial feather."""
+        if self.task.radial_fraction is not None:
+            return np.ascontiguousarray(samples[:, self.task.channels].reshape(len(present), -1))
+        return np.array([self.task.frames[k].weight for k in present], np.float32)
+
+    def _cube(self, samples: Floats) -> Floats:
+        channels = self.task.channels
+        return np.ascontiguousarray(samples[:, :channels]).reshape(len(samples), channels, -1)
+
+    def _unsteady(self, band: Box) -> Floats:
+        light = starlight(self.task.stars, band, self.task.channels)
+        return (UNSTEADY * light).reshape(self.task.channels, -1)
+
+    def _stacked(self, samples: Floats, present: list[int], band: Box) -> StackResult:
+        cube, weights = self._cube(samples), self._weights(samples, present)
+        arguments = (cube, weights, self.noise, self.task.rules, self._unsteady(band))
+        if self.task.device is None or not present:
+            return stack(*arguments)
+        return self.task.device.stacked(*arguments)
+
+    def _keep(self, band: Box, result: StackResult) -> None:
+        rows = slice(band[0] - self.task.tile.outer[0], band[1] - self.task.tile.outer[0])
+        size = (band[1] - band[0], self.shape[1])
+        self.whole.value[:, rows] = result.value.reshape(self.task.channels, *size)
+        for name in ("weight", "kept", "rejected"):
+            getattr(self.whole, name)[rows] = getattr(result, name).reshape(size)
+
+    def _on_disk(self) -> None:
+        """Resample every frame once into a file, then stack that band by band."""
+        task = self.task
+        path = task.scratch / f"cube_{task.row}_{os.getpid()}.f4"
+        one = np.empty((self.planes, *self.shape), np.float32)
+        present: list[int] = []
+        try:
+            with path.open("w+b") as stream:
+                for k in range(len(task.frames)):
+                    if self._resample(k, task.tile.outer, one):
+                        stream.write(one.data)
+                        present.append(k)
+                del one
+                for band in self._bands(self._rows_in_memory(len(present))):
+                    self._keep(band, self._stacked(self._read_band(stream, len(present), band), present, band))
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _read_band(self, stream: IO[bytes], frames: int, band: Box) -> Floats:
+        height, width = self.shape
+        first = band[0] - self.task.tile.outer[0]
+        samples = np.empty((frames, self.planes, band[1] - band[0], width), np.float32)
+        for k in range(frames):
+            for plane in range(self.planes):
+                stream.seek(4 * width * (height * (k * self.planes + plane) + first))
+                stream.readinto(samples[k, plane].data.cast("B"))  # type: ignore[attr-defined]
+        return samples
+
+    def _streaming(self) -> None:
+        """Find limits from a sample of the frames, then let all frames pass once, clipped against them."""
+        task = self.task
+        number = min(task.memory.sample_frames, len(task.frames))
+        for band in self._bands(self._rows_in_memory(number)):
+            chosen = sample_of(len(task.frames), number, task.memory.spread)
+            samples, _ = self._samples(band, chosen)
+            low, high = limits(self._cube(samples), self.noise, task.rules, self._unsteady(band))
+            one = np.empty(samples.shape[1:], np.float32)
+            del samples
+            pixels = (band[1] - band[0]) * self.shape[1]
+            total, weight = np.zeros((task.channels, pixels), np.float32), np.zeros(pixels, np.float32)
+            kept, rejected = np.zeros((2, pixels), np.uint16)
+            for k in range(len(task.frames)):
+                if self._resample(k, band, one):
+                    planes = one.reshape(self.planes, -1)
+                    each = self._weights(one[None], [k]).reshape(-1)
+                    accumulate(planes[: task.channels], each, low, high, total, weight, kept, rejected)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                self._keep(band, StackResult((total / weight).astype(np.float32), weight, kept, rejected))
+
+
+def without_hidden(pixels: NDArray[Any], window: Box, frame: CalibratedFrame) -> Floats:
+    """Return the pixels of a window (y0, y1, x0, x1) with NaN where the frame is hidden."""
+    columns = -(-frame.frame.width // HIDDEN_BLOCK_PX)
+    row, column = (np.arange(a, b) // HIDDEN_BLOCK_PX for a, b in (window[:2], window[2:]))
+    out = pixels.astype(np.float32)
+    out[np.isin(row[:, None] * columns + column[None, :], frame.hidden)] = np.nan
+    return out
+
+
+def _expected_noise(task: TileTask) -> Floats:
+    """Return the typical noise of one sample per channel.
+
+    Taken from all frames of the tile, not of a band: bands follow the memory, and the mosaic must not.
+    """
+    wide = [
+        np.array(frame.noise if len(frame.noise) == task.channels else frame.noise[:1] * task.channels, np.float32)
+        * np.float32(area_ratio(task.canvas, frame.wcs))
+        for frame in task.frames
+    ]
+    return np.median(np.array(wide), axis=0).astype(np.float32)
