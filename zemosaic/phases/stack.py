@@ -12,7 +12,7 @@ from zemosaic.errors import Message
 from zemosaic.events import TileStacked
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, TileProduct
 from zemosaic.mosaic.interpolation import Interpolation
-from zemosaic.mosaic.starlight import stars_by_tile
+from zemosaic.mosaic.starlight import TileStars, stars_by_tile
 from zemosaic.phases.context import RunContext, identity
 from zemosaic.phases.measure import DefectMaps
 from zemosaic.phases.plan import Grid
@@ -42,7 +42,8 @@ def stack_tiles(
     by_id = {frame.frame.frame_id: frame for frame in grid.frames}
     share = stack_share(context.budget, context.settings.winsor_worker_limit)
     same = _same_for_all(context)
-    fingerprint = context.depends("plan", CONTENT_VERSION, asdict(plan.wcs), plan.width, plan.height, plan.channels)
+    shape = [plan.width, plan.height, plan.channels, [tile.outer for tile in plan.tiles]]
+    fingerprint = context.depends("plan", CONTENT_VERSION, asdict(plan.wcs), shape)
     store.create(plan, fingerprint)
     products: dict[int, TileProduct] = {}
     tasks: list[TileTask] = []
@@ -50,15 +51,10 @@ def stack_tiles(
     digests: dict[int, str] = {}
     for row, tile in enumerate(plan.tiles):
         frames = tuple(by_id[i] for i in tile.frame_ids)
-        digests[row] = context.depends(
-            "stack",
-            CONTENT_VERSION,
-            fingerprint,
-            asdict(tile),
-            [_what_counts(frame) for frame in frames],
-            [defects[frame.frame.group].fingerprint for frame in frames],
-            [nearby[row].x.tolist(), nearby[row].y.tolist(), nearby[row].flux.tolist(), nearby[row].fwhm_px],
-        )
+        maps = [defects[frame.frame.group].fingerprint for frame in frames]
+        counts = [_what_counts(frame) for frame in frames]
+        light = _light_of(nearby[row])
+        digests[row] = context.depends("stack", CONTENT_VERSION, fingerprint, asdict(tile), counts, maps, light)
         stored = context.journal.get("tile", str(row), digests[row])
         if stored is not None:
             products[row] = _product_from(stored)
@@ -137,6 +133,10 @@ def stack_rules(context: RunContext) -> StackRules:
         kappa_low=settings.stacking_kappa_low,
         kappa_high=settings.stacking_kappa_high,
     )
+
+
+def _light_of(stars: TileStars) -> list[object]:
+    return [stars.x.tolist(), stars.y.tolist(), stars.flux.tolist(), stars.fwhm_px]
 
 
 def _what_counts(frame: CalibratedFrame) -> list[object]:
