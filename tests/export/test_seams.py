@@ -37,7 +37,7 @@ def test_steps_are_measured_per_channel(step, turn):
     for channel in range(3):
         got = [seam.step[channel] for seam in report.seams]
         assert np.mean(got) == pytest.approx(step[channel], abs=0.1)
-    assert np.mean([seam.colour for seam in report.seams]) == pytest.approx(max(step) - min(step), abs=0.15)
+    assert np.mean([seam.colour for seam in report.seams]) == pytest.approx(max(step) - min(step), abs=0.2)
     assert not report.invisible(0.2) or not report.trusted
 
 

@@ -23,7 +23,7 @@ from zemosaic.zeanalyser.measure import measure
 
 __all__ = ["DefectMaps", "Defects", "load_defects", "measure_frames", "mended_pixels"]
 
-CONTENT_VERSION = 4
+CONTENT_VERSION = 5
 """Raised when a change of the code makes stored measurements stale."""
 
 

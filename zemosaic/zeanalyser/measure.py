@@ -74,10 +74,11 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic]) -> MeasuredFrame:
         raise FrameError("reason.blank", path=frame.path)
     green = view.planes[view.green]
     base = sep.Background(green, bw=32, bh=32, fw=3, fh=3, mask=_mask(green))
-    light = green - base.back()
+    back = base.back()
+    light = green - back
     found = _detect(light, base.globalrms, _mask(green))
     x, y = view.to_raw(found["x"]), view.to_raw(found["y"])
-    local = base.back()[np.rint(found["y"]).astype(int), np.rint(found["x"]).astype(int)].astype(float)
+    local = back[np.rint(found["y"]).astype(int), np.rint(found["x"]).astype(int)].astype(float)
     image = pixels if pixels.ndim == 2 else pixels[..., 1]
     sites = colour_sites(frame)
     raw_sigma = _typical_sigma(found) * view.step
@@ -109,7 +110,7 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic]) -> MeasuredFrame:
         eccentricity=shape[1],
         elongation_deg=shape[2],
         sharpness=_sharpness(peaks[order] - local[order], flux[order, view.green], saturated[order]),
-        gradient_adu=_gradient(base.back()),
+        gradient_adu=_gradient(back),
         snr=_signal_to_noise(flux[order, view.green], error[order, view.green]),
         trails=find_trails(light, base.globalrms, view.step),
     )

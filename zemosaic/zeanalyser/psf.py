@@ -167,24 +167,28 @@ def _fitting(parameters: Float64s, samples: PsfSamples) -> NDArray[np.bool_]:
     return (poor[samples.star] <= 1.8 * usual) & (rest <= 5.0 * max(spread, 1e-12))
 
 
-def _model(p: Float64s, dx: Float64s, dy: Float64s) -> tuple[Float64s, Float64s]:
+@njit(cache=True, error_model="numpy", nogil=True)
+def _model(p, dx, dy):  # type: ignore[no-untyped-def]
     """Return the pixel-integrated profile, shape (n,), and its derivatives, shape (n, 6)."""
-    value = np.zeros_like(dx)
-    slope = np.zeros((len(dx), 6))
-    for sx in (-_SUBPIXEL, _SUBPIXEL):
-        for sy in (-_SUBPIXEL, _SUBPIXEL):
-            a, b = dx + sx, dy + sy
-            q = np.maximum(1.0 + p[1] * a * a + 2.0 * p[2] * a * b + p[3] * b * b, 1e-3)
-            shape = q ** -p[4]
-            steep = -p[0] * p[4] * shape / q
-            value += p[0] * shape
-            slope[:, 0] += shape
-            slope[:, 1] += steep * a * a
-            slope[:, 2] += 2.0 * steep * a * b
-            slope[:, 3] += steep * b * b
-            slope[:, 4] -= p[0] * shape * np.log(q)
-    slope[:, 5] = 4.0
-    return value / 4.0 + p[5], slope / 4.0
+    value = np.zeros(dx.size)
+    slope = np.zeros((dx.size, 6))
+    for k in range(dx.size):
+        for sx in (-_SUBPIXEL, _SUBPIXEL):
+            for sy in (-_SUBPIXEL, _SUBPIXEL):
+                a, b = dx[k] + sx, dy[k] + sy
+                q = max(1.0 + p[1] * a * a + 2.0 * p[2] * a * b + p[3] * b * b, 1e-3)
+                log_q = math.log(q)
+                shape = 0.25 * math.exp(-p[4] * log_q)
+                steep = -p[0] * p[4] * shape / q
+                value[k] += p[0] * shape
+                slope[k, 0] += shape
+                slope[k, 1] += steep * a * a
+                slope[k, 2] += 2.0 * steep * a * b
+                slope[k, 3] += steep * b * b
+                slope[k, 4] -= p[0] * shape * log_q
+        value[k] += p[5]
+        slope[k, 5] = 1.0
+    return value, slope
 
 
 def _levenberg(start: Float64s, samples: PsfSamples) -> Float64s | None:
