@@ -36,3 +36,18 @@ def die(x: int) -> int:
     if x == 2:
         os.kill(os.getpid(), signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
     return x
+
+
+def threads_at_work(seconds: float) -> tuple[int, int, float]:
+    """Return the threads of OpenCV and numba, and how many cores matrix products keep busy."""
+    import cv2
+    import numba
+    import numpy as np
+
+    matrix = np.random.default_rng(0).normal(size=(600, 600))
+    matrix @ matrix
+    wall, cpu = time.perf_counter(), time.process_time()
+    while time.perf_counter() - wall < seconds:
+        matrix @ matrix
+    busy = (time.process_time() - cpu) / (time.perf_counter() - wall)
+    return cv2.getNumThreads(), numba.get_num_threads(), busy

@@ -27,7 +27,13 @@ R = TypeVar("R")
 POLL_S = 0.2
 """How often a waiting map looks whether the run was cancelled."""
 
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
 
 
 class SerialExecutor(Executor):
@@ -51,9 +57,10 @@ def limit_library_threads() -> None:
 
 def make_executor(workers: int) -> Executor:
     """Return an executor: serial for one worker, else a pool of spawned processes."""
-    if workers <= 1:
-        return SerialExecutor()
     limit_library_threads()
+    if workers <= 1:
+        _limit_opencv()
+        return SerialExecutor()
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker)
 
@@ -61,6 +68,10 @@ def make_executor(workers: int) -> Executor:
 def _prepare_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     exit_with_parent()
+    _limit_opencv()
+
+
+def _limit_opencv() -> None:
     import cv2
 
     cv2.setNumThreads(1)

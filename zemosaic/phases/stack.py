@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from zemosaic.compute.budget import stack_share
+from zemosaic.compute.budget import Share, stack_share
 from zemosaic.compute.executors import map_ordered
 from zemosaic.errors import Message
 from zemosaic.events import TileStacked
@@ -40,7 +41,6 @@ def stack_tiles(
     """Stack all tiles into the store; finished ones of an earlier, killed run are taken over."""
     plan = grid.plan
     by_id = {frame.frame.frame_id: frame for frame in grid.frames}
-    share = stack_share(context.budget, context.settings.winsor_worker_limit)
     same = _same_for_all(context)
     shape = [plan.width, plan.height, plan.channels, [tile.outer for tile in plan.tiles]]
     fingerprint = context.depends("plan", CONTENT_VERSION, asdict(plan.wcs), shape)
@@ -70,7 +70,7 @@ def stack_tiles(
                 channels=plan.channels,
                 stars=nearby[row],
                 store=store,
-                task_bytes=share.task_bytes,
+                task_bytes=_share(context).task_bytes,
                 **same,
             )
         )
@@ -78,10 +78,7 @@ def stack_tiles(
     with context.phase("stack", len(plan.tiles)) as advance:
         done = len(products)
         advance(done)
-        answers = map_ordered(context.executor, stack_tile, tasks, ahead=share.ahead, cancelled=context.cancelled)
-        said: set[str] = set()
-        for task, answer in zip(tasks, answers, strict=True):
-            _tell(context, answer, said)
+        for task, answer in zip(tasks, _answers(context, tasks), strict=True):
             products[task.row] = answer.product
             failed.update(answer.failed)
             if not answer.failed:
@@ -116,12 +113,20 @@ def _same_for_all(context: RunContext) -> dict[str, Any]:
     }
 
 
-def _tell(context: RunContext, answer: TileAnswer, said: set[str]) -> None:
-    """Warn of what did not go as asked, of each kind once."""
-    for told in answer.told:
-        if told.key not in said:
-            said.add(told.key)
-            context.warn(told)
+def _share(context: RunContext) -> Share:
+    return stack_share(context.budget, context.settings.winsor_worker_limit)
+
+
+def _answers(context: RunContext, tasks: list[TileTask]) -> Iterator[TileAnswer]:
+    """Yield the answers in the order of the tasks; warn of what did not go as asked, of each kind once."""
+    said: set[str] = set()
+    ahead = _share(context).ahead
+    for answer in map_ordered(context.executor, stack_tile, tasks, ahead=ahead, cancelled=context.cancelled):
+        for told in answer.told:
+            if told.key not in said:
+                said.add(told.key)
+                context.warn(told)
+        yield answer
 
 
 def stack_rules(context: RunContext) -> StackRules:
