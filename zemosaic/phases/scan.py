@@ -57,7 +57,7 @@ def _chosen(context: RunContext, frames: tuple[FrameRef, ...]) -> tuple[FrameRef
     if not table:
         return frames
     unwanted = left_out(Path(table), Path(context.settings.input_dir))
-    kept = []
+    kept: list[FrameRef] = []
     for frame in frames:
         if same_file(frame.path) in unwanted:
             reason = message("reason.left_out_by_hand", table=Path(table).name)
