@@ -11,12 +11,11 @@ from tkinter import filedialog, ttk
 
 from zemosaic.errors import SettingsError, ZeMosaicError
 from zemosaic.events import PreviewReady
-from zemosaic.gui.presenter.eta import duration_text
 from zemosaic.gui.presenter.run_state import Status
 from zemosaic.gui.presenter.runs import DemoMaker, Starter
 from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.telling import status_text
 from zemosaic.gui.presenter.window_state import WindowState, load_window_state, save_window_state, window_state_file
-from zemosaic.gui.presenter.wording import phase_name
 from zemosaic.gui.tk.picture import PictureLoader
 from zemosaic.gui.tk.result_view import ResultView
 from zemosaic.gui.tk.run_view import RunView
@@ -284,25 +283,10 @@ class MainWindow:
         running, state = session.running, session.state
         self.start_button.state(["disabled" if running or session.making_demo else "!disabled"])
         self.stop_button.state(["!disabled" if state.status is Status.RUNNING and running else "disabled"])
-        if session.problem is not None:
-            self._status.configure(text="⚠ " + words.message(session.problem), style="Problem.TLabel")
+        if session.making_demo and session.problem is None:
             return
-        if session.making_demo:
-            return
-        if state.status is Status.FAILED and state.error is not None:
-            text = words.message(state.error.error)
-            self._status.configure(text="⚠ " + text, style="Problem.TLabel")
-            return
-        self._status.configure(text=self._status_text(), style="Muted.TLabel")
-
-    def _status_text(self) -> str:
-        words, state = self.session.words, self.session.state
-        if state.status is not Status.RUNNING:
-            return words.text(f"window.status.{state.status.value}")
-        phase = state.phase(state.current) if state.current else None
-        name = words.text("run.status.running") if phase is None else phase_name(phase.name, words)
-        left = state.left_s(self.session.clock())
-        return name if left is None else f"{name} · {words.text('cli.left', time=duration_text(left))}"
+        text, problem = status_text(session)
+        self._status.configure(text=text, style="Problem.TLabel" if problem else "Muted.TLabel")
 
     def _may_overwrite(self) -> bool:
         words, earlier = self.session.words, self.session.earlier_result()
