@@ -57,7 +57,7 @@ class MapPainter:
         picture = np.full((view.height, view.width, 3), SKY, np.uint8)
         outlines = view.to_window(table.footprints.quads)
         seen = _in_window(outlines, view)
-        smooth = np.count_nonzero(seen) < _SMOOTH
+        smooth = bool(np.count_nonzero(seen) < _SMOOTH)
         if colouring == "coverage":
             self._paint_coverage(picture, table, view)
         else:

@@ -47,8 +47,7 @@ class PhaseRow:
 
     def update(self, phase: Phase, state: RunState, session: Session) -> None:
         """Show the phase as it is now."""
-        words, now = session.words, session.clock()
-        cells = phase_cells(phase, state, now, session.words)
+        cells = phase_cells(phase, state, session.clock(), session.words)
         if cells == self._shown:
             return
         self._shown = cells

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from tkinter import filedialog, ttk
 
-from zemosaic.errors import SettingsError, ZeMosaicError
+from zemosaic.errors import Message, SettingsError, ZeMosaicError
 from zemosaic.events import PreviewReady
 from zemosaic.gui.presenter.run_state import Status
 from zemosaic.gui.presenter.runs import DemoMaker, Starter
@@ -32,8 +32,14 @@ _REFRESH_S = 0.5
 SETTINGS, RUN, RESULT = 0, 1, 2
 
 
-def run_window(words: Translator, environ: Mapping[str, str], start: Starter, make_demo: DemoMaker) -> int:
-    """Open the window and return the exit code once it is closed.
+def run_window(
+    words: Translator,
+    environ: Mapping[str, str],
+    start: Starter,
+    make_demo: DemoMaker,
+    problem: Message | None = None,
+) -> int:
+    """Open the window, which begins with telling a problem, and return the exit code once it is closed.
 
     Raises
     ------
@@ -44,7 +50,9 @@ def run_window(words: Translator, environ: Mapping[str, str], start: Starter, ma
         # Without this Windows enlarges the finished picture of the window, which blurs every letter.
         ctypes.windll.shcore.SetProcessDpiAwareness(1)
     root = tk.Tk(className="ZeMosaic")
-    MainWindow(root, Session(words, environ, start, make_demo))
+    session = Session(words, environ, start, make_demo)
+    session.problem = session.problem or problem
+    MainWindow(root, session)
     root.mainloop()
     return 0
 
@@ -279,7 +287,7 @@ class MainWindow:
             self.start()
 
     def _show_status(self) -> None:
-        session, words = self.session, self.session.words
+        session = self.session
         running, state = session.running, session.state
         self.start_button.state(["disabled" if running or session.making_demo else "!disabled"])
         self.stop_button.state(["!disabled" if state.status is Status.RUNNING and running else "disabled"])
