@@ -164,4 +164,5 @@ def _cross(picture: Picture, outlines: NDArray[np.float64]) -> None:
 
     if len(outlines):
         points = np.rint(np.clip(outlines, -30000, 30000)).astype(np.int32)
-        cv2.polylines(picture, [*points[:, ::2], *points[:, 1::2]], False, VERDICT_INKS[1], 1)
+        lines = np.concatenate((points[:, ::2], points[:, 1::2]))
+        cv2.polylines(picture, list(lines), False, VERDICT_INKS[1], 1)

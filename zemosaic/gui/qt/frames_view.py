@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSplitter, QVBoxLayout, QWidget
@@ -14,6 +16,7 @@ from zemosaic.errors import ZeMosaicError
 from zemosaic.gui.presenter.analyser import find_analyser, start_analyser
 from zemosaic.gui.presenter.frame_table import METRICS, SHOWN
 from zemosaic.gui.presenter.frames_desk import TABLE_NAME
+from zemosaic.gui.presenter.limits import beyond_text, rows_beyond, spread_text
 from zemosaic.gui.presenter.map_picture import COLOURINGS
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.sky_map import SkyMap
@@ -213,24 +216,14 @@ class FramesView(QWidget):
         line.addWidget(self._selected)
         return line
 
-    def _beyond(self) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-        table = self._session.frames.table
-        try:
-            limit = float(self.limit.text().replace(",", "."))
-        except ValueError:
-            return np.empty(0, np.intp)
-        none = np.empty(0, np.intp)
-        return none if table is None else table.beyond(self.limited.value, limit, self.side.value == "above")
+    def _beyond(self) -> NDArray[np.intp]:
+        return rows_beyond(self._session.frames.table, self.limited.value, self.limit.text(), self.side.value)
 
     def _show_limit(self) -> None:
         table, words = self._session.frames.table, self._session.words
-        spread = None if table is None else table.spread(self.limited.value)
-        text = words.text("frames.limit_none")
-        if spread is not None:
-            text = words.text("frames.limit_range", low=spread[0], median=spread[1], high=spread[2])
-        self._range.setText(text)
+        self._range.setText(spread_text(table, self.limited.value, words))
         count = len(self._beyond())
-        self.apply_limit.setText(words.text("frames.limit_apply", count=count))
+        self.apply_limit.setText(beyond_text(count, words))
         self.apply_limit.setEnabled(count > 0)
 
     def _limit_pressed(self) -> None:
@@ -267,8 +260,7 @@ class FramesView(QWidget):
         if chosen:
             self._try(lambda: self._session.frames.import_csv(Path(chosen)))
 
-    def _try(self, act: object) -> None:
-        assert callable(act)
+    def _try(self, act: Callable[[], None]) -> None:
         try:
             act()
         except ZeMosaicError as fault:

@@ -183,6 +183,14 @@ class SettingsView(ttk.Frame):
             row.retranslate()
         self._filter()
 
+    def update_values(self) -> None:
+        """Show the values of the form where another page changed them."""
+        shown = {row.key for row in self._session.form.shown(self.tier, self._search.get(), self._session.words)}
+        for key, row in self.rows.items():
+            if key in shown:
+                row.update()
+        self._show_extras()
+
     def update_rows(self) -> None:
         """Show the form as it is now."""
         for row in self.rows.values():

@@ -96,6 +96,7 @@ class Theme:
         self._build_switch()
         self._build_tabs()
         self._build_bars()
+        self._build_table()
 
     def _build_frames(self) -> None:
         look, style = self.palette, self._style
@@ -246,6 +247,18 @@ class Theme:
         self._layout("Vertical.TScrollbar", [("Vertical.Scrollbar.trough", {"sticky": "ns", "children": [thumb]})])
         style.configure("Vertical.TScrollbar", troughcolor=look.background, bordercolor=look.background)
         style.configure("Card.Vertical.TScrollbar", troughcolor=look.card, bordercolor=look.card)
+
+    def _build_table(self) -> None:
+        look, style = self.palette, self._style
+        name = "Frames.Treeview"
+        style.configure(name, background=look.field, fieldbackground=look.field, foreground=look.text)
+        style.configure(name, rowheight=self.px(24), font="ZmSmall", bordercolor=look.border)
+        style.map(name, background=[("selected", look.accent)], foreground=[("selected", look.on_accent)])
+        style.configure(f"{name}.Heading", background=look.card, foreground=look.text, font="ZmBold", relief="flat")
+        style.configure(f"{name}.Heading", padding=(self.px(4), self.px(5)))
+        style.map(f"{name}.Heading", background=[("active", look.hover)])
+        style.configure("Horizontal.TScrollbar", background=look.border, troughcolor=look.background)
+        style.configure("Horizontal.TScrollbar", bordercolor=look.background, arrowcolor=look.muted)
 
     def _layout(self, name: str, parts: list[Any]) -> None:
         self._style.layout(name, parts)
