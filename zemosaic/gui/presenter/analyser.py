@@ -36,11 +36,10 @@ def find_analyser(parent: Path) -> Analyser | None:
     return None
 
 
-def start_analyser(analyser: Analyser) -> bool:
-    """Start it in a process of its own; return whether that was possible."""
+def start_analyser(analyser: Analyser) -> subprocess.Popen[bytes] | None:
+    """Start it in a process of its own; None where that was not possible."""
     started = [str(analyser.folder if analyser.entry.name == "__main__.py" else analyser.entry)]
     try:
-        subprocess.Popen([sys.executable, *started], cwd=analyser.folder, start_new_session=True)
+        return subprocess.Popen([sys.executable, *started], cwd=analyser.folder, start_new_session=True)
     except OSError:
-        return False
-    return True
+        return None

@@ -23,7 +23,16 @@ from zemosaic.gui.presenter.session import Session
 __all__ = ["FrameModel", "FrameTableView"]
 
 Index = QModelIndex | QPersistentModelIndex
-_WIDTHS = {"keep": 60, "file": 190, "verdict": 170, "night": 90, "telescope": 100}
+_WIDTHS = {
+    "keep": 60,
+    "file": 220,
+    "verdict": 170,
+    "night": 90,
+    "telescope": 100,
+    "exposure": 104,
+    "background": 96,
+    "eccentricity": 100,
+}
 
 
 class FrameModel(QAbstractTableModel):
@@ -109,6 +118,7 @@ class FrameTableView(QTableView):
         self.setAlternatingRowColors(True)
         self.setShowGrid(False)
         self.setWordWrap(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setTabKeyNavigation(False)
         self.verticalHeader().setVisible(False)
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)

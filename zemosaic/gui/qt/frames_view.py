@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,7 +37,9 @@ class FramesView(QWidget):
         super().__init__()
         self._session = session
         self._analyser = find_analyser(Path(zemosaic.__file__).resolve().parents[1])
-        self._shown: object = None
+        # Held on to, for Python complains of a process that is forgotten while it runs.
+        self._analysing: subprocess.Popen[bytes] | None = None
+        self._shown: tuple[int, int] | None = None
         self.setAcceptDrops(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(20, 14, 20, 0)
@@ -87,7 +90,7 @@ class FramesView(QWidget):
         shown = (desk.version, table.version if table is not None else 0)
         if shown == self._shown:
             return
-        fresh = self._shown is None or not isinstance(self._shown, tuple) or self._shown[0] != desk.version
+        fresh = self._shown is None or self._shown[0] != desk.version
         self._shown = shown
         if fresh and table is not None:
             table.filter(self.search.text(), self.kinds.value)
@@ -268,5 +271,8 @@ class FramesView(QWidget):
         self.update_state()
 
     def _analyse_pressed(self) -> None:
-        if self._analyser is not None and not start_analyser(self._analyser):
+        if self._analyser is None:
+            return
+        self._analysing = start_analyser(self._analyser)
+        if self._analysing is None:
             self._session.tell_problem("error.not_opened", path=str(self._analyser.entry))

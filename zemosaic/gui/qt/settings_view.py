@@ -63,9 +63,6 @@ class SettingRow:
         self.reset.clicked.connect(lambda: edited(self._spec.key, text_of(self._spec.default)))
         for column, widget in enumerate((self.told, self.field, self._unit, self.reset)):
             grid.addWidget(widget, place, column)
-        kept = self.reset.sizePolicy()
-        kept.setRetainSizeWhenHidden(True)
-        self.reset.setSizePolicy(kept)
         self._label.setBuddy(self.control)
         self.control.setAccessibleName(self._spec.key)
 
@@ -246,6 +243,7 @@ class SettingsView(QWidget):
             wide = group == "folders"
             grid.setColumnMinimumWidth(1, 560 if wide else 320)
             grid.setColumnMinimumWidth(2, 0 if wide else 64)
+            grid.setColumnMinimumWidth(3, 36)
             layout.addLayout(grid)
             self._body.addWidget(frame)
             self._cards[group], self._headings[group] = frame, heading

@@ -31,6 +31,7 @@ QPushButton:disabled {{ color: {muted}; }}
 QPushButton:checked {{ background: {accent}; color: {on_accent}; border-color: {accent}; }}
 QLineEdit[wrong="true"] {{ border: 2px solid {bad}; }}
 QComboBox QAbstractItemView {{ background: {card}; selection-background-color: {accent}; }}
+QComboBox::drop-down {{ border: 0; width: 22px; }}
 #start {{ background: {accent}; color: {on_accent}; border-color: {accent}; font-weight: bold; }}
 #start:hover {{ background: {accent_hover}; }}
 #start:disabled {{ background: {card}; color: {muted}; border-color: {border}; }}

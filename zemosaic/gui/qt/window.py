@@ -174,6 +174,7 @@ class MainWindow(QMainWindow):
     def _make_pages(self) -> None:
         self.pages = QTabWidget()
         self.pages.setDocumentMode(True)
+        self.pages.tabBar().setDrawBase(False)
         self.frames = FramesView(self.session)
         self.settings = SettingsView(self.session, self._state.tier, self.demo)
         self.run = RunView(self.session, self._state.log_level)

@@ -13,10 +13,21 @@ import numpy as np
 from zemosaic.gui.presenter.frame_table import COLUMNS, METRICS, FrameTable
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.tk.theme import Theme
+from zemosaic.i18n import Translator
 
 __all__ = ["FrameTableView"]
 
-_WIDTHS = {"keep": 70, "file": 190, "verdict": 170, "night": 90, "telescope": 110}
+_WIDTHS = {
+    "keep": 70,
+    "file": 190,
+    "verdict": 170,
+    "night": 90,
+    "telescope": 110,
+    "exposure": 104,
+    "background": 96,
+    "eccentricity": 100,
+}
+_LONGEST_NAME = 28
 _SHIFT, _CONTROL = 0x1, 0x4
 
 
@@ -67,7 +78,7 @@ class FrameTableView(ttk.Frame):
         room = self._in_sight
         self._first = min(max(self._first, 0), max(len(shown) - room, 0))
         rows = shown[self._first : self._first + room]
-        lines = [] if table is None else [[table.cell(int(row), name, words) for name in COLUMNS] for row in rows]
+        lines = [] if table is None else [_line(table, int(row), words) for row in rows]
         existing = self.tree.get_children()
         for item in existing[len(lines) :]:
             self.tree.delete(item)
@@ -181,3 +192,10 @@ class FrameTableView(ttk.Frame):
             self._frames.set_keep(rows, not bool(self._frames.keep[rows].all()))
             self._changed()
         return "break"
+
+
+def _line(table: FrameTable, row: int, words: Translator) -> list[str]:
+    """Return the texts of a row; of a long file name beginning and end, which Tk would cut off."""
+    name = table.files[row]
+    short = name if len(name) <= _LONGEST_NAME else f"{name[:10]}…{name[11 - _LONGEST_NAME :]}"
+    return [short if column == "file" else table.cell(row, column, words) for column in COLUMNS]

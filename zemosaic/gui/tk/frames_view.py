@@ -154,7 +154,7 @@ class FramesView(ttk.Frame):
         self.search.trace_add("write", lambda *_: self._filter())
         self.entry = ttk.Entry(tools, textvariable=self.search, width=8)
         self.entry.pack(side="left", fill="x", expand=True, padx=gap)
-        self.kinds = Choice(tools, self._theme, lambda _: self._filter(), width=12)
+        self.kinds = Choice(tools, self._theme, lambda _: self._filter(), width=16)
         self.kinds.pack(side="left")
 
     def _make_foot(self, split: ttk.Frame) -> None:

@@ -253,12 +253,14 @@ class Theme:
         name = "Frames.Treeview"
         style.configure(name, background=look.field, fieldbackground=look.field, foreground=look.text)
         style.configure(name, rowheight=self.px(24), font="ZmSmall", bordercolor=look.border)
+        style.configure(name, lightcolor=look.field, darkcolor=look.field)
         style.map(name, background=[("selected", look.accent)], foreground=[("selected", look.on_accent)])
         style.configure(f"{name}.Heading", background=look.card, foreground=look.text, font="ZmBold", relief="flat")
         style.configure(f"{name}.Heading", padding=(self.px(4), self.px(5)))
         style.map(f"{name}.Heading", background=[("active", look.hover)])
         style.configure("Horizontal.TScrollbar", background=look.border, troughcolor=look.background)
-        style.configure("Horizontal.TScrollbar", bordercolor=look.background, arrowcolor=look.muted)
+        flat = {"lightcolor": look.border, "darkcolor": look.border, "gripcount": 0}
+        style.configure("Horizontal.TScrollbar", bordercolor=look.background, arrowcolor=look.muted, **flat)
 
     def _layout(self, name: str, parts: list[Any]) -> None:
         self._style.layout(name, parts)
