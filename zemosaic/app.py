@@ -6,16 +6,17 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import platformdirs
 
-from zemosaic.errors import ZeMosaicError
+from zemosaic.errors import Message, ZeMosaicError, message
 from zemosaic.gui.cli import Engine, run_cli, translator_for
 from zemosaic.gui.console import Console
 from zemosaic.gui.presenter.runs import RunHandle
 from zemosaic.i18n import Translator
+from zemosaic.settings.load import environment_name, load_settings, shipped_settings_file, user_settings_file
 from zemosaic.settings.schema import Settings
 
 __all__ = ["NO_WINDOW", "main"]
@@ -23,6 +24,8 @@ __all__ = ["NO_WINDOW", "main"]
 NO_WINDOW = 8
 """Exit code where no window can be opened: no display, or no tkinter."""
 _INTERNAL = 1
+_FLAGS = {"--qt-gui": "qt", "--tk-gui": "tk"}
+"""Flags that choose the window; the last one counts."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,16 +34,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        Arguments without the program's name; those of the process by default.  None at all opens
-        the window, any other run is headless.
+        Arguments without the program's name; those of the process by default.  None at all, or
+        only the choice of a window, opens the window; any other run is headless.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     console = Console(sys.stdout, sys.stderr)
     try:
         words = translator_for(arguments, os.environ)
-        if arguments:
-            return run_cli(arguments, os.environ, Engine(_start, _make_demo))
-        return _open_window(words, console)
+        wanted = [_FLAGS[word] for word in arguments if word in _FLAGS]
+        rest = [word for word in arguments if word not in _FLAGS]
+        if rest:
+            return run_cli(rest, os.environ, Engine(_start, _make_demo))
+        return _open_window(wanted[-1] if wanted else _backend(os.environ), words, console)
     except ZeMosaicError as fault:
         console.error(str(fault))
         return fault.exit_code
@@ -48,7 +53,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _told_internal_error(fault, console)
 
 
-def _open_window(words: Translator, console: Console) -> int:
+def _backend(environ: Mapping[str, str]) -> str:
+    """Return the toolkit the settings name; what is wrong with them is told in the window."""
+    try:
+        return str(load_settings({}, environ, user_settings_file(environ), shipped_settings_file()).gui_backend)
+    except ZeMosaicError:
+        return environ.get(environment_name("gui_backend"), "tk")
+
+
+def _open_window(backend: str, words: Translator, console: Console) -> int:
+    reason = None
+    if backend == "qt":
+        try:
+            from zemosaic.gui.qt.window import run_window as run_qt_window
+        except ImportError as fault:
+            reason = message("error.no_qt", detail=str(fault))
+            console.error(words.message(reason))
+        else:
+            return run_qt_window(words, os.environ, _start, _make_demo)
+    return _open_tk_window(words, console, reason)
+
+
+def _open_tk_window(words: Translator, console: Console, reason: Message | None) -> int:
+    """Open the Tk window, which says why it is not the one asked for."""
     try:
         import tkinter as tk
     except ImportError as fault:
@@ -57,7 +84,7 @@ def _open_window(words: Translator, console: Console) -> int:
     from zemosaic.gui.tk.window import run_window
 
     try:
-        return run_window(words, os.environ, _start, _make_demo)
+        return run_window(words, os.environ, _start, _make_demo, reason)
     except tk.TclError as fault:
         if "display" not in str(fault):
             raise

@@ -22,7 +22,7 @@ tk = pytest.importorskip("tkinter")
 
 from zemosaic.gui.tk import widgets  # noqa: E402
 from zemosaic.gui.tk import window as window_module  # noqa: E402
-from zemosaic.gui.tk.window import RESULT, RUN, SETTINGS, MainWindow  # noqa: E402
+from zemosaic.gui.tk.window import FRAMES, RESULT, RUN, SETTINGS, MainWindow  # noqa: E402
 
 
 @pytest.fixture
@@ -379,7 +379,7 @@ def test_the_keyboard_does_all(opened, tmp_path, wait_until):
     root = window.root
     root.focus_force()
     root.update()
-    root.event_generate("<Control-Key-3>")
+    root.event_generate("<Control-Key-4>")
     assert page(window) == RESULT
     root.event_generate("<Control-f>")
     root.update()
@@ -451,7 +451,7 @@ def test_long_texts_do_not_break_the_layout(opened, tmp_path, monkeypatch):
     monkeypatch.setattr(Translator, "text", long)
     window = opened()
     window.root.geometry("1280x700")
-    for which in (SETTINGS, RUN, RESULT):
+    for which in (FRAMES, SETTINGS, RUN, RESULT):
         window.pages.select(which)
         window.root.update()
         for widget in (window.start_button, window.stop_button, window._theme_button, window.language):

@@ -235,7 +235,9 @@ def test_the_window_holds_all_that_is_read(shift, turn, mirrored, scale, bend, s
     assert 0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width and y0 % 2 == x0 % 2 == 0
     whole = resampled(pixels, frame, canvas, box, (0, height, 0, width), bayer)
     part = resampled(pixels, frame, canvas, box, None, bayer)
-    np.testing.assert_array_equal(np.isfinite(whole), np.broadcast_to(on, whole.shape))
+    rim = np.minimum.reduce([x - BORDER, width - 1 - BORDER - x, y - BORDER, height - 1 - BORDER - y])
+    sure = np.abs(rim) > 1e-6  # on the rim itself the last bit decides
+    np.testing.assert_array_equal(np.isfinite(whole)[:, sure], np.broadcast_to(on, whole.shape)[:, sure])
     assert whole.tobytes() == part.tobytes()
     bare = pixels.copy()
     bare[0], bare[-1], bare[:, 0], bare[:, -1] = (np.nan,) * 4

@@ -17,6 +17,8 @@ from zemosaic.settings.schema import GROUPS, Spec, specs
 
 __all__ = ["Command", "help_text", "parse"]
 
+_WINDOWS = ("qt-gui", "tk-gui")
+"""Flags that the window's start looks at; a headless run passes over them."""
 _OWN = ("demo", "log-json", "config", "list-settings", "detect-astap", "version", "help")
 """Flags that are no settings, in the order of the help."""
 
@@ -67,7 +69,7 @@ def help_text(words: Translator, width: int) -> str:
     """
     described = textwrap.wrap(words.text("cli.description"), width - 1)
     lines = [words.text("cli.usage"), "", *described, "", words.text("cli.own_flags")]
-    for name in _OWN:
+    for name in (*_OWN, *_WINDOWS):
         value = {"demo": " [DIR]", "config": " FILE"}.get(name, "")
         lines += _entry(f"--{name}{value}", words.text(f"flag.{name}"), width)
     for group in GROUPS:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from zemosaic.errors import NothingUsable, message
 from zemosaic.events import FramesFound, PhaseAdvanced
 from zemosaic.frames.scan import scan_folder
-from zemosaic.model import FrameRef
+from zemosaic.frames.selection import left_out, same_file
+from zemosaic.model import Dropped, FrameRef, FrameStatus
 from zemosaic.phases.context import RunContext
 
 __all__ = ["scan"]
@@ -19,7 +21,7 @@ def scan(context: RunContext) -> tuple[FrameRef, ...]:
     Raises
     ------
     InputError
-        When the folder is missing, unreadable or empty.
+        When the folder is missing, unreadable or empty, or the table of frames cannot be read.
     NothingUsable
         When none of its files is a usable frame.
     """
@@ -33,7 +35,7 @@ def scan(context: RunContext) -> tuple[FrameRef, ...]:
         result = scan_folder(Path(context.settings.input_dir), exclude=exclude, progress=progress)
         for dropped in result.dropped:
             context.drop(dropped)
-        frames = _of_one_kind(context, result.frames)
+        frames = _of_one_kind(context, _chosen(context, result.frames))
         nights = {(frame.date_obs or "")[:10] for frame in frames}
         context.emit(
             FramesFound(
@@ -47,6 +49,22 @@ def scan(context: RunContext) -> tuple[FrameRef, ...]:
     if not frames:
         raise NothingUsable("error.no_usable_frames", folder=context.settings.input_dir, dropped=len(context.dropped))
     return frames
+
+
+def _chosen(context: RunContext, frames: tuple[FrameRef, ...]) -> tuple[FrameRef, ...]:
+    """Return the frames that the user's table does not leave out, numbered anew."""
+    table = context.settings.excluded_frames
+    if not table:
+        return frames
+    unwanted = left_out(Path(table), Path(context.settings.input_dir))
+    kept: list[FrameRef] = []
+    for frame in frames:
+        if same_file(frame.path) in unwanted:
+            reason = message("reason.left_out_by_hand", table=Path(table).name)
+            context.drop(Dropped(frame.path, None, "scan", FrameStatus.REJECTED, reason))
+        else:
+            kept.append(replace(frame, frame_id=len(kept)))
+    return tuple(kept)
 
 
 def _of_one_kind(context: RunContext, frames: tuple[FrameRef, ...]) -> tuple[FrameRef, ...]:

@@ -43,6 +43,7 @@ class Settings(BaseModel):
 
     input_dir: str = _setting("", "folders", "basic", kind="folder")
     output_dir: str = _setting("", "folders", "basic", kind="folder")
+    excluded_frames: str = _setting("", "folders", "advanced", kind="file", affects=("scan",))
 
     solver: Literal["auto", "astap", "embedded"] = _setting("auto", "solving", "basic", affects=("solve",))
     force_resolve_existing_wcs: bool = _setting(False, "solving", affects=("solve",))
@@ -132,6 +133,7 @@ class Settings(BaseModel):
     resume: Literal["auto", "off"] = _setting("auto", "computer", "advanced")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = _setting("INFO", "computer", "expert")
 
+    gui_backend: Literal["tk", "qt"] = _setting("tk", "window", "advanced")
     language: str = _setting("auto", "window", "basic", pattern=r"^(auto|[a-z]{2}(_[A-Z]{2})?)$")
 
 

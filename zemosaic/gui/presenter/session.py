@@ -14,6 +14,7 @@ from typing import Any
 from zemosaic.errors import InputError, Message, SettingsError, ZeMosaicError
 from zemosaic.events import Event
 from zemosaic.gui.presenter.form import Form
+from zemosaic.gui.presenter.frames_desk import FramesDesk
 from zemosaic.gui.presenter.run_state import RunState, Status, advanced
 from zemosaic.gui.presenter.runs import DemoMaker, RunHandle, Starter, waiting_events
 from zemosaic.i18n import Translator
@@ -63,6 +64,7 @@ class Session:
     ) -> None:
         self.words = words
         self.state = RunState()
+        self.frames = FramesDesk()
         self.problem: Message | None = None
         """What went wrong outside of runs; the window shows it."""
         self.config_folder = user_config_folder(environ)
@@ -104,6 +106,10 @@ class Session:
                 raise InputError("error.choose_folder", label=self.words.text(f"setting.{key}.label"))
         if not Path(settings.input_dir).is_dir():
             raise InputError("error.folder_gone", path=settings.input_dir)
+        table = self.frames.table_for_run(settings.input_dir, settings.output_dir, settings.excluded_frames)
+        if table != settings.excluded_frames:
+            self.form = self.form.edited("excluded_frames", table)
+            settings = self.form.settings()
         self.save()
         self.state = RunState(status=Status.RUNNING, started_s=self.clock(), output_dir=settings.output_dir)
         self._stop_asked_s = None
@@ -117,6 +123,19 @@ class Session:
         if not folder or not Path(folder).is_dir():
             return None
         return min(Path(folder).glob("zemosaic_MT*.fits"), default=None)
+
+    def look_at_frames(self) -> None:
+        """Begin to scan the input folder of the form, unless it is the one scanned already."""
+        folder = str(self.form.row("input_dir").value)
+        if folder and folder != self.frames.folder and Path(folder).is_dir():
+            self.scan_frames()
+
+    def scan_frames(self, folder: str | None = None) -> None:
+        """Begin to scan the input folder, or another one that becomes the input folder."""
+        if folder is not None:
+            self.form = self.form.edited("input_dir", folder)
+        told = {key: str(self.form.row(key).value) for key in ("input_dir", "output_dir", "excluded_frames")}
+        self.frames.scan(told["input_dir"], told["output_dir"], told["excluded_frames"])
 
     def stop(self) -> None:
         """Ask the run to stop; `pump` sees it end."""
@@ -135,7 +154,9 @@ class Session:
         told = bool(self._events)
         until = time.monotonic() + budget_s
         while self._events and time.monotonic() < until:
-            self.state = advanced(self.state, self._events.popleft(), self.clock())
+            event = self._events.popleft()
+            self.state = advanced(self.state, event, self.clock())
+            self.frames.note(event)
         if self.state.status is Status.RUNNING and self._stop_asked_s is not None:
             self.state = self.state.stopping()
         if self.state.status.over:
@@ -198,6 +219,7 @@ class Session:
     def close(self) -> None:
         """Save the settings and end whatever still runs."""
         self.save()
+        self.frames.close()
         self._end_run()
         if self._ending is not None:
             self._ending.join()

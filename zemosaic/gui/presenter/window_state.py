@@ -12,7 +12,7 @@ from zemosaic.settings.schema import TIERS
 
 __all__ = ["THEMES", "WindowState", "load_window_state", "save_window_state", "window_state_file"]
 
-THEMES = ("light", "dark")
+THEMES = ("system", "light", "dark")
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class WindowState:
     log_level: str = "INFO"
 
 
-def window_state_file(config_folder: Path) -> Path:
-    """Return the path of the file."""
-    return config_folder / "window.json"
+def window_state_file(config_folder: Path, toolkit: str = "") -> Path:
+    """Return the path of the file; each toolkit counts pixels its own way and has its own."""
+    return config_folder / (f"window_{toolkit}.json" if toolkit else "window.json")
 
 
 def load_window_state(path: Path) -> WindowState:

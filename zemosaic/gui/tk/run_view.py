@@ -6,18 +6,24 @@ import tkinter as tk
 from pathlib import Path
 from tkinter import filedialog, ttk
 
-from zemosaic.gui.presenter.eta import duration_text
-from zemosaic.gui.presenter.run_state import LogLine, Phase, PhaseStatus, RunState, Status
+from zemosaic.gui.presenter.run_state import Phase, PhaseStatus, RunState, Status
 from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.wording import phase_name, plan_text, size_text, speed_text, warning_text
+from zemosaic.gui.presenter.telling import (
+    LEVELS,
+    PhaseCells,
+    facts_text,
+    known_level,
+    log_line,
+    phase_cells,
+    time_text,
+)
+from zemosaic.gui.presenter.wording import warning_text
 from zemosaic.gui.tk.picture import Loaded, Picture
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.widgets import Choice, wrap_to_width
 
 __all__ = ["LogPane", "RunView"]
 
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-_SIGNS = {PhaseStatus.WAITING: "○", PhaseStatus.RUNNING: "▶", PhaseStatus.DONE: "✓"}
 _STYLES = {
     PhaseStatus.WAITING: "Card.Muted.TLabel",
     PhaseStatus.RUNNING: "Card.Accent.TLabel",
@@ -37,28 +43,19 @@ class PhaseRow:
         for column, widget in enumerate((self._sign, self._name, self._bar, self._count, self._time)):
             sticky = "ew" if column in (1, 2) else "e"
             widget.grid(row=place, column=column, sticky=sticky, pady=theme.px(3), padx=(0, theme.px(8)))
-        self._shown: tuple[object, ...] = ()
+        self._shown: PhaseCells | None = None
 
     def update(self, phase: Phase, state: RunState, session: Session) -> None:
         """Show the phase as it is now."""
-        words, now = session.words, session.clock()
-        count = "" if phase.status is PhaseStatus.WAITING or not phase.total else f"{phase.done:,}/{phase.total:,}"
-        time = ""
-        if phase.status is PhaseStatus.DONE:
-            time = duration_text(phase.wall_s)
-        elif phase.status is PhaseStatus.RUNNING and not state.status.over:
-            left = phase.left_s(now)
-            time = speed_text(phase, words) if left is None else words.text("cli.left", time=duration_text(left))
-        name = phase_name(phase.name, words)
-        shown = (name, phase.status, phase.fraction, count, time)
-        if shown == self._shown:
+        cells = phase_cells(phase, state, session.clock(), session.words)
+        if cells == self._shown:
             return
-        self._shown = shown
-        self._sign.configure(text=_SIGNS[phase.status], style=_STYLES[phase.status])
-        self._name.configure(text=name)
-        self._bar.configure(value=phase.fraction or 0.0)
-        self._count.configure(text=count)
-        self._time.configure(text=time)
+        self._shown = cells
+        self._sign.configure(text=cells.sign, style=_STYLES[cells.status])
+        self._name.configure(text=cells.name)
+        self._bar.configure(value=cells.fraction)
+        self._count.configure(text=cells.count)
+        self._time.configure(text=cells.time)
 
 
 class LogPane(ttk.Frame):
@@ -125,20 +122,16 @@ class LogPane(ttk.Frame):
             return
         fresh = state.log[len(state.log) - min(state.log_count - self._written, len(state.log)) :]
         self._written = state.log_count
-        lines = [line for line in fresh if LEVELS.index(_known(line.level)) >= LEVELS.index(self.level)]
+        lines = [line for line in fresh if LEVELS.index(known_level(line.level)) >= LEVELS.index(self.level)]
         if not lines:
             return
         at_end = self.text.yview()[1] >= 0.999
         self.text.configure(state="normal")
         for line in lines:
-            self.text.insert("end", self._line_text(line, state) + "\n", _known(line.level))
+            self.text.insert("end", log_line(line, state, self._session.words) + "\n", known_level(line.level))
         self.text.configure(state="disabled")
         if at_end:
             self.text.see("end")
-
-    def _line_text(self, line: LogLine, state: RunState) -> str:
-        at = duration_text(max(line.at_s - state.started_s, 0.0))
-        return f"{at:>7}  {self._session.words.message(line.text)}"
 
     def _copy_pressed(self) -> None:
         self.clipboard_clear()
@@ -203,12 +196,12 @@ class RunView(ttk.Frame):
         """Show the run as it is now."""
         state = self._session.state
         self._heading.configure(text=self._session.words.text(f"run.status.{state.status.value}"))
-        self._time.configure(text=self._time_text(state))
+        self._time.configure(text=time_text(state, self._session.clock(), self._session.words))
         shares = [phase.fraction or 0.0 for phase in state.phases]
         self._whole.configure(value=sum(shares) / max(len(shares), 1))
         for row, phase in zip(self._phases, state.phases, strict=False):
             row.update(phase, state, self._session)
-        self._facts.configure(text=self._facts_text(state))
+        self._facts.configure(text=facts_text(state, self._session.words))
         self._show_warnings(state)
         self.log.update_lines()
 
@@ -240,32 +233,6 @@ class RunView(ttk.Frame):
         self._warnings.bind("<<ThemeChanged>>", lambda _: self._recolour())
         self._recolour()
 
-    def _time_text(self, state: RunState) -> str:
-        words, now = self._session.words, self._session.clock()
-        if state.result is not None:
-            return duration_text(state.result.wall_s)
-        if state.status not in (Status.RUNNING, Status.STOPPING):
-            return ""
-        elapsed = duration_text(max(now - state.started_s, 0.0))
-        left = state.left_s(now)
-        return elapsed if left is None else words.text("run.elapsed_left", elapsed=elapsed, left=duration_text(left))
-
-    def _facts_text(self, state: RunState) -> str:
-        words, lines = self._session.words, []
-        if state.found is not None:
-            hours = state.found.total_exposure_s / 3600
-            cameras = ", ".join(state.found.instruments)
-            found = {"frames": state.found.frames, "nights": state.found.nights, "hours": hours, "cameras": cameras}
-            lines.append(words.text("run.found", **found))
-        if state.plan is not None:
-            lines.append(plan_text(state, words))
-        if state.sample is not None and not state.status.over:
-            memory, disk = (size_text(n, words) for n in (state.sample.rss_bytes, state.sample.disk_free_bytes))
-            lines.append(words.text("run.load", memory=memory, disk=disk, cpu=state.sample.cpu_percent))
-        if state.dropped:
-            lines.append(words.text("run.dropped", count=state.dropped))
-        return "\n".join(lines)
-
     def _show_warnings(self, state: RunState) -> None:
         shown = (state.warnings, state.status is Status.IDLE)
         if shown == self._warned:
@@ -283,7 +250,3 @@ class RunView(ttk.Frame):
         look = self._theme.palette
         ink = look.warning if self._session.state.warnings else look.muted
         self._warnings.configure(background=look.card, foreground=ink, selectbackground=look.accent)
-
-
-def _known(level: str) -> str:
-    return level if level in LEVELS else "INFO"

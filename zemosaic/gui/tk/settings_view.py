@@ -8,9 +8,10 @@ from tkinter import filedialog, ttk
 
 from zemosaic.gui.presenter.form import Row, choice_text, text_of, unit_text
 from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.telling import default_text
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.widgets import Choice, ScrollFrame, Tooltip, wrap_to_width
-from zemosaic.settings.schema import GROUPS, TIERS, Spec
+from zemosaic.settings.schema import GROUPS, TIERS
 
 __all__ = ["SettingsView"]
 
@@ -121,7 +122,7 @@ class SettingRow:
         self._edited(self._spec.key, text_of(self._spec.default))
 
     def _reset_hint(self) -> str:
-        return self._session.words.text("settings.reset", value=_shown_default(self._spec, self._session))
+        return self._session.words.text("settings.reset", value=default_text(self._spec, self._session.words))
 
     def _browse_pressed(self) -> None:
         words, row = self._session.words, self._session.form.row(self._spec.key)
@@ -181,6 +182,14 @@ class SettingsView(ttk.Frame):
         for row in self.rows.values():
             row.retranslate()
         self._filter()
+
+    def update_values(self) -> None:
+        """Show the values of the form where another page changed them."""
+        shown = {row.key for row in self._session.form.shown(self.tier, self._search.get(), self._session.words)}
+        for key, row in self.rows.items():
+            if key in shown:
+                row.update()
+        self._show_extras()
 
     def update_rows(self) -> None:
         """Show the form as it is now."""
@@ -290,11 +299,3 @@ class SettingsView(ttk.Frame):
     def scroll(self, lines: int) -> None:
         """Scroll the page."""
         self._scroll.scroll(lines)
-
-
-def _shown_default(spec: Spec, session: Session) -> str:
-    if spec.kind == "choice":
-        return choice_text(spec, str(spec.default), session.words)
-    if spec.kind == "bool":
-        return session.words.text("settings.on" if spec.default else "settings.off")
-    return f"{text_of(spec.default)} {unit_text(spec, session.words)}".strip() or "–"

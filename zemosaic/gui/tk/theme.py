@@ -5,74 +5,18 @@ from __future__ import annotations
 import base64
 import io
 import tkinter as tk
-from dataclasses import dataclass
 from tkinter import font as tk_font
 from tkinter import ttk
 from typing import Any, Literal
 
 from PIL import Image, ImageDraw
 
-__all__ = ["Palette", "Theme"]
+from zemosaic.gui.presenter.palette import PALETTES, Palette
+
+__all__ = ["Theme"]
 
 _FAMILIES = ("Segoe UI", "Inter", "Noto Sans", "Ubuntu", "Cantarell", "DejaVu Sans")
 _SUPERSAMPLING = 4
-
-
-@dataclass(frozen=True)
-class Palette:
-    """Colours of one look."""
-
-    background: str
-    card: str
-    border: str
-    field: str
-    hover: str
-    text: str
-    muted: str
-    accent: str
-    accent_hover: str
-    on_accent: str
-    good: str
-    warning: str
-    bad: str
-    sky: str
-    """Behind pictures."""
-
-
-PALETTES = {
-    "light": Palette(
-        background="#eef0f4",
-        card="#ffffff",
-        border="#c6ccd7",
-        field="#f8f9fb",
-        hover="#e3e7ef",
-        text="#171b23",
-        muted="#586174",
-        accent="#2f55d4",
-        accent_hover="#2747b5",
-        on_accent="#ffffff",
-        good="#14784a",
-        warning="#8f5400",
-        bad="#b3261e",
-        sky="#0b0e14",
-    ),
-    "dark": Palette(
-        background="#12151b",
-        card="#1a1e26",
-        border="#303743",
-        field="#13161d",
-        hover="#272d38",
-        text="#e7eaf0",
-        muted="#9aa4b5",
-        accent="#6f8dfb",
-        accent_hover="#8aa3ff",
-        on_accent="#0b1020",
-        good="#58c896",
-        warning="#efb548",
-        bad="#ff8a80",
-        sky="#07090d",
-    ),
-}
 
 
 class Theme:
@@ -86,9 +30,9 @@ class Theme:
         self._built: set[str] = set()
         self.scale = max(root.winfo_fpixels("1i") / 96.0, 1.0)
         """Pixels per pixel of a 96 dpi screen."""
-        self.name = name
+        self.name = name if name in PALETTES else "dark"
         self._set_fonts()
-        self.use(name)
+        self.use(self.name)
 
     @property
     def palette(self) -> Palette:
@@ -152,6 +96,7 @@ class Theme:
         self._build_switch()
         self._build_tabs()
         self._build_bars()
+        self._build_table()
 
     def _build_frames(self) -> None:
         look, style = self.palette, self._style
@@ -302,6 +247,20 @@ class Theme:
         self._layout("Vertical.TScrollbar", [("Vertical.Scrollbar.trough", {"sticky": "ns", "children": [thumb]})])
         style.configure("Vertical.TScrollbar", troughcolor=look.background, bordercolor=look.background)
         style.configure("Card.Vertical.TScrollbar", troughcolor=look.card, bordercolor=look.card)
+
+    def _build_table(self) -> None:
+        look, style = self.palette, self._style
+        name = "Frames.Treeview"
+        style.configure(name, background=look.field, fieldbackground=look.field, foreground=look.text)
+        style.configure(name, rowheight=self.px(24), font="ZmSmall", bordercolor=look.border)
+        style.configure(name, lightcolor=look.field, darkcolor=look.field)
+        style.map(name, background=[("selected", look.accent)], foreground=[("selected", look.on_accent)])
+        style.configure(f"{name}.Heading", background=look.card, foreground=look.text, font="ZmBold", relief="flat")
+        style.configure(f"{name}.Heading", padding=(self.px(4), self.px(5)))
+        style.map(f"{name}.Heading", background=[("active", look.hover)])
+        style.configure("Horizontal.TScrollbar", background=look.border, troughcolor=look.background)
+        flat = {"lightcolor": look.border, "darkcolor": look.border, "gripcount": 0}
+        style.configure("Horizontal.TScrollbar", bordercolor=look.background, arrowcolor=look.muted, **flat)
 
     def _layout(self, name: str, parts: list[Any]) -> None:
         self._style.layout(name, parts)

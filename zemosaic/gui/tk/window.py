@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from tkinter import filedialog, ttk
 
-from zemosaic.errors import SettingsError, ZeMosaicError
+from zemosaic.errors import Message, SettingsError, ZeMosaicError
 from zemosaic.events import PreviewReady
-from zemosaic.gui.presenter.eta import duration_text
 from zemosaic.gui.presenter.run_state import Status
 from zemosaic.gui.presenter.runs import DemoMaker, Starter
 from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.telling import status_text
 from zemosaic.gui.presenter.window_state import WindowState, load_window_state, save_window_state, window_state_file
-from zemosaic.gui.presenter.wording import phase_name
+from zemosaic.gui.tk.frames_view import FramesView
 from zemosaic.gui.tk.picture import PictureLoader
 from zemosaic.gui.tk.result_view import ResultView
 from zemosaic.gui.tk.run_view import RunView
@@ -30,11 +30,17 @@ __all__ = ["MainWindow", "run_window"]
 _PUMP_MS = 50
 _REFRESH_S = 0.5
 """Clocks move this often although nothing new was told."""
-SETTINGS, RUN, RESULT = 0, 1, 2
+FRAMES, SETTINGS, RUN, RESULT = 0, 1, 2, 3
 
 
-def run_window(words: Translator, environ: Mapping[str, str], start: Starter, make_demo: DemoMaker) -> int:
-    """Open the window and return the exit code once it is closed.
+def run_window(
+    words: Translator,
+    environ: Mapping[str, str],
+    start: Starter,
+    make_demo: DemoMaker,
+    problem: Message | None = None,
+) -> int:
+    """Open the window, which begins with telling a problem, and return the exit code once it is closed.
 
     Raises
     ------
@@ -45,7 +51,9 @@ def run_window(words: Translator, environ: Mapping[str, str], start: Starter, ma
         # Without this Windows enlarges the finished picture of the window, which blurs every letter.
         ctypes.windll.shcore.SetProcessDpiAwareness(1)
     root = tk.Tk(className="ZeMosaic")
-    MainWindow(root, Session(words, environ, start, make_demo))
+    session = Session(words, environ, start, make_demo)
+    session.problem = session.problem or problem
+    MainWindow(root, session)
     root.mainloop()
     return 0
 
@@ -79,14 +87,14 @@ class MainWindow:
     def retranslate(self) -> None:
         """Put all texts in the language of the moment."""
         words = self.session.words
-        for page, key in enumerate(("settings", "run", "result")):
+        for page, key in enumerate(("frames", "settings", "run", "result")):
             self.pages.tab(page, text=words.text(f"page.{key}"))
         self.start_button.configure(text=words.text("window.start"))
         self.stop_button.configure(text=words.text("window.stop"))
         self._theme_button.configure(text=words.text(f"window.theme.{self.theme.name}"))
         codes = words.languages()
         self.language.offer(tuple(codes), tuple(codes.values()), words.language)
-        for view in (self.settings, self.run, self.result):
+        for view in (self.frames, self.settings, self.run, self.result):
             view.retranslate()
         self._show_status()
 
@@ -158,11 +166,14 @@ class MainWindow:
     def _make_pages(self) -> None:
         self.pages = ttk.Notebook(self.root)
         self.pages.enable_traversal()
+        self.frames = FramesView(self.pages, self.session, self.theme)
         self.settings = SettingsView(self.pages, self.session, self.theme, self._state.tier, self.demo)
         self.run = RunView(self.pages, self.session, self.theme, self._state.log_level)
         self.result = ResultView(self.pages, self.session, self.theme)
-        for view in (self.settings, self.run, self.result):
+        for view in (self.frames, self.settings, self.run, self.result):
             self.pages.add(view)
+        self.pages.select(SETTINGS)
+        self.pages.bind("<<NotebookTabChanged>>", lambda _: self._page_changed())
 
     def _make_header(self) -> None:
         px = self.theme.px
@@ -198,7 +209,7 @@ class MainWindow:
             ("<Control-q>", self.close),
         ):
             root.bind(key, lambda _, act=act: act())  # type: ignore[misc]
-        for page in (SETTINGS, RUN, RESULT):
+        for page in (FRAMES, SETTINGS, RUN, RESULT):
             root.bind(f"<Control-Key-{page + 1}>", lambda _, page=page: self.pages.select(page))  # type: ignore[misc]
         root.bind("<Destroy>", self._destroyed)
         root.bind("<MouseWheel>", self._wheel)
@@ -213,7 +224,18 @@ class MainWindow:
         if self.pages.index("current") == SETTINGS:
             self.settings.scroll(lines)
 
+    def _page_changed(self) -> None:
+        page = self.pages.index("current")
+        if page == FRAMES:
+            self.session.look_at_frames()
+            self.frames.update_state()
+        elif page == SETTINGS:
+            self.settings.update_values()
+
     def _search(self) -> None:
+        if self.pages.index("current") == FRAMES:
+            self.frames.entry.focus_set()
+            return
         self.pages.select(SETTINGS)
         self.settings.focus_search()
 
@@ -244,8 +266,12 @@ class MainWindow:
             if self.session.state.result is not None:
                 self.result.show_picture(loaded)
         now = self.session.clock()
-        if fresh or now - self._refreshed_s > _REFRESH_S:
-            self._refreshed_s = now
+        due = now - self._refreshed_s > _REFRESH_S
+        if (self.session.frames.pump() or due) and self.pages.index("current") == FRAMES:
+            self.session.look_at_frames()
+            self.frames.update_state()
+        if fresh or due:
+            self._refreshed_s = now if due else self._refreshed_s
             self._refresh()
         if self._was_running and not self.session.running:
             self._run_ended()
@@ -280,29 +306,14 @@ class MainWindow:
             self.start()
 
     def _show_status(self) -> None:
-        session, words = self.session, self.session.words
+        session = self.session
         running, state = session.running, session.state
         self.start_button.state(["disabled" if running or session.making_demo else "!disabled"])
         self.stop_button.state(["!disabled" if state.status is Status.RUNNING and running else "disabled"])
-        if session.problem is not None:
-            self._status.configure(text="⚠ " + words.message(session.problem), style="Problem.TLabel")
+        if session.making_demo and session.problem is None:
             return
-        if session.making_demo:
-            return
-        if state.status is Status.FAILED and state.error is not None:
-            text = words.message(state.error.error)
-            self._status.configure(text="⚠ " + text, style="Problem.TLabel")
-            return
-        self._status.configure(text=self._status_text(), style="Muted.TLabel")
-
-    def _status_text(self) -> str:
-        words, state = self.session.words, self.session.state
-        if state.status is not Status.RUNNING:
-            return words.text(f"window.status.{state.status.value}")
-        phase = state.phase(state.current) if state.current else None
-        name = words.text("run.status.running") if phase is None else phase_name(phase.name, words)
-        left = state.left_s(self.session.clock())
-        return name if left is None else f"{name} · {words.text('cli.left', time=duration_text(left))}"
+        text, problem = status_text(session)
+        self._status.configure(text=text, style="Problem.TLabel" if problem else "Muted.TLabel")
 
     def _may_overwrite(self) -> bool:
         words, earlier = self.session.words, self.session.earlier_result()

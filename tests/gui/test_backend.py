@@ -1,0 +1,90 @@
+"""Which window opens, and what happens where its toolkit is missing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from zemosaic import app
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCK = """
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {blocked!r}:
+            raise ImportError(name + " is blocked")
+sys.meta_path.insert(0, Block())
+"""
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """The toolkits that were asked for."""
+    found = []
+    monkeypatch.setenv("ZEMOSAIC_CONFIG_DIR", str(tmp_path))
+    monkeypatch.delenv("ZEMOSAIC_GUI_BACKEND", raising=False)
+    monkeypatch.setattr(app, "_open_window", lambda backend, words, console: found.append(backend) or 0)
+    return found
+
+
+def test_flag_before_environment_before_file(asked, monkeypatch, tmp_path):
+    app.main([])
+    (tmp_path / "zemosaic_config.json").write_text('{"gui_backend": "qt"}', encoding="utf-8")
+    app.main([])
+    monkeypatch.setenv("ZEMOSAIC_GUI_BACKEND", "tk")
+    app.main([])
+    app.main(["--qt-gui"])
+    monkeypatch.setenv("ZEMOSAIC_GUI_BACKEND", "qt")
+    app.main([])
+    app.main(["--tk-gui"])
+    assert asked == ["tk", "qt", "tk", "qt", "qt", "tk"]
+
+
+def script(blocked: tuple[str, ...], body: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    code = BLOCK.format(blocked=blocked) + body
+    told = os.environ | environ | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
+    argv = [sys.executable, "-c", code]
+    return subprocess.run(argv, env=told, capture_output=True, text=True, timeout=60, check=False, encoding="utf-8")
+
+
+def test_without_qt_the_tk_window_opens_and_says_why(display, environ):
+    body = """
+import zemosaic.gui.tk.window as module
+real = module.MainWindow
+def made(root, session):
+    window = real(root, session)
+    root.after(100, lambda: (print(window._status.cget("text")), window.close()))
+    return window
+module.MainWindow = made
+from zemosaic.app import main
+sys.exit(main(["--qt-gui"]))
+"""
+    done = script(("PySide6",), body, environ | {"DISPLAY": display})
+    assert done.returncode == 0, done.stderr
+    assert "PySide6 is blocked" in done.stdout
+    assert "Tk window opens instead" in done.stdout
+    assert "Tk window opens instead" in done.stderr
+
+
+def test_qt_opens_without_tkinter(environ):
+    pytest.importorskip("PySide6.QtWidgets", exc_type=ImportError)
+    body = """
+from PySide6.QtCore import QTimer
+import zemosaic.gui.qt.window as module
+real = module.MainWindow
+def made(session):
+    window = real(session)
+    QTimer.singleShot(100, lambda: (print("opened", window.pages.count()), window.close()))
+    return window
+module.MainWindow = made
+from zemosaic.app import main
+sys.exit(main(["--qt-gui"]))
+"""
+    done = script(("tkinter", "_tkinter"), body, environ | {"QT_QPA_PLATFORM": "offscreen"})
+    assert done.returncode == 0, done.stderr
+    assert "opened 4" in done.stdout

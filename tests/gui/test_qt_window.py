@@ -1,0 +1,296 @@
+"""The Qt window, offscreen."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import threading
+import time
+
+import numpy as np
+import pytest
+from fake_worker import FakeRun, make_demo
+
+from zemosaic import demo, worker
+from zemosaic.gui.presenter.run_state import Status
+from zemosaic.gui.presenter.session import Session
+from zemosaic.i18n import Translator
+from zemosaic.settings.schema import specs
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+pytest.importorskip("PySide6.QtWidgets", exc_type=ImportError)
+
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QCheckBox, QFileDialog, QLabel, QLineEdit, QPushButton
+
+from zemosaic.gui.qt import frames_view
+from zemosaic.gui.qt.widgets import Choice
+from zemosaic.gui.qt.window import FRAMES, RESULT, RUN, SETTINGS, MainWindow
+
+
+@pytest.fixture(scope="module")
+def app():
+    return QApplication.instance() or QApplication(["ZeMosaic"])
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory):
+    """Four frames of two pointings of the demo."""
+    plan = [demo.exposures()[number] for number in (0, 1, 6, 7)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "exposures", lambda: plan)
+        return demo.make_demo(tmp_path_factory.mktemp("survey"))
+
+
+@pytest.fixture
+def opened(app, environ):
+    """A function that opens windows; what is still open at the end is closed."""
+    windows = []
+
+    def make(language="en", start=None, **kind):
+        begin = start or (lambda settings: FakeRun(settings, **kind))
+        window = MainWindow(Session(Translator(language), environ, begin, make_demo))
+        windows.append(window)
+        window.resize(1366, 768)
+        window.show()
+        app.processEvents()
+        return window
+
+    yield make
+    for window in windows:
+        if window.isVisible():
+            window._ask = lambda *told: True
+            window.close()
+            wait(lambda window=window: not window.isVisible())
+        window.deleteLater()
+    app.processEvents()
+
+
+def wait(condition, seconds=15.0):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "the window did not get there in time"
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+def fill_in(window, folder, output):
+    window.settings.rows["input_dir"].control.setText(str(folder))
+    window.settings.rows["output_dir"].control.setText(str(output))
+
+
+def look(window, folder):
+    window.pages.setCurrentIndex(FRAMES)
+    window.frames.open_folder(str(folder))
+    wait(lambda: window.session.frames.table is not None)
+    wait(lambda: window.frames.table.frames.rowCount() == len(window.session.frames.table))
+    return window.session.frames.table
+
+
+def click(button):
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_a_mosaic_in_three_clicks(opened, tmp_path):
+    window = opened()
+    fill_in(window, tmp_path, tmp_path / "out")
+    click(window.start_button)
+    assert window.pages.currentIndex() == RUN
+    wait(lambda: window.pages.currentIndex() == RESULT)
+    wait(lambda: window.result.picture.loaded is not None)
+    assert "zemosaic_MT6_R16.fits" in window.result.told.toPlainText()
+
+
+def test_frames_are_looked_at_and_left_out_by_mouse(opened, frames, tmp_path):
+    window = opened()
+    started = []
+    window.session._start = lambda settings: started.append(settings) or FakeRun(settings)
+    table = look(window, frames)
+    assert window.session.form.row("input_dir").value == str(frames)
+    assert "4" in window.frames._summary.text()
+    point = window.frames.map.sky.view.to_window(table.footprints.quads[2].mean(axis=0))
+    QTest.mouseClick(window.frames.map, Qt.MouseButton.LeftButton, pos=QPoint(*(int(x) for x in point)))
+    assert table.selected.sum() == 1
+    chosen = int(np.flatnonzero(table.selected)[0])
+    assert len(window.frames.table.selectionModel().selectedRows()) == 1, "map and table share the selection"
+    click(window.frames.buttons["leave_out"])
+    assert table.left_out.tolist() == [chosen]
+    window.session.form = window.session.form.edited("output_dir", str(tmp_path / "out"))
+    click(window.start_button)
+    wait(lambda: started)
+    assert started[0].excluded_frames == str(tmp_path / "out" / "zemosaic_frames.csv")
+    wait(lambda: not window.session.running)
+
+
+def test_the_table_sorts_checks_and_undoes(opened, frames):
+    window = opened()
+    table, view = look(window, frames), window.frames.table
+    view.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+    assert table.shown.tolist() == [3, 2, 1, 0]
+    assert view.frames.setData(view.frames.index(0, 0), Qt.CheckState.Unchecked.value, Qt.ItemDataRole.CheckStateRole)
+    assert table.left_out.tolist() == [3]
+    click(window.frames.buttons["undo"])
+    assert table.left_out.tolist() == []
+    view.selectRow(1)
+    assert np.flatnonzero(table.selected).tolist() == [2]
+    QTest.keyClick(view, Qt.Key.Key_Delete)
+    assert table.left_out.tolist() == [2]
+    window.frames.search.setText("no such frame")
+    assert view.frames.rowCount() == 0
+
+
+def test_a_folder_can_be_dropped(opened, frames):
+    window = opened()
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(frames))])
+    buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    window.frames.dropEvent(QDropEvent(QPointF(50, 50), Qt.DropAction.CopyAction, data, buttons, keys))
+    wait(lambda: window.session.frames.table is not None)
+    assert len(window.session.frames.table) == 4
+
+
+def test_csv_goes_out_and_in(opened, frames, tmp_path, monkeypatch):
+    window = opened()
+    table = look(window, frames)
+    table.set_keep(np.array([1]), False)
+    path = str(tmp_path / "frames.csv")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *told: (path, ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *told: (path, ""))
+    click(window.frames.buttons["export"])
+    table.undo()
+    click(window.frames.buttons["import"])
+    assert table.left_out.tolist() == [1]
+
+
+def test_analyse_is_there_only_with_an_analyser(opened, tmp_path, monkeypatch):
+    assert opened().frames.buttons["analyse"].isHidden()
+    (tmp_path / "zeanalyser").mkdir()
+    (tmp_path / "zeanalyser" / "__main__.py").write_text("", encoding="utf-8")
+    found = frames_view.find_analyser(tmp_path)
+    monkeypatch.setattr(frames_view, "find_analyser", lambda folder: found)
+    window = opened()
+    button = window.frames.buttons["analyse"]
+    assert not button.isHidden()
+    assert "ZeAnalyser" in button.toolTip()
+    window.pages.setCurrentIndex(FRAMES)
+    click(button)
+    assert window.frames._analysing.wait(20) == 0
+
+
+def test_every_setting_can_be_edited_and_reset(opened):
+    window = opened()
+    window.settings.use_tier("expert")
+    for spec in specs():
+        if spec.key == "language":
+            continue
+        row = window.settings.rows[spec.key]
+        assert row.control.isVisible(), spec.key
+        if isinstance(row.control, Choice):
+            row.control.setCurrentIndex(1 - row.control.currentIndex() if row.control.currentIndex() < 2 else 0)
+        elif isinstance(row.control, QCheckBox):
+            row.control.toggle()
+        else:
+            assert isinstance(row.control, QLineEdit)
+            row.control.setText("somewhere" if spec.maximum is None else f"{spec.maximum:g}")
+        assert window.session.form.row(spec.key).changed, spec.key
+        row.reset.click()
+        assert not window.session.form.row(spec.key).changed, spec.key
+
+
+def test_a_wrong_value_is_shown_at_its_row(opened, tmp_path):
+    window = opened()
+    fill_in(window, tmp_path, tmp_path / "out")
+    row = window.settings.rows["grid_tile_px"]
+    row.control.setText("1")
+    assert "128 ... 4096" in row._problem.text()
+    click(window.start_button)
+    assert not window.session.running
+    assert window.settings.tier == "expert"
+    assert row.control.isVisible()
+
+
+def test_languages_switch_while_open_and_nothing_stays_behind(opened):
+    def texts(window):
+        shown = [item.text() for kind in (QLabel, QPushButton, QCheckBox) for item in window.findChildren(kind)]
+        return {text for text in shown if len(text) > 6}
+
+    window = opened("en")
+    english = texts(window)
+    window.language.setCurrentIndex(window.language.findData("fr"))
+    french = texts(window)
+    assert "Lancer la mosaïque hiérarchique" in french
+    assert not {text for text in english & french if " " in text}
+    assert not [text for text in french if text.count(".") == 1 and text.islower() and " " not in text]
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_closing_during_a_run_asks_first(answer, opened, tmp_path):
+    window = opened(step_s=0.05)
+    fill_in(window, tmp_path, tmp_path / "out")
+    window.start()
+    run = window.session._run
+    window._ask = lambda *told: answer
+    window.close()
+    if answer:
+        wait(lambda: not window.isVisible())
+        assert run.cancelled
+    else:
+        assert window.isVisible()
+        assert not run.cancelled
+
+
+def test_stop_ends_a_run_and_says_how_to_go_on(opened, tmp_path):
+    window = opened(step_s=0.05)
+    fill_in(window, tmp_path, tmp_path / "out")
+    window.start()
+    wait(lambda: window.session.state.current is not None)
+    click(window.stop_button)
+    wait(lambda: not window.session.running)
+    assert window.session.state.status is Status.CANCELLED
+    assert "start again to go on" in window.status.text()
+
+
+def test_look_and_depth_are_remembered(opened, tmp_path):
+    window = opened()
+    assert window.theme_name == "system"
+    window.theme.setCurrentIndex(window.theme.findData("light"))
+    window.settings.use_tier("advanced")
+    window.close()
+    saved = json.loads((tmp_path / "config" / "window_qt.json").read_text(encoding="utf-8"))
+    assert (saved["theme"], saved["tier"]) == ("light", "advanced")
+    again = opened()
+    assert (again.theme_name, again.settings.tier) == ("light", "advanced")
+
+
+def test_windows_leave_no_thread_behind(opened, frames):
+    look(opened(), frames)
+    gc.collect()
+    threads = threading.active_count()
+    for _ in range(5):
+        window = opened()
+        window.frames.open_folder(str(frames))
+        window.close()
+        assert not window._timer.isActive()
+    assert threading.active_count() <= threads
+
+
+def test_a_real_run_leaves_out_what_the_map_left_out(opened, frames, tmp_path):
+    window = opened(start=worker.start)
+    table = look(window, frames)
+    table.select(np.array([3]))
+    window.frames.update_state()
+    click(window.frames.buttons["leave_out"])
+    window.session.form = window.session.form.edited("output_dir", str(tmp_path / "out"))
+    click(window.start_button)
+    wait(lambda: not window.session.running, 120)
+    assert window.session.state.error is None, window.session.state.error
+    assert window.pages.currentIndex() == RESULT
+    report = json.loads((tmp_path / "out" / "run_report.json").read_text(encoding="utf-8"))
+    told = [item for item in report["frames"] if item["path"] == table.paths[3]]
+    assert told[0]["status"] == "rejected"
+    assert table.footprints.exact.tolist() == [True, True, True, False]
+    window.pages.setCurrentIndex(SETTINGS)
+    assert window.settings.rows["excluded_frames"].control.text().endswith("zemosaic_frames.csv")

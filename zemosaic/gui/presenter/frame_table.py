@@ -1,0 +1,270 @@
+"""The table of frames: sorting, filtering, keeping and leaving out with undo; fast at 50,000 rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.errors import Message
+from zemosaic.events import FrameDropped, FrameMeasured, FrameSolved
+from zemosaic.frames.selection import same_file
+from zemosaic.gui.presenter.footprints import Footprints
+from zemosaic.i18n import Translator
+from zemosaic.model import Dropped, FrameRef
+
+__all__ = ["COLUMNS", "GROUPINGS", "METRICS", "SHOWN", "FrameTable"]
+
+COLUMNS = (
+    "keep", "file", "verdict", "night", "telescope", "exposure", "solved",
+    "stars", "fwhm", "eccentricity", "background", "noise",
+)  # fmt: skip
+METRICS = ("exposure", "stars", "fwhm", "eccentricity", "background", "noise")
+"""Columns of numbers; NaN while unknown."""
+SHOWN = ("all", "kept", "left_out")
+GROUPINGS = ("night", "telescope", "verdict")
+BY_HAND = "reason.left_out_by_hand"
+
+_FORMATS = {"exposure": "{:g}", "stars": "{:.0f}", "fwhm": "{:.2f}", "eccentricity": "{:.2f}"}
+
+Rows = NDArray[np.intp]
+Flags = NDArray[np.bool_]
+
+
+class FrameTable:
+    """Frames of one folder with all that is known of them.
+
+    Parameters
+    ----------
+    frames : sequence of FrameRef
+    dropped : sequence of Dropped
+        Files that are no usable frames; they follow the frames.
+    unwanted : collection of str
+        Paths, spelled as by `same_file`, of the frames left out from the beginning.
+    """
+
+    def __init__(
+        self, frames: Sequence[FrameRef], dropped: Sequence[Dropped] = (), unwanted: Iterable[str] = ()
+    ) -> None:
+        self.paths = [frame.path for frame in frames] + [item.path for item in dropped]
+        self.files = [Path(path).name for path in self.paths]
+        lost = [""] * len(dropped)
+        self.nights = [(frame.date_obs or "")[:10] for frame in frames] + lost
+        self.telescopes = [frame.instrument or frame.telescope for frame in frames] + lost
+        self.solved = [""] * len(self.paths)
+        self.why: dict[int, Message] = {len(frames) + i: item.reason for i, item in enumerate(dropped)}
+        count = len(self.paths)
+        self.usable = np.arange(count) < len(frames)
+        self.metrics = {name: np.full(count, np.nan) for name in METRICS}
+        exposures = [np.nan if frame.exposure_s is None else frame.exposure_s for frame in frames]
+        self.metrics["exposure"][: len(frames)] = exposures
+        self.keep = self.usable.copy()
+        self.selected = np.zeros(count, bool)
+        self.footprints = Footprints.of(frames, len(dropped))
+        self.version = 0
+        """Counts the changes, so that a view knows when to draw again."""
+        self.shown: Rows = np.arange(count)
+        """Rows that pass the filter, in the order of the sorting."""
+        self._row_of = {same_file(path): row for row, path in enumerate(self.paths)}
+        self._ranks = {"file": np.arange(count), "night": _ranks(self.nights), "telescope": _ranks(self.telescopes)}
+        self._searched = [f"{path}\n{night}\n{scope}".casefold() for path, night, scope in self._search_parts()]
+        self._sorting = ("file", False)
+        self._filter = ("", "all")
+        self._undo: list[tuple[Rows, Flags]] = []
+        self._mark(unwanted)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @property
+    def left_out(self) -> Rows:
+        """Rows of usable frames that the user does not want."""
+        return np.flatnonzero(self.usable & ~self.keep)
+
+    @property
+    def sorting(self) -> tuple[str, bool]:
+        """Column and whether downward."""
+        return self._sorting
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a choice to take back."""
+        return bool(self._undo)
+
+    def sort(self, column: str, downward: bool) -> None:
+        """Sort by a column; unknown values stand last either way."""
+        self._sorting = (column, downward)
+        self._arrange()
+
+    def filter(self, search: str, shown: str) -> None:
+        """Show the rows whose path, night or telescope has all words of a search, and that are kept, left out or any.
+
+        Parameters
+        ----------
+        search : str
+        shown : str
+            One of `SHOWN`.
+        """
+        self._filter = (search, shown)
+        self._arrange()
+
+    def set_keep(self, rows: Rows, keep: bool) -> None:
+        """Keep or leave out frames; what is no frame stays out."""
+        rows = rows[self.usable[rows] & (self.keep[rows] != keep)]
+        if len(rows):
+            self._undo.append((rows, self.keep[rows].copy()))
+            self.keep[rows] = keep
+            self._arrange()
+
+    def undo(self) -> None:
+        """Take the last choice back."""
+        if self._undo:
+            rows, before = self._undo.pop()
+            self.keep[rows] = before
+            self._arrange()
+
+    def apply_selection(self, unwanted: Iterable[str]) -> None:
+        """Leave out exactly these frames, spelled as by `same_file`; can be undone."""
+        before = self.keep.copy()
+        self._mark(unwanted)
+        changed = np.flatnonzero(before != self.keep)
+        if len(changed):
+            self._undo.append((changed, before[changed]))
+        self._arrange()
+
+    def select(self, rows: Rows, add: bool = False) -> None:
+        """Select rows, instead of those selected so far or besides them."""
+        if not add:
+            self.selected[:] = False
+        self.selected[rows] = True
+        self.version += 1
+
+    def beyond(self, metric: str, limit: float, above: bool) -> Rows:
+        """Return the kept rows whose metric lies above, or below, a limit."""
+        values = self.metrics[metric]
+        with np.errstate(invalid="ignore"):
+            return np.flatnonzero(self.keep & ((values > limit) if above else (values < limit)))
+
+    def spread(self, metric: str) -> tuple[float, float, float] | None:
+        """Return (smallest, median, largest) of a metric over all frames; None while nothing is known."""
+        values = self.metrics[metric][np.isfinite(self.metrics[metric])]
+        return (float(values.min()), float(np.median(values)), float(values.max())) if len(values) else None
+
+    def histogram(self, metric: str, bins: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Return counts, shape (bins,), and edges, shape (bins + 1,), of a metric's known values."""
+        values = self.metrics[metric]
+        return np.histogram(values[np.isfinite(values)], bins)
+
+    def groups(self, by: str) -> tuple[NDArray[np.intp], list[str]]:
+        """Return each row's group number, shape (rows,), and the groups' names; `by` is one of `GROUPINGS`."""
+        if by == "verdict":
+            return self._verdicts(), ["kept", "left_out", "dropped"]
+        return self._ranks[by], sorted(set(self.nights if by == "night" else self.telescopes))
+
+    def note(self, event: FrameMeasured | FrameSolved | FrameDropped) -> None:
+        """Take in what a run told of one frame."""
+        row = self._row_of.get(same_file(event.path))
+        if row is None:
+            return
+        self.version += 1
+        match event:
+            case FrameMeasured():
+                told = (event.stars, event.fwhm_px, event.eccentricity, event.sky_adu, event.noise_adu)
+                for name, value in zip(METRICS[1:], told, strict=True):
+                    self.metrics[name][row] = value
+            case FrameSolved():
+                self.solved[row] = event.how
+                self.footprints.place(row, event.corners_ra_deg, event.corners_dec_deg)
+            case FrameDropped():
+                if event.reason.key != BY_HAND:
+                    self.why[row] = event.reason
+
+    def forget_run(self) -> None:
+        """Forget why an earlier run dropped frames."""
+        self.why = {row: reason for row, reason in self.why.items() if not self.usable[row]}
+        self.version += 1
+
+    def cell(self, row: int, column: str, words: Translator) -> str:
+        """Return the text of one cell."""
+        if column in METRICS:
+            value = self.metrics[column][row]
+            return _FORMATS.get(column, "{:.1f}").format(value) if np.isfinite(value) else ""
+        if column == "keep":
+            return "☑" if self.keep[row] else "☐"
+        if column == "verdict":
+            return self.verdict(row, words)
+        texts = {"file": self.files, "night": self.nights, "telescope": self.telescopes, "solved": self.solved}
+        return texts[column][row]
+
+    def verdict(self, row: int, words: Translator) -> str:
+        """Return what becomes of a frame, and why."""
+        if self.usable[row] and not self.keep[row]:
+            return words.text("frames.verdict.left_out")
+        if row in self.why:
+            return words.text("frames.verdict.dropped", reason=words.message(self.why[row]))
+        return words.text("frames.verdict.kept")
+
+    def rows_for_export(self) -> Iterable[list[object]]:
+        """Yield each frame's row of the CSV file: path, keep (1 or 0), then `export_columns`."""
+        for row in np.flatnonzero(self.usable):
+            numbers = [self.metrics[name][row] for name in METRICS]
+            texts = [self.nights[row], self.telescopes[row], self.solved[row]]
+            yield [
+                self.paths[row],
+                int(self.keep[row]),
+                *texts,
+                *(f"{value:g}" if np.isfinite(value) else "" for value in numbers),
+            ]
+
+    @property
+    def export_columns(self) -> tuple[str, ...]:
+        """Names of the columns of the CSV file after path and keep."""
+        return ("night", "telescope", "solved", *METRICS)
+
+    def _search_parts(self) -> Iterable[tuple[str, str, str]]:
+        return zip(self.paths, self.nights, self.telescopes, strict=True)
+
+    def _mark(self, unwanted: Iterable[str]) -> None:
+        rows = [self._row_of[path] for path in unwanted if path in self._row_of]
+        self.keep = self.usable.copy()
+        self.keep[rows] = False
+
+    def _verdicts(self) -> NDArray[np.intp]:
+        verdict = np.where(self.keep, 0, 1)
+        verdict[list(self.why)] = 2
+        verdict[self.left_out] = 1
+        return verdict
+
+    def _sort_key(self, column: str) -> NDArray[np.float64]:
+        if column in METRICS:
+            return self.metrics[column]
+        if column in self._ranks:
+            return self._ranks[column].astype(float)
+        if column == "solved":
+            return np.array([bool(how) for how in self.solved], float)
+        return (self.keep if column == "keep" else self._verdicts()).astype(float)
+
+    def _arrange(self) -> None:
+        column, downward = self._sorting
+        key = self._sort_key(column)
+        order = np.argsort(-key if downward else key, kind="stable")
+        self.shown = order[self._passing()[order]]
+        self.version += 1
+
+    def _passing(self) -> Flags:
+        search, shown = self._filter
+        wanted = search.casefold().split()
+        passing = np.ones(len(self), bool)
+        if wanted:
+            passing = np.array([all(word in text for word in wanted) for text in self._searched], bool)
+        if shown != "all":
+            passing &= self.keep if shown == "kept" else ~self.keep
+        return passing
+
+
+def _ranks(values: Sequence[str]) -> NDArray[np.intp]:
+    """Return each value's place among the sorted different values."""
+    place = {value: i for i, value in enumerate(sorted(set(values)))}
+    return np.array([place[value] for value in values], np.intp)

@@ -1,0 +1,200 @@
+"""The frames of the input folder: scanned in the background, chosen by the user, told of by runs."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from zemosaic.errors import Message, ZeMosaicError
+from zemosaic.events import Event, FrameDropped, FrameMeasured, FrameSolved, RunStarted
+from zemosaic.gui.presenter.frame_table import FrameTable
+from zemosaic.i18n import Translator
+
+__all__ = ["TABLE_NAME", "FramesDesk", "Scanned"]
+
+TABLE_NAME = "zemosaic_frames.csv"
+"""The table of frames that a run gets when some are left out by hand."""
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """How far a scan is, or what it found."""
+
+    number: int
+    done: int = 0
+    total: int | None = None
+    table: FrameTable | None = None
+    error: Message | None = None
+
+
+class _SupersededError(Exception):
+    """The folder is no longer asked for."""
+
+
+class FramesDesk:
+    """Holds the frame table of one folder at a time; no method blocks."""
+
+    def __init__(self) -> None:
+        self.folder = ""
+        self.table: FrameTable | None = None
+        self.problem: Message | None = None
+        self.progress: Scanned | None = None
+        """While a scan runs."""
+        self.version = 0
+        """Counts the tables; a view starts anew with each."""
+        self._news: queue.SimpleQueue[Scanned] = queue.SimpleQueue()
+        self._number = 0
+        self._thread: threading.Thread | None = None
+
+    def scan(self, folder: str, output: str = "", selection: str = "") -> None:
+        """Begin to read the headers of a folder; an earlier scan is given up.
+
+        Parameters
+        ----------
+        folder : str
+        output : str
+            A folder inside it that is passed over.
+        selection : str
+            Table of frames with the choice to begin with.
+        """
+        self._number += 1
+        self.folder, self.table, self.problem = folder, None, None
+        self.progress = Scanned(self._number)
+        self.version += 1
+        arguments = (self._number, folder, output, selection)
+        self._thread = threading.Thread(target=self._scan, args=arguments, name="scan", daemon=True)
+        self._thread.start()
+
+    def pump(self) -> bool:
+        """Take in the news of the scan; return whether there was any."""
+        told = False
+        while not self._news.empty():
+            news = self._news.get()
+            if news.number != self._number:
+                continue
+            told = True
+            self.progress = news
+            if news.table is not None or news.error is not None:
+                self.table, self.problem, self.progress = news.table, news.error, None
+                self.version += 1
+        return told
+
+    def note(self, event: Event) -> None:
+        """Take in what a run told."""
+        if self.table is None:
+            return
+        if isinstance(event, FrameMeasured | FrameSolved | FrameDropped):
+            self.table.note(event)
+        elif isinstance(event, RunStarted):
+            self.table.forget_run()
+
+    def table_for_run(self, input_dir: str, output_dir: str, given: str) -> str:
+        """Return the path of the table of frames for a run, written where the user's choice needs one.
+
+        Parameters
+        ----------
+        input_dir, output_dir : str
+        given : str
+            The table named by the settings; stands while these frames were not looked at.
+
+        Raises
+        ------
+        InputError
+            If the table cannot be written.
+        """
+        if self.table is None or self.folder != input_dir:
+            return given
+        if not len(self.table.left_out):
+            return ""
+        path = Path(output_dir) / TABLE_NAME
+        self.export(path)
+        return str(path)
+
+    def export(self, path: Path) -> None:
+        """Write the table as CSV.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written.
+        """
+        from zemosaic.frames.selection import write_selection
+
+        if self.table is not None:
+            write_selection(path, self.table.export_columns, self.table.rows_for_export())
+
+    def import_csv(self, path: Path) -> None:
+        """Take the choice of a CSV file; it can be undone.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read.
+        """
+        from zemosaic.frames.selection import left_out
+
+        if self.table is not None:
+            self.table.apply_selection(left_out(path, Path(self.folder)))
+
+    def close(self) -> None:
+        """Give up a scan that runs."""
+        self._number += 1
+        if self._thread is not None:
+            self._thread.join(5)
+
+    def summary(self, words: Translator) -> str:
+        """Return what the folder holds in a line; how far the scan is while it runs."""
+        if self.progress is not None:
+            done, total = self.progress.done, self.progress.total
+            if total is None:
+                return words.text("frames.counting", count=done)
+            return words.text("frames.scanning", done=done, total=total)
+        if self.problem is not None:
+            return "⚠ " + words.message(self.problem)
+        return "" if self.table is None else " · ".join(_facts(self.table, words))
+
+    def _scan(self, number: int, folder: str, output: str, selection: str) -> None:
+        # Here, in the thread: it loads what the first window does not need.
+        from zemosaic.frames.scan import scan_folder
+        from zemosaic.frames.selection import left_out
+
+        def progress(done: int, total: int | None) -> None:
+            if number != self._number:
+                raise _SupersededError
+            self._news.put(Scanned(number, done, total))
+
+        try:
+            exclude = [Path(output)] if output else []
+            found = scan_folder(Path(folder), exclude=exclude, progress=progress)
+            unwanted = left_out(Path(selection), Path(folder)) if selection else frozenset[str]()
+            self._news.put(Scanned(number, table=FrameTable(found.frames, found.dropped, unwanted)))
+        except _SupersededError:
+            return
+        except ZeMosaicError as fault:
+            self._news.put(Scanned(number, error=fault.message))
+        except OSError as fault:
+            told: Mapping[str, str] = {"path": folder, "detail": str(fault)}
+            self._news.put(Scanned(number, error=Message("error.input_unreadable", dict(told))))
+
+
+def _facts(table: FrameTable, words: Translator) -> list[str]:
+    kept = np.flatnonzero(table.keep)
+    nights = {table.nights[row] for row in kept}
+    cameras = sorted({table.telescopes[row] for row in kept} - {""})
+    told = {
+        "kept": len(kept),
+        "frames": int(table.usable.sum()),
+        "nights": len(nights),
+        "hours": float(np.nansum(table.metrics["exposure"][kept])) / 3600,
+        "cameras": ", ".join(cameras) or words.text("frames.unknown_telescope"),
+    }
+    facts = [words.text("frames.summary", **told)]
+    unplaced = int((table.usable & ~table.footprints.placed).sum())
+    if unplaced:
+        facts.append(words.text("frames.unplaced", count=unplaced))
+    return facts

@@ -1,0 +1,168 @@
+"""The map of the sky as a picture, the same in every toolkit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.gui.presenter.footprints import MapView
+from zemosaic.gui.presenter.frame_table import GROUPINGS, FrameTable
+from zemosaic.i18n import Translator
+
+__all__ = ["COLOURINGS", "Legend", "MapPainter", "legend"]
+
+COLOURINGS = (*GROUPINGS, "coverage")
+INKS = ((86, 180, 233), (230, 159, 0), (0, 190, 140), (240, 228, 66), (204, 121, 167), (240, 110, 40), (150, 160, 255))
+VERDICT_INKS = ((86, 180, 233), (150, 155, 165), (240, 110, 40))
+SKY = (11, 14, 20)
+_SELECTED = (255, 255, 255)
+_LEGEND_LINES = 8
+_CELLS = 256
+_SMOOTH = 2000
+"""Outlines up to which lines are smoothed."""
+_MOST_OUTLINES = 6000
+"""Outlines drawn at once at most; the coverage counts all."""
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What a colour means."""
+
+    ink: tuple[int, int, int]
+    text: str
+
+
+class MapPainter:
+    """Paints a table's frames; remembers the coverage, which takes longest."""
+
+    def __init__(self) -> None:
+        self._coverage: tuple[object, NDArray[np.int32]] | None = None
+
+    def paint(self, table: FrameTable, view: MapView, colouring: str) -> Picture:
+        """Return the map, shape (view.height, view.width, 3), RGB.
+
+        Frames left out are crossed, selected ones white and bold.
+
+        Parameters
+        ----------
+        table : FrameTable
+        view : MapView
+        colouring : str
+            One of `COLOURINGS`.
+        """
+        picture = np.full((view.height, view.width, 3), SKY, np.uint8)
+        outlines = view.to_window(table.footprints.quads)
+        seen = _in_window(outlines, view)
+        smooth = bool(np.count_nonzero(seen) < _SMOOTH)
+        if colouring == "coverage":
+            self._paint_coverage(picture, table, view)
+        else:
+            groups, _ = table.groups(colouring)
+            inks = VERDICT_INKS if colouring == "verdict" else INKS
+            rows = _different(outlines, np.flatnonzero(seen & ~table.selected))
+            for group in np.unique(groups[rows]):
+                _draw(picture, outlines[rows[groups[rows] == group]], inks[group % len(inks)], 1, smooth)
+        _cross(picture, outlines[_different(outlines, np.flatnonzero(seen & table.usable & ~table.keep))])
+        _draw(picture, outlines[_different(outlines, np.flatnonzero(seen & table.selected))], _SELECTED, 2, smooth)
+        return picture
+
+    def most(self, table: FrameTable) -> int:
+        """Return the largest number of frames on one place."""
+        return int(self._covered(table).max(initial=0))
+
+    def _covered(self, table: FrameTable) -> NDArray[np.int32]:
+        key = (id(table), table.keep.tobytes(), int(table.footprints.exact.sum()))
+        if self._coverage is None or self._coverage[0] != key:
+            self._coverage = (key, table.footprints.coverage(table.keep, _CELLS))
+        return self._coverage[1]
+
+    def _paint_coverage(self, picture: Picture, table: FrameTable, view: MapView) -> None:
+        # OpenCV is not needed before there is a map, and takes a while to load.
+        import cv2
+
+        covered = self._covered(table)
+        x0, y0, x1, y1 = table.footprints.bounds()
+        size = max(x1 - x0, y1 - y0, 1e-9) / _CELLS
+        share = np.sqrt(covered / max(covered.max(initial=0), 1))
+        colours = cv2.applyColorMap((30 + 225 * share).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
+        colours = np.where(covered[..., None] > 0, colours, np.array(SKY)).astype(np.uint8)
+        origin = view.to_window((x0 + size / 2, y0 + size / 2))
+        step = size * view.scale
+        forward = np.array(((step, 0, origin[0]), (0, -step, origin[1])))
+        flags = cv2.INTER_NEAREST
+        shape = (view.width, view.height)
+        picture[:] = cv2.warpAffine(
+            np.ascontiguousarray(colours), forward, shape, flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=SKY
+        )
+
+
+def legend(table: FrameTable, colouring: str, most: int, words: Translator) -> list[Legend]:
+    """Return what the colours mean, the largest groups first.
+
+    Parameters
+    ----------
+    table : FrameTable
+    colouring : str
+    most : int
+        Largest coverage, for the colouring by coverage.
+    words : Translator
+    """
+    if colouring == "coverage":
+        return [Legend((252, 255, 164), words.text("frames.most", count=most))]
+    groups, names = table.groups(colouring)
+    counts = np.bincount(groups, minlength=len(names))
+    inks = VERDICT_INKS if colouring == "verdict" else INKS
+    order = [i for i in np.argsort(-counts, kind="stable") if counts[i]]
+    lines = [Legend(inks[i % len(inks)], f"{_name(names[i], colouring, words)} · {counts[i]}") for i in order]
+    if len(lines) > _LEGEND_LINES:
+        more = words.text("frames.legend_more", count=len(lines) - _LEGEND_LINES + 1)
+        lines = [*lines[: _LEGEND_LINES - 1], Legend((150, 155, 165), more)]
+    return lines
+
+
+def _name(name: str, colouring: str, words: Translator) -> str:
+    if colouring == "verdict":
+        return words.text(f"frames.group.{name}")
+    return name or words.text(f"frames.unknown_{colouring}")
+
+
+def _in_window(outlines: NDArray[np.float64], view: MapView) -> NDArray[np.bool_]:
+    with np.errstate(invalid="ignore"):
+        low, high = outlines.min(axis=1), outlines.max(axis=1)
+        return ((high >= 0) & (low <= (view.width, view.height))).all(axis=1)
+
+
+def _different(outlines: NDArray[np.float64], rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the rows without those that would be painted over the very same pixels.
+
+    Where even these are too many to tell apart, every so manieth stands for all.
+    """
+    if len(rows) < _SMOOTH:
+        return rows
+    first, third = outlines[rows, 0].astype(np.int64), outlines[rows, 2].astype(np.int64)
+    key = (first[:, 0] * 1_000_003 + first[:, 1]) * 8191 + third[:, 0] * 131 + third[:, 1]
+    rows = rows[np.sort(np.unique(key, return_index=True)[1])]
+    return rows[:: -(-len(rows) // _MOST_OUTLINES)] if len(rows) > _MOST_OUTLINES else rows
+
+
+def _draw(
+    picture: Picture, outlines: NDArray[np.float64], ink: tuple[int, int, int], thickness: int, smooth: bool
+) -> None:
+    import cv2
+
+    if len(outlines):
+        points = np.rint(np.clip(outlines, -30000, 30000)).astype(np.int32)
+        cv2.polylines(picture, list(points), True, ink, thickness, cv2.LINE_AA if smooth else cv2.LINE_8)
+
+
+def _cross(picture: Picture, outlines: NDArray[np.float64]) -> None:
+    import cv2
+
+    if len(outlines):
+        points = np.rint(np.clip(outlines, -30000, 30000)).astype(np.int32)
+        lines = np.concatenate((points[:, ::2], points[:, 1::2]))
+        cv2.polylines(picture, list(lines), False, VERDICT_INKS[1], 1)

@@ -1,0 +1,109 @@
+"""What both windows say while a run goes on, word for word the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zemosaic.gui.presenter.eta import duration_text
+from zemosaic.gui.presenter.form import choice_text, text_of, unit_text
+from zemosaic.gui.presenter.run_state import LogLine, Phase, PhaseStatus, RunState, Status
+from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.wording import phase_name, plan_text, size_text, speed_text
+from zemosaic.i18n import Translator
+from zemosaic.settings.schema import Spec
+
+__all__ = [
+    "LEVELS", "PhaseCells", "default_text", "facts_text", "known_level", "log_line", "phase_cells", "status_text",
+    "time_text",
+]  # fmt: skip
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_SIGNS = {PhaseStatus.WAITING: "○", PhaseStatus.RUNNING: "▶", PhaseStatus.DONE: "✓"}
+
+
+@dataclass(frozen=True)
+class PhaseCells:
+    """What the row of a phase shows."""
+
+    sign: str
+    name: str
+    status: PhaseStatus
+    fraction: float
+    count: str
+    time: str
+
+
+def phase_cells(phase: Phase, state: RunState, now: float, words: Translator) -> PhaseCells:
+    """Return the row of a phase at a time of the run's clock."""
+    count = "" if phase.status is PhaseStatus.WAITING or not phase.total else f"{phase.done:,}/{phase.total:,}"
+    time = ""
+    if phase.status is PhaseStatus.DONE:
+        time = duration_text(phase.wall_s)
+    elif phase.status is PhaseStatus.RUNNING and not state.status.over:
+        left = phase.left_s(now)
+        time = speed_text(phase, words) if left is None else words.text("cli.left", time=duration_text(left))
+    name = phase_name(phase.name, words)
+    return PhaseCells(_SIGNS[phase.status], name, phase.status, phase.fraction or 0.0, count, time)
+
+
+def time_text(state: RunState, now: float, words: Translator) -> str:
+    """Return the time taken and left."""
+    if state.result is not None:
+        return duration_text(state.result.wall_s)
+    if state.status not in (Status.RUNNING, Status.STOPPING):
+        return ""
+    elapsed = duration_text(max(now - state.started_s, 0.0))
+    left = state.left_s(now)
+    return elapsed if left is None else words.text("run.elapsed_left", elapsed=elapsed, left=duration_text(left))
+
+
+def facts_text(state: RunState, words: Translator) -> str:
+    """Return what was found, what will be made, and what it takes, in lines."""
+    lines = []
+    if state.found is not None:
+        hours = state.found.total_exposure_s / 3600
+        cameras = ", ".join(state.found.instruments)
+        found = {"frames": state.found.frames, "nights": state.found.nights, "hours": hours, "cameras": cameras}
+        lines.append(words.text("run.found", **found))
+    if state.plan is not None:
+        lines.append(plan_text(state, words))
+    if state.sample is not None and not state.status.over:
+        memory, disk = (size_text(n, words) for n in (state.sample.rss_bytes, state.sample.disk_free_bytes))
+        lines.append(words.text("run.load", memory=memory, disk=disk, cpu=state.sample.cpu_percent))
+    if state.dropped:
+        lines.append(words.text("run.dropped", count=state.dropped))
+    return "\n".join(lines)
+
+
+def status_text(session: Session) -> tuple[str, bool]:
+    """Return the line at the foot of the window, and whether it tells of a problem."""
+    words, state = session.words, session.state
+    if session.problem is not None:
+        return "⚠ " + words.message(session.problem), True
+    if state.status is Status.FAILED and state.error is not None:
+        return "⚠ " + words.message(state.error.error), True
+    if state.status is not Status.RUNNING:
+        return words.text(f"window.status.{state.status.value}"), False
+    phase = state.phase(state.current) if state.current else None
+    name = words.text("run.status.running") if phase is None else phase_name(phase.name, words)
+    left = state.left_s(session.clock())
+    return (name if left is None else f"{name} · {words.text('cli.left', time=duration_text(left))}"), False
+
+
+def known_level(level: str) -> str:
+    """Return a level of the log; an unknown one counts as information."""
+    return level if level in LEVELS else "INFO"
+
+
+def log_line(line: LogLine, state: RunState, words: Translator) -> str:
+    """Return a line of the log with its time since the start."""
+    return f"{duration_text(max(line.at_s - state.started_s, 0.0)):>7}  {words.message(line.text)}"
+
+
+def default_text(spec: Spec, words: Translator) -> str:
+    """Return the default of a setting as people read it."""
+    if spec.kind == "choice":
+        return choice_text(spec, str(spec.default), words)
+    if spec.kind == "bool":
+        return words.text("settings.on" if spec.default else "settings.off")
+    return f"{text_of(spec.default)} {unit_text(spec, words)}".strip() or "–"

@@ -1,0 +1,124 @@
+"""The map of the sky in Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QWidget
+
+from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.sky_map import SkyMap
+
+__all__ = ["MapWidget"]
+
+_KEYS = {Qt.Key.Key_Left: (60, 0), Qt.Key.Key_Right: (-60, 0), Qt.Key.Key_Up: (0, 60), Qt.Key.Key_Down: (0, -60)}
+_INK = QColor("#d5d9e2")
+
+
+class MapWidget(QWidget):
+    """Shows a `SkyMap`: wheel and +/- zoom, dragging pans, Shift and dragging selects, a click selects."""
+
+    picked = Signal()
+
+    def __init__(self, sky: SkyMap, session: Session, empty: Callable[[], str]) -> None:
+        super().__init__()
+        self.sky = sky
+        self._session = session
+        self._empty = empty
+        self.setMinimumSize(260, 200)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setCursor(Qt.CursorShape.CrossCursor)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the map, the compass, the legend and the rectangle."""
+        painter = QPainter(self)
+        picture = self.sky.picture()
+        if picture is None:
+            painter.fillRect(self.rect(), QColor("#0b0e14"))
+            painter.setPen(QColor("#aab2c0"))
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(self.rect().adjusted(30, 0, -30, 0), flags, self._empty())
+            return
+        picture = np.ascontiguousarray(picture)
+        height, width = picture.shape[:2]
+        image = QImage(picture.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+        painter.drawImage(0, 0, image)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self._paint_compass(painter)
+        self._paint_legend(painter)
+        if self.sky.rectangle is not None:
+            u0, v0, u1, v1 = self.sky.rectangle
+            painter.setPen(QPen(_INK, 1, Qt.PenStyle.DashLine))
+            painter.drawRect(QRectF(QPointF(u0, v0), QPointF(u1, v1)).normalized())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep a fitted map fitted."""
+        self.sky.resize(self.width(), self.height())
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Zoom about the pointer."""
+        at = event.position()
+        self.sky.zoom(1 if event.angleDelta().y() > 0 else -1, at.x(), at.y())
+        self.update()
+        event.accept()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin to drag or to select."""
+        selecting = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        self.sky.press(event.position().x(), event.position().y(), selecting)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Drag the map or the rectangle."""
+        self.sky.drag(event.position().x(), event.position().y())
+        self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Select what was drawn around or clicked on."""
+        add = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        self.sky.release(event.position().x(), event.position().y(), add)
+        self.picked.emit()
+        self.update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Zoom and pan by keys."""
+        key = Qt.Key(event.key())
+        if key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
+            self.sky.zoom(1)
+        elif key == Qt.Key.Key_Minus:
+            self.sky.zoom(-1)
+        elif key == Qt.Key.Key_0:
+            self.sky.fit()
+        elif key in _KEYS:
+            self.sky.pan(*_KEYS[key])
+        else:
+            super().keyPressEvent(event)
+            return
+        self.update()
+
+    def _paint_compass(self, painter: QPainter) -> None:
+        words, x, y = self._session.words, self.width() - 26, self.height() - 22
+        painter.setPen(QPen(_INK, 1.5))
+        painter.drawLine(x, y, x, y - 34)
+        painter.drawLine(x, y, x - 34, y)
+        painter.drawText(QRectF(x - 15, y - 54, 30, 18), Qt.AlignmentFlag.AlignCenter, words.text("frames.north"))
+        painter.drawText(QRectF(x - 56, y - 9, 20, 18), Qt.AlignmentFlag.AlignCenter, words.text("frames.east"))
+
+    def _paint_legend(self, painter: QPainter) -> None:
+        for i, line in enumerate(self.sky.legend(self._session.words)):
+            y = 12 + 20 * i
+            painter.fillRect(QRectF(12, y + 3, 10, 10), QColor(*line.ink))
+            painter.setPen(_INK)
+            painter.drawText(QPointF(30, y + 13), line.text)

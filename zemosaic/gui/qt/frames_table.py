@@ -1,0 +1,170 @@
+"""The table of frames as a Qt model; its rows are those of the presenter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    Qt,
+    Signal,
+)
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+
+from zemosaic.gui.presenter.frame_table import COLUMNS, METRICS
+from zemosaic.gui.presenter.session import Session
+
+__all__ = ["FrameModel", "FrameTableView"]
+
+Index = QModelIndex | QPersistentModelIndex
+_WIDTHS = {
+    "keep": 60,
+    "file": 220,
+    "verdict": 170,
+    "night": 90,
+    "telescope": 100,
+    "exposure": 104,
+    "background": 96,
+    "eccentricity": 100,
+}
+
+
+class FrameModel(QAbstractTableModel):
+    """Shows the rows that pass the filter."""
+
+    edited = Signal()
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's name and default
+        """Return how many rows are shown."""
+        table = self._session.frames.table
+        return 0 if table is None or parent.isValid() else len(table.shown)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's name and default
+        """Return how many columns there are."""
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return what a cell shows."""
+        table = self._session.frames.table
+        if table is None or index.row() >= len(table.shown):
+            return None
+        row, column = int(table.shown[index.row()]), COLUMNS[index.column()]
+        if column == "keep":
+            if role == Qt.ItemDataRole.CheckStateRole and table.usable[row]:
+                return Qt.CheckState.Checked if table.keep[row] else Qt.CheckState.Unchecked
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return table.cell(row, column, self._session.words)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return table.paths[row] if column == "file" else table.cell(row, column, self._session.words)
+        if role == Qt.ItemDataRole.TextAlignmentRole and column in METRICS:
+            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        return None
+
+    def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        """Keep or leave out a frame by its check mark."""
+        table = self._session.frames.table
+        if table is None or role != Qt.ItemDataRole.CheckStateRole:
+            return False
+        table.set_keep(table.shown[[index.row()]], Qt.CheckState(value) == Qt.CheckState.Checked)
+        self.edited.emit()
+        return True
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        """Return what can be done with a cell."""
+        able = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        return able | Qt.ItemFlag.ItemIsUserCheckable if COLUMNS[index.column()] == "keep" else able
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return the heading of a column."""
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return self._session.words.text(f"frames.column.{COLUMNS[section]}")
+        return None
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Sort by a column."""
+        if self._session.frames.table is not None:
+            self._session.frames.table.sort(COLUMNS[column], order == Qt.SortOrder.DescendingOrder)
+            self.edited.emit()
+
+    def refresh(self) -> None:
+        """Show the rows as they are now."""
+        self.beginResetModel()
+        self.endResetModel()
+
+
+class FrameTableView(QTableView):
+    """The table with a selection that the map shares."""
+
+    picked = Signal()
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self._syncing = False
+        self.frames = FrameModel(session)
+        self.setModel(self.frames)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setAlternatingRowColors(True)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setTabKeyNavigation(False)
+        self.verticalHeader().setVisible(False)
+        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.verticalHeader().setDefaultSectionSize(24)
+        for i, name in enumerate(COLUMNS):
+            self.setColumnWidth(i, _WIDTHS.get(name, 86))
+        self.horizontalHeader().setSortIndicator(1, Qt.SortOrder.AscendingOrder)
+        self.setSortingEnabled(True)
+        self.selectionModel().selectionChanged.connect(self._selected)
+
+    def refresh(self) -> None:
+        """Show rows and selection as they are now, without scrolling."""
+        at = self.verticalScrollBar().value()
+        self._syncing = True
+        self.frames.refresh()
+        table = self._session.frames.table
+        if table is not None:
+            chosen = QItemSelection()
+            for first, last in _runs(np.flatnonzero(table.selected[table.shown])):
+                chosen.select(self.frames.index(first, 0), self.frames.index(last, len(COLUMNS) - 1))
+            self.selectionModel().select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        self.verticalScrollBar().setValue(at)
+        self._syncing = False
+
+    def reveal_selected(self) -> None:
+        """Scroll to the first selected row."""
+        table = self._session.frames.table
+        if table is not None and table.selected[table.shown].any():
+            first = int(np.argmax(table.selected[table.shown]))
+            self.scrollTo(self.frames.index(first, 1))
+
+    def _selected(self, *_: QItemSelection) -> None:
+        table = self._session.frames.table
+        if self._syncing or table is None:
+            return
+        chosen = self.selectionModel().selection()
+        ranges = [(chosen.at(i).top(), chosen.at(i).bottom() + 1) for i in range(chosen.count())]
+        rows = [table.shown[first:last] for first, last in ranges]
+        table.select(np.concatenate(rows) if rows else np.empty(0, np.intp))
+        self.picked.emit()
+
+
+def _runs(places: NDArray[np.intp]) -> list[tuple[int, int]]:
+    """Return (first, last) of the unbroken runs of ascending numbers."""
+    if not len(places):
+        return []
+    breaks = np.flatnonzero(np.diff(places) > 1)
+    first, last = np.r_[places[0], places[breaks + 1]], np.r_[places[breaks], places[-1]]
+    return [(int(a), int(b)) for a, b in zip(first, last, strict=True)]

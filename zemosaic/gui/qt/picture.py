@@ -1,0 +1,183 @@
+"""A picture with zoom and pan; loading happens off the window's thread."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import (
+    QColor,
+    QImage,
+    QImageReader,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QPushButton, QWidget
+
+from zemosaic.gui.presenter.preview import View
+
+__all__ = ["Loaded", "Picture", "PictureLoader", "picture_buttons"]
+
+_STEP = 1.25
+_KEYS = {Qt.Key.Key_Left: (60, 0), Qt.Key.Key_Right: (-60, 0), Qt.Key.Key_Up: (0, 60), Qt.Key.Key_Down: (0, -60)}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A picture that was read."""
+
+    path: str
+    image: QImage
+
+
+class PictureLoader:
+    """Reads pictures in threads; `take` hands over the latest finished one."""
+
+    def __init__(self) -> None:
+        self._finished: queue.SimpleQueue[tuple[int, Loaded]] = queue.SimpleQueue()
+        self._asked = 0
+
+    def load(self, path: str) -> None:
+        """Begin to read a picture; earlier requests are forgotten."""
+        self._asked += 1
+        threading.Thread(target=self._read, args=(self._asked, path), name="picture", daemon=True).start()
+
+    def take(self) -> Loaded | None:
+        """Return the picture asked for last, once, when it is there."""
+        while not self._finished.empty():
+            number, loaded = self._finished.get()
+            if number == self._asked and not loaded.image.isNull():
+                return loaded
+        return None
+
+    def _read(self, number: int, path: str) -> None:
+        reader = QImageReader(path)
+        reader.setAllocationLimit(4096)
+        self._finished.put((number, Loaded(path, reader.read())))
+
+
+class Picture(QWidget):
+    """Shows a picture: wheel and +/- zoom, dragging and arrows pan, 0 fits, 1 is full size."""
+
+    def __init__(self, empty: Callable[[], str]) -> None:
+        super().__init__()
+        self._empty = empty
+        self.loaded: Loaded | None = None
+        self.view = View(1, 1, 1, 1)
+        self._drag: QPointF | None = None
+        self.setMinimumSize(200, 150)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setCursor(Qt.CursorShape.CrossCursor)
+
+    def show_picture(self, loaded: Loaded | None) -> None:
+        """Show a picture; one of the same size keeps its place."""
+        self.loaded = loaded
+        if loaded is not None:
+            size = (loaded.image.width(), loaded.image.height())
+            if size != (self.view.picture_width, self.view.picture_height):
+                self.view = View(*size, max(self.width(), 1), max(self.height(), 1)).fit()
+        self.update()
+
+    def zoom(self, turns: int) -> None:
+        """Zoom about the middle."""
+        self._zoom_at(_STEP**turns, self.width() / 2, self.height() / 2)
+
+    def fit(self) -> None:
+        """Show the whole picture."""
+        self.view = self.view.fit()
+        self.update()
+
+    def full_size(self) -> None:
+        """Show one picture pixel per screen pixel."""
+        self._zoom_at(1.0 / max(self.view.scale, 1e-9), self.width() / 2, self.height() / 2)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the part that is seen."""
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor("#0b0e14"))
+        if self.loaded is None:
+            painter.setPen(QColor("#aab2c0"))
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(self.rect().adjusted(30, 0, -30, 0), flags, self._empty())
+            return
+        left, top, right, bottom = self.view.box()
+        width, height = self.view.size_on_screen()
+        target = QRectF((self.width() - width) / 2, (self.height() - height) / 2, width, height)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.view.scale <= 3)
+        painter.drawImage(target, self.loaded.image, QRectF(left, top, right - left, bottom - top))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep a fitted picture fitted."""
+        self.view = self.view.resized(self.width(), self.height())
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Zoom about the pointer."""
+        at = event.position()
+        self._zoom_at(_STEP if event.angleDelta().y() > 0 else 1 / _STEP, at.x(), at.y())
+        event.accept()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin to drag."""
+        self._drag = event.position()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Drag the picture."""
+        if self._drag is not None and event.buttons() & Qt.MouseButton.LeftButton:
+            moved = event.position() - self._drag
+            self._drag = event.position()
+            self._pan(moved.x(), moved.y())
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Change between the whole picture and full size at a point."""
+        if self.view.fitted:
+            self._zoom_at(1.0 / max(self.view.scale, 1e-9), event.position().x(), event.position().y())
+        else:
+            self.fit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Zoom and pan by keys."""
+        key = Qt.Key(event.key())
+        if key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
+            self.zoom(1)
+        elif key == Qt.Key.Key_Minus:
+            self.zoom(-1)
+        elif key == Qt.Key.Key_0:
+            self.fit()
+        elif key == Qt.Key.Key_1:
+            self.full_size()
+        elif key in _KEYS:
+            self._pan(*_KEYS[key])
+        else:
+            super().keyPressEvent(event)
+
+    def _zoom_at(self, factor: float, u: float, v: float) -> None:
+        if self.loaded is not None:
+            self.view = self.view.zoomed(factor, u, v)
+            self.update()
+
+    def _pan(self, du: float, dv: float) -> None:
+        if self.loaded is not None:
+            self.view = self.view.panned(du, dv)
+            self.update()
+
+
+def picture_buttons(picture: Picture) -> dict[str, QPushButton]:
+    """Return the buttons of a picture by the key of their text, not yet placed."""
+    made = {
+        "result.fit": picture.fit,
+        "result.full_size": picture.full_size,
+        "result.zoom_in": lambda: picture.zoom(1),
+        "result.zoom_out": lambda: picture.zoom(-1),
+    }
+    buttons = {}
+    for key, act in made.items():
+        buttons[key] = QPushButton()
+        buttons[key].clicked.connect(act)
+    return buttons

@@ -1,0 +1,86 @@
+"""Light, dark and the system's look for Qt, in the colours both windows share."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication
+
+from zemosaic.gui.presenter.palette import PALETTES, Palette
+
+__all__ = ["current_palette", "use_theme"]
+
+_SHEET = """
+QWidget {{ font-size: 10pt; }}
+QToolTip {{ background: {card}; color: {text}; border: 1px solid {border}; padding: 4px; }}
+#card {{ background: {card}; border: 1px solid {border}; border-radius: 7px; }}
+#title {{ font-size: 15pt; font-weight: bold; }}
+#heading {{ font-size: 11pt; font-weight: bold; }}
+#bold {{ font-weight: bold; }}
+#changed {{ font-weight: bold; color: {accent}; }}
+#muted {{ color: {muted}; font-size: 9pt; }}
+#problem {{ color: {bad}; font-size: 9pt; }}
+#warning {{ color: {warning}; font-size: 9pt; }}
+#good {{ color: {good}; font-weight: bold; }}
+QPushButton, QLineEdit, QComboBox {{
+  background: {field}; border: 1px solid {border}; border-radius: 6px; padding: 6px 10px; min-height: 18px; }}
+QPushButton {{ background: {card}; padding: 6px 14px; }}
+QPushButton:hover, QComboBox:hover {{ background: {hover}; }}
+QPushButton:focus, QLineEdit:focus, QComboBox:focus {{ border: 1px solid {accent}; }}
+QPushButton:disabled {{ color: {muted}; }}
+QPushButton:checked {{ background: {accent}; color: {on_accent}; border-color: {accent}; }}
+QLineEdit[wrong="true"] {{ border: 2px solid {bad}; }}
+QComboBox QAbstractItemView {{ background: {card}; selection-background-color: {accent}; }}
+QComboBox::drop-down {{ border: 0; width: 22px; }}
+#start {{ background: {accent}; color: {on_accent}; border-color: {accent}; font-weight: bold; }}
+#start:hover {{ background: {accent_hover}; }}
+#start:disabled {{ background: {card}; color: {muted}; border-color: {border}; }}
+#stop:enabled {{ color: {bad}; border-color: {bad}; font-weight: bold; }}
+QTabWidget::pane {{ border: 0; }}
+QTabBar::tab {{ background: transparent; color: {muted}; padding: 9px 18px; font-weight: bold; font-size: 11pt;
+  border-bottom: 3px solid transparent; }}
+QTabBar::tab:selected {{ color: {text}; border-bottom: 3px solid {accent}; }}
+QTabBar::tab:focus {{ color: {accent}; }}
+QScrollArea, #plain {{ background: transparent; border: 0; }}
+QProgressBar {{ background: {hover}; border: 0; border-radius: 4px; max-height: 8px; min-height: 8px; }}
+QProgressBar::chunk {{ background: {accent}; border-radius: 4px; }}
+QPlainTextEdit, QTableView {{ background: {field}; border: 1px solid {border}; border-radius: 4px; font-size: 9pt; }}
+QTableView {{ alternate-background-color: {card}; }}
+QHeaderView::section {{ background: {card}; color: {text}; border: 0;
+  border-bottom: 1px solid {border}; padding: 5px; }}
+QSplitter::handle {{ background: {background}; }}
+"""
+
+
+def current_palette(theme: str) -> Palette:
+    """Return the colours of a theme: ``light``, ``dark`` or ``system``."""
+    if theme == "system":
+        scheme = QApplication.styleHints().colorScheme()
+        theme = "dark" if scheme == Qt.ColorScheme.Dark else "light"
+    return PALETTES[theme]
+
+
+def use_theme(app: QApplication, theme: str) -> Palette:
+    """Dress the program in a theme and return its colours."""
+    look = current_palette(theme)
+    colours = QPalette()
+    role = QPalette.ColorRole
+    for which, ink in (
+        (role.Window, look.background),
+        (role.WindowText, look.text),
+        (role.Base, look.field),
+        (role.AlternateBase, look.card),
+        (role.Text, look.text),
+        (role.Button, look.card),
+        (role.ButtonText, look.text),
+        (role.Highlight, look.accent),
+        (role.HighlightedText, look.on_accent),
+        (role.ToolTipBase, look.card),
+        (role.ToolTipText, look.text),
+        (role.PlaceholderText, look.muted),
+    ):
+        colours.setColor(which, QColor(ink))
+    app.setStyle("Fusion")
+    app.setPalette(colours)
+    app.setStyleSheet(_SHEET.format(**vars(look)))
+    return look

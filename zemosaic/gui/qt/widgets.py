@@ -1,0 +1,69 @@
+"""Small widgets the views share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QVBoxLayout, QWidget
+
+__all__ = ["Choice", "card", "label", "restyle"]
+
+
+class Choice(QComboBox):
+    """A choice between values that are shown in words; the wheel passes by, for it scrolls the page."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    @property
+    def value(self) -> str:
+        """The chosen value."""
+        return str(self.currentData() or "")
+
+    def offer(self, values: Sequence[str], texts: Sequence[str], value: str) -> None:
+        """Set what can be chosen, its words, and the choice; tells no one."""
+        self.blockSignals(True)
+        self.clear()
+        for item, text in zip(values, texts, strict=True):
+            self.addItem(text, item)
+        self.setCurrentIndex(max(self.findData(value), 0))
+        self.blockSignals(False)
+
+    def choose(self, value: str) -> None:
+        """Show a value as chosen; tells no one."""
+        self.blockSignals(True)
+        self.setCurrentIndex(max(self.findData(value), 0))
+        self.blockSignals(False)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Leave the wheel to the page."""
+        event.ignore()
+
+
+def card() -> tuple[QFrame, QVBoxLayout]:
+    """Return a framed surface and its layout."""
+    frame = QFrame()
+    frame.setObjectName("card")
+    layout = QVBoxLayout(frame)
+    layout.setContentsMargins(16, 12, 16, 12)
+    return frame, layout
+
+
+def label(kind: str = "", wrap: bool = False) -> QLabel:
+    """Return a label of a kind that the style sheet knows."""
+    made = QLabel()
+    made.setObjectName(kind)
+    made.setWordWrap(wrap)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    return made
+
+
+def restyle(widget: QWidget, kind: str) -> None:
+    """Give a widget another kind of the style sheet."""
+    if widget.objectName() != kind:
+        widget.setObjectName(kind)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)

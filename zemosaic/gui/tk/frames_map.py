@@ -1,0 +1,117 @@
+"""The map of the sky on a Tk canvas."""
+
+from __future__ import annotations
+
+import tkinter as tk
+from collections.abc import Callable
+
+from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.sky_map import SkyMap
+from zemosaic.gui.tk.theme import Theme
+
+__all__ = ["MapCanvas"]
+
+_INK = "#d5d9e2"
+_SHIFT, _CONTROL = 0x1, 0x4
+
+
+class MapCanvas(tk.Canvas):
+    """Shows a `SkyMap`: wheel and +/- zoom, dragging pans, Shift and dragging selects, a click selects."""
+
+    def __init__(
+        self, parent: tk.Misc, sky: SkyMap, session: Session, theme: Theme, picked: Callable[[], None]
+    ) -> None:
+        super().__init__(parent, highlightthickness=1, borderwidth=0, takefocus=True, cursor="crosshair", width=200)
+        self.sky = sky
+        self._session = session
+        self._theme = theme
+        self._picked = picked
+        self._photo: tk.PhotoImage | None = None
+        self._drawing: str | None = None
+        self.bind("<Configure>", self._resized)
+        self.bind("<Destroy>", lambda _: self._cancel())
+        self.bind("<<ThemeChanged>>", lambda _: self._recolour())
+        self.bind("<ButtonPress-1>", self._press)
+        self.bind("<B1-Motion>", self._dragged)
+        self.bind("<ButtonRelease-1>", self._released)
+        self.bind("<MouseWheel>", lambda event: self._wheel(event, event.delta))
+        self.bind("<Button-4>", lambda event: self._wheel(event, 1))
+        self.bind("<Button-5>", lambda event: self._wheel(event, -1))
+        for key, turn in (("<plus>", 1), ("<equal>", 1), ("<KP_Add>", 1), ("<minus>", -1), ("<KP_Subtract>", -1)):
+            self.bind(key, lambda _, turn=turn: self._acted(lambda: sky.zoom(turn)))  # type: ignore[misc]
+        self.bind("<Key-0>", lambda _: self._acted(sky.fit))
+        for key, du, dv in (("Left", 60, 0), ("Right", -60, 0), ("Up", 0, 60), ("Down", 0, -60)):
+            self.bind(f"<{key}>", lambda _, du=du, dv=dv: self._acted(lambda: sky.pan(du, dv)))  # type: ignore[misc]
+        self._recolour()
+
+    def redraw(self) -> None:
+        """Draw soon, once for any number of requests."""
+        if self._drawing is None:
+            self._drawing = self.after_idle(self._draw)
+
+    def _draw(self) -> None:
+        self._drawing = None
+        self.delete("all")
+        picture = self.sky.picture()
+        if picture is None:
+            width, height = self.winfo_width(), self.winfo_height()
+            text = self._session.words.text("frames.empty_tk")
+            room = max(width - 60, 60)
+            self.create_text(width // 2, height // 2, text=text, fill="#aab2c0", justify="center", width=room)
+            return
+        height, width = picture.shape[:2]
+        # PPM is the one format Tk reads without decompressing anything.
+        data = b"P6 %d %d 255\n" % (width, height) + picture.tobytes()
+        self._photo = tk.PhotoImage(master=self, data=data, format="PPM")
+        self.create_image(0, 0, image=self._photo, anchor="nw")
+        self._draw_compass(width, height)
+        self._draw_legend()
+        if self.sky.rectangle is not None:
+            self.create_rectangle(*self.sky.rectangle, outline=_INK, dash=(4, 3))
+
+    def _draw_compass(self, width: int, height: int) -> None:
+        words, px = self._session.words, self._theme.px
+        x, y, arm = width - px(22), height - px(20), px(34)
+        self.create_line([(x, y - arm), (x, y), (x - arm, y)], fill=_INK, width=px(1.5))
+        self.create_text(x, y - arm - px(10), text=words.text("frames.north"), fill=_INK, font="ZmBold")
+        self.create_text(x - arm - px(10), y, text=words.text("frames.east"), fill=_INK, font="ZmBold")
+
+    def _draw_legend(self) -> None:
+        px = self._theme.px
+        for i, line in enumerate(self.sky.legend(self._session.words)):
+            y = px(16) + px(20) * i
+            ink = "#{:02x}{:02x}{:02x}".format(*line.ink)
+            self.create_rectangle(px(12), y - px(5), px(22), y + px(5), fill=ink, width=0)
+            self.create_text(px(30), y, text=line.text, fill=_INK, anchor="w", font="ZmSmall")
+
+    def _acted(self, act: Callable[[], None]) -> None:
+        act()
+        self.redraw()
+
+    def _wheel(self, event: tk.Event[tk.Misc], turn: int) -> str:
+        self._acted(lambda: self.sky.zoom(1 if turn > 0 else -1, event.x, event.y))
+        return "break"
+
+    def _press(self, event: tk.Event[tk.Misc]) -> None:
+        self.focus_set()
+        self.sky.press(event.x, event.y, bool(int(event.state) & _SHIFT))
+
+    def _dragged(self, event: tk.Event[tk.Misc]) -> None:
+        self._acted(lambda: self.sky.drag(event.x, event.y))
+
+    def _released(self, event: tk.Event[tk.Misc]) -> None:
+        self._acted(lambda: self.sky.release(event.x, event.y, bool(int(event.state) & _CONTROL)))
+        self._picked()
+
+    def _resized(self, event: tk.Event[tk.Misc]) -> None:
+        self._acted(lambda: self.sky.resize(event.width, event.height))
+
+    def _recolour(self) -> None:
+        look = self._theme.palette
+        self.configure(background=look.sky, highlightbackground=look.border, highlightcolor=look.accent)
+        self.redraw()
+
+    def _cancel(self) -> None:
+        if self._drawing is not None:
+            self.after_cancel(self._drawing)
+            self._drawing = None

@@ -1,0 +1,201 @@
+"""The table of frames in Tk: only the rows in sight exist, so that 50,000 scroll like fifty."""
+
+from __future__ import annotations
+
+import tkinter as tk
+from collections.abc import Callable
+from functools import partial
+from tkinter import ttk
+from typing import Literal
+
+import numpy as np
+
+from zemosaic.gui.presenter.frame_table import COLUMNS, METRICS, FrameTable
+from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.tk.theme import Theme
+from zemosaic.i18n import Translator
+
+__all__ = ["FrameTableView"]
+
+_WIDTHS = {
+    "keep": 70,
+    "file": 190,
+    "verdict": 170,
+    "night": 90,
+    "telescope": 110,
+    "exposure": 104,
+    "background": 96,
+    "eccentricity": 100,
+}
+_LONGEST_NAME = 28
+_SHIFT, _CONTROL = 0x1, 0x4
+
+
+class FrameTableView(ttk.Frame):
+    """A table whose window moves over the rows that the presenter shows."""
+
+    def __init__(self, parent: tk.Misc, session: Session, theme: Theme, changed: Callable[[], None]) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._theme = theme
+        self._changed = changed
+        self._first = 0
+        """Place, among the rows shown, of the first one in sight."""
+        self._anchor = 0
+        self._row_px = theme.px(24)
+        self.tree = ttk.Treeview(self, columns=COLUMNS, show="headings", selectmode="none", style="Frames.Treeview")
+        for name in COLUMNS:
+            anchor: Literal["e", "w"] = "e" if name in METRICS else "w"
+            self.tree.column(name, width=theme.px(_WIDTHS.get(name, 86)), stretch=False, anchor=anchor)
+            self.tree.heading(name, anchor=anchor, command=partial(self._sort, name))
+        self._bar = ttk.Scrollbar(self, orient="vertical", command=self._scrolled)
+        across = ttk.Scrollbar(self, orient="horizontal", command=self.tree.xview)
+        self.tree.configure(xscrollcommand=across.set)
+        self.tree.grid(row=0, column=0, sticky="nsew")
+        self._bar.grid(row=0, column=1, sticky="ns")
+        across.grid(row=1, column=0, sticky="ew")
+        self.columnconfigure(0, weight=1)
+        self.rowconfigure(0, weight=1)
+        self._bind()
+
+    @property
+    def _frames(self) -> FrameTable | None:
+        return self._session.frames.table
+
+    @property
+    def _in_sight(self) -> int:
+        return max((self.tree.winfo_height() - self._theme.px(30)) // self._row_px, 1)
+
+    def retranslate(self) -> None:
+        """Put all texts in the language of the moment."""
+        self._show_headings()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the rows in sight as they are now."""
+        table, words = self._frames, self._session.words
+        shown = np.empty(0, np.intp) if table is None else table.shown
+        room = self._in_sight
+        self._first = min(max(self._first, 0), max(len(shown) - room, 0))
+        rows = shown[self._first : self._first + room]
+        lines = [] if table is None else [_line(table, int(row), words) for row in rows]
+        existing = self.tree.get_children()
+        for item in existing[len(lines) :]:
+            self.tree.delete(item)
+        for item, line in zip(existing, lines, strict=False):
+            self.tree.item(item, values=line)
+        for line in lines[len(existing) :]:
+            self.tree.insert("", "end", values=line)
+        items = self.tree.get_children()
+        chosen = [item for item, row in zip(items, rows, strict=False) if table is not None and table.selected[row]]
+        self.tree.selection_set(chosen)
+        total = max(len(shown), 1)
+        self._bar.set(self._first / total, min((self._first + room) / total, 1.0))
+
+    def reveal_selected(self) -> None:
+        """Scroll to the first selected row, unless one is in sight."""
+        if self._frames is None:
+            return
+        places = np.flatnonzero(self._frames.selected[self._frames.shown])
+        in_sight = (places >= self._first) & (places < self._first + self._in_sight)
+        if len(places) and not in_sight.any():
+            self._first = int(places[0])
+        self.refresh()
+
+    def _bind(self) -> None:
+        tree = self.tree
+        tree.bind("<Configure>", lambda _: self.refresh())
+        tree.bind("<ButtonPress-1>", self._pressed)
+        tree.bind("<MouseWheel>", lambda event: self._move(-3 if event.delta > 0 else 3))
+        tree.bind("<Button-4>", lambda _: self._move(-3))
+        tree.bind("<Button-5>", lambda _: self._move(3))
+        for key, steps in (("Up", -1), ("Down", 1)):
+            tree.bind(f"<{key}>", lambda event, steps=steps: self._walk(event, steps))  # type: ignore[misc]
+        for key, pages in (("Prior", -1), ("Next", 1)):
+            tree.bind(f"<{key}>", lambda event, pages=pages: self._walk(event, pages * self._in_sight))  # type: ignore[misc]
+        for key, end in (("Home", -(10**9)), ("End", 10**9)):
+            tree.bind(f"<{key}>", lambda event, end=end: self._walk(event, end))  # type: ignore[misc]
+        tree.bind("<space>", lambda _: self._toggle_selected())
+        tree.bind("<Control-a>", lambda _: self._select_all())
+
+    def _sort(self, name: str) -> None:
+        if self._frames is not None:
+            column, downward = self._frames.sorting
+            self._frames.sort(name, not downward if column == name else False)
+            self._show_headings()
+            self._changed()
+
+    def _show_headings(self) -> None:
+        column, downward = ("file", False) if self._frames is None else self._frames.sorting
+        for name in COLUMNS:
+            arrow = "" if name != column else " ▼" if downward else " ▲"
+            self.tree.heading(name, text=self._session.words.text(f"frames.column.{name}") + arrow)
+
+    def _scrolled(self, how: str, amount: str, unit: str = "") -> None:
+        if self._frames is None:
+            return
+        if how == "moveto":
+            self._first = round(float(amount) * len(self._frames.shown))
+        else:
+            self._first += int(amount) * (self._in_sight if unit == "pages" else 1)
+        self.refresh()
+
+    def _move(self, lines: int) -> str:
+        self._first += lines
+        self.refresh()
+        return "break"
+
+    def _pressed(self, event: tk.Event[tk.Misc]) -> str | None:
+        if self.tree.identify_region(event.x, event.y) != "cell" or self._frames is None:
+            return None
+        self.tree.focus_set()
+        place = self._first + self.tree.index(self.tree.identify_row(event.y))
+        row = self._frames.shown[[place]]
+        if self.tree.identify_column(event.x) == "#1":
+            self._frames.set_keep(row, not bool(self._frames.keep[row[0]]))
+        elif int(event.state) & _CONTROL:
+            self._frames.select(row, add=True)
+            self._anchor = place
+        else:
+            self._select_to(place, bool(int(event.state) & _SHIFT))
+        self._changed()
+        return "break"
+
+    def _walk(self, event: tk.Event[tk.Misc], steps: int) -> str:
+        """Move the selection by the keyboard; with Shift it grows."""
+        if self._frames is not None and len(self._frames.shown):
+            places = np.flatnonzero(self._frames.selected[self._frames.shown])
+            at = self._anchor if not len(places) else int(places[-1] if steps > 0 else places[0])
+            at = min(max(at + steps, 0), len(self._frames.shown) - 1)
+            self._select_to(at, bool(int(event.state) & _SHIFT))
+            if not self._first <= at < self._first + self._in_sight:
+                self._first = at if steps < 0 else at - self._in_sight + 1
+            self._changed()
+        return "break"
+
+    def _select_to(self, place: int, extend: bool) -> None:
+        assert self._frames is not None
+        if not extend:
+            self._anchor = place
+        low, high = sorted((self._anchor, place))
+        self._frames.select(self._frames.shown[low : high + 1])
+
+    def _select_all(self) -> str:
+        if self._frames is not None:
+            self._frames.select(self._frames.shown)
+            self._changed()
+        return "break"
+
+    def _toggle_selected(self) -> str:
+        if self._frames is not None:
+            rows = np.flatnonzero(self._frames.selected)
+            self._frames.set_keep(rows, not bool(self._frames.keep[rows].all()))
+            self._changed()
+        return "break"
+
+
+def _line(table: FrameTable, row: int, words: Translator) -> list[str]:
+    """Return the texts of a row; of a long file name beginning and end, which Tk would cut off."""
+    name = table.files[row]
+    short = name if len(name) <= _LONGEST_NAME else f"{name[:10]}…{name[11 - _LONGEST_NAME :]}"
+    return [short if column == "file" else table.cell(row, column, words) for column in COLUMNS]
