@@ -11,11 +11,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from zemosaic.gui.presenter.footprints import MapView  # noqa: E402
-from zemosaic.gui.presenter.frame_table import COLUMNS, FrameTable  # noqa: E402
-from zemosaic.gui.presenter.map_picture import COLOURINGS, MapPainter  # noqa: E402
-from zemosaic.i18n import Translator  # noqa: E402
-from zemosaic.model import FrameRef  # noqa: E402
+from zemosaic.gui.presenter.footprints import MapView
+from zemosaic.gui.presenter.frame_table import COLUMNS, FrameTable
+from zemosaic.gui.presenter.map_picture import COLOURINGS, MapPainter
+from zemosaic.i18n import Translator
+from zemosaic.model import FrameRef
 
 
 def frames(count: int) -> list[FrameRef]:
