@@ -259,13 +259,8 @@ class Theme:
         style.configure(f"{name}.Heading", padding=(self.px(4), self.px(5)))
         style.map(f"{name}.Heading", background=[("active", look.hover)])
         style.configure("Horizontal.TScrollbar", background=look.border, troughcolor=look.background)
-<<<<<<< HEAD
-        flat: dict[str, Any] = {"lightcolor": look.border, "darkcolor": look.border, "gripcount": 0}
-        style.configure("Horizontal.TScrollbar", bordercolor=look.background, arrowcolor=look.muted, **flat)
-=======
         style.configure("Horizontal.TScrollbar", bordercolor=look.background, arrowcolor=look.muted)
         style.configure("Horizontal.TScrollbar", lightcolor=look.border, darkcolor=look.border, gripcount=0)
->>>>>>> issue7
 
     def _layout(self, name: str, parts: list[Any]) -> None:
         self._style.layout(name, parts)
