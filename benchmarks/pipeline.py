@@ -106,9 +106,10 @@ def lines(lights: Path, memory_gb: list[float], with_siril: bool) -> list[str]:
         told += ["", "| Memory limit | Peak RSS | How tiles were stacked |", "|---|---|---|"]
         told += [f"| {gb:g} GB | {road.peak_rss / 1e9:.2f} GB | {', '.join(road.modes)} |" for gb, road in roads]
     siril = siril_cpu_s(lights) if with_siril else None
+    files = sum(path.is_file() for path in lights.iterdir())
     if siril is not None:
-        told += ["", f"Siril, debayer, register and winsorized stack of the same frames: {siril / first.frames:.3f}"]
-        told[-1] += f" CPU seconds per frame, {siril / first.cpu_s:.1f} times as much for a part of the road."
+        told += ["", f"Siril, debayer, register and winsorized stack of the same frames: {siril / files:.3f}"]
+        told[-1] += f" CPU seconds per file, in all {siril / first.cpu_s:.1f} times as much for a part of the road."
     return told
 
 
