@@ -108,13 +108,14 @@ def test_the_output_folder_holds_the_promised_files_and_nothing_else(reference):
     stem = Path(events[-1].mosaic).stem
     tiles = len(report(output)["tiles"])
     assert stem == f"zemosaic_MT{tiles}_R{len(SHOTS)}"
-    wanted = {stem + end for end in PIXEL_FILES} | {
-        "run_report.json",
-        "run_report.html",
-        "zemosaic_frames.csv",
-        "zemosaic_worker.log",
-    }
+    wanted = {stem + end for end in PIXEL_FILES} | {"run_report.json", "run_report.html", "zemosaic_worker.log"}
     assert {path.name for path in output.iterdir()} == wanted
+
+
+def test_the_list_of_frames_is_written_on_request(frames, tmp_path):
+    events = run_to_end(settings_for(frames, tmp_path, save_frames_csv=True))
+    assert isinstance(events[-1], RunFinished), events[-1]
+    assert len((tmp_path / "zemosaic_frames.csv").read_text(encoding="utf-8").splitlines()) == len(SHOTS) + 1
 
 
 def test_the_mosaic_opens_everywhere_and_agrees_with_its_report(reference):

@@ -211,12 +211,12 @@ def test_the_choice_goes_to_the_run_as_a_table(tmp_path):
     assert desk.table_for_run("/others", str(tmp_path), "given.csv") == "given.csv"
     desk.table.set_keep(np.array([2]), False)
     made = desk.table_for_run("/frames", str(tmp_path), "")
-    assert left_out(tmp_path / "zemosaic_frames.csv", tmp_path) == {same_file("/frames/light_2.fit")}
+    assert left_out(tmp_path / "zemosaic_selection.csv", tmp_path) == {same_file("/frames/light_2.fit")}
     desk.table.undo()
-    desk.import_csv(tmp_path / "zemosaic_frames.csv")
+    desk.import_csv(tmp_path / "zemosaic_selection.csv")
     assert desk.table.left_out.tolist() == [2]
-    assert made == str(tmp_path / "zemosaic_frames.csv")
-    heading = (tmp_path / "zemosaic_frames.csv").read_text(encoding="utf-8").splitlines()[0]
+    assert made == str(tmp_path / "zemosaic_selection.csv")
+    heading = (tmp_path / "zemosaic_selection.csv").read_text(encoding="utf-8").splitlines()[0]
     assert heading.split(",") == ["path", "keep", "night", "telescope", "solved", *METRICS]
 
 

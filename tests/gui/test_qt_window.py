@@ -121,7 +121,7 @@ def test_frames_are_looked_at_and_left_out_by_mouse(opened, frames, tmp_path):
     window.session.form = window.session.form.edited("output_dir", str(tmp_path / "out"))
     click(window.start_button)
     wait(lambda: started)
-    assert started[0].excluded_frames == str(tmp_path / "out" / "zemosaic_frames.csv")
+    assert started[0].excluded_frames == str(tmp_path / "out" / "zemosaic_selection.csv")
     wait(lambda: not window.session.running)
 
 
@@ -293,4 +293,4 @@ def test_a_real_run_leaves_out_what_the_map_left_out(opened, frames, tmp_path):
     assert told[0]["status"] == "rejected"
     assert table.footprints.exact.tolist() == [True, True, True, False]
     window.pages.setCurrentIndex(SETTINGS)
-    assert window.settings.rows["excluded_frames"].control.text().endswith("zemosaic_frames.csv")
+    assert window.settings.rows["excluded_frames"].control.text().endswith("zemosaic_selection.csv")

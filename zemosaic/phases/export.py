@@ -197,7 +197,8 @@ def write_reports(
     translator = Translator(context.settings.language)
     as_json, as_html = context.output_dir / "run_report.json", context.output_dir / "run_report.html"
     write_report_json(as_json, report, translator)
-    write_frames_csv(context.output_dir / "zemosaic_frames.csv", report, translator)
+    if context.settings.save_frames_csv:
+        write_frames_csv(context.output_dir / "zemosaic_frames.csv", report, translator)
     write_report_html(as_html, report, outputs.pictures if outputs else ReportPictures(), translator)
     return as_json, as_html
 

@@ -120,6 +120,7 @@ class Settings(BaseModel):
     save_stretched: Literal["none", "png16", "tiff"] = _setting("none", "output", affects=("export",))
     preview_linked: bool = _setting(True, "output", affects=("export",))
     preview_max_px: int = _setting(3200, "output", unit="px", ge=256, le=20000, affects=("export",))
+    save_frames_csv: bool = _setting(False, "output", affects=("export",))
     keep_work_files: bool = _setting(False, "output", "expert")
 
     num_processing_workers: int = _setting(0, "computer", unit="", ge=-1, le=256)

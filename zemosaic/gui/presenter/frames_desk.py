@@ -17,7 +17,7 @@ from zemosaic.i18n import Translator
 
 __all__ = ["TABLE_NAME", "FramesDesk", "Scanned"]
 
-TABLE_NAME = "zemosaic_frames.csv"
+TABLE_NAME = "zemosaic_selection.csv"
 """The table of frames that a run gets when some are left out by hand."""
 
 
