@@ -46,7 +46,17 @@ def test_links_and_flags_of_the_documents_exist(document):
     targets = [link for link in LINK.findall(text) if "://" not in link]
     assert not [link for link in targets if not (document.parent / link).exists()]
     known = {f"--{spec.key}" for spec in specs()}
-    known |= {"--demo", "--help", "--version", "--log-json", "--config", "--list-settings", "--KEY"}
+    known |= {
+        "--qt-gui",
+        "--tk-gui",
+        "--demo",
+        "--help",
+        "--version",
+        "--log-json",
+        "--config",
+        "--list-settings",
+        "--KEY",
+    }
     flags = re.findall(r"(?<![\w-])--[A-Za-z][\w-]*", text)
     if document.name in ("README.md", "settings.md"):
         assert not [flag for flag in flags if flag not in known]
