@@ -91,6 +91,7 @@ class Run:
         self._reader, writer = spawn.Pipe(duplex=False)
         self._process = spawn.Process(target=_child, args=(settings, writer, self._cancel), name="zemosaic-worker")
         self._ended = False
+        limit_library_threads()  # read when the child loads its libraries
         self._process.start()
         writer.close()
 

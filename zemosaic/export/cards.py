@@ -91,9 +91,10 @@ def mosaic_cards(origin: Provenance) -> list[Card]:
     """Return the cards of the mosaic itself."""
     return [
         *_origin_cards(origin),
-        ("BUNIT", "adu", "sky-subtracted counts of one exposure"),
-        ("COMMENT", "Pixels are camera counts of one exposure of the median frame, sky", ""),
-        ("COMMENT", "subtracted, at a common transparency; NaN where no frame reaches.", ""),
+        ("BUNIT", "adu", "counts of one exposure"),
+        ("COMMENT", "Pixels are camera counts of one exposure of the median frame; the", ""),
+        ("COMMENT", "gradients of the sky are taken off, its median level is kept as a", ""),
+        ("COMMENT", "pedestal; NaN where no frame reaches.", ""),
     ]
 
 
