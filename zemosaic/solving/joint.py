@@ -344,6 +344,8 @@ def _result(
 
 
 def _refusal(left_out: bool, used: int, median_px: float) -> Message | None:
+    if left_out and not np.isfinite(median_px):
+        return message("reason.joint_nothing_in_common")
     if left_out:
         return message("reason.joint_disagrees", median_px=round(median_px, 2))
     if used < _FEWEST:
