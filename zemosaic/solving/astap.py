@@ -134,7 +134,10 @@ class AstapSolver:
         """Return the solution if the exit code, the .ini, the .wcs and the stars all say so."""
         if answer.exit_code != 0 or not answer.solved:
             if any(_NO_DATABASE in line for line in answer.complaints):
-                return message("reason.astap_no_database", folder=str(self.installation.data_dir or ""))
+                return message(
+                    "reason.astap_no_database",
+                    folder=str(self.installation.data_dir or self.installation.executable.parent),
+                )
             if answer.complaints:
                 return message("reason.astap_failed", detail="; ".join(answer.complaints))
             if not answer.answered:
