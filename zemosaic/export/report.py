@@ -11,11 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from zemosaic.errors import Message
+from zemosaic.export.depth import DepthNoise
 from zemosaic.export.files import write_whole
+from zemosaic.export.seam_report import SeamSummary, seam_dict, summarise_seams
+from zemosaic.export.seams import SeamReport
 from zemosaic.i18n import Translator
 from zemosaic.model import (
+    HIDDEN_BLOCK_PX,
     CalibratedFrame,
     Dropped,
+    EdgeSteps,
     FrameRef,
     FrameStatus,
     GridPlan,
@@ -69,6 +74,9 @@ class RunRecords:
     """Program, Python and packages."""
     peak_rss_bytes: int = 0
     input_dir: str = ""
+    seams: SeamReport | None = None
+    """Steps measured on the mosaic."""
+    depth: DepthNoise | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +123,15 @@ class FrameRow:
     corners_dec_deg: tuple[float, ...] = ()
     tiles_used: tuple[int, ...] = ()
     tiles_rejected: tuple[int, ...] = ()
+    area_used: float = 1.0
+    """Part of the frame that nothing hides."""
+    steps: EdgeSteps | None = None
     notes: tuple[Message, ...] = ()
+
+    @property
+    def in_part(self) -> bool:
+        """Whether a part of the frame is used and another is not."""
+        return self.status is FrameStatus.USED and (self.area_used < 1.0 or bool(self.tiles_rejected))
 
 
 @dataclass(frozen=True)
@@ -149,6 +165,8 @@ class RunReport:
     defaults: Mapping[str, Any]
     versions: Mapping[str, str]
     peak_rss_bytes: int
+    seams: SeamSummary | None = None
+    depth: DepthNoise | None = None
 
     def having(self, status: FrameStatus) -> list[FrameRow]:
         """Return the frames of one status."""
@@ -201,6 +219,8 @@ def build_report(records: RunRecords) -> RunReport:
         defaults=dict(records.defaults),
         versions=dict(records.versions),
         peak_rss_bytes=records.peak_rss_bytes,
+        seams=summarise_seams(records.calibrated, records.seams),
+        depth=records.depth,
     )
 
 
@@ -275,8 +295,23 @@ def _frame_row(
         corners_dec_deg=tuple(round(float(v), 6) for v in corners[1]),
         tiles_used=tuple(verdicts.used.get(frame.frame_id, ())),
         tiles_rejected=tuple(verdicts.rejected.get(frame.frame_id, ())),
+        area_used=_area_used(frame, calibrated),
+        steps=calibrated.steps if calibrated else None,
         notes=frame.notes,
     )
+
+
+def _area_used(frame: FrameRef, calibrated: CalibratedFrame | None) -> float:
+    """Return the part of a frame outside its hidden blocks; those at the edges are smaller."""
+    if calibrated is None or not calibrated.hidden:
+        return 1.0
+    columns = -(-frame.width // HIDDEN_BLOCK_PX)
+    hidden = 0
+    for block in calibrated.hidden:
+        row, column = divmod(block, columns)
+        high = min(HIDDEN_BLOCK_PX, frame.height - row * HIDDEN_BLOCK_PX)
+        hidden += high * min(HIDDEN_BLOCK_PX, frame.width - column * HIDDEN_BLOCK_PX)
+    return 1.0 - hidden / (frame.width * frame.height)
 
 
 def _metrics(
@@ -378,6 +413,13 @@ def report_dict(report: RunReport, translator: Translator) -> dict[str, Any]:
         "frames_used": len(report.used),
         "frames": [_frame_dict(row, translator) for row in report.frames],
         "tiles": [_record(tile) for tile in report.tiles],
+        "seams": seam_dict(report.seams) if report.seams else None,
+        "noise_by_depth": [
+            {"frames": float(n), "noise_adu": float(noise)}
+            for n, noise in zip(report.depth.frames, report.depth.noise_adu, strict=True)
+        ]
+        if report.depth
+        else None,
         "warnings": [_told(warning, translator) for warning in report.warnings],
         "settings": dict(report.settings),
         "versions": dict(report.versions),
@@ -403,6 +445,10 @@ def _frame_dict(row: FrameRow, translator: Translator) -> dict[str, Any]:
         "corners_dec_deg": row.corners_dec_deg,
         "notes": [_told(note, translator) for note in row.notes],
     }
+    if row.in_part:
+        entry["area_used"] = row.area_used
+    if row.steps is not None:
+        entry["seams"] = {"before": row.steps.before, "after": row.steps.after}
     if row.tiles_used and row.tiles_rejected:
         entry["tile_verdicts"] = {"used": row.tiles_used, "rejected": row.tiles_rejected}
     return entry

@@ -14,6 +14,7 @@ from zemosaic.calibration.cells import CellSamples, mask_radius_px, sample_cells
 from zemosaic.calibration.hidden import blocks_at, hidden_blocks, open_cells
 from zemosaic.calibration.photometry import VIGNETTING_PRIOR, Photometry, solve_photometry
 from zemosaic.calibration.sky import BiasEstimate, SkySolution, estimate_bias, solve_sky
+from zemosaic.calibration.steps import edge_steps
 from zemosaic.catalogue.field import merge_detections
 from zemosaic.errors import Message, NothingUsable, message
 from zemosaic.frames.debayer import half_size
@@ -81,7 +82,8 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
             advance(len(solved))
             return Calibration(tuple(calibrated), stars)
         groups = np.array(camera_groups([one.frame for one in solved]))
-        cells = _cells(context, solved, defects, _discs(solved, stars), advance)
+        cell_px = _cell_px(solved)
+        cells = _cells(context, solved, defects, _discs(solved, stars), cell_px, advance)
         hidden: list[tuple[int, ...]] = [()] * len(solved)
         if context.settings.quality_partial_frames:
             hidden = hidden_blocks(solved, ids, (stars.ra_deg, stars.dec_deg), photometry, groups, cells)
@@ -111,7 +113,9 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
                     stars_vignetting=round(float(photometry.vignetting[g]), 4),
                 )
             )
-        return Calibration(tuple(_assemble(context, solved, sky, groups, hidden)), stars)
+        steps = edge_steps([one.measured for one in solved], cells, sky, groups, cell_px)
+        frames = _assemble(context, solved, sky, groups, hidden)
+        return Calibration(tuple(replace(one, steps=own) for one, own in zip(frames, steps, strict=True)), stars)
 
 
 def _by_camera(solved: Sequence[SolvedFrame], groups: NDArray[np.int64]) -> list[list[SolvedFrame]]:
@@ -251,19 +255,24 @@ def _discs(solved: Sequence[SolvedFrame], stars: FieldStars) -> Floats:
     return np.stack([stars.ra_deg, stars.dec_deg, mask_radius_px(flux, WIDE_SEEING * stars.fwhm_px, noise)])
 
 
+def _cell_px(solved: Sequence[SolvedFrame]) -> int:
+    """Return the side of the cells, larger for many frames."""
+    area = sum(one.frame.width * one.frame.height for one in solved)
+    return max(CELL_PX, CELL_PX * math.ceil(math.sqrt(area / CELL_PX**2 / MOST_CELL_SAMPLES)))
+
+
 def _cells(
     context: RunContext,
     solved: Sequence[SolvedFrame],
     defects: DefectMaps,
     discs: Floats,
+    cell_px: int,
     advance: Callable[[int], None],
 ) -> list[CellSamples]:
     reference = make_canvas(solved, "north_up", "median").wcs
     path = context.scratch / "discs.npy"
     np.save(path, discs)
-    area = sum(one.frame.width * one.frame.height for one in solved)
-    cell = max(CELL_PX, CELL_PX * math.ceil(math.sqrt(area / CELL_PX**2 / MOST_CELL_SAMPLES)))
-    tasks = (_CellTask(one, defects[one.frame.group].path, context.scratch, reference, cell, path) for one in solved)
+    tasks = (_CellTask(one, defects[one.frame.group].path, context.scratch, reference, cell_px, path) for one in solved)
     samples = []
     for done, sample in enumerate(context.map(sample_frame, tasks), 1):
         samples.append(sample)

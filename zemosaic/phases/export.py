@@ -9,11 +9,14 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
 from zemosaic import __version__
 from zemosaic.errors import NothingUsable, message
 from zemosaic.events import PreviewReady
 from zemosaic.export.cards import map_cards, mosaic_cards, provenance_of
 from zemosaic.export.crop import QualityCrop, coverage_box, merged_box, quality_box, widened
+from zemosaic.export.depth import DepthNoise, noise_by_depth
 from zemosaic.export.disk_values import DiskType
 from zemosaic.export.fits import write_fits
 from zemosaic.export.frames_csv import write_frames_csv
@@ -22,11 +25,13 @@ from zemosaic.export.pictures import write_picture16
 from zemosaic.export.preview import coverage_picture, stretched_bands, stretched_preview, write_png
 from zemosaic.export.report import PhaseTime, RunRecords, build_report, write_report_json
 from zemosaic.export.report_html import ReportPictures, write_report_html
+from zemosaic.export.seams import SeamReport, measure_seams
 from zemosaic.export.view import view_of
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.plan import Grid
+from zemosaic.phases.tile import area_ratio
 from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import specs
 from zemosaic.store.canvas import CanvasStore
@@ -37,6 +42,8 @@ PACKAGES = ("numpy", "scipy", "astropy", "sep", "numba", "opencv-python-headless
 
 
 COVERAGE_MAP_PX = 600
+MOST_SEAM_FRAMES = 60
+"""Frames along whose edges seams are looked for on the mosaic."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,8 @@ class Outputs:
 
     product: MosaicProduct
     pictures: ReportPictures
+    seams: SeamReport | None = None
+    depth: DepthNoise | None = None
 
 
 def export_mosaic(
@@ -113,7 +122,19 @@ def export_mosaic(
             stretched=stretched,
         )
         coverage_map, most = coverage_picture(kept, COVERAGE_MAP_PX, box)
-        return Outputs(product, ReportPictures(picture, coverage_map, most))
+        pictures = ReportPictures(picture, coverage_map, most)
+        return Outputs(product, pictures, _seams(grid, used_ids, value), noise_by_depth(value, kept, box))
+
+
+def _seams(grid: Grid, used_ids: set[int], value: Pixels) -> SeamReport:
+    """Measure the steps across the edges of frames on the canvas, of an even choice where there are many."""
+    used = [frame for frame in grid.frames if frame.frame.frame_id in used_ids]
+    chosen = [used[k] for k in np.unique(np.linspace(0, len(used) - 1, MOST_SEAM_FRAMES).astype(int))]
+    footprints, noise = [], []
+    for frame in chosen:
+        footprints.append(grid.plan.wcs.sky_to_pixel(*frame.wcs.corners(frame.frame.width, frame.frame.height)))
+        noise.append(np.array(frame.noise) * area_ratio(grid.plan.wcs, frame.wcs))
+    return measure_seams(value, footprints, [float(sigma) for sigma in np.median(noise, axis=0)])
 
 
 def _box(context: RunContext, plan: GridPlan, kept: Pixels, weight: Pixels) -> Box:
@@ -193,6 +214,8 @@ def write_reports(
         versions=_versions(),
         peak_rss_bytes=context.monitor.peak_rss_bytes,
         input_dir=context.settings.input_dir,
+        seams=outputs.seams if outputs else None,
+        depth=outputs.depth if outputs else None,
     )
     report = build_report(records)
     translator = Translator(context.settings.language)
