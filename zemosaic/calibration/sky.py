@@ -145,7 +145,7 @@ def solve_sky(
     assert solution is not None
     n_frames, channels = transparency.shape
     terms = solution.frame.reshape(n_frames, channels, 4)
-    transparency = transparency + terms[..., 3]
+    transparency = _on_scale_of_stars(transparency + terms[..., 3], transparency, doubt.reshape(n_frames, channels))
     sky = terms[..., :3].copy()
     sky[..., 0] += dark
     sky = _settled(sky, solution.item, table, transparency)
@@ -279,6 +279,15 @@ def _with_doubt(problem: JointProblem, glow: Floats, doubt: Floats) -> JointProb
     basis = np.column_stack([problem.frame_basis, problem.frame_basis[:, 0] * glow])
     precision = np.broadcast_to(problem.frame_precision, (problem.n_frames, problem.frame_basis.shape[1]))
     return replace(problem, frame_basis=basis, frame_precision=np.column_stack([precision, doubt**-2]))
+
+
+def _on_scale_of_stars(solved: Floats, stars: Floats, doubt: Floats) -> Floats:
+    """Return the transparencies scaled per channel to those of the stars on the whole.
+
+    The light of the sky compares frames with each other only; a change of all of them alike is chance.
+    """
+    weight = (stars / doubt) ** 2
+    return np.asarray(solved / ((weight * solved / stars).sum(axis=0) / weight.sum(axis=0)), np.float64)
 
 
 def _settled(sky: Floats, item: Floats, table: _Table, transparency: Floats) -> Floats:
