@@ -55,7 +55,7 @@ def stack_tiles(
         counts = [_what_counts(frame) for frame in frames]
         light = _light_of(nearby[row])
         digests[row] = context.depends("stack", CONTENT_VERSION, fingerprint, asdict(tile), counts, maps, light)
-        stored = context.journal.get("tile", str(row), digests[row])
+        stored = context.journal.get("tile", f"{grid.key}/{row}", digests[row])
         if stored is not None:
             products[row] = _product_from(stored)
             continue
@@ -82,7 +82,7 @@ def stack_tiles(
             products[task.row] = answer.product
             failed.update(answer.failed)
             if not answer.failed:
-                context.journal.put("tile", str(task.row), digests[task.row], _product_bytes(answer.product))
+                context.journal.put("tile", f"{grid.key}/{task.row}", digests[task.row], _product_bytes(answer.product))
             done += 1
             product = answer.product
             context.emit(
