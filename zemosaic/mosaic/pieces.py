@@ -6,6 +6,7 @@ resampled.  Both methods of assembly take either.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,10 +17,12 @@ from zemosaic.mosaic.feather import tile_weight
 from zemosaic.sky import FrameWcs
 from zemosaic.store.canvas import CanvasStore
 
-__all__ = ["Box", "GridTile", "Piece", "PiecePixels", "cropped", "overlap"]
+__all__ = ["Box", "GridTile", "Piece", "PiecePixels", "Shelf", "cropped", "overlap"]
 
 Box = tuple[int, int, int, int]
 Floats = NDArray[np.float32]
+SHELF_BYTES = 96 << 20
+_MAPS = ("share", "weight", "feather", "kept", "rejected")
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,26 @@ class PiecePixels:
         maps = {name: getattr(self, name)[rows, columns] for name in _MAPS}
         return replace(self, value=self.value[:, rows, columns], **maps)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that the arrays take."""
+        return self.value.nbytes + sum(getattr(self, name).nbytes for name in _MAPS)
 
-_MAPS = ("share", "weight", "feather", "kept", "rejected")
+
+class Shelf:
+    """Keeps the tiles read last: each is needed for its own block and for those beside it."""
+
+    def __init__(self, limit_bytes: int = SHELF_BYTES) -> None:
+        self._limit = limit_bytes
+        self._kept: dict[int, PiecePixels] = {}
+
+    def whole(self, number: int, read: Callable[[], PiecePixels]) -> PiecePixels:
+        """Return a tile, read anew only where it is no longer kept."""
+        found = self._kept.pop(number, None) or read()
+        self._kept[number] = found
+        while len(self._kept) > 1 and sum(one.nbytes for one in self._kept.values()) > self._limit:
+            del self._kept[next(iter(self._kept))]
+        return found
 
 
 @dataclass(frozen=True)
@@ -71,16 +92,18 @@ class GridTile:
     def width(self) -> int:
         return self.spec.outer[3] - self.spec.outer[2]
 
-    def read(self, box: Box) -> PiecePixels:
+    def read(self, box: Box, shelf: Shelf) -> PiecePixels:
         """Return a window (y0, y1, x0, x1) of the tile's pixels."""
-        rows, columns = slice(*box[:2]), slice(*box[2:])
+        return shelf.whole(self.row, self._whole).part(slice(*box[:2]), slice(*box[2:]))
+
+    def _whole(self) -> PiecePixels:
         pixels = self.store.read_tile(self.spec, self.row)
         share = tile_weight(self.spec, self.canvas_height, self.canvas_width)
         (top, left), (y0, y1, x0, x1) = (self.spec.outer[0], self.spec.outer[2]), self.spec.inner
         own = np.zeros(share.shape, np.uint16)
         own[y0 - top : y1 - top, x0 - left : x1 - left] = 1
         one = np.ones((1, 1), np.float32)
-        whole = PiecePixels(
+        return PiecePixels(
             value=pixels.value,
             share=share,
             weight=pixels.weight * own,
@@ -88,7 +111,6 @@ class GridTile:
             kept=pixels.kept * own,
             rejected=pixels.rejected * own,
         )
-        return whole.part(rows, columns)
 
 
 Piece = GridTile

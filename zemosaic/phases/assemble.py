@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from zemosaic.errors import NothingUsable
 from zemosaic.model import CalibratedFrame, GridPlan, TileProduct
 from zemosaic.mosaic.incremental import merged_block
-from zemosaic.mosaic.pieces import Box, GridTile, Piece, overlap
+from zemosaic.mosaic.pieces import Box, GridTile, Piece, Shelf, overlap
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.plan import Grid
 from zemosaic.store.canvas import CanvasStore, TilePixels
@@ -73,8 +73,9 @@ def assemble_tasks(
 def assemble_blocks(task: AssembleTask) -> int:
     """Make and store the blocks of a task; returns their number."""
     level = np.array(task.level, np.float32)[:, None, None]
+    shelf = Shelf()
     for box in task.blocks:
-        pixels = merged_block(box, task.pieces)
+        pixels = merged_block(box, task.pieces, shelf)
         if pixels is not None:
             shifted = pixels.value + level
             task.store.write_canvas(box, TilePixels(shifted, pixels.weight, pixels.kept, pixels.rejected))
