@@ -16,10 +16,10 @@ from zemosaic.phases.context import RunContext
 from zemosaic.phases.export import FieldRecord, Outputs, export_mosaic, write_reports
 from zemosaic.phases.fields import divide
 from zemosaic.phases.measure import DefectMaps, measure_frames
-from zemosaic.phases.plan import Grid, make_grids
+from zemosaic.phases.plan import make_grids
 from zemosaic.phases.scan import scan
 from zemosaic.phases.solve import check_solver_paths, solve_frames
-from zemosaic.phases.stack import stack_tiles
+from zemosaic.phases.stack import StackJob, stack_tiles
 from zemosaic.store.canvas import CanvasStore
 
 __all__ = ["RunOutcome", "prepare_frames", "run_pipeline"]
@@ -111,11 +111,13 @@ def _run(context: RunContext, progress: _Progress) -> None:
     stars = {one.key: calibration.stars for one, calibration in calibrated}
     grids = make_grids(context, [(one, calibration.frames) for one, calibration in calibrated])
     progress.made = [FieldRecord(grid) for grid in grids]
-    for made in progress.made:
-        made.tiles = stack_tiles(context, made.grid, stars[made.grid.key], defects, _store(context, made.grid))
+    stores = {grid.key: CanvasStore(context.work_dir / f"canvas_{grid.key}.zarr") for grid in grids}
+    jobs = [StackJob(grid, stores[grid.key], stars[grid.key], f"{grid.key}/") for grid in grids]
+    for made, tiles in zip(progress.made, stack_tiles(context, jobs, defects), strict=True):
+        made.tiles = tiles
 
     def finish(made: FieldRecord) -> None:
-        store = _store(context, made.grid)
+        store = stores[made.grid.key]
         assemble_canvas(context, made.grid, made.tiles, store)
         made.outputs = export_mosaic(context, len(progress.frames), made.grid, made.tiles, store)
 
@@ -136,7 +138,3 @@ def _for_each(
             context.warn(message("warning.field_lost", name=name(one)))
             context.warn(failure.message)
     return done
-
-
-def _store(context: RunContext, grid: Grid) -> CanvasStore:
-    return CanvasStore(context.work_dir / f"canvas_{grid.key}.zarr")
