@@ -17,7 +17,7 @@ from zemosaic.phases.measure import DefectMaps, measure_frames
 from zemosaic.phases.plan import Grid, drop_strays, make_grid
 from zemosaic.phases.scan import scan
 from zemosaic.phases.solve import check_solver_paths, solve_frames
-from zemosaic.phases.stack import stack_tiles
+from zemosaic.phases.stack import StackJob, stack_tiles
 from zemosaic.store.canvas import CanvasStore
 
 __all__ = ["RunOutcome", "prepare_frames", "run_pipeline"]
@@ -99,6 +99,6 @@ def _run(context: RunContext, progress: _Progress) -> None:
     calibration = calibrate_frames(context, drop_strays(context, progress.solved), defects)
     progress.grid = make_grid(context, calibration.frames)
     store = CanvasStore(context.work_dir / "canvas.zarr")
-    progress.tiles = stack_tiles(context, progress.grid, calibration.stars, defects, store)
+    (progress.tiles,) = stack_tiles(context, [StackJob(progress.grid, store)], calibration.stars, defects)
     assemble_canvas(context, progress.grid, progress.tiles, store)
     progress.outputs = export_mosaic(context, len(progress.frames), progress.grid, progress.tiles, store)

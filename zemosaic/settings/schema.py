@@ -44,6 +44,9 @@ class Settings(BaseModel):
     input_dir: str = _setting("", "folders", "basic", kind="folder")
     output_dir: str = _setting("", "folders", "basic", kind="folder")
     excluded_frames: str = _setting("", "folders", "advanced", kind="file", affects=("scan",))
+    master_dark: str = _setting("", "folders", "advanced", kind="file", affects=("measure",))
+    master_flat: str = _setting("", "folders", "advanced", kind="file", affects=("measure",))
+    master_bias: str = _setting("", "folders", "advanced", kind="file", affects=("measure",))
 
     solver: Literal["auto", "astap", "embedded"] = _setting("auto", "solving", "basic", affects=("solve",))
     force_resolve_existing_wcs: bool = _setting(False, "solving", affects=("solve",))
