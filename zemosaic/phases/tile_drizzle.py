@@ -20,6 +20,8 @@ Floats = NDArray[np.float32]
 
 LEAST_DROP = 0.05
 """Pixels on which less fell than this part of one frame's pixel are taken from the interpolated stack."""
+MANY_FRAMES = 5
+"""Samples from which on a missed pixel is no surprise of the mosaic's border."""
 
 
 class Drops:
@@ -48,7 +50,7 @@ class Drops:
         )
 
     def over(self, value: Floats, weight: Floats, kept: NDArray[np.uint16]) -> tuple[Floats, int]:
-        """Return the mean of the drops, and how many pixels were missed that have light.
+        """Return the mean of the drops, and how many pixels of many frames were missed by some colour.
 
         Parameters
         ----------
@@ -60,7 +62,7 @@ class Drops:
         heavy, total = self._heavy.reshape(value.shape), self._total.reshape(value.shape)
         least = LEAST_DROP * weight / np.maximum(kept, 1)
         hit = (heavy > least) & (kept > 0)
-        missed = int(((kept > 0) & ~hit.all(axis=0)).sum())
+        missed = int(((kept >= MANY_FRAMES) & ~hit.all(axis=0)).sum())
         return np.divide(total, heavy, out=value.copy(), where=hit), missed
 
 
