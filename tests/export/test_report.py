@@ -14,8 +14,9 @@ from run_of_frames import FOLDER, frame_ref, records
 
 from zemosaic.errors import OutputError, message
 from zemosaic.export.charts import Footprint, Series, dec_text, ra_text, series_chart, sky_map, ticks
-from zemosaic.export.report import RunRecords, build_report, write_report_json
+from zemosaic.export.report import RunRecords, build_report
 from zemosaic.export.report_html import ROWS_PER_GROUP, ReportPictures, report_html, write_report_html
+from zemosaic.export.report_json import write_report_json
 from zemosaic.model import Dropped, FrameStatus
 
 PICTURES = ReportPictures(np.full((40, 60, 3), 30, np.uint8), np.zeros((40, 60, 4), np.uint8), 12.0)

@@ -12,8 +12,9 @@ from run_of_frames import records
 
 from zemosaic.export.charts import EdgedFrame, depth_chart, seam_map
 from zemosaic.export.depth import DepthNoise, noise_by_depth
-from zemosaic.export.report import RunRecords, build_report, report_dict, write_report_json
+from zemosaic.export.report import RunRecords, build_report
 from zemosaic.export.report_html import ReportPictures, report_html
+from zemosaic.export.report_json import report_dict, write_report_json
 from zemosaic.export.seam_report import summarise_seams
 from zemosaic.export.seams import Seam, SeamReport
 from zemosaic.model import HIDDEN_BLOCK_PX, EdgeSteps, FrameStatus

@@ -1,21 +1,17 @@
-"""What one run did, frame by frame: `run_report.json` for programs, and the record behind the HTML page."""
+"""What one run did, frame by frame: the record behind `run_report.json` and the HTML page."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 from zemosaic.errors import Message
 from zemosaic.export.depth import DepthNoise
-from zemosaic.export.files import write_whole
-from zemosaic.export.seam_report import SeamSummary, seam_dict, summarise_seams
+from zemosaic.export.seam_report import SeamSummary, summarise_seams
 from zemosaic.export.seams import SeamReport
-from zemosaic.i18n import Translator
 from zemosaic.model import (
     HIDDEN_BLOCK_PX,
     CalibratedFrame,
@@ -33,6 +29,8 @@ from zemosaic.model import (
 from zemosaic.sky import FrameWcs
 
 __all__ = [
+    "FieldPlan",
+    "FieldReport",
     "FrameMetrics",
     "FrameRow",
     "PhaseTime",
@@ -40,8 +38,6 @@ __all__ = [
     "RunReport",
     "TileRow",
     "build_report",
-    "report_dict",
-    "write_report_json",
 ]
 
 
@@ -52,6 +48,15 @@ class PhaseTime:
     phase: str
     wall_s: float
     cpu_s: float
+
+
+@dataclass(frozen=True)
+class FieldPlan:
+    """What became of one field."""
+
+    plan: GridPlan
+    tiles: Sequence[TileProduct] = ()
+    mosaic: MosaicProduct | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,8 @@ class RunRecords:
     plan: GridPlan | None = None
     tiles: Sequence[TileProduct] = ()
     mosaic: MosaicProduct | None = None
+    others: Sequence[FieldPlan] = ()
+    """Further fields in the same folder; `plan`, `tiles` and `mosaic` are those of the main one."""
     warnings: Sequence[Message] = ()
     timings: Sequence[PhaseTime] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -149,6 +156,17 @@ class TileRow:
 
 
 @dataclass(frozen=True)
+class FieldReport:
+    """One field of several."""
+
+    name: str
+    tiles: tuple[TileRow, ...]
+    mosaic: MosaicProduct | None
+    wcs: FrameWcs
+    frames_used: int
+
+
+@dataclass(frozen=True)
 class RunReport:
     """A run in numbers."""
 
@@ -167,6 +185,8 @@ class RunReport:
     peak_rss_bytes: int
     seams: SeamSummary | None = None
     depth: DepthNoise | None = None
+    others: tuple[FieldReport, ...] = ()
+    """Further fields; the rest of this record is about the main one, or about all."""
 
     def having(self, status: FrameStatus) -> list[FrameRow]:
         """Return the frames of one status."""
@@ -195,7 +215,7 @@ def build_report(records: RunRecords) -> RunReport:
     solved = {item.frame.frame_id: item for item in records.solved}
     calibrated = {item.frame.frame_id: item for item in records.calibrated}
     dropped = {item.frame_id: item for item in records.dropped if item.frame_id is not None}
-    verdicts = _TileVerdicts.of(records.plan, records.tiles)
+    verdicts = _TileVerdicts.of([(records.plan, records.tiles), *((one.plan, one.tiles) for one in records.others)])
     rows = [
         _frame_row(
             frame, measured.get(n), solved.get(n), calibrated.get(n), _fate(n, dropped, calibrated, verdicts), verdicts
@@ -221,27 +241,35 @@ def build_report(records: RunRecords) -> RunReport:
         peak_rss_bytes=records.peak_rss_bytes,
         seams=summarise_seams(records.calibrated, records.seams),
         depth=records.depth,
+        others=tuple(map(_field_report, records.others)),
     )
+
+
+def _field_report(field: FieldPlan) -> FieldReport:
+    used = {frame_id for tile in field.tiles for frame_id in tile.frames_used}
+    wcs = field.mosaic.wcs if field.mosaic else field.plan.wcs
+    return FieldReport(field.plan.name, _tile_rows(field.plan, field.tiles), field.mosaic, wcs, len(used))
 
 
 @dataclass(frozen=True)
 class _TileVerdicts:
-    """Which tiles used and which refused a frame, by frame_id."""
+    """Which tiles, of the field it belongs to, used and which refused a frame, by frame_id."""
 
     known: bool
     used: Mapping[int, list[int]]
     rejected: Mapping[int, list[int]]
 
     @classmethod
-    def of(cls, plan: GridPlan | None, tiles: Sequence[TileProduct]) -> _TileVerdicts:
+    def of(cls, fields: Sequence[tuple[GridPlan | None, Sequence[TileProduct]]]) -> _TileVerdicts:
         used: defaultdict[int, list[int]] = defaultdict(list)
         rejected: defaultdict[int, list[int]] = defaultdict(list)
-        planned = {tile.tile_id: tile.frame_ids for tile in plan.tiles} if plan else {}
-        for tile in sorted(tiles, key=lambda item: item.tile_id):
-            taken = set(tile.frames_used)
-            for frame_id in planned.get(tile.tile_id, tile.frames_used):
-                (used if frame_id in taken else rejected)[frame_id].append(tile.tile_id)
-        return cls(bool(tiles), used, rejected)
+        for plan, tiles in fields:
+            planned = {tile.tile_id: tile.frame_ids for tile in plan.tiles} if plan else {}
+            for tile in sorted(tiles, key=lambda item: item.tile_id):
+                taken = set(tile.frames_used)
+                for frame_id in planned.get(tile.tile_id, tile.frames_used):
+                    (used if frame_id in taken else rejected)[frame_id].append(tile.tile_id)
+        return cls(any(tiles for _, tiles in fields), used, rejected)
 
 
 @dataclass(frozen=True)
@@ -378,100 +406,3 @@ def _field_name(records: RunRecords) -> str:
 
 def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
-
-
-def write_report_json(path: Path, report: RunReport, translator: Translator) -> None:
-    """Write the report for programs; raises OutputError.
-
-    Parameters
-    ----------
-    path : Path
-        The file, by custom ``run_report.json``.
-    report : RunReport
-        What to tell.
-    translator : Translator
-        Makes the texts of the reasons and warnings; keys and parameters stand beside them.
-    """
-    plain = _plain(report_dict(report, translator))
-    text = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    # Paths need not be valid text; what is not becomes JSON's own escape and is read back as it was.
-    write_whole(path, text.encode("utf-8", "backslashreplace"))
-
-
-def report_dict(report: RunReport, translator: Translator) -> dict[str, Any]:
-    """Return what `write_report_json` writes, before numbers that are not finite become null."""
-    mosaic = report.mosaic
-    return {
-        "mosaic": Path(mosaic.mosaic).name if mosaic else None,
-        "field": report.field_name,
-        "width": mosaic.width if mosaic else None,
-        "height": mosaic.height if mosaic else None,
-        "canvas_box": mosaic.box if mosaic else None,
-        "exposure_s": mosaic.exposure_s if mosaic else None,
-        "wcs": report.wcs.to_cards() if report.wcs else None,
-        "frames_found": len(report.frames),
-        "frames_used": len(report.used),
-        "frames": [_frame_dict(row, translator) for row in report.frames],
-        "tiles": [_record(tile) for tile in report.tiles],
-        "seams": seam_dict(report.seams) if report.seams else None,
-        "noise_by_depth": [
-            {"frames": float(n), "noise_adu": float(noise)}
-            for n, noise in zip(report.depth.frames, report.depth.noise_adu, strict=True)
-        ]
-        if report.depth
-        else None,
-        "warnings": [_told(warning, translator) for warning in report.warnings],
-        "settings": dict(report.settings),
-        "versions": dict(report.versions),
-        "timings": {time.phase: {"wall_s": time.wall_s, "cpu_s": time.cpu_s} for time in report.timings},
-        "peak_rss_bytes": report.peak_rss_bytes,
-    }
-
-
-def _frame_dict(row: FrameRow, translator: Translator) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "path": row.path,
-        "status": row.status.value,
-        "reason": _told(row.reason, translator) if row.reason else None,
-        "phase": row.phase or None,
-        "date_obs": row.date_obs or None,
-        "exposure_s": row.exposure_s,
-        "instrument": row.instrument,
-        "telescope": row.telescope,
-        "filter": row.filter_name,
-        "metrics": _record(row.metrics),
-        "weight": row.weight,
-        "corners_ra_deg": row.corners_ra_deg,
-        "corners_dec_deg": row.corners_dec_deg,
-        "notes": [_told(note, translator) for note in row.notes],
-    }
-    if row.in_part:
-        entry["area_used"] = row.area_used
-    if row.steps is not None:
-        entry["seams"] = {"before": row.steps.before, "after": row.steps.after}
-    if row.tiles_used and row.tiles_rejected:
-        entry["tile_verdicts"] = {"used": row.tiles_used, "rejected": row.tiles_rejected}
-    return entry
-
-
-def _told(told: Message, translator: Translator) -> dict[str, Any]:
-    return {"text": translator.message(told), **told.to_dict()}
-
-
-def _record(record: FrameMetrics | TileRow) -> dict[str, Any]:
-    return {item.name: getattr(record, item.name) for item in fields(record)}
-
-
-def _plain(value: Any) -> Any:
-    """Return JSON values: what is not finite becomes null, NumPy's scalars Python's."""
-    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-        value = value.item()
-    if is_dataclass(value) and not isinstance(value, type):
-        return _plain(asdict(value))
-    if isinstance(value, float):
-        return float(f"{value:.12g}") if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, bool | int | str) else str(value)
