@@ -11,7 +11,8 @@ from markupsafe import Markup
 from zemosaic.export.charts import STEP_LIMITS, EdgedFrame, depth_chart, seam_map
 from zemosaic.export.report import FrameRow, RunReport
 from zemosaic.export.report_parts import Chart, Figure, Words, short_path
-from zemosaic.export.seam_report import LIMIT, level_and_colour
+from zemosaic.export.seam_report import level_and_colour
+from zemosaic.export.seams import LIMIT
 
 __all__ = ["DepthSection", "PartLine", "SeamSection", "depth_section", "part_lines", "seam_section"]
 

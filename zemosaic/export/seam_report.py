@@ -10,13 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.export.seams import SeamReport
+from zemosaic.export.seams import LIMIT, SeamReport
 from zemosaic.model import CalibratedFrame, EdgeSteps
 
-__all__ = ["LIMIT", "SeamSummary", "level_and_colour", "seam_dict", "summarise_seams"]
-
-LIMIT = 0.1
-"""Steps below this part of one frame's pixel noise cannot be seen."""
+__all__ = ["SeamSummary", "level_and_colour", "seam_dict", "summarise_seams"]
 
 
 @dataclass(frozen=True)
@@ -43,9 +40,7 @@ class SeamSummary:
     @property
     def verdict(self) -> str:
         """``invisible``, ``visible`` or ``unknown``, by the finished mosaic."""
-        if not math.isfinite(self.worst):
-            return "unknown"
-        return "invisible" if self.worst < LIMIT else "visible"
+        return "unknown" if self.mosaic is None else self.mosaic.verdict
 
 
 def level_and_colour(steps: Sequence[Sequence[float]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Seam", "SeamReport", "measure_seams"]
+__all__ = ["LIMIT", "Seam", "SeamReport", "measure_seams"]
 
 Floats = NDArray[np.float64]
 
@@ -33,6 +33,8 @@ PIECE_PX = 400
 ALONG_PX = 2
 """Every so many pixels along an edge are looked at: neighbours say nearly the same."""
 STAR_SIGMA = 4.0
+LIMIT = 0.1
+"""Steps below this part of one frame's pixel noise cannot be seen."""
 TRUST = 0.05
 """Edges count whose step is known better than this, in noise of a frame's pixel."""
 
@@ -83,9 +85,12 @@ class SeamReport:
         sizes = [abs(step) for seam in self.trusted for step in seam.step]
         return float(np.percentile(sizes, 95)) if sizes else float("nan")
 
-    def invisible(self, limit: float = 0.1) -> bool:
-        """Return whether steps stay below a part of one frame's pixel noise."""
-        return bool(self.worst < limit)
+    @property
+    def verdict(self) -> str:
+        """``invisible``, ``visible`` or, where no step is known well, ``unknown``."""
+        if not self.trusted:
+            return "unknown"
+        return "invisible" if self.worst < LIMIT else "visible"
 
     @staticmethod
     def _rms(pairs: Sequence[tuple[float, float]]) -> float:
