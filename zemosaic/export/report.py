@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,7 +138,7 @@ class FrameRow:
     @property
     def in_part(self) -> bool:
         """Whether a part of the frame is used and another is not."""
-        return self.status is FrameStatus.USED and (self.area_used < 1.0 or bool(self.tiles_rejected))
+        return self.status is FrameStatus.USED and self.area_used < 1.0
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,9 @@ def build_report(records: RunRecords) -> RunReport:
     solved = {item.frame.frame_id: item for item in records.solved}
     calibrated = {item.frame.frame_id: item for item in records.calibrated}
     dropped = {item.frame_id: item for item in records.dropped if item.frame_id is not None}
-    verdicts = _TileVerdicts.of([(records.plan, records.tiles), *((one.plan, one.tiles) for one in records.others)])
+    hidden = {item.frame.frame_id for item in records.calibrated if item.hidden}
+    fields = [(records.plan, records.tiles), *((one.plan, one.tiles) for one in records.others)]
+    verdicts = _TileVerdicts.of(fields, hidden)
     rows = [
         _frame_row(
             frame, measured.get(n), solved.get(n), calibrated.get(n), _fate(n, dropped, calibrated, verdicts), verdicts
@@ -253,14 +255,17 @@ def _field_report(field: FieldPlan) -> FieldReport:
 
 @dataclass(frozen=True)
 class _TileVerdicts:
-    """Which tiles, of the field it belongs to, used and which refused a frame, by frame_id."""
+    """Which tiles, of the field it belongs to, used and which refused a frame, by frame_id.
+
+    A frame of which nothing is hidden and that a tile has nothing of only touches that tile's corner.
+    """
 
     known: bool
     used: Mapping[int, list[int]]
     rejected: Mapping[int, list[int]]
 
     @classmethod
-    def of(cls, fields: Sequence[tuple[GridPlan | None, Sequence[TileProduct]]]) -> _TileVerdicts:
+    def of(cls, fields: Sequence[tuple[GridPlan | None, Sequence[TileProduct]]], hidden: Set[int]) -> _TileVerdicts:
         used: defaultdict[int, list[int]] = defaultdict(list)
         rejected: defaultdict[int, list[int]] = defaultdict(list)
         for plan, tiles in fields:
@@ -268,7 +273,10 @@ class _TileVerdicts:
             for tile in sorted(tiles, key=lambda item: item.tile_id):
                 taken = set(tile.frames_used)
                 for frame_id in planned.get(tile.tile_id, tile.frames_used):
-                    (used if frame_id in taken else rejected)[frame_id].append(tile.tile_id)
+                    if frame_id in taken:
+                        used[frame_id].append(tile.tile_id)
+                    elif frame_id in hidden:
+                        rejected[frame_id].append(tile.tile_id)
         return cls(any(tiles for _, tiles in fields), used, rejected)
 
 

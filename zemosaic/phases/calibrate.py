@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.calibration.cells import CellSamples, mask_radius_px, sample_cells
-from zemosaic.calibration.hidden import blocks_at, hidden_blocks, open_cells
+from zemosaic.calibration.hidden import blocks_at, hidden_blocks, open_cells, open_transparency
 from zemosaic.calibration.photometry import VIGNETTING_PRIOR, Photometry, solve_photometry
 from zemosaic.calibration.sky import BiasEstimate, SkySolution, estimate_bias, solve_sky
 from zemosaic.calibration.steps import edge_steps
@@ -34,6 +34,8 @@ MERGE_PX = 2.0
 """Detections this near to each other on the sky are one star."""
 WIDE_SEEING = 1.15
 """Stars are masked as in seeing this much worse than the median."""
+SURE = 1e-4
+"""Standard error of a transparency that the sky may not change."""
 CELL_PX = 64
 MOST_CELL_SAMPLES = 6_000_000
 """Cells grow with the number of frames so that their samples stay below this."""
@@ -102,7 +104,8 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
             photometry.vignetting,
             photometry.vignetting_sigma,
             bias,
-            photometry.transparency_sigma,
+            # Of a frame half hidden the sky near the edge is not to be trusted with more than a plane.
+            np.where([[bool(blocks)] for blocks in hidden], SURE, photometry.transparency_sigma),
         )
         for g in range(len(bias)):
             context.log(
@@ -179,7 +182,7 @@ def _photometry(
         photometry = solve_photometry([one.measured for one in solved], ids, groups, prior)
         if turn == 1:
             break
-        kept = _judge(context, solved, photometry, groups)
+        kept = _judge(context, solved, ids, photometry, groups)
         if len(kept) == len(solved):
             break
         solved = kept
@@ -187,13 +190,19 @@ def _photometry(
 
 
 def _judge(
-    context: RunContext, solved: list[SolvedFrame], photometry: Photometry, groups: NDArray[np.int64]
+    context: RunContext,
+    solved: list[SolvedFrame],
+    ids: Sequence[NDArray[np.int64]],
+    photometry: Photometry,
+    groups: NDArray[np.int64],
 ) -> list[SolvedFrame]:
     """Return the frames that are good enough; what the user picked by hand wins over every verdict."""
     settings = context.settings
     picks = read_picks(Path(settings.quality_picks_file)) if settings.quality_picks_file else Picks()
     verdicts = (
-        _verdicts(settings, solved, photometry, groups) if settings.quality_reject_enabled else [None] * len(solved)
+        _verdicts(settings, solved, ids, photometry, groups)
+        if settings.quality_reject_enabled
+        else [None] * len(solved)
     )
     kept = []
     for one, reason in zip(solved, verdicts, strict=True):
@@ -209,7 +218,11 @@ def _judge(
 
 
 def _verdicts(
-    settings: Settings, solved: list[SolvedFrame], photometry: Photometry, groups: NDArray[np.int64]
+    settings: Settings,
+    solved: list[SolvedFrame],
+    ids: Sequence[NDArray[np.int64]],
+    photometry: Photometry,
+    groups: NDArray[np.int64],
 ) -> list[Message | None]:
     limits = QualityLimits(
         settings.quality_max_fwhm_ratio,
@@ -219,6 +232,8 @@ def _verdicts(
         settings.quality_min_star_ratio,
     )
     green = photometry.transparency[:, min(1, photometry.transparency.shape[1] - 1)]
+    if settings.quality_partial_frames:
+        green = open_transparency(solved, ids, photometry, groups)
     measured = [one.measured for one in solved]
     middle = [one.wcs.pixel_to_sky(0.5 * one.frame.width, 0.5 * one.frame.height) for one in solved]
     directions = unit_vectors(np.array([float(ra) for ra, _ in middle]), np.array([float(dec) for _, dec in middle]))
