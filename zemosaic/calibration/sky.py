@@ -33,8 +33,10 @@ COMPLETE = 0.85
 FLOOR = 0.03
 """Error of a cell's mean that no number of pixels takes away, in noise of a pixel."""
 TYPICAL_READ_NOISE_E = 1.5
-GRAIN = 1.5
-"""How far apart empty cells may lie in the mosaic, in errors of one frame's cell."""
+GRAIN = 3.0
+"""How far apart empty cells may lie in the mosaic, in errors of the mean of a cell over its frames."""
+FEWEST_IN_GRAIN = 4
+"""Frames that are counted at least for that."""
 DARK_PERCENT = 10.0
 """Part of a frame's cells that is taken to show its sky, until the overlaps know better."""
 SLOPE_PRIOR = 1.0
@@ -296,6 +298,7 @@ def _settled(sky: Floats, item: Floats, table: _Table, transparency: Floats) -> 
     first = slice(0, len(table.item) // table.channels)
     basis = np.stack([np.ones(first.stop), table.u[first], table.v[first]], axis=1)
     pixel = np.array([np.median(table.sigma[table.item // n_cells == c]) for c in range(table.channels)])
+    depth = max(float(np.median(np.bincount(table.item[first], minlength=n_cells))), FEWEST_IN_GRAIN)
     return settle_plane(
         sky,
         item.reshape(table.channels, n_cells),
@@ -304,5 +307,5 @@ def _settled(sky: Floats, item: Floats, table: _Table, transparency: Floats) -> 
         table.source[first],
         basis,
         table.position,
-        GRAIN * pixel,
+        GRAIN * pixel / np.sqrt(depth),
     )
