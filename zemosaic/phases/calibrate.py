@@ -198,7 +198,8 @@ def _judge(
 ) -> list[SolvedFrame]:
     """Return the frames that are good enough; what the user picked by hand wins over every verdict."""
     settings = context.settings
-    picks = read_picks(Path(settings.quality_picks_file)) if settings.quality_picks_file else Picks()
+    file = settings.quality_picks_file
+    picks = read_picks(Path(file), Path(settings.input_dir)) if file else Picks()
     verdicts = (
         _verdicts(settings, solved, ids, photometry, groups)
         if settings.quality_reject_enabled
