@@ -23,7 +23,7 @@ from zemosaic.zeanalyser.measure import measure
 
 __all__ = ["DefectMaps", "Defects", "load_defects", "measure_frames", "mended_pixels"]
 
-CONTENT_VERSION = 5
+CONTENT_VERSION = 6
 """Raised when a change of the code makes stored measurements stale."""
 
 

@@ -28,6 +28,9 @@ PSF_STARS = 32
 SNR_STARS = 50
 """Stars whose signal to noise is the frame's: as many in every frame."""
 EDGE_PX = 8
+WINDOW_PER_FWHM = 1.2 / 2.3548
+WINDOW_PX = 0.45
+"""Sigma of the window in which stars are centred: of the stars' width, and of the spacing of its pixels' colour."""
 CLIPPED_STD = 0.9866
 """Standard deviation of a unit normal cut off at 3 sigma."""
 _KERNEL = np.array([[1, 3, 1], [3, 10, 3], [1, 3, 1]], np.float32)
@@ -88,6 +91,9 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic]) -> MeasuredFrame:
     peaks = found["peak"] + local
     saturated = peaks > _saturation(pixels)
     shape = _shape(image, sites, (x, y, local), found, saturated, raw_sigma)
+    if math.isfinite(shape[0]):
+        window = math.hypot(WINDOW_PER_FWHM * shape[0], WINDOW_PX * view.step)
+        x, y = _centred_anew(image, sites, (x, y, local), window)
     moments = 2.3548 * np.sqrt(0.5 * (found["a"] ** 2 + found["b"] ** 2)) * view.step
     fwhm = shape[0] if math.isfinite(shape[0]) else float(np.median(moments)) if len(moments) else math.nan
     flux, error = star_fluxes(frame, pixels, x, y, fwhm, ~saturated)
@@ -198,6 +204,23 @@ def _gradient(background: Float32s) -> float:
     across = float((middle * u[None, :]).sum() / (u**2).sum() / len(v))
     down = float((middle * v[:, None]).sum() / (v**2).sum() / len(u))
     return abs(across) + abs(down)
+
+
+def _centred_anew(
+    image: NDArray[np.generic],
+    sites: NDArray[np.bool_],
+    places: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
+    window: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the stars' places by a window as wide as the stars; where that fails, as they were.
+
+    The first window followed isophotes, which depend on sky and binning; one a fifth wider than the stars
+    is as good as fitting their profile (tried from S/N 6 to 90, FWHM 2.4 to 4.3 px, Bayer and mono).
+    """
+    x, y, local = places
+    new_x, new_y = refine_centroids(image, sites, x, y, local, window)
+    good = np.isfinite(new_x)
+    return np.where(good, new_x, x), np.where(good, new_y, y)
 
 
 def _shape(
