@@ -49,7 +49,10 @@ def detector_coordinates(x: Floats, y: Floats, width: int, height: int) -> tuple
 
 
 def solve_photometry(
-    frames: Sequence[MeasuredFrame], star_ids: Sequence[NDArray[np.int64]], groups: NDArray[np.int64]
+    frames: Sequence[MeasuredFrame],
+    star_ids: Sequence[NDArray[np.int64]],
+    groups: NDArray[np.int64],
+    vignetting_prior: Floats | None = None,
 ) -> Photometry:
     """Solve zero points of all frames and the vignetting of their cameras jointly, per channel.
 
@@ -60,21 +63,25 @@ def solve_photometry(
         Number of the star behind each detection, -1 for none (`zemosaic.catalogue.merge_detections`).
     groups : ndarray of int, shape (frames,)
         Camera of each frame, counted from 0.
+    vignetting_prior : ndarray, shape (groups,), optional
+        Standard deviation expected of each camera's coefficient of r**2, `VIGNETTING_PRIOR` by default; small
+        where a flat was divided out.
     """
     channels = frames[0].stars.flux_adu.shape[1]
     green = 1 if channels == 3 else 0
     table = _observations(frames, star_ids, green)
     n_groups = int(groups.max()) + 1
     vignetting = np.zeros(n_groups)
-    sigma = np.full(n_groups, VIGNETTING_PRIOR)
+    prior = np.full(n_groups, VIGNETTING_PRIOR) if vignetting_prior is None else vignetting_prior
+    sigma = prior
     for _ in range(2):
-        vignetting, sigma = _vignetting(table, groups, vignetting, len(frames), green)
+        vignetting, sigma = _vignetting(table, groups, vignetting, len(frames), green, prior)
     transparency = np.ones((len(frames), channels))
     error = np.full((len(frames), channels), ZERO_POINT_PRIOR)
     n_stars = int(max((ids.max(initial=-1) for ids in star_ids), default=-1)) + 1
     star_flux = np.full((n_stars, channels), np.nan)
     for channel in range(channels):
-        problem = _problem(table, groups, vignetting, len(frames), channel, fixed=True)
+        problem = _problem(table, groups, vignetting, len(frames), channel)
         if not len(problem.value):
             continue
         solution = solve_joint(problem)
@@ -125,16 +132,23 @@ def _observations(frames: Sequence[MeasuredFrame], star_ids: Sequence[NDArray[np
 
 
 def _problem(
-    table: _Table, groups: NDArray[np.int64], vignetting: Floats, n_frames: int, channel: int, *, fixed: bool
+    table: _Table,
+    groups: NDArray[np.int64],
+    vignetting: Floats,
+    n_frames: int,
+    channel: int,
+    vignetting_prior: Floats | None = None,
 ) -> JointProblem:
+    """Return the problem of the zero points; with a prior, the cameras' vignetting is solved for as well."""
     flux, error = table.flux[:, channel], table.error[:, channel]
     good = flux > 3.0 * error
     star, frame, r2 = table.star[good], table.frame[good], table.r2[good]
     flux, error = flux[good], error[good]
     group = groups[frame]
     fall = 1.0 + vignetting[group] * r2
-    shared = np.zeros((len(flux), 0 if fixed else len(vignetting)))
-    if not fixed:
+    precision = np.zeros(0) if vignetting_prior is None else vignetting_prior**-2
+    shared = np.zeros((len(flux), len(precision)))
+    if len(precision):
         shared[np.arange(len(flux)), group] = r2 / fall
     return JointProblem(
         item=star,
@@ -148,23 +162,23 @@ def _problem(
         n_frames=n_frames,
         frame_precision=np.array([ZERO_POINT_PRIOR**-2]),
         shared_prior=-vignetting[: shared.shape[1]],
-        shared_precision=np.eye(shared.shape[1]) * VIGNETTING_PRIOR**-2,
+        shared_precision=np.diag(precision),
     )
 
 
 def _vignetting(
-    table: _Table, groups: NDArray[np.int64], start: Floats, n_frames: int, green: int
+    table: _Table, groups: NDArray[np.int64], start: Floats, n_frames: int, green: int, prior: Floats
 ) -> tuple[Floats, Floats]:
     """Return the vignetting and its standard error, one step of Gauss and Newton on."""
-    problem = _problem(table, groups, start, n_frames, green, fixed=False)
+    problem = _problem(table, groups, start, n_frames, green, prior)
     if not len(problem.value):
-        return start, np.full(len(start), VIGNETTING_PRIOR)
+        return start, prior
     solution = solve_joint(problem)
     # Items and frames are strongly determined: what the shared term keeps after their means are
     # taken out is, to a few percent, its information.
     kept = problem.shared_basis - _means(problem.shared_basis, problem.item, problem.n_items)
     kept -= _means(kept, problem.frame, problem.n_frames)
-    information = (solution.weight[:, None] * kept**2).sum(axis=0) + VIGNETTING_PRIOR**-2
+    information = (solution.weight[:, None] * kept**2).sum(axis=0) + prior**-2
     return start + solution.shared, 1.0 / np.sqrt(information)
 
 

@@ -28,6 +28,8 @@ from zemosaic.model import (
 from zemosaic.sky import FrameWcs
 
 __all__ = [
+    "FieldPlan",
+    "FieldReport",
     "FrameMetrics",
     "FrameRow",
     "PhaseTime",
@@ -50,6 +52,15 @@ class PhaseTime:
 
 
 @dataclass(frozen=True)
+class FieldPlan:
+    """What became of one field."""
+
+    plan: GridPlan
+    tiles: Sequence[TileProduct] = ()
+    mosaic: MosaicProduct | None = None
+
+
+@dataclass(frozen=True)
 class RunRecords:
     """All that a run knows at its end; a frame has as many records as the phases it passed."""
 
@@ -61,6 +72,8 @@ class RunRecords:
     plan: GridPlan | None = None
     tiles: Sequence[TileProduct] = ()
     mosaic: MosaicProduct | None = None
+    others: Sequence[FieldPlan] = ()
+    """Further fields in the same folder; `plan`, `tiles` and `mosaic` are those of the main one."""
     warnings: Sequence[Message] = ()
     timings: Sequence[PhaseTime] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -133,6 +146,17 @@ class TileRow:
 
 
 @dataclass(frozen=True)
+class FieldReport:
+    """One field of several."""
+
+    name: str
+    tiles: tuple[TileRow, ...]
+    mosaic: MosaicProduct | None
+    wcs: FrameWcs
+    frames_used: int
+
+
+@dataclass(frozen=True)
 class RunReport:
     """A run in numbers."""
 
@@ -149,6 +173,8 @@ class RunReport:
     defaults: Mapping[str, Any]
     versions: Mapping[str, str]
     peak_rss_bytes: int
+    others: tuple[FieldReport, ...] = ()
+    """Further fields; the rest of this record is about the main one, or about all."""
 
     def having(self, status: FrameStatus) -> list[FrameRow]:
         """Return the frames of one status."""
@@ -177,7 +203,7 @@ def build_report(records: RunRecords) -> RunReport:
     solved = {item.frame.frame_id: item for item in records.solved}
     calibrated = {item.frame.frame_id: item for item in records.calibrated}
     dropped = {item.frame_id: item for item in records.dropped if item.frame_id is not None}
-    verdicts = _TileVerdicts.of(records.plan, records.tiles)
+    verdicts = _TileVerdicts.of([(records.plan, records.tiles), *((one.plan, one.tiles) for one in records.others)])
     rows = [
         _frame_row(
             frame, measured.get(n), solved.get(n), calibrated.get(n), _fate(n, dropped, calibrated, verdicts), verdicts
@@ -201,27 +227,35 @@ def build_report(records: RunRecords) -> RunReport:
         defaults=dict(records.defaults),
         versions=dict(records.versions),
         peak_rss_bytes=records.peak_rss_bytes,
+        others=tuple(map(_field_report, records.others)),
     )
+
+
+def _field_report(field: FieldPlan) -> FieldReport:
+    used = {frame_id for tile in field.tiles for frame_id in tile.frames_used}
+    wcs = field.mosaic.wcs if field.mosaic else field.plan.wcs
+    return FieldReport(field.plan.name, _tile_rows(field.plan, field.tiles), field.mosaic, wcs, len(used))
 
 
 @dataclass(frozen=True)
 class _TileVerdicts:
-    """Which tiles used and which refused a frame, by frame_id."""
+    """Which tiles, of the field it belongs to, used and which refused a frame, by frame_id."""
 
     known: bool
     used: Mapping[int, list[int]]
     rejected: Mapping[int, list[int]]
 
     @classmethod
-    def of(cls, plan: GridPlan | None, tiles: Sequence[TileProduct]) -> _TileVerdicts:
+    def of(cls, fields: Sequence[tuple[GridPlan | None, Sequence[TileProduct]]]) -> _TileVerdicts:
         used: defaultdict[int, list[int]] = defaultdict(list)
         rejected: defaultdict[int, list[int]] = defaultdict(list)
-        planned = {tile.tile_id: tile.frame_ids for tile in plan.tiles} if plan else {}
-        for tile in sorted(tiles, key=lambda item: item.tile_id):
-            taken = set(tile.frames_used)
-            for frame_id in planned.get(tile.tile_id, tile.frames_used):
-                (used if frame_id in taken else rejected)[frame_id].append(tile.tile_id)
-        return cls(bool(tiles), used, rejected)
+        for plan, tiles in fields:
+            planned = {tile.tile_id: tile.frame_ids for tile in plan.tiles} if plan else {}
+            for tile in sorted(tiles, key=lambda item: item.tile_id):
+                taken = set(tile.frames_used)
+                for frame_id in planned.get(tile.tile_id, tile.frames_used):
+                    (used if frame_id in taken else rejected)[frame_id].append(tile.tile_id)
+        return cls(any(tiles for _, tiles in fields), used, rejected)
 
 
 @dataclass(frozen=True)
@@ -378,11 +412,27 @@ def report_dict(report: RunReport, translator: Translator) -> dict[str, Any]:
         "frames_used": len(report.used),
         "frames": [_frame_dict(row, translator) for row in report.frames],
         "tiles": [_record(tile) for tile in report.tiles],
+        "other_fields": [_field_dict(field) for field in report.others],
         "warnings": [_told(warning, translator) for warning in report.warnings],
         "settings": dict(report.settings),
         "versions": dict(report.versions),
         "timings": {time.phase: {"wall_s": time.wall_s, "cpu_s": time.cpu_s} for time in report.timings},
         "peak_rss_bytes": report.peak_rss_bytes,
+    }
+
+
+def _field_dict(field: FieldReport) -> dict[str, Any]:
+    mosaic = field.mosaic
+    return {
+        "mosaic": Path(mosaic.mosaic).name if mosaic else None,
+        "field": field.name,
+        "width": mosaic.width if mosaic else None,
+        "height": mosaic.height if mosaic else None,
+        "canvas_box": mosaic.box if mosaic else None,
+        "exposure_s": mosaic.exposure_s if mosaic else None,
+        "wcs": field.wcs.to_cards(),
+        "frames_used": field.frames_used,
+        "tiles": [_record(tile) for tile in field.tiles],
     }
 
 

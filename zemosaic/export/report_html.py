@@ -20,7 +20,7 @@ from zemosaic.errors import Message
 from zemosaic.export.charts import GROUP_COLOURS, Footprint, Series, dec_text, ra_text, series_chart, sky_map
 from zemosaic.export.files import write_whole
 from zemosaic.export.preview import jpeg_bytes, png_bytes
-from zemosaic.export.report import FrameRow, RunReport
+from zemosaic.export.report import FieldReport, FrameRow, RunReport
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameStatus
 
@@ -74,6 +74,16 @@ class _Figure:
 
 
 @dataclass(frozen=True)
+class _OtherField:
+    """A further field of the run."""
+
+    name: str
+    subtitle: str
+    preview: str
+    coverage: str
+
+
+@dataclass(frozen=True)
 class _Sky:
     svg: Markup | None
     groups: tuple[str, ...]
@@ -86,7 +96,13 @@ class _Chart:
     svg: Markup
 
 
-def write_report_html(path: Path, report: RunReport, pictures: ReportPictures, translator: Translator) -> None:
+def write_report_html(
+    path: Path,
+    report: RunReport,
+    pictures: ReportPictures,
+    translator: Translator,
+    others: Sequence[ReportPictures] = (),
+) -> None:
     """Write the page.
 
     Parameters
@@ -99,16 +115,20 @@ def write_report_html(path: Path, report: RunReport, pictures: ReportPictures, t
         The mosaic and its coverage map.
     translator : Translator
         Language of the page.
+    others : sequence of ReportPictures
+        Those of the further fields.
 
     Raises
     ------
     OutputError
         The file cannot be written.
     """
-    write_whole(path, report_html(report, pictures, translator).encode("utf-8", "replace"))
+    write_whole(path, report_html(report, pictures, translator, others).encode("utf-8", "replace"))
 
 
-def report_html(report: RunReport, pictures: ReportPictures, translator: Translator) -> str:
+def report_html(
+    report: RunReport, pictures: ReportPictures, translator: Translator, others: Sequence[ReportPictures] = ()
+) -> str:
     """Return the page that `write_report_html` writes."""
     words = _Words(translator)
     ordered = sorted(report.frames, key=lambda row: (row.date_obs or "~", row.path))
@@ -120,9 +140,10 @@ def report_html(report: RunReport, pictures: ReportPictures, translator: Transla
         title=report.field_name or translator.text("report.untitled"),
         subtitle=_subtitle(report, words),
         figures=_figures(report, words),
-        preview="" if pictures.preview is None else _data_uri("image/jpeg", jpeg_bytes(pictures.preview, PREVIEW_PX)),
-        coverage="" if pictures.coverage is None else _data_uri("image/png", png_bytes(pictures.coverage)),
+        preview=_preview(pictures),
+        coverage=_coverage(pictures),
         coverage_most=pictures.coverage_most,
+        others=[_other(field, shown, words) for field, shown in zip(report.others, others, strict=True)],
         sky=_sky(ordered, translator),
         charts=_charts(ordered, words),
         groups=_groups(report, words),
@@ -171,7 +192,7 @@ class _Words:
 def _figures(report: RunReport, words: _Words) -> list[_Figure]:
     """Return the headline numbers."""
     used = report.used
-    exposure = report.mosaic.exposure_s if report.mosaic else sum(row.exposure_s or 0.0 for row in used)
+    exposure = sum(row.exposure_s or 0.0 for row in used)
     figures = [
         _Figure(
             words.text("report.frames_used"),
@@ -204,6 +225,27 @@ def _figures(report: RunReport, words: _Words) -> list[_Figure]:
         memory = words.text("report.memory", gb=report.peak_rss_bytes / 1e9) if report.peak_rss_bytes else ""
         figures.append(_Figure(words.text("report.run_time"), words.duration(wall), memory))
     return figures
+
+
+def _preview(pictures: ReportPictures) -> str:
+    return "" if pictures.preview is None else _data_uri("image/jpeg", jpeg_bytes(pictures.preview, PREVIEW_PX))
+
+
+def _coverage(pictures: ReportPictures) -> str:
+    return "" if pictures.coverage is None else _data_uri("image/png", png_bytes(pictures.coverage))
+
+
+def _other(field: FieldReport, pictures: ReportPictures, words: _Words) -> _OtherField:
+    parts = []
+    if field.mosaic:
+        ra, dec = field.wcs.pixel_to_sky((field.mosaic.width - 1) / 2, (field.mosaic.height - 1) / 2)
+        parts = [
+            f"{ra_text(float(ra))} {dec_text(float(dec))}",
+            f"{words.number(field.mosaic.width)} × {words.number(field.mosaic.height)} px",
+            f"{words.text('report.frames_used')}: {words.number(field.frames_used)}",
+            f"{words.text('report.exposure')}: {words.duration(field.mosaic.exposure_s)}",
+        ]
+    return _OtherField(field.name, " · ".join(parts), _preview(pictures), _coverage(pictures))
 
 
 def _subtitle(report: RunReport, words: _Words) -> str:

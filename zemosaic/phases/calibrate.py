@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from zemosaic.calibration.cells import CellSamples, mask_radius_px, sample_cells
 from zemosaic.calibration.hidden import blocks_at, hidden_blocks, open_cells
-from zemosaic.calibration.photometry import Photometry, solve_photometry
-from zemosaic.calibration.sky import SkySolution, estimate_bias, solve_sky
+from zemosaic.calibration.photometry import VIGNETTING_PRIOR, Photometry, solve_photometry
+from zemosaic.calibration.sky import BiasEstimate, SkySolution, estimate_bias, solve_sky
 from zemosaic.catalogue.field import merge_detections
 from zemosaic.errors import Message, NothingUsable, message
 from zemosaic.frames.debayer import half_size
@@ -36,6 +36,10 @@ WIDE_SEEING = 1.15
 CELL_PX = 64
 MOST_CELL_SAMPLES = 6_000_000
 """Cells grow with the number of frames so that their samples stay below this."""
+AFTER_FLAT = 0.01
+"""Standard deviation of the coefficient of r**2 that a user's flat may leave."""
+AFTER_DARK_ADU = 2.0
+"""Standard deviation of the level without light that a user's dark or bias may leave."""
 
 Floats = NDArray[np.float64]
 
@@ -70,7 +74,7 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
     channels = max(len(one.measured.sky_adu) for one in solved)
     solved = [_in_colours(one, channels) for one in solved]
     with context.phase("calibrate", len(solved)) as advance:
-        solved, ids, photometry = _photometry(context, solved)
+        solved, ids, photometry = _photometry(context, solved, defects)
         stars = _field_stars(solved, ids, photometry)
         if context.settings.stacking_normalize_method != "linear_fit":
             calibrated = _simply(context, solved)
@@ -83,13 +87,12 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
             hidden = hidden_blocks(solved, ids, (stars.ra_deg, stars.dec_deg), photometry, groups, cells)
         if any(hidden):
             ids, cells = _only_open(solved, ids, cells, hidden)
-            photometry = solve_photometry([one.measured for one in solved], ids, groups)
+            photometry = solve_photometry(
+                [one.measured for one in solved], ids, groups, _vignetting_prior(solved, groups, defects)
+            )
             stars = _field_stars(solved, ids, photometry)
             context.log(message("log.frames_half_hidden", frames=sum(map(bool, hidden))))
-        bias = [
-            estimate_bias([one.measured for one, group in zip(solved, groups, strict=True) if group == g])
-            for g in range(int(groups.max()) + 1)
-        ]
+        bias = [_bias(members, defects) for members in _by_camera(solved, groups)]
         sky = solve_sky(
             cells,
             photometry.transparency,
@@ -109,6 +112,25 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
                 )
             )
         return Calibration(tuple(_assemble(context, solved, sky, groups, hidden)), stars)
+
+
+def _by_camera(solved: Sequence[SolvedFrame], groups: NDArray[np.int64]) -> list[list[SolvedFrame]]:
+    return [
+        [one for one, group in zip(solved, groups, strict=True) if group == g] for g in range(int(groups.max()) + 1)
+    ]
+
+
+def _vignetting_prior(solved: Sequence[SolvedFrame], groups: NDArray[np.int64], defects: DefectMaps) -> Floats:
+    """Return per camera how far its illumination may fall; a flat leaves nothing to correct twice."""
+    flat = [defects[members[0].frame.group].masters.flat is not None for members in _by_camera(solved, groups)]
+    return np.where(flat, AFTER_FLAT, VIGNETTING_PRIOR)
+
+
+def _bias(members: Sequence[SolvedFrame], defects: DefectMaps) -> BiasEstimate:
+    """Return a camera's level without light: none after a dark or bias was taken off."""
+    if defects[members[0].frame.group].masters.offset is not None:
+        return BiasEstimate(0.0, AFTER_DARK_ADU)
+    return estimate_bias([one.measured for one in members])
 
 
 def _in_colours(solved: SolvedFrame, channels: int) -> SolvedFrame:
@@ -142,14 +164,15 @@ def _only_open(
 
 
 def _photometry(
-    context: RunContext, solved: Sequence[SolvedFrame]
+    context: RunContext, solved: Sequence[SolvedFrame], defects: DefectMaps
 ) -> tuple[list[SolvedFrame], list[NDArray[np.int64]], Photometry]:
     """Solve zero points, reject what is unusable, and solve again without it."""
     solved = list(solved)
     for turn in range(2):
         ids = _merge(solved)
         groups = np.array(camera_groups([one.frame for one in solved]))
-        photometry = solve_photometry([one.measured for one in solved], ids, groups)
+        prior = _vignetting_prior(solved, groups, defects)
+        photometry = solve_photometry([one.measured for one in solved], ids, groups, prior)
         if turn == 1:
             break
         kept = _judge(context, solved, photometry, groups)

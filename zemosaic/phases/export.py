@@ -19,9 +19,10 @@ from zemosaic.export.fits import write_fits
 from zemosaic.export.frames_csv import write_frames_csv
 from zemosaic.export.layout import Box, Pixels
 from zemosaic.export.pictures import write_picture16
-from zemosaic.export.preview import coverage_picture, stretched_bands, stretched_preview, view_of, write_png
-from zemosaic.export.report import PhaseTime, RunRecords, build_report, write_report_json
+from zemosaic.export.preview import coverage_picture, stretched_bands, stretched_preview, write_png
+from zemosaic.export.report import FieldPlan, PhaseTime, RunRecords, build_report, write_report_json
 from zemosaic.export.report_html import ReportPictures, write_report_html
+from zemosaic.export.view import view_of
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
 from zemosaic.phases.context import RunContext
@@ -30,7 +31,7 @@ from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import specs
 from zemosaic.store.canvas import CanvasStore
 
-__all__ = ["Outputs", "export_mosaic", "write_reports"]
+__all__ = ["FieldRecord", "Outputs", "export_mosaic", "write_reports"]
 
 PACKAGES = ("numpy", "scipy", "astropy", "sep", "numba", "opencv-python-headless", "zarr")
 
@@ -44,6 +45,15 @@ class Outputs:
 
     product: MosaicProduct
     pictures: ReportPictures
+
+
+@dataclass
+class FieldRecord:
+    """What became of one field so far."""
+
+    grid: Grid
+    tiles: Sequence[TileProduct] = ()
+    outputs: Outputs | None = None
 
 
 def export_mosaic(
@@ -73,7 +83,8 @@ def export_mosaic(
         )
         value, kept, heavy = store.canvas("value"), store.canvas("kept"), store.canvas("weight")
         box = _box(context, plan, kept, heavy)
-        stem = f"zemosaic_MT{len(tiles)}_R{len(used)}"
+        # Where there are several fields, each plan has a name, and so have its files.
+        stem = f"zemosaic_MT{len(tiles)}_R{len(used)}" + (f"_{grid.key}" if plan.name else "")
         suffix = ".fits.fz" if settings.save_compressed_fits else ".fits"
         write = partial(write_fits, wcs=plan.wcs, axis_order="CHW", box=box, compressed=settings.save_compressed_fits)
         mosaic = context.output_dir / f"{stem}{suffix}"
@@ -170,21 +181,21 @@ def write_reports(
     frames: Sequence[FrameRef],
     measured: Sequence[MeasuredFrame],
     solved: Sequence[SolvedFrame],
-    grid: Grid | None,
-    tiles: Sequence[TileProduct],
-    outputs: Outputs | None,
+    made: Sequence[FieldRecord],
 ) -> tuple[Path, Path]:
     """Write ``run_report.json`` and ``run_report.html``; returns their paths."""
     shown = [spec.key for spec in specs()]
+    fields = [FieldPlan(one.grid.plan, one.tiles, one.outputs.product if one.outputs else None) for one in made]
     records = RunRecords(
         frames=frames,
         measured=measured,
         solved=solved,
-        calibrated=grid.frames if grid else (),
+        calibrated=[frame for one in made for frame in one.grid.frames],
         dropped=context.dropped,
-        plan=grid.plan if grid else None,
-        tiles=tiles,
-        mosaic=outputs.product if outputs else None,
+        plan=fields[0].plan if fields else None,
+        tiles=fields[0].tiles if fields else (),
+        mosaic=fields[0].mosaic if fields else None,
+        others=fields[1:],
         warnings=context.warnings,
         timings=[PhaseTime(name, timing.wall_s, timing.cpu_s) for name, timing in context.timings.items()],
         settings={key: getattr(context.settings, key) for key in shown},
@@ -199,7 +210,8 @@ def write_reports(
     write_report_json(as_json, report, translator)
     if context.settings.save_frames_csv:
         write_frames_csv(context.output_dir / "zemosaic_frames.csv", report, translator)
-    write_report_html(as_html, report, outputs.pictures if outputs else ReportPictures(), translator)
+    pictures = [one.outputs.pictures if one.outputs else ReportPictures() for one in made]
+    write_report_html(as_html, report, pictures[0] if pictures else ReportPictures(), translator, pictures[1:])
     return as_json, as_html
 
 

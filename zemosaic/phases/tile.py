@@ -136,11 +136,7 @@ class _Stacker:
         total = int(whole.kept.sum(dtype=np.int64)) + int(whole.rejected.sum(dtype=np.int64))
         product = TileProduct(
             tile_id=task.tile.tile_id,
-            frames_used=tuple(
-                i
-                for k, i in enumerate(task.tile.frame_ids)
-                if i not in self.failed and (k in self.seen or not task.frames[k].hidden)
-            ),
+            frames_used=tuple(i for k, i in enumerate(task.tile.frame_ids) if k in self.seen and i not in self.failed),
             rejected_fraction=float(whole.rejected.sum(dtype=np.int64)) / max(total, 1),
             mode=mode.value,
             empty=total == 0,
@@ -222,12 +218,14 @@ class _Stacker:
     def _weights(self, samples: Floats, present: list[int]) -> Floats:
         """Return the weights of frames, or of samples where there is a radial feather."""
         if self.task.radial_fraction is not None:
-            return np.ascontiguousarray(samples[:, self.task.channels].reshape(len(present), -1))
+            return np.ascontiguousarray(
+                samples[:, self.task.channels].reshape(len(present), math.prod(samples.shape[2:]))
+            )
         return np.array([self.task.frames[k].weight for k in present], np.float32)
 
     def _cube(self, samples: Floats) -> Floats:
         channels = self.task.channels
-        return np.ascontiguousarray(samples[:, :channels]).reshape(len(samples), channels, -1)
+        return np.ascontiguousarray(samples[:, :channels]).reshape(len(samples), channels, math.prod(samples.shape[2:]))
 
     def _unsteady(self, band: Box) -> Floats:
         light = starlight(self.task.stars, band, self.task.channels)

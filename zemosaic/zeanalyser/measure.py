@@ -17,7 +17,7 @@ from zemosaic.zeanalyser.flux import star_fluxes
 from zemosaic.zeanalyser.psf import fit_psf, psf_samples, refine_centroids
 from zemosaic.zeanalyser.trails import find_trails
 
-__all__ = ["colour_sites", "measure"]
+__all__ = ["colour_sites", "cut_off_level", "measure"]
 
 Float32s = NDArray[np.float32]
 
@@ -57,14 +57,16 @@ def colour_sites(frame: FrameRef) -> NDArray[np.bool_]:
     return np.array([letter == "G" for letter in frame.bayer]).reshape(2, 2)
 
 
-def measure(frame: FrameRef, pixels: NDArray[np.generic]) -> MeasuredFrame:
+def measure(frame: FrameRef, pixels: NDArray[np.generic], cut_off: float | None = None) -> MeasuredFrame:
     """Measure a frame whose defects are mended.
 
     Parameters
     ----------
     frame : FrameRef
     pixels : ndarray, shape (h, w) or (h, w, 3)
-        Raw values, as `zemosaic.frames.pixels` reads them.
+        Raw values, as `zemosaic.frames.pixels` reads them, or calibrated ones.
+    cut_off : float, optional
+        Level above which peaks may be cut off, where the pixels no longer tell it (`cut_off_level`).
 
     Raises
     ------
@@ -89,7 +91,7 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic]) -> MeasuredFrame:
     good = np.isfinite(x) & (x > EDGE_PX) & (y > EDGE_PX) & (x < frame.width - EDGE_PX) & (y < frame.height - EDGE_PX)
     found, x, y, local = found[good], x[good], y[good], local[good]
     peaks = found["peak"] + local
-    saturated = peaks > _saturation(pixels)
+    saturated = peaks > (cut_off_level(pixels) if cut_off is None else cut_off)
     shape = _shape(image, sites, (x, y, local), found, saturated, raw_sigma)
     if math.isfinite(shape[0]):
         window = math.hypot(WINDOW_PER_FWHM * shape[0], WINDOW_PX * view.step)
@@ -171,8 +173,8 @@ def _typical_sigma(found: NDArray[np.void]) -> float:
     return float(np.clip(np.median(np.sqrt(bright["a"] * bright["b"])), 0.6, 4.0))
 
 
-def _saturation(pixels: NDArray[np.generic]) -> float:
-    """Return the level above which a star's peak is cut off."""
+def cut_off_level(pixels: NDArray[np.generic]) -> float:
+    """Return the level of raw pixels above which a star's peak is cut off; inf where none is."""
     if pixels.dtype == np.uint16:
         top = int(pixels.max())
         clipped = top > 30000 or int((pixels == top).sum()) > 20
