@@ -9,9 +9,10 @@ from typing import Any
 
 from zemosaic.compute.budget import Share, stack_share
 from zemosaic.compute.executors import map_ordered
-from zemosaic.errors import Message
+from zemosaic.errors import Message, message
 from zemosaic.events import TileStacked
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, TileProduct
+from zemosaic.mosaic.drizzle import DropKernel, DropRules
 from zemosaic.mosaic.interpolation import Interpolation
 from zemosaic.mosaic.starlight import TileStars, stars_by_tile
 from zemosaic.phases.context import RunContext, identity
@@ -54,6 +55,8 @@ def stack_tiles(context: RunContext, jobs: Sequence[StackJob], defects: DefectMa
     list of list of TileProduct
         For each job the products of its plan's tiles, in their order.
     """
+    if context.settings.stacking_drizzle and context.settings.stacking_final_combine_method == "median":
+        context.warn(message("warning.drizzle_is_mean"))
     prepared = [_prepare(context, job, defects) for job in jobs]
     tasks = [(one, task) for one in prepared for task in one.tasks]
     failed: dict[int, Message] = {}
@@ -133,6 +136,9 @@ def _same_for_all(context: RunContext) -> dict[str, Any]:
     return {
         "rules": stack_rules(context),
         "interpolation": Interpolation(settings.stacking_interpolation),
+        "drops": DropRules(settings.drizzle_pixfrac, DropKernel[settings.drizzle_kernel.upper()])
+        if settings.stacking_drizzle
+        else None,
         "radial_fraction": settings.radial_feather_fraction if settings.apply_radial_weight else None,
         "memory": MemoryRules(
             disk=settings.winsor_memmap_fallback,

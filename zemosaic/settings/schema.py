@@ -86,6 +86,10 @@ class Settings(BaseModel):
     stacking_interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos3"] = _setting(
         "lanczos3", "stacking", affects=("stack",)
     )
+    stacking_drizzle: bool = _setting(False, "stacking", affects=("plan", "stack"))
+    drizzle_scale: float = _setting(1.0, "stacking", unit="x", ge=1.0, le=3.0, affects=("plan",))
+    drizzle_pixfrac: float = _setting(0.7, "stacking", "expert", ge=0.1, le=1.0, affects=("stack",))
+    drizzle_kernel: Literal["square", "gaussian"] = _setting("square", "stacking", "expert", affects=("stack",))
     apply_radial_weight: bool = _setting(False, "stacking", affects=("stack",))
     radial_feather_fraction: float = _setting(0.8, "stacking", "expert", ge=0.1, le=1.0, affects=("stack",))
     save_rejection_maps: bool = _setting(False, "stacking", affects=("export",))
