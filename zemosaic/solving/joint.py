@@ -304,11 +304,11 @@ def _with_scatter(state: _State, stars: Floats, anchored: Indices) -> _State:
     known = np.flatnonzero(anchored >= 0)
     pixel = np.bincount(seen.star, seen.weight / _pixel_arcsec(state.cameras)[seen.frame] ** 2, len(stars))
     unknown = 1.0 / (pixel[known] + state.anchor_arcsec**-2)
-    gap = np.linalg.norm(_gaps(state, stars, anchored), axis=1)[known]
+    east, north = _gaps(state, stars, anchored)[known].T
     return replace(
         state,
         error_px=error,
-        anchor_arcsec=anchor_error(state.anchor_arcsec, gap, unknown),
+        anchor_arcsec=anchor_error(state.anchor_arcsec, np.hypot(east, north), unknown),
         priors=with_learnt(state.priors, state.cameras, seen, state.left_out),
     )
 
