@@ -303,7 +303,7 @@ def _with_scatter(state: _State, stars: Floats, anchored: Indices) -> _State:
     seen = replace(seen, weight=error[near] ** -2)
     known = np.flatnonzero(anchored >= 0)
     pixel = np.bincount(seen.star, seen.weight / _pixel_arcsec(state.cameras)[seen.frame] ** 2, len(stars))
-    unknown = 1.0 / (pixel[known] + state.anchor_arcsec**-2)
+    unknown: Floats = np.reciprocal(pixel[known] + state.anchor_arcsec**-2)
     east, north = _gaps(state, stars, anchored)[known].T
     return replace(
         state,
