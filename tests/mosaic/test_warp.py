@@ -287,5 +287,5 @@ def test_resampling_weights():
     np.testing.assert_allclose(table[STEPS // 2], table[STEPS // 2][::-1], atol=1e-7)
     cubic = cubic_table()
     np.testing.assert_allclose(cubic.sum(axis=1), 1.0, atol=1e-6)
-    np.testing.assert_allclose(cubic @ np.arange(-1, 3), np.linspace(0, 1, 2049), atol=1e-6)
+    np.testing.assert_allclose(cubic @ np.arange(-1, 3), np.linspace(0, 1, STEPS + 1), atol=1e-6)
     np.testing.assert_allclose(cubic[0], [0, 1, 0, 0], atol=1e-7)
