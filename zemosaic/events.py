@@ -96,6 +96,7 @@ class FrameMeasured:
     eccentricity: float
     sky_adu: float
     noise_adu: float
+    snr: float
 
 
 @dataclass(frozen=True)
