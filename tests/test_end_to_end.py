@@ -21,7 +21,15 @@ from astropy.io import fits
 
 from zemosaic import demo, worker
 from zemosaic.errors import InputError, NothingUsable, OutputError, RunCancelled, SettingsError, WorkerDied
-from zemosaic.events import Event, PhaseFinished, PhaseStarted, RunFailed, RunFinished, TileStacked
+from zemosaic.events import (
+    Event,
+    PhaseFinished,
+    PhaseStarted,
+    PreparationFinished,
+    RunFailed,
+    RunFinished,
+    TileStacked,
+)
 from zemosaic.events import RunCancelled as RunCancelledEvent
 from zemosaic.i18n import Translator
 from zemosaic.settings.schema import Settings
@@ -39,9 +47,9 @@ def settings_for(frames: Path, output: Path, **changes: object) -> Settings:
     return Settings(input_dir=str(frames), output_dir=str(output), **values)
 
 
-def run_to_end(settings: Settings, after: type | None = None, act=None) -> list[Event]:
+def run_to_end(settings: Settings, after: type | None = None, act=None, until=None) -> list[Event]:
     """Return all events of a run; `act(run)` is called once when the first event of type `after` comes."""
-    run = worker.start(settings)
+    run = worker.start(settings, until)
     seen: list[Event] = []
     try:
         for event in run.events():
@@ -212,6 +220,21 @@ def test_a_stopped_run_ends_in_time_and_the_next_one_goes_on_to_the_same_bytes(f
 
 
 @posix_only
+def test_a_run_that_only_prepares_makes_no_mosaic_and_the_next_one_takes_its_work_over(frames, reference, tmp_path):
+    told = run_to_end(settings_for(frames, tmp_path), until="solve")
+    assert told[0].until == "solve"
+    assert [event.phase for event in told if isinstance(event, PhaseFinished)] == ["scan", "measure", "solve"]
+    ending = told[-1]
+    assert isinstance(ending, PreparationFinished)
+    assert (ending.measured, ending.solved, ending.dropped) == (len(SHOTS), len(SHOTS), 0)
+    assert {path.name for path in tmp_path.iterdir()} == {".zemosaic_work", "zemosaic_worker.log"}
+    full = run_to_end(settings_for(frames, tmp_path))
+    assert mosaic_files(tmp_path) == mosaic_files(reference[0])
+    taken = {event.phase: event.cpu_s for event in full if isinstance(event, PhaseFinished)}
+    before = {event.phase: event.cpu_s for event in told if isinstance(event, PhaseFinished)}
+    assert taken["measure"] < 0.7 * before["measure"], "the frames were measured again"
+
+
 def test_a_killed_worker_is_told_and_the_next_run_finishes(frames, reference, tmp_path):
     settings = settings_for(frames, tmp_path)
     events = run_to_end(settings, TileStacked, lambda run: os.kill(run.pid, signal.SIGKILL))

@@ -12,6 +12,7 @@ from pathlib import Path
 import platformdirs
 
 from zemosaic.errors import Message, ZeMosaicError, message
+from zemosaic.events import Preparation
 from zemosaic.gui.cli import Engine, run_cli, translator_for
 from zemosaic.gui.console import Console
 from zemosaic.gui.presenter.runs import RunHandle
@@ -92,10 +93,10 @@ def _open_tk_window(words: Translator, console: Console, reason: Message | None)
         return NO_WINDOW
 
 
-def _start(settings: Settings) -> RunHandle:
+def _start(settings: Settings, until: Preparation | None = None) -> RunHandle:
     from zemosaic.worker import start
 
-    return start(settings)
+    return start(settings, until)
 
 
 def _make_demo(folder: Path, progress: Callable[[int, int], None] | None = None) -> Path:

@@ -8,11 +8,13 @@ coalesced on the way; everything else arrives, in order.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal, get_args
 
 from zemosaic.errors import Message
 
 __all__ = [
+    "PHASES",
+    "PREPARATIONS",
     "Event",
     "FrameDropped",
     "FrameMeasured",
@@ -23,6 +25,8 @@ __all__ = [
     "PhaseFinished",
     "PhaseStarted",
     "PlanReady",
+    "Preparation",
+    "PreparationFinished",
     "PreviewReady",
     "ResourceSample",
     "RunCancelled",
@@ -37,6 +41,10 @@ __all__ = [
 PHASES = ("scan", "measure", "solve", "calibrate", "plan", "stack", "assemble", "export")
 """The phases in their order; names of `PhaseStarted.phase`."""
 
+Preparation = Literal["measure", "solve"]
+"""The last phase of a run that only prepares: frames are measured, or measured and solved, and no mosaic is made."""
+PREPARATIONS: tuple[Preparation, ...] = get_args(Preparation)
+
 
 @dataclass(frozen=True)
 class RunStarted:
@@ -46,6 +54,8 @@ class RunStarted:
     input_dir: str
     output_dir: str
     settings_hash: str
+    until: Preparation | None = None
+    """The last phase where the run only prepares; None for a run to the mosaic."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +208,19 @@ class RunFinished:
 
 
 @dataclass(frozen=True)
+class PreparationFinished:
+    """A run that only prepares ended well; what it learnt is kept for the next run with the same output folder."""
+
+    until: Preparation
+    measured: int
+    solved: int
+    """0 where the run ended with measuring."""
+    dropped: int
+    wall_s: float
+    cpu_s: float
+
+
+@dataclass(frozen=True)
 class RunCancelled:
     """The user stopped the run; finished work is kept for the next one."""
 
@@ -229,6 +252,7 @@ Event = (
     | Warned
     | Logged
     | RunFinished
+    | PreparationFinished
     | RunCancelled
     | RunFailed
 )

@@ -7,7 +7,7 @@ Which process is what
     and the front end sees at once when the run's process is gone.
 
 How a run ends
-    With exactly one of `RunFinished`, `RunCancelled`, `RunFailed`.  A process that dies without
+    With exactly one of `RunFinished`, `PreparationFinished`, `RunCancelled`, `RunFailed`.  A process that dies without
     saying so becomes ``RunFailed(error.worker_died)``.  When the user stops the run, its process has
     `GRACE_S` seconds to end by itself; after that it ends at once, which is safe at any moment:
     everything finished is in the journal, everything else is made again by the next run.
@@ -53,6 +53,8 @@ from zemosaic.events import (
     FrameSolved,
     Logged,
     PhaseAdvanced,
+    Preparation,
+    PreparationFinished,
     ResourceSample,
     RunFailed,
     RunFinished,
@@ -63,7 +65,7 @@ from zemosaic.events import (
 from zemosaic.events import RunCancelled as RunCancelledEvent
 from zemosaic.i18n import Translator
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.pipeline import run_pipeline
+from zemosaic.phases.pipeline import prepare_frames, run_pipeline
 from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import Settings
 from zemosaic.solving.astap import no_crash_dialogs
@@ -75,7 +77,7 @@ LOG_NAME = "zemosaic_worker.log"
 WORK_NAME = ".zemosaic_work"
 GRACE_S = 3.5
 SAMPLE_S = 1.0
-_ENDINGS = (RunFinished, RunCancelledEvent, RunFailed)
+_ENDINGS = (RunFinished, PreparationFinished, RunCancelledEvent, RunFailed)
 _QUIET = (PhaseAdvanced, ResourceSample)
 _DETAIL = (FrameMeasured, FrameSolved)
 
@@ -83,13 +85,14 @@ _DETAIL = (FrameMeasured, FrameSolved)
 class Run:
     """Handle of one run in its own process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, until: Preparation | None = None) -> None:
         spawn = multiprocessing.get_context("spawn")
         self._log_path = str(Path(settings.output_dir) / LOG_NAME)
         self._output_dir = settings.output_dir
         self._cancel = spawn.Event()
         self._reader, writer = spawn.Pipe(duplex=False)
-        self._process = spawn.Process(target=_child, args=(settings, writer, self._cancel), name="zemosaic-worker")
+        arguments = (settings, until, writer, self._cancel)
+        self._process = spawn.Process(target=_child, args=arguments, name="zemosaic-worker")
         self._ended = False
         limit_library_threads()  # read when the child loads its libraries
         self._process.start()
@@ -149,9 +152,18 @@ class Run:
         return RunFailed(told, WorkerDied.exit_code, self._log_path)
 
 
-def start(settings: Settings) -> Run:
-    """Start a run in its own process and return its handle."""
-    return Run(settings)
+def start(settings: Settings, until: Preparation | None = None) -> Run:
+    """Start a run in its own process and return its handle.
+
+    Parameters
+    ----------
+    settings : Settings
+    until : {"measure", "solve"}, optional
+        End after this phase: every frame is told of by `FrameMeasured`, `FrameSolved` or `FrameDropped`, the run ends
+        with `PreparationFinished`, makes no mosaic and no report, and keeps its work folder, so that the next run
+        with the same output folder takes over what was learnt.
+    """
+    return Run(settings, until)
 
 
 class _Outbox:
@@ -199,7 +211,7 @@ class _Outbox:
             self._log.log(level, "%s %s", name, " ".join(f"{key}={value}" for key, value in values.items()))
 
 
-def _child(settings: Settings, connection: Connection, cancel: ProcessEvent) -> None:
+def _child(settings: Settings, until: Preparation | None, connection: Connection, cancel: ProcessEvent) -> None:
     """Main function of the run's process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     exit_with_parent()
@@ -210,7 +222,6 @@ def _child(settings: Settings, connection: Connection, cancel: ProcessEvent) -> 
     # A log that a full disk refuses shall not print tracebacks to the user's console.
     logging.raiseExceptions = False
     outbox = _Outbox(connection, log)
-    began = time.monotonic()
     log_path = ""
     ending: Event
     try:
@@ -219,8 +230,9 @@ def _child(settings: Settings, connection: Connection, cancel: ProcessEvent) -> 
         crash_log = _open_log(log, settings, output)
         faulthandler.enable(crash_log)
         _end_in_time(cancel, outbox, settings.output_dir)
-        outbox.emit(RunStarted(__version__, settings.input_dir, settings.output_dir, settings_hash(settings)))
-        ending = _run(settings, output, outbox, cancel, began)
+        run = (__version__, settings.input_dir, settings.output_dir, settings_hash(settings))
+        outbox.emit(RunStarted(*run, until))
+        ending = _run(settings, until, outbox, cancel)
     except RunCancelled:
         ending = RunCancelledEvent(settings.output_dir)
     except ZeMosaicError as error:
@@ -240,8 +252,11 @@ def _child(settings: Settings, connection: Connection, cancel: ProcessEvent) -> 
     outbox.close()
 
 
-def _run(settings: Settings, output: Path, outbox: _Outbox, cancel: ProcessEvent, began: float) -> RunFinished:
-    work = output / WORK_NAME
+def _run(
+    settings: Settings, until: Preparation | None, outbox: _Outbox, cancel: ProcessEvent
+) -> RunFinished | PreparationFinished:
+    """Run the phases in a work folder that no other run uses at the same time."""
+    work = Path(settings.output_dir) / WORK_NAME
     if settings.resume == "off":
         shutil.rmtree(work, ignore_errors=True)
     work.mkdir(exist_ok=True)
@@ -249,47 +264,12 @@ def _run(settings: Settings, output: Path, outbox: _Outbox, cancel: ProcessEvent
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise OutputError("error.output_busy", folder=str(output)) from None
+        raise OutputError("error.output_busy", folder=settings.output_dir) from None
     keep = True
     try:
-        budget = make_budget(settings.memory_limit_gb, settings.num_processing_workers)
-        journal = Journal(work / "journal.sqlite")
-
-        def sampled(usage: Usage) -> None:
-            outbox.emit(ResourceSample(usage.rss_bytes, usage.cpu_percent, disk_free(output)))
-
-        with ResourceMonitor(SAMPLE_S, sampled) as monitor, make_executor(budget.workers) as executor:
-            context = RunContext(
-                settings=settings,
-                emit=outbox.emit,
-                cancelled=cancel.is_set,
-                executor=executor,
-                budget=budget,
-                journal=journal,
-                work_dir=work,
-                monitor=monitor,
-            )
-            try:
-                outcome = run_pipeline(context)
-            except BaseException:
-                _kill_children()
-                raise
-            finally:
-                journal.close()
-            cpu_s = monitor.cpu_s()
-        keep = settings.keep_work_files
-        product = outcome.outputs.product
-        return RunFinished(
-            mosaic=str(output / product.mosaic),
-            preview=str(output / product.preview),
-            report_html=str(outcome.report_html),
-            report_json=str(outcome.report_json),
-            frames_used=product.frames_used,
-            frames_dropped=outcome.frames_dropped,
-            wall_s=time.monotonic() - began,
-            cpu_s=cpu_s,
-            peak_rss_bytes=monitor.peak_rss_bytes,
-        )
+        ending = _pipeline(settings, until, work, outbox, cancel)
+        keep = settings.keep_work_files or until is not None
+        return ending
     except (InputError, NothingUsable, SettingsError):
         keep = False
         raise
@@ -297,6 +277,53 @@ def _run(settings: Settings, output: Path, outbox: _Outbox, cancel: ProcessEvent
         lock.release()
         if not keep:
             shutil.rmtree(work, ignore_errors=True)
+
+
+def _pipeline(
+    settings: Settings, until: Preparation | None, work: Path, outbox: _Outbox, cancel: ProcessEvent
+) -> RunFinished | PreparationFinished:
+    began, output = time.monotonic(), Path(settings.output_dir)
+    budget = make_budget(settings.memory_limit_gb, settings.num_processing_workers)
+    journal = Journal(work / "journal.sqlite")
+
+    def sampled(usage: Usage) -> None:
+        outbox.emit(ResourceSample(usage.rss_bytes, usage.cpu_percent, disk_free(output)))
+
+    with ResourceMonitor(SAMPLE_S, sampled) as monitor, make_executor(budget.workers) as executor:
+        context = RunContext(
+            settings=settings,
+            emit=outbox.emit,
+            cancelled=cancel.is_set,
+            executor=executor,
+            budget=budget,
+            journal=journal,
+            work_dir=work,
+            monitor=monitor,
+        )
+        try:
+            if until is not None:
+                measured, solved = prepare_frames(context, until)
+                taken = (time.monotonic() - began, monitor.cpu_s())
+                return PreparationFinished(until, measured, solved, len(context.dropped), *taken)
+            outcome = run_pipeline(context)
+        except BaseException:
+            _kill_children()
+            raise
+        finally:
+            journal.close()
+        cpu_s = monitor.cpu_s()
+    product = outcome.outputs.product
+    return RunFinished(
+        mosaic=str(output / product.mosaic),
+        preview=str(output / product.preview),
+        report_html=str(outcome.report_html),
+        report_json=str(outcome.report_json),
+        frames_used=product.frames_used,
+        frames_dropped=outcome.frames_dropped,
+        wall_s=time.monotonic() - began,
+        cpu_s=cpu_s,
+        peak_rss_bytes=monitor.peak_rss_bytes,
+    )
 
 
 def _prepare_output(settings: Settings) -> Path:

@@ -18,14 +18,13 @@ from zemosaic.export.pictures import _tiff_head, write_picture16
 from zemosaic.export.preview import (
     coverage_picture,
     jpeg_bytes,
-    midtones,
     png_bytes,
     stretched_bands,
     stretched_preview,
-    view_of,
     write_png,
 )
 from zemosaic.export.shrink import block_size, sampled, shrunk
+from zemosaic.export.view import midtones, view_of
 
 SHAPE = (360, 300)
 preview = partial(stretched_preview, axis_order="CHW")

@@ -22,6 +22,8 @@ from zemosaic.events import (
     PhaseFinished,
     PhaseStarted,
     PlanReady,
+    Preparation,
+    PreparationFinished,
     PreviewReady,
     ResourceSample,
     RunCancelled,
@@ -38,11 +40,19 @@ STEPS = 20
 class FakeRun:
     """Tells its events from a thread, one step every `step_s` seconds."""
 
-    def __init__(self, settings: Settings, step_s: float = 0.0, ending: str = "finished", deaf: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        step_s: float = 0.0,
+        ending: str = "finished",
+        deaf: bool = False,
+        until: Preparation | None = None,
+    ) -> None:
         self._settings = settings
         self._step_s = step_s
         self._ending = ending
         self._deaf = deaf
+        self._until = until
         self._events: deque[Event] = deque()
         self._stop = threading.Event()
         self.closed = False
@@ -70,7 +80,7 @@ class FakeRun:
 
     def _tell(self) -> None:
         output = Path(self._settings.output_dir)
-        self._events.append(RunStarted("1.0", self._settings.input_dir, str(output), "0" * 16))
+        self._events.append(RunStarted("1.0", self._settings.input_dir, str(output), "0" * 16, self._until))
         for phase in PHASES:
             if self._ending == "died" and phase == "stack":
                 return
@@ -82,6 +92,9 @@ class FakeRun:
                     return
                 self._events.append(PhaseAdvanced(phase, step + 1, STEPS))
             self._events.append(PhaseFinished(phase, self._step_s * STEPS, 0.1))
+            if phase == self._until:
+                self._events.append(PreparationFinished(phase, 16, 16 if phase == "solve" else 0, 2, 1.5, 3.0))
+                return
         self._finish(output)
 
     def _remark(self, phase: str) -> None:

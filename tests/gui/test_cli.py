@@ -33,8 +33,8 @@ def environ(tmp_path):
 def run(argv, environ, **kind):
     started = []
 
-    def start(settings: Settings) -> FakeRun:
-        started.append((settings, FakeRun(settings, **kind)))
+    def start(settings: Settings, until=None) -> FakeRun:
+        started.append((settings, FakeRun(settings, until=until, **kind)))
         return started[-1][1]
 
     return run_cli(argv, environ, Engine(start, make_demo)), started
@@ -55,6 +55,14 @@ def test_a_run_ends_with_zero_and_a_summary(tmp_path, environ, capsys):
     assert "(3 times)" in told.out
     assert "peak memory 750 MB" in told.out
     assert "Stacking tiles" in told.err
+
+
+def test_frames_are_prepared_on_request(tmp_path, environ, capsys):
+    code, _ = run([*folders(tmp_path), "--until", "solve"], environ)
+    told = capsys.readouterr()
+    assert code == 0
+    assert "16 measured, 16 solved, 2 left out" in told.out
+    assert "Stacking" not in told.err
 
 
 def test_every_setting_is_a_flag_and_reaches_the_run(tmp_path, environ):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from zemosaic.errors import InputError, SettingsError, message
 from zemosaic.events import (
     PHASES,
+    PREPARATIONS,
     Event,
     FrameDropped,
     Logged,
@@ -300,6 +301,27 @@ def test_a_session_runs_and_remembers(environ, tmp_path):
     run_out(session)
     assert session.state.status is Status.FINISHED
     assert opened(environ).form.row("output_dir").value == str(tmp_path / "o")
+
+
+@pytest.mark.parametrize("until", PREPARATIONS)
+def test_a_session_prepares_frames_without_a_mosaic(until, environ, tmp_path):
+    session = Session(WORDS, environ, lambda settings, until=None: FakeRun(settings, until=until), make_demo)
+    form = session.form.edited("input_dir", str(tmp_path))
+    session.form = form.edited("output_dir", str(tmp_path / "o"))
+    session.prepare(until)
+    assert session.state.until == until
+    run_out(session)
+    assert session.state.status is Status.FINISHED
+    assert session.state.result is None
+    assert (session.state.prepared.until, session.state.prepared.measured) == (until, 16)
+    assert "16 measured" in summary_lines(session.state, WORDS)[0]
+
+
+def test_a_preparation_foresees_its_own_end_only():
+    taken = {"scan": 1.0, "measure": 12.5}
+    whole = remaining_s(taken, None, None, None)
+    assert remaining_s(taken, None, None, None, "solve") < 0.3 * whole
+    assert remaining_s(taken, None, None, None, "measure") == 0
 
 
 def test_values_of_the_environment_are_not_saved(environ, tmp_path):

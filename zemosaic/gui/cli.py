@@ -112,7 +112,8 @@ def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Tra
     for key in ("input_dir", "output_dir"):
         if not getattr(settings, key):
             raise InputError("error.folder_not_given", flag=f"--{key}")
-    return _watch(engine.start(settings), command.log_json, words, console)
+    run = engine.start(settings) if command.until is None else engine.start(settings, command.until)
+    return _watch(run, command.log_json, words, console)
 
 
 def _demo_folders(demo: str, make_demo: DemoMaker, words: Translator, console: Console) -> dict[str, str]:

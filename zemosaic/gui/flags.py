@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from zemosaic.errors import SettingsError
+from zemosaic.events import PREPARATIONS, Preparation
 from zemosaic.i18n import Translator
 from zemosaic.settings.load import ALIASES
 from zemosaic.settings.schema import GROUPS, Spec, specs
@@ -19,7 +20,7 @@ __all__ = ["Command", "help_text", "parse"]
 
 _WINDOWS = ("qt-gui", "tk-gui")
 """Flags that the window's start looks at; a headless run passes over them."""
-_OWN = ("demo", "log-json", "config", "list-settings", "detect-astap", "version", "help")
+_OWN = ("demo", "until", "log-json", "config", "list-settings", "detect-astap", "version", "help")
 """Flags that are no settings, in the order of the help."""
 
 
@@ -31,6 +32,8 @@ class Command:
     """Settings as typed."""
     demo: str | None = None
     """Folder of the demo; empty for the usual one, None for no demo."""
+    until: Preparation | None = None
+    """The last phase of a run that only prepares."""
     log_json: bool = False
     config: str | None = None
     list_settings: bool = False
@@ -70,7 +73,7 @@ def help_text(words: Translator, width: int) -> str:
     described = textwrap.wrap(words.text("cli.description"), width - 1)
     lines = [words.text("cli.usage"), "", *described, "", words.text("cli.own_flags")]
     for name in (*_OWN, *_WINDOWS):
-        value = {"demo": " [DIR]", "config": " FILE"}.get(name, "")
+        value = {"demo": " [DIR]", "until": f" {'|'.join(PREPARATIONS)}", "config": " FILE"}.get(name, "")
         lines += _entry(f"--{name}{value}", words.text(f"flag.{name}"), width)
     for group in GROUPS:
         lines += ["", words.text(f"group.{group}")]
@@ -93,6 +96,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> _Parser:
     parser = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     parser.add_argument("--demo", nargs="?", const="")
+    parser.add_argument("--until", choices=PREPARATIONS)
     parser.add_argument("--config")
     for name in ("--log-json", "--list-settings", "--detect-astap", "--version"):
         parser.add_argument(name, action="store_true")

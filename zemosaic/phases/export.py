@@ -19,9 +19,10 @@ from zemosaic.export.fits import write_fits
 from zemosaic.export.frames_csv import write_frames_csv
 from zemosaic.export.layout import Box, Pixels
 from zemosaic.export.pictures import write_picture16
-from zemosaic.export.preview import coverage_picture, stretched_bands, stretched_preview, view_of, write_png
+from zemosaic.export.preview import coverage_picture, stretched_bands, stretched_preview, write_png
 from zemosaic.export.report import PhaseTime, RunRecords, build_report, write_report_json
 from zemosaic.export.report_html import ReportPictures, write_report_html
+from zemosaic.export.view import view_of
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
 from zemosaic.phases.context import RunContext

@@ -7,19 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zemosaic.errors import RunCancelled, ZeMosaicError
+from zemosaic.events import Preparation
 from zemosaic.model import FrameRef, MeasuredFrame, SolvedFrame, TileProduct
 from zemosaic.phases.assemble import assemble_canvas
 from zemosaic.phases.calibrate import calibrate_frames
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.export import Outputs, export_mosaic, write_reports
-from zemosaic.phases.measure import measure_frames
+from zemosaic.phases.measure import DefectMaps, measure_frames
 from zemosaic.phases.plan import Grid, drop_strays, make_grid
 from zemosaic.phases.scan import scan
 from zemosaic.phases.solve import check_solver_paths, solve_frames
 from zemosaic.phases.stack import stack_tiles
 from zemosaic.store.canvas import CanvasStore
 
-__all__ = ["RunOutcome", "run_pipeline"]
+__all__ = ["RunOutcome", "prepare_frames", "run_pipeline"]
 
 
 @dataclass
@@ -70,11 +71,31 @@ def run_pipeline(context: RunContext) -> RunOutcome:
     return RunOutcome(progress.outputs, as_json, as_html, len(context.dropped))
 
 
-def _run(context: RunContext, progress: _Progress) -> None:
+def prepare_frames(context: RunContext, until: Preparation) -> tuple[int, int]:
+    """Run the first phases only, and write no report; returns how many frames were measured and how many solved.
+
+    Raises
+    ------
+    ZeMosaicError
+        As `run_pipeline`.
+    """
+    progress = _Progress()
+    _look(context, progress, until)
+    return len(progress.measured), len(progress.solved)
+
+
+def _look(context: RunContext, progress: _Progress, until: Preparation) -> DefectMaps:
+    """Run the phases that learn what the frames are, up to one of them; returns the cameras' defects."""
     check_solver_paths(context)
     progress.frames = scan(context)
     progress.measured, defects = measure_frames(context, progress.frames)
-    progress.solved = solve_frames(context, progress.measured, defects)
+    if until == "solve":
+        progress.solved = solve_frames(context, progress.measured, defects)
+    return defects
+
+
+def _run(context: RunContext, progress: _Progress) -> None:
+    defects = _look(context, progress, "solve")
     calibration = calibrate_frames(context, drop_strays(context, progress.solved), defects)
     progress.grid = make_grid(context, calibration.frames)
     store = CanvasStore(context.work_dir / "canvas.zarr")

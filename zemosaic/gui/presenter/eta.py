@@ -64,7 +64,11 @@ class Speed:
 
 
 def remaining_s(
-    taken_s: Mapping[str, float], current: str | None, current_left_s: float | None, planned_s: float | None
+    taken_s: Mapping[str, float],
+    current: str | None,
+    current_left_s: float | None,
+    planned_s: float | None,
+    until: str | None = None,
 ) -> float | None:
     """Return the seconds left of a whole run.
 
@@ -78,6 +82,8 @@ def remaining_s(
         Its own estimate; None where it has none.
     planned_s : float or None
         The plan's estimate for `PIXEL_PHASES`.
+    until : str, optional
+        The last phase of the run; that of a mosaic by default.
 
     Returns
     -------
@@ -94,8 +100,9 @@ def remaining_s(
     planned_s = _corrected(planned_s, finished, current, taken_s, current_left_s)
     order = list(SHARES)
     first = order.index(current) if current is not None and current in SHARES else 0
+    last = len(order) if until is None else order.index(until) + 1
     left = 0.0
-    for phase in order[first:]:
+    for phase in order[first:last]:
         if phase in finished:
             continue
         expected = _expected_s(phase, per_share, planned_s)

@@ -19,6 +19,8 @@ from zemosaic.events import (
     PhaseFinished,
     PhaseStarted,
     PlanReady,
+    Preparation,
+    PreparationFinished,
     PreviewReady,
     ResourceSample,
     RunCancelled,
@@ -141,7 +143,10 @@ class RunState:
     sample: ResourceSample | None = None
     peak_rss_bytes: int = 0
     output_dir: str = ""
+    until: Preparation | None = None
+    """The last phase of a run that only prepares."""
     result: RunFinished | None = None
+    prepared: PreparationFinished | None = None
     error: RunFailed | None = None
 
     def phase(self, name: str) -> Phase | None:
@@ -154,11 +159,11 @@ class RunState:
             return None
         taken = {phase.name: phase.wall_s for phase in self.phases if phase.status is PhaseStatus.DONE}
         current = self.phase(self.current) if self.current else None
-        if current is None:
-            return remaining_s(taken, None, None, self.plan.estimated_s if self.plan else None)
-        taken[current.name] = max(at_s - current.started_s, 0.0)
         planned = self.plan.estimated_s if self.plan else None
-        return remaining_s(taken, current.name, current.left_s(at_s), planned)
+        if current is None:
+            return remaining_s(taken, None, None, planned, self.until)
+        taken[current.name] = max(at_s - current.started_s, 0.0)
+        return remaining_s(taken, current.name, current.left_s(at_s), planned, self.until)
 
     def stopping(self) -> RunState:
         """Return the state after the user asked the run to stop."""
@@ -180,20 +185,25 @@ def advanced(state: RunState, event: Event, at_s: float) -> RunState:
             return _with_warning(state, event, at_s)
         case Logged():
             return _with_line(state, LogLine(at_s, event.level, event.text))
-        case RunStarted() | RunFinished() | RunCancelled() | RunFailed():
+        case RunStarted() | RunFinished() | PreparationFinished() | RunCancelled() | RunFailed():
             return _with_turn(state, event, at_s)
         case _:
             assert_never(event)
 
 
-def _with_turn(state: RunState, event: RunStarted | RunFinished | RunCancelled | RunFailed, at_s: float) -> RunState:
+Turn = RunStarted | RunFinished | PreparationFinished | RunCancelled | RunFailed
+
+
+def _with_turn(state: RunState, event: Turn, at_s: float) -> RunState:
     match event:
         case RunStarted():
             status = Status.STOPPING if state.status is Status.STOPPING else Status.RUNNING
-            return RunState(status=status, started_s=at_s, output_dir=event.output_dir)
+            return RunState(status=status, started_s=at_s, output_dir=event.output_dir, until=event.until)
         case RunFinished():
             peak = max(state.peak_rss_bytes, event.peak_rss_bytes)
             return replace(state, status=Status.FINISHED, result=event, current=None, peak_rss_bytes=peak)
+        case PreparationFinished():
+            return replace(state, status=Status.FINISHED, prepared=event, current=None)
         case RunCancelled():
             return replace(state, status=Status.CANCELLED, current=None, output_dir=event.output_dir)
         case RunFailed():

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from zemosaic.errors import WorkerDied
-from zemosaic.events import Event, RunCancelled, RunFailed
+from zemosaic.events import Event, Preparation, RunCancelled, RunFailed
 from zemosaic.settings.schema import Settings
 
 __all__ = ["STOP_WITHIN_S", "DemoMaker", "RunHandle", "Starter", "waiting_events"]
@@ -33,8 +33,12 @@ class RunHandle(Protocol):
         """End the process and its queue; may be called again."""
 
 
-Starter = Callable[[Settings], RunHandle]
-"""Starts a run."""
+class Starter(Protocol):
+    """Starts a run, as `zemosaic.worker.start` does."""
+
+    def __call__(self, settings: Settings, until: Preparation | None = None) -> RunHandle:
+        """Start a run to the mosaic, or one that ends after a phase."""
+
 
 DemoMaker = Callable[[Path, Callable[[int, int], None] | None], Path]
 """Makes demo frames below a folder, telling (done, total); returns the folder of the raw frames."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zemosaic.errors import InputError, Message, SettingsError, ZeMosaicError
-from zemosaic.events import Event
+from zemosaic.events import Event, Preparation
 from zemosaic.gui.presenter.form import Form
 from zemosaic.gui.presenter.frames_desk import FramesDesk
 from zemosaic.gui.presenter.run_state import RunState, Status, advanced
@@ -98,6 +98,22 @@ class Session:
         ZeMosaicError
             If a setting is wrong, a folder is missing or the run cannot start.
         """
+        self._begin(None)
+
+    def prepare(self, until: Preparation) -> None:
+        """Save the settings and start a run that ends once the frames are measured, or also solved.
+
+        News of the frames reach the frame table as in any run; at the end `state.prepared` is set and `running` is
+        false.  What was learnt is taken over by the next run with the same output folder.
+
+        Raises
+        ------
+        ZeMosaicError
+            As `start`.
+        """
+        self._begin(until)
+
+    def _begin(self, until: Preparation | None) -> None:
         if self.running:
             return
         settings = self.form.settings()
@@ -111,11 +127,13 @@ class Session:
             self.form = self.form.edited("excluded_frames", table)
             settings = self.form.settings()
         self.save()
-        self.state = RunState(status=Status.RUNNING, started_s=self.clock(), output_dir=settings.output_dir)
+        now = self.clock()
+        self.state = RunState(status=Status.RUNNING, started_s=now, output_dir=settings.output_dir, until=until)
         self._stop_asked_s = None
         self._events.clear()
         language = self.words.language
-        self._run = self._start(settings.model_copy(update={"language": language}))
+        settings = settings.model_copy(update={"language": language})
+        self._run = self._start(settings) if until is None else self._start(settings, until)
 
     def earlier_result(self) -> Path | None:
         """Return a finished mosaic that lies in the output folder already."""

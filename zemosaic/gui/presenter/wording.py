@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from zemosaic.events import PreparationFinished
 from zemosaic.gui.presenter.eta import duration_text
 from zemosaic.gui.presenter.run_state import Drops, Phase, RunState, WarningCount
 from zemosaic.i18n import Translator
@@ -68,6 +69,8 @@ def summary_lines(state: RunState, words: Translator) -> list[str]:
     if state.error is not None:
         log = state.error.log_path
         return [words.message(state.error.error), *([words.text("summary.log", path=log)] if log else [])]
+    if state.prepared is not None:
+        return _prepared_lines(state.prepared, state, words)
     result = state.result
     if result is None:
         return []
@@ -75,8 +78,7 @@ def summary_lines(state: RunState, words: Translator) -> list[str]:
         words.text("summary.mosaic", path=result.mosaic),
         words.text("summary.frames", used=result.frames_used, dropped=result.frames_dropped),
     ]
-    lines += ["  " + drop_text(drops, words) for drops in sorted(state.drops, key=lambda drops: -drops.count)]
-    lines += [words.text("summary.warning", text=warning_text(warning, words)) for warning in state.warnings]
+    lines += _remarks(state, words)
     lines.append(
         words.text(
             "summary.cost",
@@ -88,3 +90,20 @@ def summary_lines(state: RunState, words: Translator) -> list[str]:
     if result.report_html:
         lines.append(words.text("summary.report", path=str(Path(result.report_html))))
     return lines
+
+
+def _prepared_lines(prepared: PreparationFinished, state: RunState, words: Translator) -> list[str]:
+    counts = {"measured": prepared.measured, "solved": prepared.solved, "dropped": prepared.dropped}
+    cost = {"time": duration_text(prepared.wall_s), "cpu": duration_text(prepared.cpu_s)}
+    memory = size_text(state.peak_rss_bytes, words)
+    return [
+        words.text(f"summary.prepared.{prepared.until}", **counts),
+        *_remarks(state, words),
+        words.text("summary.cost", memory=memory, **cost),
+    ]
+
+
+def _remarks(state: RunState, words: Translator) -> list[str]:
+    """Return what was left out, the most frequent reason first, and what was warned of."""
+    drops = ["  " + drop_text(drops, words) for drops in sorted(state.drops, key=lambda drops: -drops.count)]
+    return drops + [words.text("summary.warning", text=warning_text(warning, words)) for warning in state.warnings]

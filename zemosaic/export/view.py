@@ -1,0 +1,208 @@
+"""How a linear mosaic is shown: neutral sky, balanced colour, faint light lifted, stars kept small."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.export.layout import AxisOrder, Box, Pixels
+from zemosaic.export.shrink import sampled, shrunk
+
+__all__ = ["Stretch", "View", "find_view", "inside_of", "midtones", "view_of"]
+
+Planes = NDArray[np.float32]
+
+SKY_LEVEL = 0.12
+"""Brightness of the empty sky in the picture, 0 to 1."""
+SHADOW_SIGMAS = 3.5
+"""How far below the sky black lies at least, in standard deviations of the sky."""
+BROAD_LIGHT = 11.0
+"""Brightness of nebulae and galaxies that the stretch leaves room for, in units of that depth."""
+WHITE_PERCENTILE = 99.9
+COLOUR_KEPT = 0.45
+"""Part of a bright pixel's colour that the stretch keeps unless asked otherwise: 0 is white, 1 is all."""
+GAIN_LIMIT = 3.0
+DARK_SHARE = 0.25
+"""Part of the picture that is taken for sky."""
+
+
+@dataclass(frozen=True)
+class View:
+    """How linear pixels become a picture: the sky taken off, colours balanced, the range stretched."""
+
+    sky: tuple[float, ...]
+    """Level of the sky per channel."""
+    gains: tuple[float, ...]
+    """Factors per channel that make the median star white."""
+    stretches: tuple[Stretch, ...]
+    """One for all channels, or one for each."""
+    colour: float = COLOUR_KEPT
+    """Part of a bright pixel's colour that the stretch keeps, 0 to 1; of no effect with one stretch per channel."""
+
+    def __call__(self, planes: Planes, inside: NDArray[np.bool_]) -> Planes:
+        """Return values from 0 to 1, shape (channels, h, w); 0 outside."""
+        clear = (planes - _column(self.sky)) * _column(self.gains)
+        if len(self.stretches) == 1:
+            shown = self.stretches[0](clear, self.colour)
+        else:
+            shown = np.concatenate([one(plane[None]) for one, plane in zip(self.stretches, clear, strict=True)])
+        return np.where(inside, shown, np.float32(0))
+
+    def adjusted(self, *, depth: float = 1.0, white: float = 1.0, sky_level: float = SKY_LEVEL) -> View:
+        """Return the view with another stretch; the arguments' defaults change nothing.
+
+        Parameters
+        ----------
+        depth : float
+            Factor of the distance from the sky down to black: less than 1 darkens the sky's noise.
+        white : float
+            Factor of the brightness that becomes white.
+        sky_level : float
+            Brightness of the empty sky in the picture, 0 to 1.
+        """
+        return replace(self, stretches=tuple(one.adjusted(depth, white, sky_level) for one in self.stretches))
+
+
+def view_of(
+    source: Pixels,
+    coverage: Pixels | None = None,
+    max_px: int = 3200,
+    *,
+    axis_order: AxisOrder = "HWC",
+    box: Box | None = None,
+    linked: bool = True,
+    full_size: bool = False,
+) -> View:
+    """Return how to show a linear image.
+
+    Parameters
+    ----------
+    source, coverage, axis_order, box
+        As for `stretched_preview`.
+    max_px : int
+        Longest side of the reduced picture that the view is found on.
+    linked : bool
+        Whether one stretch serves all channels, so that colours stay; or each channel has its own.
+    full_size : bool
+        Whether the view is for single pixels, whose noise is larger than that of averaged ones.
+    """
+    planes = shrunk(source, max_px, axis_order=axis_order, box=box)
+    noisy = sampled(source, max_px, axis_order=axis_order, box=box) if full_size else None
+    return find_view(planes, inside_of(planes, coverage, max_px, box), linked, noisy)
+
+
+def midtones(x: NDArray[np.float32] | float, balance: float) -> NDArray[np.float32]:
+    """Return the midtones transfer function: 0 to 0, `balance` to 1/2, 1 to 1."""
+    values = np.asarray(x, np.float32)
+    return (balance - 1.0) * values / ((2.0 * balance - 1.0) * values - balance)
+
+
+def inside_of(planes: Planes, coverage: Pixels | None, max_px: int, box: Box | None) -> NDArray[np.bool_]:
+    """Return where shrunk planes show data."""
+    inside = np.asarray(np.isfinite(planes).all(axis=0))
+    if coverage is not None:
+        inside &= shrunk(coverage, max_px, axis_order="HW", box=box, empty=0.0)[0] > 0
+    return inside
+
+
+def find_view(planes: Planes, inside: NDArray[np.bool_], linked: bool, noisy: Planes | None = None) -> View:
+    """Return the view of an averaged picture; the stretch is that of the `noisy` pixels where given."""
+    ones = np.ones(len(planes), np.float32)
+    if not inside.any():
+        return View((0.0,) * len(planes), tuple(map(float, ones)), (Stretch.between(-1.0, 10.0, SKY_LEVEL),))
+    sky = _sky(planes, inside)
+    clear = np.where(inside, planes - _column(sky), np.float32(0))
+    gains = _star_gains(clear, inside) if linked else ones
+    clear *= _column(gains)
+    if noisy is not None and np.isfinite(noisy).all(axis=0).any():
+        inside = np.asarray(np.isfinite(noisy).all(axis=0))
+        clear = np.where(inside, (noisy - _column(sky)) * _column(gains), np.float32(0))
+    parts = [clear] if linked else [plane[None] for plane in clear]
+    return View(tuple(map(float, sky)), tuple(map(float, gains)), tuple(Stretch.of(part, inside) for part in parts))
+
+
+def _column(values: Sequence[float] | NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(values, np.float32)[:, None, None]
+
+
+def _sky(planes: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the level of the sky per channel.
+
+    The darker cells of the picture decide, the same ones for all channels, so that the sky comes out neutral.
+    """
+    cells = shrunk(np.where(inside, planes, np.float32(np.nan)), max(24, max(inside.shape) // 16), axis_order="CHW")
+    levels = cells[:, np.isfinite(cells).all(axis=0)]
+    total = levels.sum(axis=0)
+    dark = total <= np.quantile(total, DARK_SHARE)
+    return np.asarray(np.median(levels[:, dark], axis=1), np.float32)
+
+
+def _star_gains(clear: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return factors that make the median star white; ones where there are too few stars."""
+    ones = np.ones(len(clear), np.float32)
+    if len(clear) == 1:
+        return ones
+    peaks = np.stack([plane - cv2.blur(plane, (15, 15)) for plane in clear])
+    height = peaks.min(axis=0)
+    low, high = np.percentile(height[inside], [99.7, 99.97])
+    stars = inside & (height > max(low, 0.0)) & (height < high)
+    if stars.sum() < 30:
+        return ones
+    chosen = peaks[:, stars]
+    ratios = np.median(chosen[1] / chosen, axis=1)
+    return np.clip(ratios, 1.0 / GAIN_LIMIT, GAIN_LIMIT).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The stretch of a picture: sky at `SKY_LEVEL`, the brightest stars at 1.  Levels are above the sky."""
+
+    black: float
+    """What becomes 0; below the sky, so negative."""
+    white: float
+    """What becomes 1."""
+    balance: float
+    """What part of the way from black to white becomes 1/2."""
+
+    @classmethod
+    def of(cls, clear: Planes, inside: NDArray[np.bool_]) -> Stretch:
+        """Return the stretch of planes whose sky is 0."""
+        light = clear.mean(axis=0)
+        levels = light[inside]
+        depth = _shadow_depth(light, levels, inside)
+        white = max(float(np.percentile(levels, WHITE_PERCENTILE)), 10.0 * depth)
+        return cls.between(-depth, white, SKY_LEVEL)
+
+    @classmethod
+    def between(cls, black: float, white: float, sky_level: float) -> Stretch:
+        """Return the stretch that shows 0 as `sky_level`."""
+        return cls(black, white, float(midtones(-black / (white - black), sky_level)))
+
+    def adjusted(self, depth: float, white: float, sky_level: float) -> Stretch:
+        """Return another stretch; see `View.adjusted`."""
+        return Stretch.between(self.black * depth, self.white * white, sky_level)
+
+    def __call__(self, clear: Planes, colour: float = COLOUR_KEPT) -> Planes:
+        """Return values from 0 to 1."""
+        span = self.white - self.black
+        scaled = np.clip((clear - self.black) / span, 0.0, 1.0)
+        apart = midtones(scaled, self.balance)
+        if len(clear) == 1:
+            return apart
+        level = np.clip((clear.mean(axis=0) - self.black) / span, 1e-6, 1.0)
+        together = midtones(level, self.balance) * scaled / level
+        peak = np.maximum(together.max(axis=0), 1.0)
+        return np.clip(colour * together / peak + (1.0 - colour) * apart, 0.0, 1.0)
+
+
+def _shadow_depth(light: Planes, levels: Planes, inside: NDArray[np.bool_]) -> float:
+    """Return how far below the sky black lies: beyond the noise, and so that broad light stays below white."""
+    below = levels[levels < 0]
+    noise = 1.4826 * float(np.median(-below)) if below.size else 0.0
+    broad = shrunk(np.where(inside, light, np.nan), max(light.shape) // 8 or 1, axis_order="HW")
+    brightest = float(np.nanpercentile(broad, 99.0))
+    return max(SHADOW_SIGMAS * noise, brightest / BROAD_LIGHT, 1e-6 * float(np.abs(levels).max()), 1e-30)
