@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from zemosaic.errors import Message
 from zemosaic.events import FrameDropped, FrameMeasured, FrameSolved
-from zemosaic.frames.selection import same_file
+from zemosaic.frames.selection import Selection, same_file
 from zemosaic.gui.presenter.footprints import Footprints
 from zemosaic.gui.presenter.keeping import Keeping, Limit
 from zemosaic.i18n import Translator
@@ -40,12 +40,12 @@ class FrameTable:
     frames : sequence of FrameRef
     dropped : sequence of Dropped
         Files that are no usable frames; they follow the frames.
-    unwanted : collection of str
-        Paths, spelled as by `same_file`, of the frames left out from the beginning.
+    chosen : Selection, optional
+        What is left out from the beginning.
     """
 
     def __init__(
-        self, frames: Sequence[FrameRef], dropped: Sequence[Dropped] = (), unwanted: Iterable[str] = ()
+        self, frames: Sequence[FrameRef], dropped: Sequence[Dropped] = (), chosen: Selection | None = None
     ) -> None:
         self.frames = tuple(frames)
         self.paths = [frame.path for frame in frames] + [item.path for item in dropped]
@@ -73,7 +73,8 @@ class FrameTable:
         self._sorting = ("file", False)
         self._filter = ("", "all")
         self._fields: tuple[int, Rows] | None = None
-        self.keeping.leave_out(self._rows_of(unwanted), remember=False)
+        if chosen is not None:
+            self.keeping.leave_out(self._left_out_by(chosen), remember=False)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -87,6 +88,11 @@ class FrameTable:
     def left_out(self) -> Rows:
         """Rows of usable frames that the user does not want."""
         return np.flatnonzero(self.usable & ~self.keep)
+
+    @property
+    def selected_frames(self) -> Rows:
+        """Rows of the selected frames, without files that are none."""
+        return np.flatnonzero(self.selected & self.usable)
 
     @property
     def sorting(self) -> tuple[str, bool]:
@@ -130,9 +136,9 @@ class FrameTable:
         self.keeping.redo()
         self._arrange()
 
-    def apply_selection(self, unwanted: Iterable[str]) -> None:
-        """Leave out exactly these frames, spelled as by `same_file`; can be undone."""
-        self.keeping.leave_out(self._rows_of(unwanted))
+    def apply_selection(self, chosen: Selection) -> None:
+        """Leave out exactly what a selection leaves out; can be undone."""
+        self.keeping.leave_out(self._left_out_by(chosen))
         self._arrange()
 
     def select(self, rows: Rows, add: bool = False) -> None:
@@ -180,12 +186,11 @@ class FrameTable:
         self.why = {row: reason for row, reason in self.why.items() if not self.usable[row]}
         self.version += 1
 
-    def take_numbers(self, name: str, values: Mapping[str, float]) -> None:
-        """Take in a metric of many frames, by the path as the run spells it."""
-        for path, value in values.items():
-            row = self._row_of.get(same_file(path))
-            if row is not None:
-                self.metrics[name][row] = value
+    def take_numbers(self, numbers: Mapping[str, NDArray[np.float64]]) -> None:
+        """Take in metrics of all frames, each of shape (rows,); NaN says nothing."""
+        for name, values in numbers.items():
+            known = np.isfinite(values)
+            self.metrics[name][known] = values[known]
         self.keeping.refresh()
         self._arrange()
 
@@ -204,8 +209,8 @@ class FrameTable:
     def _search_parts(self) -> Iterable[tuple[str, str, str]]:
         return zip(self.paths, self.nights, self.telescopes, strict=True)
 
-    def _rows_of(self, paths: Iterable[str]) -> Rows:
-        return np.array([self._row_of[path] for path in paths if path in self._row_of], np.intp)
+    def _left_out_by(self, chosen: Selection) -> Rows:
+        return np.flatnonzero([chosen.leaves_out(path) for path in self.paths])
 
     def _verdicts(self) -> NDArray[np.intp]:
         verdict = np.where(self.keep, 0, 1)

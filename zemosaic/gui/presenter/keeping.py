@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Keeping", "Limit"]
+__all__ = ["Keeping", "Limit", "outside"]
 
 Rows = NDArray[np.intp]
 Flags = NDArray[np.bool_]
@@ -99,7 +99,7 @@ class Keeping:
 
     def would_leave_out(self, metric: str, limit: Limit) -> int:
         """Return how many frames would lie beyond a limit."""
-        return int(np.count_nonzero(self._usable & _outside(self._metrics[metric], limit)))
+        return int(np.count_nonzero(self._usable & outside(self._metrics[metric], limit)))
 
     def undo(self) -> None:
         """Take the last choice back."""
@@ -132,7 +132,7 @@ class Keeping:
         """Judge all frames anew."""
         beyond = np.zeros(len(self._usable), bool)
         for name, limit in self.limits.items():
-            beyond |= _outside(self._metrics[name], limit)
+            beyond |= outside(self._metrics[name], limit)
         by_hand = self._now.by_hand
         self.keep[:] = self._usable & ((by_hand == _IN) | ((by_hand == _NEITHER) & ~beyond))
 
@@ -144,7 +144,8 @@ class Keeping:
         self.refresh()
 
 
-def _outside(values: NDArray[np.float64], limit: Limit) -> Flags:
+def outside(values: NDArray[np.float64], limit: Limit) -> Flags:
+    """Return which values lie beyond a limit; unknown ones never do."""
     low, high = limit
     with np.errstate(invalid="ignore"):
         return (values < (-np.inf if low is None else low)) | (values > (np.inf if high is None else high))
