@@ -1,6 +1,6 @@
 """Pictures of both windows, all views, languages, looks and two sizes, with the frames and the run of the demo.
 
-usage: python tools/screenshots.py [--folder docs/screenshots] [--only WORD ...]
+usage: python -m tools.screenshots [--folder docs/screenshots] [--only WORD ...]
 
 The demo is made and run once; the windows are then shown its events again.  Needs PySide6, and for Tk Xvfb.
 """
@@ -11,7 +11,6 @@ import argparse
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -23,17 +22,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageGrab
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
 from zemosaic.demo import make_demo
-from zemosaic.events import Event, PhaseAdvanced, PreviewReady, RunFinished
+from zemosaic.events import Event, PhaseAdvanced, PreviewReady
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.window_state import WindowState, save_window_state, window_state_file
 from zemosaic.i18n import Translator
 from zemosaic.settings.schema import Settings
 from zemosaic.worker import start
 
+ROOT = Path(__file__).resolve().parents[1]
 SIZES = ((1366, 768), (2560, 1440))
 LANGUAGES, THEMES, TOOLKITS = ("en", "fr"), ("light", "dark"), ("tk", "qt")
 VIEWS = ("frames", "settings", "run", "result")
@@ -125,7 +122,9 @@ class Tour:
         for key, value in values.items():
             self.session.form = self.session.form.edited(key, str(value))
 
-    def lead(self, window: object, work: Callable[[], None], shoot: Callable[[str], None], show: Callable[[int], None]) -> None:
+    def lead(
+        self, window: object, work: Callable[[], None], shoot: Callable[[str], None], show: Callable[[int], None]
+    ) -> None:
         """Show the views one after the other and take a picture of each."""
         table_of = self.session.frames
         show(1)
