@@ -121,3 +121,11 @@ def test_frames_without_stars_or_company_are_as_clear_as_the_others():
     single = solve_photometry(frames[:1], ids[:1], np.zeros(1, int))
     np.testing.assert_array_equal(single.transparency, 1.0)
     assert single.vignetting[0] == 0 and single.vignetting_sigma[0] == 0.5
+
+
+def test_a_flat_leaves_no_vignetting_to_be_found_in_the_noise():
+    frames, ids, groups, _ = survey(np.ones((6, 1)), vignetting=(0.0,), stars=40)
+    free = solve_photometry(frames, ids, groups)
+    held = solve_photometry(frames, ids, groups, np.array([0.01]))
+    assert abs(held.vignetting[0]) < 0.01 < free.vignetting_sigma[0]
+    assert held.vignetting_sigma[0] <= 0.01

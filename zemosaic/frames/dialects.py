@@ -30,8 +30,8 @@ _SEESTAR = re.compile(r"seestar|(?<![A-Z0-9])S[35]0(?![A-Z0-9])", re.IGNORECASE)
 _BINNING_PAIR = re.compile(r"(\d+)")
 
 
-def frame_ref(image: FitsImage, frame_id: int) -> FrameRef:
-    """Return the record of a light frame.
+def frame_ref(image: FitsImage, frame_id: int, *, light: bool = True) -> FrameRef:
+    """Return the record of a frame; unless `light` is false, only of a light frame.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def frame_ref(image: FitsImage, frame_id: int) -> FrameRef:
     """
     header, shape = image.header, image.layout
     kind = header.text("IMAGETYP", "FRAMETYP", "FRAME")
-    if _NO_LIGHT.search(kind):
+    if light and _NO_LIGHT.search(kind):
         raise FrameError("reason.not_a_light", kind=kind)
     bayer, bayer_notes = bayer_pattern(header, shape.height) if shape.planes == 1 else (None, ())
     wcs = header_wcs(header, shape.width, shape.height)

@@ -14,7 +14,7 @@ from zemosaic.frames.dialects import frame_ref
 from zemosaic.frames.header import FitsImage, find_image
 from zemosaic.model import Dropped, FrameRef, FrameStatus
 
-__all__ = ["ScanResult", "read_frame", "scan_folder"]
+__all__ = ["ScanResult", "fits_files", "read_frame", "scan_folder"]
 
 OWN_PREFIX = "zemosaic_MT"
 """Names of finished mosaics begin like this."""
@@ -80,15 +80,26 @@ def scan_folder(root: Path, *, exclude: Sequence[Path] = (), progress: Progress 
     return ScanResult(tuple(frames), tuple(dropped))
 
 
-def read_frame(path: Path, frame_id: int = 0) -> FrameRef:
+def read_frame(path: Path, frame_id: int = 0, *, light: bool = True) -> FrameRef:
     """Return the record of one file.
 
     Raises
     ------
     FrameError
-        When it is no usable light frame.
+        When it is no usable frame or, where a light one is asked for, a dark, flat or bias.
     """
-    return frame_ref(find_image(path.absolute()), frame_id)
+    return frame_ref(find_image(path.absolute()), frame_id, light=light)
+
+
+def fits_files(root: Path) -> list[Path]:
+    """Return the FITS files below a folder in natural order, as `scan_folder` would look at them.
+
+    Raises
+    ------
+    InputError
+        When the folder is missing or cannot be read.
+    """
+    return _list_files(_checked(root), (), None)[0]
 
 
 def natural_key(path: Path) -> tuple[tuple[tuple[str | int, ...], ...], str]:

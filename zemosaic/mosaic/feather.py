@@ -25,6 +25,9 @@ def blend(
 
     A pixel that only one part covers is passed on bit for bit.
     """
+    if len(parts) == 1:
+        value, weight = parts[0]
+        return np.where(weight > 0, value, np.float32(np.nan))
     total = np.zeros_like(parts[0][0])
     heavy = np.zeros_like(parts[0][0])
     for value, weight in parts:

@@ -1,4 +1,4 @@
-"""Phase 2: one look at the pixels of every frame, after the defects of its camera are known."""
+"""Phase 2: one look at the pixels of every frame, after its camera's masters and defects are known."""
 
 from __future__ import annotations
 
@@ -12,31 +12,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.calibration.defects import MAX_SAMPLE, find_defects, mend
+from zemosaic.calibration.masters import NO_MASTERS, Masters
 from zemosaic.errors import FrameError, Message, NothingUsable, message
 from zemosaic.events import FrameMeasured
 from zemosaic.frames.pixels import open_pixels
 from zemosaic.model import Dropped, FrameRef, FrameStatus, MeasuredFrame
 from zemosaic.phases.context import RunContext, identity
+from zemosaic.phases.masters import CameraMasters, Group, make_masters
 from zemosaic.store.codec import measured_from_bytes, measured_to_bytes
 from zemosaic.store.journal import digest
-from zemosaic.zeanalyser.measure import measure
+from zemosaic.zeanalyser.measure import cut_off_level, measure
 
-__all__ = ["DefectMaps", "Defects", "load_defects", "measure_frames", "mended_pixels"]
+__all__ = ["DefectMaps", "Defects", "measure_frames", "mended_pixels"]
 
-CONTENT_VERSION = 5
+CONTENT_VERSION = 6
 """Raised when a change of the code makes stored measurements stale."""
 
 
 @dataclass(frozen=True)
 class Defects:
-    """Where the defect map of a camera lies."""
+    """What the pixels of a camera need: defects to mend, and the user's masters."""
 
     path: Path
+    """File of all that (`_Camera`), for `mended_pixels`."""
     fingerprint: str
+    masters: Masters = NO_MASTERS
 
 
-DefectMaps = dict[tuple[object, ...], Defects]
-"""Defect maps by `FrameRef.group`."""
+DefectMaps = dict[Group, Defects]
+"""By `FrameRef.group`."""
+
+
+@dataclass(frozen=True)
+class _Camera:
+    defects: NDArray[np.int64]
+    masters: Masters
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,7 @@ class _MeasureTask:
 @dataclass(frozen=True)
 class _DefectTask:
     sample: tuple[FrameRef, ...]
+    masters: CameraMasters
     scratch: Path
     into: Path
 
@@ -89,8 +100,11 @@ def measure_frames(context: RunContext, frames: Sequence[FrameRef]) -> tuple[lis
 
 def measure_one(task: _MeasureTask) -> MeasuredFrame | Message:
     """Measure one frame; the reason if it cannot be."""
+    frame, camera = task.frame, _load(task.defects)
     try:
-        return measure(task.frame, mended_pixels(task.frame, task.defects, task.scratch))
+        raw = open_pixels(frame, task.scratch).read_all()
+        cut_off = camera.masters.least(cut_off_level(raw))
+        return measure(frame, _mended(raw, (0, frame.height, 0, frame.width), camera, frame), cut_off)
     except FrameError as error:
         return error.reason
 
@@ -98,21 +112,28 @@ def measure_one(task: _MeasureTask) -> MeasuredFrame | Message:
 def mended_pixels(
     frame: FrameRef, defects: Path, scratch: Path, window: tuple[int, int, int, int] | None = None
 ) -> NDArray[Any]:
-    """Return the pixels of a frame or of a window (y0, y1, x0, x1) of it, defects mended."""
+    """Return the pixels of a frame or of a window (y0, y1, x0, x1) of it, calibrated and mended.
+
+    Without masters they keep their type; with a master dark, bias or flat they are float32.
+    """
     window = window or (0, frame.height, 0, frame.width)
-    pixels = np.array(open_pixels(frame, scratch).read(*window))
-    return mend(pixels, window, load_defects(defects), frame)
+    return _mended(open_pixels(frame, scratch).read(*window), window, _load(defects), frame)
 
 
-def load_defects(path: Path) -> NDArray[np.int64]:
-    """Return a stored defect map; read anew only when the file changed."""
-    return _load_defects(path, path.stat().st_mtime_ns)
+def _mended(raw: NDArray[Any], window: tuple[int, int, int, int], camera: _Camera, frame: FrameRef) -> NDArray[Any]:
+    return mend(camera.masters.applied(raw, window), window, camera.defects, frame)
+
+
+def _load(path: Path) -> _Camera:
+    """Return what is stored of a camera; read anew only when the file changed."""
+    return _load_once(path, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=16)
-def _load_defects(path: Path, _mtime_ns: int) -> NDArray[np.int64]:
-    loaded: NDArray[np.int64] = np.load(path, allow_pickle=False)
-    return loaded
+def _load_once(path: Path, _mtime_ns: int) -> _Camera:
+    with np.load(path, allow_pickle=False) as stored:
+        offset, flat = (Path(name) if name else None for name in stored["masters"].tolist())
+        return _Camera(stored["defects"], Masters(offset, flat))
 
 
 def find_group_defects(task: _DefectTask) -> tuple[int, str]:
@@ -125,27 +146,32 @@ def find_group_defects(task: _DefectTask) -> tuple[int, str]:
         except FrameError:
             continue  # measuring that frame will say why
         sources.append(source)
+    # In raw pixels: a dark takes the level of a hot pixel off but leaves its noise.
     found = find_defects(sources, task.sample[0])
+    mended = np.union1d(found, np.array(task.masters.dead, np.int64))
+    masters = task.masters.masters
     with task.into.open("wb") as stream:
-        np.save(stream, found)
-    return len(found), digest(found.tolist())
+        np.savez(stream, defects=mended, masters=[str(path or "") for path in (masters.offset, masters.flat)])
+    return len(found), digest(mended.tolist(), task.masters.fingerprint)
 
 
 def _find_all_defects(context: RunContext, frames: Sequence[FrameRef]) -> DefectMaps:
     context.scratch.mkdir(parents=True, exist_ok=True)
-    members: dict[tuple[object, ...], list[FrameRef]] = {}
+    masters = make_masters(context, frames)
+    members: dict[Group, list[FrameRef]] = {}
     for frame in frames:
         members.setdefault(frame.group, []).append(frame)
     tasks = []
-    for number, group_frames in enumerate(members.values()):
+    for number, (group, group_frames) in enumerate(members.items()):
         ordered = sorted(group_frames, key=lambda frame: (frame.date_obs or "", frame.frame_id))
         chosen = np.unique(np.linspace(0, len(ordered) - 1, MAX_SAMPLE).astype(int))
-        into = context.scratch / f"defects_{number}.npy"
-        tasks.append(_DefectTask(tuple(ordered[i] for i in chosen), context.scratch, into))
+        into = context.scratch / f"camera_{number}.npz"
+        own = masters.get(group, CameraMasters())
+        tasks.append(_DefectTask(tuple(ordered[i] for i in chosen), own, context.scratch, into))
     found: DefectMaps = {}
     answers = context.map(find_group_defects, tasks)
     for group, task, (number, fingerprint) in zip(members, tasks, answers, strict=True):
-        found[group] = Defects(task.into, fingerprint)
+        found[group] = Defects(task.into, fingerprint, task.masters.masters)
         camera = task.sample[0].instrument or task.sample[0].telescope or "?"
         context.log(message("log.defects_found", number=number, camera=camera, frames=len(task.sample)))
     return found

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from zemosaic.compute.budget import Share, stack_share
 from zemosaic.compute.executors import map_ordered
-from zemosaic.errors import Message
+from zemosaic.errors import Message, message
 from zemosaic.events import TileStacked
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, TileProduct
+from zemosaic.mosaic.drizzle import DropKernel, DropRules
 from zemosaic.mosaic.interpolation import Interpolation
 from zemosaic.mosaic.starlight import TileStars, stars_by_tile
 from zemosaic.phases.context import RunContext, identity
@@ -23,7 +24,7 @@ from zemosaic.stacking.modes import MemoryRules
 from zemosaic.stacking.rules import Combine, Rejection, StackRules
 from zemosaic.store.canvas import CanvasStore
 
-__all__ = ["stack_tiles"]
+__all__ = ["StackJob", "stack_tiles"]
 
 CONTENT_VERSION = 3
 
@@ -35,31 +36,82 @@ _REJECTION = {
 }
 
 
-def stack_tiles(
-    context: RunContext, grid: Grid, stars: FieldStars, defects: DefectMaps, store: CanvasStore
-) -> list[TileProduct]:
-    """Stack all tiles into the store; finished ones of an earlier, killed run are taken over."""
-    plan = grid.plan
-    by_id = {frame.frame.frame_id: frame for frame in grid.frames}
+@dataclass(frozen=True)
+class StackJob:
+    """One plan to be stacked into one store."""
+
+    grid: Grid
+    store: CanvasStore
+    stars: FieldStars
+    name: str = ""
+    """Tells apart the tiles of several plans in the journal."""
+
+
+def stack_tiles(context: RunContext, jobs: Sequence[StackJob], defects: DefectMaps) -> list[list[TileProduct]]:
+    """Stack the tiles of all jobs into their stores; finished ones of an earlier, killed run are taken over.
+
+    Returns
+    -------
+    list of list of TileProduct
+        For each job the products of its plan's tiles, in their order.
+    """
+    if context.settings.stacking_drizzle and context.settings.stacking_final_combine_method == "median":
+        context.warn(message("warning.drizzle_is_mean"))
+    prepared = [_prepare(context, job, defects) for job in jobs]
+    tasks = [(one, task) for one in prepared for task in one.tasks]
+    failed: dict[int, Message] = {}
+    with context.phase("stack", sum(len(job.grid.plan.tiles) for job in jobs)) as advance:
+        done = sum(len(one.products) for one in prepared)
+        advance(done)
+        for (one, task), answer in zip(tasks, _answers(context, [task for _, task in tasks]), strict=True):
+            one.products[task.row] = answer.product
+            failed.update(answer.failed)
+            if not answer.failed:
+                key = f"{one.job.name}{task.row}"
+                context.journal.put("tile", key, one.digests[task.row], _product_bytes(answer.product))
+            done += 1
+            product = answer.product
+            context.emit(
+                TileStacked(product.tile_id, len(product.frames_used), product.rejected_fraction, product.mode)
+            )
+            advance(done)
+    paths = {frame.frame.frame_id: frame.frame.path for job in jobs for frame in job.grid.frames}
+    for frame_id, reason in sorted(failed.items()):
+        context.drop(Dropped(paths[frame_id], frame_id, "stack", FrameStatus.UNREADABLE, reason))
+    return [[one.products[row] for row in range(len(one.job.grid.plan.tiles))] for one in prepared]
+
+
+@dataclass
+class _Prepared:
+    """A job, what of it is done, and what is to be done."""
+
+    job: StackJob
+    products: dict[int, TileProduct] = field(default_factory=dict)
+    tasks: list[TileTask] = field(default_factory=list)
+    digests: dict[int, str] = field(default_factory=dict)
+
+
+def _prepare(context: RunContext, job: StackJob, defects: DefectMaps) -> _Prepared:
+    plan = job.grid.plan
+    by_id = {frame.frame.frame_id: frame for frame in job.grid.frames}
     same = _same_for_all(context)
     shape = [plan.width, plan.height, plan.channels, [tile.outer for tile in plan.tiles]]
     fingerprint = context.depends("plan", CONTENT_VERSION, asdict(plan.wcs), shape)
-    store.create(plan, fingerprint)
-    products: dict[int, TileProduct] = {}
-    tasks: list[TileTask] = []
-    nearby = stars_by_tile(plan, stars)
-    digests: dict[int, str] = {}
+    job.store.create(plan, fingerprint)
+    prepared = _Prepared(job)
+    nearby = stars_by_tile(plan, job.stars)
     for row, tile in enumerate(plan.tiles):
         frames = tuple(by_id[i] for i in tile.frame_ids)
         maps = [defects[frame.frame.group].fingerprint for frame in frames]
         counts = [_what_counts(frame) for frame in frames]
         light = _light_of(nearby[row])
-        digests[row] = context.depends("stack", CONTENT_VERSION, fingerprint, asdict(tile), counts, maps, light)
-        stored = context.journal.get("tile", str(row), digests[row])
+        wanted = context.depends("stack", CONTENT_VERSION, fingerprint, asdict(tile), counts, maps, light)
+        prepared.digests[row] = wanted
+        stored = context.journal.get("tile", f"{job.name}{row}", wanted)
         if stored is not None:
-            products[row] = _product_from(stored)
+            prepared.products[row] = _product_from(stored)
             continue
-        tasks.append(
+        prepared.tasks.append(
             TileTask(
                 tile=tile,
                 row=row,
@@ -69,29 +121,12 @@ def stack_tiles(
                 canvas=plan.wcs,
                 channels=plan.channels,
                 stars=nearby[row],
-                store=store,
+                store=job.store,
                 task_bytes=_share(context).task_bytes,
                 **same,
             )
         )
-    failed: dict[int, Message] = {}
-    with context.phase("stack", len(plan.tiles)) as advance:
-        done = len(products)
-        advance(done)
-        for task, answer in zip(tasks, _answers(context, tasks), strict=True):
-            products[task.row] = answer.product
-            failed.update(answer.failed)
-            if not answer.failed:
-                context.journal.put("tile", str(task.row), digests[task.row], _product_bytes(answer.product))
-            done += 1
-            product = answer.product
-            context.emit(
-                TileStacked(product.tile_id, len(product.frames_used), product.rejected_fraction, product.mode)
-            )
-            advance(done)
-    for frame_id, reason in sorted(failed.items()):
-        context.drop(Dropped(by_id[frame_id].frame.path, frame_id, "stack", FrameStatus.UNREADABLE, reason))
-    return [products[row] for row in range(len(plan.tiles))]
+    return prepared
 
 
 def _same_for_all(context: RunContext) -> dict[str, Any]:
@@ -101,6 +136,9 @@ def _same_for_all(context: RunContext) -> dict[str, Any]:
     return {
         "rules": stack_rules(context),
         "interpolation": Interpolation(settings.stacking_interpolation),
+        "drops": DropRules(settings.drizzle_pixfrac, DropKernel[settings.drizzle_kernel.upper()])
+        if settings.stacking_drizzle
+        else None,
         "radial_fraction": settings.radial_feather_fraction if settings.apply_radial_weight else None,
         "memory": MemoryRules(
             disk=settings.winsor_memmap_fallback,

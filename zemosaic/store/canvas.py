@@ -28,6 +28,8 @@ _PLANES: Mapping[str, tuple[str, float]] = {
     "rejected": ("u2", 0),
 }
 
+_MAPS = tuple(name for name in _PLANES if name != "value")
+
 
 @dataclass(frozen=True)
 class TilePixels:
@@ -66,8 +68,21 @@ class CanvasStore:
         for name, (dtype, fill) in _PLANES.items():
             lead = (plan.channels,) if name == "value" else ()
             self._make(f"tile_{name}", (len(plan.tiles), *lead, *outer), (1, *lead, *outer), dtype, fill)
-            self._make(f"canvas_{name}", (*lead, plan.height, plan.width), (*lead, *inner), dtype, fill)
+        self._make_canvas(plan.channels, plan.height, plan.width, inner)
         self._group.attrs["plan"] = fingerprint
+
+    def create_canvas(self, channels: int, height: int, width: int, block_px: int, fingerprint: str) -> None:
+        """Make a canvas in square blocks, without tiles; one of another fingerprint is replaced."""
+        if self._group.attrs.get("plan") == fingerprint:
+            return
+        self._group = zarr.open_group(str(self.path), mode="w")
+        self._make_canvas(channels, height, width, (min(block_px, height), min(block_px, width)))
+        self._group.attrs["plan"] = fingerprint
+
+    def _make_canvas(self, channels: int, height: int, width: int, block: tuple[int, int]) -> None:
+        for name, (dtype, fill) in _PLANES.items():
+            lead = (channels,) if name == "value" else ()
+            self._make(f"canvas_{name}", (*lead, height, width), (*lead, *block), dtype, fill)
 
     def _make(self, name: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: str, fill: float) -> None:
         if _ZARR_2:
@@ -95,6 +110,12 @@ class CanvasStore:
         for name in _PLANES:
             place = (slice(y0, y1), slice(x0, x1))
             self._group[f"canvas_{name}"][(slice(None), *place) if name == "value" else place] = getattr(pixels, name)
+
+    def read_canvas(self, box: tuple[int, int, int, int]) -> TilePixels:
+        """Return one box (y0, y1, x0, x1) of the canvas."""
+        y0, y1, x0, x1 = box
+        value = np.asarray(self._group["canvas_value"][:, y0:y1, x0:x1])
+        return TilePixels(value, *(np.asarray(self._group[f"canvas_{name}"][y0:y1, x0:x1]) for name in _MAPS))
 
     def canvas(self, name: str) -> Any:
         """Return the canvas array ``value`` (channels, H, W), ``weight``, ``kept`` or ``rejected`` (H, W)."""

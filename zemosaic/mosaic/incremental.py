@@ -1,0 +1,106 @@
+"""Assembly one piece at a time into a block of the canvas: memory is that of the block, whatever the mosaic's size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.mosaic.feather import blend
+from zemosaic.mosaic.pieces import Box, Piece, PiecePixels, Shelf, cropped, overlap
+from zemosaic.store.canvas import TilePixels
+
+__all__ = ["block_maps", "merged_block", "parts_of"]
+
+
+def merged_block(box: Box, pieces: Sequence[Piece], shelf: Shelf) -> TilePixels | None:
+    """Return a block (y0, y1, x0, x1) of the canvas made from the pieces that reach it; None where none does.
+
+    Values are means weighted by the pieces' shares, in the order of the pieces; what one piece alone covers is
+    passed on bit for bit.
+    """
+    fields = _fields(box, pieces)
+    made = [(field, merged) for field in fields if (merged := _merged(field, pieces, shelf)) is not None]
+    if len(fields) == 1 or not made:
+        return made[0][1] if made else None
+    size = (box[1] - box[0], box[3] - box[2])
+    value = np.full((len(made[0][1].value), *size), np.nan, np.float32)
+    whole = TilePixels(value, np.zeros(size, np.float32), np.zeros(size, np.uint16), np.zeros(size, np.uint16))
+    for field, merged in made:
+        into = cropped(field, box)
+        whole.value[:, *into] = merged.value
+        for name in ("weight", "kept", "rejected"):
+            getattr(whole, name)[into] = getattr(merged, name)
+    return whole
+
+
+def _fields(box: Box, pieces: Sequence[Piece]) -> list[Box]:
+    """Divide a block where pieces on the canvas's pixels begin and end: most of a block belongs to one of them."""
+    rows, columns = {box[0], box[1]}, {box[2], box[3]}
+    for piece in pieces:
+        if piece.place is not None:
+            top, left = piece.place
+            rows |= {edge for edge in (top, top + piece.height) if box[0] < edge < box[1]}
+            columns |= {edge for edge in (left, left + piece.width) if box[2] < edge < box[3]}
+    return [(*y, *x) for y in pairwise(sorted(rows)) for x in pairwise(sorted(columns))]
+
+
+def _merged(box: Box, pieces: Sequence[Piece], shelf: Shelf) -> TilePixels | None:
+    parts = parts_of(box, pieces, shelf)
+    if not parts:
+        return None
+    value = blend([(part.value, part.share) for part in parts])
+    return TilePixels(value, *block_maps(parts))
+
+
+def parts_of(box: Box, pieces: Sequence[Piece], shelf: Shelf) -> list[PiecePixels]:
+    """Return what each piece that reaches a block of the canvas has there, in the order of the pieces."""
+    return [part for piece in pieces if (part := _laid(box, piece, shelf)) is not None]
+
+
+def block_maps(
+    parts: Sequence[PiecePixels],
+) -> tuple[NDArray[np.float32], NDArray[np.uint16], NDArray[np.uint16]]:
+    """Return weight, kept and rejected of a block.
+
+    Samples are counted in all pieces.  The weight is the inverse variance of the mean: for shares f w of pieces with
+    weights w it is (sum f w)^2 / sum f^2 w, which is w itself where a piece is alone.
+    """
+    shape = parts[0].share.shape
+    once, twice = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    kept, rejected = np.zeros(shape, np.uint32), np.zeros(shape, np.uint32)
+    for part in parts:
+        share = part.feather * part.weight
+        once += share
+        twice += share * part.feather
+        kept += part.kept
+        rejected += part.rejected
+    with np.errstate(invalid="ignore", divide="ignore"):
+        weight = np.where(twice > 0, once * (once / twice), np.float32(0))
+    most = np.iinfo(np.uint16).max
+    return weight, np.minimum(kept, most).astype(np.uint16), np.minimum(rejected, most).astype(np.uint16)
+
+
+def _laid(box: Box, piece: Piece, shelf: Shelf) -> PiecePixels | None:
+    """Return a piece that lies on the canvas's pixels over a block; NaN and 0 beyond the piece."""
+    place = piece.place
+    assert place is not None
+    top, left = place
+    whole = (top, top + piece.height, left, left + piece.width)
+    common = overlap(box, whole)
+    if common is None:
+        return None
+    pixels = piece.read((common[0] - top, common[1] - top, common[2] - left, common[3] - left), shelf)
+    if common == box:
+        return pixels
+    size, into = (box[1] - box[0], box[3] - box[2]), cropped(common, box)
+    value = np.full((len(pixels.value), *size), np.nan, np.float32)
+    value[:, *into] = pixels.value
+    maps = []
+    for given in (pixels.share, pixels.weight, pixels.feather, pixels.kept, pixels.rejected):
+        placed = np.zeros(size, given.dtype)
+        placed[into] = given
+        maps.append(placed)
+    return PiecePixels(value, *maps)

@@ -1,0 +1,127 @@
+"""What a mosaic is assembled from: stacked pictures, each on pixels of its own.
+
+A `GridTile` lies on the canvas's own pixels and is only laid down; a `MasterTile` has a plane of its own and is
+resampled.  Both methods of assembly take either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.model import TileSpec
+from zemosaic.mosaic.feather import tile_weight
+from zemosaic.sky import FrameWcs
+from zemosaic.store.canvas import CanvasStore
+
+__all__ = ["Box", "GridTile", "Piece", "PiecePixels", "Shelf", "cropped", "overlap"]
+
+Box = tuple[int, int, int, int]
+Floats = NDArray[np.float32]
+SHELF_BYTES = 96 << 20
+_MAPS = ("share", "weight", "feather", "kept", "rejected")
+
+
+@dataclass(frozen=True)
+class PiecePixels:
+    """A window of a piece, (channels, h, w) and (h, w)."""
+
+    value: Floats
+    share: Floats
+    """Weight in the assembly; 0 where there is no light."""
+    weight: Floats
+    """Weight of the stack as the weight map tells it."""
+    feather: Floats
+    """What `weight` is multiplied with to make a share."""
+    kept: NDArray[np.uint16]
+    rejected: NDArray[np.uint16]
+
+    def part(self, rows: slice, columns: slice) -> PiecePixels:
+        """Return a window of the window."""
+        maps = {name: getattr(self, name)[rows, columns] for name in _MAPS}
+        return replace(self, value=self.value[:, rows, columns], **maps)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the arrays take."""
+        return self.value.nbytes + sum(getattr(self, name).nbytes for name in _MAPS)
+
+
+class Shelf:
+    """Keeps the tiles read last: each is needed for its own block and for those beside it."""
+
+    def __init__(self, limit_bytes: int = SHELF_BYTES) -> None:
+        self._limit = limit_bytes
+        self._kept: dict[int, PiecePixels] = {}
+
+    def whole(self, number: int, read: Callable[[], PiecePixels]) -> PiecePixels:
+        """Return a tile, read anew only where it is no longer kept."""
+        found = self._kept.pop(number, None) or read()
+        self._kept[number] = found
+        while len(self._kept) > 1 and sum(one.nbytes for one in self._kept.values()) > self._limit:
+            del self._kept[next(iter(self._kept))]
+        return found
+
+
+@dataclass(frozen=True)
+class GridTile:
+    """A tile of Grid mode: on the canvas's pixels, its maps counting within its inner box only."""
+
+    store: CanvasStore
+    spec: TileSpec
+    row: int
+    """Its place in the store."""
+    canvas_height: int
+    canvas_width: int
+    wcs: FrameWcs
+    """Of the tile's own pixels."""
+
+    @property
+    def place(self) -> tuple[int, int] | None:
+        """Row and column of its first pixel on the canvas."""
+        return self.spec.outer[0], self.spec.outer[2]
+
+    @property
+    def height(self) -> int:
+        return self.spec.outer[1] - self.spec.outer[0]
+
+    @property
+    def width(self) -> int:
+        return self.spec.outer[3] - self.spec.outer[2]
+
+    def read(self, box: Box, shelf: Shelf) -> PiecePixels:
+        """Return a window (y0, y1, x0, x1) of the tile's pixels."""
+        return shelf.whole(self.row, self._whole).part(slice(*box[:2]), slice(*box[2:]))
+
+    def _whole(self) -> PiecePixels:
+        pixels = self.store.read_tile(self.spec, self.row)
+        share = tile_weight(self.spec, self.canvas_height, self.canvas_width)
+        (top, left), (y0, y1, x0, x1) = (self.spec.outer[0], self.spec.outer[2]), self.spec.inner
+        own = np.zeros(share.shape, np.uint16)
+        own[y0 - top : y1 - top, x0 - left : x1 - left] = 1
+        one = np.ones((1, 1), np.float32)
+        return PiecePixels(
+            value=pixels.value,
+            share=share,
+            weight=pixels.weight * own,
+            feather=np.broadcast_to(one, share.shape),
+            kept=pixels.kept * own,
+            rejected=pixels.rejected * own,
+        )
+
+
+Piece = GridTile
+
+
+def overlap(one: Box, two: Box) -> Box | None:
+    """Return what two boxes share; None where they share nothing."""
+    y0, y1, x0, x1 = max(one[0], two[0]), min(one[1], two[1]), max(one[2], two[2]), min(one[3], two[3])
+    return (y0, y1, x0, x1) if y1 > y0 and x1 > x0 else None
+
+
+def cropped(box: Box, within: Box) -> tuple[slice, slice]:
+    """Return the rows and columns of a box in an array that begins at another box's corner."""
+    return slice(box[0] - within[0], box[1] - within[0]), slice(box[2] - within[2], box[3] - within[2])
