@@ -7,6 +7,7 @@ coalesced on the way; everything else arrives, in order.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -108,6 +109,7 @@ class FrameMeasured:
     eccentricity: float
     sky_adu: float
     noise_adu: float
+    snr: float = math.nan
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ from zemosaic.events import Event, FrameDropped, Logged, PhaseAdvanced, PhaseFin
 from zemosaic.model import Dropped, FrameRef
 from zemosaic.settings.schema import Settings, specs
 from zemosaic.store.journal import Journal, digest
+from zemosaic.zeanalyser.verdicts import QualityLimits
 
-__all__ = ["RunContext", "Timing", "camera_groups"]
+__all__ = ["RunContext", "Timing", "camera_groups", "quality_limits"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -114,6 +115,17 @@ class RunContext:
         before = self.timings.get(name, Timing(0.0, 0.0))
         self.timings[name] = Timing(before.wall_s + timing.wall_s, before.cpu_s + timing.cpu_s)
         self.emit(PhaseFinished(name, timing.wall_s, timing.cpu_s))
+
+
+def quality_limits(settings: Settings) -> QualityLimits:
+    """Return what the user calls a good frame."""
+    return QualityLimits(
+        settings.quality_max_fwhm_ratio,
+        settings.quality_max_eccentricity,
+        settings.quality_min_transparency,
+        settings.quality_max_sky_ratio,
+        settings.quality_min_star_ratio,
+    )
 
 
 def identity(frame: FrameRef) -> list[object]:

@@ -59,6 +59,7 @@ def refine_centroids(image, sites, x, y, background, sigma, rounds=8):  # type: 
     out_x = np.empty(x.size)
     out_y = np.empty(x.size)
     reach = math.ceil(3.0 * sigma)
+    across = np.empty(2 * reach + 1)
     for k in range(x.size):
         cx, cy = x[k], y[k]
         good = True
@@ -70,18 +71,18 @@ def refine_centroids(image, sites, x, y, background, sigma, rounds=8):  # type: 
             total = 0.0
             mx = 0.0
             my = 0.0
-            norm_x = 0.0
+            for i in range(across.size):
+                across[i] = math.exp(-0.5 * ((x0 - reach + i - cx) / sigma) ** 2)
             for j in range(y0 - reach, y0 + reach + 1):
+                dy = j - cy
+                along = math.exp(-0.5 * (dy / sigma) ** 2)
                 for i in range(x0 - reach, x0 + reach + 1):
                     if not sites[j & 1, i & 1]:
                         continue
-                    dx, dy = i - cx, j - cy
-                    window = math.exp(-0.5 * (dx * dx + dy * dy) / (sigma * sigma))
-                    light = window * (float(image[j, i]) - background[k])
+                    light = along * across[i - x0 + reach] * (float(image[j, i]) - background[k])
                     total += light
-                    mx += light * dx
+                    mx += light * (i - cx)
                     my += light * dy
-                    norm_x += window
             if total <= 0.0:
                 good = False
                 break

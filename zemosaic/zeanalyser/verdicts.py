@@ -13,9 +13,11 @@ from scipy.spatial import cKDTree
 from zemosaic.errors import Message, message
 from zemosaic.model import MeasuredFrame
 
-__all__ = ["QualityLimits", "judge", "sky_ratios", "star_ratios"]
+__all__ = ["QualityLimits", "judge", "shape_reason", "sky_ratios", "star_ratios"]
 
 FEWEST_PEERS = 4
+FEWEST_STARS = 5
+"""The shape of fewer stars is chance where nothing else is known of a frame."""
 
 ECCENTRICITY_MARGIN = 0.1
 """A set that is elongated as a whole is judged by its own median plus this."""
@@ -30,6 +32,26 @@ class QualityLimits:
     min_transparency: float
     max_sky_ratio: float = math.inf
     min_star_ratio: float = 0.0
+
+
+def shape_reason(frame: MeasuredFrame, peers: Sequence[MeasuredFrame], limits: QualityLimits) -> Message | None:
+    """Return what the shape of its stars says against a frame, None for nothing.
+
+    For frames of which nothing but their pixels is known, such as those that could not be located.
+
+    Parameters
+    ----------
+    frame : MeasuredFrame
+    peers : sequence of MeasuredFrame
+        All frames of its camera.
+    limits : QualityLimits
+    """
+    if len(frame.stars) < FEWEST_STARS:
+        return None
+    fwhm = np.array([one.fwhm_px for one in peers])
+    eccentricity = np.array([one.eccentricity for one in peers])
+    most = max(limits.max_eccentricity, _median(eccentricity) + ECCENTRICITY_MARGIN)
+    return _verdict(frame.fwhm_px, _median(fwhm), frame.eccentricity, most, math.inf, limits)
 
 
 def judge(

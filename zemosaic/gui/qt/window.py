@@ -112,7 +112,9 @@ class MainWindow(QMainWindow):
         self.theme_name = name
         app = QApplication.instance()
         assert isinstance(app, QApplication)
-        self.run.log.recolour(use_theme(app, name))
+        look = use_theme(app, name)
+        self.run.log.recolour(look)
+        self.frames.recolour(look)
 
     def start(self) -> None:
         """Start a run with the settings of the form."""
@@ -173,6 +175,7 @@ class MainWindow(QMainWindow):
         self._timer.stop()
         QApplication.styleHints().colorSchemeChanged.disconnect(self._system_changed)
         self._save_state()
+        self.frames.close_page()
         self.session.close()
         event.accept()
 
@@ -180,7 +183,7 @@ class MainWindow(QMainWindow):
         self.pages = QTabWidget()
         self.pages.setDocumentMode(True)
         self.pages.tabBar().setDrawBase(False)
-        self.frames = FramesView(self.session)
+        self.frames = FramesView(self.session, self._frames_acted)
         self.settings = SettingsView(self.session, self._state.tier, self.demo)
         self.run = RunView(self.session, self._state.log_level)
         self.result = ResultView(self.session)
@@ -283,6 +286,10 @@ class MainWindow(QMainWindow):
         self._was_running = session.running
         if self._closing and not session.running:
             self.close()
+
+    def _frames_acted(self) -> None:
+        if self.isVisible():
+            self._show_status()
 
     def _page_changed(self, page: int) -> None:
         if page == FRAMES:

@@ -171,7 +171,7 @@ class MainWindow:
     def _make_pages(self) -> None:
         self.pages = ttk.Notebook(self.root)
         self.pages.enable_traversal()
-        self.frames = FramesView(self.pages, self.session, self.theme)
+        self.frames = FramesView(self.pages, self.session, self.theme, self._show_status)
         self.settings = SettingsView(self.pages, self.session, self.theme, self._state.tier, self.demo)
         self.run = RunView(self.pages, self.session, self.theme, self._state.log_level)
         self.result = ResultView(self.pages, self.session, self.theme)
