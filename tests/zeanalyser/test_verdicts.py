@@ -82,6 +82,18 @@ def test_a_set_that_is_elongated_as_a_whole_is_judged_by_itself():
     assert verdicts([*frames, worst]) == [None] * 9 + ["reason.trailed"]
 
 
+def test_a_set_of_uneven_tracking_keeps_what_is_usual_for_it():
+    """Of a real evening: eccentricities from round to 0.85 without a gap."""
+    uneven = [0.36, 0.45, 0.5, 0.59, 0.62, 0.69, 0.71, 0.76, 0.78, 0.81, 0.84]
+    found = verdicts([Looks(eccentricity=value) for value in [*uneven, 0.93]])
+    assert found == [None] * len(uneven) + ["reason.trailed"]
+
+
+def test_half_the_set_trailed_does_not_make_trailing_usual():
+    frames = [Looks(eccentricity=0.15), Looks(eccentricity=0.92)] * 4 + [Looks(eccentricity=0.2)]
+    assert verdicts(frames).count("reason.trailed") == 4
+
+
 @pytest.mark.parametrize("known", [0, 3])
 def test_unknown_shapes_are_no_fault(known):
     frames = [Looks(math.nan, math.nan)] * 3 + [Looks()] * known

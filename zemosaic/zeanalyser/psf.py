@@ -18,6 +18,8 @@ __all__ = ["PsfSamples", "PsfShape", "fit_psf", "psf_samples", "refine_centroids
 Float64s = NDArray[np.float64]
 
 ROUNDS = 4
+ROUGH, FINE = 1e-3, 1e-6
+"""When a fit has settled, while samples are still sorted out and at the end."""
 FEWEST_SAMPLES = 30
 """Fewer pixels do not determine a shape."""
 
@@ -149,11 +151,11 @@ def fit_psf(samples: PsfSamples, fwhm_guess: float) -> PsfShape | None:
     """
     alpha = fwhm_guess / (2.0 * math.sqrt(2.0 ** (1.0 / 3.0) - 1.0))
     parameters = np.array([2.0 / (math.pi * alpha**2), alpha**-2, 0.0, alpha**-2, 3.0, 0.0])
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
         if len(samples.dx) < FEWEST_SAMPLES:
             return None
         samples = _rescaled(parameters, samples)
-        fitted = _levenberg(parameters, samples)
+        fitted = _levenberg(parameters, samples, ROUGH if turn < ROUNDS - 1 else FINE)
         if fitted is None:
             return None
         parameters = fitted
@@ -205,7 +207,8 @@ def _model(p, dx, dy):  # type: ignore[no-untyped-def]
     return value, slope
 
 
-def _levenberg(start: Float64s, samples: PsfSamples) -> Float64s | None:
+def _levenberg(start: Float64s, samples: PsfSamples, settled_below: float) -> Float64s | None:
+    """Return the best parameters; a step that takes less than `settled_below` of the misfit away is the last."""
     dx, dy, light = samples.dx, samples.dy, samples.light
     root = np.sqrt(samples.weight / samples.weight.mean())
     p, damping = start, 1e-2
@@ -226,7 +229,7 @@ def _levenberg(start: Float64s, samples: PsfSamples) -> Float64s | None:
             new_rest = (light - new_value) * root
             new_cost = float(new_rest @ new_rest)
             if new_cost < cost:
-                settled = cost - new_cost < 1e-6 * cost
+                settled = cost - new_cost < settled_below * cost
                 p, slope, rest, cost = trial, new_slope, new_rest, new_cost
                 damping *= 0.3
                 if settled:

@@ -20,7 +20,11 @@ FEWEST_STARS = 5
 """The shape of fewer stars is chance where nothing else is known of a frame."""
 
 ECCENTRICITY_MARGIN = 0.1
-"""A set that is elongated as a whole is judged by its own median plus this."""
+"""A set that is elongated as a whole is judged by its own median plus this, or plus ..."""
+SPREADS = 2.5
+"""... this many times its own scatter, where tracking is uneven throughout, ..."""
+SURELY_TRAILED = 0.9
+"""... up to this eccentricity: the long axis more than twice the short one."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ def shape_reason(frame: MeasuredFrame, peers: Sequence[MeasuredFrame], limits: Q
         return None
     fwhm = np.array([one.fwhm_px for one in peers])
     eccentricity = np.array([one.eccentricity for one in peers])
-    most = max(limits.max_eccentricity, _median(eccentricity) + ECCENTRICITY_MARGIN)
+    most = _most_eccentric(eccentricity, limits)
     return _verdict(frame.fwhm_px, _median(fwhm), frame.eccentricity, most, math.inf, limits)
 
 
@@ -90,7 +94,7 @@ def judge(
                 float(fwhm[index]),
                 _median(fwhm[peers]),
                 float(eccentricity[index]),
-                max(limits.max_eccentricity, _median(eccentricity[peers]) + ECCENTRICITY_MARGIN),
+                _most_eccentric(eccentricity[peers], limits),
                 float(transparency[index] / np.median(transparency[peers])),
                 limits,
             )
@@ -153,6 +157,13 @@ def _verdict(
     if math.isfinite(fwhm) and math.isfinite(usual_fwhm) and fwhm > limits.max_fwhm_ratio * usual_fwhm:
         return message("reason.blurred", fwhm=round(fwhm, 2), usual=round(usual_fwhm, 2))
     return None
+
+
+def _most_eccentric(peers: NDArray[np.float64], limits: QualityLimits) -> float:
+    usual = _median(peers)
+    spread = 1.4826 * _median(np.abs(peers - usual))
+    margin = max(ECCENTRICITY_MARGIN, min(SPREADS * spread, SURELY_TRAILED - usual))
+    return max(limits.max_eccentricity, usual + margin)
 
 
 def _median(values: NDArray[np.float64]) -> float:
