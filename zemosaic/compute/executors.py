@@ -62,8 +62,8 @@ class Flag(Protocol):
     value: int
 
 
-_held: Flag | None = None
-"""In a worker process: whether the run is paused."""
+_OF_THIS_WORKER: list[Flag] = []
+"""In a worker process, where a pool's initialiser can leave it: whether the run is paused."""
 
 
 def make_executor(workers: int, held: Flag | None = None) -> Executor:
@@ -84,8 +84,7 @@ def make_executor(workers: int, held: Flag | None = None) -> Executor:
 
 
 def _prepare_worker(held: Flag | None) -> None:
-    global _held
-    _held = held
+    _OF_THIS_WORKER[:] = [] if held is None else [held]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     exit_with_parent()
     _limit_opencv()
@@ -163,7 +162,7 @@ def _submit(executor: Executor, function: Callable[[T], R], task: T) -> Future[R
 
 def _unless_held(function: Callable[[T], R], task: T) -> R:
     # No lock: a worker that is killed while it holds one would stop the others for ever.
-    while _held is not None and _held.value:
+    while any(flag.value for flag in _OF_THIS_WORKER):
         time.sleep(POLL_S)
     return function(task)
 
