@@ -33,6 +33,8 @@ __all__ = [
     "RunCancelled",
     "RunFailed",
     "RunFinished",
+    "RunPaused",
+    "RunResumed",
     "RunStarted",
     "TileStacked",
     "Warned",
@@ -194,6 +196,19 @@ class Logged:
 
 
 @dataclass(frozen=True)
+class RunPaused:
+    """The run holds on the user's word: no new task begins until `RunResumed`."""
+
+
+@dataclass(frozen=True)
+class RunResumed:
+    """The run goes on after a pause."""
+
+    paused_s: float
+    """Wall seconds the pause took; the times of phases and of the run do not count them."""
+
+
+@dataclass(frozen=True)
 class RunFinished:
     """The run ended with a mosaic."""
 
@@ -254,6 +269,8 @@ Event = (
     | ResourceSample
     | Warned
     | Logged
+    | RunPaused
+    | RunResumed
     | RunFinished
     | PreparationFinished
     | RunCancelled

@@ -22,7 +22,6 @@ from PySide6.QtWidgets import (
 
 from zemosaic.errors import SettingsError, ZeMosaicError
 from zemosaic.events import PreviewReady
-from zemosaic.gui.presenter.run_state import Status
 from zemosaic.gui.presenter.runs import DemoMaker, Starter
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.telling import status_text
@@ -93,6 +92,7 @@ class MainWindow(QMainWindow):
             self.pages.setTabText(page, words.text(f"page.{key}"))
         self.start_button.setText(words.text("window.start"))
         self.stop_button.setText(words.text("window.stop"))
+        self._show_pause()
         self.theme.offer(THEMES, [words.text(f"window.look.{name}") for name in THEMES], self.theme_name)
         codes = words.languages()
         self.language.offer(tuple(codes), tuple(codes.values()), words.language)
@@ -144,6 +144,11 @@ class MainWindow(QMainWindow):
     def stop(self) -> None:
         """Ask the run to stop."""
         self.session.stop()
+        self._refresh()
+
+    def pause(self) -> None:
+        """Let the run hold, or go on."""
+        self.session.pause()
         self._refresh()
 
     def demo(self) -> None:
@@ -205,12 +210,14 @@ class MainWindow(QMainWindow):
         footer = QHBoxLayout()
         footer.setContentsMargins(20, 10, 20, 12)
         self.status = label("muted", wrap=True)
-        self.stop_button, self.start_button = QPushButton(), QPushButton()
+        self.stop_button, self.pause_button, self.start_button = QPushButton(), QPushButton(), QPushButton()
         self.stop_button.setObjectName("stop")
         self.start_button.setObjectName("start")
         self.stop_button.clicked.connect(self.stop)
+        self.pause_button.clicked.connect(self.pause)
         self.start_button.clicked.connect(self.start)
         footer.addWidget(self.status, 1)
+        footer.addWidget(self.pause_button)
         footer.addWidget(self.stop_button)
         footer.addWidget(self.start_button)
         layout.addLayout(footer)
@@ -221,6 +228,7 @@ class MainWindow(QMainWindow):
             ("Ctrl+Return", self.start),
             ("F5", self.start),
             ("Ctrl+.", self.stop),
+            ("Ctrl+P", self.pause),
             ("Ctrl+F", self._search),
             ("Ctrl+Q", self.close),
         ):
@@ -318,12 +326,18 @@ class MainWindow(QMainWindow):
         session = self.session
         running = session.running
         self.start_button.setEnabled(not running and not session.making_demo)
-        self.stop_button.setEnabled(running and session.state.status is Status.RUNNING)
+        under_way = running and session.state.status.under_way
+        self.stop_button.setEnabled(under_way)
+        self.pause_button.setEnabled(under_way)
+        self._show_pause()
         if session.making_demo and session.problem is None:
             return
         text, problem = status_text(session)
         self.status.setText(text)
         restyle(self.status, "problem" if problem else "muted")
+
+    def _show_pause(self) -> None:
+        self.pause_button.setText(self.session.words.text("window.resume" if self.session.held else "window.pause"))
 
     def _may_overwrite(self) -> bool:
         words, earlier = self.session.words, self.session.earlier_result()
