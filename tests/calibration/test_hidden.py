@@ -153,3 +153,10 @@ def test_stars_under_a_trail_are_not_hidden():
     assert lost.mean() > 0.1
     frames[2] = without(frames[2], lost, (trail,))
     assert found_in(frames) == [()] * 4
+
+
+def test_stars_missing_here_and_there_hide_nothing():
+    frames = [one_frame(50 + k, None) for k in range(4)]
+    lost = np.random.default_rng(8).random(len(frames[1][0].measured.stars)) < 0.25
+    frames[1] = without(frames[1], lost)
+    assert found_in(frames) == [()] * 4

@@ -34,6 +34,9 @@ SURE_SIGMA = 8.0
 LEAST_STARS = 4
 LEAST_PART = 0.06
 """As many stars must be missing or dim, and this part of those expected: where many are, a few are missed by chance."""
+TOGETHER = 0.6
+"""... and this part of the missing ones among others that are missing: stars merged with neighbours, which some
+frames tell apart and others do not, are missing everywhere."""
 BY_STARS_ALONE = 0.15
 """... and this part where the sky looks as it does elsewhere: most of what hides stars shows."""
 SKY_SIGMA = 6.0
@@ -181,7 +184,8 @@ def _stars_through(
     tree = cKDTree(np.stack([x[expected], y[expected]], axis=1))
     local = np.median(part[tree.query(tree.data, k=NEIGHBOURS)[1]], axis=1)
     dim = (local < HIDDEN) & (part < HIDDEN)
-    return (tree, part) if dim.sum() >= max(LEAST_STARS, LEAST_PART * len(expected)) else None
+    least = max(LEAST_STARS, LEAST_PART * len(expected), TOGETHER * int((part < HIDDEN).sum()))
+    return (tree, part) if dim.sum() >= least else None
 
 
 def _cell_light(cells: Sequence[CellSamples], transparency: Floats) -> list[Floats]:
