@@ -164,6 +164,7 @@ def until(work: Callable[[], None], condition: Callable[[], bool], seconds: floa
         if time.monotonic() > end:
             raise TimeoutError
         work()
+        time.sleep(0.005)
 
 
 def settle(work: Callable[[], None], seconds: float = SETTLE_S) -> None:

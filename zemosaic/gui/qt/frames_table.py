@@ -29,6 +29,11 @@ _WIDTHS = {
     "file": 200,
     "verdict": 150,
     "night": 90,
+    "eccentricity": 104,
+    "background": 100,
+    "fwhm": 92,
+    "weight": 92,
+    "exposure": 104,
     "telescope": 100,
 }
 

@@ -23,6 +23,11 @@ _WIDTHS = {
     "file": 190,
     "verdict": 150,
     "night": 90,
+    "eccentricity": 104,
+    "background": 100,
+    "fwhm": 92,
+    "weight": 92,
+    "exposure": 104,
     "telescope": 110,
 }
 _LONGEST_NAME = 28

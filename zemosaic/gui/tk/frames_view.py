@@ -22,6 +22,8 @@ from zemosaic.gui.tk.widgets import Choice, Tooltip, wrap_to_width
 
 __all__ = ["FramesView"]
 
+_MAP_SHARE = 0.44
+"""Part of the width that the map takes until the user moves the sash."""
 _SIGNS = {"undo": "↶", "redo": "↷"}
 
 
@@ -45,6 +47,9 @@ class FramesView(ttk.Frame):
         left, right = ttk.Frame(self.split), ttk.Frame(self.split)
         self.split.add(left, weight=5)
         self.split.add(right, weight=7)
+        self._share = _MAP_SHARE
+        self.split.bind("<Configure>", lambda event: self.split.sashpos(0, round(self._share * event.width)))
+        self.split.bind("<ButtonRelease-1>", lambda _: self._sash_moved())
         self._make_map_tools(left)
         self.map = MapCanvas(left, self.page, theme, self._map_picked, self._region_marked)
         self.map.pack(fill="both", expand=True, padx=(0, theme.px(4)))
@@ -266,6 +271,9 @@ class FramesView(ttk.Frame):
         chosen = filedialog.askopenfilename(parent=self.winfo_toplevel(), filetypes=[("CSV", "*.csv")])
         if chosen:
             self.page.import_csv(Path(chosen))
+
+    def _sash_moved(self) -> None:
+        self._share = self.split.sashpos(0) / max(self.split.winfo_width(), 1)
 
     def _destroyed(self, event: tk.Event[tk.Misc]) -> None:
         if event.widget is self:
