@@ -146,7 +146,9 @@ class Tour:
         shoot("result")
         self._choose_frames()
         show(0)
-        settle(work, 1.2)
+        settle(work, 1.0)
+        window.frames.update_state()  # type: ignore[attr-defined]
+        settle(work)
         shoot("frames")
 
     def _choose_frames(self) -> None:

@@ -71,11 +71,6 @@ def test_typing_a_wrong_value_shows_a_problem_and_keeps_the_last_good_one():
     assert not fixed.reset("grid_tile_px").row("grid_tile_px").changed
 
 
-def test_reset_all_spares_folders_and_language():
-    form = Form.of(Settings()).edited("input_dir", "/a").edited("language", "fr").edited("resume", "off")
-    assert form.reset_all().changes == {"input_dir": "/a", "language": "fr"}
-
-
 def test_depth_and_search_choose_the_rows():
     form = Form.of(Settings()).edited("grid_tile_px", "256")
     basic = form.shown("basic", "", WORDS)

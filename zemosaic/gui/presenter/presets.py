@@ -29,7 +29,6 @@ BUILT_IN: Mapping[str, Mapping[str, Any]] = {
         "preview_max_px": 1600,
     },
     "best_quality": {
-        "stacking_interpolation": "lanczos3",
         "stacking_weighting_method": "noise_fwhm",
         "global_wcs_pixelscale_mode": "min",
         "quality_max_fwhm_ratio": 1.4,

@@ -32,6 +32,9 @@ QPushButton:checked {{ background: {accent}; color: {on_accent}; border-color: {
 QLineEdit[wrong="true"] {{ border: 2px solid {bad}; }}
 QComboBox QAbstractItemView {{ background: {card}; selection-background-color: {accent}; }}
 QComboBox::drop-down {{ border: 0; width: 22px; }}
+QCheckBox::indicator, QTableView::indicator {{ width: 13px; height: 13px; border: 1px solid {muted};
+  border-radius: 3px; background: {field}; }}
+QCheckBox::indicator:checked, QTableView::indicator:checked {{ background: {accent}; border-color: {text}; }}
 #start {{ background: {accent}; color: {on_accent}; border-color: {accent}; font-weight: bold; }}
 #start:hover {{ background: {accent_hover}; }}
 #start:disabled {{ background: {card}; color: {muted}; border-color: {border}; }}

@@ -44,6 +44,8 @@ from zemosaic.i18n import Translator, locales_folder
 __all__ = ["MainWindow", "run_window"]
 
 _PUMP_MS = 50
+_LOOK_AFTER_MS = 400
+"""ASTAP is looked for once the window is there."""
 _REFRESH_S = 0.5
 """Clocks move this often although nothing new was told."""
 FRAMES, SETTINGS, RUN, RESULT = 0, 1, 2, 3
@@ -84,6 +86,7 @@ class MainWindow(QMainWindow):
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._pump)
         self._timer.start(_PUMP_MS)
+        QTimer.singleShot(_LOOK_AFTER_MS, self, lambda: self.settings.equipment.look(test=False))
 
     def retranslate(self) -> None:
         """Put all texts in the language of the moment."""
@@ -176,6 +179,7 @@ class MainWindow(QMainWindow):
         QApplication.styleHints().colorSchemeChanged.disconnect(self._system_changed)
         self._save_state()
         self.frames.close_page()
+        self.settings.equipment.close()
         self.session.close()
         event.accept()
 
@@ -279,6 +283,8 @@ class MainWindow(QMainWindow):
         if (scanned or due) and self.pages.currentIndex() == FRAMES:
             session.look_at_frames()
             self.frames.update_state()
+        if due and self.pages.currentIndex() == SETTINGS:
+            self.settings.show_equipment()
         if due:
             self._refreshed_s = now
         if self._was_running and not session.running:
@@ -297,6 +303,7 @@ class MainWindow(QMainWindow):
             self.frames.update_state()
         elif page == SETTINGS:
             self.settings.update_rows()
+            self.settings.show_equipment()
 
     def _refresh(self) -> None:
         self.run.update_state()

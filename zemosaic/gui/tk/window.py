@@ -27,6 +27,8 @@ from zemosaic.i18n import Translator, locales_folder
 __all__ = ["MainWindow", "run_window"]
 
 _PUMP_MS = 50
+_LOOK_AFTER_PUMPS = 8
+"""ASTAP is looked for once the window is there."""
 _REFRESH_S = 0.5
 """Clocks move this often although nothing new was told."""
 FRAMES, SETTINGS, RUN, RESULT = 0, 1, 2, 3
@@ -71,6 +73,7 @@ class MainWindow:
         self._loading: PreviewReady | None = None
         self._closing = False
         self._pumping: str | None = None
+        self._pumps = 0
         self._refreshed_s = 0.0
         self._was_running = False
         self._make_pages()
@@ -239,6 +242,7 @@ class MainWindow:
             self.frames.update_state()
         elif page == SETTINGS:
             self.settings.update_values()
+            self.settings.show_equipment()
 
     def _search(self) -> None:
         if self.pages.index("current") == FRAMES:
@@ -264,6 +268,9 @@ class MainWindow:
 
     def _pump(self) -> None:
         """Take in news, show them, and come back; the only timer of the window."""
+        self._pumps += 1
+        if self._pumps == _LOOK_AFTER_PUMPS:
+            self.settings.equipment.look(test=False)
         fresh = self.session.pump()
         demo = self.session.demo_progress()
         if demo is not None:
@@ -278,6 +285,8 @@ class MainWindow:
         if (self.session.frames.pump() or due) and self.pages.index("current") == FRAMES:
             self.session.look_at_frames()
             self.frames.update_state()
+        if due and self.pages.index("current") == SETTINGS:
+            self.settings.show_equipment()
         if fresh or due:
             self._refreshed_s = now if due else self._refreshed_s
             self._refresh()
@@ -347,6 +356,7 @@ class MainWindow:
         geometry = self._state.geometry if maximised else self.root.winfo_geometry()
         fresh = WindowState(geometry, maximised, self.theme.name, self.settings.tier, self.run.log.level)
         save_window_state(fresh, self._state_file)
+        self.settings.equipment.close()
         self.session.close()
         self.root.destroy()
 
