@@ -83,7 +83,10 @@ def use_theme(app: QApplication, theme: str) -> Palette:
         (role.PlaceholderText, look.muted),
     ):
         colours.setColor(which, QColor(ink))
-    app.setStyle("Fusion")
-    app.setPalette(colours)
-    app.setStyleSheet(_SHEET.format(**vars(look)))
+    sheet = _SHEET.format(**vars(look))
+    # Every one of these dresses all widgets anew.
+    if app.styleSheet() != sheet:
+        app.setStyle("Fusion")
+        app.setPalette(colours)
+        app.setStyleSheet(sheet)
     return look
