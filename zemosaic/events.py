@@ -204,6 +204,8 @@ class RunFinished:
     wall_s: float
     cpu_s: float
     peak_rss_bytes: int
+    mosaics: tuple[str, ...] = ()
+    """The mosaics of all fields; `mosaic` and `preview` are those of the main one."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ __all__ = [
     "HIDDEN_BLOCK_PX",
     "CalibratedFrame",
     "Dropped",
+    "EdgeSteps",
     "FieldStars",
     "FrameRef",
     "FrameStatus",
@@ -204,6 +205,19 @@ class FieldStars:
 
 
 @dataclass(frozen=True)
+class EdgeSteps:
+    """What a frame differs from the others along its four edges, in noise of one of its pixels.
+
+    Edges in the order of `FrameWcs.corners`, each with one number per channel; NaN where no other frame is.
+    """
+
+    before: tuple[tuple[float, ...], ...]
+    """Each frame less its own median sky."""
+    after: tuple[tuple[float, ...], ...]
+    """Calibrated."""
+
+
+@dataclass(frozen=True)
 class CalibratedFrame:
     """A solved frame with all that turns its raw numbers into mosaic units.
 
@@ -228,6 +242,8 @@ class CalibratedFrame:
     """Weight in every tile, relative to the best frame."""
     hidden: tuple[int, ...] = ()
     """Blocks of `HIDDEN_BLOCK_PX` that a roof or cloud hides, counted along the rows; their pixels are left out."""
+    steps: EdgeSteps | None = None
+    """None where nothing was solved jointly."""
 
     @property
     def frame(self) -> FrameRef:

@@ -312,17 +312,18 @@ def _pipeline(
         finally:
             journal.close()
         cpu_s = monitor.cpu_s()
-    product = outcome.outputs.product
+    product = outcome.outputs[0].product
     return RunFinished(
         mosaic=str(output / product.mosaic),
         preview=str(output / product.preview),
         report_html=str(outcome.report_html),
         report_json=str(outcome.report_json),
-        frames_used=product.frames_used,
+        frames_used=sum(one.product.frames_used for one in outcome.outputs),
         frames_dropped=outcome.frames_dropped,
         wall_s=time.monotonic() - began,
         cpu_s=cpu_s,
         peak_rss_bytes=monitor.peak_rss_bytes,
+        mosaics=tuple(str(output / one.product.mosaic) for one in outcome.outputs),
     )
 
 

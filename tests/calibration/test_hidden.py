@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from calibration_frames import frame_of, measured_of
 
 from zemosaic.calibration.cells import CellSamples
-from zemosaic.calibration.hidden import blocks_at, hidden_blocks, open_cells
+from zemosaic.calibration.hidden import blocks_at, hidden_blocks, open_cells, open_transparency
 from zemosaic.calibration.photometry import Photometry, detector_coordinates
 from zemosaic.model import HIDDEN_BLOCK_PX, MeasuredFrame, Solution, SolvedFrame
 from zemosaic.sky import FrameWcs
@@ -100,3 +102,25 @@ def test_cells_and_blocks_agree():
     left = open_cells(cells, FRAME, (0, 1))
     assert len(left.row) == len(cells.row) - 2 and (left.row[:2] == 0).all() and left.column[0] == 2
     assert open_cells(cells, FRAME, ()) is cells
+
+
+def test_a_frame_behind_a_roof_is_judged_by_its_open_part_and_one_behind_a_cloud_as_it_is():
+    flux = 10 ** np.random.default_rng(2).uniform(4.0, 5.0, N)
+    frames = [one_frame(20 + k, part) for k, part in enumerate((None, 0.35, None))]
+    clouded, seen, _ = frames[2]
+    stars = clouded.measured.stars
+    dim = replace(stars, flux_adu=0.3 * stars.flux_adu, flux_error_adu=0.5 * stars.flux_error_adu)
+    frames[2] = (replace(clouded, measured=replace(clouded.measured, stars=dim)), seen, frames[2][2])
+    zero_points = np.array([1.0, 0.4, 0.3])
+    photometry = Photometry(
+        zero_points[:, None].repeat(3, 1),
+        np.full((3, 3), 0.01),
+        np.zeros(1),
+        np.zeros(1),
+        np.full(3, N),
+        flux[:, None].repeat(3, 1),
+    )
+    passed = open_transparency([f[0] for f in frames], [f[1] for f in frames], photometry, np.zeros(3, int))
+    assert passed[0] == 1.0
+    assert passed[1] == pytest.approx(1.0, abs=0.08)
+    assert passed[2] == 0.3

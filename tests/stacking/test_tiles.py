@@ -100,6 +100,18 @@ def test_passes_and_disk_are_exact(monkeypatch, tmp_path, combine, radial):
     assert list(tmp_path.iterdir()) == [], "the scratch file is gone"
 
 
+@pytest.mark.parametrize("radial", [None, 0.5])
+@pytest.mark.parametrize(
+    "memory", [MemoryRules(), MemoryRules(disk="always"), MemoryRules(disk="never", max_frames=5, min_frames=5)]
+)
+def test_a_tile_that_no_frame_lights_is_empty(monkeypatch, tmp_path, memory, radial):
+    beside = (BOX[0] + 1000, BOX[1] + 1000, *BOX[2:])
+    task = survey(12, monkeypatch, tmp_path, memory=memory, radial_fraction=radial)
+    pixels, answer = run(replace(task, tile=TileSpec(3, beside, beside, task.tile.frame_ids)))
+    assert answer.product.empty and answer.product.frames_used == ()
+    assert np.isnan(pixels.value).all() and not pixels.kept.any() and not pixels.weight.any()
+
+
 @pytest.mark.parametrize("rejection", [Rejection.WINSORIZED, Rejection.KAPPA_SIGMA, Rejection.LINEAR_FIT])
 @pytest.mark.parametrize("spread", [True, False])
 def test_streaming_is_within_a_tenth_of_the_noise(monkeypatch, tmp_path, rejection, spread):

@@ -19,7 +19,7 @@ from zemosaic.calibration.cells import CellSamples
 from zemosaic.calibration.photometry import Photometry, detector_coordinates
 from zemosaic.model import HIDDEN_BLOCK_PX, FrameRef, MeasuredFrame, SolvedFrame
 
-__all__ = ["blocks_at", "hidden_blocks", "open_cells"]
+__all__ = ["blocks_at", "hidden_blocks", "open_cells", "open_transparency"]
 
 Floats = NDArray[np.float64]
 
@@ -89,6 +89,32 @@ def hidden_blocks(
         excess = cells[k].mean_adu[:, green] - photometry.transparency[k, green] * light[k]
         found.append(_blocks(one.measured, stars, cells[k], excess, green))
     return found
+
+
+def open_transparency(
+    solved: Sequence[SolvedFrame],
+    star_ids: Sequence[NDArray[np.int64]],
+    photometry: Photometry,
+    groups: NDArray[np.int64],
+) -> Floats:
+    """Return what each frame passes (green) where nothing hides its stars, shape (frames,).
+
+    A frame's zero point lies between its open and its hidden stars.  Where these differ by more than
+    `HIDDEN`, its brighter ones are those in the open; else it is the zero point itself.
+    """
+    green = min(1, photometry.star_flux.shape[1] - 1)
+    passed = photometry.transparency[:, green].copy()
+    for k, (one, ids) in enumerate(zip(solved, star_ids, strict=True)):
+        stars, frame = one.measured.stars, one.frame
+        light, error = stars.flux_adu[:, green], stars.flux_error_adu[:, green]
+        known = (ids >= 0) & ~stars.saturated & (light > SURE_SIGMA * error)
+        expected = photometry.star_flux[ids[known], green]
+        u, v = detector_coordinates(stars.x_px[known], stars.y_px[known], frame.width, frame.height)
+        part = light[known] / (expected * passed[k] * (1 + photometry.vignetting[groups[k]] * (u * u + v * v)))
+        part = part[np.isfinite(part)]
+        if len(part) >= 2 * LEAST_STARS and np.quantile(part, 0.1) < HIDDEN * np.quantile(part, 0.75):
+            passed[k] *= max(1.0, float(np.quantile(part, 0.75)))
+    return passed
 
 
 def open_cells(cells: CellSamples, frame: FrameRef, hidden: tuple[int, ...]) -> CellSamples:

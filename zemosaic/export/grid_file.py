@@ -1,7 +1,7 @@
 """The mosaic's grid as files, so that a later run makes a mosaic on the very same pixels.
 
 ``global_mosaic_wcs.json`` is what runs read; ``global_mosaic_wcs.fits``, a header without data, says the same to
-other programs.
+other programs.  Where a run made several mosaics, each has its own pair, with its name at the end.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from zemosaic.errors import SettingsError
 from zemosaic.export.files import write_whole
 from zemosaic.sky import FrameWcs
 
-__all__ = ["FITS_NAME", "JSON_NAME", "SavedGrid", "read_grid", "write_grid"]
+__all__ = ["FITS_NAME", "JSON_NAME", "SavedGrid", "read_grids", "write_grid"]
 
 JSON_NAME = "global_mosaic_wcs.json"
 FITS_NAME = "global_mosaic_wcs.fits"
@@ -30,12 +30,15 @@ class SavedGrid:
     wcs: FrameWcs
     width: int
     height: int
+    name: str = ""
+    """Name of the field, empty where there was only one."""
 
 
-def write_grid(folder: Path, grid: SavedGrid) -> None:
-    """Write both files; raises OutputError."""
+def write_grid(folder: Path, grid: SavedGrid, key: str = "") -> None:
+    """Write both files, with a key at the end of their names where there are several; raises OutputError."""
+    end = f"_{key}" if key else ""
     content = {"format": 1, **asdict(grid)}
-    write_whole(folder / JSON_NAME, (json.dumps(content, indent=2) + "\n").encode())
+    write_whole(_with_end(folder / JSON_NAME, end), (json.dumps(content, indent=2) + "\n").encode())
     header = fits.Header()
     header["SIMPLE"] = (True, "conforms to FITS standard")
     header["BITPIX"] = (8, "no data here")
@@ -44,20 +47,27 @@ def write_grid(folder: Path, grid: SavedGrid) -> None:
     header.update(grid.wcs.to_cards())
     header["IMAGEW"] = (grid.width, "columns of the mosaic")
     header["IMAGEH"] = (grid.height, "rows of the mosaic")
-    write_whole(folder / FITS_NAME, header.tostring().encode("ascii"))
+    write_whole(_with_end(folder / FITS_NAME, end), header.tostring().encode("ascii"))
 
 
-def read_grid(folder: Path) -> SavedGrid | None:
-    """Return the grid that a folder holds, None where it holds none.
+def read_grids(folder: Path) -> list[SavedGrid]:
+    """Return the grids that a folder holds, in the order of their files' names.
 
     Raises
     ------
     SettingsError
-        The file is there but cannot be read or is not of this kind.
+        A file is there but cannot be read or is not of this kind.
     """
-    path = folder / JSON_NAME
-    if not path.exists():
-        return None
+    stem = Path(JSON_NAME).stem
+    paths = sorted(path for path in folder.glob(f"{stem}*.json") if path.stem == stem or path.stem[len(stem)] == "_")
+    return [_read(path) for path in paths]
+
+
+def _with_end(path: Path, end: str) -> Path:
+    return path.with_name(path.stem + end + path.suffix)
+
+
+def _read(path: Path) -> SavedGrid:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         content.pop("format")

@@ -105,6 +105,9 @@ def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Tra
     if command.detect_astap:
         console.out("\n".join(_astap_lines(load_settings(command.flags, environ, *files), words)))
         return 0
+    if command.measure_seams is not None:
+        console.out("\n".join(_seam_lines(Path(command.measure_seams), command.footprints, words)))
+        return 0
     flags = dict(command.flags)
     if command.demo is not None:
         flags |= _demo_folders(command.demo, engine.make_demo, words, console)
@@ -152,6 +155,21 @@ def _astap_lines(settings: Settings, words: Translator) -> Iterator[str]:
         yield words.text("cli.astap_no_stars")
     else:
         yield words.text("cli.astap_stars", name=found.catalogue.upper(), folder=str(found.data_dir))
+
+
+def _seam_lines(mosaic: Path, footprints: str | None, words: Translator) -> Iterator[str]:
+    """Yield what is known of a mosaic's seams."""
+    # Here for the same reason as above.
+    from zemosaic.export.seam_files import measure_seams_of_file
+
+    found = measure_seams_of_file(mosaic, Path(footprints) if footprints else None)
+    report = found.report
+    yield words.text("cli.seams.edges", frames=found.frames, pieces=len(report.seams), known=len(report.trusted))
+    if report.trusted:
+        yield words.text("cli.seams.level", rms=report.level_rms)
+        yield words.text("cli.seams.worst", worst=report.worst)
+    yield words.text(f"report.seams.{report.verdict}")
+    yield words.text("cli.seams.map", path=str(found.map))
 
 
 def _watch(run: RunHandle, log_json: bool, words: Translator, console: Console) -> int:

@@ -15,9 +15,9 @@ from scipy.spatial import cKDTree
 
 from zemosaic.errors import ResourceError
 from zemosaic.model import CalibratedFrame, GridPlan, SolvedFrame, TileSpec
-from zemosaic.sky import FrameWcs, Projection, mean_direction, separation_deg, unit_vectors
+from zemosaic.sky import FrameWcs, Projection, from_tangent_plane, mean_direction, separation_deg, unit_vectors
 
-__all__ = ["Canvas", "connected_fields", "make_canvas", "make_plan"]
+__all__ = ["Canvas", "canvas_reaches", "connected_fields", "make_canvas", "make_plan", "region_of"]
 
 Box = tuple[int, int, int, int]
 
@@ -38,6 +38,11 @@ class Canvas:
     @property
     def megapixels(self) -> float:
         return self.width * self.height / 1e6
+
+    def cut(self, box: Box) -> Canvas:
+        """Return the part of the canvas in a box (y0, y1, x0, x1), on the same pixels."""
+        y0, y1, x0, x1 = box
+        return Canvas(self.wcs.shifted(x0, y0), x1 - x0, y1 - y0)
 
 
 def connected_fields(frames: Sequence[SolvedFrame]) -> list[list[int]]:
@@ -63,6 +68,7 @@ def make_canvas(
     *,
     scale_arcsec: float = 0.0,
     projection: Projection | Literal["auto"] = "auto",
+    finer: float = 1.0,
 ) -> Canvas:
     """Return the smallest canvas that holds all frames.
 
@@ -78,6 +84,8 @@ def make_canvas(
     projection : {"auto", "TAN", "ZEA", "STG"}
         "auto" takes the tangent plane up to `WIDE_DEG` across, and equal areas beyond, where the tangent plane
         would stretch the borders.
+    finer : float
+        How many pixels of the canvas lie side by side in one of that scale.
 
     Raises
     ------
@@ -88,7 +96,7 @@ def make_canvas(
     ra0, dec0 = mean_direction(*(np.concatenate(column) for column in zip(*outlines, strict=True)))
     scales = [frame.wcs.scale_arcsec for frame in frames]
     by_mode = {"median": float(np.median(scales)), "min": min(scales), "max": max(scales)}[scale_mode]
-    step = (scale_arcsec or by_mode) / 3600.0
+    step = (scale_arcsec or by_mode) / 3600.0 / finer
     reach = max(float(separation_deg(*outline, ra0, dec0).max()) for outline in outlines)
     if reach >= 90.0:
         raise ResourceError("error.canvas_too_wide", frames=len(frames))
@@ -103,6 +111,41 @@ def make_canvas(
     x0, y0 = math.floor(x.min()) - 1, math.floor(y.min()) - 1
     width, height = math.ceil(x.max()) + 2 - x0, math.ceil(y.max()) + 2 - y0
     return Canvas(plane.shifted(x0, y0), width, height)
+
+
+def region_of(canvas: Canvas, ra_deg: float, dec_deg: float, width_deg: float, height_deg: float) -> Box | None:
+    """Return the part of a canvas that holds a region of the sky, (y0, y1, x0, x1), half open.
+
+    Parameters
+    ----------
+    canvas : Canvas
+    ra_deg, dec_deg : float
+        Centre of the region.
+    width_deg, height_deg : float
+        Its size along east and along north, on the plane that touches the sky in its centre.
+
+    Returns
+    -------
+    tuple or None
+        The smallest box of whole pixels, as far as the canvas has them; None where they do not meet.
+    """
+    s = np.linspace(-0.5, 0.5, 4 * OUTLINE)
+    edge = np.full_like(s, 0.5)
+    xi, eta = np.concatenate([s, edge, s, -edge]) * width_deg, np.concatenate([-edge, s, edge, s]) * height_deg
+    x, y = canvas.wcs.sky_to_pixel(*from_tangent_plane(xi, eta, ra_deg, dec_deg))
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        return None
+    # A pixel belongs to the region when its square reaches into it; 0.01 px are within the rounding of the numbers.
+    x0, x1 = math.ceil(x.min() - 0.49), math.floor(x.max() + 0.49) + 1
+    y0, y1 = math.ceil(y.min() - 0.49), math.floor(y.max() + 0.49) + 1
+    box = max(y0, 0), min(y1, canvas.height), max(x0, 0), min(x1, canvas.width)
+    return box if box[0] < box[1] and box[2] < box[3] else None
+
+
+def canvas_reaches(canvas: Canvas, frame: SolvedFrame) -> bool:
+    """Whether pixels of a frame lie on a canvas."""
+    outline = canvas.wcs.sky_to_pixel(*_outline(frame))
+    return _reaches(outline, frame, canvas.wcs, (0, canvas.height, 0, canvas.width))
 
 
 def make_plan(
@@ -140,12 +183,15 @@ def make_plan(
 
 
 def _reaches(
-    outline: tuple[NDArray[np.float64], NDArray[np.float64]], frame: CalibratedFrame, canvas: FrameWcs, box: Box
+    outline: tuple[NDArray[np.float64], NDArray[np.float64]],
+    frame: CalibratedFrame | SolvedFrame,
+    canvas: FrameWcs,
+    box: Box,
 ) -> bool:
     """Whether a frame's pixels lie in a box: outline points in the box, or box points in the frame."""
     x, y = outline
     y0, y1, x0, x1 = box
-    if x.max() < x0 - 1 or x.min() > x1 or y.max() < y0 - 1 or y.min() > y1:
+    if np.isnan(x).any() or x.max() < x0 - 1 or x.min() > x1 or y.max() < y0 - 1 or y.min() > y1:
         return False
     gx, gy = np.meshgrid(np.linspace(x0, x1 - 1, 9), np.linspace(y0, y1 - 1, 9))
     fx, fy = frame.wcs.sky_to_pixel(*canvas.pixel_to_sky(gx, gy))

@@ -9,34 +9,42 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
 from zemosaic import __version__
 from zemosaic.errors import NothingUsable, message
 from zemosaic.events import PreviewReady
 from zemosaic.export.cards import map_cards, mosaic_cards, provenance_of
 from zemosaic.export.crop import QualityCrop, coverage_box, merged_box, quality_box, widened
+from zemosaic.export.depth import DepthNoise, noise_by_depth
 from zemosaic.export.disk_values import DiskType
 from zemosaic.export.fits import write_fits
 from zemosaic.export.frames_csv import write_frames_csv
 from zemosaic.export.layout import Box, Pixels
 from zemosaic.export.pictures import write_picture16
 from zemosaic.export.preview import coverage_picture, stretched_bands, stretched_preview, write_png
-from zemosaic.export.report import PhaseTime, RunRecords, build_report, write_report_json
+from zemosaic.export.report import FieldPlan, PhaseTime, RunRecords, build_report
 from zemosaic.export.report_html import ReportPictures, write_report_html
+from zemosaic.export.report_json import write_report_json
+from zemosaic.export.seams import SeamReport, measure_seams
 from zemosaic.export.view import view_of
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.plan import Grid
+from zemosaic.phases.tile import area_ratio
 from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import specs
 from zemosaic.store.canvas import CanvasStore
 
-__all__ = ["Outputs", "export_mosaic", "write_reports"]
+__all__ = ["FieldRecord", "Outputs", "export_mosaic", "write_reports"]
 
 PACKAGES = ("numpy", "scipy", "astropy", "sep", "numba", "opencv-python-headless", "zarr")
 
 
 COVERAGE_MAP_PX = 600
+MOST_SEAM_FRAMES = 60
+"""Frames along whose edges seams are looked for on the mosaic."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,17 @@ class Outputs:
 
     product: MosaicProduct
     pictures: ReportPictures
+    seams: SeamReport | None = None
+    depth: DepthNoise | None = None
+
+
+@dataclass
+class FieldRecord:
+    """What became of one field so far."""
+
+    grid: Grid
+    tiles: Sequence[TileProduct] = ()
+    outputs: Outputs | None = None
 
 
 def export_mosaic(
@@ -74,7 +93,8 @@ def export_mosaic(
         )
         value, kept, heavy = store.canvas("value"), store.canvas("kept"), store.canvas("weight")
         box = _box(context, plan, kept, heavy)
-        stem = f"zemosaic_MT{len(tiles)}_R{len(used)}"
+        # Where there are several fields, each plan has a name, and so have its files.
+        stem = f"zemosaic_MT{len(tiles)}_R{len(used)}" + (f"_{grid.key}" if plan.name else "")
         suffix = ".fits.fz" if settings.save_compressed_fits else ".fits"
         write = partial(write_fits, wcs=plan.wcs, axis_order="CHW", box=box, compressed=settings.save_compressed_fits)
         mosaic = context.output_dir / f"{stem}{suffix}"
@@ -113,7 +133,19 @@ def export_mosaic(
             stretched=stretched,
         )
         coverage_map, most = coverage_picture(kept, COVERAGE_MAP_PX, box)
-        return Outputs(product, ReportPictures(picture, coverage_map, most))
+        pictures = ReportPictures(picture, coverage_map, most)
+        return Outputs(product, pictures, _seams(grid, used_ids, value), noise_by_depth(value, kept, box))
+
+
+def _seams(grid: Grid, used_ids: set[int], value: Pixels) -> SeamReport:
+    """Measure the steps across the edges of frames on the canvas, of an even choice where there are many."""
+    used = [frame for frame in grid.frames if frame.frame.frame_id in used_ids]
+    chosen = [used[k] for k in np.unique(np.linspace(0, len(used) - 1, MOST_SEAM_FRAMES).astype(int))]
+    footprints, noise = [], []
+    for frame in chosen:
+        footprints.append(grid.plan.wcs.sky_to_pixel(*frame.wcs.corners(frame.frame.width, frame.frame.height)))
+        noise.append(np.array(frame.noise) * area_ratio(grid.plan.wcs, frame.wcs))
+    return measure_seams(value, footprints, [float(sigma) for sigma in np.median(noise, axis=0)])
 
 
 def _box(context: RunContext, plan: GridPlan, kept: Pixels, weight: Pixels) -> Box:
@@ -171,21 +203,22 @@ def write_reports(
     frames: Sequence[FrameRef],
     measured: Sequence[MeasuredFrame],
     solved: Sequence[SolvedFrame],
-    grid: Grid | None,
-    tiles: Sequence[TileProduct],
-    outputs: Outputs | None,
+    made: Sequence[FieldRecord],
 ) -> tuple[Path, Path]:
     """Write ``run_report.json`` and ``run_report.html``; returns their paths."""
     shown = [spec.key for spec in specs()]
+    fields = [FieldPlan(one.grid.plan, one.tiles, one.outputs.product if one.outputs else None) for one in made]
+    outputs = [one.outputs for one in made if one.outputs]
     records = RunRecords(
         frames=frames,
         measured=measured,
         solved=solved,
-        calibrated=grid.frames if grid else (),
+        calibrated=[frame for one in made for frame in one.grid.frames],
         dropped=context.dropped,
-        plan=grid.plan if grid else None,
-        tiles=tiles,
-        mosaic=outputs.product if outputs else None,
+        plan=fields[0].plan if fields else None,
+        tiles=fields[0].tiles if fields else (),
+        mosaic=fields[0].mosaic if fields else None,
+        others=fields[1:],
         warnings=context.warnings,
         timings=[PhaseTime(name, timing.wall_s, timing.cpu_s) for name, timing in context.timings.items()],
         settings={key: getattr(context.settings, key) for key in shown},
@@ -193,6 +226,8 @@ def write_reports(
         versions=_versions(),
         peak_rss_bytes=context.monitor.peak_rss_bytes,
         input_dir=context.settings.input_dir,
+        seams=_all_seams(outputs),
+        depth=outputs[0].depth if outputs else None,
     )
     report = build_report(records)
     translator = Translator(context.settings.language)
@@ -200,8 +235,14 @@ def write_reports(
     write_report_json(as_json, report, translator)
     if context.settings.save_frames_csv:
         write_frames_csv(context.output_dir / "zemosaic_frames.csv", report, translator)
-    write_report_html(as_html, report, outputs.pictures if outputs else ReportPictures(), translator)
+    pictures = [one.outputs.pictures if one.outputs else ReportPictures() for one in made]
+    write_report_html(as_html, report, pictures[0] if pictures else ReportPictures(), translator, pictures[1:])
     return as_json, as_html
+
+
+def _all_seams(outputs: Sequence[Outputs]) -> SeamReport | None:
+    found = [one.seams for one in outputs if one.seams]
+    return SeamReport(tuple(seam for one in found for seam in one.seams)) if found else None
 
 
 def _versions() -> dict[str, str]:

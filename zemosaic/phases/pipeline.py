@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
-from zemosaic.errors import RunCancelled, ZeMosaicError
+from zemosaic.errors import NothingUsable, RunCancelled, ZeMosaicError, message
 from zemosaic.events import Preparation
-from zemosaic.model import FrameRef, MeasuredFrame, SolvedFrame, TileProduct
+from zemosaic.model import FrameRef, MeasuredFrame, SolvedFrame
 from zemosaic.phases.assemble import assemble_canvas
 from zemosaic.phases.calibrate import calibrate_frames
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.export import Outputs, export_mosaic, write_reports
+from zemosaic.phases.export import FieldRecord, Outputs, export_mosaic, write_reports
+from zemosaic.phases.fields import divide
 from zemosaic.phases.measure import DefectMaps, measure_frames
-from zemosaic.phases.plan import Grid, drop_strays, make_grid
+from zemosaic.phases.plan import make_grids
 from zemosaic.phases.scan import scan
 from zemosaic.phases.solve import check_solver_paths, solve_frames
 from zemosaic.phases.stack import StackJob, stack_tiles
 from zemosaic.store.canvas import CanvasStore
 
 __all__ = ["RunOutcome", "prepare_frames", "run_pipeline"]
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass
@@ -30,19 +35,19 @@ class _Progress:
     frames: Sequence[FrameRef] = ()
     measured: Sequence[MeasuredFrame] = ()
     solved: Sequence[SolvedFrame] = ()
-    grid: Grid | None = None
-    tiles: Sequence[TileProduct] = field(default_factory=tuple)
-    outputs: Outputs | None = None
+    made: list[FieldRecord] = field(default_factory=list)
+    """One per field, the main one first."""
 
     def report(self, context: RunContext) -> tuple[Path, Path]:
-        return write_reports(context, self.frames, self.measured, self.solved, self.grid, self.tiles, self.outputs)
+        return write_reports(context, self.frames, self.measured, self.solved, self.made)
 
 
 @dataclass(frozen=True)
 class RunOutcome:
     """A finished run."""
 
-    outputs: Outputs
+    outputs: tuple[Outputs, ...]
+    """One per mosaic, that of the main field first."""
     report_json: Path
     report_html: Path
     frames_dropped: int
@@ -67,8 +72,8 @@ def run_pipeline(context: RunContext) -> RunOutcome:
             progress.report(context)
         raise
     as_json, as_html = progress.report(context)
-    assert progress.outputs is not None
-    return RunOutcome(progress.outputs, as_json, as_html, len(context.dropped))
+    outputs = tuple(one.outputs for one in progress.made if one.outputs is not None)
+    return RunOutcome(outputs, as_json, as_html, len(context.dropped))
 
 
 def prepare_frames(context: RunContext, until: Preparation) -> tuple[int, int]:
@@ -95,10 +100,41 @@ def _look(context: RunContext, progress: _Progress, until: Preparation) -> Defec
 
 
 def _run(context: RunContext, progress: _Progress) -> None:
+    """Run the phases that make mosaics, each for all fields before the next one."""
     defects = _look(context, progress, "solve")
-    calibration = calibrate_frames(context, drop_strays(context, progress.solved), defects)
-    progress.grid = make_grid(context, calibration.frames)
-    store = CanvasStore(context.work_dir / "canvas.zarr")
-    (progress.tiles,) = stack_tiles(context, [StackJob(progress.grid, store)], calibration.stars, defects)
-    assemble_canvas(context, progress.grid, progress.tiles, store)
-    progress.outputs = export_mosaic(context, len(progress.frames), progress.grid, progress.tiles, store)
+    calibrated = _for_each(
+        context,
+        divide(context, progress.solved),
+        lambda one: one.name,
+        lambda one: calibrate_frames(context, one.frames, defects),
+    )
+    stars = {one.key: calibration.stars for one, calibration in calibrated}
+    grids = make_grids(context, [(one, calibration.frames) for one, calibration in calibrated])
+    progress.made = [FieldRecord(grid) for grid in grids]
+    stores = {grid.key: CanvasStore(context.work_dir / f"canvas_{grid.key}.zarr") for grid in grids}
+    jobs = [StackJob(grid, stores[grid.key], stars[grid.key], f"{grid.key}/") for grid in grids]
+    for made, tiles in zip(progress.made, stack_tiles(context, jobs, defects), strict=True):
+        made.tiles = tiles
+
+    def finish(made: FieldRecord) -> None:
+        store = stores[made.grid.key]
+        assemble_canvas(context, made.grid, made.tiles, store)
+        made.outputs = export_mosaic(context, len(progress.frames), made.grid, made.tiles, store)
+
+    _for_each(context, progress.made, lambda made: made.grid.plan.name, finish)
+
+
+def _for_each(
+    context: RunContext, fields: Sequence[T], name: Callable[[T], str], act: Callable[[T], R]
+) -> list[tuple[T, R]]:
+    """Do something for each field; one of which nothing can be made is told, and is the run's end if it is the last."""
+    done: list[tuple[T, R]] = []
+    for number, one in enumerate(fields, start=1):
+        try:
+            done.append((one, act(one)))
+        except NothingUsable as failure:
+            if number == len(fields) and not done:
+                raise
+            context.warn(message("warning.field_lost", name=name(one)))
+            context.warn(failure.message)
+    return done

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zemosaic.compute.resources import disk_free
 from zemosaic.errors import NothingUsable, OutputError, ResourceError, SettingsError, message
 from zemosaic.events import PlanReady
-from zemosaic.export.grid_file import SavedGrid, read_grid, write_grid
-from zemosaic.model import CalibratedFrame, Dropped, FrameStatus, GridPlan, SolvedFrame
-from zemosaic.mosaic.canvas import Canvas, connected_fields, make_canvas, make_plan
+from zemosaic.export.grid_file import SavedGrid, write_grid
+from zemosaic.model import CalibratedFrame, Dropped, FrameStatus, GridPlan
+from zemosaic.mosaic.canvas import Canvas, canvas_reaches, make_plan, region_of
 from zemosaic.phases.context import RunContext
+from zemosaic.phases.fields import Field, canvas_of
+from zemosaic.settings.region import parse_region
 from zemosaic.store.canvas import bytes_needed
 
-__all__ = ["Grid", "drop_strays", "make_grid"]
+__all__ = ["Grid", "make_grids"]
 
-STRAY_FRACTION = 0.02
-"""A field with fewer than this part of the frames ..."""
-STRAY_GROWTH = 3.0
-"""... that would make the canvas this many times larger is a stray solution."""
-WHOLE_SKY_MEGAPIXELS = 1e6
-"""Stands for a canvas that no plane can hold."""
 DISK_RESERVE = 200 << 20
 SECONDS_PER_FRAME = 0.12
 """Stacking time per frame and worker before anything is known of this computer."""
@@ -30,83 +26,93 @@ SECONDS_PER_FRAME = 0.12
 
 @dataclass(frozen=True)
 class Grid:
-    """The plan and the frames that are in it."""
+    """The plan of one mosaic and the frames that are in it."""
 
     plan: GridPlan
     frames: tuple[CalibratedFrame, ...]
+    key: str = ""
+    """Which field of the run it is; what a file's name can bear."""
 
 
-def make_grid(context: RunContext, frames: Sequence[CalibratedFrame]) -> Grid:
-    """Return the plan of the mosaic.
+def make_grids(context: RunContext, fields: Sequence[tuple[Field, Sequence[CalibratedFrame]]]) -> list[Grid]:
+    """Return the plans of the mosaics, one for each field that has frames in the region of interest.
+
+    Parameters
+    ----------
+    context : RunContext
+    fields : sequence of (Field, frames)
+        The fields, the main one first, with their calibrated frames.
 
     Raises
     ------
     ResourceError
-        When the canvas is larger than allowed or the disk too small.
+        When a canvas is larger than allowed or the disk too small.
     SettingsError
-        When the file of the grid to be used is broken.
+        When the saved grids lie in the input folder.
     NothingUsable
-        When no frame reaches that grid.
+        When no frame reaches the region of interest or a saved grid.
     """
-    settings = context.settings
     with context.phase("plan", None):
-        canvas = _saved_canvas(context)
-        saved = canvas is not None
-        if canvas is None:
-            canvas = _canvas(context, [frame.solved for frame in frames])
-        if canvas.megapixels > settings.max_canvas_megapixels:
-            raise ResourceError(
-                "error.canvas_too_large",
-                width=canvas.width,
-                height=canvas.height,
-                megapixels=round(canvas.megapixels),
-                limit=settings.max_canvas_megapixels,
-            )
-        channels = max(len(frame.sky_adu) for frame in frames)
-        plan = make_plan(canvas, frames, channels, settings.grid_tile_px, settings.grid_overlap_px)
-        if saved:
-            frames = _reaching(context, frames, plan)
-        else:
-            _save_canvas(context, canvas)
-        _check_disk(context, plan)
-        estimate = SECONDS_PER_FRAME * len(frames) / context.budget.workers + 0.05 * canvas.megapixels
+        found = [_grid_of(context, field, frames, several=len(fields) > 1) for field, frames in fields]
+        grids = [grid for grid in found if grid is not None]
+        if not grids:
+            raise NothingUsable("error.nothing_in_region", region=context.settings.region_of_interest)
+        _check_disk(context, [grid.plan for grid in grids])
+        frames_in = sum(len(grid.frames) for grid in grids)
+        megapixels = sum(grid.plan.width * grid.plan.height for grid in grids) / 1e6
+        main = grids[0].plan
         context.emit(
             PlanReady(
-                width=plan.width,
-                height=plan.height,
-                scale_arcsec=plan.wcs.scale_arcsec,
-                tiles=len(plan.tiles),
-                frames=len(frames),
+                width=main.width,
+                height=main.height,
+                scale_arcsec=main.wcs.scale_arcsec,
+                tiles=sum(len(grid.plan.tiles) for grid in grids),
+                frames=frames_in,
                 memory_bytes=context.budget.planned_bytes,
-                disk_bytes=_disk_bytes(plan),
-                estimated_s=estimate,
+                disk_bytes=sum(_disk_bytes(grid.plan) for grid in grids),
+                estimated_s=SECONDS_PER_FRAME * frames_in / context.budget.workers + 0.05 * megapixels,
             )
         )
-    return Grid(plan, tuple(frames))
+    return grids
 
 
-def _canvas(context: RunContext, frames: Sequence[SolvedFrame]) -> Canvas:
-    settings = context.settings
-    return make_canvas(
-        frames,
-        settings.global_wcs_orientation,
-        settings.global_wcs_pixelscale_mode,
-        scale_arcsec=settings.global_wcs_pixelscale_arcsec,
-        projection=settings.global_wcs_projection,
-    )
-
-
-def _saved_canvas(context: RunContext) -> Canvas | None:
-    """Return the grid of an earlier run where the settings name a folder that holds one."""
-    named = context.settings.global_wcs_output_path
-    grid = read_grid(Path(named)) if named else None
-    if grid is None:
+def _grid_of(context: RunContext, field: Field, frames: Sequence[CalibratedFrame], several: bool) -> Grid | None:
+    """Return the plan of one field; None where none of it lies in the region of interest."""
+    settings, region = context.settings, parse_region(context.settings.region_of_interest)
+    if field.saved is not None:
+        grid = field.saved
+        canvas = Canvas(grid.wcs, grid.width, grid.height)
+        named = settings.global_wcs_output_path
+        context.log(message("log.grid_reused", folder=named, width=grid.width, height=grid.height))
+    else:
+        canvas = canvas_of(context, [frame.solved for frame in frames])
+        _save_canvas(context, canvas, field, several)
+    whole = canvas
+    if region is not None:
+        box = region_of(canvas, *region)
+        canvas = canvas.cut(box) if box else Canvas(canvas.wcs, 0, 0)
+    _check_size(context, canvas)
+    channels = max(len(frame.sky_adu) for frame in frames)
+    plan = make_plan(canvas, frames, channels, settings.grid_tile_px, settings.grid_overlap_px)
+    kept = _reaching(context, frames, plan, whole)
+    if not kept:
         return None
-    context.log(message("log.grid_reused", folder=named, width=grid.width, height=grid.height))
-    return Canvas(grid.wcs, grid.width, grid.height)
+    return Grid(replace(plan, name=field.name if several else ""), tuple(kept), field.key)
 
 
-def _save_canvas(context: RunContext, canvas: Canvas) -> None:
+def _check_size(context: RunContext, canvas: Canvas) -> None:
+    if canvas.megapixels > context.settings.max_canvas_megapixels:
+        raise ResourceError(
+            "error.canvas_too_large",
+            width=canvas.width,
+            height=canvas.height,
+            megapixels=round(canvas.megapixels),
+            limit=context.settings.max_canvas_megapixels,
+        )
+
+
+def _save_canvas(context: RunContext, canvas: Canvas, field: Field, several: bool) -> None:
+    """Save a grid where the settings name a folder; the whole one, whatever region is asked for."""
     named = context.settings.global_wcs_output_path
     if not named:
         return
@@ -117,45 +123,24 @@ def _save_canvas(context: RunContext, canvas: Canvas) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as failure:
         raise OutputError("error.write_failed", path=named, detail=failure.strerror or str(failure)) from failure
-    write_grid(folder, SavedGrid(canvas.wcs, canvas.width, canvas.height))
+    name, key = (field.name, field.key) if several else ("", "")
+    write_grid(folder, SavedGrid(canvas.wcs, canvas.width, canvas.height, name), key)
     context.log(message("log.grid_saved", folder=named))
 
 
-def _reaching(context: RunContext, frames: Sequence[CalibratedFrame], plan: GridPlan) -> list[CalibratedFrame]:
-    """Leave out the frames that lie beside a grid that was given, each by name."""
+def _reaching(
+    context: RunContext, frames: Sequence[CalibratedFrame], plan: GridPlan, whole: Canvas
+) -> list[CalibratedFrame]:
+    """Leave out the frames that lie beside a saved grid or the region of interest, each by name."""
     members = {frame_id for tile in plan.tiles for frame_id in tile.frame_ids}
-    for frame in (one.frame for one in frames if one.frame.frame_id not in members):
-        reason = message("reason.beside_grid", folder=context.settings.global_wcs_output_path)
-        context.drop(Dropped(frame.path, frame.frame_id, "plan", FrameStatus.REJECTED, reason))
-    if not members:
-        raise NothingUsable("error.nothing_in_grid", folder=context.settings.global_wcs_output_path)
-    return [frame for frame in frames if frame.frame.frame_id in members]
-
-
-def drop_strays(context: RunContext, frames: Sequence[SolvedFrame]) -> list[SolvedFrame]:
-    """Leave out frames far from all others whose place would blow the canvas up, each by name."""
-    fields = connected_fields(frames)
-    kept = list(fields[0])
-    for field in fields[1:]:
-        without = _megapixels(context, [frames[i] for i in kept])
-        with_field = _megapixels(context, [frames[i] for i in (*kept, *field)])
-        stray = len(field) < STRAY_FRACTION * len(frames) or len(field) == 1
-        too_large = with_field > context.settings.max_canvas_megapixels
-        if too_large or (stray and with_field > STRAY_GROWTH * without):
-            reason = message("reason.blows_canvas_up", with_frame=round(with_field), without=round(without))
-            for i in field:
-                frame = frames[i].frame
-                context.drop(Dropped(frame.path, frame.frame_id, "plan", FrameStatus.REJECTED, reason))
+    settings = context.settings
+    for one in (one for one in frames if one.frame.frame_id not in members):
+        if settings.region_of_interest and canvas_reaches(whole, one.solved):
+            reason = message("reason.beside_region", region=settings.region_of_interest)
         else:
-            kept.extend(field)
-    return [frames[i] for i in sorted(kept)]
-
-
-def _megapixels(context: RunContext, frames: Sequence[SolvedFrame]) -> float:
-    try:
-        return _canvas(context, frames).megapixels
-    except ResourceError:
-        return WHOLE_SKY_MEGAPIXELS
+            reason = message("reason.beside_grid", folder=settings.global_wcs_output_path)
+        context.drop(Dropped(one.frame.path, one.frame.frame_id, "plan", FrameStatus.REJECTED, reason))
+    return [frame for frame in frames if frame.frame.frame_id in members]
 
 
 def _disk_bytes(plan: GridPlan) -> int:
@@ -163,9 +148,9 @@ def _disk_bytes(plan: GridPlan) -> int:
     return bytes_needed(plan) + files
 
 
-def _check_disk(context: RunContext, plan: GridPlan) -> None:
+def _check_disk(context: RunContext, plans: Sequence[GridPlan]) -> None:
     free = disk_free(context.work_dir)
-    needed = _disk_bytes(plan) + DISK_RESERVE
+    needed = sum(map(_disk_bytes, plans)) + DISK_RESERVE
     if needed > free:
         raise ResourceError(
             "error.disk_too_small",

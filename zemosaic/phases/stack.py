@@ -9,9 +9,10 @@ from typing import Any
 
 from zemosaic.compute.budget import Share, stack_share
 from zemosaic.compute.executors import map_ordered
-from zemosaic.errors import Message
+from zemosaic.errors import Message, message
 from zemosaic.events import TileStacked
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, TileProduct
+from zemosaic.mosaic.drizzle import DropKernel, DropRules
 from zemosaic.mosaic.interpolation import Interpolation
 from zemosaic.mosaic.starlight import TileStars, stars_by_tile
 from zemosaic.phases.context import RunContext, identity
@@ -41,13 +42,12 @@ class StackJob:
 
     grid: Grid
     store: CanvasStore
+    stars: FieldStars
     name: str = ""
     """Tells apart the tiles of several plans in the journal."""
 
 
-def stack_tiles(
-    context: RunContext, jobs: Sequence[StackJob], stars: FieldStars, defects: DefectMaps
-) -> list[list[TileProduct]]:
+def stack_tiles(context: RunContext, jobs: Sequence[StackJob], defects: DefectMaps) -> list[list[TileProduct]]:
     """Stack the tiles of all jobs into their stores; finished ones of an earlier, killed run are taken over.
 
     Returns
@@ -55,7 +55,9 @@ def stack_tiles(
     list of list of TileProduct
         For each job the products of its plan's tiles, in their order.
     """
-    prepared = [_prepare(context, job, stars, defects) for job in jobs]
+    if context.settings.stacking_drizzle and context.settings.stacking_final_combine_method == "median":
+        context.warn(message("warning.drizzle_is_mean"))
+    prepared = [_prepare(context, job, defects) for job in jobs]
     tasks = [(one, task) for one in prepared for task in one.tasks]
     failed: dict[int, Message] = {}
     with context.phase("stack", sum(len(job.grid.plan.tiles) for job in jobs)) as advance:
@@ -89,7 +91,7 @@ class _Prepared:
     digests: dict[int, str] = field(default_factory=dict)
 
 
-def _prepare(context: RunContext, job: StackJob, stars: FieldStars, defects: DefectMaps) -> _Prepared:
+def _prepare(context: RunContext, job: StackJob, defects: DefectMaps) -> _Prepared:
     plan = job.grid.plan
     by_id = {frame.frame.frame_id: frame for frame in job.grid.frames}
     same = _same_for_all(context)
@@ -97,7 +99,7 @@ def _prepare(context: RunContext, job: StackJob, stars: FieldStars, defects: Def
     fingerprint = context.depends("plan", CONTENT_VERSION, asdict(plan.wcs), shape)
     job.store.create(plan, fingerprint)
     prepared = _Prepared(job)
-    nearby = stars_by_tile(plan, stars)
+    nearby = stars_by_tile(plan, job.stars)
     for row, tile in enumerate(plan.tiles):
         frames = tuple(by_id[i] for i in tile.frame_ids)
         maps = [defects[frame.frame.group].fingerprint for frame in frames]
@@ -134,6 +136,9 @@ def _same_for_all(context: RunContext) -> dict[str, Any]:
     return {
         "rules": stack_rules(context),
         "interpolation": Interpolation(settings.stacking_interpolation),
+        "drops": DropRules(settings.drizzle_pixfrac, DropKernel[settings.drizzle_kernel.upper()])
+        if settings.stacking_drizzle
+        else None,
         "radial_fraction": settings.radial_feather_fraction if settings.apply_radial_weight else None,
         "memory": MemoryRules(
             disk=settings.winsor_memmap_fallback,

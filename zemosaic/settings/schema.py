@@ -8,9 +8,11 @@ the forms of both windows, the table in docs/settings.md and the locale keys
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from zemosaic.settings.region import REGION_FORM, checked_region
 
 __all__ = ["GROUPS", "TIERS", "Settings", "Spec", "specs"]
 
@@ -28,11 +30,12 @@ def _setting(
     *,
     unit: str = "",
     kind: Literal["", "folder", "file"] = "",
+    form: str = "",
     affects: tuple[str, ...] = (),
     **limits: Any,
 ) -> Any:
-    """Declare a setting: `affects` names the phases whose results depend on it."""
-    extra: Any = {"group": group, "tier": tier, "unit": unit, "kind": kind, "affects": list(affects)}
+    """Declare a setting: `affects` names the phases whose results depend on it, `form` how a text is written."""
+    extra: Any = {"group": group, "tier": tier, "unit": unit, "kind": kind, "form": form, "affects": list(affects)}
     return Field(default, json_schema_extra=extra, **limits)
 
 
@@ -83,6 +86,10 @@ class Settings(BaseModel):
     stacking_interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos3"] = _setting(
         "lanczos3", "stacking", affects=("stack",)
     )
+    stacking_drizzle: bool = _setting(False, "stacking", affects=("plan", "stack"))
+    drizzle_scale: float = _setting(1.0, "stacking", unit="x", ge=1.0, le=3.0, affects=("plan",))
+    drizzle_pixfrac: float = _setting(0.7, "stacking", "expert", ge=0.1, le=1.0, affects=("stack",))
+    drizzle_kernel: Literal["square", "gaussian"] = _setting("square", "stacking", "expert", affects=("stack",))
     apply_radial_weight: bool = _setting(False, "stacking", affects=("stack",))
     radial_feather_fraction: float = _setting(0.8, "stacking", "expert", ge=0.1, le=1.0, affects=("stack",))
     save_rejection_maps: bool = _setting(False, "stacking", affects=("export",))
@@ -103,6 +110,9 @@ class Settings(BaseModel):
     )
     global_wcs_projection: Literal["auto", "TAN", "ZEA", "STG"] = _setting(
         "auto", "mosaic", "expert", affects=("plan",)
+    )
+    region_of_interest: Annotated[str, AfterValidator(checked_region)] = _setting(
+        "", "mosaic", unit="deg", form=REGION_FORM, affects=("plan",)
     )
     global_wcs_output_path: str = _setting("", "mosaic", "advanced", kind="folder", affects=("plan",))
     global_wcs_autocrop_enabled: bool = _setting(False, "mosaic", affects=("export",))
@@ -156,6 +166,8 @@ class Spec:
     maximum: float | None
     choices: tuple[str, ...]
     affects: tuple[str, ...]
+    form: str = ""
+    """How a text is written; empty where it is free."""
 
     @property
     def allowed(self) -> str:
@@ -166,7 +178,7 @@ class Spec:
             return "true | false"
         if self.minimum is not None and self.maximum is not None:
             return f"{self.minimum:g} ... {self.maximum:g}"
-        return self.kind
+        return self.form or self.kind
 
 
 KINDS: dict[Any, str] = {bool: "bool", int: "int", float: "float"}
@@ -200,4 +212,5 @@ def _spec(key: str) -> Spec:
         maximum=None if high is None else float(high.le),
         choices=choices,
         affects=tuple(str(phase) for phase in extra["affects"]),  # type: ignore[union-attr]
+        form=str(extra["form"]),
     )

@@ -17,6 +17,7 @@ __all__ = ["PsfSamples", "PsfShape", "fit_psf", "psf_samples", "refine_centroids
 
 Float64s = NDArray[np.float64]
 
+ROUNDS = 4
 FEWEST_SAMPLES = 30
 """Fewer pixels do not determine a shape."""
 
@@ -141,20 +142,32 @@ def psf_samples(
 def fit_psf(samples: PsfSamples, fwhm_guess: float) -> PsfShape | None:
     """Fit one elliptical Moffat profile, its exponent free, to the light of many stars.
 
-    Levenberg-Marquardt; after each of three rounds stars and then pixels that fit badly (blends,
-    trails) are left out.  None when it does not settle on a sensible shape.
+    Levenberg-Marquardt; before each round every star's flux is taken anew from the profile (the flux
+    above the detection limit misses half of a faint star's light), and after it stars and then pixels that
+    fit badly (blends, trails) are left out.  None when it does not settle on a sensible shape.
     """
     alpha = fwhm_guess / (2.0 * math.sqrt(2.0 ** (1.0 / 3.0) - 1.0))
     parameters = np.array([2.0 / (math.pi * alpha**2), alpha**-2, 0.0, alpha**-2, 3.0, 0.0])
-    for _ in range(3):
+    for _ in range(ROUNDS):
         if len(samples.dx) < FEWEST_SAMPLES:
             return None
+        samples = _rescaled(parameters, samples)
         fitted = _levenberg(parameters, samples)
         if fitted is None:
             return None
         parameters = fitted
         samples = samples.only(_fitting(parameters, samples))
     return _shape(parameters)
+
+
+def _rescaled(parameters: Float64s, samples: PsfSamples) -> PsfSamples:
+    """Return the samples per unit of the flux that the profile finds in each star."""
+    profile = _model(parameters, samples.dx, samples.dy)[0] - parameters[5]
+    number = int(samples.star.max()) + 1
+    norm = np.bincount(samples.star, profile**2, number)
+    found = np.bincount(samples.star, profile * (samples.light - parameters[5]), number)
+    scale = np.clip(found / np.maximum(norm, 1e-30), 0.2, 5.0)[samples.star]
+    return PsfSamples(samples.dx, samples.dy, samples.light / scale, samples.weight * scale, samples.star)
 
 
 def _fitting(parameters: Float64s, samples: PsfSamples) -> NDArray[np.bool_]:

@@ -1,0 +1,185 @@
+"""Which frames belong together: fields far apart in one folder become mosaics of their own."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from zemosaic.errors import NothingUsable, ResourceError, message
+from zemosaic.export.cards import ascii_text
+from zemosaic.export.grid_file import SavedGrid, read_grids
+from zemosaic.model import Dropped, FrameStatus, SolvedFrame
+from zemosaic.mosaic.canvas import Canvas, canvas_reaches, connected_fields, make_canvas
+from zemosaic.phases.context import RunContext
+from zemosaic.sky import mean_direction
+
+__all__ = ["Field", "canvas_of", "divide", "file_key"]
+
+JOINED_GROWTH = 1.5
+"""Fields share a mosaic while its canvas is at most this many times their own together: gaps between panels."""
+STRAY_GROWTH = 3.0
+"""A single frame that would make the canvas this many times larger is a stray solution."""
+WHOLE_SKY_MEGAPIXELS = 1e6
+"""Stands for a canvas that no plane can hold."""
+LONGEST_KEY = 40
+
+
+@dataclass(frozen=True)
+class Field:
+    """Frames that make one mosaic."""
+
+    name: str
+    """As people read it: the OBJECT of most of its frames, or where it lies."""
+    key: str
+    """The name as a file may bear it; no other field of the run has it."""
+    frames: tuple[SolvedFrame, ...]
+    saved: SavedGrid | None = None
+    """The grid of an earlier run that the frames reach."""
+
+
+def divide(context: RunContext, frames: Sequence[SolvedFrame]) -> list[Field]:
+    """Divide the frames into fields, the one with the most frames first.
+
+    Frames that overlap, directly or through others, make a field; fields with small gaps between them share one.  A
+    single frame far from all others is a wrong solution rather than a field and is left out by name.  Where the
+    settings name a folder with saved grids, these are the fields, and frames beside all of them are left out by name.
+
+    Raises
+    ------
+    SettingsError
+        A saved grid cannot be read.
+    NothingUsable
+        No frame reaches a saved grid.
+    """
+    named = context.settings.global_wcs_output_path
+    grids = read_grids(Path(named)) if named else []
+    groups: list[tuple[SavedGrid | None, list[int]]]
+    if grids:
+        groups = _by_grid(context, frames, grids)
+    else:
+        groups = [(None, group) for group in _without_strays(context, frames, connected_fields(frames))]
+    fields: list[Field] = []
+    for saved, group in groups:
+        members = tuple(frames[i] for i in sorted(group))
+        name = (saved.name if saved else "") or _name(members)
+        if file_key(name) in {field.key for field in fields}:
+            name = f"{name} {_place(members)}"
+        key = _unique(file_key(name), {field.key for field in fields})
+        fields.append(Field(name, key, members, saved))
+    if len(fields) > 1:
+        told = ", ".join(f"{field.name} ({len(field.frames)})" for field in fields)
+        context.log(message("log.several_fields", fields=len(fields), names=told))
+    return fields
+
+
+def canvas_of(context: RunContext, frames: Sequence[SolvedFrame]) -> Canvas:
+    """Return the canvas that the settings ask for; raises ResourceError as `make_canvas`."""
+    settings = context.settings
+    return make_canvas(
+        frames,
+        settings.global_wcs_orientation,
+        settings.global_wcs_pixelscale_mode,
+        scale_arcsec=settings.global_wcs_pixelscale_arcsec,
+        projection=settings.global_wcs_projection,
+        finer=settings.drizzle_scale if settings.stacking_drizzle else 1.0,
+    )
+
+
+def file_key(name: str) -> str:
+    """Return a name with only what every file system takes: letters, digits, ``-``, ``+`` and ``_``."""
+    plain = re.sub(r"[^A-Za-z0-9+-]+", "_", ascii_text(name, 200)).strip("_")
+    return plain[:LONGEST_KEY].rstrip("_") or "field"
+
+
+def _without_strays(
+    context: RunContext, frames: Sequence[SolvedFrame], found: Sequence[Sequence[int]]
+) -> list[list[int]]:
+    """Join fields that lie side by side and leave single frames out that lie far from everything."""
+    fields = [list(found[0])]
+    for group in found[1:]:
+        near = [k for k, field in enumerate(fields) if _side_by_side(context, frames, field, group)]
+        if near:
+            fields[near[0]] = sorted({i for k in near for i in fields[k]} | set(group))
+            fields = [field for k, field in enumerate(fields) if k not in near[1:]]
+        elif len(group) > 1:
+            fields.append(list(group))
+        else:
+            _drop_stray(context, frames, fields[0], group[0])
+    return sorted(fields, key=lambda field: (-len(field), field[0]))
+
+
+def _side_by_side(
+    context: RunContext, frames: Sequence[SolvedFrame], field: Sequence[int], group: Sequence[int]
+) -> bool:
+    """Whether two fields would share a mosaic without making it mostly empty."""
+    one, other = (_megapixels(context, [frames[i] for i in part]) for part in (field, group))
+    both = _megapixels(context, [frames[i] for i in (*field, *group)])
+    if both > context.settings.max_canvas_megapixels:
+        return False
+    return both <= (STRAY_GROWTH * one if len(group) == 1 else JOINED_GROWTH * (one + other))
+
+
+def _drop_stray(context: RunContext, frames: Sequence[SolvedFrame], main: Sequence[int], stray: int) -> None:
+    frame = frames[stray].frame
+    without = _megapixels(context, [frames[i] for i in main])
+    with_frame = _megapixels(context, [frames[i] for i in (*main, stray)])
+    reason = message("reason.blows_canvas_up", with_frame=round(with_frame), without=round(without))
+    context.drop(Dropped(frame.path, frame.frame_id, "plan", FrameStatus.REJECTED, reason))
+
+
+def _by_grid(
+    context: RunContext, frames: Sequence[SolvedFrame], grids: Sequence[SavedGrid]
+) -> list[tuple[SavedGrid | None, list[int]]]:
+    """Give each frame to the first saved grid that it reaches."""
+    folder = context.settings.global_wcs_output_path
+    canvases = [Canvas(grid.wcs, grid.width, grid.height) for grid in grids]
+    groups: list[list[int]] = [[] for _ in grids]
+    beside: list[int] = []
+    for i, frame in enumerate(frames):
+        reached = next((k for k, canvas in enumerate(canvases) if canvas_reaches(canvas, frame)), None)
+        (beside if reached is None else groups[reached]).append(i)
+    if len(beside) == len(frames):
+        raise NothingUsable("error.nothing_in_grid", folder=folder)
+    for lost in (frames[i].frame for i in beside):
+        reason = message("reason.beside_grid", folder=folder)
+        context.drop(Dropped(lost.path, lost.frame_id, "plan", FrameStatus.REJECTED, reason))
+    found: list[tuple[SavedGrid | None, list[int]]] = [
+        (grid, group) for grid, group in zip(grids, groups, strict=True) if group
+    ]
+    return sorted(found, key=lambda one: (-len(one[1]), one[1][0]))
+
+
+def _megapixels(context: RunContext, frames: Sequence[SolvedFrame]) -> float:
+    try:
+        return canvas_of(context, frames).megapixels
+    except ResourceError:
+        return WHOLE_SKY_MEGAPIXELS
+
+
+def _name(frames: Sequence[SolvedFrame]) -> str:
+    """Return the OBJECT that most frames bear, or where they lie."""
+    names = Counter(name for frame in frames if (name := " ".join(frame.frame.object_name.split())))
+    if not names:
+        return _place(frames)
+    most = max(names.values())
+    return min(name for name, count in names.items() if count == most)
+
+
+def _place(frames: Sequence[SolvedFrame]) -> str:
+    """Return where frames lie, to the minute of arc: ``J1250+4107``."""
+    centres = [frame.wcs.pixel_to_sky(frame.frame.width / 2, frame.frame.height / 2) for frame in frames]
+    ra, dec = mean_direction([float(ra) for ra, _ in centres], [float(dec) for _, dec in centres])
+    minutes, arcmin = round(ra * 4.0) % 1440, round(abs(dec) * 60.0)
+    sign = "-" if dec < 0 else "+"
+    return f"J{minutes // 60:02d}{minutes % 60:02d}{sign}{arcmin // 60:02d}{arcmin % 60:02d}"
+
+
+def _unique(key: str, taken: set[str]) -> str:
+    number = 2
+    found = key
+    while found in taken:
+        found, number = f"{key}_{number}", number + 1
+    return found
