@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from astropy.io import fits
 
@@ -28,6 +30,8 @@ from zemosaic.events import (
     PreparationFinished,
     RunFailed,
     RunFinished,
+    RunPaused,
+    RunResumed,
     TileStacked,
 )
 from zemosaic.events import RunCancelled as RunCancelledEvent
@@ -220,6 +224,37 @@ def test_a_stopped_run_ends_in_time_and_the_next_one_goes_on_to_the_same_bytes(f
 
 
 @posix_only
+def test_a_paused_run_holds_and_goes_on_to_the_same_bytes(frames, reference, tmp_path):
+    run = worker.start(settings_for(frames, tmp_path, num_processing_workers=2))
+    seen: list[Event] = []
+    began, cpu_s = time.monotonic(), math.inf
+    try:
+        for event in run.events():
+            if isinstance(event, TileStacked) and not any(isinstance(known, TileStacked) for known in seen):
+                run.pause()
+            seen.append(event)
+            if isinstance(event, RunPaused):
+                time.sleep(1.0)  # the tasks under way come to their end
+                before = cpu_of(run.pid)
+                time.sleep(1.5)
+                cpu_s = cpu_of(run.pid) - before
+                run.resume()
+    finally:
+        run.close()
+    assert isinstance(seen[-1], RunFinished), seen[-1]
+    assert cpu_s < 0.3, "a paused run works"
+    (resumed,) = [event for event in seen if isinstance(event, RunResumed)]
+    assert resumed.paused_s > 2.0
+    assert seen[-1].wall_s < time.monotonic() - began - resumed.paused_s
+    assert mosaic_files(tmp_path) == mosaic_files(reference[0])
+
+
+def cpu_of(pid: int) -> float:
+    """Return the CPU seconds of a process and its children."""
+    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    return sum(sum(process.cpu_times()[:2]) for process in family)
+
+
 def test_a_run_that_only_prepares_makes_no_mosaic_and_the_next_one_takes_its_work_over(frames, reference, tmp_path):
     told = run_to_end(settings_for(frames, tmp_path), until="solve")
     assert told[0].until == "solve"

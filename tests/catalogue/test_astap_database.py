@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from zemosaic.catalogue import AstapCatalogue, database_names, load_bundled, open_astap
+from zemosaic.catalogue.astap import LAYOUTS
 from zemosaic.sky import separation_deg
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data/astap_h18_tycho2.zip"
@@ -37,6 +38,29 @@ def test_cells_are_read(tmp_path):
     np.testing.assert_allclose(found.dec_deg, [-89.0, -89.9, -89.5], atol=1e-5)
     np.testing.assert_allclose(found.mag, [8.1, 9.3, 9.3], atol=1e-5)
     np.testing.assert_allclose(found.ra_deg, [20.0, 10.0, 200.0], atol=3e-5)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.suffix)
+def test_layouts_cover_the_sky(layout):
+    assert sum(layout.cells) == int(layout.suffix)
+    assert len(layout.edges_deg) == len(layout.cells) + 1
+    np.testing.assert_allclose(layout.edges_deg, [-dec for dec in layout.edges_deg[::-1]], atol=1e-9)
+    assert (np.diff(layout.edges_deg) > 0.0).all()
+    sizes = np.diff(np.sin(np.radians(layout.edges_deg))) / layout.cells * sum(layout.cells) / 2.0
+    np.testing.assert_allclose(sizes[4:-4], 1.0, atol=0.15)
+    if layout.suffix == "290":
+        np.testing.assert_allclose(sizes, [0.5, *[1.0] * 16, 0.5], rtol=0.01)
+
+
+def test_areas_of_the_older_layout_are_read(tmp_path):
+    # Declination 40.2 is in the fourth ring north of the equator, 35.5 to 46.0, of 20 areas 18 degrees wide.
+    write_cell(tmp_path / "g17_1317.290", [(7.5, 57, [(305.9, 40.2), (289.0, 40.5)])])
+    database = open_astap(tmp_path)
+    assert database is not None
+    assert database.name == "g17"
+    found = database.cone(305.6, 40.2, 1.0)
+    np.testing.assert_allclose(found.ra_deg, [305.9], atol=3e-5)
+    assert len(database.cone(305.6, 50.0, 1.0)) == 0
 
 
 def test_missing_cells_are_empty(tmp_path):

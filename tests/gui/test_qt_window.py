@@ -26,7 +26,7 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QCheckBox, QFileDialog, QLabel, QLineEdit, QPushButton
 
-from zemosaic.gui.qt import frames_view
+from zemosaic.gui.presenter import frames_page
 from zemosaic.gui.qt.widgets import Choice
 from zemosaic.gui.qt.window import FRAMES, RESULT, RUN, SETTINGS, MainWindow
 
@@ -169,15 +169,15 @@ def test_analyse_is_there_only_with_an_analyser(opened, tmp_path, monkeypatch):
     assert opened().frames.buttons["analyse"].isHidden()
     (tmp_path / "zeanalyser").mkdir()
     (tmp_path / "zeanalyser" / "__main__.py").write_text("", encoding="utf-8")
-    found = frames_view.find_analyser(tmp_path)
-    monkeypatch.setattr(frames_view, "find_analyser", lambda folder: found)
+    found = frames_page.find_analyser(tmp_path)
+    monkeypatch.setattr(frames_page, "find_analyser", lambda folder: found)
     window = opened()
     button = window.frames.buttons["analyse"]
     assert not button.isHidden()
     assert "ZeAnalyser" in button.toolTip()
     window.pages.setCurrentIndex(FRAMES)
     click(button)
-    assert window.frames._analysing.wait(20) == 0
+    assert window.frames.page.analysing.wait(20) == 0
 
 
 def test_every_setting_can_be_edited_and_reset(opened):

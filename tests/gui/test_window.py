@@ -160,7 +160,7 @@ def test_every_setting_can_be_edited_and_reset(opened):
             row.control.delete(0, "end")
             row.control.insert(0, f"{spec.maximum:g}")
         else:
-            row.control.insert(0, "somewhere")
+            row.control.insert(0, "202.5,47.2,1,0.8" if spec.key == "region_of_interest" else "somewhere")
         assert window.session.form.row(spec.key).changed, spec.key
         assert window.session.form.row(spec.key).problem is None, spec.key
         row._reset_pressed()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import tempfile
 from pathlib import Path
 from zlib import crc32
 
@@ -24,8 +25,10 @@ def tycho() -> CellCatalogue:
 @pytest.fixture(scope="session")
 def sky_cache(pytestconfig: pytest.Config) -> Path:
     """Where the whole sky's index is kept from session to session, one for each version of the code that makes it."""
-    version = crc32(inspect.getsource(quads_module).encode())
-    return Path(pytestconfig.cache.mkdir(f"quads_{version:08x}"))
+    name = f"quads_{crc32(inspect.getsource(quads_module).encode()):08x}"
+    if pytestconfig.pluginmanager.hasplugin("cacheprovider"):
+        return Path(pytestconfig.cache.mkdir(name))
+    return Path(tempfile.gettempdir()) / f"zemosaic_tests_{name}"
 
 
 @pytest.fixture(scope="session")

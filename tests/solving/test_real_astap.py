@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,14 +15,15 @@ import pytest
 from sky_frames import Survey, offsets_px, solved
 from star_lists import make_sky, observe, true_wcs, worst_offset_px
 
-from zemosaic.catalogue import AstapCatalogue, CellCatalogue
-from zemosaic.catalogue.astap import _CELLS, _ring_edges
+from zemosaic.catalogue import AstapCatalogue, CellCatalogue, open_astap
+from zemosaic.catalogue.astap import LAYOUTS, Layout
 from zemosaic.errors import Message
 from zemosaic.model import Solution
 from zemosaic.solving import astap
 from zemosaic.solving.astap import AstapSolver
 from zemosaic.solving.astap_find import AstapInstallation
 from zemosaic.solving.base import Field
+from zemosaic.solving.embedded import EmbeddedSolver
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("astap_cli") is None, reason="no ASTAP at hand"),
@@ -29,14 +32,18 @@ pytestmark = [
 CYGNUS = (305.6, 40.2)
 
 
-def write_database(folder: Path, catalogue: CellCatalogue, ra: float, dec: float, radius_deg: float) -> Path:
-    """Write the stars round a place as ASTAP's h18 database, the brightest first as ASTAP wants them."""
+def write_database(
+    folder: Path, catalogue: CellCatalogue, name: str, layout: Layout, places: Sequence[tuple[float, float]]
+) -> Path:
+    """Write the stars round places as an ASTAP database, the brightest first as ASTAP wants them."""
     folder.mkdir()
-    for path in AstapCatalogue(folder, "h18")._files(ra, dec, radius_deg):
+    areas = {path for place in places for path in AstapCatalogue(folder, name, layout)._files(*place, 3.0)}
+    for path in areas:
         ring, cell = int(path.stem[4:6]) - 1, int(path.stem[6:8]) - 1
-        south, north = _ring_edges(ring)
-        west, east = cell * 360.0 / _CELLS[ring], (cell + 1) * 360.0 / _CELLS[ring]
-        stars = catalogue.cone(0.5 * (west + east), 0.5 * (south + north), 6.0)
+        south, north = layout.edges_deg[ring : ring + 2]
+        width = 360.0 / layout.cells[ring]
+        west, east = cell * width, (cell + 1) * width
+        stars = catalogue.cone(0.5 * (west + east), 0.5 * (south + north), 16.0)
         inside = (stars.ra_deg >= west) & (stars.ra_deg < east) & (stars.dec_deg >= south) & (stars.dec_deg < north)
         body, group = [], None
         for star_ra, star_dec, mag in zip(stars.ra_deg[inside], stars.dec_deg[inside], stars.mag[inside], strict=True):
@@ -46,13 +53,18 @@ def write_database(folder: Path, catalogue: CellCatalogue, ra: float, dec: float
             group = head
             body.append(east24.to_bytes(3, "little") + (north24 & 0xFFFF).to_bytes(2, "little"))
         path.write_bytes(b"test".ljust(109) + bytes([5]) + b"".join(body))
-    (folder / "h18_0101.1476").touch()
+    (folder / f"{name}_0101.{layout.suffix}").touch()  # what ASTAP recognises a database by
     return folder
 
 
 @pytest.fixture(scope="module")
 def stars(tycho: CellCatalogue, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_database(tmp_path_factory.mktemp("astap") / "h18", tycho, *CYGNUS, 3.0)
+    return write_database(tmp_path_factory.mktemp("astap") / "h18", tycho, "h18", LAYOUTS[0], [CYGNUS])
+
+
+@pytest.fixture(scope="module")
+def old_stars(tycho: CellCatalogue, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_database(tmp_path_factory.mktemp("astap") / "g17", tycho, "g17", LAYOUTS[1], EVERYWHERE)
 
 
 @pytest.fixture
@@ -72,11 +84,15 @@ def picture(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return image
 
 
-def field_of(tycho: CellCatalogue, truth, hint_off: float = 0.2) -> Field:
+def field_of(tycho: CellCatalogue, truth, pixels: bool = True) -> Field:
     sky = make_sky(tycho, truth.ra_deg, truth.dec_deg, 1.4, 3, strangers_per_deg2=0.0)
     x, y = observe(sky, truth, noise_px=0.05, seed=4, lost=0.0)
+    hint_ra = truth.ra_deg + 0.2 / math.cos(math.radians(truth.dec_deg))
+    field = Field(x, y, 1080, 1920, hint_ra % 360.0, truth.dec_deg, 2.39)
+    if not pixels:
+        return field
     image = picture(x, y)
-    return Field(x, y, 1080, 1920, truth.ra_deg + hint_off, truth.dec_deg, 2.39, green=lambda: image)
+    return replace(field, green=lambda: image)
 
 
 @pytest.mark.parametrize(("turn", "mirrored"), [(30.0, False), (200.0, True)])
@@ -86,6 +102,32 @@ def test_it_solves(tycho, solver, turn, mirrored):
     assert isinstance(solution, Solution), solution
     assert solution.how == "astap"
     assert worst_offset_px(solution.wcs, truth) < 2.0
+
+
+# The plane of the Milky Way, both hemispheres, right ascension 0, near the equator, both poles.
+EVERYWHERE = [CYGNUS, (100.0, -60.0), (0.1, 60.0), (280.0, -10.0), (200.0, 89.0), (80.0, -88.5)]
+
+
+@pytest.mark.parametrize(("ra", "dec"), EVERYWHERE)
+def test_it_solves_with_the_older_layout(tycho, old_stars, ra, dec):
+    """The 290 areas are cut where ASTAP expects them: it finds its stars in the files that we write."""
+    installation = AstapInstallation(Path(str(shutil.which("astap_cli"))), old_stars, "g17")
+    truth = true_wcs(ra, dec, 30.0)
+    solution = AstapSolver(installation, tycho, backoff_s=0.01).solve(field_of(tycho, truth))
+    assert isinstance(solution, Solution), solution
+    assert worst_offset_px(solution.wcs, truth) < 2.0
+
+
+def test_the_older_layout_is_read(tycho, old_stars):
+    database = open_astap(old_stars)
+    assert database is not None
+    assert database.name == "g17"
+    for ra, dec in EVERYWHERE:
+        ours, theirs = tycho.cone(ra, dec, 1.5), database.cone(ra, dec, 1.5)
+        assert len(ours) == len(theirs)
+        np.testing.assert_allclose(np.sort(theirs.dec_deg), np.sort(ours.dec_deg), atol=2e-5)
+        solution = EmbeddedSolver(database).solve(field_of(tycho, true_wcs(ra, dec, 77.0), pixels=False))
+        assert isinstance(solution, Solution), solution
 
 
 def test_it_refuses(tycho, solver, tmp_path, monkeypatch):

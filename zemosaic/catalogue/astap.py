@@ -1,55 +1,88 @@
-"""A user's ASTAP star database in its 1476-area form, read as a catalogue.
+"""A user's ASTAP star database, read as a catalogue: the sky in 1476 areas or, in older ones, in 290.
 
-Each file holds one cell of the sky: 110 bytes of header, the last of them the size of a record, then
+Each file holds one area of the sky: 110 bytes of header, the last of them the size of a record, then
 records of 5 or 6 bytes.  A record ``FF FF FF d m`` opens a group: the high byte of the declination is
 d - 128 and the magnitude (m - 16) / 10.  The others are stars: 24 bits of right ascension and the low
-16 bits of declination, little endian.
+16 bits of declination, little endian.  Areas lie in rings counted from the south pole, each beginning at
+right ascension 0; files are named ``NAME_RRCC.1476`` or ``NAME_RRCC.290`` after ring and area.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from zemosaic.catalogue.base import CatalogueStars, brightest_within, half_width_deg
 
-__all__ = ["AstapCatalogue", "database_names", "open_astap"]
+__all__ = ["LAYOUTS", "AstapCatalogue", "Layout", "database_names", "open_astap"]
 
 _DEEPEST_FIRST = ("d80", "d50", "v50", "d20", "d05", "g05", "v05", "h18", "g18", "h17", "g17", "v17", "w08")
 _FILE = re.compile(r"([a-z]\d\d)_\d{4}\.(1476|290|001)", re.IGNORECASE)
-_SOUTHERN_CELLS = (1, 3, 9, 15, 21, 27, 33, 38, 43, 48, 52, 56, 60, 63, 65, 67, 68, 69)
-_CELLS = _SOUTHERN_CELLS + _SOUTHERN_CELLS[::-1]
-_RING_DEG = 90.0 / 17.5
 _HEADER_BYTES = 110
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a database cuts the sky into areas."""
+
+    suffix: str
+    cells: tuple[int, ...]
+    """Areas of each ring from the south pole to the north pole."""
+    edges_deg: tuple[float, ...]
+    """Declinations between which the rings lie, one more than rings."""
+
+
+def _layouts() -> tuple[Layout, ...]:
+    """Return the layouts: 36 rings, nearly all of one height, and 18 rings whose areas are all of one size."""
+    south = (1, 3, 9, 15, 21, 27, 33, 38, 43, 48, 52, 56, 60, 63, 65, 67, 68, 69)
+    edges = (-90.0, *((ring - 17) * 90.0 / 17.5 for ring in range(35)), 90.0)
+    southern = tuple(-math.degrees(math.asin(1.0 - (2 * k - 1) ** 2 / 289.0)) for k in range(1, 10))
+    few = (1, *range(4, 33, 4))
+    few_edges = (-90.0, *southern, *(-dec for dec in southern[-2::-1]), 90.0)
+    return Layout("1476", south + south[::-1], edges), Layout("290", few + few[::-1], few_edges)
+
+
+LAYOUTS = _layouts()
 
 
 def database_names(folder: Path) -> tuple[str, ...]:
     """Return the names (``d50``, ``h18`` ...) of the star databases in a folder, the deepest first."""
-    if not folder.is_dir():
-        return ()
-    found = {match[1].lower() for path in folder.iterdir() if (match := _FILE.fullmatch(path.name))}
+    found = {name for name, _ in _databases(folder)}
     return tuple(sorted(found, key=lambda n: (_DEEPEST_FIRST.index(n) if n in _DEEPEST_FIRST else 99, n)))
 
 
 def open_astap(folder: Path) -> AstapCatalogue | None:
     """Return the deepest database of a folder that this module can read, None where there is none."""
+    found = _databases(folder)
     for name in database_names(folder):
-        if (folder / f"{name}_0101.1476").is_file():
-            return AstapCatalogue(folder, name)
+        for layout in LAYOUTS:
+            if (name, layout.suffix) in found:
+                return AstapCatalogue(folder, name, layout)
     return None
+
+
+def _databases(folder: Path) -> set[tuple[str, str]]:
+    """Return (name, suffix) of the databases of which a folder holds at least one area."""
+    if not folder.is_dir():
+        return set()
+    matches = (_FILE.fullmatch(path.name) for path in folder.iterdir())
+    return {(match[1].lower(), match[2]) for match in matches if match}
 
 
 @dataclass(frozen=True)
 class AstapCatalogue:
-    """Files ``NAME_RRCC.1476`` of a folder, RR the ring from the south pole and CC the cell in it."""
+    """Files of one database in a folder."""
 
     folder: Path
     name: str
+    layout: Layout = LAYOUTS[0]
 
     def cone(self, ra_deg: float, dec_deg: float, radius_deg: float, limit: int | None = None) -> CatalogueStars:
         """Return the stars within `radius_deg` of a direction, brightest first, at most `limit`.
@@ -68,21 +101,15 @@ class AstapCatalogue:
 
     def _files(self, ra: float, dec: float, radius: float) -> Iterator[Path]:
         half_width = half_width_deg(dec, radius)
-        for ring, count in enumerate(_CELLS):
-            south, north = _ring_edges(ring)
+        for ring, (count, (south, north)) in enumerate(
+            zip(self.layout.cells, pairwise(self.layout.edges_deg), strict=True)
+        ):
             if north < dec - radius or south > dec + radius:
                 continue
             first = int(np.floor((ra - half_width) * count / 360.0))
             last = int(np.floor((ra + half_width) * count / 360.0))
             for cell in sorted({c % count for c in range(first, min(last, first + count - 1) + 1)}):
-                yield self.folder / f"{self.name}_{ring + 1:02d}{cell + 1:02d}.1476"
-
-
-def _ring_edges(ring: int) -> tuple[float, float]:
-    """Return the declinations between which a ring lies; the polar rings are half as high."""
-    south = -90.0 if ring == 0 else (ring - 18) * _RING_DEG
-    north = 90.0 if ring == len(_CELLS) - 1 else (ring - 17) * _RING_DEG
-    return south, north
+                yield self.folder / f"{self.name}_{ring + 1:02d}{cell + 1:02d}.{self.layout.suffix}"
 
 
 @lru_cache(maxsize=32)

@@ -177,7 +177,7 @@ def _watch(run: RunHandle, log_json: bool, words: Translator, console: Console) 
     state = RunState(status=Status.RUNNING)
     stop_asked_s: float | None = None
     try:
-        with _interrupts() as count, Progress(console, words) as progress:
+        with _interrupts() as count, _pauses(run), Progress(console, words) as progress:
             while not state.status.over:
                 stopping_s = None if stop_asked_s is None else time.monotonic() - stop_asked_s
                 events = waiting_events(run, stopping_s)
@@ -228,6 +228,19 @@ def _interrupts() -> Iterator[Callable[[], int]]:
     finally:
         for name, handler in before:
             signal.signal(name, handler)
+
+
+@contextmanager
+def _pauses(run: RunHandle) -> Iterator[None]:
+    """Let signals pause the run and let it go on, where the system has them."""
+    asked: dict[str, Callable[[], None]] = {"SIGUSR1": run.pause, "SIGUSR2": run.resume}
+    known = {getattr(signal, name): act for name, act in asked.items() if hasattr(signal, name)}
+    before = [(number, signal.signal(number, lambda *_, act=act: act())) for number, act in known.items()]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def _json_line(event: Event) -> str:

@@ -90,7 +90,7 @@ def help_text(words: Translator, width: int) -> str:
         for spec in specs():
             if spec.group == group:
                 lines += _entry(f"--{spec.key}{_value_name(spec)}", _told(spec, words), width)
-    return "\n".join([*lines, "", words.text("cli.exit_codes")])
+    return "\n".join([*lines, "", words.text("cli.signals"), "", words.text("cli.exit_codes")])
 
 
 class _Parser(argparse.ArgumentParser):

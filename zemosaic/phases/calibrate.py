@@ -21,12 +21,12 @@ from zemosaic.frames.debayer import half_size
 from zemosaic.frames.planes import colour_planes
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, SolvedFrame
 from zemosaic.mosaic.canvas import make_canvas
-from zemosaic.phases.context import RunContext, camera_groups
+from zemosaic.phases.context import RunContext, camera_groups, quality_limits
 from zemosaic.phases.measure import DefectMaps, mended_pixels
 from zemosaic.settings.schema import Settings
 from zemosaic.sky import FrameWcs, unit_vectors
 from zemosaic.zeanalyser.picks import Picks, read_picks
-from zemosaic.zeanalyser.verdicts import QualityLimits, judge, sky_ratios, star_ratios
+from zemosaic.zeanalyser.verdicts import judge, sky_ratios, star_ratios
 
 __all__ = ["Calibration", "calibrate_frames"]
 
@@ -198,7 +198,8 @@ def _judge(
 ) -> list[SolvedFrame]:
     """Return the frames that are good enough; what the user picked by hand wins over every verdict."""
     settings = context.settings
-    picks = read_picks(Path(settings.quality_picks_file)) if settings.quality_picks_file else Picks()
+    file = settings.quality_picks_file
+    picks = read_picks(Path(file), Path(settings.input_dir)) if file else Picks()
     verdicts = (
         _verdicts(settings, solved, ids, photometry, groups)
         if settings.quality_reject_enabled
@@ -224,13 +225,6 @@ def _verdicts(
     photometry: Photometry,
     groups: NDArray[np.int64],
 ) -> list[Message | None]:
-    limits = QualityLimits(
-        settings.quality_max_fwhm_ratio,
-        settings.quality_max_eccentricity,
-        settings.quality_min_transparency,
-        settings.quality_max_sky_ratio,
-        settings.quality_min_star_ratio,
-    )
     green = photometry.transparency[:, min(1, photometry.transparency.shape[1] - 1)]
     if settings.quality_partial_frames:
         green = open_transparency(solved, ids, photometry, groups)
@@ -239,7 +233,7 @@ def _verdicts(
     directions = unit_vectors(np.array([float(ra) for ra, _ in middle]), np.array([float(dec) for _, dec in middle]))
     radius = 0.25 * min(min(one.frame.width, one.frame.height) * one.wcs.scale_arcsec for one in solved) / 3600.0
     stars = star_ratios(photometry.n_stars, groups, directions, radius)
-    return judge(measured, green, groups, limits, sky_ratios(measured, groups), stars)
+    return judge(measured, green, groups, quality_limits(settings), sky_ratios(measured, groups), stars)
 
 
 def _merge(solved: Sequence[SolvedFrame]) -> list[NDArray[np.int64]]:

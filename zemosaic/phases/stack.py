@@ -26,7 +26,7 @@ from zemosaic.store.canvas import CanvasStore
 
 __all__ = ["StackJob", "stack_tiles"]
 
-CONTENT_VERSION = 3
+CONTENT_VERSION = 4
 
 _REJECTION = {
     "none": Rejection.NONE,

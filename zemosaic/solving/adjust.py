@@ -16,17 +16,26 @@ from scipy.sparse.linalg import LinearOperator, cg
 
 from zemosaic.sky import SIP_TERMS, Distortion, FrameWcs, ra_dec, unit_vectors
 
-__all__ = ["Anchors", "Cameras", "Sightings", "adjusted", "camera_wcs", "cameras_of", "directions", "misses"]
+__all__ = [
+    "Anchors",
+    "Cameras",
+    "Priors",
+    "Sightings",
+    "adjusted",
+    "along_radius",
+    "camera_wcs",
+    "cameras_of",
+    "directions",
+    "misses",
+    "strays",
+    "terms",
+]
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 _ARCSEC = np.radians(1.0 / 3600.0)
-_BEND_PRIOR_PX = 0.2
 _RADIAL_PRIOR_PX = 10.0
-"""Lenses bend along the radius; what is left, tilt and decentring, is small."""
-_SHAPE_PRIOR_PX = 0.1
-"""How far a frame's scale and shear stray from its camera's, at the reach: refraction, focus, few stars' noise."""
 _BENDS = len(SIP_TERMS)
 _TERMS = _BENDS + 2
 _LINEAR_WEIGHT = 1e-9
@@ -72,6 +81,16 @@ class Cameras:
     """Pixels per term of `SIP_TERMS` in units of the reach, x and y, shape (cameras, 7, 2)."""
 
 
+@dataclass(frozen=True)
+class Priors:
+    """What holds the unknowns back where the stars say little; standard deviations in pixels, shape (cameras,)."""
+
+    shape_px: Floats
+    """How far a frame's scale and shear stray from its camera's, at the reach: refraction, focus."""
+    bend_px: Floats
+    """How far a distortion strays from one along the radius: tilt and decentring."""
+
+
 def cameras_of(frames: list[FrameWcs], camera: Indices, reach: Floats) -> Cameras:
     """Return the cameras of frames whose solutions refer to the frames' centres, without their distortion."""
     pointing = np.array([(w.ra_deg, w.dec_deg) for w in frames])
@@ -114,14 +133,14 @@ def misses(cameras: Cameras, seen: Sightings, stars: Floats) -> Floats:
 
 
 def adjusted(
-    cameras: Cameras, seen: Sightings, stars: Floats, anchors: Anchors, tolerance: float = 1e-5
+    cameras: Cameras, seen: Sightings, stars: Floats, anchors: Anchors, priors: Priors, tolerance: float = 1e-5
 ) -> tuple[Cameras, Floats]:
     """Return cameras and star places (unit vectors, shape (stars, 3)) after one least-squares step."""
     miss = misses(cameras, seen, stars).T
-    system = _System(cameras, seen, _slopes(cameras, seen, stars), anchors, len(stars))
+    system = _System(cameras, seen, _slopes(cameras, seen, stars), anchors, priors)
     pull = (anchors.weight[:, None] * anchors.offset).T
     right = -system.gathered(system.without_stars(miss, pull))
-    right -= system.held_back(np.concatenate([_strays(cameras).ravel(), _with_linear(cameras.bend).ravel()]))
+    right -= system.held_back(np.concatenate([strays(cameras).ravel(), _with_linear(cameras.bend).ravel()]))
     operator = LinearOperator((len(right), len(right)), matvec=system.apply, dtype=np.float64)
     precondition = LinearOperator(operator.shape, matvec=system.precondition, dtype=np.float64)
     # Where it stops short, the next round goes on: the caller repeats the step until nothing moves.
@@ -137,11 +156,13 @@ class _System:
     Sums go through einsum, not through BLAS: their last digits must not depend on the number of threads.
     """
 
-    def __init__(self, cameras: Cameras, seen: Sightings, slope: Floats, anchors: Anchors, stars: int) -> None:
+    def __init__(self, cameras: Cameras, seen: Sightings, slope: Floats, anchors: Anchors, priors: Priors) -> None:
         self.u, self.v, self.weight, self.star = seen.u, seen.v, seen.weight, seen.star
         self.slope = slope
-        self.bends = _terms(seen.u, seen.v)
-        self.frames, self.groups, self.stars = len(cameras.camera), len(cameras.reach), stars
+        self.bends = terms(seen.u, seen.v)
+        self.frames, self.groups, self.stars = len(cameras.camera), len(cameras.reach), len(anchors.weight)
+        self.shape_hold = priors.shape_px[cameras.camera][:, None, None] ** -2
+        self.bend_hold = priors.bend_px[:, None, None] ** -2
         self.frame_size = self.frames * 6
         self.count = np.bincount(seen.frame, minlength=self.frames)
         self.filled = self.count > 0
@@ -167,12 +188,12 @@ class _System:
 
     def _blocks(self) -> tuple[Floats, Floats]:
         """Return the inverses of the frames' and of the cameras' own blocks, which make the steps short."""
-        terms = (np.ones_like(self.u), self.u, self.v)
-        frame = np.array([[self._per_frame(self.weight * p * q) for p in terms] for q in terms])
+        linear = (np.ones_like(self.u), self.u, self.v)
+        frame = np.array([[self._per_frame(self.weight * p * q) for p in linear] for q in linear])
         weighted = self.weight * self.bends
         group = [np.einsum("kn,jn->kj", self.bends[:, part], weighted[:, part]) for part in self.parts]
-        bend = np.diag([_BEND_PRIOR_PX**-2] * _BENDS + [_LINEAR_WEIGHT] * 2)
-        shape = np.diag([1e-9, 0.5 / _SHAPE_PRIOR_PX**2, 0.5 / _SHAPE_PRIOR_PX**2])
+        bend = self.bend_hold * np.diag([1.0] * _BENDS + [0.0] * 2) + np.diag([0.0] * _BENDS + [_LINEAR_WEIGHT] * 2)
+        shape = self.shape_hold * np.diag([0.0, 0.5, 0.5]) + np.diag([1e-9, 0.0, 0.0])
         return _inverse(np.moveaxis(frame, -1, 0) + shape), _inverse(np.array(group) + bend)
 
     def split(self, x: Floats) -> tuple[Floats, Floats]:
@@ -221,10 +242,10 @@ class _System:
         """Return the slope of what holds frames near their camera's shape and bends near none."""
         frames, groups = self.split(x)
         pull = np.zeros_like(frames)
-        pull[:, 1:] = 0.5 * (frames[:, 1:] + np.swapaxes(frames[:, 1:], 1, 2)) / _SHAPE_PRIOR_PX**2
+        pull[:, 1:] = 0.5 * (frames[:, 1:] + np.swapaxes(frames[:, 1:], 1, 2)) * self.shape_hold
         bends = groups[:, :_BENDS]
-        radial = (bends * _RADIAL).sum(axis=(1, 2), keepdims=True) / _RADIAL.sum() * _RADIAL
-        bent = (bends - radial) / _BEND_PRIOR_PX**2 + radial / _RADIAL_PRIOR_PX**2
+        radial = along_radius(bends)
+        bent = (bends - radial) * self.bend_hold + radial / _RADIAL_PRIOR_PX**2
         held = np.concatenate([bent, groups[:, _BENDS:] * _LINEAR_WEIGHT], axis=1)
         return np.concatenate([pull.ravel(), held.ravel()])
 
@@ -279,7 +300,7 @@ def _powers(u: Floats, v: Floats) -> Floats:
     return np.array([uu, uv, vv, uu * u, uu * v, u * vv, vv * v])
 
 
-def _terms(u: Floats, v: Floats) -> Floats:
+def terms(u: Floats, v: Floats) -> Floats:
     """Return what a camera's frames share, shape (9, n): the distortion's terms less their linear part, u and v.
 
     Taking the linear part out keeps the frames' and the cameras' unknowns apart, which is what lets
@@ -293,18 +314,29 @@ def _with_linear(bend: Floats) -> Floats:
     return np.concatenate([bend, np.zeros((len(bend), _TERMS - _BENDS, 2))], axis=1)
 
 
-def _strays(cameras: Cameras) -> Floats:
-    """Return how far each frame's scale and shear are from its camera's usual ones, as `_System.split` lays it out."""
+def along_radius(bends: Floats) -> Floats:
+    """Return the part of distortions, shape (cameras, 7, 2), that a lens has: along the radius."""
+    return (bends * _RADIAL).sum(axis=(1, 2), keepdims=True) / _RADIAL.sum() * _RADIAL
+
+
+def strays(cameras: Cameras) -> Floats:
+    """Return how far each frame's scale and shear are from its camera's usual ones.
+
+    Returns
+    -------
+    ndarray
+        Pixels at the reach, shape (frames, 3, 2): along nothing (0), u and v, of x and y.
+    """
     square = np.swapaxes(cameras.cd, 1, 2) @ cameras.cd
     root = np.sqrt(np.linalg.det(square))
     shape = square + root[:, None, None] * np.eye(2)
     shape /= np.sqrt(np.trace(square, axis1=1, axis2=2) + 2.0 * root)[:, None, None]
-    strays = np.zeros((len(shape), 3, 2))
+    away = np.zeros((len(shape), 3, 2))
     for index, reach in enumerate(cameras.reach):
         own = cameras.camera == index
         usual = np.median(shape[own], axis=0)
-        strays[own, 1:] = (shape[own] - usual) / np.sqrt(np.linalg.det(usual)) * reach
-    return strays
+        away[own, 1:] = (shape[own] - usual) / np.sqrt(np.linalg.det(usual)) * reach
+    return away
 
 
 def _linear_part() -> Floats:

@@ -22,6 +22,7 @@ from zemosaic.sky import FrameWcs, unit_vectors
 from zemosaic.solving.adjust import (
     Anchors,
     Cameras,
+    Priors,
     Sightings,
     adjusted,
     camera_wcs,
@@ -31,19 +32,17 @@ from zemosaic.solving.adjust import (
 )
 from zemosaic.solving.fit import fit_wcs
 from zemosaic.solving.links import anchor_stars, linked, nearest_anchor
+from zemosaic.solving.scatter import anchor_error, centroid_errors, usual_priors, with_learnt
 
 __all__ = ["JointFrame", "JointSolution", "RefinedFrame", "joint_frame", "solve_jointly"]
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-_ANCHOR_ARCSEC = 0.3
-"""Error of a catalogue place as long as the frames have not told it, and the most that they may tell."""
-_BEST_ANCHOR_ARCSEC = 0.1
-_SEEING_PX = (0.05, 0.5)
-"""Least and greatest error that all centroids of a camera have beyond what the stars' light says."""
-_RAYLEIGH = 1.1774
-"""Median distance of points whose coordinates scatter by 1."""
+_ANCHOR_ARCSEC = 0.15
+"""Error of a catalogue place as long as the frames have not told it."""
+_SEEING_PX = 0.05
+"""Error of the best centroids as long as the frames have not told it."""
 _LINK_PX = (3.0, 2.0)
 _ROUNDS = 3
 _FEWEST = 6
@@ -104,21 +103,27 @@ class _State:
     photon_px: Floats
     """Errors of the centroids as the stars' light tells them, shape (n,)."""
     error_px: Floats
-    """The same with what the camera's stars scatter beyond that."""
+    """As large as the stars of the camera and of the frame really scatter."""
     anchors: Floats
     """Catalogue stars as unit vectors."""
+    anchor_arcsec: float
+    """Error of their places."""
+    priors: Priors
     left_out: NDArray[np.bool_]
     """Frames that disagree, shape (frames,)."""
 
 
 def joint_frame(solved: SolvedFrame) -> JointFrame:
-    """Return the part of a solved frame; saturated stars are left out, errors follow from the stars' S/N."""
+    """Return the part of a solved frame; saturated stars are left out, errors follow from the stars' S/N.
+
+    Stars are centred in green light alone, so its noise counts; the factor is that of a star fainter than its sky.
+    """
     frame, stars = solved.frame, solved.measured.stars
     good = np.flatnonzero(~stars.saturated)[:_MOST_STARS]
-    flux, error = stars.flux_adu[good].astype(float), stars.flux_error_adu[good].astype(float)
-    signal_to_noise = np.sqrt(np.sum((flux / np.maximum(error, 1e-9)) ** 2, axis=1))
-    fwhm = np.nan_to_num(stars.fwhm_px[good].astype(float), nan=3.0)
-    error_px = np.clip(0.6 * fwhm / np.maximum(signal_to_noise, 1.0), 0.01, 2.0)
+    green = min(1, stars.flux_adu.shape[1] - 1)
+    flux, error = stars.flux_adu[good, green].astype(float), stars.flux_error_adu[good, green].astype(float)
+    fwhm = float(np.nan_to_num(solved.measured.fwhm_px, nan=3.0))
+    error_px = np.clip(0.6 * fwhm / np.maximum(flux / np.maximum(error, 1e-9), 1.0), 0.01, 2.0)
     # The same camera behind other optics bends otherwise, and headers do not always name the optics.
     zoom = round(10.0 * math.log(max(solved.wcs.scale_arcsec, 1e-6)))
     group = f"{frame.instrument}|{frame.telescope}|{frame.width}x{frame.height}|{frame.binning}|{zoom}"
@@ -159,7 +164,7 @@ def solve_jointly(frames: Sequence[JointFrame], catalogue: Catalogue) -> JointSo
         state, stars, anchored = _linked(state, radius)
         for _ in range(_ROUNDS):
             state, stars = _round(state, stars, anchored)
-        state = _with_scatter(state, stars)
+            state = _with_scatter(state, stars, anchored)
     return _result(state, stars, anchored, sorted_frames, order)
 
 
@@ -178,11 +183,12 @@ def _start(frames: list[JointFrame], names: list[str], catalogue: Catalogue) -> 
         [(f.y_px[:n] - c[1]) / reach[g] for f, n, c, g in zip(frames, stars, centre, camera, strict=True)]
     )
     photon = np.concatenate([f.error_px[:n] for f, n in zip(frames, stars, strict=True)])
-    error = np.hypot(photon, _SEEING_PX[0])
+    error = np.hypot(photon, _SEEING_PX)
     seen = Sightings(frame, np.full(len(frame), -1, np.intp), u, v, error**-2)
     radii = np.degrees(half * _pixel_rad(cameras))
     anchors = anchor_stars(catalogue, cameras.axes[:, 2], radii)
-    return _State(cameras, seen, photon, error, anchors, np.zeros(len(frames), bool))
+    left_out = np.zeros(len(frames), bool)
+    return _State(cameras, seen, photon, error, anchors, _ANCHOR_ARCSEC, usual_priors(len(names)), left_out)
 
 
 def _centred(frame: JointFrame) -> FrameWcs:
@@ -199,6 +205,10 @@ def _centred(frame: JointFrame) -> FrameWcs:
 def _pixel_rad(cameras: Cameras) -> Floats:
     """Return the pixel scale of each frame in radians."""
     return np.sqrt(np.abs(np.linalg.det(cameras.cd)))
+
+
+def _pixel_arcsec(cameras: Cameras) -> Floats:
+    return _pixel_rad(cameras) / _ARCSEC
 
 
 def _fitted_to_anchors(state: _State, frames: list[JointFrame]) -> _State:
@@ -223,7 +233,7 @@ def _fitted_to_anchors(state: _State, frames: list[JointFrame]) -> _State:
         for _ in range(2):
             off = np.linalg.norm(misses(cameras, seen, state.anchors), axis=1)
             seen = replace(seen, weight=_trust(off) / np.hypot(state.error_px[near], 0.15) ** 2)
-            cameras, _ = adjusted(cameras, seen, state.anchors, fixed, tolerance=1e-7)
+            cameras, _ = adjusted(cameras, seen, state.anchors, fixed, state.priors, tolerance=1e-7)
         seen_from = directions(cameras, state.seen)
     return replace(state, cameras=cameras)
 
@@ -270,43 +280,58 @@ def _round(state: _State, stars: Floats, anchored: Indices) -> tuple[_State, Flo
     seen = _some(state.seen, near, state.seen.star[near])
     off = np.linalg.norm(misses(state.cameras, seen, stars), axis=1)
     seen = replace(seen, weight=_trust(off / state.error_px[near]) / state.error_px[near] ** 2)
-    cameras, stars = adjusted(state.cameras, seen, stars, _anchors(state, stars, anchored))
+    cameras, stars = adjusted(state.cameras, seen, stars, _anchors(state, stars, anchored), state.priors)
     off = np.linalg.norm(misses(cameras, seen, stars), axis=1)
     median = _median_per_frame(off, seen.frame, len(state.left_out))
     disagrees = median > max(_DISAGREES_PX, 4.0 * float(np.nanmedian(median)))
     return replace(state, cameras=cameras, left_out=state.left_out | disagrees), stars
 
 
-def _with_scatter(state: _State, stars: Floats) -> _State:
-    """Return the state with centroid errors as large as each camera's stars really scatter."""
+def _with_scatter(state: _State, stars: Floats, anchored: Indices) -> _State:
+    """Return the state with errors and priors as large as the present solution shows them to be."""
     near = np.flatnonzero((state.seen.star >= 0) & ~state.left_out[state.seen.frame])
-    seen = _some(state.seen, near, state.seen.star[near])
-    off = np.linalg.norm(misses(state.cameras, seen, stars), axis=1) / _RAYLEIGH
+    if len(near) == 0:
+        return state
     camera = state.cameras.camera
-    beyond = np.full(len(state.cameras.reach), _SEEING_PX[0])
-    for index in np.unique(camera[seen.frame]):
-        own = camera[seen.frame] == index
-        square = float(np.median(off[own] ** 2) - np.median(state.photon_px[near][own] ** 2))
-        beyond[index] = np.clip(np.sqrt(max(square, 0.0)), *_SEEING_PX)
-    return replace(state, error_px=np.hypot(state.photon_px, beyond[camera[state.seen.frame]]))
+    seen = _some(state.seen, near, state.seen.star[near])
+    off = np.linalg.norm(misses(state.cameras, seen, stars), axis=1)
+    unknowns = 6 * len(np.unique(seen.frame)) + 2 * len(np.unique(seen.star))
+    freedom = max(1.0 - unknowns / (2.0 * len(near)), 0.25)
+    slope, floor, frame = centroid_errors(off, state.photon_px[near], seen.frame, camera, freedom)
+    group = camera[state.seen.frame]
+    error = np.sqrt((slope[group] * state.photon_px**2 + floor[group]) * frame[state.seen.frame])
+    seen = replace(seen, weight=error[near] ** -2)
+    known = np.flatnonzero(anchored >= 0)
+    pixel = np.bincount(seen.star, seen.weight / _pixel_arcsec(state.cameras)[seen.frame] ** 2, len(stars))
+    unknown: Floats = np.reciprocal(pixel[known] + state.anchor_arcsec**-2)
+    east, north = _gaps(state, stars, anchored)[known].T
+    return replace(
+        state,
+        error_px=error,
+        anchor_arcsec=anchor_error(state.anchor_arcsec, np.hypot(east, north), unknown),
+        priors=with_learnt(state.priors, state.cameras, seen, state.left_out),
+    )
+
+
+def _gaps(state: _State, stars: Floats, anchored: Indices) -> Floats:
+    """Return where the catalogue has each star, arcsec east and north of its place, 0 where it has not."""
+    known = anchored >= 0
+    offset = np.zeros((len(stars), 2))
+    place = stars[known]
+    east = np.column_stack([-place[:, 1], place[:, 0], np.zeros(len(place))])
+    east /= np.maximum(np.linalg.norm(east, axis=1, keepdims=True), 1e-12)
+    north = np.cross(place, east)
+    gap = state.anchors[anchored[known]] - place
+    offset[known] = np.column_stack([(gap * east).sum(axis=1), (gap * north).sum(axis=1)]) / _ARCSEC
+    return offset
 
 
 def _anchors(state: _State, stars: Floats, anchored: Indices) -> Anchors:
     """Return the catalogue's pull on each star."""
-    known = anchored >= 0
-    offset = np.zeros((len(stars), 2))
-    weight = np.zeros(len(stars))
-    if known.any():
-        place, target = stars[known], state.anchors[anchored[known]]
-        east = np.column_stack([-place[:, 1], place[:, 0], np.zeros(len(place))])
-        east /= np.maximum(np.linalg.norm(east, axis=1, keepdims=True), 1e-12)
-        north = np.cross(place, east)
-        gap = target - place
-        offset[known] = np.column_stack([(gap * east).sum(axis=1), (gap * north).sum(axis=1)]) / _ARCSEC
-        off = np.linalg.norm(offset[known], axis=1)
-        error = float(np.clip(np.median(off) / _RAYLEIGH, _BEST_ANCHOR_ARCSEC, _ANCHOR_ARCSEC))
-        weight[known] = 1.0 / (error**2 * (1.0 + (off / (2.0 * error)) ** 2))
-    return Anchors(offset, weight)
+    offset = _gaps(state, stars, anchored)
+    off = np.linalg.norm(offset, axis=1)
+    trust = (anchored >= 0) / (1.0 + (off / (2.0 * state.anchor_arcsec)) ** 2)
+    return Anchors(offset, trust / state.anchor_arcsec**2)
 
 
 def _median_per_frame(values: Floats, frame: Indices, frames: int) -> Floats:
@@ -329,7 +354,7 @@ def _result(
     close = off < 3.0
     used = np.bincount(seen.frame[close], minlength=len(frames))
     square = np.bincount(seen.frame[close], off[close] ** 2, len(frames))
-    scale = np.degrees(_pixel_rad(state.cameras)) * 3600.0
+    scale = _pixel_arcsec(state.cameras)
     median = _median_per_frame(off, seen.frame, len(frames))
     refined: list[RefinedFrame | None] = [None] * len(frames)
     for index, frame in enumerate(frames):

@@ -18,6 +18,8 @@ __all__ = ["PsfSamples", "PsfShape", "fit_psf", "psf_samples", "refine_centroids
 Float64s = NDArray[np.float64]
 
 ROUNDS = 4
+ROUGH, FINE = 1e-3, 1e-6
+"""When a fit has settled, while samples are still sorted out and at the end."""
 FEWEST_SAMPLES = 30
 """Fewer pixels do not determine a shape."""
 
@@ -59,6 +61,7 @@ def refine_centroids(image, sites, x, y, background, sigma, rounds=8):  # type: 
     out_x = np.empty(x.size)
     out_y = np.empty(x.size)
     reach = math.ceil(3.0 * sigma)
+    across = np.empty(2 * reach + 1)
     for k in range(x.size):
         cx, cy = x[k], y[k]
         good = True
@@ -70,18 +73,18 @@ def refine_centroids(image, sites, x, y, background, sigma, rounds=8):  # type: 
             total = 0.0
             mx = 0.0
             my = 0.0
-            norm_x = 0.0
+            for i in range(across.size):
+                across[i] = math.exp(-0.5 * ((x0 - reach + i - cx) / sigma) ** 2)
             for j in range(y0 - reach, y0 + reach + 1):
+                dy = j - cy
+                along = math.exp(-0.5 * (dy / sigma) ** 2)
                 for i in range(x0 - reach, x0 + reach + 1):
                     if not sites[j & 1, i & 1]:
                         continue
-                    dx, dy = i - cx, j - cy
-                    window = math.exp(-0.5 * (dx * dx + dy * dy) / (sigma * sigma))
-                    light = window * (float(image[j, i]) - background[k])
+                    light = along * across[i - x0 + reach] * (float(image[j, i]) - background[k])
                     total += light
-                    mx += light * dx
+                    mx += light * (i - cx)
                     my += light * dy
-                    norm_x += window
             if total <= 0.0:
                 good = False
                 break
@@ -148,11 +151,11 @@ def fit_psf(samples: PsfSamples, fwhm_guess: float) -> PsfShape | None:
     """
     alpha = fwhm_guess / (2.0 * math.sqrt(2.0 ** (1.0 / 3.0) - 1.0))
     parameters = np.array([2.0 / (math.pi * alpha**2), alpha**-2, 0.0, alpha**-2, 3.0, 0.0])
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
         if len(samples.dx) < FEWEST_SAMPLES:
             return None
         samples = _rescaled(parameters, samples)
-        fitted = _levenberg(parameters, samples)
+        fitted = _levenberg(parameters, samples, ROUGH if turn < ROUNDS - 1 else FINE)
         if fitted is None:
             return None
         parameters = fitted
@@ -204,7 +207,8 @@ def _model(p, dx, dy):  # type: ignore[no-untyped-def]
     return value, slope
 
 
-def _levenberg(start: Float64s, samples: PsfSamples) -> Float64s | None:
+def _levenberg(start: Float64s, samples: PsfSamples, settled_below: float) -> Float64s | None:
+    """Return the best parameters; a step that takes less than `settled_below` of the misfit away is the last."""
     dx, dy, light = samples.dx, samples.dy, samples.light
     root = np.sqrt(samples.weight / samples.weight.mean())
     p, damping = start, 1e-2
@@ -225,7 +229,7 @@ def _levenberg(start: Float64s, samples: PsfSamples) -> Float64s | None:
             new_rest = (light - new_value) * root
             new_cost = float(new_rest @ new_rest)
             if new_cost < cost:
-                settled = cost - new_cost < 1e-6 * cost
+                settled = cost - new_cost < settled_below * cost
                 p, slope, rest, cost = trial, new_slope, new_rest, new_cost
                 damping *= 0.3
                 if settled:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zemosaic.errors import Message, ZeMosaicError
-from zemosaic.events import Event, FrameDropped, FrameMeasured, FrameSolved, RunStarted
+from zemosaic.events import Event, FrameDropped, FrameMeasured, FrameSolved, RunFinished, RunStarted
 from zemosaic.gui.presenter.frame_table import FrameTable
+from zemosaic.gui.presenter.frames_files import PLAN_COLUMNS, REPORT_NAME, plan_rows, report_numbers
 from zemosaic.i18n import Translator
 
 __all__ = ["TABLE_NAME", "FramesDesk", "Scanned"]
@@ -30,6 +32,8 @@ class Scanned:
     total: int | None = None
     table: FrameTable | None = None
     error: Message | None = None
+    numbers: Mapping[str, NDArray[np.float64]] | None = None
+    """What the report of a run says of the frames."""
 
 
 class _SupersededError(Exception):
@@ -78,6 +82,9 @@ class FramesDesk:
             if news.number != self._number:
                 continue
             told = True
+            if news.numbers is not None and self.table is not None:
+                self.table.take_numbers(news.numbers)
+                continue
             self.progress = news
             if news.table is not None or news.error is not None:
                 self.table, self.problem, self.progress = news.table, news.error, None
@@ -92,6 +99,10 @@ class FramesDesk:
             self.table.note(event)
         elif isinstance(event, RunStarted):
             self.table.forget_run()
+        elif isinstance(event, RunFinished):
+            told = (self._number, self.table, Path(event.report_json))
+            self._thread = threading.Thread(target=self._read_report, args=told, name="report", daemon=True)
+            self._thread.start()
 
     def table_for_run(self, input_dir: str, output_dir: str, given: str) -> str:
         """Return the path of the table of frames for a run, written where the user's choice needs one.
@@ -126,7 +137,7 @@ class FramesDesk:
         from zemosaic.frames.selection import write_selection
 
         if self.table is not None:
-            write_selection(path, self.table.export_columns, self.table.rows_for_export())
+            write_selection(path, PLAN_COLUMNS, plan_rows(self.table))
 
     def import_csv(self, path: Path) -> None:
         """Take the choice of a CSV file; it can be undone.
@@ -136,10 +147,10 @@ class FramesDesk:
         InputError
             If it cannot be read.
         """
-        from zemosaic.frames.selection import left_out
+        from zemosaic.frames.selection import read_selection
 
         if self.table is not None:
-            self.table.apply_selection(left_out(path, Path(self.folder)))
+            self.table.apply_selection(read_selection(path, Path(self.folder)))
 
     def close(self) -> None:
         """Give up a scan that runs."""
@@ -161,7 +172,7 @@ class FramesDesk:
     def _scan(self, number: int, folder: str, output: str, selection: str) -> None:
         # Here, in the thread: it loads what the first window does not need.
         from zemosaic.frames.scan import scan_folder
-        from zemosaic.frames.selection import left_out
+        from zemosaic.frames.selection import read_selection
 
         def progress(done: int, total: int | None) -> None:
             if number != self._number:
@@ -171,8 +182,12 @@ class FramesDesk:
         try:
             exclude = [Path(output)] if output else []
             found = scan_folder(Path(folder), exclude=exclude, progress=progress)
-            unwanted = left_out(Path(selection), Path(folder)) if selection else frozenset[str]()
-            self._news.put(Scanned(number, table=FrameTable(found.frames, found.dropped, unwanted)))
+            chosen = read_selection(Path(selection), Path(folder)) if selection else None
+            table = FrameTable(found.frames, found.dropped, chosen)
+            earlier = Path(output) / REPORT_NAME
+            if output and earlier.is_file():
+                table.take_numbers(report_numbers(table, earlier))
+            self._news.put(Scanned(number, table=table))
         except _SupersededError:
             return
         except ZeMosaicError as fault:
@@ -180,6 +195,9 @@ class FramesDesk:
         except OSError as fault:
             told: Mapping[str, str] = {"path": folder, "detail": str(fault)}
             self._news.put(Scanned(number, error=Message("error.input_unreadable", dict(told))))
+
+    def _read_report(self, number: int, table: FrameTable, report: Path) -> None:
+        self._news.put(Scanned(number, numbers=report_numbers(table, report)))
 
 
 def _facts(table: FrameTable, words: Translator) -> list[str]:

@@ -67,6 +67,8 @@ class Session:
         self.frames = FramesDesk()
         self.problem: Message | None = None
         """What went wrong outside of runs; the window shows it."""
+        self.held = False
+        """Whether the user asked the run to pause."""
         self.config_folder = user_config_folder(environ)
         self.clock = clock
         self._user_file = user_settings_file(environ)
@@ -129,7 +131,7 @@ class Session:
         self.save()
         now = self.clock()
         self.state = RunState(status=Status.RUNNING, started_s=now, output_dir=settings.output_dir, until=until)
-        self._stop_asked_s = None
+        self._stop_asked_s, self.held = None, False
         self._events.clear()
         language = self.words.language
         settings = settings.model_copy(update={"language": language})
@@ -162,6 +164,16 @@ class Session:
             self.state = self.state.stopping()
             self._run.cancel()
 
+    def pause(self) -> None:
+        """Let the run hold after the tasks under way, or go on where it is held; `pump` sees it do so."""
+        if self._run is None or self._stop_asked_s is not None:
+            return
+        if self.held:
+            self._run.resume()
+        else:
+            self._run.pause()
+        self.held = not self.held
+
     def pump(self, budget_s: float = 0.03) -> bool:
         """Take in what the run told, for at most some seconds; return whether there was anything."""
         if self._run is None:
@@ -175,7 +187,7 @@ class Session:
             event = self._events.popleft()
             self.state = advanced(self.state, event, self.clock())
             self.frames.note(event)
-        if self.state.status is Status.RUNNING and self._stop_asked_s is not None:
+        if self.state.status.under_way and self._stop_asked_s is not None:
             self.state = self.state.stopping()
         if self.state.status.over:
             self._end_run()

@@ -40,7 +40,7 @@ def phase_cells(phase: Phase, state: RunState, now: float, words: Translator) ->
     if phase.status is PhaseStatus.DONE:
         time = duration_text(phase.wall_s)
     elif phase.status is PhaseStatus.RUNNING and not state.status.over:
-        left = phase.left_s(now)
+        left = phase.left_s(state.clock_s(now))
         time = speed_text(phase, words) if left is None else words.text("cli.left", time=duration_text(left))
     name = phase_name(phase.name, words)
     return PhaseCells(_SIGNS[phase.status], name, phase.status, phase.fraction or 0.0, count, time)
@@ -50,9 +50,9 @@ def time_text(state: RunState, now: float, words: Translator) -> str:
     """Return the time taken and left."""
     if state.result is not None:
         return duration_text(state.result.wall_s)
-    if state.status not in (Status.RUNNING, Status.STOPPING):
+    if not (state.status.under_way or state.status is Status.STOPPING):
         return ""
-    elapsed = duration_text(max(now - state.started_s, 0.0))
+    elapsed = duration_text(state.elapsed_s(now))
     left = state.left_s(now)
     return elapsed if left is None else words.text("run.elapsed_left", elapsed=elapsed, left=duration_text(left))
 

@@ -17,6 +17,7 @@ from PySide6.QtCore import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
+from zemosaic.gui.presenter.frame_cells import cell_text
 from zemosaic.gui.presenter.frame_table import COLUMNS, METRICS
 from zemosaic.gui.presenter.session import Session
 
@@ -24,14 +25,11 @@ __all__ = ["FrameModel", "FrameTableView"]
 
 Index = QModelIndex | QPersistentModelIndex
 _WIDTHS = {
-    "keep": 60,
-    "file": 220,
-    "verdict": 170,
+    "keep": 58,
+    "file": 200,
+    "verdict": 150,
     "night": 90,
     "telescope": 100,
-    "exposure": 104,
-    "background": 96,
-    "eccentricity": 100,
 }
 
 
@@ -64,9 +62,9 @@ class FrameModel(QAbstractTableModel):
                 return Qt.CheckState.Checked if table.keep[row] else Qt.CheckState.Unchecked
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return table.cell(row, column, self._session.words)
+            return cell_text(table, row, column, self._session.words)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return table.paths[row] if column == "file" else table.cell(row, column, self._session.words)
+            return table.paths[row] if column == "file" else cell_text(table, row, column, self._session.words)
         if role == Qt.ItemDataRole.TextAlignmentRole and column in METRICS:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         return None

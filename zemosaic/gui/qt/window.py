@@ -22,7 +22,6 @@ from PySide6.QtWidgets import (
 
 from zemosaic.errors import SettingsError, ZeMosaicError
 from zemosaic.events import PreviewReady
-from zemosaic.gui.presenter.run_state import Status
 from zemosaic.gui.presenter.runs import DemoMaker, Starter
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.telling import status_text
@@ -93,6 +92,7 @@ class MainWindow(QMainWindow):
             self.pages.setTabText(page, words.text(f"page.{key}"))
         self.start_button.setText(words.text("window.start"))
         self.stop_button.setText(words.text("window.stop"))
+        self._show_pause()
         self.theme.offer(THEMES, [words.text(f"window.look.{name}") for name in THEMES], self.theme_name)
         codes = words.languages()
         self.language.offer(tuple(codes), tuple(codes.values()), words.language)
@@ -112,7 +112,9 @@ class MainWindow(QMainWindow):
         self.theme_name = name
         app = QApplication.instance()
         assert isinstance(app, QApplication)
-        self.run.log.recolour(use_theme(app, name))
+        look = use_theme(app, name)
+        self.run.log.recolour(look)
+        self.frames.recolour(look)
 
     def start(self) -> None:
         """Start a run with the settings of the form."""
@@ -144,6 +146,11 @@ class MainWindow(QMainWindow):
         self.session.stop()
         self._refresh()
 
+    def pause(self) -> None:
+        """Let the run hold, or go on."""
+        self.session.pause()
+        self._refresh()
+
     def demo(self) -> None:
         """Ask for a folder and make the demo there."""
         chosen = QFileDialog.getExistingDirectory(self, self.session.words.text("window.demo_where"), str(Path.home()))
@@ -168,6 +175,7 @@ class MainWindow(QMainWindow):
         self._timer.stop()
         QApplication.styleHints().colorSchemeChanged.disconnect(self._system_changed)
         self._save_state()
+        self.frames.close_page()
         self.session.close()
         event.accept()
 
@@ -175,7 +183,7 @@ class MainWindow(QMainWindow):
         self.pages = QTabWidget()
         self.pages.setDocumentMode(True)
         self.pages.tabBar().setDrawBase(False)
-        self.frames = FramesView(self.session)
+        self.frames = FramesView(self.session, self._frames_acted)
         self.settings = SettingsView(self.session, self._state.tier, self.demo)
         self.run = RunView(self.session, self._state.log_level)
         self.result = ResultView(self.session)
@@ -202,12 +210,14 @@ class MainWindow(QMainWindow):
         footer = QHBoxLayout()
         footer.setContentsMargins(20, 10, 20, 12)
         self.status = label("muted", wrap=True)
-        self.stop_button, self.start_button = QPushButton(), QPushButton()
+        self.stop_button, self.pause_button, self.start_button = QPushButton(), QPushButton(), QPushButton()
         self.stop_button.setObjectName("stop")
         self.start_button.setObjectName("start")
         self.stop_button.clicked.connect(self.stop)
+        self.pause_button.clicked.connect(self.pause)
         self.start_button.clicked.connect(self.start)
         footer.addWidget(self.status, 1)
+        footer.addWidget(self.pause_button)
         footer.addWidget(self.stop_button)
         footer.addWidget(self.start_button)
         layout.addLayout(footer)
@@ -218,6 +228,7 @@ class MainWindow(QMainWindow):
             ("Ctrl+Return", self.start),
             ("F5", self.start),
             ("Ctrl+.", self.stop),
+            ("Ctrl+P", self.pause),
             ("Ctrl+F", self._search),
             ("Ctrl+Q", self.close),
         ):
@@ -276,6 +287,10 @@ class MainWindow(QMainWindow):
         if self._closing and not session.running:
             self.close()
 
+    def _frames_acted(self) -> None:
+        if self.isVisible():
+            self._show_status()
+
     def _page_changed(self, page: int) -> None:
         if page == FRAMES:
             self.session.look_at_frames()
@@ -311,12 +326,18 @@ class MainWindow(QMainWindow):
         session = self.session
         running = session.running
         self.start_button.setEnabled(not running and not session.making_demo)
-        self.stop_button.setEnabled(running and session.state.status is Status.RUNNING)
+        under_way = running and session.state.status.under_way
+        self.stop_button.setEnabled(under_way)
+        self.pause_button.setEnabled(under_way)
+        self._show_pause()
         if session.making_demo and session.problem is None:
             return
         text, problem = status_text(session)
         self.status.setText(text)
         restyle(self.status, "problem" if problem else "muted")
+
+    def _show_pause(self) -> None:
+        self.pause_button.setText(self.session.words.text("window.resume" if self.session.held else "window.pause"))
 
     def _may_overwrite(self) -> bool:
         words, earlier = self.session.words, self.session.earlier_result()

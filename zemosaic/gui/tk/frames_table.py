@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from zemosaic.gui.presenter.frame_cells import cell_text
 from zemosaic.gui.presenter.frame_table import COLUMNS, METRICS, FrameTable
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.tk.theme import Theme
@@ -18,14 +19,11 @@ from zemosaic.i18n import Translator
 __all__ = ["FrameTableView"]
 
 _WIDTHS = {
-    "keep": 70,
+    "keep": 62,
     "file": 190,
-    "verdict": 170,
+    "verdict": 150,
     "night": 90,
     "telescope": 110,
-    "exposure": 104,
-    "background": 96,
-    "eccentricity": 100,
 }
 _LONGEST_NAME = 28
 _SHIFT, _CONTROL = 0x1, 0x4
@@ -198,4 +196,4 @@ def _line(table: FrameTable, row: int, words: Translator) -> list[str]:
     """Return the texts of a row; of a long file name beginning and end, which Tk would cut off."""
     name = table.files[row]
     short = name if len(name) <= _LONGEST_NAME else f"{name[:10]}…{name[11 - _LONGEST_NAME :]}"
-    return [short if column == "file" else table.cell(row, column, words) for column in COLUMNS]
+    return [short if column == "file" else cell_text(table, row, column, words) for column in COLUMNS]

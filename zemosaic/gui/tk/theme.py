@@ -126,6 +126,10 @@ class Theme:
         self._button("Stop.TButton", look.card, look.hover, look.bad, look.bad, "ZmBold")
         self._button("Ghost.TButton", look.card, look.hover, look.card, look.muted)
         self._style.configure("Ghost.TButton", padding=(self.px(6), self.px(2)))
+        self._button("Sign.TButton", look.card, look.hover, look.border, look.text)
+        self._style.configure("Sign.TButton", padding=(self.px(4), self.px(8)))
+        self._style.configure("TPanedwindow", background=look.background)
+        self._style.configure("Sash", sashthickness=self.px(6), gripcount=0)
         name = "Segment.button"
         self._element(
             name,

@@ -11,7 +11,6 @@ from tkinter import filedialog, ttk
 
 from zemosaic.errors import Message, SettingsError, ZeMosaicError
 from zemosaic.events import PreviewReady
-from zemosaic.gui.presenter.run_state import Status
 from zemosaic.gui.presenter.runs import DemoMaker, Starter
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.telling import status_text
@@ -91,6 +90,7 @@ class MainWindow:
             self.pages.tab(page, text=words.text(f"page.{key}"))
         self.start_button.configure(text=words.text("window.start"))
         self.stop_button.configure(text=words.text("window.stop"))
+        self._show_pause()
         self._theme_button.configure(text=words.text(f"window.theme.{self.theme.name}"))
         codes = words.languages()
         self.language.offer(tuple(codes), tuple(codes.values()), words.language)
@@ -138,6 +138,11 @@ class MainWindow:
         self.session.stop()
         self._refresh()
 
+    def pause(self) -> None:
+        """Let the run hold, or go on."""
+        self.session.pause()
+        self._refresh()
+
     def demo(self) -> None:
         """Ask for a folder and make the demo there."""
         words = self.session.words
@@ -166,7 +171,7 @@ class MainWindow:
     def _make_pages(self) -> None:
         self.pages = ttk.Notebook(self.root)
         self.pages.enable_traversal()
-        self.frames = FramesView(self.pages, self.session, self.theme)
+        self.frames = FramesView(self.pages, self.session, self.theme, self._show_status)
         self.settings = SettingsView(self.pages, self.session, self.theme, self._state.tier, self.demo)
         self.run = RunView(self.pages, self.session, self.theme, self._state.log_level)
         self.result = ResultView(self.pages, self.session, self.theme)
@@ -194,6 +199,8 @@ class MainWindow:
         self.start_button.pack(side="right")
         self.stop_button = ttk.Button(footer, style="Stop.TButton", command=self.stop)
         self.stop_button.pack(side="right", padx=px(8))
+        self.pause_button = ttk.Button(footer, command=self.pause)
+        self.pause_button.pack(side="right")
         self._status = ttk.Label(footer, justify="left")
         self._status.pack(side="left", fill="x", expand=True)
         wrap_to_width(self._status, px(16))
@@ -205,6 +212,7 @@ class MainWindow:
             ("<Control-Return>", self.start),
             ("<F5>", self.start),
             ("<Control-period>", self.stop),
+            ("<Control-p>", self.pause),
             ("<Control-f>", self._search),
             ("<Control-q>", self.close),
         ):
@@ -309,11 +317,19 @@ class MainWindow:
         session = self.session
         running, state = session.running, session.state
         self.start_button.state(["disabled" if running or session.making_demo else "!disabled"])
-        self.stop_button.state(["!disabled" if state.status is Status.RUNNING and running else "disabled"])
+        under_way = state.status.under_way and running
+        self.stop_button.state(["!disabled" if under_way else "disabled"])
+        self.pause_button.state(["!disabled" if under_way else "disabled"])
+        self._show_pause()
         if session.making_demo and session.problem is None:
             return
         text, problem = status_text(session)
         self._status.configure(text=text, style="Problem.TLabel" if problem else "Muted.TLabel")
+
+    def _show_pause(self) -> None:
+        self.pause_button.configure(
+            text=self.session.words.text("window.resume" if self.session.held else "window.pause")
+        )
 
     def _may_overwrite(self) -> bool:
         words, earlier = self.session.words, self.session.earlier_result()
