@@ -106,9 +106,7 @@ def _middle(cells: Vectors, counts: NDArray[np.int64]) -> Vectors:
     return np.asarray(total / np.linalg.norm(total))
 
 
-def _joined(
-    cells: Vectors, counts: NDArray[np.int64], group_of: NDArray[np.int64], reach: float
-) -> NDArray[np.int64]:
+def _joined(cells: Vectors, counts: NDArray[np.int64], group_of: NDArray[np.int64], reach: float) -> NDArray[np.int64]:
     """Let the cells of small groups join the nearest group that is none, if that is within reach."""
     names = np.unique(group_of)
     sizes = np.array([counts[group_of == g].sum() for g in names])

@@ -1,4 +1,4 @@
-"""Assembly by the reproject package: `reproject_and_coadd` over a block of the canvas, with the pieces' shares as weights.
+"""Assembly by the reproject package: `reproject_and_coadd` over a block of the canvas, weighted by the pieces' shares.
 
 Only windows of the pieces are handed over, so that memory is that of the block.  Pieces on the canvas's own pixels are
 moved by whole pixels, which costs nothing and changes nothing; the others go through `reproject_interp`.

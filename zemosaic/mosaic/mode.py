@@ -30,7 +30,9 @@ class ModeChoice:
     reason: Message
 
 
-def choose_mode(wanted: str, *, detect_seestar: bool, force_seestar: bool, frames: int, seestar: int) -> ModeChoice:
+def choose_mode(
+    wanted: str, *, detect_seestar: bool, force_seestar: bool, frames: int, seestar: int, cameras: int
+) -> ModeChoice:
     """Return the way to the mosaic; the only place where that is decided.
 
     Parameters
@@ -42,6 +44,8 @@ def choose_mode(wanted: str, *, detect_seestar: bool, force_seestar: bool, frame
         Whether Grid is taken whatever else is said.
     frames, seestar : int
         Frames found, and how many of them say that they come from a Seestar.
+    cameras : int
+        Instruments that the frames come from.
     """
     if force_seestar:
         return ModeChoice(Mode.GRID, message("log.mode_forced"))
@@ -51,6 +55,6 @@ def choose_mode(wanted: str, *, detect_seestar: bool, force_seestar: bool, frame
         return ModeChoice(Mode.CLASSIC, message("log.mode_classic_wanted"))
     if detect_seestar and frames and seestar >= MOST * frames:
         return ModeChoice(Mode.GRID, message("log.mode_seestar", seestar=seestar, frames=frames))
-    if detect_seestar:
-        return ModeChoice(Mode.CLASSIC, message("log.mode_no_seestar", seestar=seestar, frames=frames))
-    return ModeChoice(Mode.CLASSIC, message("log.mode_not_asked"))
+    if cameras <= 1:
+        return ModeChoice(Mode.GRID, message("log.mode_one_camera"))
+    return ModeChoice(Mode.CLASSIC, message("log.mode_several_cameras", cameras=cameras))

@@ -93,7 +93,7 @@ def _laid(box: Box, piece: GridTile, shelf: Shelf) -> PiecePixels | None:
 
 
 def _resampled(box: Box, piece: MasterTile, placing: Placing, *, values: bool) -> PiecePixels | None:
-    """Return a master tile over a block: values along a curve through its pixels, shares linear, maps of the nearest."""
+    """Return a master tile over a block: values along a curve, shares linear, maps of the nearest pixel."""
     x, y = _positions(placing.canvas, piece.wcs, box)
     window = window_around(x, y, piece)
     if window is None:
