@@ -6,8 +6,7 @@ moved by whole pixels, which costs nothing and changes nothing; the others go th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from zemosaic.mosaic.incremental import block_maps
 from zemosaic.mosaic.master import MasterTile, filled
 from zemosaic.mosaic.pieces import Box, GridTile, Shelf, overlap
-from zemosaic.mosaic.placing import Curve, Piece, Placing, area_ratio, parts_of, window_around
+from zemosaic.mosaic.placing import Curve, Piece, Placing, area_ratio, may_reach, parts_of, window_around
 from zemosaic.sky import FrameWcs
 from zemosaic.store.canvas import TilePixels
 
@@ -67,7 +66,7 @@ def coadded_block(
             wcs_of(placing.canvas.shifted(box[2], box[0])),
             shape_out=shape,
             input_weights=[np.broadcast_to(share, pixels.shape) for pixels, share, _ in inputs],
-            reproject_function=partial(_onto, curve=placing.curve),
+            reproject_function=_onto_with(placing.curve),
             combine_function="mean",
             output_array=value,
             output_footprint=weight,
@@ -86,7 +85,7 @@ def _input(box: Box, piece: Piece, placing: Placing, shelf: Shelf) -> tuple[Floa
         window = common[0] - top, common[1] - top, common[2] - left, common[3] - left
         pixels = piece.read(window, shelf)
         return pixels.value, pixels.share, wcs_of(piece.wcs.shifted(window[2], window[0]))
-    reached = _window(box, piece, placing.canvas)
+    reached = _window(box, piece, placing.canvas) if may_reach(box, piece, placing.canvas) else None
     if reached is None:
         return None
     pixels = piece.read(reached)
@@ -100,6 +99,15 @@ def _window(box: Box, piece: MasterTile, canvas: FrameWcs) -> Box | None:
     rows, columns = np.linspace(box[0], box[1], EDGE_POINTS), np.linspace(box[2], box[3], EDGE_POINTS)
     x, y = piece.wcs.sky_to_pixel(*canvas.pixel_to_sky(columns[None, :], rows[:, None]))
     return window_around(np.nan_to_num(x, nan=-9.0), np.nan_to_num(y, nan=-9.0), piece)
+
+
+def _onto_with(curve: Curve) -> Callable[..., Any]:
+    """Return the function by which `reproject_and_coadd` puts its inputs into place."""
+
+    def onto(*arguments: Any, **named: Any) -> Any:
+        return _onto(*arguments, curve=curve, **named)
+
+    return onto
 
 
 def _onto(
@@ -123,9 +131,8 @@ def _onto(
     if same_plane and np.abs(shift - whole).max() < 1e-6 and wcs.wcs.ctype[0] == output_projection.wcs.ctype[0]:
         placed = _moved(array, -int(whole[1]), -int(whole[0]), shape_out)
     elif return_footprint:
-        order = curve
         placed = reproject_interp(
-            (array, wcs), output_projection, shape_out=shape_out, order=order, return_footprint=False,
+            (array, wcs), output_projection, shape_out=shape_out, order=curve, return_footprint=False,
             roundtrip_coords=False,
         )  # fmt: skip
     else:

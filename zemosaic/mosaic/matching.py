@@ -1,9 +1,9 @@
 """Brightness and level of master tiles made elsewhere, solved for all of them together from their overlaps.
 
-Gains come from starlight: what a cell of the sky holds above its own level hardly depends on the seeing.  Levels come
-from the cells' medians once the gains are known.  Both are solved jointly over all pairs (so that no error adds up along
-a chain of tiles), per channel, and applied whole; what the overlaps cannot know (the common factor and level) is that of
-the average tile.
+Gains come from starlight: what a cell of the sky holds above its own level hardly depends on the seeing.  Levels
+come from the cells' medians once the gains are known.  Both are solved jointly over all pairs (so that no error adds up
+along a chain of tiles), per channel, and applied whole; what the overlaps cannot know (the common factor and level) is
+that of the average tile.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from zemosaic.mosaic.pieces import Box, GridTile, PiecePixels, Shelf, cropped, o
 from zemosaic.mosaic.warp import frame_lattice
 from zemosaic.sky import FrameWcs
 
-__all__ = ["ORDERS", "Curve", "Piece", "Placing", "area_ratio", "parts_of", "window_around"]
+__all__ = ["ORDERS", "Curve", "Piece", "Placing", "area_ratio", "may_reach", "outline_box", "parts_of", "window_around"]
 
 Piece = GridTile | MasterTile
 Curve = Literal["bilinear", "bicubic"]
@@ -24,6 +25,7 @@ Floats = NDArray[np.float32]
 ORDERS: dict[Curve, int] = {"bilinear": 1, "bicubic": 3}
 STEP = 8
 """Canvas pixels between exact positions: the linear step errs by less than 0.001 px."""
+OUTLINE_POINTS = 33
 MARGIN = 16
 """Pixels read beyond those needed; what lies further away bends a cubic spline by less than 1e-8 of its height."""
 
@@ -45,12 +47,36 @@ def parts_of(
     """
     found = []
     for piece in pieces:
+        if not may_reach(box, piece, placing.canvas):
+            continue
         part = (
             _laid(box, piece, shelf) if isinstance(piece, GridTile) else _resampled(box, piece, placing, values=values)
         )
         if part is not None:
             found.append(part)
     return found
+
+
+@lru_cache(maxsize=4096)
+def outline_box(piece: MasterTile, canvas: FrameWcs) -> Box | None:
+    """Return the box (y0, y1, x0, x1) of a canvas that holds a master tile; None where it reaches beyond the plane."""
+    s = np.linspace(0.0, 1.0, OUTLINE_POINTS)
+    zero, one = np.zeros_like(s), np.ones_like(s)
+    x = np.concatenate([s, one, s, zero]) * (piece.width - 1)
+    y = np.concatenate([zero, s, one, s]) * (piece.height - 1)
+    cx, cy = canvas.sky_to_pixel(*piece.wcs.pixel_to_sky(x, y))
+    if not (np.isfinite(cx).all() and np.isfinite(cy).all()):
+        return None
+    # The outline bends by less than a pixel between its points.
+    return int(cy.min()) - 1, int(cy.max()) + 3, int(cx.min()) - 1, int(cx.max()) + 3
+
+
+def may_reach(box: Box, piece: Piece, canvas: FrameWcs) -> bool:
+    """Whether a piece may have light in a block of the canvas."""
+    if isinstance(piece, GridTile):
+        return True
+    around = outline_box(piece, canvas)
+    return around is None or overlap(box, around) is not None
 
 
 def area_ratio(canvas: FrameWcs, piece: FrameWcs) -> float:

@@ -11,23 +11,22 @@ import numpy as np
 from zemosaic.errors import NothingUsable, message
 from zemosaic.export.cards import map_cards, mosaic_cards, provenance_of
 from zemosaic.export.fits import write_fits
-from zemosaic.model import CalibratedFrame, GridPlan, TileProduct, TileSpec
+from zemosaic.model import CalibratedFrame, TileProduct, TileSpec
 from zemosaic.mosaic.canvas import make_canvas, make_plan
 from zemosaic.mosaic.clusters import AUTO_CAP, GroupRules, frame_groups
 from zemosaic.mosaic.master import MasterTile, feather_map, trimmed_box
 from zemosaic.mosaic.matching import matched_pieces
-from zemosaic.mosaic.pieces import Box
-from zemosaic.mosaic.placing import Placing
+from zemosaic.mosaic.pieces import overlap
+from zemosaic.mosaic.placing import Placing, outline_box
 from zemosaic.phases.assemble import assemble_pieces, blocks_of, grid_pieces, pedestal
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.plan import Grid
 from zemosaic.settings.load import settings_hash
 from zemosaic.store.canvas import CanvasStore
 
-__all__ = ["MASTER_FOLDER", "Master", "assemble_masters", "make_masters", "outline_box", "plan_masters"]
+__all__ = ["MASTER_FOLDER", "Master", "assemble_masters", "make_masters", "plan_masters"]
 
 MASTER_FOLDER = "master_tiles"
-OUTLINE_POINTS = 17
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def make_masters(
     NothingUsable
         When no group has any light.
     """
-    masters = []
+    masters: list[Master] = []
     for number, (grid, store, products) in enumerate(plans):
         if all(product.empty for product in products):
             context.warn(message("warning.master_empty", tile=number + 1, frames=len(grid.frames)))
@@ -168,9 +167,7 @@ def assemble_masters(
         were matched frame by frame already, except where normalisation is off.
     """
     settings, plan = context.settings, grid.plan
-    wanted = context.depends(
-        "plan", asdict(plan.wcs), plan.width, plan.height, [one.product.tile_id for one in masters]
-    )
+    wanted = context.depends("plan", asdict(plan.wcs), plan.width, plan.height, len(masters))
     store.create_canvas(plan.channels, plan.height, plan.width, settings.grid_tile_px, wanted)
     pieces = [one.tile for one in masters]
     if settings.match_background_for_final and (foreign or settings.stacking_normalize_method == "none"):
@@ -180,22 +177,8 @@ def assemble_masters(
     assemble_pieces(context, plan, pieces, pedestal(grid.frames, plan.channels), store)
     specs = []
     for one in masters:
-        box = outline_box(one.tile, plan)
+        whole = 0, plan.height, 0, plan.width
+        box = overlap(outline_box(one.tile, plan.wcs) or whole, whole) or whole
         members = tuple(frame.frame.frame_id for frame in one.frames)
         specs.append(TileSpec(one.product.tile_id, box, box, members))
     return replace(grid, plan=replace(plan, tiles=tuple(specs)))
-
-
-def outline_box(tile: MasterTile, plan: GridPlan) -> Box:
-    """Return the box (y0, y1, x0, x1) of a canvas that holds a master tile, as far as the canvas has it."""
-    s = np.linspace(0.0, 1.0, OUTLINE_POINTS)
-    zero, one = np.zeros_like(s), np.ones_like(s)
-    x = np.concatenate([s, one, s, zero]) * (tile.width - 1)
-    y = np.concatenate([zero, s, one, s]) * (tile.height - 1)
-    cx, cy = plan.wcs.sky_to_pixel(*tile.wcs.pixel_to_sky(x, y))
-    return (
-        max(0, int(np.floor(cy.min()))),
-        min(plan.height, int(np.ceil(cy.max())) + 1),
-        max(0, int(np.floor(cx.min()))),
-        min(plan.width, int(np.ceil(cx.max())) + 1),
-    )

@@ -153,7 +153,7 @@ def _classic(context: RunContext, progress: _Progress, stars: Mapping[str, Field
     def finish(one: tuple[FieldRecord, list[tuple[Grid, CanvasStore, list[TileProduct]]]]) -> None:
         made, plans = one
         masters = make_masters(context, plans, found)
-        finish_masters(context, made, masters, _store(context, made.grid.key), found)
+        _finish_masters(context, made, masters, _store(context, made.grid.key), found)
 
     _for_each(context, list(zip(progress.made, stacked, strict=True)), lambda one: one[0].grid.plan.name, finish)
 
@@ -166,7 +166,7 @@ def _job(grid: Grid, stores: Mapping[str, CanvasStore], stars: FieldStars) -> St
     return StackJob(grid, stores[grid.key], stars, f"{grid.key}/")
 
 
-def finish_masters(
+def _finish_masters(
     context: RunContext,
     made: FieldRecord,
     masters: Sequence[Master],

@@ -125,7 +125,7 @@ class CanvasStore:
         self._group["canvas_feather"][:] = feather
 
     def canvas(self, name: str) -> Any:
-        """Return the canvas array ``value`` (channels, H, W), ``weight``, ``kept``, ``rejected`` or ``feather`` (H, W)."""
+        """Return the array ``value`` (channels, H, W), or ``weight``, ``kept``, ``rejected``, ``feather`` (H, W)."""
         return self._group[f"canvas_{name}"]
 
 
