@@ -21,7 +21,16 @@ from zemosaic.phases.context import RunContext
 from zemosaic.phases.plan import Grid
 from zemosaic.store.canvas import CanvasStore, TilePixels
 
-__all__ = ["AssembleTask", "Method", "assemble_blocks", "assemble_canvas", "blocks_of", "grid_pieces", "pedestal"]
+__all__ = [
+    "AssembleTask",
+    "Method",
+    "assemble_blocks",
+    "assemble_canvas",
+    "assemble_pieces",
+    "blocks_of",
+    "grid_pieces",
+    "pedestal",
+]
 
 Method = Literal["reproject_coadd", "incremental"]
 
@@ -53,7 +62,8 @@ def assemble_canvas(context: RunContext, grid: Grid, products: Sequence[TileProd
     if all(product.empty for product in products):
         raise NothingUsable("error.mosaic_empty")
     plan = grid.plan
-    assemble_pieces(context, plan, grid_pieces(plan, store), pedestal(grid.frames, plan.channels), store)
+    level = pedestal(grid.frames, plan.channels)
+    assemble_pieces(context, plan, grid_pieces(plan, store), level, store, context.settings.final_assembly_method)
 
 
 def assemble_pieces(
@@ -62,8 +72,9 @@ def assemble_pieces(
     pieces: Sequence[Piece],
     level: NDArray[np.float32],
     store: CanvasStore,
+    method: Method,
 ) -> None:
-    """Make the canvas of a plan out of pieces by the method that the settings ask for, and add a level per channel.
+    """Make the canvas of a plan out of pieces, and add a level per channel.
 
     Raises
     ------
@@ -71,7 +82,6 @@ def assemble_pieces(
         When the folder of the memory-mapped files cannot be made.
     """
     settings = context.settings
-    method: Method = settings.final_assembly_method
     rows = blocks_of(plan, settings.grid_tile_px)
     sums = _sums_folder(context) if method == "reproject_coadd" and settings.coadd_use_memmap else None
     tasks = (

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zemosaic.errors import NothingUsable, message
 from zemosaic.export.cards import map_cards, mosaic_cards, provenance_of
@@ -18,7 +19,7 @@ from zemosaic.mosaic.master import MasterTile, feather_map, trimmed_box
 from zemosaic.mosaic.matching import matched_pieces
 from zemosaic.mosaic.pieces import overlap
 from zemosaic.mosaic.placing import Placing, outline_box
-from zemosaic.phases.assemble import assemble_pieces, blocks_of, grid_pieces, pedestal
+from zemosaic.phases.assemble import assemble_pieces, blocks_of, grid_pieces
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.plan import Grid
 from zemosaic.settings.load import settings_hash
@@ -64,7 +65,10 @@ def _plan_of(context: RunContext, frames: Sequence[CalibratedFrame], grid: Grid,
 
 
 def make_masters(
-    context: RunContext, plans: Sequence[tuple[Grid, CanvasStore, Sequence[TileProduct]]], found: int
+    context: RunContext,
+    plans: Sequence[tuple[Grid, CanvasStore, Sequence[TileProduct]]],
+    level: NDArray[np.float32],
+    found: int,
 ) -> list[Master]:
     """Assemble every group's tiles into its master tile, and save it where that is asked for.
 
@@ -72,6 +76,8 @@ def make_masters(
     ----------
     plans : sequence of (Grid, CanvasStore, TileProducts)
         The groups, with what stacking made of them.
+    level : ndarray, shape (channels,)
+        Sky level that all master tiles of the field keep.
     found : int
         Frames found by the scan; for the headers.
 
@@ -85,8 +91,7 @@ def make_masters(
         if all(product.empty for product in products):
             context.warn(message("warning.master_empty", tile=number + 1, frames=len(grid.frames)))
             continue
-        nothing = np.zeros(grid.plan.channels, np.float32)
-        assemble_pieces(context, grid.plan, grid_pieces(grid.plan, store), nothing, store)
+        assemble_pieces(context, grid.plan, grid_pieces(grid.plan, store), level, store, "incremental")
         master = _finished(context, grid, store, products, len(masters))
         if master is None:
             context.warn(message("warning.master_empty", tile=number + 1, frames=len(grid.frames)))
@@ -174,7 +179,8 @@ def assemble_masters(
         blocks = [block for row in blocks_of(plan, settings.grid_tile_px) for block in row]
         pieces = matched_pieces(pieces, blocks, Placing(plan.wcs))
         context.log(message("log.masters_matched", tiles=len(pieces)))
-    assemble_pieces(context, plan, pieces, pedestal(grid.frames, plan.channels), store)
+    nothing = np.zeros(plan.channels, np.float32)
+    assemble_pieces(context, plan, pieces, nothing, store, settings.final_assembly_method)
     specs = []
     for one in masters:
         whole = 0, plan.height, 0, plan.width

@@ -11,10 +11,11 @@ from zemosaic.errors import NothingUsable, RunCancelled, ZeMosaicError, message
 from zemosaic.events import Preparation
 from zemosaic.model import FieldStars, FrameRef, MeasuredFrame, SolvedFrame, TileProduct
 from zemosaic.mosaic.mode import Mode
-from zemosaic.phases.assemble import assemble_canvas
+from zemosaic.phases.assemble import assemble_canvas, pedestal
 from zemosaic.phases.calibrate import calibrate_frames
 from zemosaic.phases.classic import Master, assemble_masters, make_masters, plan_masters
 from zemosaic.phases.context import RunContext
+from zemosaic.phases.existing import read_masters, uncalibrated
 from zemosaic.phases.export import FieldRecord, Outputs, export_mosaic, write_reports
 from zemosaic.phases.fields import divide
 from zemosaic.phases.measure import DefectMaps, measure_frames
@@ -105,6 +106,9 @@ def _look(context: RunContext, progress: _Progress, until: Preparation) -> Defec
 def _run(context: RunContext, progress: _Progress) -> None:
     """Run the phases that make mosaics, each for all fields before the next one."""
     defects = _look(context, progress, "solve")
+    if context.settings.use_existing_master_tiles:
+        _existing(context, progress)
+        return
     choice = mode_of(context.settings, progress.frames)
     context.log(choice.reason)
     calibrated = _for_each(
@@ -152,10 +156,24 @@ def _classic(context: RunContext, progress: _Progress, stars: Mapping[str, Field
 
     def finish(one: tuple[FieldRecord, list[tuple[Grid, CanvasStore, list[TileProduct]]]]) -> None:
         made, plans = one
-        masters = make_masters(context, plans, found)
+        level = pedestal(made.grid.frames, made.grid.plan.channels)
+        masters = make_masters(context, plans, level, found)
         _finish_masters(context, made, masters, _store(context, made.grid.key), found)
 
     _for_each(context, list(zip(progress.made, stacked, strict=True)), lambda one: one[0].grid.plan.name, finish)
+
+
+def _existing(context: RunContext, progress: _Progress) -> None:
+    """Make the mosaics out of stacks that the input folder holds."""
+    fields = divide(context, progress.solved)
+    grids = make_grids(context, [(one, uncalibrated(one.frames)) for one in fields])
+    progress.made = [FieldRecord(grid) for grid in grids]
+
+    def finish(made: FieldRecord) -> None:
+        masters = read_masters(context, made.grid)
+        _finish_masters(context, made, masters, _store(context, made.grid.key), len(progress.frames), foreign=True)
+
+    _for_each(context, progress.made, lambda made: made.grid.plan.name, finish)
 
 
 def _store(context: RunContext, key: str) -> CanvasStore:

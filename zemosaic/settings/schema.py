@@ -107,7 +107,7 @@ class Settings(BaseModel):
     force_seestar_mode: bool = _setting(False, "mosaic", "basic", affects=("plan",))
     mosaic_mode: Literal["auto", "grid", "classic"] = _setting("auto", "mosaic", "basic", affects=("plan",))
     final_assembly_method: Literal["reproject_coadd", "incremental"] = _setting(
-        "reproject_coadd", "mosaic", affects=("export",)
+        "incremental", "mosaic", affects=("export",)
     )
     assembly_process_workers: int = _setting(0, "mosaic", "expert", ge=0, le=256)
     coadd_use_memmap: bool = _setting(False, "mosaic", "expert")
