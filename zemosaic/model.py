@@ -138,6 +138,14 @@ class Trail:
     peak_adu: float
     """Brightness of its ridge above the sky, green where there is colour."""
 
+    def reaches(self, x_px: Float64s, y_px: Float64s, beside_px: float = 3.0) -> NDArray[np.bool_]:
+        """Return which positions lie on the trail or so near that it changes the light of a star there."""
+        angle = math.radians(self.angle_deg)
+        dx, dy = x_px - self.x_px, y_px - self.y_px
+        across = np.abs(dx * math.sin(angle) - dy * math.cos(angle))
+        along = np.abs(dx * math.cos(angle) + dy * math.sin(angle))
+        return (across < 2.0 * self.width_px + beside_px) & (along < 0.5 * self.length_px + beside_px)
+
 
 @dataclass(frozen=True)
 class MeasuredFrame:

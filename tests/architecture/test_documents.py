@@ -54,6 +54,7 @@ def test_links_and_flags_of_the_documents_exist(document):
         "--version",
         "--log-json",
         "--config",
+        "--measure-seams",
         "--list-settings",
         "--KEY",
     }

@@ -287,3 +287,17 @@ def test_stars_far_out_of_focus_are_found_and_measured():
     got = measure(frame_of(None), pixels)
     assert (matched(got, x, y)[1] < 2.0).mean() > 0.6
     assert got.fwhm_px == pytest.approx(13.0, rel=0.15)
+
+
+def test_signal_to_noise_is_that_of_the_light_under_the_window():
+    fwhm, light = 3.2, 6e3
+    _, x, y, _ = star_field(50, fwhm, bayer=None)
+    image = SKY["G"] + np.random.default_rng(7).normal(0, NOISE["G"], (HEIGHT, WIDTH))
+    for a, b in zip(x, y, strict=True):
+        rows, columns, one = moffat(a, b, light, fwhm, 1.0, 0.0)
+        image[rows, columns] += one
+    rows, columns, profile = moffat(320.0, 260.0, 1.0, fwhm, 1.0, 0.0)
+    window = np.exp(-0.5 * ((columns - 320.0) ** 2 + (rows - 260.0) ** 2) / (0.8 * fwhm) ** 2)
+    noise = NOISE["G"] * math.sqrt((window**2).sum()) / (window * profile).sum()
+    expected = light / math.hypot(noise, 0.01 * light)
+    assert measure(frame_of(None), np.round(image).astype(np.uint16)).snr == pytest.approx(expected, rel=0.1)

@@ -32,7 +32,13 @@ OPEN = 0.85
 SURE_SIGMA = 8.0
 """Stars are expected that should stand out by this many errors."""
 LEAST_STARS = 4
-"""As many stars must be missing or dim."""
+LEAST_PART = 0.06
+"""As many stars must be missing or dim, and this part of those expected: where many are, a few are missed by chance."""
+TOGETHER = 0.6
+"""... and this part of the missing ones among others that are missing: stars merged with neighbours, which some
+frames tell apart and others do not, are missing everywhere."""
+BY_STARS_ALONE = 0.15
+"""... and this part where the sky looks as it does elsewhere: most of what hides stars shows."""
 SKY_SIGMA = 6.0
 SKY_LEAST = 0.1
 """What the sky may differ from a plane with nothing in front of it, in noise of a pixel."""
@@ -164,6 +170,8 @@ def _stars_through(
         least = max(faintest, 2.0 * float(np.min(stars.flux_adu[:, green])))
         inside = (x > EDGE_PX) & (y > EDGE_PX) & (x < frame.width - EDGE_PX) & (y < frame.height - EDGE_PX)
         expected = np.flatnonzero(inside & (due > least))
+    for trail in one.measured.trails:
+        expected = expected[~trail.reaches(x[expected], y[expected])]
     if len(expected) < 2 * NEIGHBOURS:
         return None
     got = np.zeros(len(due))
@@ -176,7 +184,8 @@ def _stars_through(
     tree = cKDTree(np.stack([x[expected], y[expected]], axis=1))
     local = np.median(part[tree.query(tree.data, k=NEIGHBOURS)[1]], axis=1)
     dim = (local < HIDDEN) & (part < HIDDEN)
-    return (tree, part) if dim.sum() >= LEAST_STARS else None
+    least = max(LEAST_STARS, LEAST_PART * len(expected), TOGETHER * int((part < HIDDEN).sum()))
+    return (tree, part) if dim.sum() >= least else None
 
 
 def _cell_light(cells: Sequence[CellSamples], transparency: Floats) -> list[Floats]:
@@ -216,6 +225,8 @@ def _blocks(
         off = np.median(difference[near], axis=-1)
         if hidden.any() and float(np.median(off[hidden])) > CLEAR:
             hidden = off > 1.0
+        elif np.mean(part < HIDDEN) < BY_STARS_ALONE:
+            return ()
     hidden = cv2.dilate(hidden.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     return tuple(int(block) for block in np.flatnonzero(hidden))
 

@@ -188,7 +188,7 @@ def _solve_weighted(problem: JointProblem, weight: Floats, start: Floats) -> Joi
     right = system.back(system.project(problem.value))
     right[system.size :] += problem.shared_precision @ problem.shared_prior
     operator = LinearOperator((size, size), matvec=system.matvec)
-    x, _ = cg(operator, right, x0=start, rtol=1e-6, maxiter=800, M=system.preconditioner())
+    x, _ = cg(operator, right, x0=start, rtol=1e-5, maxiter=800, M=system.preconditioner())
     left = problem.value - system.forward(x)
     items = system.items(left)
     return JointSolution(

@@ -77,11 +77,11 @@ def solve_photometry(
     prior = np.full(n_groups, VIGNETTING_PRIOR) if vignetting_prior is None else vignetting_prior
     sigma = prior
     expected = table.flux[:, green]
-    for _ in range(2):
+    for rounds in (2, 4):
         problem = _problem(table, groups, vignetting, len(frames), green, expected, prior)
         if not len(problem.value):
             break
-        solution = solve_joint(problem)
+        solution = solve_joint(problem, rounds=rounds)
         vignetting = vignetting + solution.shared
         sigma = _error_of_shared(problem, solution, prior)
         expected = _expected(table, problem, solution, groups, vignetting, expected)
@@ -91,11 +91,11 @@ def solve_photometry(
     star_flux = np.full((n_stars, channels), np.nan)
     for channel in range(channels):
         expected = table.flux[:, channel]
-        for _ in range(2):
+        for rounds in (2, 4):
             problem = _problem(table, groups, vignetting, len(frames), channel, expected)
             if not len(problem.value):
                 break
-            solution = solve_joint(problem)
+            solution = solve_joint(problem, rounds=rounds)
             expected = _expected(table, problem, solution, groups, vignetting, expected)
             middle = float(np.median(solution.frame[:, 0]))
             transparency[:, channel] = np.exp(solution.frame[:, 0] - middle)

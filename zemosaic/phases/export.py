@@ -43,7 +43,7 @@ PACKAGES = ("numpy", "scipy", "astropy", "sep", "numba", "opencv-python-headless
 
 
 COVERAGE_MAP_PX = 600
-MOST_SEAM_FRAMES = 60
+MOST_SEAM_FRAMES = 40
 """Frames along whose edges seams are looked for on the mosaic."""
 
 

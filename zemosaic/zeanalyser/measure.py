@@ -40,7 +40,6 @@ EDGE_PX = 8
 WINDOW_PER_FWHM = 1.2 / 2.3548
 WINDOW_PX = 0.45
 """Sigma of the window in which stars are centred: of the stars' width, and of the spacing of its pixels' colour."""
-BESIDE_TRAIL_PX = 3.0
 WIDEST = 2.5
 """Detections wider than this many FWHM are no stars that could tell how much light a window misses."""
 CLIPPED_STD = 0.9866
@@ -220,11 +219,7 @@ def _on_trails(x: NDArray[np.float64], y: NDArray[np.float64], trails: Sequence[
     """Return which detections lie on a trail: pieces of it, or stars whose light it changes."""
     on = np.zeros(len(x), bool)
     for trail in trails:
-        angle = math.radians(trail.angle_deg)
-        dx, dy = x - trail.x_px, y - trail.y_px
-        across = np.abs(dx * math.sin(angle) - dy * math.cos(angle))
-        along = np.abs(dx * math.cos(angle) + dy * math.sin(angle))
-        on |= (across < 2.0 * trail.width_px + BESIDE_TRAIL_PX) & (along < 0.5 * trail.length_px + BESIDE_TRAIL_PX)
+        on |= trail.reaches(x, y)
     return on
 
 
