@@ -27,6 +27,8 @@ AUTO_CAP = 500
 """Most frames of a group where the program may limit them."""
 SMALL = 5
 """A group of fewer frames cannot tell outliers by itself, and joins a larger one within twice the radius."""
+SMALLEST_RADIUS = 1e-6
+"""A fifth of an arcsecond, in radian."""
 FINENESS = 6
 """Places are told apart to this part of the radius."""
 
@@ -55,7 +57,7 @@ def frame_groups(frames: Sequence[SolvedFrame], rules: GroupRules) -> list[list[
     centres = np.array(
         [unit_vectors(*one.wcs.pixel_to_sky(0.5 * one.frame.width, 0.5 * one.frame.height)) for one in frames]
     )
-    radius = math.radians(rules.radius_deg or _auto_radius_deg(frames))
+    radius = max(math.radians(rules.radius_deg or _auto_radius_deg(frames)), SMALLEST_RADIUS)
     groups: list[list[int]] = []
     for members in _by_place(centres, radius):
         for turned in _by_orientation(frames, centres, members, rules.split_deg or AUTO_SPLIT_DEG):
