@@ -501,7 +501,7 @@ def test_classic_mode_makes_master_tiles_and_both_assemblies_agree(frames, refer
     assert np.nanmedian(np.abs(one - grid)) < 0.5 * noise
     assert any((tmp_path / "sums").iterdir()), "the sums were to be kept"
     assert {frame["status"] for frame in made["frames"]} == {"used"}
-    assert sum(tile["frames"] for tile in made["tiles"]) == len(SHOTS), "no frame counts twice"
+    assert sum(tile["frames_used"] for tile in made["tiles"]) == len(SHOTS), "no frame counts twice"
     tiles = sorted(path.name for path in (tmp_path / "one" / "master_tiles").iterdir())
     assert len(tiles) == 3 * len(made["tiles"])
 
