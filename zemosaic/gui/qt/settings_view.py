@@ -46,7 +46,7 @@ class SettingRow:
         told = QVBoxLayout(self.told)
         told.setContentsMargins(0, 6, 24, 6)
         told.setSpacing(2)
-        self._label = label("bold")
+        self._label = label("bold", wrap=True)
         self._help, self._problem = label("muted", wrap=True), label("problem", wrap=True)
         for text in (self._label, self._help, self._problem):
             told.addWidget(text)
@@ -115,6 +115,9 @@ class SettingRow:
         key = self._spec.key
         if self._spec.kind == "choice":
             choice = Choice()
+            # A long choice must not push the page beyond the window.
+            choice.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            choice.setMinimumContentsLength(12)
             choice.currentIndexChanged.connect(lambda _: self._edited(key, choice.value))
             return choice
         if self._spec.kind == "bool":
