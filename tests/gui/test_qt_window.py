@@ -258,11 +258,15 @@ def test_look_and_depth_are_remembered(opened, tmp_path):
     assert window.theme_name == "system"
     window.theme.setCurrentIndex(window.theme.findData("light"))
     window.settings.use_tier("advanced")
+    window.frames.table.use_widths({"file": 333})
+    window.pages.setCurrentIndex(FRAMES)
     window.close()
     saved = json.loads((tmp_path / "config" / "window_qt.json").read_text(encoding="utf-8"))
     assert (saved["theme"], saved["tier"]) == ("light", "advanced")
     again = opened()
     assert (again.theme_name, again.settings.tier) == ("light", "advanced")
+    assert again.frames.table.widths()["file"] == 333
+    assert again.pages.currentIndex() == FRAMES
 
 
 def test_windows_leave_no_thread_behind(opened, frames):

@@ -224,8 +224,10 @@ def test_language_theme_and_folders_are_remembered(opened, tmp_path):
     window = opened()
     fill_in(window, tmp_path)
     window.use_language("fr")
-    window.toggle_theme()
+    assert window.theme_name == "system"
+    window.use_theme("light")
     theme = window.theme.name
+    window.frames.table.use_widths({"file": 333})
     window.settings._tier.set("advanced")
     window.close()
     assert not _alive(window.root)
@@ -237,13 +239,14 @@ def test_language_theme_and_folders_are_remembered(opened, tmp_path):
     assert (state.theme, state.tier) == (theme, "advanced")
     again = opened()
     assert again.theme.name == theme
+    assert again.frames.table.widths()["file"] == 333
     assert again.session.form.row("output_dir").value == str(tmp_path / "out")
 
 
 def test_both_looks_recolour_everything(opened):
     window = opened()
-    for _ in range(2):
-        window.toggle_theme()
+    for theme in ("light", "dark"):
+        window.use_theme(theme)
         window.root.update()
         look = window.theme.palette
         assert str(window.run.log.text.cget("background")) == look.field
@@ -454,7 +457,7 @@ def test_long_texts_do_not_break_the_layout(opened, tmp_path, monkeypatch):
     for which in (FRAMES, SETTINGS, RUN, RESULT):
         window.pages.select(which)
         window.root.update()
-        for widget in (window.start_button, window.stop_button, window._theme_button, window.language):
+        for widget in (window.start_button, window.stop_button, window.look, window.language):
             right = widget.winfo_rootx() - window.root.winfo_rootx() + widget.winfo_width()
             assert widget.winfo_ismapped()
             assert right <= window.root.winfo_width()

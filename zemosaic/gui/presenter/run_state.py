@@ -183,7 +183,7 @@ class RunState:
         if not self.status.under_way:
             return None
         at_s = self.clock_s(at_s)
-        taken = {phase.name: phase.wall_s for phase in self.phases if phase.status is PhaseStatus.DONE}
+        taken = {phase.name: max(phase.wall_s, 0.0) for phase in self.phases if phase.status is PhaseStatus.DONE}
         current = self.phase(self.current) if self.current else None
         planned = self.plan.estimated_s if self.plan else None
         if current is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tkinter as tk
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from tkinter import ttk
 from typing import Literal
@@ -73,6 +73,16 @@ class FrameTableView(ttk.Frame):
         """Put all texts in the language of the moment."""
         self._show_headings()
         self.refresh()
+
+    def widths(self) -> dict[str, int]:
+        """Return the widths of the columns."""
+        return {name: int(self.tree.column(name, "width")) for name in COLUMNS}
+
+    def use_widths(self, widths: Mapping[str, int]) -> None:
+        """Set the widths of some columns."""
+        for name in COLUMNS:
+            if name in widths:
+                self.tree.column(name, width=widths[name])
 
     def refresh(self) -> None:
         """Show the rows in sight as they are now."""
