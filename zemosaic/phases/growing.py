@@ -91,7 +91,8 @@ def block_sums(value: NDArray[np.float32], tile: TileSpec, side: int) -> tuple[S
 
     place = slice(y0 // side, y0 // side + len(rows)), slice(x0 // side, x0 // side + len(columns))
     light: Sums = np.where(lit, own, np.float32(0)).astype(np.float64)
-    return summed(light), summed(lit.astype(np.float64)), place
+    there: Sums = np.asarray(lit, np.float64)
+    return summed(light), summed(there), place
 
 
 def _starts(first: int, last: int, side: int) -> NDArray[np.intp]:
