@@ -26,7 +26,7 @@ __all__ = ["FrameModel", "FrameTableView"]
 
 Index = QModelIndex | QPersistentModelIndex
 _WIDTHS = {
-    "keep": 58,
+    "keep": 68,
     "file": 200,
     "verdict": 150,
     "night": 90,
