@@ -9,6 +9,7 @@ import threading
 import time
 
 import numpy as np
+import psutil
 import pytest
 from fake_worker import FakeRun, make_demo
 
@@ -269,16 +270,20 @@ def test_look_and_depth_are_remembered(opened, tmp_path):
     assert again.pages.currentIndex() == FRAMES
 
 
-def test_windows_leave_no_thread_behind(opened, frames):
+@pytest.mark.parametrize("cycles", [3, pytest.param(50, marks=pytest.mark.slow)])
+def test_windows_leave_no_thread_behind(cycles, opened, frames):
     look(opened(), frames)
     gc.collect()
     threads = threading.active_count()
-    for _ in range(5):
+    processes = psutil.Process().children(recursive=True)
+    for _ in range(cycles):
         window = opened()
+        window.settings.equipment.look(test=True)
         window.frames.open_folder(str(frames))
         window.close()
         assert not window._timer.isActive()
     assert threading.active_count() <= threads
+    assert psutil.Process().children(recursive=True) == processes
 
 
 def test_a_real_run_leaves_out_what_the_map_left_out(opened, frames, tmp_path):

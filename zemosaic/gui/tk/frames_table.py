@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from zemosaic.gui.presenter.frame_cells import cell_text
+from zemosaic.gui.presenter.frame_cells import cell_text, short_name
 from zemosaic.gui.presenter.frame_table import COLUMNS, METRICS, FrameTable
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.tk.theme import Theme
@@ -30,7 +30,6 @@ _WIDTHS = {
     "exposure": 104,
     "telescope": 110,
 }
-_LONGEST_NAME = 28
 _SHIFT, _CONTROL = 0x1, 0x4
 
 
@@ -209,6 +208,5 @@ class FrameTableView(ttk.Frame):
 
 def _line(table: FrameTable, row: int, words: Translator) -> list[str]:
     """Return the texts of a row; of a long file name beginning and end, which Tk would cut off."""
-    name = table.files[row]
-    short = name if len(name) <= _LONGEST_NAME else f"{name[:10]}…{name[11 - _LONGEST_NAME :]}"
+    short = short_name(table.files[row])
     return [short if column == "file" else cell_text(table, row, column, words) for column in COLUMNS]
