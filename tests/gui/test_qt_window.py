@@ -297,6 +297,19 @@ def test_a_real_run_leaves_out_what_the_map_left_out(opened, frames, tmp_path):
     wait(lambda: not window.session.running, 120)
     assert window.session.state.error is None, window.session.state.error
     assert window.pages.currentIndex() == RESULT
+    desk, picture = window.result.desk, window.result.picture
+    wait(lambda: desk.size is not None)
+    QTest.mouseMove(picture, QPoint(200, 150))
+    before = picture.view.scale
+    for _ in range(6):
+        picture.zoom(1)
+    assert picture.view.scale > 2 * before and desk.picture(picture.view).any()
+    picture.hovered(*picture.view.to_picture(200, 150))
+    assert window.result._read_out.text().startswith("RA ")
+    window.result.sliders["white"].setValue(40)
+    window.result.checks["linked"].setChecked(False)
+    assert desk.adjustment.white == 0.4 and not desk.adjustment.linked
+    assert not picture.grab().toImage().isNull()
     report = json.loads((tmp_path / "out" / "run_report.json").read_text(encoding="utf-8"))
     told = [item for item in report["frames"] if item["path"] == table.paths[3]]
     assert told[0]["status"] == "rejected"

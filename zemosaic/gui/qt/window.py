@@ -181,6 +181,7 @@ class MainWindow(QMainWindow):
         self._save_state()
         self.frames.close_page()
         self.settings.equipment.close()
+        self.result.desk.close()
         self.session.close()
         event.accept()
 
@@ -272,6 +273,7 @@ class MainWindow(QMainWindow):
         demo = session.demo_progress()
         if demo is not None:
             self._demo_told(demo.done, demo.total, demo.folder is not None)
+        self.result.pump()
         loaded = self._loader.take()
         if loaded is not None:
             self.run.show_picture(loaded)

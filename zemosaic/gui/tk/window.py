@@ -292,6 +292,7 @@ class MainWindow:
             self.run.show_picture(loaded)
             if self.session.state.result is not None:
                 self.result.show_picture(loaded)
+        self.result.pump()
         now = self.session.clock()
         due = now - self._refreshed_s > _REFRESH_S
         if (self.session.frames.pump() or due) and self.pages.index("current") == FRAMES:
