@@ -53,6 +53,7 @@ class FramesDesk:
         """Counts the tables; a view starts anew with each."""
         self._news: queue.SimpleQueue[Scanned] = queue.SimpleQueue()
         self._number = 0
+        self._told: tuple[object, str] = (None, "")
         self._thread: threading.Thread | None = None
 
     def scan(self, folder: str, output: str = "", selection: str = "") -> None:
@@ -167,7 +168,12 @@ class FramesDesk:
             return words.text("frames.scanning", done=done, total=total)
         if self.problem is not None:
             return "⚠ " + words.message(self.problem)
-        return "" if self.table is None else " · ".join(_facts(self.table, words))
+        if self.table is None:
+            return ""
+        key = (self.version, self.table.version, words.language)
+        if self._told[0] != key:
+            self._told = (key, " · ".join(_facts(self.table, words)))
+        return self._told[1]
 
     def _scan(self, number: int, folder: str, output: str, selection: str) -> None:
         # Here, in the thread: it loads what the first window does not need.
@@ -212,6 +218,9 @@ def _facts(table: FrameTable, words: Translator) -> list[str]:
         "cameras": ", ".join(cameras) or words.text("frames.unknown_telescope"),
     }
     facts = [words.text("frames.summary", **told)]
+    size = table.mosaic_px()
+    if size is not None:
+        facts.append(words.text("frames.mosaic_size", width=size[0], height=size[1]))
     unplaced = int((table.usable & ~table.footprints.placed).sum())
     if unplaced:
         facts.append(words.text("frames.unplaced", count=unplaced))
