@@ -67,7 +67,7 @@ class FramesPage:
         if table is not None and table is not self._table:
             table.filter(self.search, self.kind)
         if table is not None:
-            # The fields on the map are the groups that Classic mode makes master tiles of.
+            # The fields on the map follow the radius of the groups of Classic mode.
             table.regroup(float(session.form.row("cluster_panel_threshold").value))
         self._table = table
         self.map.show_region(self.region)
