@@ -194,6 +194,18 @@ class FrameTable:
         self.keeping.refresh()
         self._arrange()
 
+    def mosaic_px(self) -> tuple[int, int] | None:
+        """Return about the width and height of a mosaic of the kept frames, to two digits; None where none is placed.
+
+        At the frames' median scale, with north up.
+        """
+        scales = [frame.scale_arcsec for frame in self.frames if frame.scale_arcsec is not None]
+        quads = self.footprints.quads[self.keep & self.footprints.placed]
+        if not len(quads) or not scales:
+            return None
+        across, up = (quads.max(axis=(0, 1)) - quads.min(axis=(0, 1))) * 3600 / float(np.median(scales))
+        return int(float(f"{across:.2g}")), int(float(f"{up:.2g}"))
+
     def fields(self) -> Rows:
         """Return each frame's field, shape (rows,): which pointing of the survey it belongs to; -1 without a place."""
         placed = int(self.footprints.placed.sum())

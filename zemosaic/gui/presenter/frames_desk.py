@@ -67,6 +67,7 @@ class FramesDesk:
         self._foretold: object = None
         self._news: queue.SimpleQueue[Scanned] = queue.SimpleQueue()
         self._number = 0
+        self._told: tuple[object, str] = (None, "")
         self._thread: threading.Thread | None = None
 
     def scan(self, folder: str, output: str = "", selection: str = "") -> None:
@@ -208,10 +209,13 @@ class FramesDesk:
             return "⚠ " + words.message(self.problem)
         if self.table is None:
             return ""
-        facts = _facts(self.table, words)
-        if self.forecast is not None:
-            facts.append(forecast_lines(self.forecast, words)[0])
-        return " · ".join(facts)
+        key = (self.version, self.table.version, words.language, self.forecast)
+        if self._told[0] != key:
+            facts = _facts(self.table, words)
+            if self.forecast is not None:
+                facts.append(forecast_lines(self.forecast, words)[0])
+            self._told = (key, " · ".join(facts))
+        return self._told[1]
 
     def _scan(self, number: int, folder: str, output: str, selection: str) -> None:
         # Here, in the thread: it loads what the first window does not need.
@@ -256,6 +260,9 @@ def _facts(table: FrameTable, words: Translator) -> list[str]:
         "cameras": ", ".join(cameras) or words.text("frames.unknown_telescope"),
     }
     facts = [words.text("frames.summary", **told)]
+    size = table.mosaic_px()
+    if size is not None:
+        facts.append(words.text("frames.mosaic_size", width=size[0], height=size[1]))
     unplaced = int((table.usable & ~table.footprints.placed).sum())
     if unplaced:
         facts.append(words.text("frames.unplaced", count=unplaced))
