@@ -211,7 +211,7 @@ class FramesDesk:
             return ""
         key = (self.version, self.table.version, words.language, self.forecast)
         if self._told[0] != key:
-            facts = _facts(self.table, words)
+            facts = _facts(self.table, words, sized=self.forecast is None)
             if self.forecast is not None:
                 facts.append(forecast_lines(self.forecast, words)[0])
             self._told = (key, " · ".join(facts))
@@ -248,7 +248,7 @@ class FramesDesk:
         self._news.put(Scanned(number, numbers=report_numbers(table, report)))
 
 
-def _facts(table: FrameTable, words: Translator) -> list[str]:
+def _facts(table: FrameTable, words: Translator, sized: bool) -> list[str]:
     kept = np.flatnonzero(table.keep)
     nights = {table.nights[row] for row in kept}
     cameras = sorted({table.telescopes[row] for row in kept} - {""})
@@ -260,7 +260,7 @@ def _facts(table: FrameTable, words: Translator) -> list[str]:
         "cameras": ", ".join(cameras) or words.text("frames.unknown_telescope"),
     }
     facts = [words.text("frames.summary", **told)]
-    size = table.mosaic_px()
+    size = table.mosaic_px() if sized else None
     if size is not None:
         facts.append(words.text("frames.mosaic_size", width=size[0], height=size[1]))
     unplaced = int((table.usable & ~table.footprints.placed).sum())
