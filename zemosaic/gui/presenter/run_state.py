@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import assert_never
@@ -191,7 +192,7 @@ class RunState:
         else:
             taken[current.name] = max(at_s - current.started_s, 0.0)
             left = remaining_s(taken, current.name, current.left_s(at_s), planned, self.until)
-        return None if left is None else max(left, 0.0)
+        return None if left is None or not math.isfinite(left) else max(left, 0.0)
 
     def stopping(self) -> RunState:
         """Return the state after the user asked the run to stop."""
