@@ -123,6 +123,7 @@ def test_redo_leads_back_to_where_undo_began(acts):
 def test_fields_are_the_pointings():
     table = Footprints.of([frame(i, 80.0 + (i % 2) * 0.8 + i * 0.01, -5.0) for i in range(6)], 1)
     assert table.fields().tolist() == [0, 1, 0, 1, 0, 1, -1]
+    assert table.fields(5.0).tolist() == [0, 0, 0, 0, 0, 0, -1]
 
 
 def test_a_region_is_where_it_was_drawn():

@@ -73,6 +73,7 @@ class FrameTable:
         self._sorting = ("file", False)
         self._filter = ("", "all")
         self._fields: tuple[int, Rows] | None = None
+        self._reach_deg = 0.0
         if chosen is not None:
             self.keeping.leave_out(self._left_out_by(chosen), remember=False)
 
@@ -210,8 +211,14 @@ class FrameTable:
         """Return each frame's field, shape (rows,): which pointing of the survey it belongs to; -1 without a place."""
         placed = int(self.footprints.placed.sum())
         if self._fields is None or self._fields[0] != placed:
-            self._fields = (placed, self.footprints.fields())
+            self._fields = (placed, self.footprints.fields(self._reach_deg))
         return self._fields[1]
+
+    def regroup(self, reach_deg: float) -> None:
+        """Let frames nearer than so many degrees be of one field; 0 for a third of a frame's diagonal."""
+        if reach_deg != self._reach_deg:
+            self._reach_deg, self._fields = reach_deg, None
+            self._arrange()
 
     def field_name(self, row: int, words: Translator) -> str:
         """Return the name of a frame's field; empty without a place."""

@@ -66,6 +66,9 @@ class FramesPage:
         table, session = self.table, self.session
         if table is not None and table is not self._table:
             table.filter(self.search, self.kind)
+        if table is not None:
+            # The fields on the map follow the radius of the groups of Classic mode.
+            table.regroup(float(session.form.row("cluster_panel_threshold").value))
         self._table = table
         self.map.show_region(self.region)
         shown = (session.frames.version, None if table is None else table.version, session.running, self.region)
