@@ -56,6 +56,7 @@ def test_links_and_flags_of_the_documents_exist(document):
         "--config",
         "--measure-seams",
         "--until",
+        "--dry-run",
         "--list-settings",
         "--KEY",
     }

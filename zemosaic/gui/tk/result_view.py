@@ -69,18 +69,22 @@ class ResultView(ttk.Frame):
         self.channel.pack(side="left", padx=(0, gap))
         self.linked, self.coverage = tk.BooleanVar(self, True), tk.BooleanVar(self, False)
         self._checks = {
-            "linked": ttk.Checkbutton(line, variable=self.linked, command=self._checked),
-            "coverage": ttk.Checkbutton(line, variable=self.coverage, command=self._checked),
+            "linked": ttk.Checkbutton(
+                line, style="Page.Switch.TCheckbutton", variable=self.linked, command=self._checked
+            ),
+            "coverage": ttk.Checkbutton(
+                line, style="Page.Switch.TCheckbutton", variable=self.coverage, command=self._checked
+            ),
         }
         for check in self._checks.values():
-            check.pack(side="left", padx=(0, gap))
+            check.pack(side="left", padx=(gap, 0))
         self.sliders: dict[str, ttk.Scale] = {}
         self._slider_labels: dict[str, ttk.Label] = {}
         for name in ("sky", "white"):
             self._slider_labels[name] = ttk.Label(line, style="Muted.TLabel")
             self.sliders[name] = ttk.Scale(line, from_=-1.0, to=1.0, length=self._theme.px(90))
             self.sliders[name].configure(command=partial(self._slid, name))
-            self._slider_labels[name].pack(side="left", padx=(gap, 2))
+            self._slider_labels[name].pack(side="left", padx=(2 * gap, gap))
             self.sliders[name].pack(side="left")
         self._reset = ttk.Button(line, command=self.reset)
         self._reset.pack(side="left", padx=gap)

@@ -228,6 +228,9 @@ class Theme:
         self._layout("Switch.TCheckbutton", inner)
         self._style.configure("Switch.TCheckbutton", background=look.card, padding=(self.px(8), 0, 0, 0))
         self._style.map("Switch.TCheckbutton", background=[("", look.card)])
+        page = "Page.Switch.TCheckbutton"
+        self._style.configure(page, background=look.background, foreground=look.text, padding=(self.px(6), 0, 0, 0))
+        self._style.map(page, background=[("", look.background)], foreground=[("disabled", look.muted)])
 
     def _build_tabs(self) -> None:
         look, style = self.palette, self._style
@@ -258,6 +261,18 @@ class Theme:
         trough = ("Bar.trough", {"sticky": "ew", "children": [("Bar.pbar", {"side": "left", "sticky": "ns"})]})
         self._layout("Horizontal.TProgressbar", [trough])
         style.configure("Horizontal.TProgressbar", background=look.card, thickness=thick)
+        self._element("Slide.trough", self._pill(look.border, 12 * thick, thick // 2), border=(thick, 0), sticky="ew")
+        round_px = 2 * thick
+        self._element(
+            "Slide.slider",
+            self._pill(look.accent, round_px, round_px),
+            ("disabled", self._pill(look.muted, round_px, round_px)),
+            ("focus", self._pill(look.text, round_px, round_px)),
+            sticky="",
+        )
+        slider = ("Slide.slider", {"side": "left", "sticky": ""})
+        self._layout("Horizontal.TScale", [("Slide.trough", {"sticky": "ew", "children": [slider]})])
+        style.configure("Horizontal.TScale", background=look.background)
         self._element(
             "Scroll.thumb",
             self._pill(look.border, thick, 12 * thick),
