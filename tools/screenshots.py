@@ -34,9 +34,10 @@ ROOT = Path(__file__).resolve().parents[1]
 SIZES = ((1366, 768), (2560, 1440))
 LANGUAGES, THEMES, TOOLKITS = ("en", "fr"), ("light", "dark"), ("tk", "qt")
 VIEWS = ("frames", "settings", "run", "result")
-COLOURS = 96
+COLOURS = {1366: 64, 2560: 32}
+"""Colours of a picture by its width: all pictures together are to stay below 6 MB."""
 SETTLE_S = 0.4
-RUN_SHOWN = 0.6
+RUN_SHOWN = 0.95
 """The picture of the Run page is taken when so much of the stacking is done."""
 
 
@@ -91,7 +92,7 @@ class Replay:
 def record(home: Path) -> Recording:
     """Make the demo, run it and keep what it tells; its pictures are copied, for the run replaces them."""
     frames, output = make_demo(home / "demo"), home / "demo" / "mosaic"
-    run = start(Settings(input_dir=str(frames), output_dir=str(output)))
+    run = start(Settings(input_dir=str(frames), output_dir=str(output), solver="embedded"))
     told: list[tuple[float, Event]] = []
     begun = time.monotonic()
     for event in run.events():
@@ -179,7 +180,7 @@ def settle(work: Callable[[], None], seconds: float = SETTLE_S) -> None:
 
 def save(picture: Image.Image, path: Path) -> None:
     """Write a small PNG."""
-    small = picture.convert("RGB").quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    small = picture.convert("RGB").quantize(COLOURS[picture.width], Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     small.save(path, optimize=True)
 
 
@@ -249,14 +250,17 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=ROOT / "docs" / "screenshots")
     parser.add_argument("--only", nargs="*", default=[])
     told = parser.parse_args()
+    told.folder = told.folder.absolute()
     told.folder.mkdir(parents=True, exist_ok=True)
     tours = {"tk": tour_tk, "qt": tour_qt}
     with tempfile.TemporaryDirectory() as home, display():
-        recording = record(Path(home))
+        # Relative paths, so that no picture shows where it was made.
+        os.chdir(home)
+        recording = record(Path())
         for toolkit, language, theme, size in product(TOOLKITS, LANGUAGES, THEMES, SIZES):
             name = f"{toolkit}-{language}-{theme}-{size[0]}x{size[1]}"
             if all(word in name.split("-") for word in told.only):
-                tours[toolkit](Tour(Path(home), recording, language, theme, size), told.folder, name, size)
+                tours[toolkit](Tour(Path(home).absolute(), recording, language, theme, size), told.folder, name, size)
 
 
 if __name__ == "__main__":

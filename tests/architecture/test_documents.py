@@ -55,6 +55,8 @@ def test_links_and_flags_of_the_documents_exist(document):
         "--log-json",
         "--config",
         "--measure-seams",
+        "--until",
+        "--dry-run",
         "--list-settings",
         "--KEY",
     }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_frames import WORDS, frame, table_of
 
+import zemosaic
 from zemosaic import demo
 from zemosaic.frames.scan import scan_folder
+from zemosaic.gui.presenter import desktop
 from zemosaic.gui.presenter.equipment import Equipment
 from zemosaic.gui.presenter.footprints import Footprints
 from zemosaic.gui.presenter.form import Form
@@ -118,6 +123,7 @@ def test_redo_leads_back_to_where_undo_began(acts):
 def test_fields_are_the_pointings():
     table = Footprints.of([frame(i, 80.0 + (i % 2) * 0.8 + i * 0.01, -5.0) for i in range(6)], 1)
     assert table.fields().tolist() == [0, 1, 0, 1, 0, 1, -1]
+    assert table.fields(5.0).tolist() == [0, 0, 0, 0, 0, 0, -1]
 
 
 def test_a_region_is_where_it_was_drawn():
@@ -200,3 +206,19 @@ def test_every_setting_has_words(language):
             assert words.has(f"setting.{spec.key}.{part}"), spec.key
     for name in BUILT_IN:
         assert words.has(f"preset.{name}")
+
+
+def test_no_setting_is_without_effect():
+    """Each is read somewhere beyond the settings and the windows, which only show it."""
+    root = Path(zemosaic.__file__).parent
+    told = [path for path in root.rglob("*.py") if path.relative_to(root).parts[0] not in ("settings", "gui")]
+    words = set(re.findall(r"\w+", " ".join(path.read_text(encoding="utf-8") for path in told)))
+    assert [spec.key for spec in specs() if spec.key not in words] == []
+
+
+@pytest.mark.parametrize(("answer", "dark"), [(b"'prefer-dark'", True), (b"'default'", False), (b"", True)])
+def test_the_desktop_says_whether_it_is_dark(answer, dark, monkeypatch):
+    monkeypatch.setattr(desktop.sys, "platform", "linux")
+    done = subprocess.CompletedProcess([], 0, answer)
+    monkeypatch.setattr(desktop.subprocess, "run", lambda *argv, **told: done)
+    assert desktop.system_is_dark() is dark

@@ -325,3 +325,13 @@ def test_many_scopes_and_frames_far_apart():
     assert len(lines) == 8
     assert "more" in lines[-1].text
     assert MapPainter().paint(table, MapView(200, 100).fitted(table.footprints.bounds()), "night").any()
+
+
+def test_the_summary_tells_about_how_large_the_mosaic_will_be():
+    desk = FramesDesk()
+    desk.table = table_of()
+    # Frames of 1080 x 1920 px of 2.4", spread over a degree of right ascension at -5 degrees of declination.
+    assert desk.table.mosaic_px() == (2600, 1900)
+    assert "2,600 × 1,900 px" in desk.summary(WORDS)
+    desk.table.set_keep(np.arange(1, 6), False)
+    assert "1,100 × 1,900 px" in desk.summary(WORDS)

@@ -21,7 +21,7 @@ __all__ = ["Command", "help_text", "parse"]
 _WINDOWS = ("qt-gui", "tk-gui")
 """Flags that the window's start looks at; a headless run passes over them."""
 _OWN = (
-    *("demo", "until", "log-json", "config", "list-settings", "detect-astap"),
+    *("demo", "dry-run", "until", "log-json", "config", "list-settings", "detect-astap"),
     *("measure-seams", "footprints", "version", "help"),
 )
 """Flags that are no settings, in the order of the help."""
@@ -40,6 +40,8 @@ class Command:
     """Folder of the demo; empty for the usual one, None for no demo."""
     until: Preparation | None = None
     """The last phase of a run that only prepares."""
+    dry_run: bool = False
+    """Say what a run would do, and do nothing."""
     log_json: bool = False
     config: str | None = None
     list_settings: bool = False
@@ -109,7 +111,7 @@ def _parser() -> _Parser:
     parser.add_argument("--until", choices=PREPARATIONS)
     for name in ("--config", "--measure-seams", "--footprints"):
         parser.add_argument(name)
-    for name in ("--log-json", "--list-settings", "--detect-astap", "--version"):
+    for name in ("--log-json", "--dry-run", "--list-settings", "--detect-astap", "--version"):
         parser.add_argument(name, action="store_true")
     parser.add_argument("--help", "-h", action="store_true")
     for spec in specs():

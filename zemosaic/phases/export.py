@@ -21,6 +21,7 @@ from zemosaic.export.disk_values import DiskType
 from zemosaic.export.fits import write_fits
 from zemosaic.export.frames_csv import write_frames_csv
 from zemosaic.export.layout import Box, Pixels
+from zemosaic.export.mosaic_file import MosaicFile
 from zemosaic.export.pictures import write_picture16
 from zemosaic.export.preview import coverage_picture, stretched_bands, stretched_preview, write_png
 from zemosaic.export.report import FieldPlan, PhaseTime, RunRecords, build_report
@@ -31,10 +32,12 @@ from zemosaic.export.view import view_of
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
 from zemosaic.phases.context import RunContext
+from zemosaic.phases.mode import mode_of
 from zemosaic.phases.plan import Grid
 from zemosaic.phases.tile import area_ratio
 from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import specs
+from zemosaic.sky import FrameWcs
 from zemosaic.store.canvas import CanvasStore
 
 __all__ = ["FieldRecord", "Outputs", "export_mosaic", "write_reports"]
@@ -134,18 +137,26 @@ def export_mosaic(
         )
         coverage_map, most = coverage_picture(kept, COVERAGE_MAP_PX, box)
         pictures = ReportPictures(picture, coverage_map, most)
-        return Outputs(product, pictures, _seams(grid, used_ids, value), noise_by_depth(value, kept, box))
+        seams = _seams(grid, product.wcs, used_ids, mosaic)
+        return Outputs(product, pictures, seams, noise_by_depth(value, kept, box))
 
 
-def _seams(grid: Grid, used_ids: set[int], value: Pixels) -> SeamReport:
-    """Measure the steps across the edges of frames on the canvas, of an even choice where there are many."""
+def _seams(grid: Grid, wcs: FrameWcs, used_ids: set[int], mosaic: Path) -> SeamReport:
+    """Measure the steps across the edges of frames on the finished file, of an even choice where there are many.
+
+    The file rather than the store: many small windows are read, and it is mapped into memory.
+    """
     used = [frame for frame in grid.frames if frame.frame.frame_id in used_ids]
     chosen = [used[k] for k in np.unique(np.linspace(0, len(used) - 1, MOST_SEAM_FRAMES).astype(int))]
     footprints, noise = [], []
     for frame in chosen:
-        footprints.append(grid.plan.wcs.sky_to_pixel(*frame.wcs.corners(frame.frame.width, frame.frame.height)))
-        noise.append(np.array(frame.noise) * area_ratio(grid.plan.wcs, frame.wcs))
-    return measure_seams(value, footprints, [float(sigma) for sigma in np.median(noise, axis=0)])
+        footprints.append(wcs.sky_to_pixel(*frame.wcs.corners(frame.frame.width, frame.frame.height)))
+        noise.append(np.array(frame.noise) * area_ratio(wcs, frame.wcs))
+    pixels = MosaicFile(mosaic)
+    try:
+        return measure_seams(pixels, footprints, [float(sigma) for sigma in np.median(noise, axis=0)])
+    finally:
+        pixels.close()
 
 
 def _box(context: RunContext, plan: GridPlan, kept: Pixels, weight: Pixels) -> Box:
@@ -226,6 +237,7 @@ def write_reports(
         versions=_versions(),
         peak_rss_bytes=context.monitor.peak_rss_bytes,
         input_dir=context.settings.input_dir,
+        way=None if context.settings.use_existing_master_tiles else mode_of(context.settings, frames).reason,
         seams=_all_seams(outputs),
         depth=outputs[0].depth if outputs else None,
     )

@@ -16,6 +16,7 @@ from zemosaic.mosaic.drizzle import DropKernel, DropRules
 from zemosaic.mosaic.interpolation import Interpolation
 from zemosaic.mosaic.starlight import TileStars, stars_by_tile
 from zemosaic.phases.context import RunContext, identity
+from zemosaic.phases.growing import GrowingPicture
 from zemosaic.phases.measure import DefectMaps
 from zemosaic.phases.plan import Grid
 from zemosaic.phases.tile import TileAnswer, TileTask, stack_tile
@@ -60,6 +61,7 @@ def stack_tiles(context: RunContext, jobs: Sequence[StackJob], defects: DefectMa
     prepared = [_prepare(context, job, defects) for job in jobs]
     tasks = [(one, task) for one in prepared for task in one.tasks]
     failed: dict[int, Message] = {}
+    growing = {one.job.name: _growing(context, one) for one in prepared}
     with context.phase("stack", sum(len(job.grid.plan.tiles) for job in jobs)) as advance:
         done = sum(len(one.products) for one in prepared)
         advance(done)
@@ -70,6 +72,7 @@ def stack_tiles(context: RunContext, jobs: Sequence[StackJob], defects: DefectMa
                 key = f"{one.job.name}{task.row}"
                 context.journal.put("tile", key, one.digests[task.row], _product_bytes(answer.product))
             done += 1
+            growing[one.job.name].add(task.row)
             product = answer.product
             context.emit(
                 TileStacked(product.tile_id, len(product.frames_used), product.rejected_fraction, product.mode)
@@ -79,6 +82,14 @@ def stack_tiles(context: RunContext, jobs: Sequence[StackJob], defects: DefectMa
     for frame_id, reason in sorted(failed.items()):
         context.drop(Dropped(paths[frame_id], frame_id, "stack", FrameStatus.UNREADABLE, reason))
     return [[one.products[row] for row in range(len(one.job.grid.plan.tiles))] for one in prepared]
+
+
+def _growing(context: RunContext, one: _Prepared) -> GrowingPicture:
+    """Return the picture of a plan, with the tiles that an earlier run made."""
+    picture = GrowingPicture(context, one.job.grid.plan, one.job.store, one.job.name.strip("/"))
+    for row in one.products:
+        picture.add(row)
+    return picture
 
 
 @dataclass

@@ -97,14 +97,17 @@ class Footprints:
         """Return the map points, shape (n, 2), of directions; NaN far from the map's middle."""
         return self._projected(ra_deg[None], dec_deg[None])[0]
 
-    def fields(self) -> NDArray[np.intp]:
+    def fields(self, reach_deg: float = 0.0) -> NDArray[np.intp]:
         """Return which field each frame looks at, shape (n,), counted in the order of the frames; -1 without a place.
 
-        The first frame that is in no field yet makes one of all that look nearly the same way.
+        The first frame that is in no field yet makes one of all whose middles are nearer to its own than `reach_deg`;
+        0 for a third of a frame's diagonal.
         """
         fields = np.full(len(self.quads), -1, np.intp)
         left = np.flatnonzero(self.placed)
         middle, reach = self.quads.mean(axis=1), _FIELD_REACH * np.hypot(*(self.quads[:, 2] - self.quads[:, 0]).T)
+        if reach_deg > 0:
+            reach = np.full(len(reach), reach_deg)
         number = 0
         while len(left):
             away = middle[left] - middle[left[0]]

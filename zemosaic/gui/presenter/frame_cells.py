@@ -7,8 +7,9 @@ import numpy as np
 from zemosaic.gui.presenter.frame_table import METRICS, FrameTable
 from zemosaic.i18n import Translator
 
-__all__ = ["cell_text", "metric_text", "verdict_text"]
+__all__ = ["cell_text", "metric_text", "short_name", "verdict_text"]
 
+_LONGEST_NAME = 26
 _FORMATS = {"exposure": "{:g}", "stars": "{:.0f}", "fwhm": "{:.2f}", "eccentricity": "{:.2f}", "weight": "{:.2f}"}
 
 
@@ -30,6 +31,11 @@ def cell_text(table: FrameTable, row: int, column: str, words: Translator) -> st
 def metric_text(metric: str, value: float) -> str:
     """Return a metric's value with the digits that matter."""
     return _FORMATS.get(metric, "{:.1f}").format(value)
+
+
+def short_name(name: str) -> str:
+    """Return beginning and end of a long file name; the end is what tells frames apart."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[:9]}…{name[10 - _LONGEST_NAME :]}"
 
 
 def verdict_text(table: FrameTable, row: int, words: Translator) -> str:

@@ -73,6 +73,7 @@ class FrameTable:
         self._sorting = ("file", False)
         self._filter = ("", "all")
         self._fields: tuple[int, Rows] | None = None
+        self._reach_deg = 0.0
         if chosen is not None:
             self.keeping.leave_out(self._left_out_by(chosen), remember=False)
 
@@ -194,12 +195,30 @@ class FrameTable:
         self.keeping.refresh()
         self._arrange()
 
+    def mosaic_px(self) -> tuple[int, int] | None:
+        """Return about the width and height of a mosaic of the kept frames, to two digits; None where none is placed.
+
+        At the frames' median scale, with north up.
+        """
+        scales = [frame.scale_arcsec for frame in self.frames if frame.scale_arcsec is not None]
+        quads = self.footprints.quads[self.keep & self.footprints.placed]
+        if not len(quads) or not scales:
+            return None
+        across, up = (quads.max(axis=(0, 1)) - quads.min(axis=(0, 1))) * 3600 / float(np.median(scales))
+        return int(float(f"{across:.2g}")), int(float(f"{up:.2g}"))
+
     def fields(self) -> Rows:
         """Return each frame's field, shape (rows,): which pointing of the survey it belongs to; -1 without a place."""
         placed = int(self.footprints.placed.sum())
         if self._fields is None or self._fields[0] != placed:
-            self._fields = (placed, self.footprints.fields())
+            self._fields = (placed, self.footprints.fields(self._reach_deg))
         return self._fields[1]
+
+    def regroup(self, reach_deg: float) -> None:
+        """Let frames nearer than so many degrees be of one field; 0 for a third of a frame's diagonal."""
+        if reach_deg != self._reach_deg:
+            self._reach_deg, self._fields = reach_deg, None
+            self._arrange()
 
     def field_name(self, row: int, words: Translator) -> str:
         """Return the name of a frame's field; empty without a place."""

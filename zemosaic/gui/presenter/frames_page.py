@@ -11,7 +11,7 @@ import numpy as np
 import zemosaic
 from zemosaic.errors import ZeMosaicError
 from zemosaic.gui.presenter.analyser import find_analyser, start_analyser
-from zemosaic.gui.presenter.frame_cells import metric_text
+from zemosaic.gui.presenter.frame_cells import metric_text, short_name
 from zemosaic.gui.presenter.frame_table import FrameTable
 from zemosaic.gui.presenter.histograms import SHOWN_METRICS, Histogram
 from zemosaic.gui.presenter.region import REGION_KEY
@@ -66,6 +66,9 @@ class FramesPage:
         table, session = self.table, self.session
         if table is not None and table is not self._table:
             table.filter(self.search, self.kind)
+        if table is not None:
+            # The fields on the map follow the radius of the groups of Classic mode.
+            table.regroup(float(session.form.row("cluster_panel_threshold").value))
         self._table = table
         self.map.show_region(self.region)
         shown = (session.frames.version, None if table is None else table.version, session.running, self.region)
@@ -180,7 +183,7 @@ class FramesPage:
         shown, words = self.thumbnails.shown, self.session.words
         if shown is None:
             return words.text("frames.thumbnail_none")
-        return Path(shown.path).name if shown.problem is None else "⚠ " + words.message(shown.problem)
+        return short_name(Path(shown.path).name) if shown.problem is None else "⚠ " + words.message(shown.problem)
 
     def close(self) -> None:
         """End what works in the background."""

@@ -34,6 +34,7 @@ BUILT_IN: Mapping[str, Mapping[str, Any]] = {
         "quality_max_fwhm_ratio": 1.4,
         "save_rejection_maps": True,
     },
+    "classic": {"mosaic_mode": "classic"},
     "low_memory": {"memory_limit_gb": 1.5, "num_processing_workers": 1},
 }
 """Values that differ from the defaults, by preset."""

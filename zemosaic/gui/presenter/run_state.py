@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import assert_never
@@ -183,13 +184,15 @@ class RunState:
         if not self.status.under_way:
             return None
         at_s = self.clock_s(at_s)
-        taken = {phase.name: phase.wall_s for phase in self.phases if phase.status is PhaseStatus.DONE}
+        taken = {phase.name: max(phase.wall_s, 0.0) for phase in self.phases if phase.status is PhaseStatus.DONE}
         current = self.phase(self.current) if self.current else None
         planned = self.plan.estimated_s if self.plan else None
         if current is None:
-            return remaining_s(taken, None, None, planned, self.until)
-        taken[current.name] = max(at_s - current.started_s, 0.0)
-        return remaining_s(taken, current.name, current.left_s(at_s), planned, self.until)
+            left = remaining_s(taken, None, None, planned, self.until)
+        else:
+            taken[current.name] = max(at_s - current.started_s, 0.0)
+            left = remaining_s(taken, current.name, current.left_s(at_s), planned, self.until)
+        return None if left is None or not math.isfinite(left) else max(left, 0.0)
 
     def stopping(self) -> RunState:
         """Return the state after the user asked the run to stop."""

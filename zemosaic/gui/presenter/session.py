@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -17,6 +18,7 @@ from zemosaic.gui.presenter.form import Form
 from zemosaic.gui.presenter.frames_desk import FramesDesk
 from zemosaic.gui.presenter.run_state import RunState, Status, advanced
 from zemosaic.gui.presenter.runs import DemoMaker, RunHandle, Starter, waiting_events
+from zemosaic.gui.presenter.speed import learn_speed, speed_of
 from zemosaic.i18n import Translator
 from zemosaic.settings.load import (
     load_settings,
@@ -71,6 +73,7 @@ class Session:
         """Whether the user asked the run to pause."""
         self.config_folder = user_config_folder(environ)
         self.clock = clock
+        self.frames.cpu_s_per_frame = speed_of(self.config_folder)
         self._user_file = user_settings_file(environ)
         self._start = start
         self._make_demo = make_demo
@@ -146,6 +149,8 @@ class Session:
 
     def look_at_frames(self) -> None:
         """Begin to scan the input folder of the form, unless it is the one scanned already."""
+        with contextlib.suppress(SettingsError):  # a wrong value is told at its row
+            self.frames.settings = self.form.settings()
         folder = str(self.form.row("input_dir").value)
         if folder and folder != self.frames.folder and Path(folder).is_dir():
             self.scan_frames()
@@ -190,6 +195,9 @@ class Session:
         if self.state.status.under_way and self._stop_asked_s is not None:
             self.state = self.state.stopping()
         if self.state.status.over:
+            if self.state.result is not None:
+                learn_speed(self.config_folder, self.state.result.frames_used, self.state.result.cpu_s)
+                self.frames.cpu_s_per_frame = speed_of(self.config_folder)
             self._end_run()
         return told
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ __all__ = ["FrameModel", "FrameTableView"]
 
 Index = QModelIndex | QPersistentModelIndex
 _WIDTHS = {
-    "keep": 58,
+    "keep": 68,
     "file": 200,
     "verdict": 150,
     "night": 90,
@@ -134,6 +135,16 @@ class FrameTableView(QTableView):
         self.horizontalHeader().setSortIndicator(1, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
         self.selectionModel().selectionChanged.connect(self._selected)
+
+    def widths(self) -> dict[str, int]:
+        """Return the widths of the columns."""
+        return {name: self.columnWidth(place) for place, name in enumerate(COLUMNS)}
+
+    def use_widths(self, widths: Mapping[str, int]) -> None:
+        """Set the widths of some columns."""
+        for place, name in enumerate(COLUMNS):
+            if name in widths:
+                self.setColumnWidth(place, widths[name])
 
     def refresh(self) -> None:
         """Show rows and selection as they are now, without scrolling."""

@@ -27,6 +27,7 @@ from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.telling import status_text
 from zemosaic.gui.presenter.window_state import (
     THEMES,
+    VIEWS,
     WindowState,
     load_window_state,
     save_window_state,
@@ -67,8 +68,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.session = session
         self._state_file = window_state_file(session.config_folder, "qt")
-        fresh = WindowState(theme="system")
-        self._state = load_window_state(self._state_file) if self._state_file.is_file() else fresh
+        self._state = load_window_state(self._state_file)
         self._loader = PictureLoader()
         self._loading: PreviewReady | None = None
         self._closing = False
@@ -82,7 +82,8 @@ class MainWindow(QMainWindow):
         self.use_theme(self._state.theme)
         QApplication.styleHints().colorSchemeChanged.connect(self._system_changed)
         self.retranslate()
-        self.pages.setCurrentIndex(SETTINGS)
+        self.frames.table.use_widths(self._state.columns)
+        self.pages.setCurrentIndex(VIEWS.index(self._state.view))
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._pump)
         self._timer.start(_PUMP_MS)
@@ -180,6 +181,7 @@ class MainWindow(QMainWindow):
         self._save_state()
         self.frames.close_page()
         self.settings.equipment.close()
+        self.result.desk.close()
         self.session.close()
         event.accept()
 
@@ -271,6 +273,7 @@ class MainWindow(QMainWindow):
         demo = session.demo_progress()
         if demo is not None:
             self._demo_told(demo.done, demo.total, demo.folder is not None)
+        self.result.pump()
         loaded = self._loader.take()
         if loaded is not None:
             self.run.show_picture(loaded)
@@ -371,5 +374,6 @@ class MainWindow(QMainWindow):
         maximised, at = self.isMaximized(), self.geometry()
         place = f"{at.width()}x{at.height()}{at.x():+d}{at.y():+d}"
         geometry = self._state.geometry if maximised else place
-        fresh = WindowState(geometry, maximised, self.theme_name, self.settings.tier, self.run.log.level)
+        view, widths = VIEWS[self.pages.currentIndex()], self.frames.table.widths()
+        fresh = WindowState(geometry, maximised, self.theme_name, self.settings.tier, self.run.log.level, view, widths)
         save_window_state(fresh, self._state_file)

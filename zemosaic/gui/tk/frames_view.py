@@ -192,7 +192,7 @@ class FramesView(ttk.Frame):
         self.search.trace_add("write", lambda *_: self._filter())
         self.entry = ttk.Entry(tools, textvariable=self.search, width=6)
         self.entry.pack(side="left", fill="x", expand=True, padx=gap)
-        self.kinds = Choice(tools, self._theme, lambda _: self._filter(), width=13)
+        self.kinds = Choice(tools, self._theme, lambda _: self._filter(), width=15)
         self.kinds.pack(side="left")
 
     def _make_strip(self) -> None:

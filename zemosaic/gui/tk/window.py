@@ -11,10 +11,18 @@ from tkinter import filedialog, ttk
 
 from zemosaic.errors import Message, SettingsError, ZeMosaicError
 from zemosaic.events import PreviewReady
+from zemosaic.gui.presenter.desktop import system_is_dark
 from zemosaic.gui.presenter.runs import DemoMaker, Starter
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.telling import status_text
-from zemosaic.gui.presenter.window_state import WindowState, load_window_state, save_window_state, window_state_file
+from zemosaic.gui.presenter.window_state import (
+    THEMES,
+    VIEWS,
+    WindowState,
+    load_window_state,
+    save_window_state,
+    window_state_file,
+)
 from zemosaic.gui.tk.frames_view import FramesView
 from zemosaic.gui.tk.picture import PictureLoader
 from zemosaic.gui.tk.result_view import ResultView
@@ -68,7 +76,8 @@ class MainWindow:
         self.session = session
         self._state_file = window_state_file(session.config_folder)
         self._state = load_window_state(self._state_file)
-        self.theme = Theme(root, self._state.theme)
+        self.theme_name = self._state.theme
+        self.theme = Theme(root, _look(self.theme_name))
         self._loader = PictureLoader()
         self._loading: PreviewReady | None = None
         self._closing = False
@@ -94,7 +103,8 @@ class MainWindow:
         self.start_button.configure(text=words.text("window.start"))
         self.stop_button.configure(text=words.text("window.stop"))
         self._show_pause()
-        self._theme_button.configure(text=words.text(f"window.theme.{self.theme.name}"))
+        looks = [words.text(f"window.look.{name}") for name in THEMES]
+        self.look.offer(THEMES, looks, self.theme_name)
         codes = words.languages()
         self.language.offer(tuple(codes), tuple(codes.values()), words.language)
         for view in (self.frames, self.settings, self.run, self.result):
@@ -107,10 +117,11 @@ class MainWindow:
         self.session.form = self.session.form.edited("language", code)
         self.retranslate()
 
-    def toggle_theme(self) -> None:
-        """Change between light and dark."""
-        self.theme.use("light" if self.theme.name == "dark" else "dark")
-        self._theme_button.configure(text=self.session.words.text(f"window.theme.{self.theme.name}"))
+    def use_theme(self, name: str) -> None:
+        """Switch the look: ``system``, ``light`` or ``dark``."""
+        self.theme_name = name
+        self.look.choose(name)
+        self.theme.use(_look(name))
 
     def start(self) -> None:
         """Start a run with the settings of the form."""
@@ -180,7 +191,8 @@ class MainWindow:
         self.result = ResultView(self.pages, self.session, self.theme)
         for view in (self.frames, self.settings, self.run, self.result):
             self.pages.add(view)
-        self.pages.select(SETTINGS)
+        self.pages.select(VIEWS.index(self._state.view))
+        self.frames.table.use_widths(self._state.columns)
         self.pages.bind("<<NotebookTabChanged>>", lambda _: self._page_changed())
 
     def _make_header(self) -> None:
@@ -188,10 +200,10 @@ class MainWindow:
         ttk.Label(self.root, text="ZeMosaic", style="Title.TLabel").place(x=px(22), y=px(29), anchor="w")
         right = ttk.Frame(self.root)
         right.place(relx=1.0, x=-px(20), y=px(9), anchor="ne")
-        self._theme_button = ttk.Button(right, command=self.toggle_theme)
-        self._theme_button.pack(side="right", padx=(px(8), 0))
         self.language = Choice(right, self.theme, self.use_language, width=11)
-        self.language.pack(side="right")
+        self.language.pack(side="left", padx=(0, px(8)))
+        self.look = Choice(right, self.theme, self.use_theme, width=17)
+        self.look.pack(side="left")
         Tooltip(self.language, self.theme, lambda: self.session.words.text("setting.language.label"))
 
     def _make_footer(self) -> None:
@@ -280,6 +292,7 @@ class MainWindow:
             self.run.show_picture(loaded)
             if self.session.state.result is not None:
                 self.result.show_picture(loaded)
+        self.result.pump()
         now = self.session.clock()
         due = now - self._refreshed_s > _REFRESH_S
         if (self.session.frames.pump() or due) and self.pages.index("current") == FRAMES:
@@ -354,11 +367,17 @@ class MainWindow:
     def _destroy(self) -> None:
         maximised = _maximised(self.root)
         geometry = self._state.geometry if maximised else self.root.winfo_geometry()
-        fresh = WindowState(geometry, maximised, self.theme.name, self.settings.tier, self.run.log.level)
+        view, widths = VIEWS[self.pages.index("current")], self.frames.table.widths()
+        fresh = WindowState(geometry, maximised, self.theme_name, self.settings.tier, self.run.log.level, view, widths)
         save_window_state(fresh, self._state_file)
         self.settings.equipment.close()
         self.session.close()
         self.root.destroy()
+
+
+def _look(theme: str) -> str:
+    """Return the look of a theme."""
+    return ("dark" if system_is_dark() else "light") if theme == "system" else theme
 
 
 def _maximised(root: tk.Tk) -> bool:
