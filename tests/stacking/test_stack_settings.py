@@ -13,6 +13,7 @@ from zemosaic.compute.budget import Budget
 from zemosaic.events import RunFinished, Warned
 from zemosaic.mosaic.interpolation import Interpolation
 from zemosaic.phases import stack as phase
+from zemosaic.phases.tile import TileAnswer
 from zemosaic.phases.tile_device import Device
 from zemosaic.settings.schema import Settings
 from zemosaic.stacking.modes import MemoryRules
@@ -59,6 +60,25 @@ def test_settings_reach_the_tasks():
 def test_worker_limit_reaches_the_share():
     context = SimpleNamespace(settings=Settings(winsor_worker_limit=1), budget=Budget(8 << 30, 4, 100 << 20))
     assert phase._share(context).ahead == 1
+
+
+def test_the_largest_difference_of_the_device_is_logged_once(monkeypatch):
+    answers = [TileAnswer(None, (), (), differs) for differs in (0.01, None, 0.03, 0.02)]
+    monkeypatch.setattr(phase, "map_ordered", lambda *given, **named: iter(answers))
+    told = []
+    context = SimpleNamespace(
+        settings=Settings(gpu_id_phase5=2, gpu_helper_verify_tolerance=0.1),
+        budget=Budget(8 << 30, 4, 100 << 20),
+        executor=None,
+        cancelled=None,
+        log=told.append,
+    )
+    assert list(phase._answers(context, [])) == answers
+    (one,) = told
+    assert one.key == "log.gpu_verified"
+    assert one.params == {"device": 2, "difference": 0.03, "tolerance": 0.1}
+    answers[:] = [TileAnswer(None, ())]
+    assert list(phase._answers(context, [])) == answers and len(told) == 1, "nothing compared, nothing logged"
 
 
 @pytest.mark.slow

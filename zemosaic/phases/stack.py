@@ -167,15 +167,31 @@ def _share(context: RunContext) -> Share:
 
 
 def _answers(context: RunContext, tasks: list[TileTask]) -> Iterator[TileAnswer]:
-    """Yield the answers in the order of the tasks; warn of what did not go as asked, of each kind once."""
+    """Yield the answers in the order of the tasks; warn of what did not go as asked, of each kind once.
+
+    How far a device's stack was from the CPU's is logged at the end, where it was compared.
+    """
     said: set[str] = set()
+    differs: list[float] = []
     ahead = _share(context).ahead
     for answer in map_ordered(context.executor, stack_tile, tasks, ahead=ahead, cancelled=context.cancelled):
         for told in answer.told:
             if told.key not in said:
                 said.add(told.key)
                 context.warn(told)
+        if answer.differs is not None:
+            differs.append(answer.differs)
         yield answer
+    if differs:
+        settings = context.settings
+        context.log(
+            message(
+                "log.gpu_verified",
+                device=settings.gpu_id_phase5,
+                difference=max(differs),
+                tolerance=settings.gpu_helper_verify_tolerance,
+            )
+        )
 
 
 def stack_rules(context: RunContext) -> StackRules:

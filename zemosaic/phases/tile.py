@@ -75,6 +75,8 @@ class TileAnswer:
     """Frames whose pixels could not be read any more."""
     told: tuple[Message, ...] = ()
     """What did not go as asked, for the user."""
+    differs: float | None = None
+    """Largest difference of the device's stack from the CPU's, in units of the expected noise; None: not compared."""
 
 
 def area_ratio(canvas: FrameWcs, frame: FrameWcs) -> float:
@@ -117,6 +119,7 @@ class _Stacker:
         """Planes of a frame in the cube: its channels, and its weights where these differ from pixel to pixel."""
         self.failed: dict[int, Message] = {}
         self.seen: set[int] = set()
+        self.differs: float | None = None
         self.missed = 0
         """Pixels that no drop of some colour fell on."""
         self.noise = _expected_noise(task)
@@ -152,7 +155,7 @@ class _Stacker:
             mode=mode.value,
             empty=total == 0,
         )
-        return TileAnswer(product, tuple(sorted(self.failed.items())), tuple(self.told))
+        return TileAnswer(product, tuple(sorted(self.failed.items())), tuple(self.told), self.differs)
 
     def _mode(self) -> Mode:
         task, frames = self.task, len(self.task.frames)
@@ -255,7 +258,9 @@ class _Stacker:
         cube, weights = self._cube(samples), self._weights(samples, present)
         arguments = (cube, weights, self.noise, self.task.rules, self._unsteady(band))
         device = self.task.device if present else None
-        result = stack(*arguments) if device is None else device.stacked(*arguments)
+        result, differs = (stack(*arguments), None) if device is None else device.stacked(*arguments)
+        if differs is not None:
+            self.differs = max(differs, self.differs or 0.0)
         if self.task.drops is None:
             return result
         low, high = limits(cube, *arguments[2:])

@@ -70,8 +70,12 @@ class Device:
         except backend.errors as error:
             raise self._failed(str(error)) from error
 
-    def stacked(self, cube: Floats, weights: Floats, noise: Floats, rules: StackRules, unsteady: Floats) -> StackResult:
-        """Return the stack of a band, made in pieces that fit the device.
+    def stacked(
+        self, cube: Floats, weights: Floats, noise: Floats, rules: StackRules, unsteady: Floats
+    ) -> tuple[StackResult, float | None]:
+        """Return the stack of a band, made in pieces that fit the device, and how far it is from the CPU's.
+
+        The difference is the largest, in units of the expected noise; None where nothing is compared.
 
         Raises
         ------
@@ -100,13 +104,13 @@ class Device:
         except backend.errors as error:
             raise self._failed(str(error)) from error
         if self.tolerance > 0:
-            self._verify(result, cube, weights, noise, rules, unsteady)
-        return result
+            return result, self._verified(result, cube, weights, noise, rules, unsteady)
+        return result, None
 
-    def _verify(
+    def _verified(
         self, result: StackResult, cube: Floats, weights: Floats, noise: Floats, rules: StackRules, unsteady: Floats
-    ) -> None:
-        """Compare every so many pixels with the CPU."""
+    ) -> float:
+        """Compare every so many pixels with the CPU and return the largest difference."""
         step = max(1, cube.shape[2] // 4096)
         wide = weights if weights.ndim == 1 else np.ascontiguousarray(weights[:, ::step])
         sure = stack(
@@ -118,6 +122,7 @@ class Device:
             raise DeviceFailed(
                 message("warning.gpu_differs", device=self.number, difference=differs, tolerance=self.tolerance)
             )
+        return differs
 
     def _open(self) -> ArrayBackend:
         try:
