@@ -1,4 +1,4 @@
-"""All benchmarks into docs/benchmarks.md.
+"""All benchmarks into docs/benchmarks.md; what stands there below the mark is written by hand and kept.
 
 usage: python -m benchmarks [SURVEY ...]
 
@@ -19,6 +19,7 @@ from benchmarks import kernels, pipeline
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 MEMORY_GB = [1.5, 3.0, 8.0]
+MARK = "<!-- Written by hand from here on. -->"
 
 
 def machine() -> str:
@@ -56,6 +57,8 @@ def main() -> None:
     )
     for number, survey in enumerate(surveys):
         told += ["", *pipeline.lines(survey, MEMORY_GB, with_siril=number == 0)]
+    known = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    told += ["", MARK, known.partition(MARK)[2].strip()]
     PAGE.write_text("\n".join([*told, ""]), encoding="utf-8", newline="\n")
 
 
