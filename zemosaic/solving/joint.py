@@ -304,7 +304,7 @@ def _with_scatter(state: _State, stars: Floats, anchored: Indices) -> _State:
     known = np.flatnonzero(anchored >= 0)
     pixel = np.bincount(seen.star, seen.weight / _pixel_arcsec(state.cameras)[seen.frame] ** 2, len(stars))
     unknown = 1.0 / (pixel[known] + state.anchor_arcsec**-2)
-    gap = np.linalg.norm(_gaps(state, stars, anchored), axis=1)[known]
+    gap = np.hypot(*_gaps(state, stars, anchored)[known].T)
     return replace(
         state,
         error_px=error,
