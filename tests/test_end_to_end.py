@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import signal
@@ -16,6 +17,8 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import psutil
 import pytest
 from astropy.io import fits
 
@@ -28,6 +31,8 @@ from zemosaic.events import (
     PreparationFinished,
     RunFailed,
     RunFinished,
+    RunPaused,
+    RunResumed,
     TileStacked,
 )
 from zemosaic.events import RunCancelled as RunCancelledEvent
@@ -220,6 +225,37 @@ def test_a_stopped_run_ends_in_time_and_the_next_one_goes_on_to_the_same_bytes(f
 
 
 @posix_only
+def test_a_paused_run_holds_and_goes_on_to_the_same_bytes(frames, reference, tmp_path):
+    run = worker.start(settings_for(frames, tmp_path, num_processing_workers=2))
+    seen: list[Event] = []
+    began, cpu_s = time.monotonic(), math.inf
+    try:
+        for event in run.events():
+            if isinstance(event, TileStacked) and not any(isinstance(known, TileStacked) for known in seen):
+                run.pause()
+            seen.append(event)
+            if isinstance(event, RunPaused):
+                time.sleep(1.0)  # the tasks under way come to their end
+                before = cpu_of(run.pid)
+                time.sleep(1.5)
+                cpu_s = cpu_of(run.pid) - before
+                run.resume()
+    finally:
+        run.close()
+    assert isinstance(seen[-1], RunFinished), seen[-1]
+    assert cpu_s < 0.3, "a paused run works"
+    (resumed,) = [event for event in seen if isinstance(event, RunResumed)]
+    assert resumed.paused_s > 2.0
+    assert seen[-1].wall_s < time.monotonic() - began - resumed.paused_s
+    assert mosaic_files(tmp_path) == mosaic_files(reference[0])
+
+
+def cpu_of(pid: int) -> float:
+    """Return the CPU seconds of a process and its children."""
+    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    return sum(sum(process.cpu_times()[:2]) for process in family)
+
+
 def test_a_run_that_only_prepares_makes_no_mosaic_and_the_next_one_takes_its_work_over(frames, reference, tmp_path):
     told = run_to_end(settings_for(frames, tmp_path), until="solve")
     assert told[0].until == "solve"
@@ -438,3 +474,48 @@ def test_a_second_run_into_the_same_folder_is_refused(frames, tmp_path):
     run_to_end(settings_for(frames, tmp_path), PhaseStarted, second)
     assert isinstance(refused[-1], RunFailed)
     assert (refused[-1].error.key, refused[-1].exit_code) == ("error.output_busy", OutputError.exit_code)
+
+
+def test_classic_mode_makes_master_tiles_and_both_assemblies_agree(frames, reference, tmp_path):
+    classic = {"mosaic_mode": "classic", "save_master_tiles": True, "num_processing_workers": 2}
+    told = run_to_end(settings_for(frames, tmp_path / "one", **classic))
+    other = run_to_end(
+        settings_for(
+            frames,
+            tmp_path / "two",
+            mosaic_mode="classic",
+            final_assembly_method="reproject_coadd",
+            coadd_use_memmap=True,
+            coadd_memmap_dir=str(tmp_path / "sums"),
+            coadd_cleanup_memmap=False,
+        )
+    )
+    assert isinstance(told[-1], RunFinished) and isinstance(other[-1], RunFinished), (told[-1], other[-1])
+    one, two, grid = (fits.getdata(events[-1].mosaic) for events in (told, other, reference[1]))
+    assert one.shape == two.shape == grid.shape
+    made = report(tmp_path / "one")
+    noise = min(frame["metrics"]["noise_adu"][1] for frame in made["frames"])
+    both = np.isfinite(one) & np.isfinite(two)
+    assert np.abs(one - two)[both].max() < 0.02 * noise
+    assert np.mean(np.isfinite(one[0]) == np.isfinite(two[0])) > 0.999
+    assert np.nanmedian(np.abs(one - grid)) < 0.5 * noise
+    assert any((tmp_path / "sums").iterdir()), "the sums were to be kept"
+    assert {frame["status"] for frame in made["frames"]} == {"used"}
+    assert sum(tile["frames_used"] for tile in made["tiles"]) == len(SHOTS), "no frame counts twice"
+    tiles = sorted(path.name for path in (tmp_path / "one" / "master_tiles").iterdir())
+    assert len(tiles) == 3 * len(made["tiles"])
+
+
+def test_master_tiles_made_earlier_become_a_mosaic(frames, reference, tmp_path):
+    first = run_to_end(settings_for(frames, tmp_path / "made", mosaic_mode="classic", save_master_tiles=True))
+    assert isinstance(first[-1], RunFinished), first[-1]
+    folder = tmp_path / "made" / "master_tiles"
+    before = inventory(folder)
+    events = run_to_end(settings_for(folder, tmp_path / "out", use_existing_master_tiles=True))
+    assert isinstance(events[-1], RunFinished), events[-1]
+    assert inventory(folder) == before
+    again, whole = fits.getdata(events[-1].mosaic), fits.getdata(first[-1].mosaic)
+    assert np.isfinite(again).mean() == pytest.approx(np.isfinite(whole).mean(), abs=0.02)
+    assert events[-1].frames_used == len(report(tmp_path / "made")["tiles"])
+    reasons = {frame["status"] for frame in report(tmp_path / "out")["frames"] if "_weight" in frame["path"]}
+    assert "used" not in reasons, "a map of weights is no picture"

@@ -1,4 +1,4 @@
-"""Draw `icon/zemosaic.png` and `icon/zemosaic.ico`: four tiles of sky that meet without a seam."""
+"""Draw the icon, four tiles of sky that meet without a seam, and the marks of ticked boxes into `icon`."""
 
 from __future__ import annotations
 
@@ -31,8 +31,17 @@ def drawn() -> Image.Image:
     return icon
 
 
+def tick(ink: str) -> Image.Image:
+    """Return a tick mark, 26 x 26, RGBA."""
+    mark = Image.new("RGBA", (104, 104))
+    ImageDraw.Draw(mark).line([(20, 54), (44, 78), (86, 26)], ink, 15, joint="curve")
+    return mark.resize((26, 26), Image.Resampling.LANCZOS)
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     whole = drawn()
     whole.resize((256, 256), Image.Resampling.LANCZOS).save(FOLDER / "zemosaic.png", optimize=True)
     whole.save(FOLDER / "zemosaic.ico", sizes=[(16, 16), (32, 32), (48, 48), (64, 64), (128, 128), (256, 256)])
+    for name in ("white", "black"):
+        tick(name).save(FOLDER / f"tick_{name}.png", optimize=True)

@@ -1,73 +1,267 @@
-"""Pictures of the window in both languages and both looks, with a made-up run: ``screenshots.py FOLDER``."""
+"""Pictures of both windows, all views, languages, looks and two sizes, with the frames and the run of the demo.
+
+usage: python -m tools.screenshots [--folder docs/screenshots] [--only WORD ...]
+
+The demo is made and run once; the windows are then shown its events again.  Needs PySide6, and for Tk Xvfb.
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
+import shutil
 import subprocess
-import sys
 import tempfile
 import time
-import tkinter as tk
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
+import numpy as np
+from PIL import Image, ImageGrab
+
+from zemosaic.demo import make_demo
+from zemosaic.events import Event, PhaseAdvanced, PreviewReady
+from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.window_state import WindowState, save_window_state, window_state_file
+from zemosaic.i18n import Translator
+from zemosaic.settings.schema import Settings
+from zemosaic.worker import start
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "gui")]
-
-from fake_worker import FakeRun, make_demo  # noqa: E402
-
-from zemosaic.gui.presenter.run_state import Status  # noqa: E402
-from zemosaic.gui.presenter.session import Session  # noqa: E402
-from zemosaic.gui.presenter.window_state import WindowState, save_window_state  # noqa: E402
-from zemosaic.gui.tk.window import RESULT, RUN, SETTINGS, MainWindow  # noqa: E402
-from zemosaic.i18n import Translator  # noqa: E402
-
-
-def shoot(root: tk.Tk, path: Path) -> None:
-    """Save what is on the screen."""
-    for _ in range(6):
-        root.update()
-        time.sleep(0.05)
-    subprocess.run(["import", "-window", "root", str(path)], check=True)
+SIZES = ((1366, 768), (2560, 1440))
+LANGUAGES, THEMES, TOOLKITS = ("en", "fr"), ("light", "dark"), ("tk", "qt")
+VIEWS = ("frames", "settings", "run", "result")
+COLOURS = {1366: 64, 2560: 32}
+"""Colours of a picture by its width: all pictures together are to stay below 6 MB."""
+SETTLE_S = 0.4
+RUN_SHOWN = 0.95
+"""The picture of the Run page is taken when so much of the stacking is done."""
 
 
-def tour(folder: Path, language: str, theme: str) -> None:
-    """Take the pictures of one language and one look."""
-    with tempfile.TemporaryDirectory() as home:
-        save_window_state(WindowState("1366x768+0+0", False, theme), Path(home) / "window.json")
-        session = Session(
-            Translator(language), {"ZEMOSAIC_CONFIG_DIR": home}, lambda s: FakeRun(s, step_s=0.04), make_demo
+@dataclass(frozen=True)
+class Recording:
+    """A run as it was told, with the seconds at which it was."""
+
+    frames: Path
+    output: Path
+    told: tuple[tuple[float, Event], ...]
+
+    def part(self) -> int:
+        """Return how many events were told when `RUN_SHOWN` of the stacking was done."""
+        for number, (_, event) in enumerate(self.told):
+            stacking = isinstance(event, PhaseAdvanced) and event.phase == "stack" and event.total
+            if stacking and event.done >= RUN_SHOWN * event.total:
+                return number + 1
+        return len(self.told)
+
+
+class Replay:
+    """A run that was recorded, as a window sees it."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._told = recording.told
+        self._at = 0
+        self.until = recording.part()
+
+    @property
+    def alive(self) -> bool:
+        """Whether there is more to tell."""
+        return True
+
+    def clock(self) -> float:
+        """Return the time of the event told last."""
+        return self._told[max(self._at - 1, 0)][0]
+
+    def poll(self) -> list[Event]:
+        """Return the next events, one by one, so that the clock goes with them."""
+        if self._at >= self.until:
+            return []
+        self._at += 1
+        return [self._told[self._at - 1][1]]
+
+    def cancel(self) -> None:
+        """Nothing is to be stopped."""
+
+    def close(self) -> None:
+        """Nothing is to be ended."""
+
+
+def record(home: Path) -> Recording:
+    """Make the demo, run it and keep what it tells; its pictures are copied, for the run replaces them."""
+    frames, output = make_demo(home / "demo"), home / "demo" / "mosaic"
+    run = start(Settings(input_dir=str(frames), output_dir=str(output), solver="embedded"))
+    told: list[tuple[float, Event]] = []
+    begun = time.monotonic()
+    for event in run.events():
+        if isinstance(event, PreviewReady):
+            kept = home / f"preview_{len(told)}.png"
+            shutil.copy(event.path, kept)
+            event = replace(event, path=str(kept))
+        told.append((time.monotonic() - begun, event))
+    run.close()
+    return Recording(frames, output, tuple(told))
+
+
+class Tour:
+    """Leads one window, of either toolkit, through its views."""
+
+    def __init__(self, home: Path, recording: Recording, language: str, theme: str, size: tuple[int, int]) -> None:
+        self.replay = Replay(recording)
+        self.recording = recording
+        self.environ = {"ZEMOSAIC_CONFIG_DIR": str(home / "config")}
+        shutil.rmtree(home / "config", ignore_errors=True)
+        state = WindowState(geometry=f"{size[0]}x{size[1]}+0+0", theme=theme)
+        for toolkit in ("", "qt"):
+            save_window_state(state, window_state_file(home / "config", toolkit))
+        self.session = Session(
+            Translator(language), self.environ, lambda settings, until=None: self.replay, make_demo, self.replay.clock
         )
-        root = tk.Tk()
-        window = MainWindow(root, session)
-        window.pages.select(SETTINGS)
-        shoot(root, folder / f"{language}-{theme}-1-settings.png")
-        window.settings.rows["input_dir"]._variable.set(home)
-        window.settings.rows["output_dir"]._variable.set(str(Path(home) / "mosaic"))
-        window.settings.rows["memory_limit_gb"]._variable.set("9999")
-        window.settings._tier.set("expert")
-        window.settings._filter()
-        window.settings.rows["stacking_kappa_low"]._variable.set("2.5")
-        window.settings.reveal_problem()
-        shoot(root, folder / f"{language}-{theme}-2-expert.png")
-        window.settings.rows["memory_limit_gb"]._variable.set("4")
-        window.start()
-        until = time.monotonic() + 4.5
-        while time.monotonic() < until:
-            root.update()
-            time.sleep(0.01)
-        window.pages.select(RUN)
-        shoot(root, folder / f"{language}-{theme}-3-run.png")
-        while session.state.status is not Status.FINISHED or session.running:
-            root.update()
-            time.sleep(0.01)
-        window.pages.select(RESULT)
-        shoot(root, folder / f"{language}-{theme}-4-result.png")
-        window.close()
+        values = {"input_dir": recording.frames, "output_dir": recording.output, "stacking_kappa_low": 2.5}
+        for key, value in values.items():
+            self.session.form = self.session.form.edited(key, str(value))
+
+    def lead(
+        self, window: object, work: Callable[[], None], shoot: Callable[[str], None], show: Callable[[int], None]
+    ) -> None:
+        """Show the views one after the other and take a picture of each."""
+        table_of = self.session.frames
+        show(1)
+        settle(work)
+        shoot("settings")
+        show(0)
+        until(work, lambda: table_of.table is not None)
+        window._may_overwrite = lambda: True  # type: ignore[attr-defined]
+        window.start()  # type: ignore[attr-defined]
+        until(work, lambda: self.replay._at >= self.replay.until)
+        show(2)
+        settle(work, 1.0)
+        shoot("run")
+        self.replay.until = len(self.recording.told)
+        until(work, lambda: not self.session.running)
+        settle(work, 1.5)
+        show(3)
+        settle(work, 1.0)
+        shoot("result")
+        self._choose_frames()
+        show(0)
+        settle(work, 1.0)
+        window.frames.update_state()  # type: ignore[attr-defined]
+        settle(work)
+        shoot("frames")
+
+    def _choose_frames(self) -> None:
+        table = self.session.frames.table
+        assert table is not None
+        fwhm = table.metrics["fwhm"]
+        table.set_limit("fwhm", (None, float(np.nanquantile(fwhm, 0.9))))
+        table.select(np.array([3]))
+
+
+def until(work: Callable[[], None], condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Let a window work until a condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError
+        work()
+        time.sleep(0.005)
+
+
+def settle(work: Callable[[], None], seconds: float = SETTLE_S) -> None:
+    """Let a window come to rest."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        work()
+        time.sleep(0.01)
+
+
+def save(picture: Image.Image, path: Path) -> None:
+    """Write a small PNG."""
+    small = picture.convert("RGB").quantize(COLOURS[picture.width], Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    small.save(path, optimize=True)
+
+
+def tour_tk(tour: Tour, folder: Path, name: str, size: tuple[int, int]) -> None:
+    """Take the pictures of the Tk window."""
+    import tkinter as tk
+
+    from zemosaic.gui.tk.window import MainWindow
+
+    root = tk.Tk()
+    window = MainWindow(root, tour.session)
+
+    def shoot(view: str) -> None:
+        # The pointer may not rest on a button, which would look pressed.
+        root.event_generate("<Motion>", warp=True, x=size[0] - 1, y=size[1] - 1)
+        settle(root.update, 0.2)
+        save(ImageGrab.grab((0, 0, *size), xdisplay=os.environ["DISPLAY"]), folder / f"{view}-{name}.png")
+
+    tour.lead(window, root.update, shoot, window.pages.select)
+    window.close()
+
+
+def tour_qt(tour: Tour, folder: Path, name: str, size: tuple[int, int]) -> None:
+    """Take the pictures of the Qt window."""
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    from PySide6.QtWidgets import QApplication
+
+    from zemosaic.gui.qt.window import MainWindow
+
+    app = QApplication.instance() or QApplication(["ZeMosaic"])
+    window = MainWindow(tour.session)
+    window.resize(*size)
+    window.show()
+
+    def shoot(view: str) -> None:
+        picture = window.grab().toImage().convertToFormat(window.grab().toImage().Format.Format_RGB888)
+        data = np.frombuffer(picture.constBits(), np.uint8).reshape(picture.height(), picture.bytesPerLine())
+        pixels = data[:, : 3 * picture.width()].reshape(picture.height(), picture.width(), 3)
+        save(Image.fromarray(pixels), folder / f"{view}-{name}.png")
+
+    tour.lead(window, app.processEvents, shoot, window.pages.setCurrentIndex)
+    window.close()
+    window.deleteLater()
+    app.processEvents()
+
+
+@contextmanager
+def display() -> Iterator[None]:
+    """A screen of its own, as large as the largest picture."""
+    reader, writer = os.pipe()
+    width, height = SIZES[-1]
+    argv = ["Xvfb", "-displayfd", str(writer), "-screen", "0", f"{width}x{height}x24", "-dpi", "96", "-nolisten", "tcp"]
+    server = subprocess.Popen(argv, pass_fds=[writer], stderr=subprocess.DEVNULL)
+    os.close(writer)
+    try:
+        with os.fdopen(reader) as told:
+            os.environ["DISPLAY"] = f":{told.readline().strip()}"
+        yield
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def main() -> None:
+    """Take all pictures, or those whose names hold all words of `--only`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=ROOT / "docs" / "screenshots")
+    parser.add_argument("--only", nargs="*", default=[])
+    told = parser.parse_args()
+    told.folder = told.folder.absolute()
+    told.folder.mkdir(parents=True, exist_ok=True)
+    tours = {"tk": tour_tk, "qt": tour_qt}
+    with tempfile.TemporaryDirectory() as home, display():
+        # Relative paths, so that no picture shows where it was made.
+        os.chdir(home)
+        recording = record(Path())
+        for toolkit, language, theme, size in product(TOOLKITS, LANGUAGES, THEMES, SIZES):
+            name = f"{toolkit}-{language}-{theme}-{size[0]}x{size[1]}"
+            if all(word in name.split("-") for word in told.only):
+                tours[toolkit](Tour(Path(home).absolute(), recording, language, theme, size), told.folder, name, size)
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1])
-    target.mkdir(parents=True, exist_ok=True)
-    wanted = os.environ.get("ONLY", "en-dark en-light fr-dark fr-light").split()
-    for name in wanted:
-        tour(target, *name.split("-"))
+    main()

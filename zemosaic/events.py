@@ -7,6 +7,7 @@ coalesced on the way; everything else arrives, in order.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -32,6 +33,8 @@ __all__ = [
     "RunCancelled",
     "RunFailed",
     "RunFinished",
+    "RunPaused",
+    "RunResumed",
     "RunStarted",
     "TileStacked",
     "Warned",
@@ -106,6 +109,7 @@ class FrameMeasured:
     eccentricity: float
     sky_adu: float
     noise_adu: float
+    snr: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -192,6 +196,19 @@ class Logged:
 
 
 @dataclass(frozen=True)
+class RunPaused:
+    """The run holds on the user's word: no new task begins until `RunResumed`."""
+
+
+@dataclass(frozen=True)
+class RunResumed:
+    """The run goes on after a pause."""
+
+    paused_s: float
+    """Wall seconds the pause took; the times of phases and of the run do not count them."""
+
+
+@dataclass(frozen=True)
 class RunFinished:
     """The run ended with a mosaic."""
 
@@ -252,6 +269,8 @@ Event = (
     | ResourceSample
     | Warned
     | Logged
+    | RunPaused
+    | RunResumed
     | RunFinished
     | PreparationFinished
     | RunCancelled

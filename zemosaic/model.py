@@ -20,6 +20,7 @@ __all__ = [
     "HIDDEN_BLOCK_PX",
     "CalibratedFrame",
     "Dropped",
+    "EdgeSteps",
     "FieldStars",
     "FrameRef",
     "FrameStatus",
@@ -137,6 +138,14 @@ class Trail:
     peak_adu: float
     """Brightness of its ridge above the sky, green where there is colour."""
 
+    def reaches(self, x_px: Float64s, y_px: Float64s, beside_px: float = 3.0) -> NDArray[np.bool_]:
+        """Return which positions lie on the trail or so near that it changes the light of a star there."""
+        angle = math.radians(self.angle_deg)
+        dx, dy = x_px - self.x_px, y_px - self.y_px
+        across = np.abs(dx * math.sin(angle) - dy * math.cos(angle))
+        along = np.abs(dx * math.cos(angle) + dy * math.sin(angle))
+        return (across < 2.0 * self.width_px + beside_px) & (along < 0.5 * self.length_px + beside_px)
+
 
 @dataclass(frozen=True)
 class MeasuredFrame:
@@ -204,6 +213,19 @@ class FieldStars:
 
 
 @dataclass(frozen=True)
+class EdgeSteps:
+    """What a frame differs from the others along its four edges, in noise of one of its pixels.
+
+    Edges in the order of `FrameWcs.corners`, each with one number per channel; NaN where no other frame is.
+    """
+
+    before: tuple[tuple[float, ...], ...]
+    """Each frame less its own median sky."""
+    after: tuple[tuple[float, ...], ...]
+    """Calibrated."""
+
+
+@dataclass(frozen=True)
 class CalibratedFrame:
     """A solved frame with all that turns its raw numbers into mosaic units.
 
@@ -228,6 +250,8 @@ class CalibratedFrame:
     """Weight in every tile, relative to the best frame."""
     hidden: tuple[int, ...] = ()
     """Blocks of `HIDDEN_BLOCK_PX` that a roof or cloud hides, counted along the rows; their pixels are left out."""
+    steps: EdgeSteps | None = None
+    """None where nothing was solved jointly."""
 
     @property
     def frame(self) -> FrameRef:

@@ -6,6 +6,11 @@ Which process is what
     thread of the run's process, through a one-way pipe, so that the run never waits for a front end
     and the front end sees at once when the run's process is gone.
 
+How a run pauses
+    A number that all its processes see says whether it is held.  Workers look at it before each
+    task, the run's process wherever it looks whether it was stopped; so the tasks under way are
+    finished, and then nothing happens until the user goes on or stops.
+
 How a run ends
     With exactly one of `RunFinished`, `PreparationFinished`, `RunCancelled`, `RunFailed`.  A process that dies without
     saying so becomes ``RunFailed(error.worker_died)``.  When the user stops the run, its process has
@@ -24,7 +29,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event as ProcessEvent
 from pathlib import Path
@@ -35,7 +40,7 @@ from filelock import FileLock, Timeout
 
 from zemosaic import __version__
 from zemosaic.compute.budget import make_budget
-from zemosaic.compute.executors import exit_with_parent, limit_library_threads, make_executor
+from zemosaic.compute.executors import Flag, exit_with_parent, limit_library_threads, make_executor
 from zemosaic.compute.resources import ResourceMonitor, Usage, disk_free
 from zemosaic.errors import (
     InputError,
@@ -58,6 +63,8 @@ from zemosaic.events import (
     ResourceSample,
     RunFailed,
     RunFinished,
+    RunPaused,
+    RunResumed,
     RunStarted,
     Warned,
     to_dict,
@@ -76,6 +83,8 @@ __all__ = ["LOG_NAME", "WORK_NAME", "Run", "start"]
 LOG_NAME = "zemosaic_worker.log"
 WORK_NAME = ".zemosaic_work"
 GRACE_S = 3.5
+PAUSE_LOOK_S = 0.2
+"""How soon a paused run sees that it may go on."""
 SAMPLE_S = 1.0
 _ENDINGS = (RunFinished, PreparationFinished, RunCancelledEvent, RunFailed)
 _QUIET = (PhaseAdvanced, ResourceSample)
@@ -91,7 +100,8 @@ class Run:
         self._output_dir = settings.output_dir
         self._cancel = spawn.Event()
         self._reader, writer = spawn.Pipe(duplex=False)
-        arguments = (settings, until, writer, self._cancel)
+        self._held: Flag = spawn.RawValue("b", 0)
+        arguments = (settings, until, writer, self._cancel, self._held)
         self._process = spawn.Process(target=_child, args=arguments, name="zemosaic-worker")
         self._ended = False
         limit_library_threads()  # read when the child loads its libraries
@@ -123,6 +133,14 @@ class Run:
     def cancel(self) -> None:
         """Ask the run to stop; `RunCancelled` follows within five seconds."""
         self._cancel.set()
+
+    def pause(self) -> None:
+        """Let the run hold after the tasks under way; `RunPaused` follows."""
+        self._held.value = 1
+
+    def resume(self) -> None:
+        """Let a paused run go on; `RunResumed` follows."""
+        self._held.value = 0
 
     def close(self) -> None:
         """End the process if it still runs, and free what belongs to it."""
@@ -211,7 +229,33 @@ class _Outbox:
             self._log.log(level, "%s %s", name, " ".join(f"{key}={value}" for key, value in values.items()))
 
 
-def _child(settings: Settings, until: Preparation | None, connection: Connection, cancel: ProcessEvent) -> None:
+class _Control:
+    """What the user asks of the run, as its process sees it."""
+
+    def __init__(self, cancel: ProcessEvent, held: Flag, emit: Callable[[Event], None]) -> None:
+        self.cancel, self.held, self._emit = cancel, held, emit
+        self._paused_s = 0.0
+
+    def paused_s(self) -> float:
+        """Return the seconds that the run was paused so far."""
+        return self._paused_s
+
+    def cancelled(self) -> bool:
+        """Return whether the user stopped the run; while it is paused, wait for the user's next word."""
+        if self.held.value and not self.cancel.is_set():
+            began = time.monotonic()
+            self._emit(RunPaused())
+            while self.held.value and not self.cancel.wait(PAUSE_LOOK_S):
+                pass
+            took = time.monotonic() - began
+            self._paused_s += took
+            self._emit(RunResumed(took))
+        return self.cancel.is_set()
+
+
+def _child(
+    settings: Settings, until: Preparation | None, connection: Connection, cancel: ProcessEvent, held: Flag
+) -> None:
     """Main function of the run's process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     exit_with_parent()
@@ -232,7 +276,7 @@ def _child(settings: Settings, until: Preparation | None, connection: Connection
         _end_in_time(cancel, outbox, settings.output_dir)
         run = (__version__, settings.input_dir, settings.output_dir, settings_hash(settings))
         outbox.emit(RunStarted(*run, until))
-        ending = _run(settings, until, outbox, cancel)
+        ending = _run(settings, until, outbox, _Control(cancel, held, outbox.emit))
     except RunCancelled:
         ending = RunCancelledEvent(settings.output_dir)
     except ZeMosaicError as error:
@@ -253,7 +297,7 @@ def _child(settings: Settings, until: Preparation | None, connection: Connection
 
 
 def _run(
-    settings: Settings, until: Preparation | None, outbox: _Outbox, cancel: ProcessEvent
+    settings: Settings, until: Preparation | None, outbox: _Outbox, control: _Control
 ) -> RunFinished | PreparationFinished:
     """Run the phases in a work folder that no other run uses at the same time."""
     work = Path(settings.output_dir) / WORK_NAME
@@ -267,7 +311,7 @@ def _run(
         raise OutputError("error.output_busy", folder=settings.output_dir) from None
     keep = True
     try:
-        ending = _pipeline(settings, until, work, outbox, cancel)
+        ending = _pipeline(settings, until, work, outbox, control)
         keep = settings.keep_work_files or until is not None
         return ending
     except (InputError, NothingUsable, SettingsError):
@@ -280,7 +324,7 @@ def _run(
 
 
 def _pipeline(
-    settings: Settings, until: Preparation | None, work: Path, outbox: _Outbox, cancel: ProcessEvent
+    settings: Settings, until: Preparation | None, work: Path, outbox: _Outbox, control: _Control
 ) -> RunFinished | PreparationFinished:
     began, output = time.monotonic(), Path(settings.output_dir)
     budget = make_budget(settings.memory_limit_gb, settings.num_processing_workers)
@@ -289,11 +333,12 @@ def _pipeline(
     def sampled(usage: Usage) -> None:
         outbox.emit(ResourceSample(usage.rss_bytes, usage.cpu_percent, disk_free(output)))
 
-    with ResourceMonitor(SAMPLE_S, sampled) as monitor, make_executor(budget.workers) as executor:
+    with ResourceMonitor(SAMPLE_S, sampled) as monitor, make_executor(budget.workers, control.held) as executor:
         context = RunContext(
             settings=settings,
             emit=outbox.emit,
-            cancelled=cancel.is_set,
+            cancelled=control.cancelled,
+            paused_s=control.paused_s,
             executor=executor,
             budget=budget,
             journal=journal,
@@ -303,7 +348,7 @@ def _pipeline(
         try:
             if until is not None:
                 measured, solved = prepare_frames(context, until)
-                taken = (time.monotonic() - began, monitor.cpu_s())
+                taken = (time.monotonic() - began - control.paused_s(), monitor.cpu_s())
                 return PreparationFinished(until, measured, solved, len(context.dropped), *taken)
             outcome = run_pipeline(context)
         except BaseException:
@@ -320,7 +365,7 @@ def _pipeline(
         report_json=str(outcome.report_json),
         frames_used=sum(one.product.frames_used for one in outcome.outputs),
         frames_dropped=outcome.frames_dropped,
-        wall_s=time.monotonic() - began,
+        wall_s=time.monotonic() - began - control.paused_s(),
         cpu_s=cpu_s,
         peak_rss_bytes=monitor.peak_rss_bytes,
         mosaics=tuple(str(output / one.product.mosaic) for one in outcome.outputs),

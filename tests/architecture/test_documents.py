@@ -54,6 +54,9 @@ def test_links_and_flags_of_the_documents_exist(document):
         "--version",
         "--log-json",
         "--config",
+        "--measure-seams",
+        "--until",
+        "--dry-run",
         "--list-settings",
         "--KEY",
     }

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 from calibration_frames import frame_of, measured_of
 
 from zemosaic.calibration.cells import CellSamples
-from zemosaic.calibration.hidden import blocks_at, hidden_blocks, open_cells
+from zemosaic.calibration.hidden import blocks_at, hidden_blocks, open_cells, open_transparency
 from zemosaic.calibration.photometry import Photometry, detector_coordinates
-from zemosaic.model import HIDDEN_BLOCK_PX, MeasuredFrame, Solution, SolvedFrame
+from zemosaic.model import HIDDEN_BLOCK_PX, MeasuredFrame, Solution, SolvedFrame, StarList, Trail
 from zemosaic.sky import FrameWcs
 
 WIDTH, HEIGHT, N = 1280, 832, 120
@@ -52,10 +54,13 @@ def one_frame(
 
 
 def found(parts: list[float | None], sky_change: float = 0.9, dimmed: float = 0.92) -> list[tuple[int, ...]]:
-    frames = [one_frame(10 + k, part, sky_change, dimmed) for k, part in enumerate(parts)]
+    return found_in([one_frame(10 + k, part, sky_change, dimmed) for k, part in enumerate(parts)])
+
+
+def found_in(frames: list[tuple[SolvedFrame, np.ndarray, CellSamples]]) -> list[tuple[int, ...]]:
     x, y = np.random.default_rng(1).uniform((20, 20), (WIDTH - 20, HEIGHT - 20), (N, 2)).T
     flux = 10 ** np.random.default_rng(2).uniform(4.0, 5.0, N)
-    n = len(parts)
+    n = len(frames)
     photometry = Photometry(
         np.ones((n, 3)), np.full((n, 3), 0.01), np.zeros(1), np.zeros(1), np.full(n, N), flux[:, None].repeat(3, 1)
     )
@@ -100,3 +105,58 @@ def test_cells_and_blocks_agree():
     left = open_cells(cells, FRAME, (0, 1))
     assert len(left.row) == len(cells.row) - 2 and (left.row[:2] == 0).all() and left.column[0] == 2
     assert open_cells(cells, FRAME, ()) is cells
+
+
+def test_a_frame_behind_a_roof_is_judged_by_its_open_part_and_one_behind_a_cloud_as_it_is():
+    flux = 10 ** np.random.default_rng(2).uniform(4.0, 5.0, N)
+    frames = [one_frame(20 + k, part) for k, part in enumerate((None, 0.35, None))]
+    clouded, seen, _ = frames[2]
+    stars = clouded.measured.stars
+    dim = replace(stars, flux_adu=0.3 * stars.flux_adu, flux_error_adu=0.5 * stars.flux_error_adu)
+    frames[2] = (replace(clouded, measured=replace(clouded.measured, stars=dim)), seen, frames[2][2])
+    zero_points = np.array([1.0, 0.4, 0.3])
+    photometry = Photometry(
+        zero_points[:, None].repeat(3, 1),
+        np.full((3, 3), 0.01),
+        np.zeros(1),
+        np.zeros(1),
+        np.full(3, N),
+        flux[:, None].repeat(3, 1),
+    )
+    passed = open_transparency([f[0] for f in frames], [f[1] for f in frames], photometry, np.zeros(3, int))
+    assert passed[0] == 1.0
+    assert passed[1] == pytest.approx(1.0, abs=0.08)
+    assert passed[2] == 0.3
+
+
+def without(frame: tuple[SolvedFrame, np.ndarray, CellSamples], lost: np.ndarray, trails: tuple[Trail, ...] = ()):
+    """Return a frame in which some of the stars were not found."""
+    solved, seen, cells = frame
+    stars = solved.measured.stars
+    left = StarList(*(getattr(stars, item.name)[~lost] for item in fields(stars)))
+    return replace(solved, measured=replace(solved.measured, stars=left, trails=trails)), seen[~lost], cells
+
+
+def test_a_few_stars_missed_side_by_side_hide_nothing():
+    frames = [one_frame(30 + k, None) for k in range(4)]
+    stars = frames[1][0].measured.stars
+    lost = np.argsort(np.hypot(stars.x_px - 600, stars.y_px - 400)).argsort() < 10
+    frames[1] = without(frames[1], lost)
+    assert found_in(frames) == [()] * 4
+
+
+def test_stars_under_a_trail_are_not_hidden():
+    frames = [one_frame(40 + k, None) for k in range(4)]
+    trail = Trail(640.0, 400.0, 10.0, 1300.0, 30.0, 500.0)
+    stars = frames[2][0].measured.stars
+    lost = trail.reaches(stars.x_px, stars.y_px)
+    assert lost.mean() > 0.1
+    frames[2] = without(frames[2], lost, (trail,))
+    assert found_in(frames) == [()] * 4
+
+
+def test_stars_missing_here_and_there_hide_nothing():
+    frames = [one_frame(50 + k, None) for k in range(4)]
+    lost = np.random.default_rng(8).random(len(frames[1][0].measured.stars)) < 0.25
+    frames[1] = without(frames[1], lost)
+    assert found_in(frames) == [()] * 4

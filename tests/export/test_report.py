@@ -14,8 +14,9 @@ from run_of_frames import FOLDER, frame_ref, records
 
 from zemosaic.errors import OutputError, message
 from zemosaic.export.charts import Footprint, Series, dec_text, ra_text, series_chart, sky_map, ticks
-from zemosaic.export.report import RunRecords, build_report, write_report_json
+from zemosaic.export.report import RunRecords, build_report
 from zemosaic.export.report_html import ROWS_PER_GROUP, ReportPictures, report_html, write_report_html
+from zemosaic.export.report_json import write_report_json
 from zemosaic.model import Dropped, FrameStatus
 
 PICTURES = ReportPictures(np.full((40, 60, 3), 30, np.uint8), np.zeros((40, 60, 4), np.uint8), 12.0)
@@ -62,7 +63,11 @@ def test_a_frame_has_the_numbers_its_phases_found(tmp_path, translators):
 
 
 def test_tiles_that_disagree_about_a_frame_are_told(tmp_path, translators):
-    frames = read_json(tmp_path, build_report(records(60)), translators["en"])["frames"]
+    given = records(60)
+    whole = read_json(tmp_path, build_report(given), translators["en"])["frames"]
+    assert "tile_verdicts" not in whole[0], "nothing hides the frame: it only touches that tile's corner"
+    behind = [replace(one, hidden=(0, 1)) if one.frame.frame_id == 0 else one for one in given.calibrated]
+    frames = read_json(tmp_path, build_report(replace(given, calibrated=behind)), translators["en"])["frames"]
     assert frames[0]["tile_verdicts"] == {"used": [0], "rejected": [1]}
     assert all("tile_verdicts" not in frame for frame in frames[1:])
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import pytest
 
 from zemosaic.errors import InputError
-from zemosaic.frames.selection import left_out, same_file, write_selection
+from zemosaic.frames.selection import read_selection, write_selection
 
 
 def test_what_is_written_is_read(tmp_path):
     table = tmp_path / "made" / "frames.csv"
     paths = [str(tmp_path / f"a,{i};é.fit") for i in range(4)]
-    write_selection(table, ["night"], [[path, i % 2, "2026-01-01"] for i, path in enumerate(paths)])
-    assert left_out(table, tmp_path) == {same_file(paths[0]), same_file(paths[2])}
+    write_selection(table, ["file_path", "keep"], [[path, i % 2] for i, path in enumerate(paths)])
+    selection = read_selection(table, tmp_path)
+    assert [selection.leaves_out(path) for path in paths] == [True, False, True, False]
+    assert not selection.leaves_out(str(tmp_path / "new.fit")), "a frame that came later is kept"
 
 
 @pytest.mark.parametrize(
@@ -26,18 +28,31 @@ def test_what_is_written_is_read(tmp_path):
 def test_tables_of_other_programs_are_understood(text, tmp_path):
     table = tmp_path / "t.csv"
     table.write_text(text, encoding="utf-8", newline="")
-    assert left_out(table, tmp_path) == {same_file(str(tmp_path / "sub" / "a.fit"))}
+    selection = read_selection(table, tmp_path)
+    assert selection.leaves_out(str(tmp_path / "sub" / "a.fit"))
+    assert not selection.leaves_out(str(tmp_path / "b.fit"))
 
 
-@pytest.mark.parametrize("text", ["", "file,keep\na,0\n", "\x00\x00"])
+def test_a_stack_plan_names_the_frames_to_use(tmp_path):
+    table = tmp_path / "plans" / "stack_plan.csv"
+    table.parent.mkdir()
+    (table.parent / "near.fit").touch()
+    table.write_text("order|file_path|exposure\n1|a.fit|10\n2|near.fit|10\n", encoding="utf-8")
+    selection = read_selection(table, tmp_path)
+    assert not selection.leaves_out(str(tmp_path / "a.fit"))
+    assert not selection.leaves_out(str(table.parent / "near.fit")), "beside the plan before the folder of frames"
+    assert selection.leaves_out(str(tmp_path / "b.fit"))
+
+
+@pytest.mark.parametrize("text", ["", "name,keep\na,0\n", "\x00\x00"])
 def test_what_is_no_table_is_said(text, tmp_path):
     table = tmp_path / "t.csv"
     table.write_text(text, encoding="utf-8")
     with pytest.raises(InputError) as told:
-        left_out(table, tmp_path)
+        read_selection(table, tmp_path)
     assert told.value.message.params["path"] == str(table)
 
 
 def test_a_missing_table_is_said(tmp_path):
     with pytest.raises(InputError, match="frame_table_unreadable"):
-        left_out(tmp_path / "none.csv", tmp_path)
+        read_selection(tmp_path / "none.csv", tmp_path)

@@ -29,6 +29,8 @@ from zemosaic.events import (
     RunCancelled,
     RunFailed,
     RunFinished,
+    RunPaused,
+    RunResumed,
     RunStarted,
     Warned,
 )
@@ -55,6 +57,8 @@ class FakeRun:
         self._until = until
         self._events: deque[Event] = deque()
         self._stop = threading.Event()
+        self._going = threading.Event()
+        self._going.set()
         self.closed = False
         self.cancelled = False
         self._thread = threading.Thread(target=self._tell, daemon=True)
@@ -72,6 +76,12 @@ class FakeRun:
         if not self._deaf:
             self._stop.set()
 
+    def pause(self) -> None:
+        self._going.clear()
+
+    def resume(self) -> None:
+        self._going.set()
+
     def close(self) -> None:
         self._deaf = False
         self._stop.set()
@@ -87,6 +97,7 @@ class FakeRun:
             self._events.append(PhaseStarted(phase, STEPS))
             self._remark(phase)
             for step in range(STEPS):
+                self._hold()
                 if self._stop.wait(self._step_s):
                     self._events.append(RunCancelled(str(output)))
                     return
@@ -96,6 +107,14 @@ class FakeRun:
                 self._events.append(PreparationFinished(phase, 16, 16 if phase == "solve" else 0, 2, 1.5, 3.0))
                 return
         self._finish(output)
+
+    def _hold(self) -> None:
+        if self._going.is_set():
+            return
+        self._events.append(RunPaused())
+        while not self._going.wait(0.01) and not self._stop.is_set():
+            pass
+        self._events.append(RunResumed(0.1))
 
     def _remark(self, phase: str) -> None:
         if phase == "scan":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 
@@ -12,13 +13,16 @@ from hypothesis import strategies as st
 
 from zemosaic.errors import message
 from zemosaic.events import FrameDropped, FrameMeasured, FrameSolved, RunStarted
-from zemosaic.frames.selection import left_out, same_file
+from zemosaic.frames.selection import Selection, read_selection, same_file
 from zemosaic.gui.presenter.analyser import find_analyser, start_analyser
 from zemosaic.gui.presenter.footprints import Footprints, MapView
+from zemosaic.gui.presenter.frame_cells import cell_text
 from zemosaic.gui.presenter.frame_table import COLUMNS, METRICS, FrameTable
 from zemosaic.gui.presenter.frames_desk import FramesDesk
-from zemosaic.gui.presenter.limits import rows_beyond
+from zemosaic.gui.presenter.frames_files import report_numbers
+from zemosaic.gui.presenter.histograms import Histogram
 from zemosaic.gui.presenter.map_picture import COLOURINGS, MapPainter, legend
+from zemosaic.gui.presenter.region import region_outline, region_text
 from zemosaic.gui.presenter.sky_map import SkyMap
 from zemosaic.i18n import Translator
 from zemosaic.model import Dropped, FrameRef, FrameStatus
@@ -60,12 +64,16 @@ def test_choices_are_taken_back_one_by_one():
     table.set_keep(np.array([0, 1, 6]), False)
     assert table.left_out.tolist() == [0, 1], "a broken file cannot be left out"
     table.set_keep(np.array([1]), True)
-    table.apply_selection([same_file("/frames/light_4.fit")])
+    table.apply_selection(Selection(unwanted=frozenset([same_file("/frames/light_4.fit")])))
     assert table.left_out.tolist() == [4]
     for expected in ([0], [0, 1], []):
         table.undo()
         assert table.left_out.tolist() == expected
-    assert not table.can_undo
+    assert not table.keeping.can_undo
+    for expected in ([0, 1], [0], [4]):
+        table.redo()
+        assert table.left_out.tolist() == expected
+    assert not table.keeping.can_redo
 
 
 @given(st.lists(st.tuples(st.lists(st.integers(0, 5)), st.booleans()), max_size=8))
@@ -73,9 +81,13 @@ def test_undo_leads_back_to_the_beginning(choices):
     table = table_of()
     for rows, keep in choices:
         table.set_keep(np.array(sorted(set(rows)), np.intp), keep)
-    while table.can_undo:
+    last = table.keep.tolist()
+    while table.keeping.can_undo:
         table.undo()
     assert table.keep.tolist() == table.usable.tolist()
+    while table.keeping.can_redo:
+        table.redo()
+    assert table.keep.tolist() == last
 
 
 def test_a_run_fills_the_table():
@@ -84,29 +96,95 @@ def test_a_run_fills_the_table():
     wcs_corners = ((81.0, 80.0, 80.0, 81.0), (-5.5, -5.5, -4.5, -4.5))
     table.note(FrameSolved(0, "/frames/light_0.fit", "embedded", 40, 0.4, *wcs_corners))
     table.note(FrameDropped(1, "/frames/light_1.fit", "measure", "rejected", message("reason.no_pixels")))
-    assert table.cell(0, "stars", WORDS) == "120"
-    assert table.cell(0, "solved", WORDS) == "embedded"
+    assert cell_text(table, 0, "stars", WORDS) == "120"
+    assert cell_text(table, 0, "solved", WORDS) == "embedded"
     assert table.footprints.exact.tolist() == [True] + [False] * 6
-    assert table.cell(1, "verdict", WORDS).startswith("⚠")
+    assert cell_text(table, 1, "verdict", WORDS).startswith("⚠")
     desk = FramesDesk()
     desk.table = table
     desk.note(RunStarted("1", "a", "b", "c"))
-    assert table.cell(1, "verdict", WORDS) == "✓ kept"
-    assert table.cell(6, "verdict", WORDS).startswith("⚠"), "what is no frame stays none"
+    assert cell_text(table, 1, "verdict", WORDS) == "✓ kept"
+    assert cell_text(table, 6, "verdict", WORDS).startswith("⚠"), "what is no frame stays none"
     for row in range(len(table)):
-        assert all(isinstance(table.cell(row, column, WORDS), str) for column in COLUMNS)
+        assert all(isinstance(cell_text(table, row, column, WORDS), str) for column in COLUMNS)
 
 
-def test_limits_find_what_lies_beyond():
+def desk_of(table: FrameTable) -> FramesDesk:
+    desk = FramesDesk()
+    desk.table = table
+    return desk
+
+
+def test_limits_leave_out_what_lies_beyond_and_what_is_measured_later():
     table = table_of()
     table.metrics["fwhm"][:3] = (2.0, 3.0, 4.0)
-    assert rows_beyond(table, "fwhm", "2,5", "above").tolist() == [1, 2]
-    assert rows_beyond(table, "fwhm", "3", "below").tolist() == [0]
-    assert rows_beyond(table, "fwhm", "x", "below").tolist() == []
-    assert table.spread("fwhm") == (2.0, 3.0, 4.0)
-    counts, edges = table.histogram("fwhm", 2)
-    assert (counts.tolist(), edges.tolist()) == ([1, 2], [2.0, 3.0, 4.0])
-    assert table.spread("noise") is None
+    fwhm = Histogram(desk_of(table), "fwhm")
+    assert fwhm.type_limits("", "2,5")
+    assert table.left_out.tolist() == [1, 2]
+    assert cell_text(table, 1, "verdict", WORDS) == WORDS.text(
+        "frames.verdict.beyond", metric=WORDS.text("frames.column.fwhm")
+    )
+    assert fwhm.type_limits("3", "")
+    assert table.left_out.tolist() == [0]
+    assert not fwhm.type_limits("x", ""), "what is no number changes nothing"
+    assert table.left_out.tolist() == [0]
+    table.note(FrameMeasured(4, "/frames/light_4.fit", 120, 2.5, 0.3, 900.0, 12.0))
+    assert table.left_out.tolist() == [0, 4]
+    table.set_keep(np.array([4]), True)
+    assert table.left_out.tolist() == [0], "a hand goes before a limit"
+    table.undo()
+    fwhm.clear()
+    assert table.left_out.tolist() == []
+    assert table.spread("fwhm") == (2.0, 2.75, 4.0)
+    assert table.spread("noise") == (12.0, 12.0, 12.0) and table.spread("weight") is None
+
+
+def test_the_lines_of_a_histogram_are_dragged_and_leave_out_frames():
+    table = table_of(40)
+    table.metrics["fwhm"][:40] = np.linspace(2.0, 6.0, 40)
+    fwhm = Histogram(desk_of(table), "fwhm")
+    fwhm.resize(360, 80)
+    assert fwhm.lines == (0.0, 360.0) and len(fwhm.bars()) > 40
+    assert not fwhm.press(180.0), "no line is near"
+    assert fwhm.press(358.0)
+    fwhm.drag(180.0)
+    assert not len(table.left_out), "nothing is decided while the line is held"
+    assert sum(bar.kept for bar in fwhm.bars()) < sum(not bar.kept for bar in fwhm.bars())
+    fwhm.release()
+    assert table.left_out.tolist() == list(range(20, 40))
+    assert fwhm.lines == pytest.approx((0.0, 180.0), abs=1.0)
+    assert "20" in fwhm.told(WORDS)
+    fwhm.nudge(-9, lower=False)
+    assert len(table.left_out) > 25
+    table.undo()
+    table.undo()
+    assert not len(table.left_out)
+
+
+def test_a_region_drawn_on_the_map_is_found_again_by_its_setting():
+    outlines = Footprints.of([frame(0, 359.9, 60.0), frame(1, 0.1, 60.0)])
+    text = region_text(outlines, -0.3, -0.2, 0.3, 0.4)
+    ra, dec, width, height = (float(part) for part in text.split(","))
+    assert (width, height) == pytest.approx((0.6, 0.6)) and dec == pytest.approx(60.1, abs=0.01)
+    assert ra < 1 or ra > 359
+    corners = region_outline(outlines, text)
+    assert corners.min(axis=0) == pytest.approx((-0.3, -0.2), abs=0.01)
+    assert corners.max(axis=0) == pytest.approx((0.3, 0.4), abs=0.01)
+    assert region_outline(outlines, "1,2,3") is None and region_text(outlines, 0, 0, 0, 1) == ""
+
+
+def test_an_earlier_report_fills_the_table(tmp_path):
+    file = tmp_path / "light.fit"
+    file.touch()
+    table = FrameTable([replace(frame(0), path=str(file), mtime_ns=0), frame(1)])
+    report = tmp_path / "run_report.json"
+    metrics = {"stars": 70, "fwhm_px": 2.5, "sky_adu": [900.0, 950.0, 980.0]}
+    report.write_text(json.dumps({"frames": [{"path": str(file), "weight": 0.8, "metrics": metrics}]}))
+    table.take_numbers(report_numbers(table, report))
+    assert [cell_text(table, 0, name, WORDS) for name in ("stars", "fwhm", "background")] == ["70", "2.50", "950.0"]
+    assert cell_text(table, 1, "stars", WORDS) == ""
+    report.write_text("[]")
+    assert report_numbers(table, report) == {}
 
 
 @pytest.mark.parametrize(("ra", "dec"), [(80.0, -5.0), (359.99, 10.0), (12.0, 89.7), (200.0, -89.9)])
@@ -211,25 +289,26 @@ def test_the_choice_goes_to_the_run_as_a_table(tmp_path):
     assert desk.table_for_run("/others", str(tmp_path), "given.csv") == "given.csv"
     desk.table.set_keep(np.array([2]), False)
     made = desk.table_for_run("/frames", str(tmp_path), "")
-    assert left_out(tmp_path / "zemosaic_selection.csv", tmp_path) == {same_file("/frames/light_2.fit")}
+    assert read_selection(tmp_path / "zemosaic_selection.csv", tmp_path).unwanted == {same_file("/frames/light_2.fit")}
     desk.table.undo()
     desk.import_csv(tmp_path / "zemosaic_selection.csv")
     assert desk.table.left_out.tolist() == [2]
     assert made == str(tmp_path / "zemosaic_selection.csv")
     heading = (tmp_path / "zemosaic_selection.csv").read_text(encoding="utf-8").splitlines()[0]
-    assert heading.split(",") == ["path", "keep", "night", "telescope", "solved", *METRICS]
+    plan = ["order", "batch_id", "mount", "bortle", "telescope", "session_date", "filter", "exposure", "file_path"]
+    assert heading.split(",") == [*plan, "ra", "dec", "keep", "solved", *METRICS[:-1]]
 
 
 def test_the_analyser_is_found_by_its_folder_and_really_starts(tmp_path):
     assert find_analyser(tmp_path) is None
-    (tmp_path / "zeanalyser").mkdir()
-    assert find_analyser(tmp_path) is None, "an empty folder is no program"
     other = tmp_path / "seestar" / "beforehand"
     other.mkdir(parents=True)
+    assert start_analyser(find_analyser(tmp_path)) is None, "nothing in it to start"
     (other / "analyse_gui.py").write_text("", encoding="utf-8")
     assert find_analyser(tmp_path).name == "Seestar Stacker"
     made = tmp_path / "made"
     code = f"import pathlib; pathlib.Path({str(made)!r}).write_text('x')"
+    (tmp_path / "zeanalyser").mkdir()
     (tmp_path / "zeanalyser" / "__main__.py").write_text(code, encoding="utf-8")
     found = find_analyser(tmp_path)
     assert found.name == "ZeAnalyser"
@@ -246,3 +325,13 @@ def test_many_scopes_and_frames_far_apart():
     assert len(lines) == 8
     assert "more" in lines[-1].text
     assert MapPainter().paint(table, MapView(200, 100).fitted(table.footprints.bounds()), "night").any()
+
+
+def test_the_summary_tells_about_how_large_the_mosaic_will_be():
+    desk = FramesDesk()
+    desk.table = table_of()
+    # Frames of 1080 x 1920 px of 2.4", spread over a degree of right ascension at -5 degrees of declination.
+    assert desk.table.mosaic_px() == (2600, 1900)
+    assert "2,600 × 1,900 px" in desk.summary(WORDS)
+    desk.table.set_keep(np.arange(1, 6), False)
+    assert "1,100 × 1,900 px" in desk.summary(WORDS)

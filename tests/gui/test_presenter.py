@@ -25,6 +25,8 @@ from zemosaic.events import (
     PhaseStarted,
     PlanReady,
     RunFailed,
+    RunPaused,
+    RunResumed,
     RunStarted,
     Warned,
 )
@@ -67,11 +69,6 @@ def test_typing_a_wrong_value_shows_a_problem_and_keeps_the_last_good_one():
     assert fixed.settings().grid_tile_px == 300
     assert fixed.changes == {"grid_tile_px": 300}
     assert not fixed.reset("grid_tile_px").row("grid_tile_px").changed
-
-
-def test_reset_all_spares_folders_and_language():
-    form = Form.of(Settings()).edited("input_dir", "/a").edited("language", "fr").edited("resume", "off")
-    assert form.reset_all().changes == {"input_dir": "/a", "language": "fr"}
 
 
 def test_depth_and_search_choose_the_rows():
@@ -178,6 +175,25 @@ def test_a_run_that_is_asked_to_stop_stays_so_and_a_new_one_starts_clean():
     assert failed.status.over
     assert summary_lines(failed, WORDS)[-1].endswith("x.log")
     assert advanced(failed, RunStarted("1", "a", "b", "c"), 3).warnings == ()
+
+
+def test_a_pause_stops_the_clocks():
+    def at(steps, paused):
+        later = 0 if steps < 5 else paused
+        return (steps + later, PhaseAdvanced("measure", steps, 10))
+
+    start = [(0, RunStarted("1", "a", "b", "c")), (0, PhaseStarted("measure", 10))]
+    plain = told(*start, *(at(steps, 0) for steps in range(1, 8)))
+    before = told(*start, *(at(steps, 1000) for steps in range(1, 5)))
+    paused = advanced(before, RunPaused(), 4.5)
+    assert paused.status is Status.PAUSED
+    assert paused.elapsed_s(900) == 4.5
+    assert paused.left_s(900) == paused.left_s(4.5)
+    state = advanced(paused, RunResumed(1000), 1004.5)
+    for steps in (5, 6, 7):
+        state = advanced(state, at(steps, 1000)[1], at(steps, 1000)[0])
+    assert state.elapsed_s(1007) == pytest.approx(plain.elapsed_s(7))
+    assert state.left_s(1007) == pytest.approx(plain.left_s(7))
 
 
 # --- time left --------------------------------------------------------------------------------
@@ -301,6 +317,33 @@ def test_a_session_runs_and_remembers(environ, tmp_path):
     run_out(session)
     assert session.state.status is Status.FINISHED
     assert opened(environ).form.row("output_dir").value == str(tmp_path / "o")
+
+
+def test_a_session_pauses_goes_on_and_can_be_stopped_while_it_is_paused(environ, tmp_path):
+    session = opened(environ, step_s=0.01)
+    form = session.form.edited("input_dir", str(tmp_path))
+    session.form = form.edited("output_dir", str(tmp_path / "o"))
+    session.start()
+
+    def until(status):
+        limit = time.monotonic() + 5
+        while session.state.status is not status:
+            assert time.monotonic() < limit, session.state.status
+            session.pump()
+            time.sleep(0.005)
+
+    session.pause()
+    until(Status.PAUSED)
+    steps = session.state.phases
+    time.sleep(0.1)
+    session.pump()
+    assert session.state.phases == steps
+    session.pause()
+    until(Status.RUNNING)
+    session.pause()
+    until(Status.PAUSED)
+    session.stop()
+    until(Status.CANCELLED)
 
 
 @pytest.mark.parametrize("until", PREPARATIONS)

@@ -9,6 +9,7 @@ import threading
 import time
 
 import numpy as np
+import psutil
 import pytest
 from fake_worker import FakeRun, make_demo
 
@@ -26,7 +27,7 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QCheckBox, QFileDialog, QLabel, QLineEdit, QPushButton
 
-from zemosaic.gui.qt import frames_view
+from zemosaic.gui.presenter import frames_page
 from zemosaic.gui.qt.widgets import Choice
 from zemosaic.gui.qt.window import FRAMES, RESULT, RUN, SETTINGS, MainWindow
 
@@ -169,15 +170,15 @@ def test_analyse_is_there_only_with_an_analyser(opened, tmp_path, monkeypatch):
     assert opened().frames.buttons["analyse"].isHidden()
     (tmp_path / "zeanalyser").mkdir()
     (tmp_path / "zeanalyser" / "__main__.py").write_text("", encoding="utf-8")
-    found = frames_view.find_analyser(tmp_path)
-    monkeypatch.setattr(frames_view, "find_analyser", lambda folder: found)
+    found = frames_page.find_analyser(tmp_path)
+    monkeypatch.setattr(frames_page, "find_analyser", lambda folder: found)
     window = opened()
     button = window.frames.buttons["analyse"]
     assert not button.isHidden()
     assert "ZeAnalyser" in button.toolTip()
     window.pages.setCurrentIndex(FRAMES)
     click(button)
-    assert window.frames._analysing.wait(20) == 0
+    assert window.frames.page.analysing.wait(20) == 0
 
 
 def test_every_setting_can_be_edited_and_reset(opened):
@@ -258,23 +259,31 @@ def test_look_and_depth_are_remembered(opened, tmp_path):
     assert window.theme_name == "system"
     window.theme.setCurrentIndex(window.theme.findData("light"))
     window.settings.use_tier("advanced")
+    window.frames.table.use_widths({"file": 333})
+    window.pages.setCurrentIndex(FRAMES)
     window.close()
     saved = json.loads((tmp_path / "config" / "window_qt.json").read_text(encoding="utf-8"))
     assert (saved["theme"], saved["tier"]) == ("light", "advanced")
     again = opened()
     assert (again.theme_name, again.settings.tier) == ("light", "advanced")
+    assert again.frames.table.widths()["file"] == 333
+    assert again.pages.currentIndex() == FRAMES
 
 
-def test_windows_leave_no_thread_behind(opened, frames):
+@pytest.mark.parametrize("cycles", [3, pytest.param(50, marks=pytest.mark.slow)])
+def test_windows_leave_no_thread_behind(cycles, opened, frames):
     look(opened(), frames)
     gc.collect()
     threads = threading.active_count()
-    for _ in range(5):
+    processes = psutil.Process().children(recursive=True)
+    for _ in range(cycles):
         window = opened()
+        window.settings.equipment.look(test=True)
         window.frames.open_folder(str(frames))
         window.close()
         assert not window._timer.isActive()
     assert threading.active_count() <= threads
+    assert psutil.Process().children(recursive=True) == processes
 
 
 def test_a_real_run_leaves_out_what_the_map_left_out(opened, frames, tmp_path):
@@ -288,6 +297,19 @@ def test_a_real_run_leaves_out_what_the_map_left_out(opened, frames, tmp_path):
     wait(lambda: not window.session.running, 120)
     assert window.session.state.error is None, window.session.state.error
     assert window.pages.currentIndex() == RESULT
+    desk, picture = window.result.desk, window.result.picture
+    wait(lambda: desk.size is not None)
+    QTest.mouseMove(picture, QPoint(200, 150))
+    before = picture.view.scale
+    for _ in range(6):
+        picture.zoom(1)
+    assert picture.view.scale > 2 * before and desk.picture(picture.view).any()
+    picture.hovered(*picture.view.to_picture(200, 150))
+    assert window.result._read_out.text().startswith("RA ")
+    window.result.sliders["white"].setValue(40)
+    window.result.checks["linked"].setChecked(False)
+    assert desk.adjustment.white == 0.4 and not desk.adjustment.linked
+    assert not picture.grab().toImage().isNull()
     report = json.loads((tmp_path / "out" / "run_report.json").read_text(encoding="utf-8"))
     told = [item for item in report["frames"] if item["path"] == table.paths[3]]
     assert told[0]["status"] == "rejected"

@@ -8,6 +8,7 @@ import threading
 import time
 import warnings
 
+import psutil
 import pytest
 from fake_worker import FakeRun, make_demo, picture
 
@@ -52,6 +53,14 @@ def _alive(root):
         return bool(root.winfo_exists())
     except tk.TclError:
         return False
+
+
+@pytest.fixture
+def frames_folder(tmp_path):
+    """A folder whose scan finds files that are no frames."""
+    for i in range(20):
+        (tmp_path / f"light_{i}.fit").write_bytes(b"x" * 2880)
+    return tmp_path
 
 
 def fill_in(window, folder):
@@ -160,7 +169,7 @@ def test_every_setting_can_be_edited_and_reset(opened):
             row.control.delete(0, "end")
             row.control.insert(0, f"{spec.maximum:g}")
         else:
-            row.control.insert(0, "somewhere")
+            row.control.insert(0, "202.5,47.2,1,0.8" if spec.key == "region_of_interest" else "somewhere")
         assert window.session.form.row(spec.key).changed, spec.key
         assert window.session.form.row(spec.key).problem is None, spec.key
         row._reset_pressed()
@@ -224,8 +233,10 @@ def test_language_theme_and_folders_are_remembered(opened, tmp_path):
     window = opened()
     fill_in(window, tmp_path)
     window.use_language("fr")
-    window.toggle_theme()
+    assert window.theme_name == "system"
+    window.use_theme("light")
     theme = window.theme.name
+    window.frames.table.use_widths({"file": 333})
     window.settings._tier.set("advanced")
     window.close()
     assert not _alive(window.root)
@@ -237,13 +248,14 @@ def test_language_theme_and_folders_are_remembered(opened, tmp_path):
     assert (state.theme, state.tier) == (theme, "advanced")
     again = opened()
     assert again.theme.name == theme
+    assert again.frames.table.widths()["file"] == 333
     assert again.session.form.row("output_dir").value == str(tmp_path / "out")
 
 
 def test_both_looks_recolour_everything(opened):
     window = opened()
-    for _ in range(2):
-        window.toggle_theme()
+    for theme in ("light", "dark"):
+        window.use_theme(theme)
         window.root.update()
         look = window.theme.palette
         assert str(window.run.log.text.cget("background")) == look.field
@@ -425,12 +437,17 @@ def test_questions_are_answered_with_keys(opened):
     assert answers == [0, None]
 
 
-def test_twenty_windows_leave_nothing_behind(opened):
+@pytest.mark.parametrize("cycles", [3, pytest.param(50, marks=pytest.mark.slow)])
+def test_windows_leave_nothing_behind(cycles, opened, frames_folder):
     opened().close()
     gc.collect()
     threads = threading.active_count()
-    for _ in range(20):
+    processes = psutil.Process().children(recursive=True)
+    for _ in range(cycles):
         window = opened()
+        window.frames.open_folder(str(frames_folder))
+        window.frames.page.thumbnails.ask(None)
+        window.settings.equipment.look(test=True)
         waiting = window.root.tk.splitlist(window.root.tk.call("after", "info"))
         assert 1 <= len(waiting) <= 3
         root = window.root
@@ -439,6 +456,7 @@ def test_twenty_windows_leave_nothing_behind(opened):
             window.close()
         assert root.tk.splitlist(root.tk.call("after", "info")) == ()
     assert threading.active_count() == threads
+    assert psutil.Process().children(recursive=True) == processes
 
 
 def test_long_texts_do_not_break_the_layout(opened, tmp_path, monkeypatch):
@@ -454,7 +472,7 @@ def test_long_texts_do_not_break_the_layout(opened, tmp_path, monkeypatch):
     for which in (FRAMES, SETTINGS, RUN, RESULT):
         window.pages.select(which)
         window.root.update()
-        for widget in (window.start_button, window.stop_button, window._theme_button, window.language):
+        for widget in (window.start_button, window.stop_button, window.look, window.language):
             right = widget.winfo_rootx() - window.root.winfo_rootx() + widget.winfo_width()
             assert widget.winfo_ismapped()
             assert right <= window.root.winfo_width()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from zemosaic import demo, worker
+from zemosaic.gui.presenter.run_state import Status
 from zemosaic.gui.presenter.session import Session
 from zemosaic.i18n import Translator
 
@@ -48,6 +49,28 @@ def type_into(window, key, value):
     window.root.update()
 
 
+def look_closely(window, root, wait_until):
+    """Look at the finished mosaic with wheel, pointer and sliders."""
+    picture, desk = window.result.picture, window.result.desk
+    wait_until(root, lambda: desk.size is not None)
+    root.update()
+    assert (picture.view.picture_width, picture.view.picture_height) == desk.size
+    before = picture.view.scale
+    for _ in range(6):
+        picture.event_generate("<Button-4>", x=200, y=150)
+    root.update()
+    assert picture.view.scale > 2 * before
+    picture.event_generate("<Motion>", x=210, y=160)
+    root.update()
+    assert window.result._read_out.cget("text").startswith("RA ")
+    window.result.sliders["sky"].set(0.7)
+    window.result._checks["coverage"].invoke()
+    root.update()
+    assert desk.adjustment.sky == 0.7 and desk.adjustment.coverage
+    window.result._reset.invoke()
+    assert desk.adjustment.sky == 0.0
+
+
 def test_a_run_through_the_window_makes_the_same_bytes_as_without(display, environ, frames, tmp_path, wait_until):
     session = Session(Translator("en"), environ, worker.start, demo.make_demo)
     root = tk.Tk()
@@ -60,8 +83,17 @@ def test_a_run_through_the_window_makes_the_same_bytes_as_without(display, envir
         type_into(window, "output_dir", tmp_path / "window")
         window.start_button.invoke()
         assert window.pages.index("current") == RUN
+        wait_until(root, lambda: session.state.preview is not None or not session.running, seconds=120)
+        assert session.running and not session.state.preview.final, "the mosaic is seen before it is finished"
+        wait_until(root, lambda: window.run.picture._loaded is not None or not session.running)
+        window.pause_button.invoke()
+        wait_until(root, lambda: session.state.status is Status.PAUSED or not session.running)
+        window.stop_button.invoke()
+        wait_until(root, lambda: not session.running, seconds=20)
+        assert session.state.status is Status.CANCELLED
+        window.start_button.invoke()
         wait_until(root, lambda: window.pages.index("current") == RESULT, seconds=120)
-        wait_until(root, lambda: window.result.picture._loaded is not None)
+        look_closely(window, root, wait_until)
     finally:
         root.destroy()
     assert faults == []

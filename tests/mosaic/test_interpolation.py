@@ -96,11 +96,7 @@ def test_vectors_do_what_the_plain_form_says(turn, bayer, interpolation, scale, 
     plain = warp_plain(part, window, frame, lattice, BOX, interpolation, 1.3)
     assert np.isfinite(ours).any()
     np.testing.assert_array_equal(np.isnan(plain), np.isnan(ours))
-    # A position on the border of two rows of the table may fall to either: 1/2048 px in noise of 60000.
-    close = np.isclose(plain, ours, rtol=1e-4, atol=0.5)
-    assert close[np.isfinite(ours)].mean() > 0.995
-    off = np.abs(plain - ours)[np.isfinite(ours)]
-    assert np.median(off) < 0.05 and (off.max() < 200 or interpolation is Interpolation.NEAREST)
+    np.testing.assert_allclose(plain, ours, rtol=1e-5, atol=0.1)
 
 
 @pytest.mark.parametrize("bayer", ["GRBG", None])

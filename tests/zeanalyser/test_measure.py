@@ -260,3 +260,44 @@ def test_a_trail_is_in_the_record():
     (trail,) = measure(frame_of(), (pixels + 150 * np.exp(-(distance**2) / 3)).astype(np.uint16)).trails
     assert trail.angle_deg == pytest.approx(math.degrees(0.4), abs=0.2)
     assert measure(frame_of(), pixels.astype(np.uint16)).trails == ()
+
+
+def test_pieces_of_a_trail_are_neither_stars_nor_weights():
+    pixels, x, y, flux = star_field(14, 4.5, bayer=None, faintest=2.5e3, seed=1)
+    rows, columns = np.mgrid[0:HEIGHT, 0:WIDTH]
+    distance = (rows - 250.0) * math.cos(0.3) - (columns - 300.0) * math.sin(0.3)
+    crossed = (pixels + 250 * np.exp(-(distance**2) / 3.4)).astype(np.uint16)
+    got = measure(frame_of(None), crossed)
+    _, _, d = matched(got, x, y)
+    assert (d.min(axis=0) < 1.0).all(), "nothing but stars"
+    index, near, _ = matched(got, x, y)
+    seen = near < 0.5
+    assert np.median(got.stars.flux_adu[index[seen], 0] / flux[seen]) == pytest.approx(1.0, abs=0.08)
+
+
+def test_faint_stars_are_found_and_do_not_narrow_the_frame():
+    """Much of a faint star's light lies below the detection limit; its profile must not look peaked for it."""
+    got = [measure(frame_of(None), star_field(63, 5.0, bayer=None, faintest=8e2, seed=s)[0]) for s in (1, 2, 3)]
+    assert np.mean([one.fwhm_px for one in got]) == pytest.approx(5.0, rel=0.04)
+    assert np.mean([len(one.stars) for one in got]) > 45
+
+
+def test_stars_far_out_of_focus_are_found_and_measured():
+    pixels, x, y, _ = star_field(25, 13.0, bayer=None, faintest=3.5e3, seed=5)
+    got = measure(frame_of(None), pixels)
+    assert (matched(got, x, y)[1] < 2.0).mean() > 0.6
+    assert got.fwhm_px == pytest.approx(13.0, rel=0.15)
+
+
+def test_signal_to_noise_is_that_of_the_light_under_the_window():
+    fwhm, light = 3.2, 6e3
+    _, x, y, _ = star_field(50, fwhm, bayer=None)
+    image = SKY["G"] + np.random.default_rng(7).normal(0, NOISE["G"], (HEIGHT, WIDTH))
+    for a, b in zip(x, y, strict=True):
+        rows, columns, one = moffat(a, b, light, fwhm, 1.0, 0.0)
+        image[rows, columns] += one
+    rows, columns, profile = moffat(320.0, 260.0, 1.0, fwhm, 1.0, 0.0)
+    window = np.exp(-0.5 * ((columns - 320.0) ** 2 + (rows - 260.0) ** 2) / (0.8 * fwhm) ** 2)
+    noise = NOISE["G"] * math.sqrt((window**2).sum()) / (window * profile).sum()
+    expected = light / math.hypot(noise, 0.01 * light)
+    assert measure(frame_of(None), np.round(image).astype(np.uint16)).snr == pytest.approx(expected, rel=0.1)

@@ -46,3 +46,22 @@ def test_lists_that_are_not_there_are_refused(tmp_path: Path):
     with pytest.raises(InputError) as caught:
         read_picks(tmp_path / "none.csv")
     assert caught.value.message.key == "error.picks_unreadable"
+
+
+@pytest.mark.parametrize("column", ["order", "batch_id", "Session"])
+def test_a_stack_plan_names_the_frames_to_be_used(tmp_path: Path, column: str):
+    path = tmp_path / "stack_plan.csv"
+    path.write_text(f"{column};file_path;exposure\n1;night1/a.fit;10\n2;b.fit;10\n", "utf-8")
+    lights = tmp_path / "lights"
+    picks = read_picks(path, lights)
+    assert picks.of(str(lights / "night1" / "a.fit")) is None, "left to the verdicts"
+    assert picks.of(str(tmp_path / "night1" / "a.fit")) is None
+    assert picks.of(str(lights / "night2" / "b.fit")) is None
+    assert picks.of(str(lights / "night2" / "c.fit")) is False
+
+
+def test_a_plan_with_picks_is_a_list_of_picks(tmp_path: Path):
+    path = tmp_path / "zemosaic_frames.csv"
+    path.write_text("order,file_path,pick\n1,a.fit,no\n2,b.fit,\n", "utf-8")
+    picks = read_picks(path)
+    assert [picks.of(f"/x/{name}.fit") for name in "abc"] == [False, None, None]

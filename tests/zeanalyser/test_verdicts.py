@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from zemosaic.sky import unit_vectors
-from zemosaic.zeanalyser.verdicts import ECCENTRICITY_MARGIN, QualityLimits, judge, sky_ratios, star_ratios
+from zemosaic.zeanalyser.verdicts import (
+    ECCENTRICITY_MARGIN,
+    QualityLimits,
+    judge,
+    shape_reason,
+    sky_ratios,
+    star_ratios,
+)
 
 LIMITS = QualityLimits(max_fwhm_ratio=1.6, max_eccentricity=0.75, min_transparency=0.5)
 
@@ -20,6 +27,7 @@ class Looks:
 
     fwhm_px: float = 3.0
     eccentricity: float = 0.4
+    stars: tuple[int, ...] = tuple(range(9))
 
 
 def verdicts(frames: list[Looks], transparency: list[float] | None = None, groups: list[int] | None = None):
@@ -74,6 +82,18 @@ def test_a_set_that_is_elongated_as_a_whole_is_judged_by_itself():
     assert verdicts([*frames, worst]) == [None] * 9 + ["reason.trailed"]
 
 
+def test_a_set_of_uneven_tracking_keeps_what_is_usual_for_it():
+    """Of a real evening: eccentricities from round to 0.85 without a gap."""
+    uneven = [0.36, 0.45, 0.5, 0.59, 0.62, 0.69, 0.71, 0.76, 0.78, 0.81, 0.84]
+    found = verdicts([Looks(eccentricity=value) for value in [*uneven, 0.93]])
+    assert found == [None] * len(uneven) + ["reason.trailed"]
+
+
+def test_half_the_set_trailed_does_not_make_trailing_usual():
+    frames = [Looks(eccentricity=0.15), Looks(eccentricity=0.92)] * 4 + [Looks(eccentricity=0.2)]
+    assert verdicts(frames).count("reason.trailed") == 4
+
+
 @pytest.mark.parametrize("known", [0, 3])
 def test_unknown_shapes_are_no_fault(known):
     frames = [Looks(math.nan, math.nan)] * 3 + [Looks()] * known
@@ -125,3 +145,18 @@ def test_brightness_of_the_sky_knows_no_bias():
     frames = [Noisy((1.0, 10.0, 1.0))] * 4 + [Noisy((1.0, 40.0, 1.0))] + [Noisy((30.0,))] * 3
     ratio = sky_ratios(frames, np.array([0] * 5 + [1] * 3))  # type: ignore[arg-type]
     assert ratio.tolist() == [1, 1, 1, 1, 16, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("looks", "key"),
+    [
+        (Looks(9.0), "reason.blurred"),
+        (Looks(3.2, 0.9), "reason.trailed"),
+        (Looks(3.2, 0.5), None),
+        (Looks(9.0, stars=(1, 2)), None),
+        (Looks(math.nan, math.nan), None),
+    ],
+)
+def test_a_frame_that_could_not_be_located_is_told_by_its_stars(looks, key):
+    found = shape_reason(looks, [Looks()] * 6 + [looks], LIMITS)  # type: ignore[arg-type, list-item]
+    assert (None if found is None else found.key) == key

@@ -19,7 +19,7 @@ from zemosaic.calibration.cells import CellSamples
 from zemosaic.calibration.photometry import Photometry, detector_coordinates
 from zemosaic.model import HIDDEN_BLOCK_PX, FrameRef, MeasuredFrame, SolvedFrame
 
-__all__ = ["blocks_at", "hidden_blocks", "open_cells"]
+__all__ = ["blocks_at", "hidden_blocks", "open_cells", "open_transparency"]
 
 Floats = NDArray[np.float64]
 
@@ -32,7 +32,13 @@ OPEN = 0.85
 SURE_SIGMA = 8.0
 """Stars are expected that should stand out by this many errors."""
 LEAST_STARS = 4
-"""As many stars must be missing or dim."""
+LEAST_PART = 0.06
+"""As many stars must be missing or dim, and this part of those expected: where many are, a few are missed by chance."""
+TOGETHER = 0.6
+"""... and this part of the missing ones among others that are missing: stars merged with neighbours, which some
+frames tell apart and others do not, are missing everywhere."""
+BY_STARS_ALONE = 0.15
+"""... and this part where the sky looks as it does elsewhere: most of what hides stars shows."""
 SKY_SIGMA = 6.0
 SKY_LEAST = 0.1
 """What the sky may differ from a plane with nothing in front of it, in noise of a pixel."""
@@ -91,6 +97,32 @@ def hidden_blocks(
     return found
 
 
+def open_transparency(
+    solved: Sequence[SolvedFrame],
+    star_ids: Sequence[NDArray[np.int64]],
+    photometry: Photometry,
+    groups: NDArray[np.int64],
+) -> Floats:
+    """Return what each frame passes (green) where nothing hides its stars, shape (frames,).
+
+    A frame's zero point lies between its open and its hidden stars.  Where these differ by more than
+    `HIDDEN`, its brighter ones are those in the open; else it is the zero point itself.
+    """
+    green = min(1, photometry.star_flux.shape[1] - 1)
+    passed = photometry.transparency[:, green].copy()
+    for k, (one, ids) in enumerate(zip(solved, star_ids, strict=True)):
+        stars, frame = one.measured.stars, one.frame
+        light, error = stars.flux_adu[:, green], stars.flux_error_adu[:, green]
+        known = (ids >= 0) & ~stars.saturated & (light > SURE_SIGMA * error)
+        expected = photometry.star_flux[ids[known], green]
+        u, v = detector_coordinates(stars.x_px[known], stars.y_px[known], frame.width, frame.height)
+        part = light[known] / (expected * passed[k] * (1 + photometry.vignetting[groups[k]] * (u * u + v * v)))
+        part = part[np.isfinite(part)]
+        if len(part) >= 2 * LEAST_STARS and np.quantile(part, 0.1) < HIDDEN * np.quantile(part, 0.75):
+            passed[k] *= max(1.0, float(np.quantile(part, 0.75)))
+    return passed
+
+
 def open_cells(cells: CellSamples, frame: FrameRef, hidden: tuple[int, ...]) -> CellSamples:
     """Return the cells that lie in no hidden block."""
     if not hidden:
@@ -138,6 +170,8 @@ def _stars_through(
         least = max(faintest, 2.0 * float(np.min(stars.flux_adu[:, green])))
         inside = (x > EDGE_PX) & (y > EDGE_PX) & (x < frame.width - EDGE_PX) & (y < frame.height - EDGE_PX)
         expected = np.flatnonzero(inside & (due > least))
+    for trail in one.measured.trails:
+        expected = expected[~trail.reaches(x[expected], y[expected])]
     if len(expected) < 2 * NEIGHBOURS:
         return None
     got = np.zeros(len(due))
@@ -150,7 +184,8 @@ def _stars_through(
     tree = cKDTree(np.stack([x[expected], y[expected]], axis=1))
     local = np.median(part[tree.query(tree.data, k=NEIGHBOURS)[1]], axis=1)
     dim = (local < HIDDEN) & (part < HIDDEN)
-    return (tree, part) if dim.sum() >= LEAST_STARS else None
+    least = max(LEAST_STARS, LEAST_PART * len(expected), TOGETHER * int((part < HIDDEN).sum()))
+    return (tree, part) if dim.sum() >= least else None
 
 
 def _cell_light(cells: Sequence[CellSamples], transparency: Floats) -> list[Floats]:
@@ -190,6 +225,8 @@ def _blocks(
         off = np.median(difference[near], axis=-1)
         if hidden.any() and float(np.median(off[hidden])) > CLEAR:
             hidden = off > 1.0
+        elif np.mean(part < HIDDEN) < BY_STARS_ALONE:
+            return ()
     hidden = cv2.dilate(hidden.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     return tuple(int(block) for block in np.flatnonzero(hidden))
 

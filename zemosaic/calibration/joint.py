@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, cg
 
@@ -119,7 +120,21 @@ class _Eliminated:
         return np.concatenate([frames.ravel(), p.shared_precision @ x[self.size :]])
 
     def matvec(self, x: Floats) -> Floats:
-        return self.back(self.project(self.forward(x))) + self.prior(x)
+        """Return ``back(project(forward(x))) + prior(x)``, in two walks over the observations."""
+        p = self.problem
+        frames = x[: self.size].reshape(p.n_frames, self.terms)
+        out = _normal(
+            p.item,
+            p.frame,
+            p.factor,
+            self.weight,
+            p.frame_basis,
+            p.shared_basis,
+            self.inverse_norm,
+            frames,
+            x[self.size :],
+        )
+        return np.asarray(out + self.prior(x), np.float64)
 
     def preconditioner(self) -> LinearOperator:
         p = self.problem
@@ -140,13 +155,40 @@ class _Eliminated:
         return LinearOperator((self.size + p.shared_basis.shape[1],) * 2, matvec=apply)
 
 
+@njit(cache=True, error_model="numpy", nogil=True)
+def _normal(item, frame, factor, weight, basis, shared_basis, inverse_norm, frames, shared):  # type: ignore[no-untyped-def]
+    """Return basis^T W (values less the items' share) of the values that terms make."""
+    n, terms, extra = item.size, basis.shape[1], shared_basis.shape[1]
+    value = np.empty(n)
+    light = np.zeros(inverse_norm.size)
+    for o in range(n):
+        f = frame[o]
+        total = 0.0
+        for t in range(terms):
+            total += basis[o, t] * frames[f, t]
+        for t in range(extra):
+            total += shared_basis[o, t] * shared[t]
+        value[o] = total
+        light[item[o]] += weight[o] * factor[o] * total
+    light *= inverse_norm
+    out = np.zeros(frames.size + extra)
+    for o in range(n):
+        rest = weight[o] * (value[o] - factor[o] * light[item[o]])
+        first = frame[o] * terms
+        for t in range(terms):
+            out[first + t] += rest * basis[o, t]
+        for t in range(extra):
+            out[frames.size + t] += rest * shared_basis[o, t]
+    return out
+
+
 def _solve_weighted(problem: JointProblem, weight: Floats, start: Floats) -> JointSolution:
     system = _Eliminated(problem, weight)
     size = system.size + problem.shared_basis.shape[1]
     right = system.back(system.project(problem.value))
     right[system.size :] += problem.shared_precision @ problem.shared_prior
     operator = LinearOperator((size, size), matvec=system.matvec)
-    x, _ = cg(operator, right, x0=start, rtol=1e-7, maxiter=400, M=system.preconditioner())
+    x, _ = cg(operator, right, x0=start, rtol=1e-5, maxiter=800, M=system.preconditioner())
     left = problem.value - system.forward(x)
     items = system.items(left)
     return JointSolution(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.calibration.joint import JointProblem, solve_joint
+from zemosaic.calibration.joint import JointProblem, JointSolution, solve_joint
 from zemosaic.model import MeasuredFrame
 
 __all__ = ["Photometry", "detector_coordinates", "solve_photometry"]
@@ -21,6 +21,8 @@ ZERO_POINT_PRIOR = 2.0
 """Standard deviation expected of a frame's log transparency: weak, it only holds frames without stars."""
 SMALLEST_ERROR = 0.003
 """Error of a zero point that no number of stars takes away."""
+LEAST_SNR = 5.0
+"""Observations count whose light should stand out by this many errors."""
 SYSTEMATIC = 0.01
 """Part of a star's light that differs from frame to frame for reasons other than noise."""
 
@@ -74,24 +76,35 @@ def solve_photometry(
     vignetting = np.zeros(n_groups)
     prior = np.full(n_groups, VIGNETTING_PRIOR) if vignetting_prior is None else vignetting_prior
     sigma = prior
-    for _ in range(2):
-        vignetting, sigma = _vignetting(table, groups, vignetting, len(frames), green, prior)
+    expected = table.flux[:, green]
+    for rounds in (2, 4):
+        problem = _problem(table, groups, vignetting, len(frames), green, expected, prior)
+        if not len(problem.value):
+            break
+        solution = solve_joint(problem, rounds=rounds)
+        vignetting = vignetting + solution.shared
+        sigma = _error_of_shared(problem, solution, prior)
+        expected = _expected(table, problem, solution, groups, vignetting, expected)
     transparency = np.ones((len(frames), channels))
     error = np.full((len(frames), channels), ZERO_POINT_PRIOR)
     n_stars = int(max((ids.max(initial=-1) for ids in star_ids), default=-1)) + 1
     star_flux = np.full((n_stars, channels), np.nan)
     for channel in range(channels):
-        problem = _problem(table, groups, vignetting, len(frames), channel)
-        if not len(problem.value):
-            continue
-        solution = solve_joint(problem)
-        zero = solution.frame[:, 0] - np.median(solution.frame[:, 0])
-        transparency[:, channel] = np.exp(zero)
-        known = np.bincount(problem.frame, solution.weight, len(frames)) + ZERO_POINT_PRIOR**-2
-        error[:, channel] = transparency[:, channel] * np.hypot(known**-0.5, SMALLEST_ERROR)
-        level = solution.item + np.median(solution.frame[:, 0])
-        seen = np.unique(problem.item)
-        star_flux[table.star_number[seen], channel] = np.exp(level[seen])
+        expected = table.flux[:, channel]
+        for rounds in (2, 4):
+            problem = _problem(table, groups, vignetting, len(frames), channel, expected)
+            if not len(problem.value):
+                break
+            solution = solve_joint(problem, rounds=rounds)
+            expected = _expected(table, problem, solution, groups, vignetting, expected)
+            middle = float(np.median(solution.frame[:, 0]))
+            transparency[:, channel] = np.exp(solution.frame[:, 0] - middle)
+            known = np.bincount(problem.frame, solution.weight, len(frames)) + ZERO_POINT_PRIOR**-2
+            # Stars that do not agree within their errors (neighbours, colours) know the less.
+            disagree = max(1.0, 1.4826 * float(np.median(np.abs(solution.residual) / problem.sigma)))
+            error[:, channel] = transparency[:, channel] * np.hypot(disagree * known**-0.5, SMALLEST_ERROR)
+            seen = np.unique(problem.item)
+            star_flux[table.star_number[seen], channel] = np.exp(solution.item[seen] + middle)
     in_common = np.bincount(table.frame, minlength=len(frames))
     return Photometry(transparency, error, vignetting, sigma, in_common, star_flux)
 
@@ -137,27 +150,33 @@ def _problem(
     vignetting: Floats,
     n_frames: int,
     channel: int,
+    expected: Floats,
     vignetting_prior: Floats | None = None,
 ) -> JointProblem:
-    """Return the problem of the zero points; with a prior, the cameras' vignetting is solved for as well."""
+    """Return the problem of the zero points; with a prior, the cameras' vignetting is solved for as well.
+
+    Which observations count, and how much, follows from the light that is expected of them: chosen and
+    weighed by the light that was found, the lucky ones would make dim frames look clearer than they are.
+    """
     flux, error = table.flux[:, channel], table.error[:, channel]
-    good = flux > 3.0 * error
+    good = (expected > LEAST_SNR * error) & (flux > 0)
     star, frame, r2 = table.star[good], table.frame[good], table.r2[good]
-    flux, error = flux[good], error[good]
+    relative = error[good] / expected[good]
     group = groups[frame]
     fall = 1.0 + vignetting[group] * r2
     precision = np.zeros(0) if vignetting_prior is None else vignetting_prior**-2
-    shared = np.zeros((len(flux), len(precision)))
+    shared = np.zeros((len(star), len(precision)))
     if len(precision):
-        shared[np.arange(len(flux)), group] = r2 / fall
+        shared[np.arange(len(star)), group] = r2 / fall
     return JointProblem(
         item=star,
         frame=frame,
-        factor=np.ones(len(flux)),
-        frame_basis=np.ones((len(flux), 1)),
+        factor=np.ones(len(star)),
+        frame_basis=np.ones((len(star), 1)),
         shared_basis=shared,
-        value=np.log(flux) - np.log(fall),
-        sigma=np.hypot(error / flux, SYSTEMATIC),
+        # The mean of a logarithm lies below the logarithm of the mean by half the variance.
+        value=np.log(flux[good]) - np.log(fall) + 0.5 * relative**2,
+        sigma=np.hypot(relative, SYSTEMATIC),
         n_items=len(table.star_number),
         n_frames=n_frames,
         frame_precision=np.array([ZERO_POINT_PRIOR**-2]),
@@ -166,20 +185,30 @@ def _problem(
     )
 
 
-def _vignetting(
-    table: _Table, groups: NDArray[np.int64], start: Floats, n_frames: int, green: int, prior: Floats
-) -> tuple[Floats, Floats]:
-    """Return the vignetting and its standard error, one step of Gauss and Newton on."""
-    problem = _problem(table, groups, start, n_frames, green, prior)
-    if not len(problem.value):
-        return start, prior
-    solution = solve_joint(problem)
-    # Items and frames are strongly determined: what the shared term keeps after their means are
-    # taken out is, to a few percent, its information.
+def _expected(
+    table: _Table,
+    problem: JointProblem,
+    solution: JointSolution,
+    groups: NDArray[np.int64],
+    vignetting: Floats,
+    before: Floats,
+) -> Floats:
+    """Return the light that the solution expects of each observation; of stars it does not know, what was before."""
+    fall = 1.0 + vignetting[groups[table.frame]] * table.r2
+    known = np.bincount(problem.item, minlength=problem.n_items)[table.star] > 0
+    return np.where(known, np.exp(solution.item[table.star] + solution.frame[table.frame, 0]) * fall, before)
+
+
+def _error_of_shared(problem: JointProblem, solution: JointSolution, prior: Floats) -> Floats:
+    """Return the standard error of the vignetting.
+
+    Items and frames are strongly determined: what the shared term keeps after their means are taken out is,
+    to a few percent, its information.
+    """
     kept = problem.shared_basis - _means(problem.shared_basis, problem.item, problem.n_items)
     kept -= _means(kept, problem.frame, problem.n_frames)
     information = (solution.weight[:, None] * kept**2).sum(axis=0) + prior**-2
-    return start + solution.shared, 1.0 / np.sqrt(information)
+    return np.asarray(1.0 / np.sqrt(information), np.float64)
 
 
 def _means(values: Floats, index: NDArray[np.int64], n: int) -> Floats:

@@ -33,8 +33,10 @@ COMPLETE = 0.85
 FLOOR = 0.03
 """Error of a cell's mean that no number of pixels takes away, in noise of a pixel."""
 TYPICAL_READ_NOISE_E = 1.5
-GRAIN = 1.5
-"""How far apart empty cells may lie in the mosaic, in errors of one frame's cell."""
+GRAIN = 3.0
+"""How far apart empty cells may lie in the mosaic, in errors of the mean of a cell over its frames."""
+FEWEST_IN_GRAIN = 4
+"""Frames that are counted at least for that."""
 DARK_PERCENT = 10.0
 """Part of a frame's cells that is taken to show its sky, until the overlaps know better."""
 SLOPE_PRIOR = 1.0
@@ -145,7 +147,7 @@ def solve_sky(
     assert solution is not None
     n_frames, channels = transparency.shape
     terms = solution.frame.reshape(n_frames, channels, 4)
-    transparency = transparency + terms[..., 3]
+    transparency = _on_scale_of_stars(transparency + terms[..., 3], transparency, doubt.reshape(n_frames, channels))
     sky = terms[..., :3].copy()
     sky[..., 0] += dark
     sky = _settled(sky, solution.item, table, transparency)
@@ -281,12 +283,22 @@ def _with_doubt(problem: JointProblem, glow: Floats, doubt: Floats) -> JointProb
     return replace(problem, frame_basis=basis, frame_precision=np.column_stack([precision, doubt**-2]))
 
 
+def _on_scale_of_stars(solved: Floats, stars: Floats, doubt: Floats) -> Floats:
+    """Return the transparencies scaled per channel to those of the stars on the whole.
+
+    The light of the sky compares frames with each other only; a change of all of them alike is chance.
+    """
+    weight = (stars / doubt) ** 2
+    return np.asarray(solved / ((weight * solved / stars).sum(axis=0) / weight.sum(axis=0)), np.float64)
+
+
 def _settled(sky: Floats, item: Floats, table: _Table, transparency: Floats) -> Floats:
     """Return the skies after the mosaic's own plane is fixed."""
     n_cells = len(table.position)
     first = slice(0, len(table.item) // table.channels)
     basis = np.stack([np.ones(first.stop), table.u[first], table.v[first]], axis=1)
     pixel = np.array([np.median(table.sigma[table.item // n_cells == c]) for c in range(table.channels)])
+    depth = max(float(np.median(np.bincount(table.item[first], minlength=n_cells))), FEWEST_IN_GRAIN)
     return settle_plane(
         sky,
         item.reshape(table.channels, n_cells),
@@ -295,5 +307,5 @@ def _settled(sky: Floats, item: Floats, table: _Table, transparency: Floats) -> 
         table.source[first],
         basis,
         table.position,
-        GRAIN * pixel,
+        GRAIN * pixel / np.sqrt(depth),
     )

@@ -11,15 +11,16 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from zemosaic.errors import RunCancelled, WorkerDied
 
-__all__ = ["SerialExecutor", "exit_with_parent", "limit_library_threads", "make_executor", "map_ordered"]
+__all__ = ["Flag", "SerialExecutor", "exit_with_parent", "limit_library_threads", "make_executor", "map_ordered"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -55,17 +56,35 @@ def limit_library_threads() -> None:
         os.environ[name] = "1"
 
 
-def make_executor(workers: int) -> Executor:
-    """Return an executor: serial for one worker, else a pool of spawned processes."""
+class Flag(Protocol):
+    """A number that processes share: 0 or 1 (`multiprocessing.RawValue`)."""
+
+    value: int
+
+
+_OF_THIS_WORKER: list[Flag] = []
+"""In a worker process, where a pool's initialiser can leave it: whether the run is paused."""
+
+
+def make_executor(workers: int, held: Flag | None = None) -> Executor:
+    """Return an executor: serial for one worker, else a pool of spawned processes.
+
+    Parameters
+    ----------
+    workers : int
+    held : Flag, optional
+        While it is 1, workers begin no task.
+    """
     limit_library_threads()
     if workers <= 1:
         _limit_opencv()
         return SerialExecutor()
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker, initargs=(held,))
 
 
-def _prepare_worker() -> None:
+def _prepare_worker(held: Flag | None) -> None:
+    _OF_THIS_WORKER[:] = [] if held is None else [held]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     exit_with_parent()
     _limit_opencv()
@@ -105,7 +124,7 @@ def map_ordered(
     ahead : int
         Tasks submitted before their turn at most, so that neither arguments nor results pile up.
     cancelled : callable
-        Asked a few times a second.
+        Asked a few times a second; while it does not answer, nothing new is submitted.
 
     Raises
     ------
@@ -136,9 +155,16 @@ def map_ordered(
 
 def _submit(executor: Executor, function: Callable[[T], R], task: T) -> Future[R]:
     try:
-        return executor.submit(function, task)
+        return executor.submit(_unless_held, function, task)
     except BrokenProcessPool as error:
         raise WorkerDied("error.pool_died") from error
+
+
+def _unless_held(function: Callable[[T], R], task: T) -> R:
+    # No lock: a worker that is killed while it holds one would stop the others for ever.
+    while any(flag.value for flag in _OF_THIS_WORKER):
+        time.sleep(POLL_S)
+    return function(task)
 
 
 def _result(future: Future[R], cancelled: Callable[[], bool]) -> R:

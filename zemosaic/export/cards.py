@@ -100,11 +100,13 @@ def mosaic_cards(origin: Provenance) -> list[Card]:
 
 def map_cards(origin: Provenance, kind: MapKind) -> list[Card]:
     """Return the cards of a map that accompanies the mosaic, on the same pixels."""
-    if kind == "coverage":
-        return [*_origin_cards(origin), ("BUNIT", "frame", "frames used at the pixel")]
-    if kind == "rejected":
-        return [*_origin_cards(origin), ("BUNIT", "frame", "frames rejected at the pixel")]
-    return [*_origin_cards(origin), ("BUNIT", "adu**(-2)", "sum of the weights, an inverse variance")]
+    units = {
+        "coverage": ("BUNIT", "frame", "frames used at the pixel"),
+        "rejected": ("BUNIT", "frame", "frames rejected at the pixel"),
+        "weight": ("BUNIT", "adu**(-2)", "sum of the weights, an inverse variance"),
+    }
+    # By its type a scan tells a map from a picture of the sky.
+    return [*_origin_cards(origin), ("IMAGETYP", f"{kind} map", "what the pixels are"), units[kind]]
 
 
 def ascii_text(text: str, longest: int = LONGEST_TEXT) -> str:

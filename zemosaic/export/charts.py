@@ -15,7 +15,20 @@ from numpy.typing import NDArray
 
 from zemosaic.sky import from_tangent_plane, mean_direction, separation_deg, tangent_plane
 
-__all__ = ["GROUP_COLOURS", "Footprint", "Series", "dec_text", "ra_text", "series_chart", "sky_map", "ticks"]
+__all__ = [
+    "GROUP_COLOURS",
+    "STEP_LIMITS",
+    "EdgedFrame",
+    "Footprint",
+    "Series",
+    "dec_text",
+    "depth_chart",
+    "ra_text",
+    "seam_map",
+    "series_chart",
+    "sky_map",
+    "ticks",
+]
 
 Floats = NDArray[np.float64]
 
@@ -25,6 +38,8 @@ FARTHEST_DEG = 60.0
 LEFT, RIGHT, TOP, BOTTOM = 74.0, 8.0, 10.0, 22.0
 MOST_POINTS = 3000
 MOST_FOOTPRINTS = 300
+STEP_LIMITS = (0.1, 0.3, 1.0)
+"""Steps, in noise of a pixel, at which the colour of an edge changes; the page defines four."""
 GROUP_COLOURS = 8
 """Number of ``--group-N`` colours the page defines."""
 
@@ -50,6 +65,16 @@ class Footprint:
     used: bool
     group: int
     """Index of its night or telescope; chooses the colour."""
+
+
+@dataclass(frozen=True)
+class EdgedFrame:
+    """Outline of a frame and the size of the step along each edge."""
+
+    ra_deg: tuple[float, ...]
+    dec_deg: tuple[float, ...]
+    steps: tuple[float, ...]
+    """Edge k runs from corner k to the next; NaN where no other frame is."""
 
 
 def ticks(low: float, high: float, most: int = 4) -> list[float]:
@@ -179,6 +204,77 @@ def sky_map(footprints: Sequence[Footprint], label: str, north: str, east: str) 
         _compass(view, str(escape(north)), str(escape(east))),
     ]
     return _svg(view.width, view.height, label, parts)
+
+
+def seam_map(frames: Sequence[EdgedFrame], label: str) -> Markup | None:
+    """Return a map of the frames' edges, north up and east left, coloured by the size of their steps.
+
+    The largest steps are drawn last; of more than 300 frames an even choice is drawn.
+    """
+    chosen = [frames[k] for k in _thinned(np.arange(len(frames)), MOST_FOOTPRINTS)]
+    if not chosen:
+        return None
+    ra0, dec0 = mean_direction([v for one in chosen for v in one.ra_deg], [v for one in chosen for v in one.dec_deg])
+    planes = [tangent_plane(one.ra_deg, one.dec_deg, ra0, dec0) for one in chosen]
+    xi, eta = np.concatenate([p[0] for p in planes]), np.concatenate([p[1] for p in planes])
+    view = _View.around(xi, eta, ra0, dec0)
+    edges: list[tuple[float, str]] = []
+    for one, plane in zip(chosen, planes, strict=True):
+        x, y = view.paper(*plane)
+        for k, step in enumerate(one.steps):
+            end = (k + 1) % len(x)
+            if math.isfinite(step):
+                edges.append((abs(step), f"M{x[k]:.1f} {y[k]:.1f}L{x[end]:.1f} {y[end]:.1f}"))
+    lines = [
+        f'<path class="step e{int(np.searchsorted(STEP_LIMITS, size))}" d="{track}"/>' for size, track in sorted(edges)
+    ]
+    return _svg(view.width, view.height, label, [*_graticule(view), *lines])
+
+
+def depth_chart(
+    frames: Floats, noise: Floats, single: float, label: str, number: Callable[[float, int], str]
+) -> Markup:
+    """Return measured noise against the number of frames, both logarithmic, and the square-root line.
+
+    Parameters
+    ----------
+    frames, noise : ndarray, shape (n,)
+        What was measured.
+    single : float
+        Noise of one frame.
+    label : str
+    number : callable(value, digits)
+    """
+    line = single / np.sqrt(frames)
+    low, high = math.log10(0.8 * min(noise.min(), line.min())), math.log10(1.25 * max(noise.max(), line.max()))
+    left, right = math.log10(0.8 * frames.min()), math.log10(1.25 * frames.max())
+
+    def place(n: Floats, value: Floats) -> tuple[Floats, Floats]:
+        x = LEFT + (np.log10(n) - left) / (right - left) * (WIDTH - LEFT - RIGHT)
+        return x, HEIGHT - BOTTOM - (np.log10(value) - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
+
+    parts = []
+    for value in _log_ticks(low, high):
+        y = float(place(frames[:1], np.array([value]))[1][0])
+        parts.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
+        parts.append(
+            f'<text class="end" x="{LEFT - 6}" y="{y + 4:.1f}">{escape(number(value, 0 if value >= 1 else 2))}</text>'
+        )
+    for n in _log_ticks(left, right):
+        x = float(place(np.array([n]), noise[:1])[0][0])
+        parts.append(f'<text class="mid" x="{x:.1f}" y="{HEIGHT - 6}">{escape(number(n, 0))}</text>')
+    ends = np.array([frames.min(), frames.max()])
+    (x0, x1), (y0, y1) = place(ends, single / np.sqrt(ends))
+    parts.append(f'<path class="night" d="M{x0:.1f} {y0:.1f}L{x1:.1f} {y1:.1f}"/>')
+    marks = "".join(f"M{a:.1f} {b:.1f}h0" for a, b in zip(*place(frames, noise), strict=True))
+    parts.append(f'<path class="dot used" d="{marks}"/>')
+    return _svg(WIDTH, HEIGHT, label, parts)
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """Return 1, 2, 5, 10 ... between two powers of ten."""
+    values = [base * 10.0**power for power in range(math.floor(low), math.ceil(high) + 1) for base in (1.0, 2.0, 5.0)]
+    return [value for value in values if low <= math.log10(value) <= high]
 
 
 def _middle(footprints: Sequence[Footprint]) -> tuple[float, float]:

@@ -1,21 +1,22 @@
-"""What one run did, frame by frame: `run_report.json` for programs, and the record behind the HTML page."""
+"""What one run did, frame by frame: the record behind `run_report.json` and the HTML page."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from typing import Any
 
 from zemosaic.errors import Message
-from zemosaic.export.files import write_whole
-from zemosaic.i18n import Translator
+from zemosaic.export.depth import DepthNoise
+from zemosaic.export.seam_report import SeamSummary, summarise_seams
+from zemosaic.export.seams import SeamReport
 from zemosaic.model import (
+    HIDDEN_BLOCK_PX,
     CalibratedFrame,
     Dropped,
+    EdgeSteps,
     FrameRef,
     FrameStatus,
     GridPlan,
@@ -37,8 +38,6 @@ __all__ = [
     "RunReport",
     "TileRow",
     "build_report",
-    "report_dict",
-    "write_report_json",
 ]
 
 
@@ -82,6 +81,9 @@ class RunRecords:
     """Program, Python and packages."""
     peak_rss_bytes: int = 0
     input_dir: str = ""
+    seams: SeamReport | None = None
+    """Steps measured on the mosaic."""
+    depth: DepthNoise | None = None
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,15 @@ class FrameRow:
     corners_dec_deg: tuple[float, ...] = ()
     tiles_used: tuple[int, ...] = ()
     tiles_rejected: tuple[int, ...] = ()
+    area_used: float = 1.0
+    """Part of the frame that nothing hides."""
+    steps: EdgeSteps | None = None
     notes: tuple[Message, ...] = ()
+
+    @property
+    def in_part(self) -> bool:
+        """Whether a part of the frame is used and another is not."""
+        return self.status is FrameStatus.USED and self.area_used < 1.0
 
 
 @dataclass(frozen=True)
@@ -173,6 +183,8 @@ class RunReport:
     defaults: Mapping[str, Any]
     versions: Mapping[str, str]
     peak_rss_bytes: int
+    seams: SeamSummary | None = None
+    depth: DepthNoise | None = None
     others: tuple[FieldReport, ...] = ()
     """Further fields; the rest of this record is about the main one, or about all."""
 
@@ -203,7 +215,9 @@ def build_report(records: RunRecords) -> RunReport:
     solved = {item.frame.frame_id: item for item in records.solved}
     calibrated = {item.frame.frame_id: item for item in records.calibrated}
     dropped = {item.frame_id: item for item in records.dropped if item.frame_id is not None}
-    verdicts = _TileVerdicts.of([(records.plan, records.tiles), *((one.plan, one.tiles) for one in records.others)])
+    hidden = {item.frame.frame_id for item in records.calibrated if item.hidden}
+    fields = [(records.plan, records.tiles), *((one.plan, one.tiles) for one in records.others)]
+    verdicts = _TileVerdicts.of(fields, hidden)
     rows = [
         _frame_row(
             frame, measured.get(n), solved.get(n), calibrated.get(n), _fate(n, dropped, calibrated, verdicts), verdicts
@@ -227,6 +241,8 @@ def build_report(records: RunRecords) -> RunReport:
         defaults=dict(records.defaults),
         versions=dict(records.versions),
         peak_rss_bytes=records.peak_rss_bytes,
+        seams=summarise_seams(records.calibrated, records.seams),
+        depth=records.depth,
         others=tuple(map(_field_report, records.others)),
     )
 
@@ -239,14 +255,17 @@ def _field_report(field: FieldPlan) -> FieldReport:
 
 @dataclass(frozen=True)
 class _TileVerdicts:
-    """Which tiles, of the field it belongs to, used and which refused a frame, by frame_id."""
+    """Which tiles, of the field it belongs to, used and which refused a frame, by frame_id.
+
+    A frame of which nothing is hidden and that a tile has nothing of only touches that tile's corner.
+    """
 
     known: bool
     used: Mapping[int, list[int]]
     rejected: Mapping[int, list[int]]
 
     @classmethod
-    def of(cls, fields: Sequence[tuple[GridPlan | None, Sequence[TileProduct]]]) -> _TileVerdicts:
+    def of(cls, fields: Sequence[tuple[GridPlan | None, Sequence[TileProduct]]], hidden: Set[int]) -> _TileVerdicts:
         used: defaultdict[int, list[int]] = defaultdict(list)
         rejected: defaultdict[int, list[int]] = defaultdict(list)
         for plan, tiles in fields:
@@ -254,7 +273,10 @@ class _TileVerdicts:
             for tile in sorted(tiles, key=lambda item: item.tile_id):
                 taken = set(tile.frames_used)
                 for frame_id in planned.get(tile.tile_id, tile.frames_used):
-                    (used if frame_id in taken else rejected)[frame_id].append(tile.tile_id)
+                    if frame_id in taken:
+                        used[frame_id].append(tile.tile_id)
+                    elif frame_id in hidden:
+                        rejected[frame_id].append(tile.tile_id)
         return cls(any(tiles for _, tiles in fields), used, rejected)
 
 
@@ -309,8 +331,23 @@ def _frame_row(
         corners_dec_deg=tuple(round(float(v), 6) for v in corners[1]),
         tiles_used=tuple(verdicts.used.get(frame.frame_id, ())),
         tiles_rejected=tuple(verdicts.rejected.get(frame.frame_id, ())),
+        area_used=_area_used(frame, calibrated),
+        steps=calibrated.steps if calibrated else None,
         notes=frame.notes,
     )
+
+
+def _area_used(frame: FrameRef, calibrated: CalibratedFrame | None) -> float:
+    """Return the part of a frame outside its hidden blocks; those at the edges are smaller."""
+    if calibrated is None or not calibrated.hidden:
+        return 1.0
+    columns = -(-frame.width // HIDDEN_BLOCK_PX)
+    hidden = 0
+    for block in calibrated.hidden:
+        row, column = divmod(block, columns)
+        high = min(HIDDEN_BLOCK_PX, frame.height - row * HIDDEN_BLOCK_PX)
+        hidden += high * min(HIDDEN_BLOCK_PX, frame.width - column * HIDDEN_BLOCK_PX)
+    return 1.0 - hidden / (frame.width * frame.height)
 
 
 def _metrics(
@@ -377,105 +414,3 @@ def _field_name(records: RunRecords) -> str:
 
 def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
-
-
-def write_report_json(path: Path, report: RunReport, translator: Translator) -> None:
-    """Write the report for programs; raises OutputError.
-
-    Parameters
-    ----------
-    path : Path
-        The file, by custom ``run_report.json``.
-    report : RunReport
-        What to tell.
-    translator : Translator
-        Makes the texts of the reasons and warnings; keys and parameters stand beside them.
-    """
-    plain = _plain(report_dict(report, translator))
-    text = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    # Paths need not be valid text; what is not becomes JSON's own escape and is read back as it was.
-    write_whole(path, text.encode("utf-8", "backslashreplace"))
-
-
-def report_dict(report: RunReport, translator: Translator) -> dict[str, Any]:
-    """Return what `write_report_json` writes, before numbers that are not finite become null."""
-    mosaic = report.mosaic
-    return {
-        "mosaic": Path(mosaic.mosaic).name if mosaic else None,
-        "field": report.field_name,
-        "width": mosaic.width if mosaic else None,
-        "height": mosaic.height if mosaic else None,
-        "canvas_box": mosaic.box if mosaic else None,
-        "exposure_s": mosaic.exposure_s if mosaic else None,
-        "wcs": report.wcs.to_cards() if report.wcs else None,
-        "frames_found": len(report.frames),
-        "frames_used": len(report.used),
-        "frames": [_frame_dict(row, translator) for row in report.frames],
-        "tiles": [_record(tile) for tile in report.tiles],
-        "other_fields": [_field_dict(field) for field in report.others],
-        "warnings": [_told(warning, translator) for warning in report.warnings],
-        "settings": dict(report.settings),
-        "versions": dict(report.versions),
-        "timings": {time.phase: {"wall_s": time.wall_s, "cpu_s": time.cpu_s} for time in report.timings},
-        "peak_rss_bytes": report.peak_rss_bytes,
-    }
-
-
-def _field_dict(field: FieldReport) -> dict[str, Any]:
-    mosaic = field.mosaic
-    return {
-        "mosaic": Path(mosaic.mosaic).name if mosaic else None,
-        "field": field.name,
-        "width": mosaic.width if mosaic else None,
-        "height": mosaic.height if mosaic else None,
-        "canvas_box": mosaic.box if mosaic else None,
-        "exposure_s": mosaic.exposure_s if mosaic else None,
-        "wcs": field.wcs.to_cards(),
-        "frames_used": field.frames_used,
-        "tiles": [_record(tile) for tile in field.tiles],
-    }
-
-
-def _frame_dict(row: FrameRow, translator: Translator) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "path": row.path,
-        "status": row.status.value,
-        "reason": _told(row.reason, translator) if row.reason else None,
-        "phase": row.phase or None,
-        "date_obs": row.date_obs or None,
-        "exposure_s": row.exposure_s,
-        "instrument": row.instrument,
-        "telescope": row.telescope,
-        "filter": row.filter_name,
-        "metrics": _record(row.metrics),
-        "weight": row.weight,
-        "corners_ra_deg": row.corners_ra_deg,
-        "corners_dec_deg": row.corners_dec_deg,
-        "notes": [_told(note, translator) for note in row.notes],
-    }
-    if row.tiles_used and row.tiles_rejected:
-        entry["tile_verdicts"] = {"used": row.tiles_used, "rejected": row.tiles_rejected}
-    return entry
-
-
-def _told(told: Message, translator: Translator) -> dict[str, Any]:
-    return {"text": translator.message(told), **told.to_dict()}
-
-
-def _record(record: FrameMetrics | TileRow) -> dict[str, Any]:
-    return {item.name: getattr(record, item.name) for item in fields(record)}
-
-
-def _plain(value: Any) -> Any:
-    """Return JSON values: what is not finite becomes null, NumPy's scalars Python's."""
-    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-        value = value.item()
-    if is_dataclass(value) and not isinstance(value, type):
-        return _plain(asdict(value))
-    if isinstance(value, float):
-        return float(f"{value:.12g}") if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, bool | int | str) else str(value)

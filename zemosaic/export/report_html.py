@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,12 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from zemosaic.errors import Message
 from zemosaic.export.charts import GROUP_COLOURS, Footprint, Series, dec_text, ra_text, series_chart, sky_map
 from zemosaic.export.files import write_whole
 from zemosaic.export.preview import jpeg_bytes, png_bytes
 from zemosaic.export.report import FieldReport, FrameRow, RunReport
+from zemosaic.export.report_parts import Chart, Figure, Words, mean_of, short_path
+from zemosaic.export.report_quality import depth_section, part_lines, seam_section
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameStatus
 
@@ -67,13 +68,6 @@ class _Line:
 
 
 @dataclass(frozen=True)
-class _Figure:
-    name: str
-    value: str
-    note: str = ""
-
-
-@dataclass(frozen=True)
 class _OtherField:
     """A further field of the run."""
 
@@ -88,12 +82,6 @@ class _Sky:
     svg: Markup | None
     groups: tuple[str, ...]
     """Nights or telescopes in the order of their colours; empty where a legend would not help."""
-
-
-@dataclass(frozen=True)
-class _Chart:
-    title: str
-    svg: Markup
 
 
 def write_report_html(
@@ -130,7 +118,7 @@ def report_html(
     report: RunReport, pictures: ReportPictures, translator: Translator, others: Sequence[ReportPictures] = ()
 ) -> str:
     """Return the page that `write_report_html` writes."""
-    words = _Words(translator)
+    words = Words(translator)
     ordered = sorted(report.frames, key=lambda row: (row.date_obs or "~", row.path))
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     source = files("zemosaic.export") / "templates" / "report.html.j2"
@@ -146,6 +134,9 @@ def report_html(
         others=[_other(field, shown, words) for field, shown in zip(report.others, others, strict=True)],
         sky=_sky(ordered, translator),
         charts=_charts(ordered, words),
+        seams=seam_section(report, words),
+        depth=depth_section(report, words),
+        parts=part_lines(report, words),
         groups=_groups(report, words),
         dropped=len(report.dropped),
         warnings=_counted(translator.message(warning) for warning in report.warnings),
@@ -160,61 +151,32 @@ def report_html(
     )
 
 
-class _Words:
-    """Numbers, durations and names in the page's language."""
-
-    def __init__(self, translator: Translator) -> None:
-        self.text: Callable[..., str] = translator.text
-        self._translator = translator
-
-    def number(self, value: float | None, digits: int = 0) -> str:
-        if value is None or not np.isfinite(value):
-            return "–"
-        return self.text(f"report.number{digits}", value=round(value) if digits == 0 else float(value))
-
-    def duration(self, seconds: float) -> str:
-        if seconds < 100:
-            return self.text("report.seconds", s=float(seconds))
-        minutes, rest = divmod(round(seconds), 60)
-        hours, minutes = divmod(minutes, 60)
-        if hours:
-            return self.text("report.hours", h=hours, m=minutes)
-        return self.text("report.minutes", m=minutes, s=rest)
-
-    def phase(self, name: str) -> str:
-        key = f"phase.{name}"
-        return self.text(key) if self._translator.has(key) else name
-
-    def message(self, told: Message) -> str:
-        return self._translator.message(told)
-
-
-def _figures(report: RunReport, words: _Words) -> list[_Figure]:
+def _figures(report: RunReport, words: Words) -> list[Figure]:
     """Return the headline numbers."""
     used = report.used
     exposure = sum(row.exposure_s or 0.0 for row in used)
     figures = [
-        _Figure(
+        Figure(
             words.text("report.frames_used"),
             words.number(len(used)),
             words.text("report.of_frames", n=len(report.frames)),
         ),
-        _Figure(words.text("report.exposure"), words.duration(exposure)),
+        Figure(words.text("report.exposure"), words.duration(exposure)),
     ]
     if report.mosaic and report.wcs:
         scale, width, height = report.wcs.scale_arcsec, report.mosaic.width, report.mosaic.height
         figures += [
-            _Figure(
+            Figure(
                 words.text("report.size"),
                 f"{words.number(width)} × {words.number(height)}",
                 f"{words.number(width * scale / 3600, 2)}° × {words.number(height * scale / 3600, 2)}°",
             ),
-            _Figure(words.text("report.scale"), f"{words.number(scale, 2)}″", words.text("report.per_pixel")),
+            Figure(words.text("report.scale"), f"{words.number(scale, 2)}″", words.text("report.per_pixel")),
         ]
     sharp = [row.metrics.fwhm_arcsec for row in used if row.metrics.fwhm_arcsec is not None]
     if sharp:
         figures.append(
-            _Figure(
+            Figure(
                 words.text("report.fwhm"),
                 f"{words.number(float(np.median(sharp)), 1)}″",
                 words.text("report.median_of_frames"),
@@ -223,7 +185,7 @@ def _figures(report: RunReport, words: _Words) -> list[_Figure]:
     wall = sum(time.wall_s for time in report.timings)
     if wall:
         memory = words.text("report.memory", gb=report.peak_rss_bytes / 1e9) if report.peak_rss_bytes else ""
-        figures.append(_Figure(words.text("report.run_time"), words.duration(wall), memory))
+        figures.append(Figure(words.text("report.run_time"), words.duration(wall), memory))
     return figures
 
 
@@ -235,7 +197,7 @@ def _coverage(pictures: ReportPictures) -> str:
     return "" if pictures.coverage is None else _data_uri("image/png", png_bytes(pictures.coverage))
 
 
-def _other(field: FieldReport, pictures: ReportPictures, words: _Words) -> _OtherField:
+def _other(field: FieldReport, pictures: ReportPictures, words: Words) -> _OtherField:
     parts = []
     if field.mosaic:
         ra, dec = field.wcs.pixel_to_sky((field.mosaic.width - 1) / 2, (field.mosaic.height - 1) / 2)
@@ -248,7 +210,7 @@ def _other(field: FieldReport, pictures: ReportPictures, words: _Words) -> _Othe
     return _OtherField(field.name, " · ".join(parts), _preview(pictures), _coverage(pictures))
 
 
-def _subtitle(report: RunReport, words: _Words) -> str:
+def _subtitle(report: RunReport, words: Words) -> str:
     """Return where the field lies, with what and when it was taken."""
     parts = []
     if report.wcs and report.mosaic:
@@ -278,7 +240,7 @@ def _sky(ordered: Sequence[FrameRow], translator: Translator) -> _Sky:
     return _Sky(sky_map(prints, translator.text("report.sky_map"), north, east), tuple(shown))
 
 
-def _charts(ordered: Sequence[FrameRow], words: _Words) -> list[_Chart]:
+def _charts(ordered: Sequence[FrameRow], words: Words) -> list[Chart]:
     """Return the charts of quality over time."""
     rows = [row for row in ordered if row.frame_id is not None]
     used = np.array([row.status is FrameStatus.USED for row in rows], bool)
@@ -287,8 +249,8 @@ def _charts(ordered: Sequence[FrameRow], words: _Words) -> list[_Chart]:
         ("report.chart.fwhm", lambda row: row.metrics.fwhm_arcsec),
         ("report.chart.fwhm_px", lambda row: row.metrics.fwhm_px if row.metrics.fwhm_arcsec is None else None),
         ("report.chart.eccentricity", lambda row: row.metrics.eccentricity),
-        ("report.chart.sky", lambda row: _mean(row.metrics.sky_adu)),
-        ("report.chart.transparency", lambda row: _mean(row.metrics.transparency)),
+        ("report.chart.sky", lambda row: mean_of(row.metrics.sky_adu)),
+        ("report.chart.transparency", lambda row: mean_of(row.metrics.transparency)),
         ("report.chart.stars", lambda row: row.metrics.stars),
         ("report.chart.weight", lambda row: row.weight),
     )
@@ -298,11 +260,11 @@ def _charts(ordered: Sequence[FrameRow], words: _Words) -> list[_Chart]:
         title = words.text(key)
         svg = series_chart(Series(values, used, nights), title, words.number)
         if svg is not None:
-            charts.append(_Chart(title, svg))
+            charts.append(Chart(title, svg))
     return charts
 
 
-def _groups(report: RunReport, words: _Words) -> list[_Group]:
+def _groups(report: RunReport, words: Words) -> list[_Group]:
     """Return the dropped frames by reason, the commonest first."""
     by_reason: defaultdict[tuple[str, str], list[FrameRow]] = defaultdict(list)
     for row in report.dropped:
@@ -316,33 +278,33 @@ def _groups(report: RunReport, words: _Words) -> list[_Group]:
     return groups
 
 
-def _line(row: FrameRow, input_dir: str, words: _Words) -> _Line:
+def _line(row: FrameRow, input_dir: str, words: Words) -> _Line:
     numbers = row.metrics
     return _Line(
-        file=_short(row.path, input_dir),
+        file=short_path(row.path, input_dir),
         time=row.date_obs[:19].replace("T", " "),
         fwhm=words.number(numbers.fwhm_arcsec, 1),
         eccentricity=words.number(numbers.eccentricity, 2),
         stars=words.number(numbers.stars),
-        sky=words.number(_mean(numbers.sky_adu)),
+        sky=words.number(mean_of(numbers.sky_adu)),
         reason=words.message(row.reason) if row.reason else "",
     )
 
 
-def _tile_figures(report: RunReport, words: _Words) -> list[_Figure]:
+def _tile_figures(report: RunReport, words: Words) -> list[Figure]:
     made = [tile for tile in report.tiles if not tile.empty]
     if not made:
         return []
     counts = [tile.frames_used for tile in made]
     clipped = [tile.rejected_fraction for tile in made]
     return [
-        _Figure(words.text("report.tiles"), words.number(len(made))),
-        _Figure(
+        Figure(words.text("report.tiles"), words.number(len(made))),
+        Figure(
             words.text("report.frames_per_tile"),
             f"{words.number(min(counts))} … {words.number(max(counts))}",
             words.text("report.median", value=float(np.median(counts))),
         ),
-        _Figure(words.text("report.clipped"), f"{words.number(100 * float(np.mean(clipped)), 2)} %"),
+        Figure(words.text("report.clipped"), f"{words.number(100 * float(np.mean(clipped)), 2)} %"),
     ]
 
 
@@ -387,17 +349,6 @@ def _moment(date_obs: str) -> datetime | None:
     except ValueError:
         return None
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-
-
-def _short(path: str, input_dir: str) -> str:
-    """Return a path inside the input folder without the folder: the page may be shown to others."""
-    if input_dir and PurePath(path).is_relative_to(input_dir):
-        return PurePath(path).relative_to(input_dir).as_posix()
-    return PurePath(path).name
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return float(np.mean(values)) if values else None
 
 
 def _data_uri(kind: str, content: bytes) -> str:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Seam", "SeamReport", "measure_seams"]
+__all__ = ["LIMIT", "Seam", "SeamReport", "measure_seams"]
 
 Floats = NDArray[np.float64]
 
@@ -28,7 +30,11 @@ LEAST_PX = 100
 """Edges of which less lies in the mosaic are not measured."""
 PIECE_PX = 400
 """Edges are measured in pieces of this length: a step may change its sign along an edge."""
+ALONG_PX = 2
+"""Every so many pixels along an edge are looked at: neighbours say nearly the same."""
 STAR_SIGMA = 4.0
+LIMIT = 0.1
+"""Steps below this part of one frame's pixel noise cannot be seen."""
 TRUST = 0.05
 """Edges count whose step is known better than this, in noise of a frame's pixel."""
 
@@ -79,9 +85,12 @@ class SeamReport:
         sizes = [abs(step) for seam in self.trusted for step in seam.step]
         return float(np.percentile(sizes, 95)) if sizes else float("nan")
 
-    def invisible(self, limit: float = 0.1) -> bool:
-        """Return whether steps stay below a part of one frame's pixel noise."""
-        return bool(self.worst < limit)
+    @property
+    def verdict(self) -> str:
+        """``invisible``, ``visible`` or, where no step is known well, ``unknown``."""
+        if not self.trusted:
+            return "unknown"
+        return "invisible" if self.worst < LIMIT else "visible"
 
     @staticmethod
     def _rms(pairs: Sequence[tuple[float, float]]) -> float:
@@ -91,14 +100,12 @@ class SeamReport:
         return float(np.sqrt(max(np.mean(step**2 - error**2), 0.0)))
 
 
-def measure_seams(
-    mosaic: NDArray[np.floating], footprints: Sequence[tuple[Floats, Floats]], sigma: Sequence[float]
-) -> SeamReport:
+def measure_seams(mosaic: Any, footprints: Sequence[tuple[Floats, Floats]], sigma: Sequence[float]) -> SeamReport:
     """Measure the steps across the edges of footprints.
 
     Parameters
     ----------
-    mosaic : ndarray, shape (channels, h, w)
+    mosaic : ndarray or array that is read by slices, shape (channels, h, w)
         NaN where nothing is.
     footprints : sequence of (x, y)
         Corners of each frame in order round it, in pixels of the mosaic.
@@ -116,7 +123,7 @@ def measure_seams(
 
 
 def _edge(
-    mosaic: NDArray[np.floating],
+    mosaic: Any,
     index: int,
     start: Floats,
     end: Floats,
@@ -138,24 +145,25 @@ def _edge(
     return found
 
 
-def _piece(
-    mosaic: NDArray[np.floating], index: int, start: Floats, end: Floats, normal: Floats, sigma: Sequence[float]
-) -> Seam | None:
+def _piece(mosaic: Any, index: int, start: Floats, end: Floats, normal: Floats, sigma: Sequence[float]) -> Seam | None:
     length = float(np.hypot(*(end - start)))
-    s = np.arange(0.5, length)
-    distance = np.concatenate([np.arange(-REACH_PX, -GAP_PX + 1), np.arange(GAP_PX, REACH_PX + 1)]).astype(float)
+    s = np.arange(0.5, length, ALONG_PX)
+    distance = _across()[0]
     along = (end - start) / max(length, 1e-9)
     x = np.rint(start[0] + along[0] * s[None, :] + normal[0] * distance[:, None]).astype(np.int64)
     y = np.rint(start[1] + along[1] * s[None, :] + normal[1] * distance[:, None]).astype(np.int64)
     inside = (x >= 0) & (y >= 0) & (x < mosaic.shape[2]) & (y < mosaic.shape[1])
     columns = inside.all(axis=0)
-    if columns.sum() < LEAST_PX:
+    if ALONG_PX * columns.sum() < LEAST_PX:
         return None
-    values = np.asarray(mosaic[:, y[:, columns], x[:, columns]], np.float64)
+    x, y = x[:, columns], y[:, columns]
+    x0, y0 = int(x.min()), int(y.min())
+    window = np.asarray(mosaic[:, y0 : int(y.max()) + 1, x0 : int(x.max()) + 1])
+    values = window[:, y - y0, x - x0].astype(np.float64)
     values = values[:, :, np.isfinite(values).all(axis=(0, 1))]
-    if values.shape[2] < LEAST_PX:
+    if ALONG_PX * values.shape[2] < LEAST_PX:
         return None
-    steps = [_step(one, distance, noise) for one, noise in zip(values, sigma, strict=True)]
+    steps = [_step(one, noise) for one, noise in zip(values, sigma, strict=True)]
     if any(step is None for step in steps):
         return None
     known = [step for step in steps if step is not None]
@@ -168,21 +176,30 @@ def _piece(
     )
 
 
-def _step(values: Floats, distance: Floats, sigma: float) -> tuple[float, float] | None:
+@cache
+def _across() -> tuple[Floats, Floats, Floats, Floats]:
+    """Return distances from an edge, smooth curves across it, their inverse, and what no such curve has of a step."""
+    distance: Floats = np.concatenate([np.arange(-REACH_PX, -GAP_PX + 1), np.arange(GAP_PX, REACH_PX + 1)]).astype(
+        np.float64
+    )
+    smooth: Floats = np.stack([(distance / REACH_PX) ** power for power in range(POWER + 1)], axis=1)
+    inverse = np.asarray(np.linalg.pinv(smooth), np.float64)
+    step = 0.5 * np.sign(distance)
+    return distance, smooth, inverse, np.asarray(step - smooth @ (inverse @ step), np.float64)
+
+
+def _step(values: Floats, sigma: float) -> tuple[float, float] | None:
     """Return the step at distance 0 and its error, in units of `sigma`, from values of shape (distances, along)."""
-    basis = np.stack([(distance / REACH_PX) ** power for power in range(POWER + 1)] + [0.5 * np.sign(distance)], axis=1)
+    _, smooth, inverse, shape = _across()
     # Every line across the edge has its own smooth light (nebulae); only the step is common to all.
-    smooth = basis[:, :-1]
-    project = np.eye(len(distance)) - smooth @ np.linalg.pinv(smooth)
-    rest = project @ values
+    rest = values - smooth @ (inverse @ values)
     spread = 1.4826 * float(np.median(np.abs(rest))) + 1e-12
     calm = (np.abs(rest) < STAR_SIGMA * spread).all(axis=0)
-    if calm.sum() < LEAST_PX // 2:
+    if ALONG_PX * calm.sum() < LEAST_PX // 2:
         return None
-    shape = project @ basis[:, -1]
     single = shape @ rest[:, calm] / float(shape @ shape)
     middle = float(np.median(single))
     keep = np.abs(single - middle) < 3.0 * 1.4826 * float(np.median(np.abs(single - middle))) + 1e-12
-    # Neighbouring lines share light by interpolation and faint stars: count every fourth as independent.
-    error = float(np.std(single[keep])) / np.sqrt(max(keep.sum() / 4.0, 1.0))
+    # Neighbouring lines share light by interpolation and faint stars: every fourth pixel counts as independent.
+    error = float(np.std(single[keep])) / np.sqrt(max(ALONG_PX * keep.sum() / 4.0, 1.0))
     return float(np.mean(single[keep])) / sigma, float(error) / sigma

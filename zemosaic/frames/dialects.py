@@ -24,7 +24,7 @@ BAYER_PATTERNS = ("RGGB", "BGGR", "GRBG", "GBRG")
 
 # FILTER holds the pattern in frames of PANOPTES, where a colour camera has no other filter.
 _BAYER_CARDS = ("BAYERPAT", "COLORTYP", "CFATYPE", "BAYER", "FILTER")
-_NO_LIGHT = re.compile(r"dark|flat|bias|offset|zero", re.IGNORECASE)
+_NO_LIGHT = re.compile(r"dark|flat|bias|offset|zero|\bmap\b", re.IGNORECASE)
 _COLOUR_CAMERA = re.compile(r"\d{3}\s?MC\b|\d{3}C\b", re.IGNORECASE)
 _SEESTAR = re.compile(r"seestar|(?<![A-Z0-9])S[35]0(?![A-Z0-9])", re.IGNORECASE)
 _BINNING_PAIR = re.compile(r"(\d+)")

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,13 +24,15 @@ from zemosaic.gui.console import Console, Progress
 from zemosaic.gui.flags import Command, help_text, parse
 from zemosaic.gui.presenter.run_state import RunState, Status, advanced
 from zemosaic.gui.presenter.runs import DemoMaker, RunHandle, Starter, waiting_events
-from zemosaic.gui.presenter.wording import summary_lines
+from zemosaic.gui.presenter.speed import learn_speed, speed_of
+from zemosaic.gui.presenter.wording import forecast_lines, summary_lines
 from zemosaic.i18n import Translator
 from zemosaic.settings.load import (
     environment_name,
     load_settings,
     resolve_settings,
     shipped_settings_file,
+    user_config_folder,
     user_settings_file,
 )
 from zemosaic.settings.schema import Settings, specs
@@ -105,6 +108,9 @@ def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Tra
     if command.detect_astap:
         console.out("\n".join(_astap_lines(load_settings(command.flags, environ, *files), words)))
         return 0
+    if command.measure_seams is not None:
+        console.out("\n".join(_seam_lines(Path(command.measure_seams), command.footprints, words)))
+        return 0
     flags = dict(command.flags)
     if command.demo is not None:
         flags |= _demo_folders(command.demo, engine.make_demo, words, console)
@@ -112,8 +118,24 @@ def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Tra
     for key in ("input_dir", "output_dir"):
         if not getattr(settings, key):
             raise InputError("error.folder_not_given", flag=f"--{key}")
+    if command.dry_run:
+        console.out("\n".join(_forecast_lines(settings, environ, words)))
+        return 0
     run = engine.start(settings) if command.until is None else engine.start(settings, command.until)
-    return _watch(run, command.log_json, words, console)
+    return _watch(run, command.log_json, words, console, user_config_folder(environ))
+
+
+def _forecast_lines(settings: Settings, environ: Mapping[str, str], words: Translator) -> list[str]:
+    """Return what a run would do; nothing is written."""
+    # Here for the reason told below.
+    from zemosaic.frames.scan import scan_folder
+    from zemosaic.phases.forecast import CPU_S_PER_FRAME, forecast
+
+    found = scan_folder(Path(settings.input_dir), exclude=[Path(settings.output_dir)])
+    speed = speed_of(user_config_folder(environ)) or CPU_S_PER_FRAME
+    lines = forecast_lines(forecast(settings, found.frames, len(found.dropped), speed), words)
+    dropped = Counter(words.message(item.reason) for item in found.dropped)
+    return [*lines, *(words.text("summary.drop", count=count, reason=reason) for reason, count in dropped.items())]
 
 
 def _demo_folders(demo: str, make_demo: DemoMaker, words: Translator, console: Console) -> dict[str, str]:
@@ -154,12 +176,27 @@ def _astap_lines(settings: Settings, words: Translator) -> Iterator[str]:
         yield words.text("cli.astap_stars", name=found.catalogue.upper(), folder=str(found.data_dir))
 
 
-def _watch(run: RunHandle, log_json: bool, words: Translator, console: Console) -> int:
+def _seam_lines(mosaic: Path, footprints: str | None, words: Translator) -> Iterator[str]:
+    """Yield what is known of a mosaic's seams."""
+    # Here for the same reason as above.
+    from zemosaic.export.seam_files import measure_seams_of_file
+
+    found = measure_seams_of_file(mosaic, Path(footprints) if footprints else None)
+    report = found.report
+    yield words.text("cli.seams.edges", frames=found.frames, pieces=len(report.seams), known=len(report.trusted))
+    if report.trusted:
+        yield words.text("cli.seams.level", rms=report.level_rms)
+        yield words.text("cli.seams.worst", worst=report.worst)
+    yield words.text(f"report.seams.{report.verdict}")
+    yield words.text("cli.seams.map", path=str(found.map))
+
+
+def _watch(run: RunHandle, log_json: bool, words: Translator, console: Console, config_folder: Path) -> int:
     """Follow a run to its end; the first Ctrl-C asks it to stop, the second ends it."""
     state = RunState(status=Status.RUNNING)
     stop_asked_s: float | None = None
     try:
-        with _interrupts() as count, Progress(console, words) as progress:
+        with _interrupts() as count, _pauses(run), Progress(console, words) as progress:
             while not state.status.over:
                 stopping_s = None if stop_asked_s is None else time.monotonic() - stop_asked_s
                 events = waiting_events(run, stopping_s)
@@ -179,6 +216,8 @@ def _watch(run: RunHandle, log_json: bool, words: Translator, console: Console) 
                     time.sleep(_POLL_S)
     finally:
         run.close()
+    if state.result is not None:
+        learn_speed(config_folder, state.result.frames_used, state.result.cpu_s)
     return _ended(state, log_json, words, console)
 
 
@@ -210,6 +249,19 @@ def _interrupts() -> Iterator[Callable[[], int]]:
     finally:
         for name, handler in before:
             signal.signal(name, handler)
+
+
+@contextmanager
+def _pauses(run: RunHandle) -> Iterator[None]:
+    """Let signals pause the run and let it go on, where the system has them."""
+    asked: dict[str, Callable[[], None]] = {"SIGUSR1": run.pause, "SIGUSR2": run.resume}
+    known = {getattr(signal, name): act for name, act in asked.items() if hasattr(signal, name)}
+    before = [(number, signal.signal(number, lambda *_, act=act: act())) for number, act in known.items()]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def _json_line(event: Event) -> str:

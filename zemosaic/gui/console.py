@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TextIO
 
 from zemosaic.gui.presenter.eta import duration_text
-from zemosaic.gui.presenter.run_state import Phase, PhaseStatus, RunState
+from zemosaic.gui.presenter.run_state import Phase, PhaseStatus, RunState, Status
 from zemosaic.gui.presenter.wording import phase_name, plan_text, speed_text, warning_text
 from zemosaic.i18n import Translator
 
@@ -80,6 +80,7 @@ class Progress:
         self._started: set[str] = set()
         self._warned = 0
         self._planned = False
+        self._paused = False
         self._drawn_s = 0.0
         self._line = ""
 
@@ -117,8 +118,12 @@ class Progress:
         if state.plan is not None and not self._planned:
             self._planned = True
             self.say("  " + plan_text(state, self._words))
+        paused = state.status is Status.PAUSED
+        if paused != self._paused:
+            self._paused = paused
+            self.say(self._words.text("cli.paused" if paused else "cli.resumed"))
         current = state.phase(state.current) if state.current else None
-        if current is None or state.status.over:
+        if current is None or state.status.over or paused:
             return
         pause = _REDRAW_S if self._console.redraws else _PLAIN_EVERY_S
         if at_s - self._drawn_s >= pause or current.name not in self._started:

@@ -20,8 +20,14 @@ __all__ = ["Command", "help_text", "parse"]
 
 _WINDOWS = ("qt-gui", "tk-gui")
 """Flags that the window's start looks at; a headless run passes over them."""
-_OWN = ("demo", "until", "log-json", "config", "list-settings", "detect-astap", "version", "help")
+_OWN = (
+    *("demo", "dry-run", "until", "log-json", "config", "list-settings", "detect-astap"),
+    *("measure-seams", "footprints", "version", "help"),
+)
 """Flags that are no settings, in the order of the help."""
+
+
+_PATHS = {"measure-seams": " FILE", "footprints": " PATH"}
 
 
 @dataclass(frozen=True)
@@ -34,10 +40,16 @@ class Command:
     """Folder of the demo; empty for the usual one, None for no demo."""
     until: Preparation | None = None
     """The last phase of a run that only prepares."""
+    dry_run: bool = False
+    """Say what a run would do, and do nothing."""
     log_json: bool = False
     config: str | None = None
     list_settings: bool = False
     detect_astap: bool = False
+    measure_seams: str | None = None
+    """A finished mosaic."""
+    footprints: str | None = None
+    """A run's report or a folder of frames: what that mosaic was made of."""
     version: bool = False
     help: bool = False
 
@@ -73,14 +85,14 @@ def help_text(words: Translator, width: int) -> str:
     described = textwrap.wrap(words.text("cli.description"), width - 1)
     lines = [words.text("cli.usage"), "", *described, "", words.text("cli.own_flags")]
     for name in (*_OWN, *_WINDOWS):
-        value = {"demo": " [DIR]", "until": f" {'|'.join(PREPARATIONS)}", "config": " FILE"}.get(name, "")
+        value = {"demo": " [DIR]", "until": f" {'|'.join(PREPARATIONS)}", "config": " FILE", **_PATHS}.get(name, "")
         lines += _entry(f"--{name}{value}", words.text(f"flag.{name}"), width)
     for group in GROUPS:
         lines += ["", words.text(f"group.{group}")]
         for spec in specs():
             if spec.group == group:
                 lines += _entry(f"--{spec.key}{_value_name(spec)}", _told(spec, words), width)
-    return "\n".join([*lines, "", words.text("cli.exit_codes")])
+    return "\n".join([*lines, "", words.text("cli.signals"), "", words.text("cli.exit_codes")])
 
 
 class _Parser(argparse.ArgumentParser):
@@ -97,8 +109,9 @@ def _parser() -> _Parser:
     parser = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     parser.add_argument("--demo", nargs="?", const="")
     parser.add_argument("--until", choices=PREPARATIONS)
-    parser.add_argument("--config")
-    for name in ("--log-json", "--list-settings", "--detect-astap", "--version"):
+    for name in ("--config", "--measure-seams", "--footprints"):
+        parser.add_argument(name)
+    for name in ("--log-json", "--dry-run", "--list-settings", "--detect-astap", "--version"):
         parser.add_argument(name, action="store_true")
     parser.add_argument("--help", "-h", action="store_true")
     for spec in specs():

@@ -68,6 +68,7 @@ def make_canvas(
     *,
     scale_arcsec: float = 0.0,
     projection: Projection | Literal["auto"] = "auto",
+    finer: float = 1.0,
 ) -> Canvas:
     """Return the smallest canvas that holds all frames.
 
@@ -83,6 +84,8 @@ def make_canvas(
     projection : {"auto", "TAN", "ZEA", "STG"}
         "auto" takes the tangent plane up to `WIDE_DEG` across, and equal areas beyond, where the tangent plane
         would stretch the borders.
+    finer : float
+        How many pixels of the canvas lie side by side in one of that scale.
 
     Raises
     ------
@@ -93,7 +96,7 @@ def make_canvas(
     ra0, dec0 = mean_direction(*(np.concatenate(column) for column in zip(*outlines, strict=True)))
     scales = [frame.wcs.scale_arcsec for frame in frames]
     by_mode = {"median": float(np.median(scales)), "min": min(scales), "max": max(scales)}[scale_mode]
-    step = (scale_arcsec or by_mode) / 3600.0
+    step = (scale_arcsec or by_mode) / 3600.0 / finer
     reach = max(float(separation_deg(*outline, ra0, dec0).max()) for outline in outlines)
     if reach >= 90.0:
         raise ResourceError("error.canvas_too_wide", frames=len(frames))

@@ -9,20 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.mosaic.feather import blend
-from zemosaic.mosaic.pieces import Box, Piece, PiecePixels, Shelf, cropped, overlap
+from zemosaic.mosaic.pieces import Box, PiecePixels, Shelf, cropped
+from zemosaic.mosaic.placing import Piece, Placing, parts_of
 from zemosaic.store.canvas import TilePixels
 
-__all__ = ["block_maps", "merged_block", "parts_of"]
+__all__ = ["block_maps", "merged_block"]
 
 
-def merged_block(box: Box, pieces: Sequence[Piece], shelf: Shelf) -> TilePixels | None:
+def merged_block(box: Box, pieces: Sequence[Piece], placing: Placing, shelf: Shelf) -> TilePixels | None:
     """Return a block (y0, y1, x0, x1) of the canvas made from the pieces that reach it; None where none does.
 
     Values are means weighted by the pieces' shares, in the order of the pieces; what one piece alone covers is
     passed on bit for bit.
     """
     fields = _fields(box, pieces)
-    made = [(field, merged) for field in fields if (merged := _merged(field, pieces, shelf)) is not None]
+    made = [(field, merged) for field in fields if (merged := _merged(field, pieces, placing, shelf)) is not None]
     if len(fields) == 1 or not made:
         return made[0][1] if made else None
     size = (box[1] - box[0], box[3] - box[2])
@@ -47,17 +48,12 @@ def _fields(box: Box, pieces: Sequence[Piece]) -> list[Box]:
     return [(*y, *x) for y in pairwise(sorted(rows)) for x in pairwise(sorted(columns))]
 
 
-def _merged(box: Box, pieces: Sequence[Piece], shelf: Shelf) -> TilePixels | None:
-    parts = parts_of(box, pieces, shelf)
+def _merged(box: Box, pieces: Sequence[Piece], placing: Placing, shelf: Shelf) -> TilePixels | None:
+    parts = parts_of(box, pieces, placing, shelf)
     if not parts:
         return None
     value = blend([(part.value, part.share) for part in parts])
     return TilePixels(value, *block_maps(parts))
-
-
-def parts_of(box: Box, pieces: Sequence[Piece], shelf: Shelf) -> list[PiecePixels]:
-    """Return what each piece that reaches a block of the canvas has there, in the order of the pieces."""
-    return [part for piece in pieces if (part := _laid(box, piece, shelf)) is not None]
 
 
 def block_maps(
@@ -81,26 +77,3 @@ def block_maps(
         weight = np.where(twice > 0, once * (once / twice), np.float32(0))
     most = np.iinfo(np.uint16).max
     return weight, np.minimum(kept, most).astype(np.uint16), np.minimum(rejected, most).astype(np.uint16)
-
-
-def _laid(box: Box, piece: Piece, shelf: Shelf) -> PiecePixels | None:
-    """Return a piece that lies on the canvas's pixels over a block; NaN and 0 beyond the piece."""
-    place = piece.place
-    assert place is not None
-    top, left = place
-    whole = (top, top + piece.height, left, left + piece.width)
-    common = overlap(box, whole)
-    if common is None:
-        return None
-    pixels = piece.read((common[0] - top, common[1] - top, common[2] - left, common[3] - left), shelf)
-    if common == box:
-        return pixels
-    size, into = (box[1] - box[0], box[3] - box[2]), cropped(common, box)
-    value = np.full((len(pixels.value), *size), np.nan, np.float32)
-    value[:, *into] = pixels.value
-    maps = []
-    for given in (pixels.share, pixels.weight, pixels.feather, pixels.kept, pixels.rejected):
-        placed = np.zeros(size, given.dtype)
-        placed[into] = given
-        maps.append(placed)
-    return PiecePixels(value, *maps)

@@ -8,10 +8,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["STEPS", "Interpolation", "Kernels", "cubic_table", "kernels_of", "lanczos_table"]
+__all__ = ["STEPS", "STEP_BITS", "Interpolation", "Kernels", "cubic_table", "kernels_of", "lanczos_table"]
 
-STEPS = 2048
-"""Fractions of a pixel that the tables tell apart."""
+STEP_BITS = 10
+STEPS = 1 << STEP_BITS
+"""Fractions of a pixel that the tables tell apart: few enough for the processor's nearest cache."""
 
 Kernels = tuple[NDArray[np.float32], NDArray[np.float32]]
 

@@ -17,7 +17,7 @@ from zemosaic.mosaic.feather import tile_weight
 from zemosaic.sky import FrameWcs
 from zemosaic.store.canvas import CanvasStore
 
-__all__ = ["Box", "GridTile", "Piece", "PiecePixels", "Shelf", "cropped", "overlap"]
+__all__ = ["Box", "GridTile", "PiecePixels", "Shelf", "cropped", "overlap"]
 
 Box = tuple[int, int, int, int]
 Floats = NDArray[np.float32]
@@ -80,7 +80,7 @@ class GridTile:
     """Of the tile's own pixels."""
 
     @property
-    def place(self) -> tuple[int, int] | None:
+    def place(self) -> tuple[int, int]:
         """Row and column of its first pixel on the canvas."""
         return self.spec.outer[0], self.spec.outer[2]
 
@@ -111,9 +111,6 @@ class GridTile:
             kept=pixels.kept * own,
             rejected=pixels.rejected * own,
         )
-
-
-Piece = GridTile
 
 
 def overlap(one: Box, two: Box) -> Box | None:

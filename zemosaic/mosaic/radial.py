@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from zemosaic.model import FrameRef
 from zemosaic.mosaic.resample import fill_radial
-from zemosaic.mosaic.warp import LATTICE, Lattice
+from zemosaic.mosaic.warp import Lattice
 
 __all__ = ["LEAST", "radial_weight"]
 
@@ -26,5 +26,5 @@ def radial_weight(
     weights fall as a squared cosine to `LEAST` in the corners.
     """
     middle = 0.5 * (frame.width - 1), 0.5 * (frame.height - 1)
-    geometry = (lattice.x, lattice.y, lattice.row0, lattice.column0, LATTICE)
+    geometry = (lattice.x, lattice.y, lattice.row0, lattice.column0)
     fill_radial(geometry, box[0], box[2], middle, math.hypot(*middle), fraction, LEAST, into)

@@ -1,6 +1,8 @@
 """The compiled part of resampling: positions, weighted sums of pixels, calibration.
 
-All of it is one module, since the cache of compiled code on disk sees changes of its own file only.
+A row of the canvas is made in runs between two columns of the lattice: within a run positions are
+linear, so that they are counted in whole numbers of 2**-16 px.  All of it is one module, since the
+cache of compiled code on disk sees changes of its own file only.
 """
 
 from __future__ import annotations
@@ -13,214 +15,267 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.extending import intrinsic
 
-__all__ = ["ALLOWANCE", "fill_radial", "resample"]
+__all__ = ["ALLOWANCE", "ONE", "RUN", "fill_radial", "resample"]
 
 ALLOWANCE = 0.125
 """Part of the range of the four nearest pixels of its colour by which a sample may undercut them."""
 
+RUN = 32
+"""Canvas pixels from one column of the lattice to the next."""
 
-def _weighted_sum(taps: int, lanes: int, signature: Any) -> Any:
-    """Return the code of sum over m, k of table[sy, m] table[sx, k] plane[row + m, column + k].
+_BITS = 16
+ONE = 1 << _BITS
+"""Parts of a pixel in which places are counted."""
+_GROUP = 4
+"""Samples that are made together."""
 
-    A row of pixels is one vector; left to itself the compiler does them one by one, at twice the time.
-    Lanes beyond the taps are read and set to zero, so that what lies there does not matter.
+_INDEX, _WHOLE, _SINGLE = ir.IntType(32), ir.IntType(64), ir.FloatType()
+
+
+def _sums(taps: int, lanes: int, signature: Any) -> Any:
+    """Return the code of four sums over m, k of table[along + m] table[across + k] plane[offset + m width + k].
+
+    A row of a sample's pixels is one vector, and four samples are added up together; left to itself the
+    compiler takes the pixels one by one, at four times the time.  Lanes beyond the taps are read and set to
+    zero, so that what lies there does not matter.
     """
 
     def code(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        plane = context.make_array(signature.args[0])(context, builder, args[0])
-        table = context.make_array(signature.args[3])(context, builder, args[3])
-        index, vector, single = ir.IntType(32), ir.VectorType(ir.FloatType(), lanes), ir.IntType(64)
-        width = builder.extract_value(plane.shape, 1)
-        columns = builder.extract_value(table.shape, 1)
+        plane, table, at, into = (
+            context.make_array(signature.args[k])(context, builder, args[k]) for k in (0, 1, 2, 4)
+        )
+        vector = ir.VectorType(_SINGLE, lanes)
+        width, columns = builder.extract_value(plane.shape, 1), builder.extract_value(at.shape, 1)
 
-        def loaded(pointer: Any) -> Any:
-            found = builder.load(builder.bitcast(pointer, vector.as_pointer()))
+        def loaded(data: Any, index: Any, kind: Any) -> Any:
+            pointer = builder.gep(data, [index])
+            found = builder.load(pointer if kind is None else builder.bitcast(pointer, kind.as_pointer()))
             found.align = 4
             return found
 
-        def line_of(data: Any, line: Any, length: Any, begin: Any) -> Any:
-            return builder.gep(data, [builder.add(builder.mul(line, length), begin)])
+        def number(line: int, lane: int) -> Any:
+            index = builder.add(builder.mul(ir.Constant(_WHOLE, line), columns), ir.Constant(_WHOLE, lane))
+            return builder.sext(loaded(at.data, builder.add(index, args[3]), None), _WHOLE)
 
-        none = ir.Constant(single, 0)
-        along_y = line_of(table.data, args[4], columns, none)
-        total = ir.Constant(vector, [0.0] * lanes)
-        everywhere = ir.Constant(ir.VectorType(index, lanes), [0] * lanes)
-        lines = []
-        for m in range(taps):
-            line = loaded(line_of(plane.data, builder.add(args[1], ir.Constant(single, m)), width, args[2]))
-            factor = builder.load(builder.gep(along_y, [ir.Constant(single, m)]))
-            first = builder.insert_element(ir.Constant(vector, ir.Undefined), factor, ir.Constant(index, 0))
-            product = builder.fmul(line, builder.shuffle_vector(first, first, everywhere), flags=("contract",))
-            total = builder.fadd(total, product, flags=("contract",))
-            lines.append(line)
-        if taps < lanes:
-            wanted = ir.Constant(ir.VectorType(ir.IntType(1), lanes), [k < taps for k in range(lanes)])
-            total = builder.select(wanted, total, ir.Constant(vector, [0.0] * lanes))
-        total = builder.fmul(total, loaded(line_of(table.data, args[5], columns, none)))
-        return _held(builder, _added_up(builder, total, lanes), lines, taps)
+        totals, pairs = [], []
+        for lane in range(_GROUP):
+            place, along, across = (number(line, lane) for line in range(3))
+            total, lines = None, []
+            for m in range(taps):
+                lines.append(loaded(plane.data, place, vector))
+                factor = loaded(table.data, builder.add(along, ir.Constant(_WHOLE, m)), None)
+                product = builder.fmul(lines[-1], _everywhere(builder, factor, lanes), flags=("contract",))
+                total = product if total is None else builder.fadd(total, product, flags=("contract",))
+                place = builder.add(place, width)
+            if taps < lanes:
+                wanted = ir.Constant(ir.VectorType(ir.IntType(1), lanes), [k < taps for k in range(lanes)])
+                total = builder.select(wanted, total, ir.Constant(vector, [0.0] * lanes))
+            total = builder.fmul(total, loaded(table.data, across, vector))
+            totals.append(_folded(builder, total, lanes))
+            pairs.append(lines[taps // 2 - 1 : taps // 2 + 1])
+        value = _held(builder, _added_up(builder, totals), pairs, taps // 2 - 1)
+        target = builder.bitcast(builder.gep(into.data, [args[3]]), ir.VectorType(_SINGLE, _GROUP).as_pointer())
+        builder.store(value, target).align = 4
+        return context.get_dummy_value()
 
     return code
 
 
-def _held(builder: Any, value: Any, lines: Any, taps: int) -> Any:
-    """Hold a value against ringing: it may undercut the four pixels round it by a part of their range.
+def _shuffled(builder: Any, a: Any, b: Any, lanes: list[int]) -> Any:
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_INDEX, len(lanes)), lanes))
+
+
+def _everywhere(builder: Any, value: Any, lanes: int) -> Any:
+    empty = ir.Constant(ir.VectorType(_SINGLE, lanes), ir.Undefined)
+    first = builder.insert_element(empty, value, ir.Constant(_INDEX, 0))
+    return _shuffled(builder, first, first, [0] * lanes)
+
+
+def _folded(builder: Any, vector: Any, lanes: int) -> Any:
+    """Return a vector of four lanes with the same sum."""
+    if lanes == _GROUP:
+        return vector
+    return builder.fadd(*(_shuffled(builder, vector, vector, list(range(k, k + 4))) for k in (0, 4)))
+
+
+def _paired(builder: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    """Return even and odd lanes of two vectors of four."""
+    return _shuffled(builder, a, b, [0, 2, 4, 6]), _shuffled(builder, a, b, [1, 3, 5, 7])
+
+
+def _added_up(builder: Any, totals: list[Any]) -> Any:
+    """Return the sums over the lanes of four vectors."""
+    halves = [builder.fadd(*_paired(builder, *totals[k : k + 2])) for k in (0, 2)]
+    return builder.fadd(*_paired(builder, *halves))
+
+
+def _held(builder: Any, value: Any, pairs: list[Any], first: int) -> Any:
+    """Hold values against ringing: each may undercut the four pixels round it by a part of their range.
 
     There is no upper limit: between four pixels a star's peak truly is brighter than each of them.
+    The four pixels are lanes `first` and `first` + 1 of a pair of rows.
     """
-    pair = lines[taps // 2 - 1 : taps // 2 + 1]
 
     def chosen(order: str, a: Any, b: Any) -> Any:
         return builder.select(builder.fcmp_ordered(order, a, b), a, b)
 
     def ends(order: str) -> Any:
-        both = chosen(order, *pair)
-        sides = [builder.extract_element(both, ir.Constant(ir.IntType(32), taps // 2 - k)) for k in (1, 0)]
-        return chosen(order, *sides)
+        both = [chosen(order, *pair) for pair in pairs]
+        size = both[0].type.count
+        halves = [
+            _shuffled(builder, both[k], both[k + 1], [first, first + 1, size + first, size + first + 1]) for k in (0, 2)
+        ]
+        return chosen(order, *_paired(builder, *halves))
 
     lowest, highest = ends("<"), ends(">")
-    range_ = builder.fsub(highest, lowest)
-    least = builder.fsub(lowest, builder.fmul(range_, ir.Constant(ir.FloatType(), ALLOWANCE)))
+    allowance = ir.Constant(ir.VectorType(_SINGLE, _GROUP), [ALLOWANCE] * _GROUP)
+    least = builder.fsub(lowest, builder.fmul(builder.fsub(highest, lowest), allowance))
     return builder.select(builder.fcmp_ordered("<", value, least), least, value)
 
 
-def _added_up(builder: Any, vector: Any, lanes: int) -> Any:
-    index = ir.IntType(32)
-    while lanes > 1:
-        lanes //= 2
-        halves = [
-            builder.shuffle_vector(
-                vector, vector, ir.Constant(ir.VectorType(index, lanes), [begin + k for k in range(lanes)])
-            )
-            for begin in (0, lanes)
-        ]
-        vector = builder.fadd(*halves)
-    return builder.extract_element(vector, ir.Constant(index, 0))
+@intrinsic
+def _sums_4(typing: Any, plane: Any, table: Any, at: Any, first: Any, into: Any) -> Any:
+    """Fill into[first : first + 4] with weighted sums of 4 x 4 pixels."""
+    signature = types.void(plane, table, at, types.intp, into)
+    return signature, _sums(4, 4, signature)
 
 
 @intrinsic
-def _weighted_4(typing: Any, plane: Any, row: Any, column: Any, table: Any, sy: Any, sx: Any) -> Any:
-    """Return the weighted sum of 4 x 4 pixels from (row, column) on, weights from rows sy and sx of the table."""
-    place = types.intp
-    signature = types.float32(plane, place, place, table, place, place)
-    return signature, _weighted_sum(4, 4, signature)
-
-
-@intrinsic
-def _weighted_6(typing: Any, plane: Any, row: Any, column: Any, table: Any, sy: Any, sx: Any) -> Any:
-    """Return the weighted sum of 6 x 6 pixels; 8 columns must lie in the plane's memory and in the table."""
-    place = types.intp
-    signature = types.float32(plane, place, place, table, place, place)
-    return signature, _weighted_sum(6, 8, signature)
+def _sums_6(typing: Any, plane: Any, table: Any, at: Any, first: Any, into: Any) -> Any:
+    """Fill into[first : first + 4] with weighted sums of 6 x 6 pixels; 8 columns are read, two of them for nothing."""
+    signature = types.void(plane, table, at, types.intp, into)
+    return signature, _sums(6, 8, signature)
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _positions(geometry, y, x0, px, py):  # type: ignore[no-untyped-def]
-    """Fill px, py with the detector positions of a row of canvas pixels."""
-    lx, ly, row0, column0, step = geometry
-    row = (y - row0) // step
-    t = (y - row0) / step - row
-    done = 0
-    while done < px.size:
-        column = (x0 + done - column0) // step
-        begin = x0 + done - column0 - column * step
-        number = min(step - begin, px.size - done)
-        left = (1 - t) * lx[row, column] + t * lx[row + 1, column]
-        right = (1 - t) * lx[row, column + 1] + t * lx[row + 1, column + 1]
-        low = (1 - t) * ly[row, column] + t * ly[row + 1, column]
-        high = (1 - t) * ly[row, column + 1] + t * ly[row + 1, column + 1]
-        for i in range(number):
-            s = (begin + i) / step
-            px[done + i] = (1 - s) * left + s * right
-            py[done + i] = (1 - s) * low + s * high
-        done += number
+def _run(points, row, t, column):  # type: ignore[no-untyped-def]
+    """Return a detector coordinate at a lattice column, and its step per canvas pixel to the next one."""
+    left = (1 - t) * points[row, column] + t * points[row + 1, column]
+    right = (1 - t) * points[row, column + 1] + t * points[row + 1, column + 1]
+    return left, (right - left) / RUN
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _span(run, begin, end, rim):  # type: ignore[no-untyped-def]
+    """Return from where to where the pixels of a run lie inside the detector's rim."""
+    x, dx, y, dy = run
+    left, right, bottom, top = rim
+    for a, da, low, high in ((x, dx, left, right), (y, dy, bottom, top)):
+        ends = a + begin * da, a + (end - 1) * da
+        if not (max(ends) >= low and min(ends) <= high):
+            return begin, begin
+    while begin < end and not (left <= x + begin * dx <= right and bottom <= y + begin * dy <= top):
+        begin += 1
+    while begin < end and not (left <= x + (end - 1) * dx <= right and bottom <= y + (end - 1) * dy <= top):
+        end -= 1
+    return begin, end
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _places(run, turn, origin, shape, taps, steps, columns, at):  # type: ignore[no-untyped-def]
+    """Fill at with the offset of each sample's first pixel and the offsets of its weights.
+
+    Places are held inside the plane, so that lanes which do not count read nothing beyond it.
+    """
+    x, dx, y, dy = run
+    height, width = shape
+    a = _fixed(turn[0, 0] * x + turn[0, 1] * y + turn[0, 2], origin[0])
+    b = _fixed(turn[1, 0] * x + turn[1, 1] * y + turn[1, 2], origin[1])
+    da = np.int32(round((turn[0, 0] * dx + turn[0, 1] * dy) * ONE))
+    db = np.int32(round((turn[1, 0] * dx + turn[1, 1] * dy) * ONE))
+    reach = taps // 2 - 1
+    least, most_a, most_b = reach * ONE, (width - columns + reach) * ONE, (height - taps + reach) * ONE
+    down = _BITS - steps
+    half = (1 << down) >> 1
+    for i in range(RUN):
+        across = np.int32(min(max(a + i * da, least), most_a))
+        along = np.int32(min(max(b + i * db, least), most_b))
+        at[0, i] = np.int32(((along >> _BITS) - reach) * width + (across >> _BITS) - reach)
+        at[1, i] = np.int32((((along & (ONE - 1)) + half) >> down) * columns)
+        at[2, i] = np.int32((((across & (ONE - 1)) + half) >> down) * columns)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _fixed(place, origin):  # type: ignore[no-untyped-def]
+    """Return a place from an origin on in 2**-16 px; the origin does not change the fraction."""
+    return np.int32(np.int64(np.floor(place * ONE + 0.5)) - origin * ONE)
 
 
 @njit(cache=True, fastmath={"nsz", "contract"}, error_model="numpy", nogil=True)
-def _calibrate(out, px, py, height, width, light):  # type: ignore[no-untyped-def]
-    """Turn a row of raw samples, shape (channels, n), into mosaic units."""
+def _calibrate(raw, run, size, light, u, v, flat):  # type: ignore[no-untyped-def]
+    """Turn a run of raw samples, shape (channels, RUN), into mosaic units."""
+    x, dx, y, dy = run
+    height, width = size
     bias, illumination, sky, gain = light
-    one, per_height = np.float32(1), 1.0 / height
+    one = np.float32(1)
     bowl, rim = illumination[0], illumination[1]
-    u, v, flat = np.empty(px.size, np.float32), np.empty(px.size, np.float32), np.empty(px.size, np.float32)
-    for i in range(px.size):
-        u[i] = (px[i] - 0.5 * width) * per_height
-        v[i] = (py[i] - 0.5 * height) * per_height
+    u0, du = np.float32((x - 0.5 * width) / height), np.float32(dx / height)
+    v0, dv = np.float32((y - 0.5 * height) / height), np.float32(dy / height)
+    for i in range(RUN):
+        u[i] = u0 + np.float32(i) * du
+        v[i] = v0 + np.float32(i) * dv
         r2 = u[i] * u[i] + v[i] * v[i]
         flat[i] = one / (one + r2 * (bowl + r2 * rim))
-    for c in range(out.shape[0]):
+    for c in range(raw.shape[0]):
         level, along_u, along_v, factor = sky[c, 0], sky[c, 1], sky[c, 2], gain[c]
-        row = out[c]
-        for i in range(px.size):
+        row = raw[c]
+        for i in range(RUN):
             row[i] = ((row[i] - bias) * flat[i] - (level + along_u * u[i] + along_v * v[i])) * factor
 
 
-@njit(cache=True, fastmath={"nsz", "contract"}, error_model="numpy", nogil=True)
+@njit(cache=True, error_model="numpy", nogil=True)
 def resample(planes, maps, origins, tables, steps, geometry, places, light, out):  # type: ignore[no-untyped-def]
-    """Fill out, shape (channels, rows, columns), with samples of the planes in mosaic units."""
+    """Fill out, shape (channels, rows, columns), with samples of the planes in mosaic units.
+
+    `tables` hold the weights of 2**steps fractions of a pixel.
+    """
+    lx, ly, row0, column0 = geometry
     height, width, border, y0, x0 = places
-    size = out.shape[2]
-    px, py, inside = np.empty(size), np.empty(size), np.empty(size, np.bool_)
-    at = np.empty((4, size), np.int32)
+    rim = (float(border), float(width - 1 - border), float(border), float(height - 1 - border))
+    at, raw = np.empty((3, RUN), np.int32), np.empty((len(planes), RUN), np.float32)
+    u, v, flat = np.empty(RUN, np.float32), np.empty(RUN, np.float32), np.empty(RUN, np.float32)
     for j in range(out.shape[1]):
-        _positions(geometry, y0 + j, x0, px, py)
-        begin, end = size, 0
-        for i in range(size):
-            inside[i] = (
-                (px[i] >= border) & (px[i] <= width - 1 - border) & (py[i] >= border) & (py[i] <= height - 1 - border)
-            )
-            begin = min(begin, i) if inside[i] else begin
-            end = i + 1 if inside[i] else end
-        out[:, j] = np.nan
-        if begin >= end:
-            continue
-        row = slice(begin, end)
-        for c in range(len(planes)):
-            _places(maps[c], origins[c], steps, px[row], py[row], inside[row], at[:, : end - begin])
-            if tables[c].shape[1] == 4:
-                _row_4(planes[c], tables[c], at, inside[row], out[c, j, row])
-            else:
-                _row_6(planes[c], tables[c], at, inside[row], out[c, j, row])
-        _calibrate(out[: len(planes), j, row], px[row], py[row], height, width, light)
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _places(turn, origin, steps, px, py, inside, at):  # type: ignore[no-untyped-def]
-    """Fill at with column, row and the fractions' table rows; with a harmless place where nothing is inside."""
-    a, b, c = turn[0, 0], turn[0, 1], turn[0, 2]
-    d, e, f = turn[1, 0], turn[1, 1], turn[1, 2]
-    left, top = origin[0], origin[1]
-    columns, rows, across, along = at[0], at[1], at[2], at[3]
-    for i in range(px.size):
-        x = a * px[i] + b * py[i] + c if inside[i] else left + 3.0
-        y = d * px[i] + e * py[i] + f if inside[i] else top + 3.0
-        ix, iy = np.floor(x), np.floor(y)
-        columns[i] = np.int32(ix - left)
-        rows[i] = np.int32(iy - top)
-        across[i] = np.int32((x - ix) * steps + 0.5)
-        along[i] = np.int32((y - iy) * steps + 0.5)
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _row_4(plane, table, at, inside, out):  # type: ignore[no-untyped-def]
-    for i in range(out.size):
-        if inside[i]:
-            out[i] = _weighted_4(plane, at[1, i] - 1, at[0, i] - 1, table, at[3, i], at[2, i])
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _row_6(plane, table, at, inside, out):  # type: ignore[no-untyped-def]
-    for i in range(out.size):
-        if inside[i]:
-            out[i] = _weighted_6(plane, at[1, i] - 2, at[0, i] - 2, table, at[3, i], at[2, i])
+        row = (y0 + j - row0) // RUN
+        t = (y0 + j - row0) / RUN - row
+        column, shift = (x0 - column0) // RUN, (column0 - x0) % RUN
+        shift = shift - RUN if shift > 0 else 0
+        while shift < out.shape[2]:
+            begin, end = max(0, -shift), min(RUN, out.shape[2] - shift)
+            x, dx = _run(lx, row, t, column)
+            y, dy = _run(ly, row, t, column)
+            run = (x, dx, y, dy)
+            first, last = _span(run, begin, end, rim)
+            if first < last:
+                for c in range(len(planes)):
+                    taps = 4 if tables[c].shape[1] == 4 else 6
+                    _places(run, maps[c], origins[c], planes[c].shape, taps, steps, tables[c].shape[1], at)
+                    if taps == 4:
+                        for i in range(first // 4 * 4, last, 4):
+                            _sums_4(planes[c], tables[c], at, i, raw[c])
+                    else:
+                        for i in range(first // 4 * 4, last, 4):
+                            _sums_6(planes[c], tables[c], at, i, raw[c])
+                _calibrate(raw, run, (height, width), light, u, v, flat)
+            for c in range(len(planes)):
+                into = out[c, j]
+                into[shift + begin : shift + first] = np.nan
+                into[shift + first : shift + last] = raw[c, first:last]
+                into[shift + last : shift + end] = np.nan
+            shift += RUN
+            column += 1
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def fill_radial(geometry, y0, x0, middle, corner, fraction, least, into):  # type: ignore[no-untyped-def]
     """Fill into, shape (rows, columns), with weights that fall from a fraction of the way to the corners."""
-    px, py = np.empty(into.shape[1]), np.empty(into.shape[1])
+    lx, ly, row0, column0 = geometry
     for j in range(into.shape[0]):
-        _positions(geometry, y0 + j, x0, px, py)
+        row = (y0 + j - row0) // RUN
+        t = (y0 + j - row0) / RUN - row
         for i in range(into.shape[1]):
-            r = math.sqrt((px[i] - middle[0]) ** 2 + (py[i] - middle[1]) ** 2) / corner
+            column, offset = divmod(x0 + i - column0, RUN)
+            x, dx = _run(lx, row, t, column)
+            y, dy = _run(ly, row, t, column)
+            r = math.sqrt((x + offset * dx - middle[0]) ** 2 + (y + offset * dy - middle[1]) ** 2) / corner
             fall = min(max((r - fraction) / max(1.0 - fraction, 1e-6), 0.0), 1.0)
             into[j, i] = least + (1.0 - least) * math.cos(0.5 * math.pi * fall) ** 2

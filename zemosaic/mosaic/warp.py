@@ -16,8 +16,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from zemosaic.model import CalibratedFrame
-from zemosaic.mosaic.interpolation import STEPS, Interpolation, kernels_of
-from zemosaic.mosaic.resample import resample
+from zemosaic.mosaic.interpolation import STEP_BITS, Interpolation, kernels_of
+from zemosaic.mosaic.resample import RUN, resample
 from zemosaic.sky import FrameWcs
 
 __all__ = [
@@ -32,7 +32,7 @@ __all__ = [
     "window_of",
 ]
 
-LATTICE = 32
+LATTICE = RUN
 """Canvas pixels between exact positions."""
 
 BORDER = 7
@@ -123,8 +123,8 @@ def warp(
         planes.maps,
         planes.origins,
         tables,
-        STEPS,
-        (lattice.x, lattice.y, lattice.row0, lattice.column0, LATTICE),
+        STEP_BITS,
+        (lattice.x, lattice.y, lattice.row0, lattice.column0),
         (frame.height, frame.width, BORDER, box[0], box[2]),
         light_of(calibrated, area_ratio),
         into,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from zemosaic.model import CalibratedFrame
 from zemosaic.mosaic.interpolation import STEPS, Interpolation, kernels_of
-from zemosaic.mosaic.resample import ALLOWANCE
+from zemosaic.mosaic.resample import ALLOWANCE, ONE
 from zemosaic.mosaic.warp import BORDER, LATTICE, Lattice, light_of, planes_of
 
 __all__ = ["warp_plain"]
@@ -31,7 +31,8 @@ def warp_plain(
 ) -> Array:
     """Return what `warp` writes, shape (channels, box height, box width), float32, as an array of xp."""
     frame = calibrated.frame
-    px, py = _positions(lattice, box, xp)
+    (x, dx), (y, dy), along = _runs(lattice, box, xp)
+    px, py = x + along * dx, y + along * dy
     inside = (px >= BORDER) & (px <= frame.width - 1 - BORDER) & (py >= BORDER) & (py <= frame.height - 1 - BORDER)
     planes = planes_of(pixels, window, frame.bayer, len(calibrated.transparency))
     wide, sparse = kernels_of(interpolation)
@@ -43,37 +44,38 @@ def warp_plain(
     nan = xp.full(px.shape, xp.nan, dtype=xp.float32)
     found = []
     for c, plane in enumerate(planes.arrays):
-        (a, b, d), (e, f, g) = planes.maps[c].tolist()
-        x = xp.where(inside, a * px + b * py + d, xp.full_like(px, planes.origins[c, 0] + 3.0))
-        y = xp.where(inside, e * px + f * py + g, xp.full_like(py, planes.origins[c, 1] + 3.0))
+        places = []
+        for (a, b, shift), origin in zip(planes.maps[c].tolist(), planes.origins[c].tolist(), strict=True):
+            begin = xp.floor((a * x + b * y + shift) * ONE + 0.5) - origin * ONE
+            place = begin + along * xp.round((a * dx + b * dy) * ONE)
+            places.append(xp.asarray(xp.where(inside, place, xp.full_like(place, 3.0 * ONE)), dtype=xp.int64))
         table = sparse if c in planes.sparse else wide
-        raw = _weighted(plane, x, y, planes.origins[c].tolist(), table, xp)
+        raw = _weighted(plane, places[0], places[1], table, xp)
         level, along_u, along_v = sky[c].tolist()
         value = ((raw - float(bias)) * flat - (level + along_u * u + along_v * v)) * float(gain[c])
         found.append(xp.where(inside, value, nan))
     return xp.stack(found)
 
 
-def _positions(lattice: Lattice, box: Box, xp: ModuleType) -> tuple[Array, Array]:
-    """Return the detector positions of a box's pixels, linear between the lattice points."""
+def _runs(lattice: Lattice, box: Box, xp: ModuleType) -> tuple[tuple[Array, Array], tuple[Array, Array], Array]:
+    """Return for each pixel x at the lattice column before it, x's step per pixel, the same for y, and pixels since."""
     rows, columns = np.arange(box[0], box[1]) - lattice.row0, np.arange(box[2], box[3]) - lattice.column0
     i, j = rows // LATTICE, columns // LATTICE
-    t, s = (xp.asarray(part) for part in ((rows / LATTICE - i)[:, None], (columns / LATTICE - j)[None, :]))
-    places = []
+    t = xp.asarray((rows / LATTICE - i)[:, None])
+    found = []
     for points in (lattice.x, lattice.y):
         corners = [xp.asarray(points[np.ix_(i + k, j + m)]) for k in (0, 1) for m in (0, 1)]
         left, right = (1 - t) * corners[0] + t * corners[2], (1 - t) * corners[1] + t * corners[3]
-        places.append((1 - s) * left + s * right)
-    return places[0], places[1]
+        found.append((left, (right - left) / LATTICE))
+    return found[0], found[1], xp.asarray((columns - j * LATTICE).astype(np.float64)[None, :])
 
 
-def _weighted(
-    plane: NDArray[np.float32], x: Array, y: Array, origin: list[int], table: NDArray[np.float32], xp: ModuleType
-) -> Array:
+def _weighted(plane: NDArray[np.float32], x: Array, y: Array, table: NDArray[np.float32], xp: ModuleType) -> Array:
+    """Return the weighted sums about places in the plane, counted in pixels / `ONE`."""
     taps = 4 if table.shape[1] == 4 else 6
-    ix, iy = xp.floor(x), xp.floor(y)
-    steps = [xp.asarray(part * STEPS + 0.5, dtype=xp.int64) for part in (x - ix, y - iy)]
-    column, row = xp.asarray(ix, dtype=xp.int64) - origin[0], xp.asarray(iy, dtype=xp.int64) - origin[1]
+    column, row = x // ONE, y // ONE
+    unit = ONE // STEPS
+    steps = [(part % ONE + unit // 2) // unit for part in (x, y)]
     weights, flat = xp.asarray(np.ascontiguousarray(table.T)), xp.asarray(plane.reshape(-1))
     reach, width = taps // 2 - 1, plane.shape[1]
 

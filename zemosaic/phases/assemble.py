@@ -4,19 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.errors import NothingUsable
+from zemosaic.compute.executors import map_ordered
+from zemosaic.errors import NothingUsable, OutputError, message
 from zemosaic.model import CalibratedFrame, GridPlan, TileProduct
+from zemosaic.mosaic.coadd import coadded_block
 from zemosaic.mosaic.incremental import merged_block
-from zemosaic.mosaic.pieces import Box, GridTile, Piece, Shelf, overlap
+from zemosaic.mosaic.pieces import Box, GridTile, Shelf, overlap
+from zemosaic.mosaic.placing import Piece, Placing
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.plan import Grid
 from zemosaic.store.canvas import CanvasStore, TilePixels
 
-__all__ = ["AssembleTask", "assemble_blocks", "assemble_canvas", "grid_pieces", "pedestal"]
+__all__ = [
+    "AssembleTask",
+    "Method",
+    "assemble_blocks",
+    "assemble_canvas",
+    "assemble_pieces",
+    "blocks_of",
+    "grid_pieces",
+    "pedestal",
+]
+
+Method = Literal["reproject_coadd", "incremental"]
 
 
 @dataclass(frozen=True)
@@ -25,13 +41,18 @@ class AssembleTask:
 
     blocks: tuple[Box, ...]
     pieces: tuple[Piece, ...]
+    placing: Placing
     level: tuple[float, ...]
     """Added to every channel."""
     store: CanvasStore
+    method: Method = "incremental"
+    sums_folder: Path | None = None
+    """Where `reproject_coadd` adds up in memory-mapped files; None for memory."""
+    keep_sums: bool = False
 
 
 def assemble_canvas(context: RunContext, grid: Grid, products: Sequence[TileProduct], store: CanvasStore) -> None:
-    """Make the canvas out of the tiles, blended with their neighbours across the overlaps.
+    """Make the canvas out of Grid mode's tiles, blended with their neighbours across the overlaps.
 
     Raises
     ------
@@ -41,12 +62,51 @@ def assemble_canvas(context: RunContext, grid: Grid, products: Sequence[TileProd
     if all(product.empty for product in products):
         raise NothingUsable("error.mosaic_empty")
     plan = grid.plan
-    tasks = assemble_tasks(plan, grid_pieces(plan, store), pedestal(grid.frames, plan.channels), store)
-    with context.phase("assemble", len(plan.tiles)) as advance:
+    level = pedestal(grid.frames, plan.channels)
+    assemble_pieces(context, plan, grid_pieces(plan, store), level, store, context.settings.final_assembly_method)
+
+
+def assemble_pieces(
+    context: RunContext,
+    plan: GridPlan,
+    pieces: Sequence[Piece],
+    level: NDArray[np.float32],
+    store: CanvasStore,
+    method: Method,
+) -> None:
+    """Make the canvas of a plan out of pieces, and add a level per channel.
+
+    Raises
+    ------
+    OutputError
+        When the folder of the memory-mapped files cannot be made.
+    """
+    settings = context.settings
+    rows = blocks_of(plan, settings.grid_tile_px)
+    sums = _sums_folder(context) if method == "reproject_coadd" and settings.coadd_use_memmap else None
+    tasks = (
+        AssembleTask(
+            blocks,
+            near,
+            Placing(plan.wcs),
+            tuple(float(v) for v in level),
+            store,
+            method,
+            sums,
+            not settings.coadd_cleanup_memmap,
+        )
+        for blocks, near in _near_pieces(rows, pieces, plan.width)
+    )
+    workers = min(settings.assembly_process_workers or context.budget.workers, context.budget.workers)
+    with context.phase("assemble", sum(len(blocks) for blocks in rows)) as advance:
         done = 0
-        for blocks in context.map(assemble_blocks, tasks):
+        # As many tasks as workers are under way, none waits: fewer workers than the run has stay idle otherwise.
+        for blocks in map_ordered(context.executor, assemble_blocks, tasks, ahead=workers, cancelled=context.cancelled):
             done += blocks
             advance(done)
+    if sums is not None and settings.coadd_cleanup_memmap and not any(sums.iterdir()):
+        sums.rmdir()
+    context.log(message("log.assembled", method=method, pieces=len(pieces), workers=workers))
 
 
 def grid_pieces(plan: GridPlan, store: CanvasStore) -> list[GridTile]:
@@ -57,17 +117,27 @@ def grid_pieces(plan: GridPlan, store: CanvasStore) -> list[GridTile]:
     ]
 
 
-def assemble_tasks(
-    plan: GridPlan, pieces: Sequence[GridTile], level: NDArray[np.float32], store: CanvasStore
-) -> Iterator[AssembleTask]:
-    """Yield the work of assembling a plan's tiles: the inner boxes of a row of tiles at a time."""
-    rows: dict[int, list[Box]] = {}
-    for tile in plan.tiles:
-        rows.setdefault(tile.inner[0], []).append(tile.inner)
-    for blocks in rows.values():
-        strip = blocks[0][0], blocks[0][1], 0, plan.width
-        near = tuple(piece for piece in pieces if overlap(piece.spec.outer, strip) is not None)
-        yield AssembleTask(tuple(blocks), near, tuple(float(v) for v in level), store)
+def blocks_of(plan: GridPlan, side_px: int) -> list[tuple[Box, ...]]:
+    """Return the blocks of a canvas, a tuple per row of blocks; they are the chunks of its store."""
+    return [
+        tuple(
+            (y0, min(y0 + side_px, plan.height), x0, min(x0 + side_px, plan.width))
+            for x0 in range(0, plan.width, side_px)
+        )
+        for y0 in range(0, plan.height, side_px)
+    ]
+
+
+def _near_pieces(
+    rows: Sequence[tuple[Box, ...]], pieces: Sequence[Piece], width: int
+) -> Iterator[tuple[tuple[Box, ...], tuple[Piece, ...]]]:
+    """Yield each row of blocks with the pieces that may reach it."""
+    for blocks in rows:
+        strip = blocks[0][0], blocks[0][1], 0, width
+        near = [
+            piece for piece in pieces if not isinstance(piece, GridTile) or overlap(piece.spec.outer, strip) is not None
+        ]
+        yield blocks, tuple(near)
 
 
 def assemble_blocks(task: AssembleTask) -> int:
@@ -75,11 +145,38 @@ def assemble_blocks(task: AssembleTask) -> int:
     level = np.array(task.level, np.float32)[:, None, None]
     shelf = Shelf()
     for box in task.blocks:
-        pixels = merged_block(box, task.pieces, shelf)
+        pixels = _block(task, box, shelf)
         if pixels is not None:
             shifted = pixels.value + level
             task.store.write_canvas(box, TilePixels(shifted, pixels.weight, pixels.kept, pixels.rejected))
     return len(task.blocks)
+
+
+def _block(task: AssembleTask, box: Box, shelf: Shelf) -> TilePixels | None:
+    if task.method == "incremental":
+        return merged_block(box, task.pieces, task.placing, shelf)
+    if task.sums_folder is None:
+        return coadded_block(box, task.pieces, task.placing, shelf)
+    path = task.sums_folder / f"{task.store.path.stem}_{box[0]}_{box[2]}.f4"
+    shape = (2, len(task.level), box[1] - box[0], box[3] - box[2])
+    sums = np.memmap(path, np.float32, mode="w+", shape=shape)
+    try:
+        return coadded_block(box, task.pieces, task.placing, shelf, (sums[0], sums[1]))
+    finally:
+        del sums
+        if not task.keep_sums:
+            path.unlink()
+
+
+def _sums_folder(context: RunContext) -> Path:
+    named = context.settings.coadd_memmap_dir
+    folder = Path(named) if named else context.scratch / "coadd"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        detail = failure.strerror or str(failure)
+        raise OutputError("error.write_failed", path=str(folder), detail=detail) from failure
+    return folder
 
 
 def pedestal(frames: Sequence[CalibratedFrame], channels: int) -> NDArray[np.float32]:

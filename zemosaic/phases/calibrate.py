@@ -11,21 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.calibration.cells import CellSamples, mask_radius_px, sample_cells
-from zemosaic.calibration.hidden import blocks_at, hidden_blocks, open_cells
+from zemosaic.calibration.hidden import blocks_at, hidden_blocks, open_cells, open_transparency
 from zemosaic.calibration.photometry import VIGNETTING_PRIOR, Photometry, solve_photometry
 from zemosaic.calibration.sky import BiasEstimate, SkySolution, estimate_bias, solve_sky
+from zemosaic.calibration.steps import edge_steps
 from zemosaic.catalogue.field import merge_detections
 from zemosaic.errors import Message, NothingUsable, message
 from zemosaic.frames.debayer import half_size
 from zemosaic.frames.planes import colour_planes
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, SolvedFrame
 from zemosaic.mosaic.canvas import make_canvas
-from zemosaic.phases.context import RunContext, camera_groups
+from zemosaic.phases.context import RunContext, camera_groups, quality_limits
 from zemosaic.phases.measure import DefectMaps, mended_pixels
 from zemosaic.settings.schema import Settings
 from zemosaic.sky import FrameWcs, unit_vectors
 from zemosaic.zeanalyser.picks import Picks, read_picks
-from zemosaic.zeanalyser.verdicts import QualityLimits, judge, sky_ratios, star_ratios
+from zemosaic.zeanalyser.verdicts import judge, sky_ratios, star_ratios
 
 __all__ = ["Calibration", "calibrate_frames"]
 
@@ -33,6 +34,8 @@ MERGE_PX = 2.0
 """Detections this near to each other on the sky are one star."""
 WIDE_SEEING = 1.15
 """Stars are masked as in seeing this much worse than the median."""
+SURE = 1e-4
+"""Standard error of a transparency that the sky may not change."""
 CELL_PX = 64
 MOST_CELL_SAMPLES = 6_000_000
 """Cells grow with the number of frames so that their samples stay below this."""
@@ -81,7 +84,8 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
             advance(len(solved))
             return Calibration(tuple(calibrated), stars)
         groups = np.array(camera_groups([one.frame for one in solved]))
-        cells = _cells(context, solved, defects, _discs(solved, stars), advance)
+        cell_px = _cell_px(solved)
+        cells = _cells(context, solved, defects, _discs(solved, stars), cell_px, advance)
         hidden: list[tuple[int, ...]] = [()] * len(solved)
         if context.settings.quality_partial_frames:
             hidden = hidden_blocks(solved, ids, (stars.ra_deg, stars.dec_deg), photometry, groups, cells)
@@ -100,7 +104,8 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
             photometry.vignetting,
             photometry.vignetting_sigma,
             bias,
-            photometry.transparency_sigma,
+            # Of a frame half hidden the sky near the edge is not to be trusted with more than a plane.
+            np.where([[bool(blocks)] for blocks in hidden], SURE, photometry.transparency_sigma),
         )
         for g in range(len(bias)):
             context.log(
@@ -111,7 +116,9 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
                     stars_vignetting=round(float(photometry.vignetting[g]), 4),
                 )
             )
-        return Calibration(tuple(_assemble(context, solved, sky, groups, hidden)), stars)
+        steps = edge_steps([one.measured for one in solved], cells, sky, groups, cell_px)
+        frames = _assemble(context, solved, sky, groups, hidden)
+        return Calibration(tuple(replace(one, steps=own) for one, own in zip(frames, steps, strict=True)), stars)
 
 
 def _by_camera(solved: Sequence[SolvedFrame], groups: NDArray[np.int64]) -> list[list[SolvedFrame]]:
@@ -175,7 +182,7 @@ def _photometry(
         photometry = solve_photometry([one.measured for one in solved], ids, groups, prior)
         if turn == 1:
             break
-        kept = _judge(context, solved, photometry, groups)
+        kept = _judge(context, solved, ids, photometry, groups)
         if len(kept) == len(solved):
             break
         solved = kept
@@ -183,13 +190,20 @@ def _photometry(
 
 
 def _judge(
-    context: RunContext, solved: list[SolvedFrame], photometry: Photometry, groups: NDArray[np.int64]
+    context: RunContext,
+    solved: list[SolvedFrame],
+    ids: Sequence[NDArray[np.int64]],
+    photometry: Photometry,
+    groups: NDArray[np.int64],
 ) -> list[SolvedFrame]:
     """Return the frames that are good enough; what the user picked by hand wins over every verdict."""
     settings = context.settings
-    picks = read_picks(Path(settings.quality_picks_file)) if settings.quality_picks_file else Picks()
+    file = settings.quality_picks_file
+    picks = read_picks(Path(file), Path(settings.input_dir)) if file else Picks()
     verdicts = (
-        _verdicts(settings, solved, photometry, groups) if settings.quality_reject_enabled else [None] * len(solved)
+        _verdicts(settings, solved, ids, photometry, groups)
+        if settings.quality_reject_enabled
+        else [None] * len(solved)
     )
     kept = []
     for one, reason in zip(solved, verdicts, strict=True):
@@ -205,22 +219,21 @@ def _judge(
 
 
 def _verdicts(
-    settings: Settings, solved: list[SolvedFrame], photometry: Photometry, groups: NDArray[np.int64]
+    settings: Settings,
+    solved: list[SolvedFrame],
+    ids: Sequence[NDArray[np.int64]],
+    photometry: Photometry,
+    groups: NDArray[np.int64],
 ) -> list[Message | None]:
-    limits = QualityLimits(
-        settings.quality_max_fwhm_ratio,
-        settings.quality_max_eccentricity,
-        settings.quality_min_transparency,
-        settings.quality_max_sky_ratio,
-        settings.quality_min_star_ratio,
-    )
     green = photometry.transparency[:, min(1, photometry.transparency.shape[1] - 1)]
+    if settings.quality_partial_frames:
+        green = open_transparency(solved, ids, photometry, groups)
     measured = [one.measured for one in solved]
     middle = [one.wcs.pixel_to_sky(0.5 * one.frame.width, 0.5 * one.frame.height) for one in solved]
     directions = unit_vectors(np.array([float(ra) for ra, _ in middle]), np.array([float(dec) for _, dec in middle]))
     radius = 0.25 * min(min(one.frame.width, one.frame.height) * one.wcs.scale_arcsec for one in solved) / 3600.0
     stars = star_ratios(photometry.n_stars, groups, directions, radius)
-    return judge(measured, green, groups, limits, sky_ratios(measured, groups), stars)
+    return judge(measured, green, groups, quality_limits(settings), sky_ratios(measured, groups), stars)
 
 
 def _merge(solved: Sequence[SolvedFrame]) -> list[NDArray[np.int64]]:
@@ -251,19 +264,24 @@ def _discs(solved: Sequence[SolvedFrame], stars: FieldStars) -> Floats:
     return np.stack([stars.ra_deg, stars.dec_deg, mask_radius_px(flux, WIDE_SEEING * stars.fwhm_px, noise)])
 
 
+def _cell_px(solved: Sequence[SolvedFrame]) -> int:
+    """Return the side of the cells, larger for many frames."""
+    area = sum(one.frame.width * one.frame.height for one in solved)
+    return max(CELL_PX, CELL_PX * math.ceil(math.sqrt(area / CELL_PX**2 / MOST_CELL_SAMPLES)))
+
+
 def _cells(
     context: RunContext,
     solved: Sequence[SolvedFrame],
     defects: DefectMaps,
     discs: Floats,
+    cell_px: int,
     advance: Callable[[int], None],
 ) -> list[CellSamples]:
     reference = make_canvas(solved, "north_up", "median").wcs
     path = context.scratch / "discs.npy"
     np.save(path, discs)
-    area = sum(one.frame.width * one.frame.height for one in solved)
-    cell = max(CELL_PX, CELL_PX * math.ceil(math.sqrt(area / CELL_PX**2 / MOST_CELL_SAMPLES)))
-    tasks = (_CellTask(one, defects[one.frame.group].path, context.scratch, reference, cell, path) for one in solved)
+    tasks = (_CellTask(one, defects[one.frame.group].path, context.scratch, reference, cell_px, path) for one in solved)
     samples = []
     for done, sample in enumerate(context.map(sample_frame, tasks), 1):
         samples.append(sample)

@@ -19,8 +19,9 @@ from zemosaic.events import Event, FrameDropped, Logged, PhaseAdvanced, PhaseFin
 from zemosaic.model import Dropped, FrameRef
 from zemosaic.settings.schema import Settings, specs
 from zemosaic.store.journal import Journal, digest
+from zemosaic.zeanalyser.verdicts import QualityLimits
 
-__all__ = ["RunContext", "Timing", "camera_groups"]
+__all__ = ["RunContext", "Timing", "camera_groups", "quality_limits"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -44,11 +45,14 @@ class RunContext:
     settings: Settings
     emit: Callable[[Event], None]
     cancelled: Callable[[], bool]
+    """Whether the user stopped the run; while the run is paused the answer waits."""
     executor: Executor
     budget: Budget
     journal: Journal
     work_dir: Path
     monitor: ResourceMonitor
+    paused_s: Callable[[], float] = float
+    """Seconds that the run was paused so far."""
     dropped: list[Dropped] = field(default_factory=list)
     warnings: list[Message] = field(default_factory=list)
     timings: dict[str, Timing] = field(default_factory=dict)
@@ -95,7 +99,7 @@ class RunContext:
         """Announce and time a phase; yields a function that takes the steps done so far."""
         self.check_cancelled()
         self.emit(PhaseStarted(name, total))
-        wall, cpu = time.monotonic(), self.monitor.cpu_s()
+        wall, cpu = time.monotonic() - self.paused_s(), self.monitor.cpu_s()
         last = [0.0]
 
         def advance(done: int) -> None:
@@ -106,11 +110,22 @@ class RunContext:
             self.check_cancelled()
 
         yield advance
-        timing = Timing(time.monotonic() - wall, self.monitor.cpu_s() - cpu)
+        timing = Timing(time.monotonic() - self.paused_s() - wall, self.monitor.cpu_s() - cpu)
         # With several fields a phase runs once for each.
         before = self.timings.get(name, Timing(0.0, 0.0))
         self.timings[name] = Timing(before.wall_s + timing.wall_s, before.cpu_s + timing.cpu_s)
         self.emit(PhaseFinished(name, timing.wall_s, timing.cpu_s))
+
+
+def quality_limits(settings: Settings) -> QualityLimits:
+    """Return what the user calls a good frame."""
+    return QualityLimits(
+        settings.quality_max_fwhm_ratio,
+        settings.quality_max_eccentricity,
+        settings.quality_min_transparency,
+        settings.quality_max_sky_ratio,
+        settings.quality_min_star_ratio,
+    )
 
 
 def identity(frame: FrameRef) -> list[object]:

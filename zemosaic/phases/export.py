@@ -9,26 +9,34 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
 from zemosaic import __version__
 from zemosaic.errors import NothingUsable, message
 from zemosaic.events import PreviewReady
 from zemosaic.export.cards import map_cards, mosaic_cards, provenance_of
 from zemosaic.export.crop import QualityCrop, coverage_box, merged_box, quality_box, widened
+from zemosaic.export.depth import DepthNoise, noise_by_depth
 from zemosaic.export.disk_values import DiskType
 from zemosaic.export.fits import write_fits
 from zemosaic.export.frames_csv import write_frames_csv
 from zemosaic.export.layout import Box, Pixels
+from zemosaic.export.mosaic_file import MosaicFile
 from zemosaic.export.pictures import write_picture16
 from zemosaic.export.preview import coverage_picture, stretched_bands, stretched_preview, write_png
-from zemosaic.export.report import FieldPlan, PhaseTime, RunRecords, build_report, write_report_json
+from zemosaic.export.report import FieldPlan, PhaseTime, RunRecords, build_report
 from zemosaic.export.report_html import ReportPictures, write_report_html
+from zemosaic.export.report_json import write_report_json
+from zemosaic.export.seams import SeamReport, measure_seams
 from zemosaic.export.view import view_of
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.plan import Grid
+from zemosaic.phases.tile import area_ratio
 from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import specs
+from zemosaic.sky import FrameWcs
 from zemosaic.store.canvas import CanvasStore
 
 __all__ = ["FieldRecord", "Outputs", "export_mosaic", "write_reports"]
@@ -37,6 +45,8 @@ PACKAGES = ("numpy", "scipy", "astropy", "sep", "numba", "opencv-python-headless
 
 
 COVERAGE_MAP_PX = 600
+MOST_SEAM_FRAMES = 40
+"""Frames along whose edges seams are looked for on the mosaic."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,8 @@ class Outputs:
 
     product: MosaicProduct
     pictures: ReportPictures
+    seams: SeamReport | None = None
+    depth: DepthNoise | None = None
 
 
 @dataclass
@@ -123,7 +135,27 @@ def export_mosaic(
             stretched=stretched,
         )
         coverage_map, most = coverage_picture(kept, COVERAGE_MAP_PX, box)
-        return Outputs(product, ReportPictures(picture, coverage_map, most))
+        pictures = ReportPictures(picture, coverage_map, most)
+        seams = _seams(grid, product.wcs, used_ids, mosaic)
+        return Outputs(product, pictures, seams, noise_by_depth(value, kept, box))
+
+
+def _seams(grid: Grid, wcs: FrameWcs, used_ids: set[int], mosaic: Path) -> SeamReport:
+    """Measure the steps across the edges of frames on the finished file, of an even choice where there are many.
+
+    The file rather than the store: many small windows are read, and it is mapped into memory.
+    """
+    used = [frame for frame in grid.frames if frame.frame.frame_id in used_ids]
+    chosen = [used[k] for k in np.unique(np.linspace(0, len(used) - 1, MOST_SEAM_FRAMES).astype(int))]
+    footprints, noise = [], []
+    for frame in chosen:
+        footprints.append(wcs.sky_to_pixel(*frame.wcs.corners(frame.frame.width, frame.frame.height)))
+        noise.append(np.array(frame.noise) * area_ratio(wcs, frame.wcs))
+    pixels = MosaicFile(mosaic)
+    try:
+        return measure_seams(pixels, footprints, [float(sigma) for sigma in np.median(noise, axis=0)])
+    finally:
+        pixels.close()
 
 
 def _box(context: RunContext, plan: GridPlan, kept: Pixels, weight: Pixels) -> Box:
@@ -186,6 +218,7 @@ def write_reports(
     """Write ``run_report.json`` and ``run_report.html``; returns their paths."""
     shown = [spec.key for spec in specs()]
     fields = [FieldPlan(one.grid.plan, one.tiles, one.outputs.product if one.outputs else None) for one in made]
+    outputs = [one.outputs for one in made if one.outputs]
     records = RunRecords(
         frames=frames,
         measured=measured,
@@ -203,6 +236,8 @@ def write_reports(
         versions=_versions(),
         peak_rss_bytes=context.monitor.peak_rss_bytes,
         input_dir=context.settings.input_dir,
+        seams=_all_seams(outputs),
+        depth=outputs[0].depth if outputs else None,
     )
     report = build_report(records)
     translator = Translator(context.settings.language)
@@ -213,6 +248,11 @@ def write_reports(
     pictures = [one.outputs.pictures if one.outputs else ReportPictures() for one in made]
     write_report_html(as_html, report, pictures[0] if pictures else ReportPictures(), translator, pictures[1:])
     return as_json, as_html
+
+
+def _all_seams(outputs: Sequence[Outputs]) -> SeamReport | None:
+    found = [one.seams for one in outputs if one.seams]
+    return SeamReport(tuple(seam for one in found for seam in one.seams)) if found else None
 
 
 def _versions() -> dict[str, str]:

@@ -84,6 +84,7 @@ def canvas_of(context: RunContext, frames: Sequence[SolvedFrame]) -> Canvas:
         settings.global_wcs_pixelscale_mode,
         scale_arcsec=settings.global_wcs_pixelscale_arcsec,
         projection=settings.global_wcs_projection,
+        finer=settings.drizzle_scale if settings.stacking_drizzle else 1.0,
     )
 
 

@@ -196,4 +196,5 @@ def _event(measured: MeasuredFrame) -> FrameMeasured:
         eccentricity=measured.eccentricity,
         sky_adu=measured.sky_adu[green],
         noise_adu=measured.noise_adu[green],
+        snr=measured.snr,
     )

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from zemosaic.errors import NothingUsable, RunCancelled, ZeMosaicError, message
 from zemosaic.events import Preparation
-from zemosaic.model import FrameRef, MeasuredFrame, SolvedFrame
-from zemosaic.phases.assemble import assemble_canvas
+from zemosaic.model import FieldStars, FrameRef, MeasuredFrame, SolvedFrame, TileProduct
+from zemosaic.mosaic.mode import Mode
+from zemosaic.phases.assemble import assemble_canvas, pedestal
 from zemosaic.phases.calibrate import calibrate_frames
+from zemosaic.phases.classic import Master, assemble_masters, make_masters, plan_masters
 from zemosaic.phases.context import RunContext
+from zemosaic.phases.existing import read_masters, uncalibrated
 from zemosaic.phases.export import FieldRecord, Outputs, export_mosaic, write_reports
 from zemosaic.phases.fields import divide
 from zemosaic.phases.measure import DefectMaps, measure_frames
-from zemosaic.phases.plan import make_grids
+from zemosaic.phases.mode import mode_of
+from zemosaic.phases.plan import Grid, make_grids
 from zemosaic.phases.scan import scan
 from zemosaic.phases.solve import check_solver_paths, solve_frames
 from zemosaic.phases.stack import StackJob, stack_tiles
@@ -102,6 +106,11 @@ def _look(context: RunContext, progress: _Progress, until: Preparation) -> Defec
 def _run(context: RunContext, progress: _Progress) -> None:
     """Run the phases that make mosaics, each for all fields before the next one."""
     defects = _look(context, progress, "solve")
+    if context.settings.use_existing_master_tiles:
+        _existing(context, progress)
+        return
+    choice = mode_of(context.settings, progress.frames)
+    context.log(choice.reason)
     calibrated = _for_each(
         context,
         divide(context, progress.solved),
@@ -111,8 +120,16 @@ def _run(context: RunContext, progress: _Progress) -> None:
     stars = {one.key: calibration.stars for one, calibration in calibrated}
     grids = make_grids(context, [(one, calibration.frames) for one, calibration in calibrated])
     progress.made = [FieldRecord(grid) for grid in grids]
-    stores = {grid.key: CanvasStore(context.work_dir / f"canvas_{grid.key}.zarr") for grid in grids}
-    jobs = [StackJob(grid, stores[grid.key], stars[grid.key], f"{grid.key}/") for grid in grids]
+    if choice.mode is Mode.CLASSIC:
+        _classic(context, progress, stars, defects)
+    else:
+        _grid(context, progress, stars, defects)
+
+
+def _grid(context: RunContext, progress: _Progress, stars: Mapping[str, FieldStars], defects: DefectMaps) -> None:
+    """Stack every field's frames straight onto its canvas."""
+    stores = {one.grid.key: _store(context, one.grid.key) for one in progress.made}
+    jobs = [_job(one.grid, stores, stars[one.grid.key]) for one in progress.made]
     for made, tiles in zip(progress.made, stack_tiles(context, jobs, defects), strict=True):
         made.tiles = tiles
 
@@ -122,6 +139,63 @@ def _run(context: RunContext, progress: _Progress) -> None:
         made.outputs = export_mosaic(context, len(progress.frames), made.grid, made.tiles, store)
 
     _for_each(context, progress.made, lambda made: made.grid.plan.name, finish)
+
+
+def _classic(context: RunContext, progress: _Progress, stars: Mapping[str, FieldStars], defects: DefectMaps) -> None:
+    """Stack every group of frames into a master tile, and make the mosaics out of these."""
+    groups = [plan_masters(context, made.grid) for made in progress.made]
+    stores = {group.key: _store(context, group.key) for plans in groups for group in plans}
+    jobs = [
+        _job(group, stores, stars[made.grid.key])
+        for made, plans in zip(progress.made, groups, strict=True)
+        for group in plans
+    ]
+    products = iter(stack_tiles(context, jobs, defects))
+    stacked = [[(group, stores[group.key], next(products)) for group in plans] for plans in groups]
+    found = len(progress.frames)
+
+    def finish(one: tuple[FieldRecord, list[tuple[Grid, CanvasStore, list[TileProduct]]]]) -> None:
+        made, plans = one
+        level = pedestal(made.grid.frames, made.grid.plan.channels)
+        masters = make_masters(context, plans, level, found)
+        _finish_masters(context, made, masters, _store(context, made.grid.key), found)
+
+    _for_each(context, list(zip(progress.made, stacked, strict=True)), lambda one: one[0].grid.plan.name, finish)
+
+
+def _existing(context: RunContext, progress: _Progress) -> None:
+    """Make the mosaics out of stacks that the input folder holds."""
+    fields = divide(context, progress.solved)
+    grids = make_grids(context, [(one, uncalibrated(one.frames)) for one in fields])
+    progress.made = [FieldRecord(grid) for grid in grids]
+
+    def finish(made: FieldRecord) -> None:
+        masters = read_masters(context, made.grid)
+        _finish_masters(context, made, masters, _store(context, made.grid.key), len(progress.frames), foreign=True)
+
+    _for_each(context, progress.made, lambda made: made.grid.plan.name, finish)
+
+
+def _store(context: RunContext, key: str) -> CanvasStore:
+    return CanvasStore(context.work_dir / f"canvas_{key}.zarr")
+
+
+def _job(grid: Grid, stores: Mapping[str, CanvasStore], stars: FieldStars) -> StackJob:
+    return StackJob(grid, stores[grid.key], stars, f"{grid.key}/")
+
+
+def _finish_masters(
+    context: RunContext,
+    made: FieldRecord,
+    masters: Sequence[Master],
+    store: CanvasStore,
+    found: int,
+    foreign: bool = False,
+) -> None:
+    """Make a field's mosaic out of its master tiles, and write its files."""
+    made.tiles = [one.product for one in masters]
+    made.grid = assemble_masters(context, made.grid, masters, store, foreign=foreign)
+    made.outputs = export_mosaic(context, found, made.grid, made.tiles, store)
 
 
 def _for_each(

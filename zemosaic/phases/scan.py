@@ -8,7 +8,7 @@ from pathlib import Path
 from zemosaic.errors import NothingUsable, message
 from zemosaic.events import FramesFound, PhaseAdvanced
 from zemosaic.frames.scan import scan_folder
-from zemosaic.frames.selection import left_out, same_file
+from zemosaic.frames.selection import read_selection
 from zemosaic.model import Dropped, FrameRef, FrameStatus
 from zemosaic.phases.context import RunContext
 
@@ -56,10 +56,10 @@ def _chosen(context: RunContext, frames: tuple[FrameRef, ...]) -> tuple[FrameRef
     table = context.settings.excluded_frames
     if not table:
         return frames
-    unwanted = left_out(Path(table), Path(context.settings.input_dir))
+    selection = read_selection(Path(table), Path(context.settings.input_dir))
     kept: list[FrameRef] = []
     for frame in frames:
-        if same_file(frame.path) in unwanted:
+        if selection.leaves_out(frame.path):
             reason = message("reason.left_out_by_hand", table=Path(table).name)
             context.drop(Dropped(frame.path, None, "scan", FrameStatus.REJECTED, reason))
         else:

@@ -21,7 +21,7 @@ from zemosaic.errors import Message, NothingUsable, message
 from zemosaic.events import FrameSolved
 from zemosaic.frames.planes import colour_planes
 from zemosaic.model import Dropped, FrameStatus, MeasuredFrame, Solution, SolvedFrame
-from zemosaic.phases.context import RunContext, identity
+from zemosaic.phases.context import RunContext, identity, quality_limits
 from zemosaic.phases.measure import DefectMaps, mended_pixels
 from zemosaic.sky import FrameWcs
 from zemosaic.solving.astap import AstapSolver
@@ -34,6 +34,7 @@ from zemosaic.solving.joint import joint_frame, solve_jointly
 from zemosaic.solving.pointings import in_time, nearest_in_time, nearest_on_sky, pointings, seed_order, when
 from zemosaic.solving.propagate import known_stars, propagate
 from zemosaic.solving.slots import AstapSlots, retries_from_environment
+from zemosaic.zeanalyser.verdicts import shape_reason
 
 __all__ = ["check_solver_paths", "solve_frames"]
 
@@ -105,10 +106,12 @@ class _Session:
         self.context, self.solvers = context, solvers
         self.defects, self.advance = defects, advance
         self.solved: list[SolvedFrame] = []
+        self.measured: Sequence[MeasuredFrame] = ()
         self.dropped = 0
 
     def solve(self, measured: Sequence[MeasuredFrame]) -> None:
         """Solve what can be solved: pointings by their hints first, then what neighbours or the whole sky tell."""
+        self.measured = measured
         hinted, unhinted = pointings(measured)
         strays: list[tuple[MeasuredFrame, Message]] = []
         lost: list[tuple[list[MeasuredFrame], dict[int, Message], int]] = [
@@ -266,8 +269,7 @@ class _Session:
         return self.solved[-1]
 
     def _drop(self, measured: MeasuredFrame, reason: Message) -> None:
-        frame = measured.frame
-        self.context.drop(Dropped(frame.path, frame.frame_id, "solve", FrameStatus.UNSOLVED, reason))
+        _drop(self.context, measured, self.measured, reason)
         self.dropped += 1
         self.advance(len(self.solved) + self.dropped)
 
@@ -335,6 +337,14 @@ class _WholeSky:
         return self._solver.solve(field)
 
 
+def _drop(context: RunContext, measured: MeasuredFrame, others: Sequence[MeasuredFrame], reason: Message) -> None:
+    """Leave a frame out; stars far out of focus or trailed are the reason before all that followed from it."""
+    frame = measured.frame
+    peers = [one for one in others if one.frame.group == frame.group]
+    told = shape_reason(measured, peers, quality_limits(context.settings)) or reason
+    context.drop(Dropped(frame.path, frame.frame_id, "solve", FrameStatus.UNSOLVED, told))
+
+
 def _placed(solved: SolvedFrame) -> tuple[FrameWcs, np.ndarray, np.ndarray]:
     return solved.wcs, solved.measured.stars.x_px, solved.measured.stars.y_px
 
@@ -348,7 +358,7 @@ def _jointly(context: RunContext, solved: list[SolvedFrame], catalogue: Catalogu
         if refined.disagreement is not None and refined.disagreement.key == "reason.joint_few_stars":
             context.log(message("log.frame_alone", path=frame.path))
         elif refined.disagreement is not None:
-            context.drop(Dropped(frame.path, frame.frame_id, "solve", FrameStatus.UNSOLVED, refined.disagreement))
+            _drop(context, one.measured, [other.measured for other in solved], refined.disagreement)
             continue
         solution = one.solution
         rms = refined.rms_arcsec if np.isfinite(refined.rms_arcsec) else solution.rms_arcsec

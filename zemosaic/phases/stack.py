@@ -9,12 +9,14 @@ from typing import Any
 
 from zemosaic.compute.budget import Share, stack_share
 from zemosaic.compute.executors import map_ordered
-from zemosaic.errors import Message
+from zemosaic.errors import Message, message
 from zemosaic.events import TileStacked
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, TileProduct
+from zemosaic.mosaic.drizzle import DropKernel, DropRules
 from zemosaic.mosaic.interpolation import Interpolation
 from zemosaic.mosaic.starlight import TileStars, stars_by_tile
 from zemosaic.phases.context import RunContext, identity
+from zemosaic.phases.growing import GrowingPicture
 from zemosaic.phases.measure import DefectMaps
 from zemosaic.phases.plan import Grid
 from zemosaic.phases.tile import TileAnswer, TileTask, stack_tile
@@ -25,7 +27,7 @@ from zemosaic.store.canvas import CanvasStore
 
 __all__ = ["StackJob", "stack_tiles"]
 
-CONTENT_VERSION = 3
+CONTENT_VERSION = 4
 
 _REJECTION = {
     "none": Rejection.NONE,
@@ -54,9 +56,12 @@ def stack_tiles(context: RunContext, jobs: Sequence[StackJob], defects: DefectMa
     list of list of TileProduct
         For each job the products of its plan's tiles, in their order.
     """
+    if context.settings.stacking_drizzle and context.settings.stacking_final_combine_method == "median":
+        context.warn(message("warning.drizzle_is_mean"))
     prepared = [_prepare(context, job, defects) for job in jobs]
     tasks = [(one, task) for one in prepared for task in one.tasks]
     failed: dict[int, Message] = {}
+    growing = {one.job.name: _growing(context, one) for one in prepared}
     with context.phase("stack", sum(len(job.grid.plan.tiles) for job in jobs)) as advance:
         done = sum(len(one.products) for one in prepared)
         advance(done)
@@ -67,6 +72,7 @@ def stack_tiles(context: RunContext, jobs: Sequence[StackJob], defects: DefectMa
                 key = f"{one.job.name}{task.row}"
                 context.journal.put("tile", key, one.digests[task.row], _product_bytes(answer.product))
             done += 1
+            growing[one.job.name].add(task.row)
             product = answer.product
             context.emit(
                 TileStacked(product.tile_id, len(product.frames_used), product.rejected_fraction, product.mode)
@@ -76,6 +82,14 @@ def stack_tiles(context: RunContext, jobs: Sequence[StackJob], defects: DefectMa
     for frame_id, reason in sorted(failed.items()):
         context.drop(Dropped(paths[frame_id], frame_id, "stack", FrameStatus.UNREADABLE, reason))
     return [[one.products[row] for row in range(len(one.job.grid.plan.tiles))] for one in prepared]
+
+
+def _growing(context: RunContext, one: _Prepared) -> GrowingPicture:
+    """Return the picture of a plan, with the tiles that an earlier run made."""
+    picture = GrowingPicture(context, one.job.grid.plan, one.job.store, one.job.name.strip("/"))
+    for row in one.products:
+        picture.add(row)
+    return picture
 
 
 @dataclass
@@ -133,6 +147,9 @@ def _same_for_all(context: RunContext) -> dict[str, Any]:
     return {
         "rules": stack_rules(context),
         "interpolation": Interpolation(settings.stacking_interpolation),
+        "drops": DropRules(settings.drizzle_pixfrac, DropKernel[settings.drizzle_kernel.upper()])
+        if settings.stacking_drizzle
+        else None,
         "radial_fraction": settings.radial_feather_fraction if settings.apply_radial_weight else None,
         "memory": MemoryRules(
             disk=settings.winsor_memmap_fallback,

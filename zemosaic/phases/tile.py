@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from zemosaic.compute.resources import disk_free
 from zemosaic.errors import FrameError, Message, ResourceError, message
 from zemosaic.model import HIDDEN_BLOCK_PX, CalibratedFrame, TileProduct, TileSpec
+from zemosaic.mosaic.drizzle import DropRules
 from zemosaic.mosaic.interpolation import Interpolation
 from zemosaic.mosaic.radial import radial_weight
 from zemosaic.mosaic.starlight import TileStars, starlight
-from zemosaic.mosaic.warp import frame_lattice, warp, window_of
+from zemosaic.mosaic.warp import Lattice, frame_lattice, warp, window_of
 from zemosaic.phases.measure import mended_pixels
 from zemosaic.phases.tile_device import Device, DeviceFailed
+from zemosaic.phases.tile_drizzle import Drops, inside_limits
 from zemosaic.sky import FrameWcs
 from zemosaic.stacking.kernel import accumulate, limits, stack
 from zemosaic.stacking.modes import MemoryRules, Mode, choose_mode, sample_of
@@ -34,6 +36,8 @@ UNSTEADY = 0.2
 BAND_STEP = 32
 """Bands begin at multiples of this, the lattice of exact positions."""
 LEAST_TASK_BYTES = 8 << 20
+MANY_MISSED = 0.1
+"""Part of the pixels that drops may miss before the user is told."""
 
 Box = tuple[int, int, int, int]
 Floats = NDArray[np.float32]
@@ -56,6 +60,8 @@ class TileTask:
     task_bytes: int
     interpolation: Interpolation = Interpolation.LANCZOS3
     radial_fraction: float | None = None
+    drops: DropRules | None = None
+    """How raw pixels fall onto the canvas; None where samples are interpolated."""
     memory: MemoryRules = field(default_factory=MemoryRules)
     device: Device | None = None
 
@@ -111,6 +117,8 @@ class _Stacker:
         """Planes of a frame in the cube: its channels, and its weights where these differ from pixel to pixel."""
         self.failed: dict[int, Message] = {}
         self.seen: set[int] = set()
+        self.missed = 0
+        """Pixels that no drop of some colour fell on."""
         self.noise = _expected_noise(task)
         self.whole = TilePixels(
             np.full((task.channels, *self.shape), np.nan, np.float32),
@@ -133,6 +141,9 @@ class _Stacker:
                 self._keep(band, self._stacked(samples, present, band))
         whole = self.whole
         task.store.write_tile(task.tile, task.row, whole)
+        lit = int((whole.kept > 0).sum())
+        if self.missed > MANY_MISSED * lit:
+            self.told.append(message("warning.drizzle_holes", percent=round(100 * self.missed / lit)))
         total = int(whole.kept.sum(dtype=np.int64)) + int(whole.rejected.sum(dtype=np.int64))
         product = TileProduct(
             tile_id=task.tile.tile_id,
@@ -162,6 +173,8 @@ class _Stacker:
         largest = max((frame.frame.width * frame.frame.height for frame in task.frames), default=0)
         window = min(largest, 3 * math.prod(self.shape)) * (2 + 4 * task.channels)
         free = max(task.task_bytes - window, task.task_bytes // 4)
+        # Drops need two sums, and the limits that decide about them, beside the samples.
+        frames += 4 if task.drops is not None else 0
         rows = max(1, free // max(1, frames * self.planes * self.shape[1] * 4))
         return rows if rows < BAND_STEP else rows // BAND_STEP * BAND_STEP
 
@@ -184,22 +197,29 @@ class _Stacker:
                 present.append(k)
         return cube[: len(present)], present
 
-    def _resample(self, k: int, band: Box, into: Floats) -> bool:
-        """Write a frame's planes; return whether it has light there."""
+    def _window(self, k: int, band: Box) -> tuple[Lattice, Box, NDArray[Any]] | None:
+        """Return what of a frame a band draws on, and where; None where it does not reach it or cannot be read."""
         task, frame = self.task, self.task.frames[k]
         if frame.frame.frame_id in self.failed:
-            return False
+            return None
         lattice = frame_lattice(task.canvas, frame.wcs, band)
         window = window_of(lattice, frame.frame.width, frame.frame.height)
         if window is None:
-            return False
+            return None
         try:
             pixels = mended_pixels(frame.frame, task.defects[k], task.scratch, window)
         except FrameError as error:
             self.failed[frame.frame.frame_id] = error.reason
+            return None
+        return lattice, window, without_hidden(pixels, window, frame) if frame.hidden else pixels
+
+    def _resample(self, k: int, band: Box, into: Floats) -> bool:
+        """Write a frame's planes; return whether it has light there."""
+        task, frame = self.task, self.task.frames[k]
+        found = self._window(k, band)
+        if found is None:
             return False
-        if frame.hidden:
-            pixels = without_hidden(pixels, window, frame)
+        lattice, window, pixels = found
         channels = len(frame.sky_adu)
         ratio = area_ratio(task.canvas, frame.wcs)
         if task.device is None:
@@ -234,9 +254,26 @@ class _Stacker:
     def _stacked(self, samples: Floats, present: list[int], band: Box) -> StackResult:
         cube, weights = self._cube(samples), self._weights(samples, present)
         arguments = (cube, weights, self.noise, self.task.rules, self._unsteady(band))
-        if self.task.device is None or not present:
-            return stack(*arguments)
-        return self.task.device.stacked(*arguments)
+        device = self.task.device if present else None
+        result = stack(*arguments) if device is None else device.stacked(*arguments)
+        if self.task.drops is None:
+            return result
+        low, high = limits(cube, *arguments[2:])
+        drops = Drops(self.task.canvas, band, self.task.channels, self.task.drops)
+        for i, k in enumerate(present):
+            self._let_fall(k, band, np.where(inside_limits(cube[i], low, high), weights[i], np.float32(0)), drops)
+        return self._with_drops(result, drops)
+
+    def _let_fall(self, k: int, band: Box, weights: Floats, drops: Drops) -> None:
+        found = self._window(k, band)
+        if found is not None:
+            frame = self.task.frames[k]
+            drops.add(found[2], found[1], frame, area_ratio(self.task.canvas, frame.wcs), weights)
+
+    def _with_drops(self, result: StackResult, drops: Drops) -> StackResult:
+        value, missed = drops.over(result.value, result.weight, result.kept)
+        self.missed += missed
+        return replace(result, value=value)
 
     def _keep(self, band: Box, result: StackResult) -> None:
         rows = slice(band[0] - self.task.tile.outer[0], band[1] - self.task.tile.outer[0])
@@ -286,13 +323,18 @@ class _Stacker:
             pixels = (band[1] - band[0]) * self.shape[1]
             total, weight = np.zeros((task.channels, pixels), np.float32), np.zeros(pixels, np.float32)
             kept, rejected = np.zeros((2, pixels), np.uint16)
+            drops = None if task.drops is None else Drops(task.canvas, band, task.channels, task.drops)
             for k in range(len(task.frames)):
                 if self._resample(k, band, one):
-                    planes = one.reshape(self.planes, -1)
+                    planes = one.reshape(self.planes, -1)[: task.channels]
                     each = self._weights(one[None], [k]).reshape(-1)
-                    accumulate(planes[: task.channels], each, low, high, total, weight, kept, rejected)
+                    accumulate(planes, each, low, high, total, weight, kept, rejected)
+                    if drops is not None:
+                        inside = inside_limits(planes, low, high)
+                        self._let_fall(k, band, np.where(inside, each, np.float32(0)), drops)
             with np.errstate(invalid="ignore", divide="ignore"):
-                self._keep(band, StackResult((total / weight).astype(np.float32), weight, kept, rejected))
+                result = StackResult((total / weight).astype(np.float32), weight, kept, rejected)
+            self._keep(band, result if drops is None else self._with_drops(result, drops))
 
 
 def without_hidden(pixels: NDArray[Any], window: Box, frame: CalibratedFrame) -> Floats:

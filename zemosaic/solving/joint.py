@@ -303,12 +303,12 @@ def _with_scatter(state: _State, stars: Floats, anchored: Indices) -> _State:
     seen = replace(seen, weight=error[near] ** -2)
     known = np.flatnonzero(anchored >= 0)
     pixel = np.bincount(seen.star, seen.weight / _pixel_arcsec(state.cameras)[seen.frame] ** 2, len(stars))
-    unknown = 1.0 / (pixel[known] + state.anchor_arcsec**-2)
-    gap = np.hypot(*_gaps(state, stars, anchored)[known].T)
+    unknown: Floats = np.reciprocal(pixel[known] + state.anchor_arcsec**-2)
+    east, north = _gaps(state, stars, anchored)[known].T
     return replace(
         state,
         error_px=error,
-        anchor_arcsec=anchor_error(state.anchor_arcsec, gap, unknown),
+        anchor_arcsec=anchor_error(state.anchor_arcsec, np.hypot(east, north), unknown),
         priors=with_learnt(state.priors, state.cameras, seen, state.left_out),
     )
 

@@ -117,8 +117,15 @@ class CanvasStore:
         value = np.asarray(self._group["canvas_value"][:, y0:y1, x0:x1])
         return TilePixels(value, *(np.asarray(self._group[f"canvas_{name}"][y0:y1, x0:x1]) for name in _MAPS))
 
+    def write_feather(self, feather: NDArray[np.float32]) -> None:
+        """Store what the weights of the canvas are multiplied with where it becomes part of another, shape (H, W)."""
+        if "canvas_feather" not in self._group:
+            weight = self._group["canvas_weight"]
+            self._make("canvas_feather", weight.shape, weight.chunks, "f4", 0.0)
+        self._group["canvas_feather"][:] = feather
+
     def canvas(self, name: str) -> Any:
-        """Return the canvas array ``value`` (channels, H, W), ``weight``, ``kept`` or ``rejected`` (H, W)."""
+        """Return the array ``value`` (channels, H, W), or ``weight``, ``kept``, ``rejected``, ``feather`` (H, W)."""
         return self._group[f"canvas_{name}"]
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import sep
 from numpy.typing import NDArray
 
 from zemosaic.errors import FrameError
 from zemosaic.frames.debayer import half_size
-from zemosaic.model import FrameRef, MeasuredFrame, StarList
+from zemosaic.model import FrameRef, MeasuredFrame, StarList, Trail
 from zemosaic.zeanalyser.flux import star_fluxes
 from zemosaic.zeanalyser.psf import fit_psf, psf_samples, refine_centroids
 from zemosaic.zeanalyser.trails import find_trails
@@ -23,7 +25,14 @@ Float32s = NDArray[np.float32]
 
 MAX_STARS = 250
 """Brightest stars kept per frame."""
-DETECTION_SIGMA = 3.5
+DETECTION_SIGMA = 6.0
+"""In noise of the smoothed image."""
+FEW_STARS = 12
+"""Where fewer stars are found, wider kernels are tried too: out of focus, or finely sampled, stars are wide."""
+WIDE_SIGMAS = (1.3, 3.0)
+"""Of those kernels, in pixels at half size."""
+MANY_MORE = 1.5
+"""Nebulae have knots as wide: what such a kernel finds must be this many times more."""
 PSF_STARS = 32
 SNR_STARS = 50
 """Stars whose signal to noise is the frame's: as many in every frame."""
@@ -31,6 +40,8 @@ EDGE_PX = 8
 WINDOW_PER_FWHM = 1.2 / 2.3548
 WINDOW_PX = 0.45
 """Sigma of the window in which stars are centred: of the stars' width, and of the spacing of its pixels' colour."""
+WIDEST = 2.5
+"""Detections wider than this many FWHM are no stars that could tell how much light a window misses."""
 CLIPPED_STD = 0.9866
 """Standard deviation of a unit normal cut off at 3 sigma."""
 _KERNEL = np.array([[1, 3, 1], [3, 10, 3], [1, 3, 1]], np.float32)
@@ -40,11 +51,16 @@ PIXEL_STACK = 300_000
 
 @dataclass(frozen=True)
 class _View:
-    """The colour planes in which stars are found; `step` raw pixels make one of theirs."""
+    """A frame as it is looked at: colour planes for sky and noise, and the image in which stars are found."""
 
     planes: tuple[Float32s, ...]
     green: int
-    step: int
+    finding: Float32s
+    """Green or mono at half size: wide stars stand out better, and a quarter of the pixels is soon searched."""
+    bayer: bool
+
+    step = 2
+    """Raw pixels to one of `finding`."""
 
     def to_raw(self, position: NDArray[np.float64]) -> NDArray[np.float64]:
         return (position + 0.5) * self.step - 0.5
@@ -77,12 +93,15 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic], cut_off: float | None 
     sky, noise = zip(*(_sky_and_noise(plane) for plane in view.planes), strict=True)
     if not all(math.isfinite(value) for value in sky) or max(noise) <= 0:
         raise FrameError("reason.blank", path=frame.path)
-    green = view.planes[view.green]
+    green = view.finding
     base = sep.Background(green, bw=32, bh=32, fw=3, fh=3, mask=_mask(green))
     back = base.back()
     light = green - back
+    trails = find_trails(light, base.globalrms, view.step)
     found = _detect(light, base.globalrms, _mask(green))
     x, y = view.to_raw(found["x"]), view.to_raw(found["y"])
+    apart = ~_on_trails(x, y, trails)
+    found, x, y = found[apart], x[apart], y[apart]
     local = back[np.rint(found["y"]).astype(int), np.rint(found["x"]).astype(int)].astype(float)
     image = pixels if pixels.ndim == 2 else pixels[..., 1]
     sites = colour_sites(frame)
@@ -90,7 +109,7 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic], cut_off: float | None 
     x, y = refine_centroids(image, sites, x, y, local, raw_sigma)
     good = np.isfinite(x) & (x > EDGE_PX) & (y > EDGE_PX) & (x < frame.width - EDGE_PX) & (y < frame.height - EDGE_PX)
     found, x, y, local = found[good], x[good], y[good], local[good]
-    peaks = found["peak"] + local
+    peaks = found["peak"] + local if view.bayer else _peaks(view.planes[view.green], x, y)
     saturated = peaks > (cut_off_level(pixels) if cut_off is None else cut_off)
     shape = _shape(image, sites, (x, y, local), found, saturated, raw_sigma)
     if math.isfinite(shape[0]):
@@ -98,7 +117,7 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic], cut_off: float | None 
         x, y = _centred_anew(image, sites, (x, y, local), window)
     moments = 2.3548 * np.sqrt(0.5 * (found["a"] ** 2 + found["b"] ** 2)) * view.step
     fwhm = shape[0] if math.isfinite(shape[0]) else float(np.median(moments)) if len(moments) else math.nan
-    flux, error = star_fluxes(frame, pixels, x, y, fwhm, ~saturated)
+    flux, error = star_fluxes(frame, pixels, x, y, fwhm, ~saturated & (moments < WIDEST * fwhm))
     known = np.flatnonzero(np.isfinite(flux).all(axis=1))
     order = known[np.argsort(-flux[known, view.green], kind="stable")][:MAX_STARS]
     stars = StarList(
@@ -120,17 +139,26 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic], cut_off: float | None 
         sharpness=_sharpness(peaks[order] - local[order], flux[order, view.green], saturated[order]),
         gradient_adu=_gradient(back),
         snr=_signal_to_noise(flux[order, view.green], error[order, view.green]),
-        trails=find_trails(light, base.globalrms, view.step),
+        trails=trails,
     )
 
 
 def _view(frame: FrameRef, pixels: NDArray[Any]) -> _View:
     if frame.bayer is not None:
-        planes = half_size(pixels, frame.bayer)
-        return _View(tuple(np.ascontiguousarray(planes[..., c]) for c in range(3)), 1, 2)
+        halves = half_size(pixels, frame.bayer)
+        planes = tuple(np.ascontiguousarray(halves[..., c]) for c in range(3))
+        return _View(planes, 1, planes[1], bayer=True)
     if pixels.ndim == 3:
-        return _View(tuple(np.ascontiguousarray(pixels[..., c], np.float32) for c in range(3)), 1, 1)
-    return _View((np.ascontiguousarray(pixels, np.float32),), 0, 1)
+        planes = tuple(np.ascontiguousarray(pixels[..., c], np.float32) for c in range(3))
+        return _View(planes, 1, _halved(planes[1]), bayer=False)
+    planes = (np.ascontiguousarray(pixels, np.float32),)
+    return _View(planes, 0, _halved(planes[0]), bayer=False)
+
+
+def _halved(plane: Float32s) -> Float32s:
+    """Return the means of 2 x 2 pixels; an odd last row or column is left out."""
+    height, width = plane.shape[0] // 2, plane.shape[1] // 2
+    return cv2.resize(plane[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
 
 
 def _mask(plane: Float32s) -> NDArray[np.bool_] | None:
@@ -156,14 +184,51 @@ def _sky_and_noise(plane: Float32s) -> tuple[float, float]:
 
 def _raw_noise(noise: tuple[float, ...], view: _View) -> list[float]:
     """Return the noise of one raw pixel per channel: a half-size green one is the mean of two."""
-    return [value * (math.sqrt(2.0) if view.step == 2 and c == view.green else 1.0) for c, value in enumerate(noise)]
+    return [value * (math.sqrt(2.0) if view.bayer and c == view.green else 1.0) for c, value in enumerate(noise)]
 
 
 def _detect(plane: Float32s, noise: float, mask: NDArray[np.bool_] | None) -> NDArray[np.void]:
+    """Return what stands out, the brightest first; where that is little, wide stars are looked for as well."""
+    found = _extract(plane, noise, mask, _KERNEL)
+    for sigma in WIDE_SIGMAS:
+        if len(found) >= FEW_STARS:
+            break
+        wide = _extract(plane, noise, mask, _gaussian(sigma))
+        if len(wide) > MANY_MORE * len(found):
+            found = wide
+    return found[np.argsort(-found["flux"], kind="stable")][: 2 * MAX_STARS]
+
+
+def _extract(plane: Float32s, noise: float, mask: NDArray[np.bool_] | None, kernel: Float32s) -> NDArray[np.void]:
     sep.set_extract_pixstack(max(PIXEL_STACK, plane.size // 2))
     sep.set_sub_object_limit(8192)
-    found = sep.extract(plane, DETECTION_SIGMA, err=noise, filter_kernel=_KERNEL, minarea=2, mask=mask)
-    return found[np.argsort(-found["flux"], kind="stable")][: 2 * MAX_STARS]
+    smoothed = noise * math.sqrt(float((kernel**2).sum())) / float(kernel.sum())
+    found: NDArray[np.void] = sep.extract(
+        plane, DETECTION_SIGMA * smoothed, filter_kernel=kernel, filter_type="conv", minarea=2, mask=mask
+    )
+    return found
+
+
+def _gaussian(sigma: float) -> Float32s:
+    """Return a round kernel that reaches to 2 sigma, peak 1."""
+    d = np.arange(-math.ceil(2.0 * sigma), math.ceil(2.0 * sigma) + 1)
+    return np.exp(-0.5 * (d[:, None] ** 2 + d[None, :] ** 2) / sigma**2).astype(np.float32)
+
+
+def _on_trails(x: NDArray[np.float64], y: NDArray[np.float64], trails: Sequence[Trail]) -> NDArray[np.bool_]:
+    """Return which detections lie on a trail: pieces of it, or stars whose light it changes."""
+    on = np.zeros(len(x), bool)
+    for trail in trails:
+        on |= trail.reaches(x, y)
+    return on
+
+
+def _peaks(plane: Float32s, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the brightest of the 3 x 3 pixels at each star, which lie inside the edges."""
+    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
+    d = np.arange(-1, 2)
+    around = plane[row[:, None, None] + d[None, :, None], column[:, None, None] + d[None, None, :]]
+    return np.asarray(around.max(axis=(1, 2)), np.float64)
 
 
 def _typical_sigma(found: NDArray[np.void]) -> float:

@@ -17,6 +17,9 @@ __all__ = ["PsfSamples", "PsfShape", "fit_psf", "psf_samples", "refine_centroids
 
 Float64s = NDArray[np.float64]
 
+ROUNDS = 4
+ROUGH, FINE = 1e-3, 1e-6
+"""When a fit has settled, while samples are still sorted out and at the end."""
 FEWEST_SAMPLES = 30
 """Fewer pixels do not determine a shape."""
 
@@ -142,20 +145,32 @@ def psf_samples(
 def fit_psf(samples: PsfSamples, fwhm_guess: float) -> PsfShape | None:
     """Fit one elliptical Moffat profile, its exponent free, to the light of many stars.
 
-    Levenberg-Marquardt; after each of three rounds stars and then pixels that fit badly (blends,
-    trails) are left out.  None when it does not settle on a sensible shape.
+    Levenberg-Marquardt; before each round every star's flux is taken anew from the profile (the flux
+    above the detection limit misses half of a faint star's light), and after it stars and then pixels that
+    fit badly (blends, trails) are left out.  None when it does not settle on a sensible shape.
     """
     alpha = fwhm_guess / (2.0 * math.sqrt(2.0 ** (1.0 / 3.0) - 1.0))
     parameters = np.array([2.0 / (math.pi * alpha**2), alpha**-2, 0.0, alpha**-2, 3.0, 0.0])
-    for _ in range(3):
+    for turn in range(ROUNDS):
         if len(samples.dx) < FEWEST_SAMPLES:
             return None
-        fitted = _levenberg(parameters, samples)
+        samples = _rescaled(parameters, samples)
+        fitted = _levenberg(parameters, samples, ROUGH if turn < ROUNDS - 1 else FINE)
         if fitted is None:
             return None
         parameters = fitted
         samples = samples.only(_fitting(parameters, samples))
     return _shape(parameters)
+
+
+def _rescaled(parameters: Float64s, samples: PsfSamples) -> PsfSamples:
+    """Return the samples per unit of the flux that the profile finds in each star."""
+    profile = _model(parameters, samples.dx, samples.dy)[0] - parameters[5]
+    number = int(samples.star.max()) + 1
+    norm = np.bincount(samples.star, profile**2, number)
+    found = np.bincount(samples.star, profile * (samples.light - parameters[5]), number)
+    scale = np.clip(found / np.maximum(norm, 1e-30), 0.2, 5.0)[samples.star]
+    return PsfSamples(samples.dx, samples.dy, samples.light / scale, samples.weight * scale, samples.star)
 
 
 def _fitting(parameters: Float64s, samples: PsfSamples) -> NDArray[np.bool_]:
@@ -192,7 +207,8 @@ def _model(p, dx, dy):  # type: ignore[no-untyped-def]
     return value, slope
 
 
-def _levenberg(start: Float64s, samples: PsfSamples) -> Float64s | None:
+def _levenberg(start: Float64s, samples: PsfSamples, settled_below: float) -> Float64s | None:
+    """Return the best parameters; a step that takes less than `settled_below` of the misfit away is the last."""
     dx, dy, light = samples.dx, samples.dy, samples.light
     root = np.sqrt(samples.weight / samples.weight.mean())
     p, damping = start, 1e-2
@@ -213,7 +229,7 @@ def _levenberg(start: Float64s, samples: PsfSamples) -> Float64s | None:
             new_rest = (light - new_value) * root
             new_cost = float(new_rest @ new_rest)
             if new_cost < cost:
-                settled = cost - new_cost < 1e-6 * cost
+                settled = cost - new_cost < settled_below * cost
                 p, slope, rest, cost = trial, new_slope, new_rest, new_cost
                 damping *= 0.3
                 if settled:

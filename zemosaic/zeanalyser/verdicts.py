@@ -13,12 +13,18 @@ from scipy.spatial import cKDTree
 from zemosaic.errors import Message, message
 from zemosaic.model import MeasuredFrame
 
-__all__ = ["QualityLimits", "judge", "sky_ratios", "star_ratios"]
+__all__ = ["QualityLimits", "judge", "shape_reason", "sky_ratios", "star_ratios"]
 
 FEWEST_PEERS = 4
+FEWEST_STARS = 5
+"""The shape of fewer stars is chance where nothing else is known of a frame."""
 
 ECCENTRICITY_MARGIN = 0.1
-"""A set that is elongated as a whole is judged by its own median plus this."""
+"""A set that is elongated as a whole is judged by its own median plus this, or plus ..."""
+SPREADS = 2.5
+"""... this many times its own scatter, where tracking is uneven throughout, ..."""
+SURELY_TRAILED = 0.9
+"""... up to this eccentricity: the long axis more than twice the short one."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,26 @@ class QualityLimits:
     min_transparency: float
     max_sky_ratio: float = math.inf
     min_star_ratio: float = 0.0
+
+
+def shape_reason(frame: MeasuredFrame, peers: Sequence[MeasuredFrame], limits: QualityLimits) -> Message | None:
+    """Return what the shape of its stars says against a frame, None for nothing.
+
+    For frames of which nothing but their pixels is known, such as those that could not be located.
+
+    Parameters
+    ----------
+    frame : MeasuredFrame
+    peers : sequence of MeasuredFrame
+        All frames of its camera.
+    limits : QualityLimits
+    """
+    if len(frame.stars) < FEWEST_STARS:
+        return None
+    fwhm = np.array([one.fwhm_px for one in peers])
+    eccentricity = np.array([one.eccentricity for one in peers])
+    most = _most_eccentric(eccentricity, limits)
+    return _verdict(frame.fwhm_px, _median(fwhm), frame.eccentricity, most, math.inf, limits)
 
 
 def judge(
@@ -68,7 +94,7 @@ def judge(
                 float(fwhm[index]),
                 _median(fwhm[peers]),
                 float(eccentricity[index]),
-                max(limits.max_eccentricity, _median(eccentricity[peers]) + ECCENTRICITY_MARGIN),
+                _most_eccentric(eccentricity[peers], limits),
                 float(transparency[index] / np.median(transparency[peers])),
                 limits,
             )
@@ -131,6 +157,13 @@ def _verdict(
     if math.isfinite(fwhm) and math.isfinite(usual_fwhm) and fwhm > limits.max_fwhm_ratio * usual_fwhm:
         return message("reason.blurred", fwhm=round(fwhm, 2), usual=round(usual_fwhm, 2))
     return None
+
+
+def _most_eccentric(peers: NDArray[np.float64], limits: QualityLimits) -> float:
+    usual = _median(peers)
+    spread = 1.4826 * _median(np.abs(peers - usual))
+    margin = max(ECCENTRICITY_MARGIN, min(SPREADS * spread, SURELY_TRAILED - usual))
+    return max(limits.max_eccentricity, usual + margin)
 
 
 def _median(values: NDArray[np.float64]) -> float:

@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from zemosaic.model import FrameRef
-from zemosaic.sky import mean_direction, ra_dec, tangent_plane, unit_vectors
+from zemosaic.sky import from_tangent_plane, mean_direction, ra_dec, tangent_plane, unit_vectors
 
 __all__ = ["Footprints", "MapView"]
 
 Floats = NDArray[np.float64]
 _LARGEST_RADIUS_DEG = 60.0
 """What is further from the middle is not drawn: the plane stretches it without bound."""
+_FIELD_REACH = 0.35
+"""Frames whose middles are nearer than this part of a diagonal look at the same field."""
 _CORNERS = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])
 
 
@@ -77,6 +79,43 @@ class Footprints:
         points = self.quads[self.placed]
         (x0, y0), (x1, y1) = points.min(axis=(0, 1)), points.max(axis=(0, 1))
         return float(x0), float(y0), float(x1), float(y1)
+
+    def centre_of(self, row: int) -> tuple[float, float] | None:
+        """Return (ra_deg, dec_deg) of the middle of a frame; None without a place."""
+        if self.centre is None or not np.isfinite(self.quads[row, 0, 0]):
+            return None
+        x, y = self.quads[row].mean(axis=0)
+        return self.sky_of(float(x), float(y))
+
+    def sky_of(self, x: float, y: float) -> tuple[float, float]:
+        """Return (ra_deg, dec_deg) of a map point; the map must have a centre."""
+        assert self.centre is not None
+        ra, dec = from_tangent_plane(-x, y, *self.centre)
+        return float(ra), float(dec)
+
+    def outline_of(self, ra_deg: Floats, dec_deg: Floats) -> Floats:
+        """Return the map points, shape (n, 2), of directions; NaN far from the map's middle."""
+        return self._projected(ra_deg[None], dec_deg[None])[0]
+
+    def fields(self, reach_deg: float = 0.0) -> NDArray[np.intp]:
+        """Return which field each frame looks at, shape (n,), counted in the order of the frames; -1 without a place.
+
+        The first frame that is in no field yet makes one of all whose middles are nearer to its own than `reach_deg`;
+        0 for a third of a frame's diagonal.
+        """
+        fields = np.full(len(self.quads), -1, np.intp)
+        left = np.flatnonzero(self.placed)
+        middle, reach = self.quads.mean(axis=1), _FIELD_REACH * np.hypot(*(self.quads[:, 2] - self.quads[:, 0]).T)
+        if reach_deg > 0:
+            reach = np.full(len(reach), reach_deg)
+        number = 0
+        while len(left):
+            away = middle[left] - middle[left[0]]
+            near = np.einsum("ij,ij->i", away, away) < max(reach[left[0]], 1e-9) ** 2
+            near[0] = True
+            fields[left[near]] = number
+            left, number = left[~near], number + 1
+        return fields
 
     def at(self, x: float, y: float) -> NDArray[np.intp]:
         """Return the rows whose outline holds a point, that with the nearest middle first."""

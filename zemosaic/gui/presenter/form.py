@@ -12,7 +12,7 @@ from zemosaic.i18n import Translator
 from zemosaic.settings.load import check_value
 from zemosaic.settings.schema import TIERS, Settings, Spec, specs
 
-__all__ = ["Form", "Row", "choice_text", "text_of", "unit_text"]
+__all__ = ["Form", "Row", "choice_text", "range_text", "text_of", "unit_text"]
 
 ELSEWHERE = ("language",)
 """Settings that the windows show in their header, not in the form."""
@@ -74,15 +74,6 @@ class Form:
     def reset(self, key: str) -> Form:
         """Return the form with one setting at its default."""
         return self.edited(key, text_of(self.row(key).spec.default))
-
-    def reset_all(self) -> Form:
-        """Return the form with all settings at their defaults, folders and language excepted."""
-        kept = ("input_dir", "output_dir", *ELSEWHERE)
-        form = self
-        for row in self.rows:
-            if row.changed and row.key not in kept:
-                form = form.reset(row.key)
-        return form
 
     def shown(self, tier: str, search: str, words: Translator) -> tuple[Row, ...]:
         """Return the rows to show.
@@ -147,6 +138,14 @@ def unit_text(spec: Spec, words: Translator) -> str:
     """Return the unit of a setting as people write it."""
     key = f"unit.{spec.unit}"
     return words.text(key) if spec.unit and words.has(key) else spec.unit
+
+
+def range_text(spec: Spec, words: Translator) -> str:
+    """Return the unit and the range of a setting; empty where it has neither."""
+    if spec.minimum is None or spec.maximum is None:
+        return unit_text(spec, words)
+    ends = {"low": text_of(spec.minimum), "high": text_of(spec.maximum)}
+    return words.text("settings.range", unit=unit_text(spec, words), **ends).strip()
 
 
 def _searched(spec: Spec, words: Translator) -> str:

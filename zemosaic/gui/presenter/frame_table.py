@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,24 +10,23 @@ from numpy.typing import NDArray
 
 from zemosaic.errors import Message
 from zemosaic.events import FrameDropped, FrameMeasured, FrameSolved
-from zemosaic.frames.selection import same_file
+from zemosaic.frames.selection import Selection, same_file
 from zemosaic.gui.presenter.footprints import Footprints
+from zemosaic.gui.presenter.keeping import Keeping, Limit
 from zemosaic.i18n import Translator
 from zemosaic.model import Dropped, FrameRef
 
 __all__ = ["COLUMNS", "GROUPINGS", "METRICS", "SHOWN", "FrameTable"]
 
 COLUMNS = (
-    "keep", "file", "verdict", "night", "telescope", "exposure", "solved",
-    "stars", "fwhm", "eccentricity", "background", "noise",
+    "keep", "file", "verdict", "stars", "fwhm", "eccentricity", "background", "noise", "snr", "weight",
+    "solved", "night", "telescope", "exposure", "field",
 )  # fmt: skip
-METRICS = ("exposure", "stars", "fwhm", "eccentricity", "background", "noise")
+METRICS = ("stars", "fwhm", "eccentricity", "background", "noise", "snr", "weight", "exposure")
 """Columns of numbers; NaN while unknown."""
 SHOWN = ("all", "kept", "left_out")
-GROUPINGS = ("night", "telescope", "verdict")
+GROUPINGS = ("night", "telescope", "field", "verdict")
 BY_HAND = "reason.left_out_by_hand"
-
-_FORMATS = {"exposure": "{:g}", "stars": "{:.0f}", "fwhm": "{:.2f}", "eccentricity": "{:.2f}"}
 
 Rows = NDArray[np.intp]
 Flags = NDArray[np.bool_]
@@ -41,13 +40,14 @@ class FrameTable:
     frames : sequence of FrameRef
     dropped : sequence of Dropped
         Files that are no usable frames; they follow the frames.
-    unwanted : collection of str
-        Paths, spelled as by `same_file`, of the frames left out from the beginning.
+    chosen : Selection, optional
+        What is left out from the beginning.
     """
 
     def __init__(
-        self, frames: Sequence[FrameRef], dropped: Sequence[Dropped] = (), unwanted: Iterable[str] = ()
+        self, frames: Sequence[FrameRef], dropped: Sequence[Dropped] = (), chosen: Selection | None = None
     ) -> None:
+        self.frames = tuple(frames)
         self.paths = [frame.path for frame in frames] + [item.path for item in dropped]
         self.files = [Path(path).name for path in self.paths]
         lost = [""] * len(dropped)
@@ -60,7 +60,7 @@ class FrameTable:
         self.metrics = {name: np.full(count, np.nan) for name in METRICS}
         exposures = [np.nan if frame.exposure_s is None else frame.exposure_s for frame in frames]
         self.metrics["exposure"][: len(frames)] = exposures
-        self.keep = self.usable.copy()
+        self.keeping = Keeping(self.usable, self.metrics)
         self.selected = np.zeros(count, bool)
         self.footprints = Footprints.of(frames, len(dropped))
         self.version = 0
@@ -72,11 +72,18 @@ class FrameTable:
         self._searched = [f"{path}\n{night}\n{scope}".casefold() for path, night, scope in self._search_parts()]
         self._sorting = ("file", False)
         self._filter = ("", "all")
-        self._undo: list[tuple[Rows, Flags]] = []
-        self._mark(unwanted)
+        self._fields: tuple[int, Rows] | None = None
+        self._reach_deg = 0.0
+        if chosen is not None:
+            self.keeping.leave_out(self._left_out_by(chosen), remember=False)
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    @property
+    def keep(self) -> Flags:
+        """Which frames are kept."""
+        return self.keeping.keep
 
     @property
     def left_out(self) -> Rows:
@@ -84,14 +91,14 @@ class FrameTable:
         return np.flatnonzero(self.usable & ~self.keep)
 
     @property
+    def selected_frames(self) -> Rows:
+        """Rows of the selected frames, without files that are none."""
+        return np.flatnonzero(self.selected & self.usable)
+
+    @property
     def sorting(self) -> tuple[str, bool]:
         """Column and whether downward."""
         return self._sorting
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is a choice to take back."""
-        return bool(self._undo)
 
     def sort(self, column: str, downward: bool) -> None:
         """Sort by a column; unknown values stand last either way."""
@@ -112,26 +119,27 @@ class FrameTable:
 
     def set_keep(self, rows: Rows, keep: bool) -> None:
         """Keep or leave out frames; what is no frame stays out."""
-        rows = rows[self.usable[rows] & (self.keep[rows] != keep)]
-        if len(rows):
-            self._undo.append((rows, self.keep[rows].copy()))
-            self.keep[rows] = keep
+        if self.keeping.set(rows, keep):
             self._arrange()
+
+    def set_limit(self, metric: str, limit: Limit) -> None:
+        """Leave out the frames whose metric lies beyond (smallest, largest); None where there is no limit."""
+        self.keeping.set_limit(metric, limit)
+        self._arrange()
 
     def undo(self) -> None:
         """Take the last choice back."""
-        if self._undo:
-            rows, before = self._undo.pop()
-            self.keep[rows] = before
-            self._arrange()
+        self.keeping.undo()
+        self._arrange()
 
-    def apply_selection(self, unwanted: Iterable[str]) -> None:
-        """Leave out exactly these frames, spelled as by `same_file`; can be undone."""
-        before = self.keep.copy()
-        self._mark(unwanted)
-        changed = np.flatnonzero(before != self.keep)
-        if len(changed):
-            self._undo.append((changed, before[changed]))
+    def redo(self) -> None:
+        """Make a choice again that was taken back."""
+        self.keeping.redo()
+        self._arrange()
+
+    def apply_selection(self, chosen: Selection) -> None:
+        """Leave out exactly what a selection leaves out; can be undone."""
+        self.keeping.leave_out(self._left_out_by(chosen))
         self._arrange()
 
     def select(self, rows: Rows, add: bool = False) -> None:
@@ -141,26 +149,18 @@ class FrameTable:
         self.selected[rows] = True
         self.version += 1
 
-    def beyond(self, metric: str, limit: float, above: bool) -> Rows:
-        """Return the kept rows whose metric lies above, or below, a limit."""
-        values = self.metrics[metric]
-        with np.errstate(invalid="ignore"):
-            return np.flatnonzero(self.keep & ((values > limit) if above else (values < limit)))
-
     def spread(self, metric: str) -> tuple[float, float, float] | None:
         """Return (smallest, median, largest) of a metric over all frames; None while nothing is known."""
         values = self.metrics[metric][np.isfinite(self.metrics[metric])]
         return (float(values.min()), float(np.median(values)), float(values.max())) if len(values) else None
 
-    def histogram(self, metric: str, bins: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        """Return counts, shape (bins,), and edges, shape (bins + 1,), of a metric's known values."""
-        values = self.metrics[metric]
-        return np.histogram(values[np.isfinite(values)], bins)
-
     def groups(self, by: str) -> tuple[NDArray[np.intp], list[str]]:
         """Return each row's group number, shape (rows,), and the groups' names; `by` is one of `GROUPINGS`."""
         if by == "verdict":
             return self._verdicts(), ["kept", "left_out", "dropped"]
+        if by == "field":
+            fields = self.fields()
+            return fields, [str(number) for number in range(1, int(fields.max(initial=-1)) + 2)] + [""]
         return self._ranks[by], sorted(set(self.nights if by == "night" else self.telescopes))
 
     def note(self, event: FrameMeasured | FrameSolved | FrameDropped) -> None:
@@ -171,9 +171,10 @@ class FrameTable:
         self.version += 1
         match event:
             case FrameMeasured():
-                told = (event.stars, event.fwhm_px, event.eccentricity, event.sky_adu, event.noise_adu)
-                for name, value in zip(METRICS[1:], told, strict=True):
+                told = (event.stars, event.fwhm_px, event.eccentricity, event.sky_adu, event.noise_adu, event.snr)
+                for name, value in zip(METRICS[:6], told, strict=True):
                     self.metrics[name][row] = value
+                self.keeping.refresh_row(row)
             case FrameSolved():
                 self.solved[row] = event.how
                 self.footprints.place(row, event.corners_ra_deg, event.corners_dec_deg)
@@ -186,50 +187,49 @@ class FrameTable:
         self.why = {row: reason for row, reason in self.why.items() if not self.usable[row]}
         self.version += 1
 
-    def cell(self, row: int, column: str, words: Translator) -> str:
-        """Return the text of one cell."""
-        if column in METRICS:
-            value = self.metrics[column][row]
-            return _FORMATS.get(column, "{:.1f}").format(value) if np.isfinite(value) else ""
-        if column == "keep":
-            return "☑" if self.keep[row] else "☐"
-        if column == "verdict":
-            return self.verdict(row, words)
-        texts = {"file": self.files, "night": self.nights, "telescope": self.telescopes, "solved": self.solved}
-        return texts[column][row]
+    def take_numbers(self, numbers: Mapping[str, NDArray[np.float64]]) -> None:
+        """Take in metrics of all frames, each of shape (rows,); NaN says nothing."""
+        for name, values in numbers.items():
+            known = np.isfinite(values)
+            self.metrics[name][known] = values[known]
+        self.keeping.refresh()
+        self._arrange()
 
-    def verdict(self, row: int, words: Translator) -> str:
-        """Return what becomes of a frame, and why."""
-        if self.usable[row] and not self.keep[row]:
-            return words.text("frames.verdict.left_out")
-        if row in self.why:
-            return words.text("frames.verdict.dropped", reason=words.message(self.why[row]))
-        return words.text("frames.verdict.kept")
+    def mosaic_px(self) -> tuple[int, int] | None:
+        """Return about the width and height of a mosaic of the kept frames, to two digits; None where none is placed.
 
-    def rows_for_export(self) -> Iterable[list[object]]:
-        """Yield each frame's row of the CSV file: path, keep (1 or 0), then `export_columns`."""
-        for row in np.flatnonzero(self.usable):
-            numbers = [self.metrics[name][row] for name in METRICS]
-            texts = [self.nights[row], self.telescopes[row], self.solved[row]]
-            yield [
-                self.paths[row],
-                int(self.keep[row]),
-                *texts,
-                *(f"{value:g}" if np.isfinite(value) else "" for value in numbers),
-            ]
+        At the frames' median scale, with north up.
+        """
+        scales = [frame.scale_arcsec for frame in self.frames if frame.scale_arcsec is not None]
+        quads = self.footprints.quads[self.keep & self.footprints.placed]
+        if not len(quads) or not scales:
+            return None
+        across, up = (quads.max(axis=(0, 1)) - quads.min(axis=(0, 1))) * 3600 / float(np.median(scales))
+        return int(float(f"{across:.2g}")), int(float(f"{up:.2g}"))
 
-    @property
-    def export_columns(self) -> tuple[str, ...]:
-        """Names of the columns of the CSV file after path and keep."""
-        return ("night", "telescope", "solved", *METRICS)
+    def fields(self) -> Rows:
+        """Return each frame's field, shape (rows,): which pointing of the survey it belongs to; -1 without a place."""
+        placed = int(self.footprints.placed.sum())
+        if self._fields is None or self._fields[0] != placed:
+            self._fields = (placed, self.footprints.fields(self._reach_deg))
+        return self._fields[1]
+
+    def regroup(self, reach_deg: float) -> None:
+        """Let frames nearer than so many degrees be of one field; 0 for a third of a frame's diagonal."""
+        if reach_deg != self._reach_deg:
+            self._reach_deg, self._fields = reach_deg, None
+            self._arrange()
+
+    def field_name(self, row: int, words: Translator) -> str:
+        """Return the name of a frame's field; empty without a place."""
+        field = int(self.fields()[row])
+        return "" if field < 0 else words.text("frames.field", number=field + 1)
 
     def _search_parts(self) -> Iterable[tuple[str, str, str]]:
         return zip(self.paths, self.nights, self.telescopes, strict=True)
 
-    def _mark(self, unwanted: Iterable[str]) -> None:
-        rows = [self._row_of[path] for path in unwanted if path in self._row_of]
-        self.keep = self.usable.copy()
-        self.keep[rows] = False
+    def _left_out_by(self, chosen: Selection) -> Rows:
+        return np.flatnonzero([chosen.leaves_out(path) for path in self.paths])
 
     def _verdicts(self) -> NDArray[np.intp]:
         verdict = np.where(self.keep, 0, 1)
@@ -240,6 +240,8 @@ class FrameTable:
     def _sort_key(self, column: str) -> NDArray[np.float64]:
         if column in METRICS:
             return self.metrics[column]
+        if column == "field":
+            return self.fields().astype(float)
         if column in self._ranks:
             return self._ranks[column].astype(float)
         if column == "solved":

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zemosaic.errors import Message, ZeMosaicError
-from zemosaic.events import Event, FrameDropped, FrameMeasured, FrameSolved, RunStarted
+from zemosaic.events import Event, FrameDropped, FrameMeasured, FrameSolved, RunFinished, RunStarted
 from zemosaic.gui.presenter.frame_table import FrameTable
+from zemosaic.gui.presenter.frames_files import PLAN_COLUMNS, REPORT_NAME, plan_rows, report_numbers
+from zemosaic.gui.presenter.wording import forecast_lines
 from zemosaic.i18n import Translator
+from zemosaic.model import FrameRef
+from zemosaic.settings.schema import Settings
+
+if TYPE_CHECKING:
+    from zemosaic.phases.forecast import Forecast
 
 __all__ = ["TABLE_NAME", "FramesDesk", "Scanned"]
 
@@ -30,6 +39,9 @@ class Scanned:
     total: int | None = None
     table: FrameTable | None = None
     error: Message | None = None
+    numbers: Mapping[str, NDArray[np.float64]] | None = None
+    """What the report of a run says of the frames."""
+    forecast: Forecast | None = None
 
 
 class _SupersededError(Exception):
@@ -47,8 +59,15 @@ class FramesDesk:
         """While a scan runs."""
         self.version = 0
         """Counts the tables; a view starts anew with each."""
+        self.forecast: Forecast | None = None
+        """What a run would do with the frames that are kept."""
+        self.settings = Settings()
+        """Of the run that would be started."""
+        self.cpu_s_per_frame: float | None = None
+        self._foretold: object = None
         self._news: queue.SimpleQueue[Scanned] = queue.SimpleQueue()
         self._number = 0
+        self._told: tuple[object, str] = (None, "")
         self._thread: threading.Thread | None = None
 
     def scan(self, folder: str, output: str = "", selection: str = "") -> None:
@@ -64,6 +83,7 @@ class FramesDesk:
         """
         self._number += 1
         self.folder, self.table, self.problem = folder, None, None
+        self.forecast = self._foretold = None
         self.progress = Scanned(self._number)
         self.version += 1
         arguments = (self._number, folder, output, selection)
@@ -78,11 +98,38 @@ class FramesDesk:
             if news.number != self._number:
                 continue
             told = True
+            if news.forecast is not None:
+                self.forecast = news.forecast
+                continue
+            if news.numbers is not None and self.table is not None:
+                self.table.take_numbers(news.numbers)
+                continue
             self.progress = news
             if news.table is not None or news.error is not None:
                 self.table, self.problem, self.progress = news.table, news.error, None
                 self.version += 1
+        self._foretell()
         return told
+
+    def _foretell(self) -> None:
+        """Begin to find out what a run would do, where frames or settings changed since."""
+        table = self.table
+        if table is None or (self._thread is not None and self._thread.is_alive()):
+            return
+        now = (self.version, table.keep.tobytes(), self.settings, self.cpu_s_per_frame)
+        if now == self._foretold:
+            return
+        self._foretold = now
+        kept = [frame for frame, keep in zip(table.frames, table.keep, strict=False) if keep]
+        told = (self._number, kept, len(table) - len(kept))
+        self._thread = threading.Thread(target=self._forecast, args=told, name="forecast", daemon=True)
+        self._thread.start()
+
+    def _forecast(self, number: int, kept: Sequence[FrameRef], left_out: int) -> None:
+        from zemosaic.phases.forecast import CPU_S_PER_FRAME, forecast
+
+        told = forecast(self.settings, kept, left_out, self.cpu_s_per_frame or CPU_S_PER_FRAME)
+        self._news.put(Scanned(number, forecast=told))
 
     def note(self, event: Event) -> None:
         """Take in what a run told."""
@@ -92,6 +139,10 @@ class FramesDesk:
             self.table.note(event)
         elif isinstance(event, RunStarted):
             self.table.forget_run()
+        elif isinstance(event, RunFinished):
+            told = (self._number, self.table, Path(event.report_json))
+            self._thread = threading.Thread(target=self._read_report, args=told, name="report", daemon=True)
+            self._thread.start()
 
     def table_for_run(self, input_dir: str, output_dir: str, given: str) -> str:
         """Return the path of the table of frames for a run, written where the user's choice needs one.
@@ -126,7 +177,7 @@ class FramesDesk:
         from zemosaic.frames.selection import write_selection
 
         if self.table is not None:
-            write_selection(path, self.table.export_columns, self.table.rows_for_export())
+            write_selection(path, PLAN_COLUMNS, plan_rows(self.table))
 
     def import_csv(self, path: Path) -> None:
         """Take the choice of a CSV file; it can be undone.
@@ -136,10 +187,10 @@ class FramesDesk:
         InputError
             If it cannot be read.
         """
-        from zemosaic.frames.selection import left_out
+        from zemosaic.frames.selection import read_selection
 
         if self.table is not None:
-            self.table.apply_selection(left_out(path, Path(self.folder)))
+            self.table.apply_selection(read_selection(path, Path(self.folder)))
 
     def close(self) -> None:
         """Give up a scan that runs."""
@@ -156,12 +207,20 @@ class FramesDesk:
             return words.text("frames.scanning", done=done, total=total)
         if self.problem is not None:
             return "⚠ " + words.message(self.problem)
-        return "" if self.table is None else " · ".join(_facts(self.table, words))
+        if self.table is None:
+            return ""
+        key = (self.version, self.table.version, words.language, self.forecast)
+        if self._told[0] != key:
+            facts = _facts(self.table, words, sized=self.forecast is None)
+            if self.forecast is not None:
+                facts.append(forecast_lines(self.forecast, words)[0])
+            self._told = (key, " · ".join(facts))
+        return self._told[1]
 
     def _scan(self, number: int, folder: str, output: str, selection: str) -> None:
         # Here, in the thread: it loads what the first window does not need.
         from zemosaic.frames.scan import scan_folder
-        from zemosaic.frames.selection import left_out
+        from zemosaic.frames.selection import read_selection
 
         def progress(done: int, total: int | None) -> None:
             if number != self._number:
@@ -171,8 +230,12 @@ class FramesDesk:
         try:
             exclude = [Path(output)] if output else []
             found = scan_folder(Path(folder), exclude=exclude, progress=progress)
-            unwanted = left_out(Path(selection), Path(folder)) if selection else frozenset[str]()
-            self._news.put(Scanned(number, table=FrameTable(found.frames, found.dropped, unwanted)))
+            chosen = read_selection(Path(selection), Path(folder)) if selection else None
+            table = FrameTable(found.frames, found.dropped, chosen)
+            earlier = Path(output) / REPORT_NAME
+            if output and earlier.is_file():
+                table.take_numbers(report_numbers(table, earlier))
+            self._news.put(Scanned(number, table=table))
         except _SupersededError:
             return
         except ZeMosaicError as fault:
@@ -181,8 +244,11 @@ class FramesDesk:
             told: Mapping[str, str] = {"path": folder, "detail": str(fault)}
             self._news.put(Scanned(number, error=Message("error.input_unreadable", dict(told))))
 
+    def _read_report(self, number: int, table: FrameTable, report: Path) -> None:
+        self._news.put(Scanned(number, numbers=report_numbers(table, report)))
 
-def _facts(table: FrameTable, words: Translator) -> list[str]:
+
+def _facts(table: FrameTable, words: Translator, sized: bool) -> list[str]:
     kept = np.flatnonzero(table.keep)
     nights = {table.nights[row] for row in kept}
     cameras = sorted({table.telescopes[row] for row in kept} - {""})
@@ -194,6 +260,9 @@ def _facts(table: FrameTable, words: Translator) -> list[str]:
         "cameras": ", ".join(cameras) or words.text("frames.unknown_telescope"),
     }
     facts = [words.text("frames.summary", **told)]
+    size = table.mosaic_px() if sized else None
+    if size is not None:
+        facts.append(words.text("frames.mosaic_size", width=size[0], height=size[1]))
     unplaced = int((table.usable & ~table.footprints.placed).sum())
     if unplaced:
         facts.append(words.text("frames.unplaced", count=unplaced))

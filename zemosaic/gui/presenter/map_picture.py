@@ -8,16 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.gui.presenter.footprints import MapView
+from zemosaic.gui.presenter.frame_cells import metric_text
 from zemosaic.gui.presenter.frame_table import GROUPINGS, FrameTable
 from zemosaic.i18n import Translator
 
 __all__ = ["COLOURINGS", "Legend", "MapPainter", "legend"]
 
-COLOURINGS = (*GROUPINGS, "coverage")
+COLOURINGS = (*GROUPINGS, "quality", "coverage")
 INKS = ((86, 180, 233), (230, 159, 0), (0, 190, 140), (240, 228, 66), (204, 121, 167), (240, 110, 40), (150, 160, 255))
 VERDICT_INKS = ((86, 180, 233), (150, 155, 165), (240, 110, 40))
 SKY = (11, 14, 20)
 _SELECTED = (255, 255, 255)
+_UNKNOWN = (96, 101, 112)
+_QUALITY_STEPS = 12
+_REGION = (255, 92, 138)
 _LEGEND_LINES = 8
 _CELLS = 256
 _SMOOTH = 2000
@@ -26,6 +30,7 @@ _MOST_OUTLINES = 6000
 """Outlines drawn at once at most; the coverage counts all."""
 
 Picture = NDArray[np.uint8]
+Ink = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,14 @@ class MapPainter:
     def __init__(self) -> None:
         self._coverage: tuple[object, NDArray[np.int32]] | None = None
 
-    def paint(self, table: FrameTable, view: MapView, colouring: str) -> Picture:
+    def paint(
+        self,
+        table: FrameTable,
+        view: MapView,
+        colouring: str,
+        metric: str = "fwhm",
+        region: NDArray[np.float64] | None = None,
+    ) -> Picture:
         """Return the map, shape (view.height, view.width, 3), RGB.
 
         Frames left out are crossed, selected ones white and bold.
@@ -53,6 +65,10 @@ class MapPainter:
         view : MapView
         colouring : str
             One of `COLOURINGS`.
+        metric : str
+            What the colouring by quality shows.
+        region : ndarray, shape (4, 2), optional
+            Outline on the map of the part that is made.
         """
         picture = np.full((view.height, view.width, 3), SKY, np.uint8)
         outlines = view.to_window(table.footprints.quads)
@@ -61,13 +77,14 @@ class MapPainter:
         if colouring == "coverage":
             self._paint_coverage(picture, table, view)
         else:
-            groups, _ = table.groups(colouring)
-            inks = VERDICT_INKS if colouring == "verdict" else INKS
+            groups, inks = _grouped(table, colouring, metric)
             rows = _different(outlines, np.flatnonzero(seen & ~table.selected))
             for group in np.unique(groups[rows]):
                 _draw(picture, outlines[rows[groups[rows] == group]], inks[group % len(inks)], 1, smooth)
         _cross(picture, outlines[_different(outlines, np.flatnonzero(seen & table.usable & ~table.keep))])
         _draw(picture, outlines[_different(outlines, np.flatnonzero(seen & table.selected))], _SELECTED, 2, smooth)
+        if region is not None:
+            _draw(picture, view.to_window(region)[None], _REGION, 2, True)
         return picture
 
     def most(self, table: FrameTable) -> int:
@@ -100,7 +117,7 @@ class MapPainter:
         )
 
 
-def legend(table: FrameTable, colouring: str, most: int, words: Translator) -> list[Legend]:
+def legend(table: FrameTable, colouring: str, most: int, words: Translator, metric: str = "fwhm") -> list[Legend]:
     """Return what the colours mean, the largest groups first.
 
     Parameters
@@ -110,10 +127,15 @@ def legend(table: FrameTable, colouring: str, most: int, words: Translator) -> l
     most : int
         Largest coverage, for the colouring by coverage.
     words : Translator
+    metric : str
+        What the colouring by quality shows.
     """
     if colouring == "coverage":
         return [Legend((252, 255, 164), words.text("frames.most", count=most))]
+    if colouring == "quality":
+        return _quality_legend(table, metric, words)
     groups, names = table.groups(colouring)
+    groups = np.where(groups < 0, len(names) - 1, groups)
     counts = np.bincount(groups, minlength=len(names))
     inks = VERDICT_INKS if colouring == "verdict" else INKS
     order = [i for i in np.argsort(-counts, kind="stable") if counts[i]]
@@ -127,7 +149,52 @@ def legend(table: FrameTable, colouring: str, most: int, words: Translator) -> l
 def _name(name: str, colouring: str, words: Translator) -> str:
     if colouring == "verdict":
         return words.text(f"frames.group.{name}")
+    if colouring == "field" and name:
+        return words.text("frames.field", number=name)
     return name or words.text(f"frames.unknown_{colouring}")
+
+
+def _grouped(table: FrameTable, colouring: str, metric: str) -> tuple[NDArray[np.intp], tuple[Ink, ...]]:
+    """Return each frame's group and the groups' inks."""
+    if colouring == "quality":
+        return _quality_steps(table, metric), (*_quality_inks(), _UNKNOWN)
+    groups, names = table.groups(colouring)
+    if colouring == "field":
+        groups = np.where(groups < 0, len(names) - 1, groups)
+    return groups, VERDICT_INKS if colouring == "verdict" else INKS
+
+
+def _quality_ends(table: FrameTable, metric: str) -> tuple[float, float] | None:
+    values = table.metrics[metric]
+    values = values[np.isfinite(values)]
+    return (float(np.quantile(values, 0.02)), float(np.quantile(values, 0.98))) if len(values) else None
+
+
+def _quality_steps(table: FrameTable, metric: str) -> NDArray[np.intp]:
+    """Return the step of each frame's metric; the one after the last where it is unknown."""
+    ends, values = _quality_ends(table, metric), table.metrics[metric]
+    if ends is None:
+        return np.full(len(table), _QUALITY_STEPS, np.intp)
+    share = (np.nan_to_num(values, nan=ends[0]) - ends[0]) / max(ends[1] - ends[0], 1e-9)
+    steps = np.clip(share * _QUALITY_STEPS, 0, _QUALITY_STEPS - 1).astype(np.intp)
+    return np.where(np.isfinite(values), steps, _QUALITY_STEPS)
+
+
+def _quality_inks() -> list[Ink]:
+    import cv2
+
+    ramp = np.linspace(60, 255, _QUALITY_STEPS).astype(np.uint8)[None]
+    colours = cv2.applyColorMap(ramp, cv2.COLORMAP_VIRIDIS)[0, :, ::-1]
+    return [(int(r), int(g), int(b)) for r, g, b in colours]
+
+
+def _quality_legend(table: FrameTable, metric: str, words: Translator) -> list[Legend]:
+    ends, inks, name = _quality_ends(table, metric), _quality_inks(), words.text(f"frames.column.{metric}")
+    if ends is None:
+        return [Legend(_UNKNOWN, words.text("frames.not_measured"))]
+    lines = [Legend(inks[-1 if share else 0], f"{name} {metric_text(metric, end)}") for share, end in enumerate(ends)]
+    unknown = int(np.count_nonzero(table.usable & ~np.isfinite(table.metrics[metric])))
+    return [*lines, Legend(_UNKNOWN, f"{words.text('frames.not_measured')} · {unknown}")] if unknown else lines
 
 
 def _in_window(outlines: NDArray[np.float64], view: MapView) -> NDArray[np.bool_]:

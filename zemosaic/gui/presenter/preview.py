@@ -40,6 +40,17 @@ class View:
         """Return the view of the whole picture."""
         return replace(self, scale=self.fit_scale, centre_x=self.picture_width / 2, centre_y=self.picture_height / 2)
 
+    def of_picture(self, picture_width: int, picture_height: int) -> View:
+        """Return the view of another picture: the same part of it, or all of it where all was seen."""
+        other = replace(self, picture_width=picture_width, picture_height=picture_height)
+        if self.fitted or self.scale <= 0 or self.picture_width <= 1:
+            return other.fit()
+        grown = picture_width / self.picture_width
+        wanted = replace(
+            other, scale=self.scale / grown, centre_x=self.centre_x * grown, centre_y=self.centre_y * grown
+        )
+        return wanted._kept_inside() if wanted.scale > wanted.fit_scale else other.fit()
+
     def resized(self, width: int, height: int) -> View:
         """Return the view after its window changed; a fitted picture stays fitted."""
         view = replace(self, width=max(width, 1), height=max(height, 1))

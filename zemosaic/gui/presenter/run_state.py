@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import assert_never
@@ -26,6 +27,8 @@ from zemosaic.events import (
     RunCancelled,
     RunFailed,
     RunFinished,
+    RunPaused,
+    RunResumed,
     RunStarted,
     TileStacked,
     Warned,
@@ -45,6 +48,7 @@ class Status(StrEnum):
 
     IDLE = "idle"
     RUNNING = "running"
+    PAUSED = "paused"
     STOPPING = "stopping"
     FINISHED = "finished"
     CANCELLED = "cancelled"
@@ -54,6 +58,11 @@ class Status(StrEnum):
     def over(self) -> bool:
         """Whether nothing more will come."""
         return self in (Status.FINISHED, Status.CANCELLED, Status.FAILED)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether the run can be stopped."""
+        return self in (Status.RUNNING, Status.PAUSED)
 
 
 class PhaseStatus(StrEnum):
@@ -84,6 +93,11 @@ class Phase:
         if self.status is PhaseStatus.WAITING:
             return 0.0
         return None if not self.total else min(self.done / self.total, 1.0)
+
+    def later(self, by_s: float) -> Phase:
+        """Return the phase as if it had begun so much later."""
+        speed = replace(self.speed, at_s=self.speed.at_s + by_s)
+        return replace(self, started_s=self.started_s + by_s, speed=speed)
 
     def left_s(self, at_s: float) -> float | None:
         """Return the seconds left at a time of the run's clock; None while unknown."""
@@ -126,6 +140,10 @@ class RunState:
 
     status: Status = Status.IDLE
     started_s: float = 0.0
+    paused_at_s: float | None = None
+    """When the pause that lasts began."""
+    paused_s: float = 0.0
+    """What pauses took before."""
     phases: tuple[Phase, ...] = tuple(Phase(name) for name in PHASES)
     current: str | None = None
     found: FramesFound | None = None
@@ -153,21 +171,32 @@ class RunState:
         """Return a phase by its name."""
         return next((phase for phase in self.phases if phase.name == name), None)
 
+    def clock_s(self, at_s: float) -> float:
+        """Return the time at which the run's own clock stands: it stops during a pause."""
+        return at_s if self.paused_at_s is None else self.paused_at_s
+
+    def elapsed_s(self, at_s: float) -> float:
+        """Return the seconds since the start, without pauses."""
+        return max(self.clock_s(at_s) - self.started_s - self.paused_s, 0.0)
+
     def left_s(self, at_s: float) -> float | None:
         """Return the estimated seconds left of the whole run; None while unknown."""
-        if self.status is not Status.RUNNING:
+        if not self.status.under_way:
             return None
-        taken = {phase.name: phase.wall_s for phase in self.phases if phase.status is PhaseStatus.DONE}
+        at_s = self.clock_s(at_s)
+        taken = {phase.name: max(phase.wall_s, 0.0) for phase in self.phases if phase.status is PhaseStatus.DONE}
         current = self.phase(self.current) if self.current else None
         planned = self.plan.estimated_s if self.plan else None
         if current is None:
-            return remaining_s(taken, None, None, planned, self.until)
-        taken[current.name] = max(at_s - current.started_s, 0.0)
-        return remaining_s(taken, current.name, current.left_s(at_s), planned, self.until)
+            left = remaining_s(taken, None, None, planned, self.until)
+        else:
+            taken[current.name] = max(at_s - current.started_s, 0.0)
+            left = remaining_s(taken, current.name, current.left_s(at_s), planned, self.until)
+        return None if left is None or not math.isfinite(left) else max(left, 0.0)
 
     def stopping(self) -> RunState:
         """Return the state after the user asked the run to stop."""
-        return replace(self, status=Status.STOPPING) if self.status is Status.RUNNING else self
+        return replace(self, status=Status.STOPPING) if self.status.under_way else self
 
 
 def advanced(state: RunState, event: Event, at_s: float) -> RunState:
@@ -185,6 +214,8 @@ def advanced(state: RunState, event: Event, at_s: float) -> RunState:
             return _with_warning(state, event, at_s)
         case Logged():
             return _with_line(state, LogLine(at_s, event.level, event.text))
+        case RunPaused() | RunResumed():
+            return _with_pause(state, event, at_s)
         case RunStarted() | RunFinished() | PreparationFinished() | RunCancelled() | RunFailed():
             return _with_turn(state, event, at_s)
         case _:
@@ -209,6 +240,25 @@ def _with_turn(state: RunState, event: Turn, at_s: float) -> RunState:
         case RunFailed():
             failed = replace(state, status=Status.FAILED, error=event, current=None)
             return _with_line(failed, LogLine(at_s, "ERROR", event.error))
+        case _:
+            assert_never(event)
+
+
+def _with_pause(state: RunState, event: RunPaused | RunResumed, at_s: float) -> RunState:
+    """Return the state with its clock stopped, or set going again: to the phases it is as if no time had passed."""
+    stopping = state.status is Status.STOPPING
+    match event:
+        case RunPaused():
+            return replace(state, status=Status.STOPPING if stopping else Status.PAUSED, paused_at_s=at_s)
+        case RunResumed():
+            took = 0.0 if state.paused_at_s is None else max(at_s - state.paused_at_s, 0.0)
+            return replace(
+                state,
+                status=Status.STOPPING if stopping else Status.RUNNING,
+                paused_at_s=None,
+                paused_s=state.paused_s + took,
+                phases=tuple(phase.later(took) for phase in state.phases),
+            )
         case _:
             assert_never(event)
 

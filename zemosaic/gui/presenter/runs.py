@@ -29,6 +29,12 @@ class RunHandle(Protocol):
     def cancel(self) -> None:
         """Ask the run to stop; `RunCancelled` follows within 5 s."""
 
+    def pause(self) -> None:
+        """Let the run hold after the tasks under way; `RunPaused` follows."""
+
+    def resume(self) -> None:
+        """Let a paused run go on; `RunResumed` follows."""
+
     def close(self) -> None:
         """End the process and its queue; may be called again."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -17,6 +18,7 @@ from zemosaic.gui.presenter.form import Form
 from zemosaic.gui.presenter.frames_desk import FramesDesk
 from zemosaic.gui.presenter.run_state import RunState, Status, advanced
 from zemosaic.gui.presenter.runs import DemoMaker, RunHandle, Starter, waiting_events
+from zemosaic.gui.presenter.speed import learn_speed, speed_of
 from zemosaic.i18n import Translator
 from zemosaic.settings.load import (
     load_settings,
@@ -67,8 +69,11 @@ class Session:
         self.frames = FramesDesk()
         self.problem: Message | None = None
         """What went wrong outside of runs; the window shows it."""
+        self.held = False
+        """Whether the user asked the run to pause."""
         self.config_folder = user_config_folder(environ)
         self.clock = clock
+        self.frames.cpu_s_per_frame = speed_of(self.config_folder)
         self._user_file = user_settings_file(environ)
         self._start = start
         self._make_demo = make_demo
@@ -129,7 +134,7 @@ class Session:
         self.save()
         now = self.clock()
         self.state = RunState(status=Status.RUNNING, started_s=now, output_dir=settings.output_dir, until=until)
-        self._stop_asked_s = None
+        self._stop_asked_s, self.held = None, False
         self._events.clear()
         language = self.words.language
         settings = settings.model_copy(update={"language": language})
@@ -144,6 +149,8 @@ class Session:
 
     def look_at_frames(self) -> None:
         """Begin to scan the input folder of the form, unless it is the one scanned already."""
+        with contextlib.suppress(SettingsError):  # a wrong value is told at its row
+            self.frames.settings = self.form.settings()
         folder = str(self.form.row("input_dir").value)
         if folder and folder != self.frames.folder and Path(folder).is_dir():
             self.scan_frames()
@@ -162,6 +169,16 @@ class Session:
             self.state = self.state.stopping()
             self._run.cancel()
 
+    def pause(self) -> None:
+        """Let the run hold after the tasks under way, or go on where it is held; `pump` sees it do so."""
+        if self._run is None or self._stop_asked_s is not None:
+            return
+        if self.held:
+            self._run.resume()
+        else:
+            self._run.pause()
+        self.held = not self.held
+
     def pump(self, budget_s: float = 0.03) -> bool:
         """Take in what the run told, for at most some seconds; return whether there was anything."""
         if self._run is None:
@@ -175,9 +192,12 @@ class Session:
             event = self._events.popleft()
             self.state = advanced(self.state, event, self.clock())
             self.frames.note(event)
-        if self.state.status is Status.RUNNING and self._stop_asked_s is not None:
+        if self.state.status.under_way and self._stop_asked_s is not None:
             self.state = self.state.stopping()
         if self.state.status.over:
+            if self.state.result is not None:
+                learn_speed(self.config_folder, self.state.result.frames_used, self.state.result.cpu_s)
+                self.frames.cpu_s_per_frame = speed_of(self.config_folder)
             self._end_run()
         return told
 

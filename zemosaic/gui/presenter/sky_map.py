@@ -11,6 +11,7 @@ from zemosaic.gui.presenter.footprints import MapView
 from zemosaic.gui.presenter.frame_table import FrameTable
 from zemosaic.gui.presenter.frames_desk import FramesDesk
 from zemosaic.gui.presenter.map_picture import Legend, MapPainter, legend
+from zemosaic.gui.presenter.region import region_outline, region_text
 from zemosaic.i18n import Translator
 
 __all__ = ["SkyMap"]
@@ -31,6 +32,10 @@ class SkyMap:
         self._desk = desk
         self._painter = MapPainter()
         self._colouring = "night"
+        self._metric = "fwhm"
+        self._region = ""
+        self.marking_region = False
+        """Whether the next rectangle is the part of the sky that is made."""
         self._fitted = True
         self._seen_version = -1
         self._begun: tuple[float, float] | None = None
@@ -48,9 +53,14 @@ class SkyMap:
         """What the colours mean."""
         return self._colouring
 
-    def colour_by(self, colouring: str) -> None:
-        """Choose what the colours mean."""
+    def colour_by(self, colouring: str, metric: str | None = None) -> None:
+        """Choose what the colours mean; `metric` is what the colouring by quality shows."""
         self._colouring = colouring
+        self._metric = metric or self._metric
+
+    def show_region(self, text: str) -> None:
+        """Show the part of the sky that the setting names."""
+        self._region = text
 
     def resize(self, width: int, height: int) -> None:
         """Tell the size of the window; a fitted map stays fitted."""
@@ -78,7 +88,7 @@ class SkyMap:
     def press(self, u: float, v: float, selecting: bool) -> None:
         """Begin to drag the map, or a rectangle where `selecting`."""
         self._begun, self._last, self._moved = (u, v), (u, v), False
-        self.rectangle = (u, v, u, v) if selecting else None
+        self.rectangle = (u, v, u, v) if selecting or self.marking_region else None
 
     def drag(self, u: float, v: float) -> None:
         """Go on dragging."""
@@ -91,7 +101,7 @@ class SkyMap:
             self.pan(u - self._last[0], v - self._last[1])
         self._last = (u, v)
 
-    def release(self, u: float, v: float, add: bool) -> None:
+    def release(self, u: float, v: float, add: bool) -> str | None:
         """End dragging: select what the rectangle holds, or what lies under a click.
 
         Parameters
@@ -99,16 +109,26 @@ class SkyMap:
         u, v : float
         add : bool
             Whether what was selected stays selected.
+
+        Returns
+        -------
+        str or None
+            The region that was marked, as the setting spells it; None where none was to be.
         """
         rectangle, self.rectangle = self.rectangle, None
         begun, self._begun = self._begun, None
+        marking, self.marking_region = self.marking_region, False
         if self.table is None or begun is None:
-            return
+            return None
+        if marking and rectangle is not None:
+            corners = (*self.view.to_map(*rectangle[:2]), *self.view.to_map(*rectangle[2:]))
+            return region_text(self.table.footprints, *corners) if self._moved else None
         if rectangle is not None and self._moved:
             corners = (*self.view.to_map(*rectangle[:2]), *self.view.to_map(*rectangle[2:]))
             self.table.select(self.table.footprints.inside(*corners), add)
         elif not self._moved:
             self.table.select(self.table.footprints.at(*self.view.to_map(u, v))[:1], add)
+        return None
 
     def picture(self) -> NDArray[np.uint8] | None:
         """Return the map, shape (height, width, 3), RGB; None where there are no frames."""
@@ -118,9 +138,10 @@ class SkyMap:
         if self._seen_version != self._desk.version:
             self._seen_version = self._desk.version
             self.fit()
-        key = (self._desk.version, table.version, self.view, self._colouring)
+        key = (self._desk.version, table.version, self.view, self._colouring, self._metric, self._region)
         if self._painted is None or self._painted[0] != key:
-            self._painted = (key, self._painter.paint(table, self.view, self._colouring))
+            region = region_outline(table.footprints, self._region) if self._region else None
+            self._painted = (key, self._painter.paint(table, self.view, self._colouring, self._metric, region))
         return self._painted[1]
 
     def legend(self, words: Translator) -> list[Legend]:
@@ -129,4 +150,4 @@ class SkyMap:
         if table is None:
             return []
         most = self._painter.most(table) if self._colouring == "coverage" else 0
-        return legend(table, self._colouring, most, words)
+        return legend(table, self._colouring, most, words, self._metric)

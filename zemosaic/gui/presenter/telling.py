@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from zemosaic.gui.presenter.equipment import Equipment
 from zemosaic.gui.presenter.eta import duration_text
 from zemosaic.gui.presenter.form import choice_text, text_of, unit_text
 from zemosaic.gui.presenter.run_state import LogLine, Phase, PhaseStatus, RunState, Status
@@ -13,8 +14,8 @@ from zemosaic.i18n import Translator
 from zemosaic.settings.schema import Spec
 
 __all__ = [
-    "LEVELS", "PhaseCells", "default_text", "facts_text", "known_level", "log_line", "phase_cells", "status_text",
-    "time_text",
+    "LEVELS", "PhaseCells", "default_text", "equipment_text", "facts_text", "known_level", "log_line", "phase_cells",
+    "status_text", "time_text",
 ]  # fmt: skip
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -40,7 +41,7 @@ def phase_cells(phase: Phase, state: RunState, now: float, words: Translator) ->
     if phase.status is PhaseStatus.DONE:
         time = duration_text(phase.wall_s)
     elif phase.status is PhaseStatus.RUNNING and not state.status.over:
-        left = phase.left_s(now)
+        left = phase.left_s(state.clock_s(now))
         time = speed_text(phase, words) if left is None else words.text("cli.left", time=duration_text(left))
     name = phase_name(phase.name, words)
     return PhaseCells(_SIGNS[phase.status], name, phase.status, phase.fraction or 0.0, count, time)
@@ -50,9 +51,9 @@ def time_text(state: RunState, now: float, words: Translator) -> str:
     """Return the time taken and left."""
     if state.result is not None:
         return duration_text(state.result.wall_s)
-    if state.status not in (Status.RUNNING, Status.STOPPING):
+    if not (state.status.under_way or state.status is Status.STOPPING):
         return ""
-    elapsed = duration_text(max(now - state.started_s, 0.0))
+    elapsed = duration_text(state.elapsed_s(now))
     left = state.left_s(now)
     return elapsed if left is None else words.text("run.elapsed_left", elapsed=elapsed, left=duration_text(left))
 
@@ -107,3 +108,10 @@ def default_text(spec: Spec, words: Translator) -> str:
     if spec.kind == "bool":
         return words.text("settings.on" if spec.default else "settings.off")
     return f"{text_of(spec.default)} {unit_text(spec, words)}".strip() or "–"
+
+
+def equipment_text(equipment: Equipment, name: str) -> tuple[str, bool]:
+    """Return what was found of a piece of equipment, and whether it is good news."""
+    words, finding = equipment.session.words, equipment.finding(name)
+    told = ("" if finding.good else "⚠ ") + words.message(finding.text)
+    return words.text("equipment.line", name=words.text(f"equipment.{name}"), text=told), finding.good

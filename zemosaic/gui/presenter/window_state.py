@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from zemosaic.settings.schema import TIERS
 
-__all__ = ["THEMES", "WindowState", "load_window_state", "save_window_state", "window_state_file"]
+__all__ = ["THEMES", "VIEWS", "WindowState", "load_window_state", "save_window_state", "window_state_file"]
 
 THEMES = ("system", "light", "dark")
+VIEWS = ("frames", "settings", "run", "result")
+"""The views in their order."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +24,12 @@ class WindowState:
     geometry: str = ""
     """``WIDTHxHEIGHT+X+Y``; empty for a first start."""
     maximised: bool = False
-    theme: str = "dark"
+    theme: str = "system"
     tier: str = "basic"
     log_level: str = "INFO"
+    view: str = "settings"
+    columns: Mapping[str, int] = field(default_factory=dict)
+    """Widths of the columns of the table of frames, in pixels."""
 
 
 def window_state_file(config_folder: Path, toolkit: str = "") -> Path:
@@ -56,8 +61,10 @@ def save_window_state(state: WindowState, path: Path) -> bool:
 
 
 def _fits(name: str, values: Mapping[str, Any]) -> bool:
-    allowed = {"theme": THEMES, "tier": TIERS, "log_level": ("DEBUG", "INFO", "WARNING", "ERROR")}
+    allowed = {"theme": THEMES, "view": VIEWS, "tier": TIERS, "log_level": ("DEBUG", "INFO", "WARNING", "ERROR")}
     value = values.get(name)
+    if name == "columns":
+        return isinstance(value, dict) and all(type(width) is int and 0 < width < 4000 for width in value.values())
     if name in allowed:
         return value in allowed[name]
     return isinstance(value, type(getattr(WindowState(), name)))

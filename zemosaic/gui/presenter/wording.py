@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zemosaic.events import PreparationFinished
 from zemosaic.gui.presenter.eta import duration_text
 from zemosaic.gui.presenter.run_state import Drops, Phase, RunState, WarningCount
 from zemosaic.i18n import Translator
 
-__all__ = ["drop_text", "phase_name", "plan_text", "size_text", "speed_text", "summary_lines", "warning_text"]
+if TYPE_CHECKING:
+    from zemosaic.phases.forecast import Forecast
+
+__all__ = [
+    "drop_text",
+    "forecast_lines",
+    "phase_name",
+    "plan_text",
+    "size_text",
+    "speed_text",
+    "summary_lines",
+    "warning_text",
+]
 
 
 def phase_name(name: str, words: Translator) -> str:
@@ -50,6 +63,32 @@ def plan_text(state: RunState, words: Translator) -> str:
         memory=size_text(plan.memory_bytes, words),
         disk=size_text(plan.disk_bytes, words),
     )
+
+
+def forecast_lines(told: Forecast, words: Translator) -> list[str]:
+    """Return what a run would do in lines, the first one short enough to stand alone."""
+    parts = []
+    if told.width:
+        parts.append(words.text("forecast.size", width=told.width, height=told.height, depth=told.depth))
+    if told.fields > 1:
+        parts.append(words.text("forecast.fields", count=told.fields))
+    parts.append(words.text("forecast.disk", disk=size_text(told.disk_bytes, words)))
+    parts.append(words.text("forecast.time", time=duration_text(told.seconds)))
+    lines = [" · ".join(parts)]
+    cameras = ", ".join(told.cameras) or words.text("frames.unknown_telescope")
+    lines.append(
+        words.text("forecast.frames", frames=told.frames, nights=told.nights, hours=told.hours, cameras=cameras)
+    )
+    if told.unplaced:
+        lines.append(words.text("forecast.unplaced", count=told.unplaced))
+    if told.left_out:
+        lines.append(words.text("forecast.left_out", count=told.left_out))
+    memory, free = size_text(told.memory_bytes, words), size_text(told.disk_free_bytes, words)
+    lines.append(words.text("forecast.room", memory=memory, free=free))
+    lines.append(words.message(told.mode))
+    if told.problem is not None:
+        lines.append("⚠ " + words.message(told.problem))
+    return lines
 
 
 def drop_text(drops: Drops, words: Translator) -> str:

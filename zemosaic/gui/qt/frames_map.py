@@ -19,8 +19,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.sky_map import SkyMap
+from zemosaic.gui.presenter.frames_page import FramesPage
 
 __all__ = ["MapWidget"]
 
@@ -33,11 +32,12 @@ class MapWidget(QWidget):
 
     picked = Signal()
 
-    def __init__(self, sky: SkyMap, session: Session, empty: Callable[[], str]) -> None:
+    def __init__(self, page: FramesPage, region_marked: Callable[[str | None], None]) -> None:
         super().__init__()
-        self.sky = sky
-        self._session = session
-        self._empty = empty
+        self.sky = page.map
+        self._page = page
+        self._session = page.session
+        self._region_marked = region_marked
         self.setMinimumSize(260, 200)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.CrossCursor)
@@ -50,7 +50,7 @@ class MapWidget(QWidget):
             painter.fillRect(self.rect(), QColor("#0b0e14"))
             painter.setPen(QColor("#aab2c0"))
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-            painter.drawText(self.rect().adjusted(30, 0, -30, 0), flags, self._empty())
+            painter.drawText(self.rect().adjusted(30, 0, -30, 0), flags, self._session.words.text("frames.empty"))
             return
         picture = np.ascontiguousarray(picture)
         height, width = picture.shape[:2]
@@ -59,6 +59,8 @@ class MapWidget(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._paint_compass(painter)
         self._paint_legend(painter)
+        self._paint_thumbnail(painter)
+        self._paint_hint(painter)
         if self.sky.rectangle is not None:
             u0, v0, u1, v1 = self.sky.rectangle
             painter.setPen(QPen(_INK, 1, Qt.PenStyle.DashLine))
@@ -88,7 +90,7 @@ class MapWidget(QWidget):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Select what was drawn around or clicked on."""
         add = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
-        self.sky.release(event.position().x(), event.position().y(), add)
+        self._region_marked(self.sky.release(event.position().x(), event.position().y(), add))
         self.picked.emit()
         self.update()
 
@@ -115,6 +117,35 @@ class MapWidget(QWidget):
         painter.drawLine(x, y, x - 34, y)
         painter.drawText(QRectF(x - 15, y - 54, 30, 18), Qt.AlignmentFlag.AlignCenter, words.text("frames.north"))
         painter.drawText(QRectF(x - 56, y - 9, 20, 18), Qt.AlignmentFlag.AlignCenter, words.text("frames.east"))
+
+    def _paint_hint(self, painter: QPainter) -> None:
+        key = "frames.region_hint" if self.sky.marking_region else "frames.hint"
+        room = self.width() - 90
+        text = self.fontMetrics().elidedText(self._session.words.text(key), Qt.TextElideMode.ElideRight, room)
+        painter.setPen(QColor("#8d95a5"))
+        painter.drawText(QPointF(12, self.height() - 10), text)
+
+    def _paint_thumbnail(self, painter: QPainter) -> None:
+        shown = self._page.thumbnails.shown
+        if shown is None:
+            return
+        right, top = self.width() - 12, 12
+        if shown.picture is not None:
+            height, width = shown.picture.shape[:2]
+            image = QImage(shown.picture.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+            size = image.size().scaled(
+                round(0.34 * self.width()), round(0.45 * self.height()), Qt.AspectRatioMode.KeepAspectRatio
+            )
+            area = QRectF(right - size.width(), top, size.width(), size.height())
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawImage(area, image)
+            painter.setPen(QPen(_INK, 1))
+            painter.drawRect(area)
+            top += size.height() + 4
+        painter.setPen(_INK)
+        room = round(0.5 * self.width())
+        name = self.fontMetrics().elidedText(self._page.thumbnail_text(), Qt.TextElideMode.ElideMiddle, room)
+        painter.drawText(QRectF(right - room, top, room, 18), Qt.AlignmentFlag.AlignRight, name)
 
     def _paint_legend(self, painter: QPainter) -> None:
         for i, line in enumerate(self.sky.legend(self._session.words)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from PySide6.QtCore import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
+from zemosaic.gui.presenter.frame_cells import cell_text
 from zemosaic.gui.presenter.frame_table import COLUMNS, METRICS
 from zemosaic.gui.presenter.session import Session
 
@@ -24,14 +26,16 @@ __all__ = ["FrameModel", "FrameTableView"]
 
 Index = QModelIndex | QPersistentModelIndex
 _WIDTHS = {
-    "keep": 60,
-    "file": 220,
-    "verdict": 170,
+    "keep": 68,
+    "file": 200,
+    "verdict": 150,
     "night": 90,
-    "telescope": 100,
+    "eccentricity": 104,
+    "background": 100,
+    "fwhm": 92,
+    "weight": 92,
     "exposure": 104,
-    "background": 96,
-    "eccentricity": 100,
+    "telescope": 100,
 }
 
 
@@ -64,9 +68,9 @@ class FrameModel(QAbstractTableModel):
                 return Qt.CheckState.Checked if table.keep[row] else Qt.CheckState.Unchecked
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return table.cell(row, column, self._session.words)
+            return cell_text(table, row, column, self._session.words)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return table.paths[row] if column == "file" else table.cell(row, column, self._session.words)
+            return table.paths[row] if column == "file" else cell_text(table, row, column, self._session.words)
         if role == Qt.ItemDataRole.TextAlignmentRole and column in METRICS:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         return None
@@ -89,6 +93,9 @@ class FrameModel(QAbstractTableModel):
         """Return the heading of a column."""
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
             return self._session.words.text(f"frames.column.{COLUMNS[section]}")
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignRight if COLUMNS[section] in METRICS else Qt.AlignmentFlag.AlignLeft
+            return int(side | Qt.AlignmentFlag.AlignVCenter)
         return None
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
@@ -128,6 +135,16 @@ class FrameTableView(QTableView):
         self.horizontalHeader().setSortIndicator(1, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
         self.selectionModel().selectionChanged.connect(self._selected)
+
+    def widths(self) -> dict[str, int]:
+        """Return the widths of the columns."""
+        return {name: self.columnWidth(place) for place, name in enumerate(COLUMNS)}
+
+    def use_widths(self, widths: Mapping[str, int]) -> None:
+        """Set the widths of some columns."""
+        for place, name in enumerate(COLUMNS):
+            if name in widths:
+                self.setColumnWidth(place, widths[name])
 
     def refresh(self) -> None:
         """Show rows and selection as they are now, without scrolling."""

@@ -1,110 +1,112 @@
-"""The frames page: the folder's frames on a map of the sky and in a table."""
+"""The frames page: the folder's frames on a map of the sky, in a table and in histograms."""
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QSplitter, QVBoxLayout, QWidget
 
-import zemosaic
-from zemosaic.errors import ZeMosaicError
-from zemosaic.gui.presenter.analyser import find_analyser, start_analyser
-from zemosaic.gui.presenter.frame_table import METRICS, SHOWN
+from zemosaic.gui.presenter.frame_table import SHOWN
 from zemosaic.gui.presenter.frames_desk import TABLE_NAME
-from zemosaic.gui.presenter.limits import beyond_text, rows_beyond, spread_text
+from zemosaic.gui.presenter.frames_page import BUTTONS, FramesPage
+from zemosaic.gui.presenter.histograms import SHOWN_METRICS
 from zemosaic.gui.presenter.map_picture import COLOURINGS
+from zemosaic.gui.presenter.palette import Palette
 from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.sky_map import SkyMap
+from zemosaic.gui.qt.frames_histograms import HistogramWidget
 from zemosaic.gui.qt.frames_map import MapWidget
 from zemosaic.gui.qt.frames_table import FrameTableView
 from zemosaic.gui.qt.widgets import Choice, label
 
 __all__ = ["FramesView"]
 
-SIDES = ("above", "below")
+_SIGNS = {"undo": "↶", "redo": "↷"}
 
 
 class FramesView(QWidget):
     """Frames to look at and to choose from."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, refresh: Callable[[], None] = lambda: None) -> None:
         super().__init__()
         self._session = session
-        self._analyser = find_analyser(Path(zemosaic.__file__).resolve().parents[1])
-        # Held on to, for Python complains of a process that is forgotten while it runs.
-        self._analysing: subprocess.Popen[bytes] | None = None
-        self._shown: tuple[int, int] | None = None
+        self._refresh = refresh
+        self.page = FramesPage(session)
         self.setAcceptDrops(True)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(20, 14, 20, 0)
-        self.map = MapWidget(SkyMap(session.frames), session, lambda: session.words.text("frames.empty"))
+        layout.setContentsMargins(20, 10, 20, 0)
+        self.buttons = {key: QPushButton(_SIGNS.get(key, "")) for key in BUTTONS}
+        for key, button in self.buttons.items():
+            button.clicked.connect(lambda _, key=key: self.press(key))
+        self.map = MapWidget(self.page, self._region_marked)
         self.table = FrameTableView(session)
         layout.addLayout(self._made_top())
-        split = QSplitter()
-        split.addWidget(self._made_left())
-        split.addWidget(self._made_right())
-        split.setSizes([560, 680])
-        layout.addWidget(split, 1)
-        for signal in (self.map.picked, self.table.picked, self.table.frames.edited):
-            signal.connect(self.update_state)
-        self.map.picked.connect(self.table.reveal_selected)
-        for standard, act in (
-            (QKeySequence.StandardKey.Delete, self.leave_out),
-            (QKeySequence.StandardKey.Undo, self.undo),
-        ):
-            shortcut = QShortcut(QKeySequence(standard), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(act)
+        self.split = QSplitter()
+        self.split.addWidget(self._made_left())
+        self.split.addWidget(self._made_right())
+        self.split.setSizes([580, 740])
+        self.split.setChildrenCollapsible(False)
+        layout.addWidget(self.split, 1)
+        layout.addLayout(self._made_strip())
+        layout.addLayout(self._made_limits())
+        self._connect()
         self.retranslate()
 
     def retranslate(self) -> None:
         """Put all texts in the language of the moment."""
-        words = self._session.words
+        words, page = self._session.words, self.page
         for key, button in self.buttons.items():
-            button.setText(words.text(f"frames.{key}"))
-        if self._analyser is not None:
-            told = {"name": self._analyser.name, "folder": str(self._analyser.folder)}
-            self.buttons["analyse"].setToolTip(words.text("frames.analyse_with", **told))
+            if key in _SIGNS:
+                button.setAccessibleName(words.text(f"frames.{key}"))
+            else:
+                button.setText(words.text(f"frames.{key}"))
+            button.setToolTip(page.tooltip(key))
         self.search.setPlaceholderText(words.text("frames.search"))
         self.colour.offer(COLOURINGS, [words.text(f"frames.colour.{name}") for name in COLOURINGS], self.colour.value)
         self._colour_label.setText(words.text("frames.colour"))
         self.kinds.offer(SHOWN, [words.text(f"frames.show.{name}") for name in SHOWN], self.kinds.value)
-        self.limited.offer(METRICS, [words.text(f"frames.column.{name}") for name in METRICS], self.limited.value)
-        self.side.offer(SIDES, [words.text(f"frames.limit_{name}") for name in SIDES], self.side.value)
+        metrics = [words.text(f"frames.column.{name}") for name in SHOWN_METRICS]
+        self.limited.offer(SHOWN_METRICS, metrics, page.metric)
         self._limit_label.setText(words.text("frames.limit"))
-        self._hint.setText(words.text("frames.hint"))
-        self._shown = None
+        self._to.setText(words.text("frames.limit_to"))
+        page.forget_shown()
         self.update_state()
+
+    def recolour(self, look: Palette) -> None:
+        """Take the colours of a look."""
+        for histogram in self.histograms.values():
+            histogram.look = look
+            histogram.update()
 
     def update_state(self) -> None:
         """Show the frames as they are now, where anything changed."""
-        desk, words = self._session.frames, self._session.words
-        self._summary.setText(desk.summary(words))
-        table = desk.table
-        shown = (desk.version, table.version if table is not None else 0)
-        if shown == self._shown:
+        self._summary.setText(self._session.frames.summary(self._session.words))
+        if self.page.thumbnails.pump():
+            self.map.update()
+        if not self.page.changed():
             return
-        fresh = self._shown is None or self._shown[0] != desk.version
-        self._shown = shown
-        if fresh and table is not None:
-            table.filter(self.search.text(), self.kinds.value)
-            self._shown = (desk.version, table.version)
-        chosen = 0 if table is None else int(table.selected.sum())
-        self._selected.setText(words.text("frames.selected", count=chosen) if table is not None else "")
-        for key in ("leave_out", "keep"):
-            self.buttons[key].setEnabled(chosen > 0)
-        for key in ("export", "import"):
-            self.buttons[key].setEnabled(table is not None)
-        self.buttons["undo"].setEnabled(table is not None and table.can_undo)
+        self._selected.setText(self.page.selected_text())
+        for key, button in self.buttons.items():
+            button.setEnabled(self.page.enabled(key))
+            button.setVisible(self.page.visible(key))
         self.table.refresh()
         self.map.update()
-        self._show_limit()
+        for histogram in self.histograms.values():
+            histogram.update()
+        self._show_limits()
+
+    def press(self, key: str) -> None:
+        """Do what a button does."""
+        asking = {"choose": self.choose, "export": self._export, "import": self._import, "region": self._mark_region}
+        if key in asking:
+            asking[key]()
+        else:
+            self.page.act(key)
+        self.map.update()
+        self.update_state()
+        self._refresh()
 
     def choose(self) -> None:
         """Ask for a folder of frames."""
@@ -115,19 +117,8 @@ class FramesView(QWidget):
 
     def open_folder(self, folder: str) -> None:
         """Look at the frames of a folder."""
-        self._session.problem = None
-        self._session.scan_frames(str(Path(folder)))
+        self.page.open_folder(folder)
         self.update_state()
-
-    def leave_out(self) -> None:
-        """Leave the selected frames out."""
-        self._set_keep(False)
-
-    def undo(self) -> None:
-        """Take the last choice back."""
-        if self._session.frames.table is not None:
-            self._session.frames.table.undo()
-            self.update_state()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Welcome folders."""
@@ -141,51 +132,55 @@ class FramesView(QWidget):
             event.acceptProposedAction()
             self.open_folder(folders[0])
 
+    def close_page(self) -> None:
+        """End what works in the background."""
+        self.page.close()
+
+    def _connect(self) -> None:
+        for signal in (self.map.picked, self.table.picked, self.table.frames.edited):
+            signal.connect(self.update_state)
+        self.map.picked.connect(self.table.reveal_selected)
+        for standard, key in (
+            (QKeySequence.StandardKey.Delete, "leave_out"),
+            (QKeySequence.StandardKey.Undo, "undo"),
+            (QKeySequence.StandardKey.Redo, "redo"),
+        ):
+            shortcut = QShortcut(QKeySequence(standard), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(lambda key=key: self.press(key))
+
     def _made_top(self) -> QHBoxLayout:
-        acts = {
-            "choose": self.choose,
-            "leave_out": self.leave_out,
-            "keep": lambda: self._set_keep(True),
-            "undo": self.undo,
-            "export": self._export_pressed,
-            "import": self._import_pressed,
-            "analyse": self._analyse_pressed,
-            "fit": self._fit_pressed,
-        }
-        self.buttons = {key: QPushButton() for key in acts}
-        for key, act in acts.items():
-            self.buttons[key].clicked.connect(act)
-        self.buttons["analyse"].setVisible(self._analyser is not None)
         top = QHBoxLayout()
         self._summary = label(wrap=True)
         top.addWidget(self.buttons["choose"])
         top.addWidget(self._summary, 1)
-        for key in ("analyse", "import", "export"):
+        for key in ("measure", "solve", "analyse", "import", "export"):
             top.addWidget(self.buttons[key])
         return top
 
     def _made_left(self) -> QWidget:
         side = QWidget()
         layout = QVBoxLayout(side)
-        layout.setContentsMargins(0, 6, 6, 0)
+        layout.setContentsMargins(0, 4, 4, 0)
         tools = QHBoxLayout()
         self._colour_label = label("muted")
         self.colour = Choice()
         self.colour.offer(COLOURINGS, COLOURINGS, "night")
+        self.colour.setMinimumContentsLength(10)
         self.colour.currentIndexChanged.connect(self._colour_chosen)
-        for widget in (self._colour_label, self.colour, self.buttons["fit"]):
-            tools.addWidget(widget)
-        tools.addStretch(1)
+        self.buttons["region"].setCheckable(True)
+        tools.addWidget(self._colour_label)
+        tools.addWidget(self.colour, 1)
+        for key in ("fit", "region", "whole"):
+            tools.addWidget(self.buttons[key])
         layout.addLayout(tools)
         layout.addWidget(self.map, 1)
-        self._hint = label("muted", wrap=True)
-        layout.addWidget(self._hint)
         return side
 
     def _made_right(self) -> QWidget:
         side = QWidget()
         layout = QVBoxLayout(side)
-        layout.setContentsMargins(6, 6, 0, 0)
+        layout.setContentsMargins(4, 4, 0, 0)
         tools = QHBoxLayout()
         self.search = QLineEdit()
         self.search.setClearButtonEnabled(True)
@@ -194,85 +189,83 @@ class FramesView(QWidget):
         self.kinds.offer(SHOWN, SHOWN, "all")
         self.kinds.currentIndexChanged.connect(lambda _: self._filter())
         tools.addWidget(self.search, 1)
-        for widget in (self.kinds, self.buttons["leave_out"], self.buttons["keep"], self.buttons["undo"]):
-            tools.addWidget(widget)
+        tools.addWidget(self.kinds)
+        for key in ("leave_out", "keep", "undo", "redo"):
+            tools.addWidget(self.buttons[key])
+        for key in _SIGNS:
+            self.buttons[key].setFixedWidth(40)
+            self.buttons[key].setStyleSheet("padding: 6px 0px")
         layout.addLayout(tools)
         layout.addWidget(self.table, 1)
-        layout.addLayout(self._made_limit())
         return side
 
-    def _made_limit(self) -> QHBoxLayout:
+    def _made_strip(self) -> QHBoxLayout:
+        strip = QHBoxLayout()
+        strip.setSpacing(6)
+        self.histograms = {
+            metric: HistogramWidget(histogram, self._session) for metric, histogram in self.page.histograms.items()
+        }
+        for metric, widget in self.histograms.items():
+            widget.edited.connect(self.update_state)
+            widget.chosen.connect(lambda metric=metric: self._use_metric(metric))
+            strip.addWidget(widget, 1)
+        return strip
+
+    def _made_limits(self) -> QHBoxLayout:
         line = QHBoxLayout()
-        self._limit_label, self._range, self._selected = label("muted"), label("muted"), QLabel()
-        self.limited, self.side, self.limit = Choice(), Choice(), QLineEdit()
-        self.limited.offer(METRICS, METRICS, "fwhm")
-        self.side.offer(SIDES, SIDES, "above")
-        self.limit.setMaximumWidth(80)
-        self.apply_limit = QPushButton()
-        self.apply_limit.clicked.connect(self._limit_pressed)
-        for choice in (self.limited, self.side):
-            choice.currentIndexChanged.connect(lambda _: self._show_limit())
-        self.limit.textChanged.connect(lambda _: self._show_limit())
-        for widget in (self._limit_label, self.limited, self.side, self.limit, self.apply_limit, self._range):
+        self._limit_label, self._to, self._range = label("muted"), label("muted"), label("muted")
+        self._selected = label("muted")
+        self.limited, self.low, self.high = Choice(), QLineEdit(), QLineEdit()
+        self.limited.currentIndexChanged.connect(lambda _: self._use_metric(self.limited.value))
+        for entry in (self.low, self.high):
+            entry.setFixedWidth(84)
+            entry.editingFinished.connect(self._limits_typed)
+        for widget in (self._limit_label, self.limited, self.low, self._to, self.high, self._range):
             line.addWidget(widget)
         line.addStretch(1)
         line.addWidget(self._selected)
         return line
 
-    def _beyond(self) -> NDArray[np.intp]:
-        return rows_beyond(self._session.frames.table, self.limited.value, self.limit.text(), self.side.value)
+    def _use_metric(self, metric: str) -> None:
+        self.page.use_metric(metric)
+        self.limited.choose(metric)
+        self.map.update()
+        self._show_limits()
 
-    def _show_limit(self) -> None:
-        table, words = self._session.frames.table, self._session.words
-        self._range.setText(spread_text(table, self.limited.value, words))
-        count = len(self._beyond())
-        self.apply_limit.setText(beyond_text(count, words))
-        self.apply_limit.setEnabled(count > 0)
+    def _show_limits(self) -> None:
+        for entry, text in zip((self.low, self.high), self.page.histograms[self.page.metric].typed(), strict=True):
+            if not entry.hasFocus() or not entry.isModified():
+                entry.setText(text)
+        self._range.setText(self.page.range_text())
 
-    def _limit_pressed(self) -> None:
-        if self._session.frames.table is not None:
-            self._session.frames.table.set_keep(self._beyond(), False)
-            self.update_state()
-
-    def _set_keep(self, keep: bool) -> None:
-        table = self._session.frames.table
-        if table is not None:
-            table.set_keep(np.flatnonzero(table.selected), keep)
-            self.update_state()
+    def _limits_typed(self) -> None:
+        for entry in (self.low, self.high):
+            entry.setModified(False)
+        self.page.histograms[self.page.metric].type_limits(self.low.text(), self.high.text())
+        self.update_state()
+        self._show_limits()
 
     def _filter(self) -> None:
-        if self._session.frames.table is not None:
-            self._session.frames.table.filter(self.search.text(), self.kinds.value)
-            self.update_state()
-
-    def _colour_chosen(self) -> None:
-        self.map.sky.colour_by(self.colour.value)
-        self.map.update()
-
-    def _fit_pressed(self) -> None:
-        self.map.sky.fit()
-        self.map.update()
-
-    def _export_pressed(self) -> None:
-        chosen, _ = QFileDialog.getSaveFileName(self, self.buttons["export"].text(), TABLE_NAME, "CSV (*.csv)")
-        if chosen:
-            self._try(lambda: self._session.frames.export(Path(chosen)))
-
-    def _import_pressed(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(self, self.buttons["import"].text(), "", "CSV (*.csv)")
-        if chosen:
-            self._try(lambda: self._session.frames.import_csv(Path(chosen)))
-
-    def _try(self, act: Callable[[], None]) -> None:
-        try:
-            act()
-        except ZeMosaicError as fault:
-            self._session.problem = fault.message
+        self.page.filter(self.search.text(), self.kinds.value)
         self.update_state()
 
-    def _analyse_pressed(self) -> None:
-        if self._analyser is None:
-            return
-        self._analysing = start_analyser(self._analyser)
-        if self._analysing is None:
-            self._session.tell_problem("error.not_opened", path=str(self._analyser.entry))
+    def _colour_chosen(self) -> None:
+        self.page.map.colour_by(self.colour.value)
+        self.map.update()
+
+    def _mark_region(self) -> None:
+        self.page.map.marking_region = self.buttons["region"].isChecked()
+
+    def _region_marked(self, text: str | None) -> None:
+        self.buttons["region"].setChecked(False)
+        self.page.mark_region(text)
+
+    def _export(self) -> None:
+        chosen, _ = QFileDialog.getSaveFileName(self, self.buttons["export"].text(), TABLE_NAME, "CSV (*.csv)")
+        if chosen:
+            self.page.export(Path(chosen))
+
+    def _import(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(self, self.buttons["import"].text(), "", "CSV (*.csv)")
+        if chosen:
+            self.page.import_csv(Path(chosen))

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import (
     QColor,
@@ -24,6 +26,9 @@ from PySide6.QtWidgets import QPushButton, QWidget
 from zemosaic.gui.presenter.preview import View
 
 __all__ = ["Loaded", "Picture", "PictureLoader", "picture_buttons"]
+
+Source = Callable[[View], NDArray[np.uint8] | None]
+"""Makes the picture of a view, (h, w, 3), as large as on the screen; None while it cannot."""
 
 _STEP = 1.25
 _KEYS = {Qt.Key.Key_Left: (60, 0), Qt.Key.Key_Right: (-60, 0), Qt.Key.Key_Up: (0, 60), Qt.Key.Key_Down: (0, -60)}
@@ -70,19 +75,27 @@ class Picture(QWidget):
         super().__init__()
         self._empty = empty
         self.loaded: Loaded | None = None
+        self._source: Source | None = None
+        self.hovered: Callable[[float, float], None] = lambda x, y: None
+        """Called with the picture point under the pointer."""
         self.view = View(1, 1, 1, 1)
         self._drag: QPointF | None = None
         self.setMinimumSize(200, 150)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.CrossCursor)
+        self.setMouseTracking(True)
 
     def show_picture(self, loaded: Loaded | None) -> None:
         """Show a picture; one of the same size keeps its place."""
-        self.loaded = loaded
+        self.loaded, self._source = loaded, None
         if loaded is not None:
-            size = (loaded.image.width(), loaded.image.height())
-            if size != (self.view.picture_width, self.view.picture_height):
-                self.view = View(*size, max(self.width(), 1), max(self.height(), 1)).fit()
+            self._take_size(loaded.image.width(), loaded.image.height())
+        self.update()
+
+    def look_through(self, source: Source, size: tuple[int, int]) -> None:
+        """Show what a source makes of a view, for a picture of some width and height; the same part stays in sight."""
+        self._source = source
+        self._take_size(*size)
         self.update()
 
     def zoom(self, turns: int) -> None:
@@ -102,6 +115,12 @@ class Picture(QWidget):
         """Paint the part that is seen."""
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor("#0b0e14"))
+        seen = None if self._source is None else self._source(self.view)
+        if seen is not None:
+            height, width = seen.shape[:2]
+            image = QImage(seen.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+            painter.drawImage((self.width() - width) // 2, (self.height() - height) // 2, image)
+            return
         if self.loaded is None:
             painter.setPen(QColor("#aab2c0"))
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
@@ -128,7 +147,9 @@ class Picture(QWidget):
         self._drag = event.position()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Drag the picture."""
+        """Drag the picture, and tell what lies under the pointer."""
+        if self.loaded is not None or self._source is not None:
+            self.hovered(*self.view.to_picture(event.position().x(), event.position().y()))
         if self._drag is not None and event.buttons() & Qt.MouseButton.LeftButton:
             moved = event.position() - self._drag
             self._drag = event.position()
@@ -157,13 +178,17 @@ class Picture(QWidget):
         else:
             super().keyPressEvent(event)
 
+    def _take_size(self, width: int, height: int) -> None:
+        if (width, height) != (self.view.picture_width, self.view.picture_height):
+            self.view = self.view.of_picture(width, height)
+
     def _zoom_at(self, factor: float, u: float, v: float) -> None:
-        if self.loaded is not None:
+        if self.loaded is not None or self._source is not None:
             self.view = self.view.zoomed(factor, u, v)
             self.update()
 
     def _pan(self, du: float, dv: float) -> None:
-        if self.loaded is not None:
+        if self.loaded is not None or self._source is not None:
             self.view = self.view.panned(du, dv)
             self.update()
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPlainTextEdit, QPushButton, QSlider, QVBoxLayout, QWidget
 
 from zemosaic.gui.presenter.desktop import open_path
+from zemosaic.gui.presenter.result_desk import ResultDesk
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.wording import summary_lines
 from zemosaic.gui.qt.picture import Loaded, Picture, picture_buttons
-from zemosaic.gui.qt.widgets import card, label
+from zemosaic.gui.qt.widgets import Choice, card, label
 
 __all__ = ["ResultView"]
 
@@ -21,6 +23,7 @@ class ResultView(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
+        self.desk = ResultDesk()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(20, 14, 20, 0)
         left = QVBoxLayout()
@@ -34,6 +37,10 @@ class ResultView(QWidget):
         tools.addWidget(self._hint)
         tools.addStretch(1)
         left.addLayout(tools)
+        left.addLayout(self._looks())
+        self._read_out = label("muted")
+        left.addWidget(self._read_out)
+        self.picture.hovered = self._hovered
         layout.addLayout(left, 1)
         side, column = card()
         side.setFixedWidth(360)
@@ -50,6 +57,70 @@ class ResultView(QWidget):
         layout.addWidget(side)
         self.retranslate()
 
+    def _looks(self) -> QHBoxLayout:
+        """Return the line with what can be changed of the picture."""
+        line = QHBoxLayout()
+        self.fields, self.channel = Choice(), Choice()
+        self.fields.currentIndexChanged.connect(lambda _: self.desk.open(self.fields.value))
+        self.channel.currentIndexChanged.connect(lambda _: self._adjust(channel=self.channel.value))
+        self.checks = {"linked": QCheckBox(), "coverage": QCheckBox()}
+        self.checks["linked"].setChecked(True)
+        for widget in (self.fields, self.channel, *self.checks.values()):
+            line.addWidget(widget)
+        for name, check in self.checks.items():
+            check.toggled.connect(lambda on, name=name: self._adjust(**{name: on}))
+        self.sliders = {name: QSlider(Qt.Orientation.Horizontal) for name in ("sky", "white")}
+        self._slider_labels = {name: label("muted") for name in self.sliders}
+        for name, slider in self.sliders.items():
+            slider.setRange(-100, 100)
+            slider.setMaximumWidth(120)
+            slider.valueChanged.connect(lambda value, name=name: self._adjust(**{name: value / 100}))
+            line.addWidget(self._slider_labels[name])
+            line.addWidget(slider)
+        self._reset = QPushButton()
+        self._reset.clicked.connect(self.reset)
+        line.addWidget(self._reset)
+        line.addStretch(1)
+        return line
+
+    def pump(self) -> None:
+        """Show the mosaic once it is open, and anew when it can be shown better."""
+        if self.desk.pump():
+            self._offer_channels()
+            if self.desk.problem is not None:
+                self._read_out.setText(self._session.words.message(self.desk.problem))
+            if self.desk.size is not None:
+                self.picture.look_through(self.desk.picture, self.desk.size)
+
+    def reset(self) -> None:
+        """Go back to the automatic stretch."""
+        for slider in self.sliders.values():
+            slider.setValue(0)
+        self.checks["linked"].setChecked(True)
+
+    def _adjust(self, **changes: object) -> None:
+        self.desk.adjust(**changes)
+        self.picture.update()
+
+    def _hovered(self, x: float, y: float) -> None:
+        self._read_out.setText(self.desk.read_out(x, y, self._session.words))
+
+    def _offer_channels(self) -> None:
+        words, names = self._session.words, self.desk.channels
+        self.channel.offer(
+            names, [words.text(f"result.channel.{name}") for name in names], self.desk.adjustment.channel
+        )
+        self.checks["coverage"].setEnabled(self.desk.has_coverage)
+
+    def _offer_fields(self) -> None:
+        """Let the user choose between the mosaics where the run made several."""
+        result = self._session.state.result
+        made = () if result is None else result.mosaics or (result.mosaic,)
+        self.fields.setVisible(len(made) > 1)
+        if len(made) > 1:
+            self.fields.offer(made, [Path(path).stem for path in made], self.desk.path or made[0])
+        self.desk.open(made[0] if made and self.desk.path not in made else self.desk.path if made else "")
+
     def retranslate(self) -> None:
         """Put all texts in the language of the moment."""
         words = self._session.words
@@ -59,12 +130,19 @@ class ResultView(QWidget):
         self._hint.setText(words.text("result.hint"))
         for key, button in self._tools.items():
             button.setText(words.text(key))
+        for name, check in self.checks.items():
+            check.setText(words.text(f"result.{name}"))
+        for name, text in self._slider_labels.items():
+            text.setText(words.text(f"result.{name}"))
+        self._reset.setText(words.text("result.reset"))
+        self._offer_channels()
         self.picture.update()
         self.update_state()
 
     def show_picture(self, loaded: Loaded | None) -> None:
-        """Show the finished mosaic."""
-        self.picture.show_picture(loaded)
+        """Show the preview, until the mosaic itself is open."""
+        if loaded is None or self.desk.size is None:
+            self.picture.show_picture(loaded)
 
     def update_state(self) -> None:
         """Show the result of the last run."""
@@ -73,6 +151,7 @@ class ResultView(QWidget):
         self.told.setPlainText("\n".join(lines) or self._session.words.text("result.none"))
         for button in (self.open_report, self.open_folder, *self._tools.values()):
             button.setEnabled(result is not None)
+        self._offer_fields()
 
     def _folder_pressed(self) -> None:
         if self._session.state.result is not None:

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
+    QInputDialog,
     QLabel,
     QLineEdit,
     QPushButton,
@@ -21,9 +22,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from zemosaic.gui.presenter.form import Row, choice_text, text_of, unit_text
+from zemosaic.gui.presenter.equipment import EQUIPMENT, Equipment
+from zemosaic.gui.presenter.form import Row, choice_text, range_text, text_of
+from zemosaic.gui.presenter.presets import Presets
 from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.telling import default_text
+from zemosaic.gui.presenter.telling import default_text, equipment_text
 from zemosaic.gui.qt.widgets import Choice, card, label, restyle
 from zemosaic.settings.schema import GROUPS, TIERS
 
@@ -43,7 +46,7 @@ class SettingRow:
         told = QVBoxLayout(self.told)
         told.setContentsMargins(0, 6, 24, 6)
         told.setSpacing(2)
-        self._label = label("bold")
+        self._label = label("bold", wrap=True)
         self._help, self._problem = label("muted", wrap=True), label("problem", wrap=True)
         for text in (self._label, self._help, self._problem):
             told.addWidget(text)
@@ -71,7 +74,7 @@ class SettingRow:
         words, spec = self._session.words, self._spec
         self._label.setText(words.text(f"setting.{spec.key}.label"))
         self._help.setText(words.text(f"setting.{spec.key}.help"))
-        self._unit.setText(unit_text(spec, words))
+        self._unit.setText(range_text(spec, words))
         self._browse.setText(words.text("settings.browse"))
         self.reset.setToolTip(words.text("settings.reset", value=default_text(spec, words)))
         if isinstance(self.control, Choice):
@@ -112,6 +115,9 @@ class SettingRow:
         key = self._spec.key
         if self._spec.kind == "choice":
             choice = Choice()
+            # A long choice must not push the page beyond the window.
+            choice.setSizeAdjustPolicy(Choice.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            choice.setMinimumContentsLength(12)
             choice.currentIndexChanged.connect(lambda _: self._edited(key, choice.value))
             return choice
         if self._spec.kind == "bool":
@@ -140,6 +146,8 @@ class SettingsView(QWidget):
         super().__init__()
         self._session = session
         self.tier = tier
+        self.presets = Presets(session.config_folder)
+        self.equipment = Equipment(session)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(20, 14, 14, 0)
         layout.addLayout(self._made_top())
@@ -155,6 +163,7 @@ class SettingsView(QWidget):
         self._cards: dict[str, QFrame] = {}
         self._headings: dict[str, QLabel] = {}
         self._make_cards(demo)
+        self._make_equipment()
         self._none = label("muted")
         self._body.addWidget(self._none)
         self._body.addStretch(1)
@@ -166,7 +175,10 @@ class SettingsView(QWidget):
         self.search.setPlaceholderText(words.text("settings.search"))
         for tier, button in self.tiers.items():
             button.setText(words.text(f"tier.{tier}"))
-        self._reset.setText(words.text("settings.reset_all"))
+        self._preset_label.setText(words.text("settings.preset"))
+        self.save_preset.setText(words.text("settings.preset_save"))
+        self.delete_preset.setText(words.text("settings.preset_delete"))
+        self._equipment_heading.setText(words.text("settings.equipment"))
         self._demo_text.setText(words.text("settings.demo_text"))
         self.demo_button.setText(words.text("settings.demo_button"))
         self._none.setText(words.text("settings.none_found"))
@@ -208,7 +220,7 @@ class SettingsView(QWidget):
     def _made_top(self) -> QHBoxLayout:
         top = QHBoxLayout()
         self.search = QLineEdit()
-        self.search.setMaximumWidth(300)
+        self.search.setMaximumWidth(240)
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(lambda _: self._filter())
         top.addWidget(self.search, 1)
@@ -225,9 +237,14 @@ class SettingsView(QWidget):
         self._hidden = label("warning")
         top.addWidget(self._hidden)
         top.addStretch(1)
-        self._reset = QPushButton()
-        self._reset.clicked.connect(self._reset_all)
-        top.addWidget(self._reset)
+        self._preset_label = label("muted")
+        self.preset = Choice()
+        self.preset.currentIndexChanged.connect(lambda _: self._preset_chosen())
+        self.save_preset, self.delete_preset = QPushButton(), QPushButton()
+        self.save_preset.clicked.connect(self._save_pressed)
+        self.delete_preset.clicked.connect(self._delete_pressed)
+        for widget in (self._preset_label, self.preset, self.save_preset, self.delete_preset):
+            top.addWidget(widget)
         return top
 
     def _make_cards(self, demo: Callable[[], None]) -> None:
@@ -242,7 +259,7 @@ class SettingsView(QWidget):
             grid.setColumnStretch(0, 1)
             wide = group == "folders"
             grid.setColumnMinimumWidth(1, 560 if wide else 320)
-            grid.setColumnMinimumWidth(2, 0 if wide else 64)
+            grid.setColumnMinimumWidth(2, 0 if wide else 150)
             grid.setColumnMinimumWidth(3, 36)
             layout.addLayout(grid)
             self._body.addWidget(frame)
@@ -268,9 +285,50 @@ class SettingsView(QWidget):
         self.rows[key].update()
         self._show_extras()
 
-    def _reset_all(self) -> None:
-        self._session.form = self._session.form.reset_all()
-        self.update_rows()
+    def _make_equipment(self) -> None:
+        self._equipment_card, layout = card()
+        line = QHBoxLayout()
+        self._equipment_heading = label("heading")
+        self.test_button = QPushButton()
+        self.test_button.clicked.connect(self._test_pressed)
+        line.addWidget(self._equipment_heading, 1)
+        line.addWidget(self.test_button)
+        layout.addLayout(line)
+        self._equipment_texts = {name: label(wrap=True) for name in EQUIPMENT}
+        for text in self._equipment_texts.values():
+            layout.addWidget(text)
+        self._body.addWidget(self._equipment_card)
+
+    def show_equipment(self) -> None:
+        """Show what was found of ASTAP and the graphics card."""
+        self.equipment.pump()
+        for name, text in self._equipment_texts.items():
+            told, good = equipment_text(self.equipment, name)
+            text.setText(told)
+            restyle(text, "" if good else "problem")
+        self.test_button.setEnabled(not self.equipment.busy)
+        key = "settings.testing" if self.equipment.busy else "settings.test"
+        self.test_button.setText(self._session.words.text(key))
+
+    def _test_pressed(self) -> None:
+        self.equipment.look(test=True)
+        self.show_equipment()
+
+    def _preset_chosen(self) -> None:
+        if self.preset.value:
+            self._session.form = self.presets.applied(self.preset.value, self._session.form)
+            self.update_rows()
+
+    def _save_pressed(self) -> None:
+        words = self._session.words
+        name, wanted = QInputDialog.getText(self, words.text("settings.preset"), words.text("settings.preset_name"))
+        if wanted:
+            self._session.problem = self.presets.save(name, self._session.form)
+            self._show_extras()
+
+    def _delete_pressed(self) -> None:
+        self._session.problem = self.presets.delete(self.preset.value)
+        self._show_extras()
 
     def _filter(self) -> None:
         shown = self._session.form.shown(self.tier, self.search.text(), self._session.words)
@@ -288,3 +346,10 @@ class SettingsView(QWidget):
         self._demo_card.setVisible(not form.row("input_dir").text and not self.search.text())
         hidden = form.hidden_changes(form.shown(self.tier, self.search.text(), words))
         self._hidden.setText(words.text("settings.hidden", count=hidden) if hidden else "")
+        current, names = self.presets.current(form), self.presets.names
+        shown = names if current else ("", *names)
+        texts = [self.presets.label(name, words) if name else words.text("settings.preset_none") for name in shown]
+        self.preset.offer(shown, texts, current)
+        self.delete_preset.setEnabled(self.presets.is_own(current))
+        self._equipment_card.setVisible(not self.search.text())
+        self.show_equipment()

@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
 from zemosaic.gui.presenter.palette import PALETTES, Palette
+from zemosaic.i18n import locales_folder
 
 __all__ = ["current_palette", "use_theme"]
 
@@ -32,6 +33,10 @@ QPushButton:checked {{ background: {accent}; color: {on_accent}; border-color: {
 QLineEdit[wrong="true"] {{ border: 2px solid {bad}; }}
 QComboBox QAbstractItemView {{ background: {card}; selection-background-color: {accent}; }}
 QComboBox::drop-down {{ border: 0; width: 22px; }}
+QCheckBox::indicator, QTableView::indicator {{ width: 13px; height: 13px; border: 1px solid {muted};
+  border-radius: 3px; background: {field}; }}
+QCheckBox::indicator:checked, QTableView::indicator:checked {{ background: {accent}; border-color: {text};
+  image: url("{tick}"); }}
 #start {{ background: {accent}; color: {on_accent}; border-color: {accent}; font-weight: bold; }}
 #start:hover {{ background: {accent_hover}; }}
 #start:disabled {{ background: {card}; color: {muted}; border-color: {border}; }}
@@ -80,7 +85,16 @@ def use_theme(app: QApplication, theme: str) -> Palette:
         (role.PlaceholderText, look.muted),
     ):
         colours.setColor(which, QColor(ink))
-    app.setStyle("Fusion")
-    app.setPalette(colours)
-    app.setStyleSheet(_SHEET.format(**vars(look)))
+    sheet = _SHEET.format(**vars(look), tick=_tick(look))
+    # Every one of these dresses all widgets anew.
+    if app.styleSheet() != sheet:
+        app.setStyle("Fusion")
+        app.setPalette(colours)
+        app.setStyleSheet(sheet)
     return look
+
+
+def _tick(look: Palette) -> str:
+    """Return the path of the mark in a ticked box, in the form of a style sheet; a sheet can show files only."""
+    name = "tick_white.png" if look.on_accent == "#ffffff" else "tick_black.png"
+    return (locales_folder().parent / "icon" / name).as_posix()

@@ -22,12 +22,12 @@ from PySide6.QtWidgets import (
 
 from zemosaic.errors import SettingsError, ZeMosaicError
 from zemosaic.events import PreviewReady
-from zemosaic.gui.presenter.run_state import Status
 from zemosaic.gui.presenter.runs import DemoMaker, Starter
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.telling import status_text
 from zemosaic.gui.presenter.window_state import (
     THEMES,
+    VIEWS,
     WindowState,
     load_window_state,
     save_window_state,
@@ -45,6 +45,8 @@ from zemosaic.i18n import Translator, locales_folder
 __all__ = ["MainWindow", "run_window"]
 
 _PUMP_MS = 50
+_LOOK_AFTER_MS = 400
+"""ASTAP is looked for once the window is there."""
 _REFRESH_S = 0.5
 """Clocks move this often although nothing new was told."""
 FRAMES, SETTINGS, RUN, RESULT = 0, 1, 2, 3
@@ -66,8 +68,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.session = session
         self._state_file = window_state_file(session.config_folder, "qt")
-        fresh = WindowState(theme="system")
-        self._state = load_window_state(self._state_file) if self._state_file.is_file() else fresh
+        self._state = load_window_state(self._state_file)
         self._loader = PictureLoader()
         self._loading: PreviewReady | None = None
         self._closing = False
@@ -81,10 +82,12 @@ class MainWindow(QMainWindow):
         self.use_theme(self._state.theme)
         QApplication.styleHints().colorSchemeChanged.connect(self._system_changed)
         self.retranslate()
-        self.pages.setCurrentIndex(SETTINGS)
+        self.frames.table.use_widths(self._state.columns)
+        self.pages.setCurrentIndex(VIEWS.index(self._state.view))
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._pump)
         self._timer.start(_PUMP_MS)
+        QTimer.singleShot(_LOOK_AFTER_MS, self, lambda: self.settings.equipment.look(test=False))
 
     def retranslate(self) -> None:
         """Put all texts in the language of the moment."""
@@ -93,6 +96,7 @@ class MainWindow(QMainWindow):
             self.pages.setTabText(page, words.text(f"page.{key}"))
         self.start_button.setText(words.text("window.start"))
         self.stop_button.setText(words.text("window.stop"))
+        self._show_pause()
         self.theme.offer(THEMES, [words.text(f"window.look.{name}") for name in THEMES], self.theme_name)
         codes = words.languages()
         self.language.offer(tuple(codes), tuple(codes.values()), words.language)
@@ -112,7 +116,9 @@ class MainWindow(QMainWindow):
         self.theme_name = name
         app = QApplication.instance()
         assert isinstance(app, QApplication)
-        self.run.log.recolour(use_theme(app, name))
+        look = use_theme(app, name)
+        self.run.log.recolour(look)
+        self.frames.recolour(look)
 
     def start(self) -> None:
         """Start a run with the settings of the form."""
@@ -144,6 +150,11 @@ class MainWindow(QMainWindow):
         self.session.stop()
         self._refresh()
 
+    def pause(self) -> None:
+        """Let the run hold, or go on."""
+        self.session.pause()
+        self._refresh()
+
     def demo(self) -> None:
         """Ask for a folder and make the demo there."""
         chosen = QFileDialog.getExistingDirectory(self, self.session.words.text("window.demo_where"), str(Path.home()))
@@ -168,6 +179,9 @@ class MainWindow(QMainWindow):
         self._timer.stop()
         QApplication.styleHints().colorSchemeChanged.disconnect(self._system_changed)
         self._save_state()
+        self.frames.close_page()
+        self.settings.equipment.close()
+        self.result.desk.close()
         self.session.close()
         event.accept()
 
@@ -175,7 +189,7 @@ class MainWindow(QMainWindow):
         self.pages = QTabWidget()
         self.pages.setDocumentMode(True)
         self.pages.tabBar().setDrawBase(False)
-        self.frames = FramesView(self.session)
+        self.frames = FramesView(self.session, self._frames_acted)
         self.settings = SettingsView(self.session, self._state.tier, self.demo)
         self.run = RunView(self.session, self._state.log_level)
         self.result = ResultView(self.session)
@@ -202,12 +216,14 @@ class MainWindow(QMainWindow):
         footer = QHBoxLayout()
         footer.setContentsMargins(20, 10, 20, 12)
         self.status = label("muted", wrap=True)
-        self.stop_button, self.start_button = QPushButton(), QPushButton()
+        self.stop_button, self.pause_button, self.start_button = QPushButton(), QPushButton(), QPushButton()
         self.stop_button.setObjectName("stop")
         self.start_button.setObjectName("start")
         self.stop_button.clicked.connect(self.stop)
+        self.pause_button.clicked.connect(self.pause)
         self.start_button.clicked.connect(self.start)
         footer.addWidget(self.status, 1)
+        footer.addWidget(self.pause_button)
         footer.addWidget(self.stop_button)
         footer.addWidget(self.start_button)
         layout.addLayout(footer)
@@ -218,6 +234,7 @@ class MainWindow(QMainWindow):
             ("Ctrl+Return", self.start),
             ("F5", self.start),
             ("Ctrl+.", self.stop),
+            ("Ctrl+P", self.pause),
             ("Ctrl+F", self._search),
             ("Ctrl+Q", self.close),
         ):
@@ -256,6 +273,7 @@ class MainWindow(QMainWindow):
         demo = session.demo_progress()
         if demo is not None:
             self._demo_told(demo.done, demo.total, demo.folder is not None)
+        self.result.pump()
         loaded = self._loader.take()
         if loaded is not None:
             self.run.show_picture(loaded)
@@ -268,6 +286,8 @@ class MainWindow(QMainWindow):
         if (scanned or due) and self.pages.currentIndex() == FRAMES:
             session.look_at_frames()
             self.frames.update_state()
+        if due and self.pages.currentIndex() == SETTINGS:
+            self.settings.show_equipment()
         if due:
             self._refreshed_s = now
         if self._was_running and not session.running:
@@ -276,12 +296,17 @@ class MainWindow(QMainWindow):
         if self._closing and not session.running:
             self.close()
 
+    def _frames_acted(self) -> None:
+        if self.isVisible():
+            self._show_status()
+
     def _page_changed(self, page: int) -> None:
         if page == FRAMES:
             self.session.look_at_frames()
             self.frames.update_state()
         elif page == SETTINGS:
             self.settings.update_rows()
+            self.settings.show_equipment()
 
     def _refresh(self) -> None:
         self.run.update_state()
@@ -311,12 +336,18 @@ class MainWindow(QMainWindow):
         session = self.session
         running = session.running
         self.start_button.setEnabled(not running and not session.making_demo)
-        self.stop_button.setEnabled(running and session.state.status is Status.RUNNING)
+        under_way = running and session.state.status.under_way
+        self.stop_button.setEnabled(under_way)
+        self.pause_button.setEnabled(under_way)
+        self._show_pause()
         if session.making_demo and session.problem is None:
             return
         text, problem = status_text(session)
         self.status.setText(text)
         restyle(self.status, "problem" if problem else "muted")
+
+    def _show_pause(self) -> None:
+        self.pause_button.setText(self.session.words.text("window.resume" if self.session.held else "window.pause"))
 
     def _may_overwrite(self) -> bool:
         words, earlier = self.session.words, self.session.earlier_result()
@@ -343,5 +374,6 @@ class MainWindow(QMainWindow):
         maximised, at = self.isMaximized(), self.geometry()
         place = f"{at.width()}x{at.height()}{at.x():+d}{at.y():+d}"
         geometry = self._state.geometry if maximised else place
-        fresh = WindowState(geometry, maximised, self.theme_name, self.settings.tier, self.run.log.level)
+        view, widths = VIEWS[self.pages.currentIndex()], self.frames.table.widths()
+        fresh = WindowState(geometry, maximised, self.theme_name, self.settings.tier, self.run.log.level, view, widths)
         save_window_state(fresh, self._state_file)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import tkinter as tk
 from collections.abc import Callable
 
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.sky_map import SkyMap
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.gui.presenter.frames_page import FramesPage
+from zemosaic.gui.presenter.thumbnails import fitted_picture
 from zemosaic.gui.tk.theme import Theme
 
 __all__ = ["MapCanvas"]
@@ -19,14 +22,23 @@ class MapCanvas(tk.Canvas):
     """Shows a `SkyMap`: wheel and +/- zoom, dragging pans, Shift and dragging selects, a click selects."""
 
     def __init__(
-        self, parent: tk.Misc, sky: SkyMap, session: Session, theme: Theme, picked: Callable[[], None]
+        self,
+        parent: tk.Misc,
+        page: FramesPage,
+        theme: Theme,
+        picked: Callable[[], None],
+        region_marked: Callable[[str | None], None],
     ) -> None:
         super().__init__(parent, highlightthickness=1, borderwidth=0, takefocus=True, cursor="crosshair", width=200)
+        sky = page.map
         self.sky = sky
-        self._session = session
+        self._page = page
+        self._session = page.session
+        self._region_marked = region_marked
         self._theme = theme
         self._picked = picked
         self._photo: tk.PhotoImage | None = None
+        self._small: tk.PhotoImage | None = None
         self._drawing: str | None = None
         self.bind("<Configure>", self._resized)
         self.bind("<Destroy>", lambda _: self._cancel())
@@ -60,14 +72,43 @@ class MapCanvas(tk.Canvas):
             self.create_text(width // 2, height // 2, text=text, fill="#aab2c0", justify="center", width=room)
             return
         height, width = picture.shape[:2]
-        # PPM is the one format Tk reads without decompressing anything.
-        data = b"P6 %d %d 255\n" % (width, height) + picture.tobytes()
-        self._photo = tk.PhotoImage(master=self, data=data, format="PPM")
+        self._photo = self._picture(picture)
         self.create_image(0, 0, image=self._photo, anchor="nw")
         self._draw_compass(width, height)
         self._draw_legend()
+        self._draw_thumbnail(width, height)
+        self._draw_hint(width, height)
         if self.sky.rectangle is not None:
             self.create_rectangle(*self.sky.rectangle, outline=_INK, dash=(4, 3))
+
+    def _picture(self, picture: NDArray[np.uint8]) -> tk.PhotoImage:
+        height, width = picture.shape[:2]
+        # PPM is the one format Tk reads without decompressing anything.
+        data = b"P6 %d %d 255\n" % (width, height) + picture.tobytes()
+        return tk.PhotoImage(master=self, data=data, format="PPM")
+
+    def _draw_hint(self, width: int, height: int) -> None:
+        px, text = self._theme.px, self._session.words.text
+        told = text("frames.region_hint" if self.sky.marking_region else "frames.hint")
+        room = width - px(90)
+        self.create_text(
+            px(12), height - px(8), text=told, fill="#8d95a5", anchor="sw", font="ZmSmall", width=max(room, 60)
+        )
+
+    def _draw_thumbnail(self, width: int, height: int) -> None:
+        shown, px = self._page.thumbnails.shown, self._theme.px
+        if shown is None:
+            return
+        right, top = width - px(12), px(12)
+        if shown.picture is not None:
+            small = fitted_picture(shown.picture, round(0.34 * width), round(0.45 * height))
+            self._small = self._picture(small)
+            self.create_image(right, top, image=self._small, anchor="ne")
+            self.create_rectangle(right - small.shape[1], top, right, top + small.shape[0], outline=_INK)
+            top += small.shape[0] + px(4)
+        room = max(width // 2, 60)
+        name = self._page.thumbnail_text()
+        self.create_text(right, top, text=name, fill=_INK, anchor="ne", font="ZmSmall", width=room, justify="right")
 
     def _draw_compass(self, width: int, height: int) -> None:
         words, px = self._session.words, self._theme.px
@@ -100,7 +141,8 @@ class MapCanvas(tk.Canvas):
         self._acted(lambda: self.sky.drag(event.x, event.y))
 
     def _released(self, event: tk.Event[tk.Misc]) -> None:
-        self._acted(lambda: self.sky.release(event.x, event.y, bool(int(event.state) & _CONTROL)))
+        self._region_marked(self.sky.release(event.x, event.y, bool(int(event.state) & _CONTROL)))
+        self.redraw()
         self._picked()
 
     def _resized(self, event: tk.Event[tk.Misc]) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tkinter as tk
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from tkinter import ttk
 from typing import Literal
 
 import numpy as np
 
+from zemosaic.gui.presenter.frame_cells import cell_text, short_name
 from zemosaic.gui.presenter.frame_table import COLUMNS, METRICS, FrameTable
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.tk.theme import Theme
@@ -18,16 +19,17 @@ from zemosaic.i18n import Translator
 __all__ = ["FrameTableView"]
 
 _WIDTHS = {
-    "keep": 70,
+    "keep": 62,
     "file": 190,
-    "verdict": 170,
+    "verdict": 150,
     "night": 90,
-    "telescope": 110,
+    "eccentricity": 104,
+    "background": 100,
+    "fwhm": 92,
+    "weight": 92,
     "exposure": 104,
-    "background": 96,
-    "eccentricity": 100,
+    "telescope": 110,
 }
-_LONGEST_NAME = 28
 _SHIFT, _CONTROL = 0x1, 0x4
 
 
@@ -70,6 +72,16 @@ class FrameTableView(ttk.Frame):
         """Put all texts in the language of the moment."""
         self._show_headings()
         self.refresh()
+
+    def widths(self) -> dict[str, int]:
+        """Return the widths of the columns."""
+        return {name: int(self.tree.column(name, "width")) for name in COLUMNS}
+
+    def use_widths(self, widths: Mapping[str, int]) -> None:
+        """Set the widths of some columns."""
+        for name in COLUMNS:
+            if name in widths:
+                self.tree.column(name, width=widths[name])
 
     def refresh(self) -> None:
         """Show the rows in sight as they are now."""
@@ -196,6 +208,5 @@ class FrameTableView(ttk.Frame):
 
 def _line(table: FrameTable, row: int, words: Translator) -> list[str]:
     """Return the texts of a row; of a long file name beginning and end, which Tk would cut off."""
-    name = table.files[row]
-    short = name if len(name) <= _LONGEST_NAME else f"{name[:10]}…{name[11 - _LONGEST_NAME :]}"
-    return [short if column == "file" else table.cell(row, column, words) for column in COLUMNS]
+    short = short_name(table.files[row])
+    return [short if column == "file" else cell_text(table, row, column, words) for column in COLUMNS]

@@ -11,12 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from tkinter import ttk
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from zemosaic.gui.presenter.preview import View
 from zemosaic.gui.tk.theme import Theme
 
 __all__ = ["Loaded", "Picture", "PictureLoader", "picture_buttons"]
+
+Source = Callable[[View], NDArray[np.uint8] | None]
+"""Makes the picture of a view, (h, w, 3), as large as on the screen; None while it cannot."""
 
 _STEP = 1.25
 """Zoom of one turn of the wheel or one press of a key."""
@@ -71,6 +76,9 @@ class Picture(tk.Canvas):
         self._theme = theme
         self._empty = empty
         self._loaded: Loaded | None = None
+        self._source: Source | None = None
+        self.hovered: Callable[[float, float], None] = lambda x, y: None
+        """Called with the picture point under the pointer."""
         self._view = View(1, 1, 1, 1)
         self._photo: tk.PhotoImage | None = None
         self._drawing: str | None = None
@@ -80,6 +88,7 @@ class Picture(tk.Canvas):
         self.bind("<<ThemeChanged>>", lambda _: self._recolour())
         self.bind("<ButtonPress-1>", self._press)
         self.bind("<B1-Motion>", self._dragged)
+        self.bind("<Motion>", lambda event: self._hover(event.x, event.y))
         self.bind("<Double-Button-1>", lambda event: self.toggle(event.x, event.y))
         self.bind("<MouseWheel>", lambda event: self._wheel(event, event.delta))
         self.bind("<Button-4>", lambda event: self._wheel(event, 1))
@@ -100,11 +109,15 @@ class Picture(tk.Canvas):
 
     def show(self, loaded: Loaded | None) -> None:
         """Show a picture; one of the same size keeps its place."""
-        self._loaded = loaded
+        self._loaded, self._source = loaded, None
         if loaded is not None:
-            width, height = loaded.levels[0].size
-            if (width, height) != (self._view.picture_width, self._view.picture_height):
-                self._view = View(width, height, max(self.winfo_width(), 1), max(self.winfo_height(), 1)).fit()
+            self._take_size(*loaded.levels[0].size)
+        self.redraw()
+
+    def look_through(self, source: Source, size: tuple[int, int]) -> None:
+        """Show what a source makes of a view, for a picture of some width and height; the same part stays in sight."""
+        self._source = source
+        self._take_size(*size)
         self.redraw()
 
     def zoom(self, turns: int) -> None:
@@ -136,6 +149,10 @@ class Picture(tk.Canvas):
         self._drawing = None
         self.delete("all")
         width, height = self.winfo_width(), self.winfo_height()
+        seen = None if self._source is None else self._source(self._view)
+        if seen is not None:
+            self._put(Image.fromarray(seen))
+            return
         if self._loaded is None:
             ink = self._theme.palette.muted if self._theme.name == "dark" else "#aab2c0"
             room, text = max(width - 60, 60), self._empty()
@@ -145,12 +162,18 @@ class Picture(tk.Canvas):
         shrink = self._loaded.levels[0].width / level.width
         box = tuple(min(edge / shrink, limit) for edge, limit in zip(self._view.box(), level.size * 2, strict=True))
         how = Image.Resampling.NEAREST if self._view.scale > 3 else Image.Resampling.BILINEAR
-        seen = level.resize(self._view.size_on_screen(), how, box)
+        self._put(level.resize(self._view.size_on_screen(), how, box))
+
+    def _put(self, seen: Image.Image) -> None:
         # PPM is the one format Tk reads without decompressing anything.
         buffer = io.BytesIO()
         seen.save(buffer, "PPM")
         self._photo = tk.PhotoImage(master=self, data=buffer.getvalue(), format="PPM")
-        self.create_image(width // 2, height // 2, image=self._photo)
+        self.create_image(self.winfo_width() // 2, self.winfo_height() // 2, image=self._photo)
+
+    def _take_size(self, width: int, height: int) -> None:
+        if (width, height) != (self._view.picture_width, self._view.picture_height):
+            self._view = self._view.of_picture(width, height)
 
     def _level(self) -> Image.Image:
         """Return the smallest copy that still has a pixel for every screen pixel."""
@@ -159,13 +182,17 @@ class Picture(tk.Canvas):
         enough = [level for level in self._loaded.levels if level.width >= full * min(self._view.scale, 1.0)]
         return enough[-1] if enough else self._loaded.levels[0]
 
+    def _hover(self, u: float, v: float) -> None:
+        if self._loaded is not None or self._source is not None:
+            self.hovered(*self._view.to_picture(u, v))
+
     def _zoom_at(self, factor: float, u: float, v: float) -> None:
-        if self._loaded is not None:
+        if self._loaded is not None or self._source is not None:
             self._view = self._view.zoomed(factor, u, v)
             self.redraw()
 
     def _pan(self, du: float, dv: float) -> None:
-        if self._loaded is not None:
+        if self._loaded is not None or self._source is not None:
             self._view = self._view.panned(du, dv)
             self.redraw()
 

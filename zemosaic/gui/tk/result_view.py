@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import tkinter as tk
+from functools import partial
 from pathlib import Path
 from tkinter import ttk
 
 from zemosaic.gui.presenter.desktop import open_path
+from zemosaic.gui.presenter.result_desk import ResultDesk
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.wording import summary_lines
 from zemosaic.gui.tk.picture import Loaded, Picture, picture_buttons
 from zemosaic.gui.tk.theme import Theme
+from zemosaic.gui.tk.widgets import Choice
 
 __all__ = ["ResultView"]
 
@@ -23,6 +26,7 @@ class ResultView(ttk.Frame):
         super().__init__(parent, padding=(px(20), px(14), px(20), 0))
         self._session = session
         self._theme = theme
+        self.desk = ResultDesk()
         self.columnconfigure(0, weight=1)
         self.rowconfigure(0, weight=1)
         self.picture = Picture(self, theme, lambda: session.words.text("result.empty"))
@@ -50,7 +54,42 @@ class ResultView(ttk.Frame):
             tool.pack(side="left", padx=(0, px(6)))
         self._hint = ttk.Label(tools, style="Muted.TLabel")
         self._hint.pack(side="left", padx=px(8))
+        self._make_looks()
+        self.picture.hovered = self._hovered
+        self.bind("<Destroy>", self._destroyed)
         self.retranslate()
+
+    def _make_looks(self) -> None:
+        """Make the line with what can be changed of the picture."""
+        gap = self._theme.px(6)
+        line = ttk.Frame(self)
+        line.grid(row=2, column=0, sticky="ew", pady=(gap, 0))
+        self.fields = Choice(line, self._theme, self.desk.open, width=26)
+        self.channel = Choice(line, self._theme, lambda value: self._adjust(channel=value), width=9)
+        self.channel.pack(side="left", padx=(0, gap))
+        self.linked, self.coverage = tk.BooleanVar(self, True), tk.BooleanVar(self, False)
+        self._checks = {
+            "linked": ttk.Checkbutton(
+                line, style="Page.Switch.TCheckbutton", variable=self.linked, command=self._checked
+            ),
+            "coverage": ttk.Checkbutton(
+                line, style="Page.Switch.TCheckbutton", variable=self.coverage, command=self._checked
+            ),
+        }
+        for check in self._checks.values():
+            check.pack(side="left", padx=(gap, 0))
+        self.sliders: dict[str, ttk.Scale] = {}
+        self._slider_labels: dict[str, ttk.Label] = {}
+        for name in ("sky", "white"):
+            self._slider_labels[name] = ttk.Label(line, style="Muted.TLabel")
+            self.sliders[name] = ttk.Scale(line, from_=-1.0, to=1.0, length=self._theme.px(90))
+            self.sliders[name].configure(command=partial(self._slid, name))
+            self._slider_labels[name].pack(side="left", padx=(2 * gap, gap))
+            self.sliders[name].pack(side="left")
+        self._reset = ttk.Button(line, command=self.reset)
+        self._reset.pack(side="left", padx=gap)
+        self._read_out = ttk.Label(self, style="Muted.TLabel")
+        self._read_out.grid(row=3, column=0, sticky="ew", pady=(gap, 0))
 
     def retranslate(self) -> None:
         """Put all texts in the language of the moment."""
@@ -61,12 +100,70 @@ class ResultView(ttk.Frame):
         self._hint.configure(text=words.text("result.hint"))
         for key, button in self._tools.items():
             button.configure(text=words.text(key))
+        for name, check in self._checks.items():
+            check.configure(text=words.text(f"result.{name}"))
+        for name, label in self._slider_labels.items():
+            label.configure(text=words.text(f"result.{name}"))
+        self._reset.configure(text=words.text("result.reset"))
+        self._offer_channels()
         self.picture.redraw()
         self.update_state()
 
+    def pump(self) -> None:
+        """Show the mosaic once it is open, and anew when it can be shown better."""
+        if self.desk.pump():
+            self._offer_channels()
+            if self.desk.problem is not None:
+                self._read_out.configure(text=self._session.words.message(self.desk.problem))
+            if self.desk.size is not None:
+                self.picture.look_through(self.desk.picture, self.desk.size)
+
+    def reset(self) -> None:
+        """Go back to the automatic stretch."""
+        for slider in self.sliders.values():
+            slider.set(0.0)
+        self.linked.set(True)
+        self._checked()
+
+    def _adjust(self, **changes: object) -> None:
+        self.desk.adjust(**changes)
+        self.picture.redraw()
+
+    def _slid(self, name: str, value: str) -> None:
+        self._adjust(**{name: float(value)})
+
+    def _checked(self) -> None:
+        self._adjust(linked=self.linked.get(), coverage=self.coverage.get())
+
+    def _hovered(self, x: float, y: float) -> None:
+        self._read_out.configure(text=self.desk.read_out(x, y, self._session.words))
+
+    def _offer_channels(self) -> None:
+        words, names = self._session.words, self.desk.channels
+        self.channel.offer(
+            names, [words.text(f"result.channel.{name}") for name in names], self.desk.adjustment.channel
+        )
+        self._checks["coverage"].state(["!disabled" if self.desk.has_coverage else "disabled"])
+
+    def _offer_fields(self) -> None:
+        """Let the user choose between the mosaics where the run made several."""
+        result = self._session.state.result
+        made = () if result is None else result.mosaics or (result.mosaic,)
+        if len(made) > 1:
+            self.fields.offer(made, [Path(path).stem for path in made], self.desk.path or made[0])
+            self.fields.pack(side="left", padx=(0, self._theme.px(6)), before=self.channel)
+        else:
+            self.fields.pack_forget()
+        self.desk.open(made[0] if made and self.desk.path not in made else self.desk.path if made else "")
+
+    def _destroyed(self, event: tk.Event[tk.Misc]) -> None:
+        if event.widget is self:
+            self.desk.close()
+
     def show_picture(self, loaded: Loaded | None) -> None:
-        """Show the finished mosaic."""
-        self.picture.show(loaded)
+        """Show the preview, until the mosaic itself is open."""
+        if loaded is None or self.desk.size is None:
+            self.picture.show(loaded)
         self._set_tools(loaded is not None)
 
     def update_state(self) -> None:
@@ -80,6 +177,7 @@ class ResultView(ttk.Frame):
         for button in (self._open_report, self._open_folder):
             button.state(["!disabled" if result is not None else "disabled"])
         self._set_tools(self._session.state.result is not None)
+        self._offer_fields()
 
     def _recolour(self) -> None:
         look = self._theme.palette

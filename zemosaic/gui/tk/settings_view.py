@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tkinter as tk
 from collections.abc import Callable
-from tkinter import filedialog, ttk
+from tkinter import filedialog, simpledialog, ttk
 
-from zemosaic.gui.presenter.form import Row, choice_text, text_of, unit_text
+from zemosaic.gui.presenter.equipment import EQUIPMENT, Equipment
+from zemosaic.gui.presenter.form import Row, choice_text, range_text, text_of
+from zemosaic.gui.presenter.presets import Presets
 from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.telling import default_text
+from zemosaic.gui.presenter.telling import default_text, equipment_text
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.widgets import Choice, ScrollFrame, Tooltip, wrap_to_width
 from zemosaic.settings.schema import GROUPS, TIERS
@@ -56,7 +58,7 @@ class SettingRow:
         words, spec = self._session.words, self._spec
         self._label.configure(text=words.text(f"setting.{spec.key}.label"))
         self._help.configure(text=words.text(f"setting.{spec.key}.help"))
-        self._unit.configure(text=unit_text(spec, words))
+        self._unit.configure(text=range_text(spec, words))
         if isinstance(self.control, Choice):
             texts = [choice_text(spec, choice, words) for choice in spec.choices]
             self.control.offer(spec.choices, texts, self._session.form.row(spec.key).text)
@@ -143,6 +145,8 @@ class SettingsView(ttk.Frame):
         super().__init__(parent, padding=(theme.px(20), theme.px(14), theme.px(14), 0))
         self._session = session
         self._theme = theme
+        self.presets = Presets(session.config_folder)
+        self.equipment = Equipment(session)
         self._tier = tk.StringVar(self, tier)
         self._search = tk.StringVar(self)
         self._make_top()
@@ -153,6 +157,7 @@ class SettingsView(ttk.Frame):
         self._headings: dict[str, ttk.Label] = {}
         self.rows: dict[str, SettingRow] = {}
         self._make_cards()
+        self._make_equipment()
         self._none = ttk.Label(self._scroll.body, style="Muted.TLabel")
         self._search.trace_add("write", lambda *_: self._filter())
         self.retranslate()
@@ -173,7 +178,10 @@ class SettingsView(ttk.Frame):
         self._search_label.configure(text=words.text("settings.search"))
         for tier, button in self._tiers.items():
             button.configure(text=words.text(f"tier.{tier}"))
-        self._reset.configure(text=words.text("settings.reset_all"))
+        self._preset_label.configure(text=words.text("settings.preset"))
+        self.save_preset.configure(text=words.text("settings.preset_save"))
+        self.delete_preset.configure(text=words.text("settings.preset_delete"))
+        self._equipment_heading.configure(text=words.text("settings.equipment"))
         self._demo_text.configure(text=words.text("settings.demo_text"))
         self._demo_button.configure(text=words.text("settings.demo_button"))
         self._none.configure(text=words.text("settings.none_found"))
@@ -217,8 +225,8 @@ class SettingsView(ttk.Frame):
         top.pack(fill="x", padx=(0, px(6)))
         self._search_label = ttk.Label(top, style="Muted.TLabel")
         self._search_label.pack(side="left")
-        self._entry = ttk.Entry(top, textvariable=self._search, width=28)
-        self._entry.pack(side="left", padx=(px(8), px(24)))
+        self._entry = ttk.Entry(top, textvariable=self._search, width=16)
+        self._entry.pack(side="left", padx=(px(8), px(16)))
         self._entry.bind("<Escape>", lambda _: self._search.set(""))
         self._tiers: dict[str, ttk.Radiobutton] = {}
         for tier in TIERS:
@@ -228,8 +236,15 @@ class SettingsView(ttk.Frame):
             self._tiers[tier] = button
         self._hidden = ttk.Label(top, style="Warning.TLabel")
         self._hidden.pack(side="left", padx=px(12))
-        self._reset = ttk.Button(top, command=self._reset_all)
-        self._reset.pack(side="right")
+        self.delete_preset = ttk.Button(top, command=self._delete_pressed)
+        self.save_preset = ttk.Button(top, command=self._save_pressed)
+        self.preset = Choice(top, self._theme, self._preset_chosen, width=16)
+        self._preset_label = ttk.Label(top, style="Muted.TLabel")
+        for widget in (self.delete_preset, self.save_preset, self.preset, self._preset_label):
+            widget.pack(side="right", padx=(px(6), 0))
+        # The keyboard goes from left to right, though what stands at the right edge was made first.
+        for widget in (self.preset, self.save_preset, self.delete_preset):
+            widget.lift()
 
     def _make_demo_card(self, demo: Callable[[], None]) -> None:
         px = self._theme.px
@@ -249,7 +264,7 @@ class SettingsView(ttk.Frame):
             card = ttk.Frame(self._scroll.body, style="Card.TFrame", padding=px(16))
             card.columnconfigure(0, weight=1)
             card.columnconfigure(1, minsize=px(620 if group == "folders" else 380))
-            card.columnconfigure(2, minsize=px(0 if group == "folders" else 64))
+            card.columnconfigure(2, minsize=px(0 if group == "folders" else 150))
             card.columnconfigure(3, minsize=px(0 if group == "folders" else 36))
             heading = ttk.Label(card, style="Card.Heading.TLabel")
             heading.grid(row=0, column=0, columnspan=4, sticky="w", pady=(0, px(4)))
@@ -262,9 +277,51 @@ class SettingsView(ttk.Frame):
         self.rows[key].update()
         self._show_extras()
 
-    def _reset_all(self) -> None:
-        self._session.form = self._session.form.reset_all()
-        self.update_rows()
+    def _make_equipment(self) -> None:
+        px = self._theme.px
+        self._equipment_card = ttk.Frame(self._scroll.body, style="Card.TFrame", padding=px(16))
+        self._equipment_card.columnconfigure(0, weight=1)
+        self._equipment_heading = ttk.Label(self._equipment_card, style="Card.Heading.TLabel")
+        self._equipment_heading.grid(row=0, column=0, sticky="w")
+        self.test_button = ttk.Button(self._equipment_card, command=self._test_pressed)
+        self.test_button.grid(row=0, column=1, sticky="e")
+        self._equipment_texts: dict[str, ttk.Label] = {}
+        for row, name in enumerate(EQUIPMENT, start=1):
+            text = ttk.Label(self._equipment_card, style="Card.TLabel", justify="left")
+            wrap_to_width(text)
+            text.grid(row=row, column=0, columnspan=2, sticky="ew", pady=(px(6), 0))
+            self._equipment_texts[name] = text
+
+    def show_equipment(self) -> None:
+        """Show what was found of ASTAP and the graphics card."""
+        self.equipment.pump()
+        for name, text in self._equipment_texts.items():
+            told, good = equipment_text(self.equipment, name)
+            text.configure(text=told, style="Card.TLabel" if good else "Card.Problem.TLabel")
+        key = "settings.testing" if self.equipment.busy else "settings.test"
+        self.test_button.configure(text=self._session.words.text(key))
+        self.test_button.state(["disabled" if self.equipment.busy else "!disabled"])
+
+    def _test_pressed(self) -> None:
+        self.equipment.look(test=True)
+        self.show_equipment()
+
+    def _preset_chosen(self, name: str) -> None:
+        if name:
+            self._session.form = self.presets.applied(name, self._session.form)
+            self.update_rows()
+
+    def _save_pressed(self) -> None:
+        words, parent = self._session.words, self.winfo_toplevel()
+        title, asked = words.text("settings.preset"), words.text("settings.preset_name")
+        name = simpledialog.askstring(title, asked, parent=parent)
+        if name is not None:
+            self._session.problem = self.presets.save(name, self._session.form)
+            self._show_extras()
+
+    def _delete_pressed(self) -> None:
+        self._session.problem = self.presets.delete(self.preset.value)
+        self._show_extras()
 
     def _filter(self) -> None:
         shown = self._session.form.shown(self.tier, self._search.get(), self._session.words)
@@ -295,6 +352,15 @@ class SettingsView(ttk.Frame):
             self._demo_card.pack_forget()
         hidden = form.hidden_changes(form.shown(self.tier, self._search.get(), words))
         self._hidden.configure(text=words.text("settings.hidden", count=hidden) if hidden else "")
+        current, names = self.presets.current(form), self.presets.names
+        shown = names if current else ("", *names)
+        texts = [self.presets.label(name, words) if name else words.text("settings.preset_none") for name in shown]
+        self.preset.offer(shown, texts, current)
+        self.delete_preset.state(["!disabled" if self.presets.is_own(current) else "disabled"])
+        self._equipment_card.pack_forget()
+        if not self._search.get():
+            self._equipment_card.pack(fill="x", pady=(0, self._theme.px(12)))
+        self.show_equipment()
 
     def scroll(self, lines: int) -> None:
         """Scroll the page."""

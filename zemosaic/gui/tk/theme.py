@@ -97,6 +97,24 @@ class Theme:
         self._build_tabs()
         self._build_bars()
         self._build_table()
+        self._build_tools()
+
+    def _build_tools(self) -> None:
+        """Boxes to tick and sliders, as they stand beside pictures."""
+        look, style = self.palette, self._style
+        style.configure("TCheckbutton", background=look.background, foreground=look.text, padding=self.px(3))
+        style.configure("TCheckbutton", indicatorsize=self.px(13), indicatormargin=self.px(4))
+        style.configure("TCheckbutton", upperbordercolor=look.muted, lowerbordercolor=look.muted)
+        style.map(
+            "TCheckbutton",
+            background=[("", look.background)],
+            indicatorbackground=[("selected", look.accent), ("", look.field)],
+            indicatorforeground=[("", look.on_accent)],
+        )
+        style.configure("Horizontal.TScale", background=look.accent, troughcolor=look.hover, bordercolor=look.border)
+        style.configure("Horizontal.TScale", lightcolor=look.accent, darkcolor=look.accent, gripcount=0)
+        style.configure("Horizontal.TScale", sliderlength=self.px(16), borderwidth=1)
+        style.map("Horizontal.TScale", background=[("active", look.accent_hover)])
 
     def _build_frames(self) -> None:
         look, style = self.palette, self._style
@@ -126,6 +144,10 @@ class Theme:
         self._button("Stop.TButton", look.card, look.hover, look.bad, look.bad, "ZmBold")
         self._button("Ghost.TButton", look.card, look.hover, look.card, look.muted)
         self._style.configure("Ghost.TButton", padding=(self.px(6), self.px(2)))
+        self._button("Sign.TButton", look.card, look.hover, look.border, look.text)
+        self._style.configure("Sign.TButton", padding=(self.px(4), self.px(8)))
+        self._style.configure("TPanedwindow", background=look.background)
+        self._style.configure("Sash", sashthickness=self.px(6), gripcount=0)
         name = "Segment.button"
         self._element(
             name,
@@ -206,6 +228,9 @@ class Theme:
         self._layout("Switch.TCheckbutton", inner)
         self._style.configure("Switch.TCheckbutton", background=look.card, padding=(self.px(8), 0, 0, 0))
         self._style.map("Switch.TCheckbutton", background=[("", look.card)])
+        page = "Page.Switch.TCheckbutton"
+        self._style.configure(page, background=look.background, foreground=look.text, padding=(self.px(6), 0, 0, 0))
+        self._style.map(page, background=[("", look.background)], foreground=[("disabled", look.muted)])
 
     def _build_tabs(self) -> None:
         look, style = self.palette, self._style
@@ -236,6 +261,18 @@ class Theme:
         trough = ("Bar.trough", {"sticky": "ew", "children": [("Bar.pbar", {"side": "left", "sticky": "ns"})]})
         self._layout("Horizontal.TProgressbar", [trough])
         style.configure("Horizontal.TProgressbar", background=look.card, thickness=thick)
+        self._element("Slide.trough", self._pill(look.border, 12 * thick, thick // 2), border=(thick, 0), sticky="ew")
+        round_px = 2 * thick
+        self._element(
+            "Slide.slider",
+            self._pill(look.accent, round_px, round_px),
+            ("disabled", self._pill(look.muted, round_px, round_px)),
+            ("focus", self._pill(look.text, round_px, round_px)),
+            sticky="",
+        )
+        slider = ("Slide.slider", {"side": "left", "sticky": ""})
+        self._layout("Horizontal.TScale", [("Slide.trough", {"sticky": "ew", "children": [slider]})])
+        style.configure("Horizontal.TScale", background=look.background)
         self._element(
             "Scroll.thumb",
             self._pill(look.border, thick, 12 * thick),

@@ -11,11 +11,18 @@ from tkinter import filedialog, ttk
 
 from zemosaic.errors import Message, SettingsError, ZeMosaicError
 from zemosaic.events import PreviewReady
-from zemosaic.gui.presenter.run_state import Status
+from zemosaic.gui.presenter.desktop import system_is_dark
 from zemosaic.gui.presenter.runs import DemoMaker, Starter
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.telling import status_text
-from zemosaic.gui.presenter.window_state import WindowState, load_window_state, save_window_state, window_state_file
+from zemosaic.gui.presenter.window_state import (
+    THEMES,
+    VIEWS,
+    WindowState,
+    load_window_state,
+    save_window_state,
+    window_state_file,
+)
 from zemosaic.gui.tk.frames_view import FramesView
 from zemosaic.gui.tk.picture import PictureLoader
 from zemosaic.gui.tk.result_view import ResultView
@@ -28,6 +35,8 @@ from zemosaic.i18n import Translator, locales_folder
 __all__ = ["MainWindow", "run_window"]
 
 _PUMP_MS = 50
+_LOOK_AFTER_PUMPS = 8
+"""ASTAP is looked for once the window is there."""
 _REFRESH_S = 0.5
 """Clocks move this often although nothing new was told."""
 FRAMES, SETTINGS, RUN, RESULT = 0, 1, 2, 3
@@ -67,11 +76,13 @@ class MainWindow:
         self.session = session
         self._state_file = window_state_file(session.config_folder)
         self._state = load_window_state(self._state_file)
-        self.theme = Theme(root, self._state.theme)
+        self.theme_name = self._state.theme
+        self.theme = Theme(root, _look(self.theme_name))
         self._loader = PictureLoader()
         self._loading: PreviewReady | None = None
         self._closing = False
         self._pumping: str | None = None
+        self._pumps = 0
         self._refreshed_s = 0.0
         self._was_running = False
         self._make_pages()
@@ -91,7 +102,9 @@ class MainWindow:
             self.pages.tab(page, text=words.text(f"page.{key}"))
         self.start_button.configure(text=words.text("window.start"))
         self.stop_button.configure(text=words.text("window.stop"))
-        self._theme_button.configure(text=words.text(f"window.theme.{self.theme.name}"))
+        self._show_pause()
+        looks = [words.text(f"window.look.{name}") for name in THEMES]
+        self.look.offer(THEMES, looks, self.theme_name)
         codes = words.languages()
         self.language.offer(tuple(codes), tuple(codes.values()), words.language)
         for view in (self.frames, self.settings, self.run, self.result):
@@ -104,10 +117,11 @@ class MainWindow:
         self.session.form = self.session.form.edited("language", code)
         self.retranslate()
 
-    def toggle_theme(self) -> None:
-        """Change between light and dark."""
-        self.theme.use("light" if self.theme.name == "dark" else "dark")
-        self._theme_button.configure(text=self.session.words.text(f"window.theme.{self.theme.name}"))
+    def use_theme(self, name: str) -> None:
+        """Switch the look: ``system``, ``light`` or ``dark``."""
+        self.theme_name = name
+        self.look.choose(name)
+        self.theme.use(_look(name))
 
     def start(self) -> None:
         """Start a run with the settings of the form."""
@@ -138,6 +152,11 @@ class MainWindow:
         self.session.stop()
         self._refresh()
 
+    def pause(self) -> None:
+        """Let the run hold, or go on."""
+        self.session.pause()
+        self._refresh()
+
     def demo(self) -> None:
         """Ask for a folder and make the demo there."""
         words = self.session.words
@@ -166,13 +185,14 @@ class MainWindow:
     def _make_pages(self) -> None:
         self.pages = ttk.Notebook(self.root)
         self.pages.enable_traversal()
-        self.frames = FramesView(self.pages, self.session, self.theme)
+        self.frames = FramesView(self.pages, self.session, self.theme, self._show_status)
         self.settings = SettingsView(self.pages, self.session, self.theme, self._state.tier, self.demo)
         self.run = RunView(self.pages, self.session, self.theme, self._state.log_level)
         self.result = ResultView(self.pages, self.session, self.theme)
         for view in (self.frames, self.settings, self.run, self.result):
             self.pages.add(view)
-        self.pages.select(SETTINGS)
+        self.pages.select(VIEWS.index(self._state.view))
+        self.frames.table.use_widths(self._state.columns)
         self.pages.bind("<<NotebookTabChanged>>", lambda _: self._page_changed())
 
     def _make_header(self) -> None:
@@ -180,10 +200,10 @@ class MainWindow:
         ttk.Label(self.root, text="ZeMosaic", style="Title.TLabel").place(x=px(22), y=px(29), anchor="w")
         right = ttk.Frame(self.root)
         right.place(relx=1.0, x=-px(20), y=px(9), anchor="ne")
-        self._theme_button = ttk.Button(right, command=self.toggle_theme)
-        self._theme_button.pack(side="right", padx=(px(8), 0))
         self.language = Choice(right, self.theme, self.use_language, width=11)
-        self.language.pack(side="right")
+        self.language.pack(side="left", padx=(0, px(8)))
+        self.look = Choice(right, self.theme, self.use_theme, width=17)
+        self.look.pack(side="left")
         Tooltip(self.language, self.theme, lambda: self.session.words.text("setting.language.label"))
 
     def _make_footer(self) -> None:
@@ -194,6 +214,8 @@ class MainWindow:
         self.start_button.pack(side="right")
         self.stop_button = ttk.Button(footer, style="Stop.TButton", command=self.stop)
         self.stop_button.pack(side="right", padx=px(8))
+        self.pause_button = ttk.Button(footer, command=self.pause)
+        self.pause_button.pack(side="right")
         self._status = ttk.Label(footer, justify="left")
         self._status.pack(side="left", fill="x", expand=True)
         wrap_to_width(self._status, px(16))
@@ -205,6 +227,7 @@ class MainWindow:
             ("<Control-Return>", self.start),
             ("<F5>", self.start),
             ("<Control-period>", self.stop),
+            ("<Control-p>", self.pause),
             ("<Control-f>", self._search),
             ("<Control-q>", self.close),
         ):
@@ -231,6 +254,7 @@ class MainWindow:
             self.frames.update_state()
         elif page == SETTINGS:
             self.settings.update_values()
+            self.settings.show_equipment()
 
     def _search(self) -> None:
         if self.pages.index("current") == FRAMES:
@@ -256,6 +280,9 @@ class MainWindow:
 
     def _pump(self) -> None:
         """Take in news, show them, and come back; the only timer of the window."""
+        self._pumps += 1
+        if self._pumps == _LOOK_AFTER_PUMPS:
+            self.settings.equipment.look(test=False)
         fresh = self.session.pump()
         demo = self.session.demo_progress()
         if demo is not None:
@@ -265,11 +292,14 @@ class MainWindow:
             self.run.show_picture(loaded)
             if self.session.state.result is not None:
                 self.result.show_picture(loaded)
+        self.result.pump()
         now = self.session.clock()
         due = now - self._refreshed_s > _REFRESH_S
         if (self.session.frames.pump() or due) and self.pages.index("current") == FRAMES:
             self.session.look_at_frames()
             self.frames.update_state()
+        if due and self.pages.index("current") == SETTINGS:
+            self.settings.show_equipment()
         if fresh or due:
             self._refreshed_s = now if due else self._refreshed_s
             self._refresh()
@@ -309,11 +339,19 @@ class MainWindow:
         session = self.session
         running, state = session.running, session.state
         self.start_button.state(["disabled" if running or session.making_demo else "!disabled"])
-        self.stop_button.state(["!disabled" if state.status is Status.RUNNING and running else "disabled"])
+        under_way = state.status.under_way and running
+        self.stop_button.state(["!disabled" if under_way else "disabled"])
+        self.pause_button.state(["!disabled" if under_way else "disabled"])
+        self._show_pause()
         if session.making_demo and session.problem is None:
             return
         text, problem = status_text(session)
         self._status.configure(text=text, style="Problem.TLabel" if problem else "Muted.TLabel")
+
+    def _show_pause(self) -> None:
+        self.pause_button.configure(
+            text=self.session.words.text("window.resume" if self.session.held else "window.pause")
+        )
 
     def _may_overwrite(self) -> bool:
         words, earlier = self.session.words, self.session.earlier_result()
@@ -329,10 +367,17 @@ class MainWindow:
     def _destroy(self) -> None:
         maximised = _maximised(self.root)
         geometry = self._state.geometry if maximised else self.root.winfo_geometry()
-        fresh = WindowState(geometry, maximised, self.theme.name, self.settings.tier, self.run.log.level)
+        view, widths = VIEWS[self.pages.index("current")], self.frames.table.widths()
+        fresh = WindowState(geometry, maximised, self.theme_name, self.settings.tier, self.run.log.level, view, widths)
         save_window_state(fresh, self._state_file)
+        self.settings.equipment.close()
         self.session.close()
         self.root.destroy()
+
+
+def _look(theme: str) -> str:
+    """Return the look of a theme."""
+    return ("dark" if system_is_dark() else "light") if theme == "system" else theme
 
 
 def _maximised(root: tk.Tk) -> bool:

@@ -1,0 +1,78 @@
+"""What a run would do, told beforehand."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "mosaic"))
+from mosaic_frames import solved_of, wcs_of
+
+from zemosaic.gui.presenter.speed import learn_speed, speed_of
+from zemosaic.gui.presenter.wording import forecast_lines
+from zemosaic.i18n import Translator
+from zemosaic.phases.forecast import forecast
+from zemosaic.settings.schema import Settings
+
+WORDS = Translator("en")
+
+
+def frames_at(places, each=10, **changes):
+    made = []
+    for ra, dec in places:
+        for k in range(each):
+            one = solved_of(wcs_of(ra, dec), len(made)).frame
+            told = {"ra_deg": ra, "dec_deg": dec, "scale_arcsec": 2.39, "date_obs": f"2026-01-0{1 + k % 2}T20:00:00"}
+            made.append(replace(one, **(told | changes)))
+    return made
+
+
+def test_size_depth_and_time_follow_the_frames(tmp_path):
+    settings = Settings(output_dir=str(tmp_path / "out"), num_processing_workers=1)
+    one = forecast(settings, frames_at([(80.0, 10.0)]), cpu_s_per_frame=0.5)
+    assert (one.width, one.height) == pytest.approx((1080, 1920), abs=5)
+    assert one.depth == pytest.approx(10, rel=0.02) and one.nights == 2 and one.fields == 1
+    two = forecast(settings, frames_at([(80.0, 10.0), (80.5, 10.0)], 20), 3, cpu_s_per_frame=0.5)
+    assert two.width > 1.6 * one.width and two.height == pytest.approx(one.height, rel=0.01)
+    assert two.seconds - one.seconds == pytest.approx(0.5 * 30)
+    assert two.disk_bytes > 1.5 * one.disk_bytes and two.left_out == 3
+    drizzled = settings.model_copy(update={"stacking_drizzle": True, "drizzle_scale": 2.0})
+    finer = forecast(drizzled, frames_at([(80.0, 10.0)]))
+    assert finer.width == pytest.approx(2 * one.width, rel=0.01)
+    assert two.problem is None and "Grid" in WORDS.message(two.mode)
+
+
+def test_fields_and_frames_without_a_place_are_told(tmp_path):
+    settings = Settings(output_dir=str(tmp_path))
+    told = forecast(settings, [*frames_at([(80.0, 10.0), (200.0, -30.0)]), *frames_at([(0, 0)], 3, ra_deg=None)])
+    assert told.fields == 2 and told.unplaced == 3 and told.frames == 23
+    lines = forecast_lines(told, WORDS)
+    assert "2 separate fields" in lines[0] and any(line.startswith("3 frames") for line in lines)
+    nothing = forecast(settings, frames_at([(0, 0)], 3, scale_arcsec=None))
+    assert nothing.width == 0 and forecast_lines(nothing, WORDS)
+
+
+def test_what_would_be_refused_is_said_before(tmp_path):
+    frames = frames_at([(80.0, 10.0)])
+    small = Settings(output_dir=str(tmp_path), max_canvas_megapixels=1.0)
+    assert forecast(small, frames).problem.key == "error.canvas_too_large"
+    tight = Settings(output_dir=str(tmp_path), memory_limit_gb=0.1)
+    told = forecast(tight, frames)
+    assert told.problem.key == "error.memory_limit_too_small"
+    assert forecast_lines(told, WORDS)[-1].startswith("⚠")
+
+
+def test_the_speed_is_learnt_from_run_to_run(tmp_path):
+    folder = tmp_path / "config"
+    assert speed_of(folder) is None
+    learn_speed(folder, 5, 100.0)
+    assert speed_of(folder) is None, "too few frames tell nothing"
+    learn_speed(folder, 100, 40.0)
+    assert speed_of(folder) == pytest.approx(0.4)
+    learn_speed(folder, 100, 20.0)
+    assert speed_of(folder) == pytest.approx(0.3)
+    (folder / "speed.json").write_text("{", encoding="utf-8")
+    assert speed_of(folder) is None

@@ -1,0 +1,187 @@
+"""The Frames page of both windows by mouse and keys, on the 24 frames of the demo."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+from fake_worker import FakeRun
+
+from zemosaic import demo
+from zemosaic.frames.selection import read_selection
+from zemosaic.gui.presenter.session import Session
+from zemosaic.i18n import Translator
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory):
+    return demo.make_demo(tmp_path_factory.mktemp("survey"))
+
+
+class TkDriver:
+    """Makes the events that a user of the Tk window makes."""
+
+    def __init__(self, session):
+        import tkinter as tk
+
+        from zemosaic.gui.tk.window import MainWindow
+
+        self.root = tk.Tk()
+        self.window = MainWindow(self.root, session)
+        self.root.geometry("1366x768+0+0")
+        self.window.pages.select(0)
+        self.root.update()
+
+    def work(self):
+        self.root.update()
+
+    def drag(self, widget, begin, end):
+        widget.event_generate("<ButtonPress-1>", x=begin[0], y=begin[1])
+        widget.event_generate("<B1-Motion>", x=(begin[0] + end[0]) // 2, y=(begin[1] + end[1]) // 2, state=0x100)
+        widget.event_generate("<B1-Motion>", x=end[0], y=end[1], state=0x100)
+        widget.event_generate("<ButtonRelease-1>", x=end[0], y=end[1], state=0x100)
+        self.root.update()
+
+    def press(self, button):
+        button.invoke()
+        self.root.update()
+
+    def delete(self, widget):
+        widget.focus_force()
+        self.root.update()
+        widget.event_generate("<Delete>")
+        self.root.update()
+
+    def close(self):
+        self.window.close()
+
+
+class QtDriver:
+    """Makes the events that a user of the Qt window makes."""
+
+    def __init__(self, session):
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+        from PySide6.QtWidgets import QApplication
+
+        from zemosaic.gui.qt.window import MainWindow
+
+        self.app = QApplication.instance() or QApplication(["ZeMosaic"])
+        self.window = MainWindow(session)
+        self.window.resize(1366, 768)
+        self.window.show()
+        self.window.pages.setCurrentIndex(0)
+        self.app.processEvents()
+
+    def work(self):
+        self.app.processEvents()
+
+    def drag(self, widget, begin, end):
+        from PySide6.QtCore import QPoint, QPointF, Qt
+        from PySide6.QtGui import QMouseEvent
+        from PySide6.QtTest import QTest
+
+        left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        QTest.mousePress(widget, left, none, QPoint(*begin))
+        for at in (((begin[0] + end[0]) // 2, (begin[1] + end[1]) // 2), end):
+            place = QPointF(*at)
+            moved = QMouseEvent(QMouseEvent.Type.MouseMove, place, widget.mapToGlobal(place), left, left, none)
+            self.app.sendEvent(widget, moved)
+        QTest.mouseRelease(widget, left, none, QPoint(*end))
+        self.app.processEvents()
+
+    def press(self, button):
+        button.click()
+        self.app.processEvents()
+
+    def delete(self, widget):
+        from PySide6.QtCore import Qt
+        from PySide6.QtTest import QTest
+
+        QTest.keyClick(widget, Qt.Key.Key_Delete)
+        self.app.processEvents()
+
+    def close(self):
+        self.window.close()
+        self.window.deleteLater()
+        self.app.processEvents()
+
+
+@pytest.fixture(params=["tk", "qt"])
+def driver(request, environ, display):
+    pytest.importorskip("tkinter" if request.param == "tk" else "PySide6.QtWidgets", exc_type=ImportError)
+    begun = []
+
+    def start(settings, until=None):
+        begun.append((settings, until))
+        return FakeRun(settings)
+
+    session = Session(Translator("en"), environ, start, lambda folder, told=None: folder)
+    made = (TkDriver if request.param == "tk" else QtDriver)(session)
+    made.begun = begun
+    made.session = session
+    yield made
+    session.stop()
+    wait(made, lambda: not session.running)
+    made.close()
+
+
+def wait(driver, condition, seconds=20.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "the window did not get there in time"
+        driver.work()
+        time.sleep(0.005)
+
+
+def test_frames_are_chosen_by_mouse_and_the_choice_reaches_the_run(driver, frames, tmp_path):
+    session, view = driver.session, driver.window.frames
+    session.form = session.form.edited("output_dir", str(tmp_path / "out"))
+    view.open_folder(str(frames))
+    wait(driver, lambda: session.frames.table is not None and view.page.table.shown.size == 24)
+    view.update_state()
+    driver.work()
+    table = session.frames.table
+    at = [round(x) for x in view.map.sky.view.to_window(table.footprints.quads[5].mean(axis=0))]
+    driver.drag(view.map, at, at)
+    assert table.selected.sum() == 1
+    wait(driver, lambda: view.page.thumbnails.shown is not None or view.page.thumbnails.pump())
+    driver.delete(view.map)
+    assert len(table.left_out) == 1
+    driver.press(view.buttons["undo"])
+    assert not len(table.left_out)
+    driver.press(view.buttons["redo"])
+    assert len(table.left_out) == 1
+
+    driver.press(view.buttons["region"])
+    driver.drag(view.map, (180, 120), (380, 260))
+    region = [float(part) for part in session.form.row("region_of_interest").value.split(",")]
+    scale = view.map.sky.view.scale
+    assert region[2:] == pytest.approx((200 / scale, 140 / scale), rel=0.01)
+    assert not view.map.sky.marking_region, "one rectangle, then the mouse selects again"
+
+    driver.press(driver.window.start_button)
+    wait(driver, lambda: driver.begun)
+    settings, until = driver.begun[0]
+    assert until is None
+    assert settings.region_of_interest == session.form.row("region_of_interest").value
+    chosen = read_selection(tmp_path / "out" / "zemosaic_selection.csv", frames)
+    assert [path for path in table.paths if chosen.leaves_out(path)] == [table.paths[int(table.left_out[0])]]
+
+
+def test_a_limit_is_dragged_and_measuring_is_asked_for(driver, frames, tmp_path):
+    session, view = driver.session, driver.window.frames
+    session.form = session.form.edited("output_dir", str(tmp_path / "out"))
+    view.open_folder(str(frames))
+    wait(driver, lambda: session.frames.table is not None)
+    table = session.frames.table
+    table.take_numbers({"fwhm": 2.0 + 0.1 * (table.metrics["exposure"].cumsum() / 10.0)})
+    view.update_state()
+    driver.work()
+    widget = view.histograms["fwhm"]
+    width = widget.winfo_width() if hasattr(widget, "winfo_width") else widget.width()
+    driver.drag(widget, (width - 4, 50), (width // 2, 50))
+    assert 8 < len(table.left_out) < 16
+    assert view.page.metric == "fwhm"
+    driver.press(view.buttons["measure"])
+    assert driver.begun[0][1] == "measure"

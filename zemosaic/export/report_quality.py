@@ -1,0 +1,150 @@
+"""Sections of the HTML report on seams, depth, and frames of which a part is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from markupsafe import Markup
+
+from zemosaic.export.charts import STEP_LIMITS, EdgedFrame, depth_chart, seam_map
+from zemosaic.export.report import FrameRow, RunReport
+from zemosaic.export.report_parts import Chart, Figure, Words, short_path
+from zemosaic.export.seam_report import level_and_colour
+from zemosaic.export.seams import LIMIT
+
+__all__ = ["DepthSection", "PartLine", "SeamSection", "depth_section", "part_lines", "seam_section"]
+
+MOST_PART_LINES = 200
+MOST_TILES_NAMED = 12
+
+
+@dataclass(frozen=True)
+class SeamSection:
+    """Steps before and after, and what they come to."""
+
+    verdict: str
+    figures: tuple[Figure, ...]
+    maps: tuple[Chart, ...]
+    limits: tuple[str, ...]
+    """Names of the maps' colours."""
+
+
+@dataclass(frozen=True)
+class DepthSection:
+    """Noise by depth, and what more time would bring."""
+
+    svg: Markup
+    outlook: str
+
+
+@dataclass(frozen=True)
+class PartLine:
+    """A frame of which a part is used."""
+
+    file: str
+    area: str
+    used: str
+    """Tiles."""
+    rejected: str
+
+
+def seam_section(report: RunReport, words: Words) -> SeamSection | None:
+    """Return what the page says of seams; None where nothing was solved jointly."""
+    summary = report.seams
+    if summary is None or not summary.edges:
+        return None
+    figures = [
+        _change(words, "report.seams.level", summary.level_before, summary.level_after),
+        _change(words, "report.seams.colour", summary.colour_before, summary.colour_after),
+        Figure(
+            words.text("report.seams.below", limit=LIMIT),
+            f"{words.number(100 * summary.below_limit, 1)} %",
+            words.text("report.seams.of_edges", n=summary.edges),
+        ),
+    ]
+    if summary.mosaic is not None and np.isfinite(summary.worst):
+        note = words.text("report.seams.pieces", n=len(summary.mosaic.trusted))
+        figures.append(Figure(words.text("report.seams.on_mosaic"), f"{words.number(summary.worst, 3)} σ", note))
+    maps = [
+        Chart(words.text(title), svg)
+        for title, when in (("report.seams.map_before", "before"), ("report.seams.map_after", "after"))
+        if (svg := seam_map(_edged(report.used, when), words.text(title))) is not None
+    ]
+    bounds = [words.number(limit, 1) for limit in STEP_LIMITS]
+    limits = [f"< {bounds[0]}", *(f"{a} … {b}" for a, b in pairwise(bounds)), f"> {bounds[-1]}"]
+    return SeamSection(
+        words.text(f"report.seams.{summary.verdict}"), tuple(figures), tuple(maps), tuple(f"{one} σ" for one in limits)
+    )
+
+
+def _change(words: Words, key: str, before: float, after: float) -> Figure:
+    return Figure(
+        words.text(key),
+        f"{words.number(before, 2)} → {words.number(after, 3)} σ",
+        words.text("report.seams.rms"),
+    )
+
+
+def _edged(rows: list[FrameRow], when: str) -> list[EdgedFrame]:
+    return [
+        EdgedFrame(
+            row.corners_ra_deg,
+            row.corners_dec_deg,
+            tuple(float(v) for v in level_and_colour(row.steps.before if when == "before" else row.steps.after)[0]),
+        )
+        for row in rows
+        if row.steps is not None and row.corners_ra_deg
+    ]
+
+
+def depth_section(report: RunReport, words: Words) -> DepthSection | None:
+    """Return the noise by depth; None where it was not measured."""
+    depth = report.depth
+    single = [
+        row.metrics.noise_adu[green] / row.metrics.transparency[green]
+        for row in report.used
+        if row.metrics.transparency and row.metrics.noise_adu
+        for green in (min(1, len(row.metrics.transparency) - 1),)
+    ]
+    if depth is None or not single or not len(depth.frames):
+        return None
+    svg = depth_chart(depth.frames, depth.noise_adu, float(np.median(single)), words.text("report.depth"), words.number)
+    return DepthSection(svg, _outlook(report, depth.typical_frames, words))
+
+
+def _outlook(report: RunReport, typical: float, words: Words) -> str:
+    """Say what an hour more would bring by the square-root law, spread as the time so far."""
+    exposures = [row.exposure_s for row in report.used if row.exposure_s]
+    if not exposures or len(exposures) < len(report.used):
+        return ""
+    total = sum(exposures)
+    there = typical * float(np.median(exposures))
+    gain = 1.0 - float(np.sqrt(total / (total + 3600.0)))
+    return words.text(
+        "report.depth.outlook",
+        here=words.duration(there),
+        more=words.duration(3600.0 * there / total),
+        percent=words.number(100 * gain, 1 if gain < 0.1 else 0),
+    )
+
+
+def part_lines(report: RunReport, words: Words) -> list[PartLine]:
+    """Return the frames that are used in a part of their area or in some of their tiles only."""
+    lines = [row for row in report.frames if row.in_part]
+    lines.sort(key=lambda row: (row.area_used, row.path))
+    return [
+        PartLine(
+            file=short_path(row.path, report.input_dir),
+            area=f"{words.number(100 * row.area_used)} %",
+            used=_tiles(row.tiles_used),
+            rejected=_tiles(row.tiles_rejected),
+        )
+        for row in lines[:MOST_PART_LINES]
+    ]
+
+
+def _tiles(numbers: tuple[int, ...]) -> str:
+    shown = ", ".join(str(number) for number in numbers[:MOST_TILES_NAMED])
+    return shown + (" …" if len(numbers) > MOST_TILES_NAMED else "") if numbers else "–"

@@ -1,0 +1,110 @@
+"""Whether ASTAP and a graphics card are there and work; looked for in the background."""
+
+from __future__ import annotations
+
+import queue
+import subprocess
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from zemosaic.errors import Message, ZeMosaicError, message
+from zemosaic.gui.presenter.session import Session
+
+__all__ = ["EQUIPMENT", "Equipment", "Finding"]
+
+EQUIPMENT = ("astap", "gpu")
+_PATIENCE_S = 15.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one piece of equipment."""
+
+    text: Message
+    good: bool
+
+
+class Equipment:
+    """Looks for ASTAP at once and for the graphics card when asked, which takes longer; no method blocks."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._found: dict[str, Finding] = {}
+        self._news: queue.SimpleQueue[tuple[str, Finding]] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being tested."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def look(self, test: bool) -> None:
+        """Look for ASTAP with the paths of the form; with `test` start it, and try the graphics card too."""
+        if self.busy:
+            return
+        values = {row.key: row.value for row in self.session.form.rows}
+        paths = (str(values["astap_executable_path"]), str(values["astap_data_directory_path"]))
+        arguments = (*paths, int(values["gpu_id_phase5"]), test)
+        self._thread = threading.Thread(target=self._work, args=arguments, name="equipment", daemon=True)
+        self._thread.start()
+
+    def pump(self) -> bool:
+        """Take in what was found; return whether there was anything."""
+        told = False
+        while not self._news.empty():
+            name, finding = self._news.get()
+            self._found[name] = finding
+            told = True
+        return told
+
+    def finding(self, name: str) -> Finding:
+        """Return what is known of a piece of `EQUIPMENT`."""
+        return self._found.get(name, Finding(message(f"equipment.{name}_unknown"), True))
+
+    def close(self) -> None:
+        """Wait for what is being tested."""
+        if self._thread is not None:
+            self._thread.join(_PATIENCE_S)
+
+    def _work(self, executable: str, data_dir: str, device: int, test: bool) -> None:
+        self._news.put(("astap", _astap(executable, data_dir, test)))
+        if test:
+            self._news.put(("gpu", _gpu(device)))
+
+
+def _astap(executable: str, data_dir: str, test: bool) -> Finding:
+    # Here, in the thread: it loads what the first window does not need.
+    from zemosaic.solving.astap_find import detect_astap_installation
+
+    found = detect_astap_installation(executable, data_dir)
+    if found is None:
+        return Finding(message("equipment.astap_none"), False)
+    if test and not _starts(found.executable):
+        return Finding(message("equipment.astap_broken", path=str(found.executable)), False)
+    if found.data_dir is None:
+        return Finding(message("equipment.astap_no_stars", path=str(found.executable)), False)
+    told = {"path": str(found.executable), "name": found.catalogue.upper(), "folder": str(found.data_dir)}
+    return Finding(message("equipment.astap_works" if test else "equipment.astap_found", **told), True)
+
+
+def _starts(program: Path) -> bool:
+    """Return whether ASTAP starts and ends: it is given a picture that is not there, which it answers at once."""
+    with tempfile.TemporaryDirectory() as folder:
+        argv = [str(program), "-f", str(Path(folder) / "none.fits"), "-r", "1"]
+        try:
+            subprocess.run(argv, cwd=folder, capture_output=True, timeout=_PATIENCE_S, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+    return True
+
+
+def _gpu(device: int) -> Finding:
+    from zemosaic.compute.backend import open_backend
+
+    try:
+        free = open_backend("cupy", device).free_bytes()
+    except ZeMosaicError as fault:
+        return Finding(fault.message, False)
+    return Finding(message("equipment.gpu_works", device=device, free_gb=free / 1e9), True)

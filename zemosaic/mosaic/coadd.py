@@ -1,0 +1,153 @@
+"""Assembly by the reproject package: `reproject_and_coadd` over a block of the canvas, weighted by the pieces' shares.
+
+Only windows of the pieces are handed over, so that memory is that of the block.  Pieces on the canvas's own pixels are
+moved by whole pixels, which costs nothing and changes nothing; the others go through `reproject_interp`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from astropy.wcs import WCS
+from numpy.typing import NDArray
+
+from zemosaic.mosaic.incremental import block_maps
+from zemosaic.mosaic.master import MasterTile, filled
+from zemosaic.mosaic.pieces import Box, GridTile, Shelf, overlap
+from zemosaic.mosaic.placing import Curve, Piece, Placing, area_ratio, may_reach, parts_of, window_around
+from zemosaic.sky import FrameWcs
+from zemosaic.store.canvas import TilePixels
+
+__all__ = ["coadded_block", "wcs_of"]
+
+EDGE_POINTS = 65
+"""Positions along each edge of a block by which the window of a piece is found."""
+
+Floats = NDArray[np.float32]
+
+
+def wcs_of(wcs: FrameWcs) -> WCS:
+    """Return the same WCS as astropy's."""
+    cards = wcs.to_cards()
+    made = WCS(naxis=2)
+    made.wcs.ctype = [cards["CTYPE1"], cards["CTYPE2"]]
+    made.wcs.cunit = ["deg", "deg"]
+    made.wcs.crval = [cards["CRVAL1"], cards["CRVAL2"]]
+    made.wcs.crpix = [cards["CRPIX1"], cards["CRPIX2"]]
+    made.wcs.cd = wcs.cd
+    made.wcs.lonpole = cards["LONPOLE"]
+    made.wcs.radesys = cards["RADESYS"]
+    made.wcs.set()
+    return made
+
+
+def coadded_block(
+    box: Box, pieces: Sequence[Piece], placing: Placing, shelf: Shelf, sums: tuple[Floats, Floats] | None = None
+) -> TilePixels | None:
+    """Return a block (y0, y1, x0, x1) of the canvas; None where no piece reaches it.
+
+    Parameters
+    ----------
+    sums : pair of ndarray, shape (channels, h, w), float32, optional
+        Where the package adds up values and weights, such as windows of memory-mapped files; zero at first.
+    """
+    from reproject.mosaicking import reproject_and_coadd
+
+    inputs = [one for piece in pieces if (one := _input(box, piece, placing, shelf)) is not None]
+    if not inputs:
+        return None
+    shape = (len(inputs[0][0]), box[1] - box[0], box[3] - box[2])
+    value, weight = sums or (np.zeros(shape, np.float32), np.zeros(shape, np.float32))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        reproject_and_coadd(
+            [(pixels, wcs) for pixels, _, wcs in inputs],
+            wcs_of(placing.canvas.shifted(box[2], box[0])),
+            shape_out=shape,
+            input_weights=[np.broadcast_to(share, pixels.shape) for pixels, share, _ in inputs],
+            reproject_function=_onto_with(placing.curve),
+            combine_function="mean",
+            output_array=value,
+            output_footprint=weight,
+            blank_pixel_value=np.nan,
+        )
+    return TilePixels(np.array(value), *block_maps(parts_of(box, pieces, placing, shelf, values=False)))
+
+
+def _input(box: Box, piece: Piece, placing: Placing, shelf: Shelf) -> tuple[Floats, Floats, WCS] | None:
+    """Return the values, shares and WCS of the window of a piece that a block draws on."""
+    if isinstance(piece, GridTile):
+        top, left = piece.place
+        common = overlap(box, (top, top + piece.height, left, left + piece.width))
+        if common is None:
+            return None
+        window = common[0] - top, common[1] - top, common[2] - left, common[3] - left
+        pixels = piece.read(window, shelf)
+        return pixels.value, pixels.share, wcs_of(piece.wcs.shifted(window[2], window[0]))
+    reached = _window(box, piece, placing.canvas) if may_reach(box, piece, placing.canvas) else None
+    if reached is None:
+        return None
+    pixels = piece.read(reached)
+    if not (pixels.share > 0).any():
+        return None
+    value = filled(pixels.value) * np.float32(area_ratio(placing.canvas, piece.wcs))
+    return value, pixels.share, wcs_of(piece.wcs.shifted(reached[2], reached[0]))
+
+
+def _window(box: Box, piece: MasterTile, canvas: FrameWcs) -> Box | None:
+    rows, columns = np.linspace(box[0], box[1], EDGE_POINTS), np.linspace(box[2], box[3], EDGE_POINTS)
+    x, y = piece.wcs.sky_to_pixel(*canvas.pixel_to_sky(columns[None, :], rows[:, None]))
+    return window_around(np.nan_to_num(x, nan=-9.0), np.nan_to_num(y, nan=-9.0), piece)
+
+
+def _onto_with(curve: Curve) -> Callable[..., Any]:
+    """Return the function by which `reproject_and_coadd` puts its inputs into place."""
+
+    def onto(*arguments: Any, **named: Any) -> Any:
+        return _onto(*arguments, curve=curve, **named)
+
+    return onto
+
+
+def _onto(
+    source: tuple[NDArray[Any], WCS],
+    output_projection: WCS,
+    shape_out: tuple[int, ...],
+    return_footprint: bool = True,
+    *,
+    curve: Curve,
+    **_unused: Any,
+) -> Any:
+    """Put one input onto its part of the block, as `reproject_and_coadd` asks; shares are interpolated linearly."""
+    from reproject import reproject_interp
+
+    array, wcs = source
+    shift = np.array(wcs.wcs.crpix) - output_projection.wcs.crpix
+    whole = np.rint(shift)
+    same_plane = np.array_equal(wcs.wcs.cd, output_projection.wcs.cd) and np.array_equal(
+        wcs.wcs.crval, output_projection.wcs.crval
+    )
+    if same_plane and np.abs(shift - whole).max() < 1e-6 and wcs.wcs.ctype[0] == output_projection.wcs.ctype[0]:
+        placed = _moved(array, -int(whole[1]), -int(whole[0]), shape_out)
+    elif return_footprint:
+        placed = reproject_interp(
+            (array, wcs), output_projection, shape_out=shape_out, order=curve, return_footprint=False,
+            roundtrip_coords=False,
+        )  # fmt: skip
+    else:
+        plane = reproject_interp(
+            (array[0], wcs), output_projection, shape_out=shape_out[1:], return_footprint=False, roundtrip_coords=False
+        )
+        placed = np.broadcast_to(plane, shape_out).copy()
+    return (placed, np.isfinite(placed).astype(np.float64)) if return_footprint else placed
+
+
+def _moved(array: NDArray[Any], down: int, right: int, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return an array moved by whole pixels into another shape; NaN where nothing came to lie."""
+    placed = np.full(shape, np.nan)
+    _, height, width = array.shape
+    y0, y1, x0, x1 = max(0, down), min(shape[1], down + height), max(0, right), min(shape[2], right + width)
+    if y1 > y0 and x1 > x0:
+        placed[:, y0:y1, x0:x1] = array[:, y0 - down : y1 - down, x0 - right : x1 - right]
+    return placed

@@ -1,0 +1,232 @@
+"""Raw pixels as drops on the mosaic's grid: drizzle, each colour from its own pixels, nothing interpolated.
+
+Every raw pixel becomes a smaller pixel, the drop, that falls on the canvas where the sky says; what part of it falls
+on a canvas pixel is that pixel's weight for it.  A canvas pixel is the weighted mean of the drops that fell on it.
+Places are exact on every 32nd pixel of the detector and linear in between; a square drop is the parallelogram that the
+local linear map makes of it, and its overlap with a canvas pixel is exact.
+
+References
+----------
+Fruchter & Hook 2002, PASP 114, 144 (variable-pixel linear reconstruction).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from zemosaic.model import CalibratedFrame
+from zemosaic.mosaic.warp import LATTICE, Lattice, frame_lattice, light_of
+from zemosaic.sky import FrameWcs
+
+__all__ = ["DropKernel", "DropRules", "add_drops", "drop_lattice", "raw_cube"]
+
+Box = tuple[int, int, int, int]
+Floats = NDArray[np.float32]
+
+SIGMA_PER_FWHM = 1.0 / 2.354820045
+GAUSSIAN_REACH = 2.5
+"""Standard deviations to which a round drop reaches; and at least `LEAST_REACH_PX`."""
+LEAST_REACH_PX = 1.2
+
+
+class DropKernel(IntEnum):
+    """The shape of a drop."""
+
+    SQUARE = 0
+    GAUSSIAN = 1
+    """Round, its full width at half maximum that of the square."""
+
+
+@dataclass(frozen=True)
+class DropRules:
+    """What a raw pixel becomes."""
+
+    pixfrac: float = 0.7
+    """Side of the drop over that of the raw pixel."""
+    kernel: DropKernel = DropKernel.SQUARE
+
+
+def drop_lattice(frame: FrameWcs, canvas: FrameWcs, window: Box) -> Lattice:
+    """Return where points of a detector window (y0, y1, x0, x1), every `LATTICE` pixels, lie on the canvas."""
+    return frame_lattice(frame, canvas, window)
+
+
+def raw_cube(pixels: NDArray[Any]) -> Floats:
+    """Return the pixels of a window as float32, shape (h, w, planes); NaN for what is no light."""
+    return np.ascontiguousarray(pixels if pixels.ndim == 3 else pixels[..., None], np.float32)
+
+
+def add_drops(
+    raw: Floats,
+    window: Box,
+    calibrated: CalibratedFrame,
+    lattice: Lattice,
+    box: Box,
+    rules: DropRules,
+    area_ratio: float,
+    weights: Floats,
+    total: Floats,
+    heavy: Floats,
+) -> None:
+    """Let the pixels of a frame fall on a canvas box.
+
+    Parameters
+    ----------
+    raw : ndarray, shape (h, w, planes), float32
+        From `raw_cube`; one plane for Bayer and mono frames.  NaN is left out.
+    window : tuple
+        Where the window lies on the detector: (y0, y1, x0, x1).
+    calibrated : CalibratedFrame
+    lattice : Lattice
+        From `drop_lattice` for the same window.
+    box : tuple
+        The canvas box.
+    rules : DropRules
+    area_ratio : float
+        Area of a canvas pixel over that of a frame's pixel: what keeps the stars' flux.
+    weights : ndarray, shape (box height, box width), float32
+        The frame's weight at each canvas pixel; 0 where its light is rejected.
+    total, heavy : ndarray, shape (channels, box height, box width), float32
+        Receive the sums of weight times value, in mosaic units, and of weights.  A drop that falls wholly on one
+        pixel counts with the frame's weight there.
+    """
+    frame = calibrated.frame
+    bias, illumination, sky, gain = light_of(calibrated, area_ratio)
+    if len(sky) < len(total):
+        # A mono frame among colour ones stands for each colour.
+        sky, gain = np.repeat(sky, len(total), axis=0), np.repeat(gain, len(total))
+    _drops(
+        raw,
+        (window[0], window[2]),
+        (frame.height, frame.width),
+        _channels(frame.bayer, raw.shape[2], len(total)),
+        (lattice.x, lattice.y, lattice.row0, lattice.column0, LATTICE),
+        (bias, illumination, sky, gain),
+        (rules.pixfrac, rules.kernel is DropKernel.GAUSSIAN, SIGMA_PER_FWHM, GAUSSIAN_REACH, LEAST_REACH_PX),
+        (box[0], box[2]),
+        weights,
+        total,
+        heavy,
+    )
+
+
+def _channels(bayer: str | None, planes: int, channels: int) -> NDArray[np.int64]:
+    """Return for a pixel at (y % 2, x % 2) its first channel, the one after its last, and the plane step, (2, 2, 3)."""
+    if bayer is None:
+        return np.broadcast_to(np.array([0, channels, 1 if planes > 1 else 0]), (2, 2, 3)).copy()
+    colours = np.array(["RGB".index(colour) for colour in bayer]).reshape(2, 2)
+    return np.stack([colours, colours + 1, np.zeros_like(colours)], axis=-1).astype(np.int64)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _drops(raw, origin, size, channels, geometry, light, shape, corner, weights, total, heavy):  # type: ignore[no-untyped-def]
+    bias, illumination, sky, gain = light
+    pixfrac, gaussian, sigma_per_fwhm, reach_sigmas, least_reach = shape
+    lx, ly, row0, column0, step = geometry
+    rows, columns = weights.shape
+    place = np.empty(6)
+    for j in range(raw.shape[0]):
+        y = origin[0] + j
+        v = (y - 0.5 * size[0]) / size[0]
+        for i in range(raw.shape[1]):
+            x = origin[1] + i
+            first, last, plane = channels[y % 2, x % 2]
+            _place(lx, ly, (y - row0) / step, (x - column0) / step, step, place)
+            px, py = place[0] - corner[1], place[1] - corner[0]
+            across = abs(place[2]) + abs(place[3])
+            along = abs(place[4]) + abs(place[5])
+            if gaussian:
+                # A pixel's scale on the canvas, mean of both directions.
+                scale = np.sqrt(abs(place[2] * place[5] - place[3] * place[4]))
+                sigma = pixfrac * scale * sigma_per_fwhm
+                half_x = half_y = max(reach_sigmas * sigma, least_reach) + 0.5
+            else:
+                half_x, half_y = 0.5 * (pixfrac * across + 1.0), 0.5 * (pixfrac * along + 1.0)
+            if not (px > -half_x and py > -half_y and px < columns - 1 + half_x and py < rows - 1 + half_y):
+                continue
+            u = (x - 0.5 * size[1]) / size[0]
+            r2 = np.float32(u * u + v * v)
+            flat = np.float32(1) / (np.float32(1) + r2 * (illumination[0] + r2 * illumination[1]))
+            for m in range(max(0, int(np.ceil(py - half_y))), min(rows, int(np.floor(py + half_y)) + 1)):
+                for n in range(max(0, int(np.ceil(px - half_x))), min(columns, int(np.floor(px + half_x)) + 1)):
+                    weight = weights[m, n]
+                    if not weight > 0:
+                        continue
+                    if gaussian:
+                        dx, dy = n - px, m - py
+                        part = np.exp(-0.5 * (dx * dx + dy * dy) / (sigma * sigma)) / (2 * np.pi * sigma * sigma)
+                    else:
+                        part = _overlap(place, pixfrac, n - px, m - py)
+                    share = np.float32(part) * weight
+                    if not share > 0:
+                        continue
+                    for c in range(first, last):
+                        value = raw[j, i, c * plane]
+                        if value == value:
+                            level = sky[c, 0] + sky[c, 1] * np.float32(u) + sky[c, 2] * np.float32(v)
+                            total[c, m, n] += share * (((value - bias) * flat - level) * gain[c])
+                            heavy[c, m, n] += share
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _place(lx, ly, row, column, step, place):  # type: ignore[no-untyped-def]
+    """Fill place with the canvas position of a detector pixel and its derivatives: x, y, x/x, x/y, y/x, y/y."""
+    r, c = int(row), int(column)
+    t, s = row - r, column - c
+    for k in range(2):
+        points = lx if k == 0 else ly
+        a, b, d, e = points[r, c], points[r, c + 1], points[r + 1, c], points[r + 1, c + 1]
+        place[k] = (1 - t) * ((1 - s) * a + s * b) + t * ((1 - s) * d + s * e)
+        place[2 + 2 * k] = ((1 - t) * (b - a) + t * (e - d)) / step
+        place[3 + 2 * k] = ((1 - s) * (d - a) + s * (e - b)) / step
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _overlap(place, pixfrac, dx, dy):  # type: ignore[no-untyped-def]
+    """Return the part of a drop that falls on the pixel whose centre lies (dx, dy) from the drop's.
+
+    Each edge of the parallelogram cuts an area off below itself in the pixel; with the signs of its way round, these
+    areas add up to that of the overlap.
+    """
+    ax, ay = 0.5 * pixfrac * place[2], 0.5 * pixfrac * place[4]
+    bx, by = 0.5 * pixfrac * place[3], 0.5 * pixfrac * place[5]
+    # Corners counted from the pixel's lower left corner, which makes the pixel the unit square.
+    ox, oy = 0.5 - dx, 0.5 - dy
+    x0, y0, x1, y1 = ox - ax - bx, oy - ay - by, ox + ax - bx, oy + ay - by
+    x2, y2, x3, y3 = ox + ax + bx, oy + ay + by, ox - ax + bx, oy - ay + by
+    area = _below(x0, y0, x1, y1) + _below(x1, y1, x2, y2) + _below(x2, y2, x3, y3) + _below(x3, y3, x0, y0)
+    return abs(area) / (4.0 * abs(ax * by - ay * bx))
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _below(x0, y0, x1, y1):  # type: ignore[no-untyped-def]
+    """Return the area of the unit square below a line from (x0, y0) to (x1, y1), negative from right to left."""
+    sign = 1.0
+    if x1 < x0:
+        x0, y0, x1, y1, sign = x1, y1, x0, y0, -1.0
+    left, right = max(x0, 0.0), min(x1, 1.0)
+    if left >= right:
+        return 0.0
+    slope = (y1 - y0) / (x1 - x0)
+    low, high = y0 + slope * (left - x0), y0 + slope * (right - x0)
+    if min(low, high) >= 1.0:
+        return sign * (right - left)
+    if max(low, high) <= 0.0:
+        return 0.0
+    if (low >= 0.0 and low <= 1.0 and high >= 0.0 and high <= 1.0) or abs(high - low) < 1e-9:
+        return sign * (right - left) * min(max(0.5 * (low + high), 0.0), 1.0)
+    return sign * (_held(high) - _held(low)) / slope
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _held(y):  # type: ignore[no-untyped-def]
+    """Return the integral of a number held between 0 and 1."""
+    if y <= 0.0:
+        return 0.0
+    return 0.5 * y * y if y <= 1.0 else y - 0.5

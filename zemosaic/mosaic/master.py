@@ -1,0 +1,136 @@
+"""Master tiles: stacks of one group of frames on a plane of their own, as pieces of the mosaic."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_erosion, distance_transform_edt, zoom
+
+from zemosaic.mosaic.pieces import Box, PiecePixels, Shelf
+from zemosaic.sky import FrameWcs
+from zemosaic.store.canvas import CanvasStore
+
+__all__ = ["Feather", "MasterTile", "feather_map", "filled", "trimmed_box"]
+
+Feather = Literal["coverage", "radial", "none"]
+
+THIN = 0.05
+"""Rows and columns at the border with fewer than this part of their pixels are cut off."""
+RAMP = 0.06
+"""Width of the ramp at the border of the covered part, in parts of the tile's shorter side."""
+COARSE = 4
+"""Distances to the border are measured on every so-manieth pixel."""
+LEAST = 0.01
+"""Smallest feather inside the covered part: where a tile is alone, it still counts."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class MasterTile:
+    """A master tile whose pixels and maps are the canvas of a store of its own."""
+
+    store: CanvasStore
+    wcs: FrameWcs
+    """Of the pixels within the box."""
+    box: Box
+    """The part of the store's canvas that counts, (y0, y1, x0, x1)."""
+    channels: int
+    gain: tuple[float, ...] = ()
+    """What each channel is multiplied with; nothing where empty."""
+    offset: tuple[float, ...] = ()
+    """What is added to each channel after that."""
+
+    @property
+    def place(self) -> tuple[int, int] | None:
+        """None: it does not lie on the canvas's pixels."""
+        return None
+
+    @property
+    def height(self) -> int:
+        return self.box[1] - self.box[0]
+
+    @property
+    def width(self) -> int:
+        return self.box[3] - self.box[2]
+
+    def matched(self, gain: NDArray[np.float64], offset: NDArray[np.float64]) -> MasterTile:
+        """Return the tile with a brightness and a level per channel, shape (channels,)."""
+        return replace(self, gain=tuple(map(float, gain)), offset=tuple(map(float, offset)))
+
+    def read(self, window: Box, shelf: Shelf | None = None) -> PiecePixels:
+        """Return a window (y0, y1, x0, x1) of the tile's pixels; NaN where there is no light."""
+        y0, y1, x0, x1 = (a + b for a, b in zip(window, (*self.box[:1] * 2, *self.box[2:3] * 2), strict=True))
+        pixels = self.store.read_canvas((y0, y1, x0, x1))
+        feather = np.asarray(self.store.canvas("feather")[y0:y1, x0:x1])
+        value = pixels.value
+        if self.gain:
+            gain, offset = (np.array(v, np.float32)[:, None, None] for v in (self.gain, self.offset))
+            value = value * gain + offset
+        share = pixels.weight * feather
+        return PiecePixels(value, share, pixels.weight, feather, pixels.kept, pixels.rejected)
+
+
+def trimmed_box(valid: NDArray[np.bool_]) -> Box | None:
+    """Return the box (y0, y1, x0, x1) of the valid pixels without thin borders; None where nothing is valid."""
+    rows, columns = valid.sum(axis=1), valid.sum(axis=0)
+    if not rows.any():
+        return None
+    y = np.flatnonzero(rows >= THIN * rows.max())
+    x = np.flatnonzero(columns >= THIN * columns.max())
+    return int(y[0]), int(y[-1]) + 1, int(x[0]), int(x[-1]) + 1
+
+
+def feather_map(valid: NDArray[np.bool_], kind: Feather, radial_fraction: float) -> Floats:
+    """Return what a tile's weights are multiplied with, shape (h, w).
+
+    0 where a pixel is invalid or has an invalid neighbour, the outside being invalid: nothing is interpolated
+    from there.  Elsewhere 1 (``none``); rising over `RAMP` from the border of the covered part (``coverage``); or
+    falling as a squared cosine from `radial_fraction` of the half diagonal to the corners (``radial``).
+    """
+    inside = np.asarray(binary_erosion(valid, np.ones((3, 3), bool), border_value=0))
+    if kind == "coverage":
+        shape = _border_ramp(inside)
+    elif kind == "radial":
+        shape = _radial(valid.shape, radial_fraction)
+    else:
+        shape = np.ones(valid.shape, np.float32)
+    return np.where(inside, np.maximum(shape, np.float32(LEAST)), np.float32(0))
+
+
+def _border_ramp(inside: NDArray[np.bool_]) -> Floats:
+    height, width = inside.shape
+    rows, columns = -(-height // COARSE), -(-width // COARSE)
+    padded = np.zeros((rows * COARSE, columns * COARSE), bool)
+    padded[:height, :width] = inside
+    coarse = padded.reshape(rows, COARSE, columns, COARSE).all(axis=(1, 3))
+    framed = np.pad(coarse, 1)
+    distance = distance_transform_edt(framed)[1:-1, 1:-1].astype(np.float32) * COARSE
+    fine = zoom(distance, COARSE, order=1, grid_mode=True, mode="nearest")[:height, :width]
+    return np.minimum(fine / np.float32(max(RAMP * min(height, width), 1.0)), np.float32(1))
+
+
+def _radial(shape: tuple[int, int], fraction: float) -> Floats:
+    middle = 0.5 * (shape[0] - 1), 0.5 * (shape[1] - 1)
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    r = np.hypot(y - middle[0], x - middle[1]) / max(math.hypot(*middle), 1.0)
+    fall = np.clip((r - fraction) / max(1.0 - fraction, 1e-6), 0.0, 1.0)
+    return (np.cos(0.5 * math.pi * fall) ** 2).astype(np.float32)
+
+
+def filled(value: Floats) -> Floats:
+    """Return a picture (channels, h, w) with every pixel without a value replaced by the nearest that has one.
+
+    So that curves through the pixels beside a border are not bent by what lies beyond it.
+    """
+    bad = ~np.isfinite(value).all(axis=0)
+    if not bad.any():
+        return value
+    if bad.all():
+        return np.zeros_like(value)
+    nearest = distance_transform_edt(bad, return_distances=False, return_indices=True)
+    return np.asarray(value[:, *nearest])

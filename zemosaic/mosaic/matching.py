@@ -1,0 +1,150 @@
+"""Brightness and level of master tiles made elsewhere, solved for all of them together from their overlaps.
+
+Gains come from starlight: what a cell of the sky holds above its own level hardly depends on the seeing.  Levels
+come from the cells' medians once the gains are known.  Both are solved jointly over all pairs (so that no error adds up
+along a chain of tiles), per channel, and applied whole; what the overlaps cannot know (the common factor and level) is
+that of the average tile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.mosaic.master import MasterTile
+from zemosaic.mosaic.pieces import Box, Shelf
+from zemosaic.mosaic.placing import Placing, area_ratio, parts_of
+
+__all__ = ["matched_pieces", "solve_differences"]
+
+CELL_PX = 32
+FULL_CELL = 0.95
+"""Part of a cell's pixels that must have light."""
+BRIGHT = 6.0
+"""A cell's starlight counts above so many times its own uncertainty."""
+FEWEST_CELLS = 8
+"""Bright cells that a pair must share before its gain is believed."""
+ROUNDS = 4
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """One piece on the cells of one block: level, starlight and its error, (channels, cells); NaN where not full."""
+
+    piece: int
+    level: Floats
+    light: Floats
+    error: Floats
+
+
+def matched_pieces(pieces: Sequence[MasterTile], blocks: Sequence[Box], placing: Placing) -> list[MasterTile]:
+    """Return the pieces with a gain and an offset per channel such that they agree where they overlap."""
+    pairs = _pairs(pieces, blocks, placing)
+    if not pairs:
+        return list(pieces)
+    channels = pieces[0].channels
+    gains, offsets = np.ones((len(pieces), channels)), np.zeros((len(pieces), channels))
+    for c in range(channels):
+        edges, ratios, weights = [], [], []
+        for (i, j), shared in pairs.items():
+            ratio = _log_ratio(shared, c)
+            if ratio is not None:
+                edges.append((i, j))
+                ratios.append(ratio[0])
+                weights.append(ratio[1])
+        # Light of i times the gain of i is that of j times the gain of j.
+        gains[:, c] = np.exp(solve_differences(edges, np.array(ratios), np.array(weights), len(pieces)))
+        edges, steps, weights = [], [], []
+        for (i, j), shared in pairs.items():
+            one = np.concatenate([a.level[c] for a, _ in shared]) * gains[i, c]
+            other = np.concatenate([b.level[c] for _, b in shared]) * gains[j, c]
+            step = (one - other)[np.isfinite(one - other)]
+            if len(step):
+                edges.append((i, j))
+                steps.append(float(np.median(step)))
+                weights.append(float(len(step)))
+        offsets[:, c] = solve_differences(edges, np.array(steps), np.array(weights), len(pieces))
+    return [
+        # Levels are known on the canvas; a tile's own pixels hold another part of the sky's light.
+        piece.matched(gain, offset / area_ratio(placing.canvas, piece.wcs))
+        for piece, gain, offset in zip(pieces, gains, offsets, strict=True)
+    ]
+
+
+def solve_differences(edges: Sequence[tuple[int, int]], steps: Floats, weights: Floats, number: int) -> Floats:
+    """Return values v, shape (number,), such that v[j] - v[i] is close to the step of each edge (i, j).
+
+    Weighted least squares with Huber's weights against single wrong overlaps; every connected part has mean zero.
+    """
+    if not len(edges):
+        return np.zeros(number)
+    first, second = np.array(edges).T
+    matrix = np.zeros((len(edges), number))
+    matrix[np.arange(len(edges)), first] = -1.0
+    matrix[np.arange(len(edges)), second] = 1.0
+    robust = np.ones(len(edges))
+    found: Floats = np.zeros(number)
+    for _ in range(ROUNDS):
+        root = np.sqrt(weights * robust)
+        # The least squares of smallest norm: zero mean in every connected part.
+        found = np.asarray(np.linalg.lstsq(matrix * root[:, None], steps * root, rcond=1e-10)[0], float)
+        miss = np.abs(matrix @ found - steps)
+        typical = max(1.4826 * float(np.median(miss)), 1e-12)
+        robust = 1.0 / np.maximum(miss / (2.0 * typical), 1.0)
+    return found
+
+
+def _pairs(
+    pieces: Sequence[MasterTile], blocks: Sequence[Box], placing: Placing
+) -> dict[tuple[int, int], list[tuple[_Cells, _Cells]]]:
+    """Return for each pair of pieces the cells in which both have light, block by block."""
+    shelf = Shelf()
+    pairs: dict[tuple[int, int], list[tuple[_Cells, _Cells]]] = {}
+    for block in blocks:
+        found = []
+        for number, piece in enumerate(pieces):
+            parts = parts_of(block, [piece], placing, shelf)
+            if parts:
+                found.append(_cells(number, parts[0].value))
+        for k, one in enumerate(found):
+            for other in found[k + 1 :]:
+                if (np.isfinite(one.level) & np.isfinite(other.level)).any():
+                    pairs.setdefault((one.piece, other.piece), []).append((one, other))
+    return pairs
+
+
+def _cells(piece: int, value: NDArray[np.float32]) -> _Cells:
+    channels, height, width = value.shape
+    rows, columns = -(-height // CELL_PX), -(-width // CELL_PX)
+    padded = np.full((channels, rows * CELL_PX, columns * CELL_PX), np.nan, np.float32)
+    padded[:, :height, :width] = value
+    cut = padded.reshape(channels, rows, CELL_PX, columns, CELL_PX).transpose(0, 1, 3, 2, 4)
+    cut = cut.reshape(channels, rows * columns, CELL_PX * CELL_PX)
+    full = np.isfinite(cut).mean(axis=2) >= FULL_CELL
+    shape = cut.shape[:2]
+    level, light, error = (np.full(shape, np.nan) for _ in range(3))
+    if full.any():
+        samples = cut[full].astype(float)
+        middle = np.nanmedian(samples, axis=1)
+        spread = 1.4826 * np.nanmedian(np.abs(samples - middle[:, None]), axis=1)
+        level[full] = middle
+        light[full] = np.nansum(samples - middle[:, None], axis=1)
+        error[full] = np.maximum(spread, 1e-12) * CELL_PX
+    return _Cells(piece, level, light, error)
+
+
+def _log_ratio(shared: Sequence[tuple[_Cells, _Cells]], channel: int) -> tuple[float, float] | None:
+    """Return the logarithm of the light of the first piece over the second's, and its weight."""
+    light = [np.concatenate([pair[k].light[channel] for pair in shared]) for k in (0, 1)]
+    error = [np.concatenate([pair[k].error[channel] for pair in shared]) for k in (0, 1)]
+    with np.errstate(invalid="ignore"):
+        bright = (light[0] > BRIGHT * error[0]) & (light[1] > BRIGHT * error[1])
+    if bright.sum() < FEWEST_CELLS:
+        return None
+    ratio = np.log(light[0][bright] / light[1][bright])
+    return float(np.median(ratio)), float(bright.sum())

@@ -1,0 +1,60 @@
+"""Which way leads to the mosaic: straight from the frames (Grid), or by master tiles (Classic)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from zemosaic.errors import Message, message
+
+__all__ = ["Mode", "ModeChoice", "choose_mode"]
+
+MOST = 0.5
+"""Part of the frames that must come from a Seestar for its way to be taken."""
+
+
+class Mode(StrEnum):
+    """How a mosaic is made."""
+
+    GRID = "grid"
+    """Every frame straight onto the mosaic's pixels, tile by tile."""
+    CLASSIC = "classic"
+    """A master tile per group of frames; the master tiles make the mosaic."""
+
+
+@dataclass(frozen=True)
+class ModeChoice:
+    """A way and why it was taken."""
+
+    mode: Mode
+    reason: Message
+
+
+def choose_mode(
+    wanted: str, *, detect_seestar: bool, force_seestar: bool, frames: int, seestar: int, cameras: int
+) -> ModeChoice:
+    """Return the way to the mosaic; the only place where that is decided.
+
+    Parameters
+    ----------
+    wanted : {"auto", "grid", "classic"}
+    detect_seestar : bool
+        Whether frames of a Seestar decide for Grid where nothing else is wanted.
+    force_seestar : bool
+        Whether Grid is taken whatever else is said.
+    frames, seestar : int
+        Frames found, and how many of them say that they come from a Seestar.
+    cameras : int
+        Instruments that the frames come from.
+    """
+    if force_seestar:
+        return ModeChoice(Mode.GRID, message("log.mode_forced"))
+    if wanted == "grid":
+        return ModeChoice(Mode.GRID, message("log.mode_grid_wanted"))
+    if wanted == "classic":
+        return ModeChoice(Mode.CLASSIC, message("log.mode_classic_wanted"))
+    if detect_seestar and frames and seestar >= MOST * frames:
+        return ModeChoice(Mode.GRID, message("log.mode_seestar", seestar=seestar, frames=frames))
+    if cameras <= 1:
+        return ModeChoice(Mode.GRID, message("log.mode_one_camera"))
+    return ModeChoice(Mode.CLASSIC, message("log.mode_several_cameras", cameras=cameras))

@@ -1,0 +1,108 @@
+"""Master tiles made earlier, by this program or another one, as pieces of a mosaic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.errors import FrameError, NothingUsable, message
+from zemosaic.frames.pixels import open_pixels
+from zemosaic.frames.scan import read_frame
+from zemosaic.model import CalibratedFrame, Dropped, FrameRef, FrameStatus, SolvedFrame, TileProduct
+from zemosaic.mosaic.master import MasterTile, feather_map, trimmed_box
+from zemosaic.phases.classic import Master
+from zemosaic.phases.context import RunContext, identity
+from zemosaic.phases.plan import Grid
+from zemosaic.store.canvas import CanvasStore, TilePixels
+
+__all__ = ["read_masters", "uncalibrated"]
+
+SUFFIX = "_weight"
+"""What this program adds to the name of a master tile for its weight map."""
+
+
+def uncalibrated(frames: Sequence[SolvedFrame]) -> list[CalibratedFrame]:
+    """Return stacks as frames whose calibration changes nothing; their level is the median sky."""
+    found = []
+    for one in frames:
+        channels = len(one.measured.sky_adu)
+        noise = tuple(max(float(sigma), 1e-12) for sigma in one.measured.noise_adu)
+        flat = ((0.0, 0.0, 0.0),) * channels
+        weight = 1.0 / float(np.mean(np.square(noise)))
+        found.append(CalibratedFrame(one, (1.0,) * channels, flat, 0.0, (0.0,), noise, weight))
+    return found
+
+
+def read_masters(context: RunContext, grid: Grid) -> list[Master]:
+    """Read the stacks of a field into stores of their own; one that cannot be read is left out by name.
+
+    Raises
+    ------
+    NothingUsable
+        When none can be read.
+    """
+    masters: list[Master] = []
+    for number, frame in enumerate(grid.frames):
+        context.check_cancelled()
+        try:
+            master = _read(context, grid, frame, len(masters), number)
+        except FrameError as error:
+            context.drop(Dropped(frame.frame.path, frame.frame.frame_id, "stack", FrameStatus.UNREADABLE, error.reason))
+            continue
+        masters.append(master)
+    if not masters:
+        raise NothingUsable("error.mosaic_empty")
+    context.log(message("log.masters_read", tiles=len(masters)))
+    return masters
+
+
+def _read(context: RunContext, grid: Grid, frame: CalibratedFrame, tile_id: int, number: int) -> Master:
+    settings, ref = context.settings, frame.frame
+    value = _planes(open_pixels(ref, context.scratch).read_all(), grid.plan.channels)
+    # Stacks of other programs hold zeros where no frame reached.
+    valid = np.isfinite(value).all(axis=0) & (value != 0).any(axis=0)
+    box = trimmed_box(valid)
+    if box is None:
+        raise FrameError("reason.blank", path=ref.path)
+    value[:, ~valid] = np.nan
+    weight = np.where(valid, _weight_map(ref, valid, context.scratch) * np.float32(frame.weight), np.float32(0))
+    store = CanvasStore(context.work_dir / f"canvas_{grid.key}-{number:03d}.zarr")
+    height, width = valid.shape
+    wanted = context.depends("plan", identity(ref), grid.plan.channels)
+    store.create_canvas(grid.plan.channels, height, width, settings.grid_tile_px, wanted)
+    kept = valid.astype(np.uint16)
+    store.write_canvas((0, height, 0, width), TilePixels(value, weight, kept, np.zeros_like(kept)))
+    y0, y1, x0, x1 = box
+    feather = np.zeros(valid.shape, np.float32)
+    radial = settings.radial_feather_fraction
+    feather[y0:y1, x0:x1] = feather_map(valid[y0:y1, x0:x1], settings.master_tile_feather, radial)
+    store.write_feather(feather)
+    product = TileProduct(tile_id, (ref.frame_id,), 0.0, "read", empty=False)
+    return Master(MasterTile(store, frame.wcs.shifted(x0, y0), box, grid.plan.channels), product, (frame,))
+
+
+def _planes(pixels: NDArray[np.generic], channels: int) -> NDArray[np.float32]:
+    """Return a picture as (channels, h, w); a grey one counts in every colour."""
+    planes = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+    if len(planes) < channels:
+        planes = np.repeat(planes[:1], channels, axis=0)
+    return np.array(planes, np.float32)
+
+
+def _weight_map(ref: FrameRef, valid: NDArray[np.bool_], scratch: Path) -> NDArray[np.float32]:
+    """Return relative weights, 1 in the median, from the map that lies beside the file; 1 everywhere without one."""
+    path = Path(ref.path)
+    beside = path.with_name(path.stem + SUFFIX + path.suffix)
+    plain = np.ones(valid.shape, np.float32)
+    if not beside.is_file():
+        return plain
+    there = read_frame(beside, light=False)
+    if (there.height, there.width, there.planes) != (*valid.shape, 1):
+        return plain
+    found = np.array(open_pixels(there, scratch).read_all(), np.float32)
+    typical = float(np.median(found[valid & (found > 0)])) if (valid & (found > 0)).any() else math.nan
+    return found / np.float32(typical) if typical > 0 else plain

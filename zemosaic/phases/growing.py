@@ -1,0 +1,101 @@
+"""The mosaic while it grows: a small picture of the tiles that are finished."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.events import PreviewReady
+from zemosaic.export.preview import stretched_preview, write_png
+from zemosaic.model import GridPlan, TileSpec
+from zemosaic.phases.context import RunContext
+from zemosaic.store.canvas import CanvasStore
+
+__all__ = ["GrowingPicture", "block_sums"]
+
+LONGEST_PX = 1000
+LEAST_S = 2.0
+"""Shortest time between two pictures ..."""
+IDLE_SHARE = 50.0
+"""... and so many times as long as the last one took, so that pictures cost no more than a fiftieth of the time."""
+
+Box = tuple[int, int, int, int]
+Sums = NDArray[np.float64]
+
+
+class GrowingPicture:
+    """Adds up the tiles of one plan in coarse pixels and now and then shows what is there.
+
+    Nothing of the mosaic depends on it.
+    """
+
+    def __init__(self, context: RunContext, plan: GridPlan, store: CanvasStore, name: str) -> None:
+        self._context, self._plan, self._store = context, plan, store
+        self._side = max(1, -(-max(plan.width, plan.height) // LONGEST_PX))
+        shape = (-(-plan.height // self._side), -(-plan.width // self._side))
+        self._sum, self._number = np.zeros((plan.channels, *shape)), np.zeros(shape)
+        self._path = context.scratch / f"growing_{name}.png"
+        self._next_s = 0.0
+
+    def add(self, row: int) -> None:
+        """Take in a finished tile by its place in the plan; shows the picture when it is time."""
+        began = time.monotonic()
+        tile = self._plan.tiles[row]
+        total, number, (rows, columns) = block_sums(self._store.read_tile(tile, row).value, tile, self._side)
+        self._sum[:, rows, columns] += total
+        self._number[rows, columns] += number
+        if began >= self._next_s and self._number.any():
+            self._show()
+            now = time.monotonic()
+            self._next_s = now + max(LEAST_S, IDLE_SHARE * (now - began))
+
+    def _show(self) -> None:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = np.where(self._number > 0, self._sum / self._number, np.nan).astype(np.float32)
+        picture = stretched_preview(mean, self._number, LONGEST_PX, axis_order="CHW")
+        # A new name each time: a window may still be reading the last one.
+        path = self._path.with_stem(f"{self._path.stem}_{int(self._number.sum())}")
+        write_png(path, picture)
+        self._path.unlink(missing_ok=True)
+        self._path = path
+        self._context.emit(PreviewReady(str(path), picture.shape[1], picture.shape[0], final=False))
+
+
+def block_sums(value: NDArray[np.float32], tile: TileSpec, side: int) -> tuple[Sums, Sums, tuple[slice, slice]]:
+    """Return what a tile's inner box adds to coarse pixels of `side` canvas pixels.
+
+    Parameters
+    ----------
+    value : ndarray, shape (channels, h, w)
+        Pixels of the tile's outer box; NaN where there is no light.
+    tile : TileSpec
+    side : int
+
+    Returns
+    -------
+    total : ndarray, shape (channels, rows, columns)
+    number : ndarray, shape (rows, columns)
+        Pixels that have light.
+    place : (slice, slice)
+        Rows and columns of the coarse picture.
+    """
+    (y0, y1, x0, x1), (top, _, left, _) = tile.inner, tile.outer
+    own = value[:, y0 - top : y1 - top, x0 - left : x1 - left]
+    lit = np.isfinite(own).all(axis=0)
+    rows, columns = _starts(y0, y1, side), _starts(x0, x1, side)
+
+    def summed(planes: NDArray[np.float64]) -> Sums:
+        return np.asarray(np.add.reduceat(np.add.reduceat(planes, rows, axis=-2), columns, axis=-1))
+
+    place = slice(y0 // side, y0 // side + len(rows)), slice(x0 // side, x0 // side + len(columns))
+    light: Sums = np.where(lit, own, np.float32(0)).astype(np.float64)
+    there: Sums = np.asarray(lit, np.float64)
+    return summed(light), summed(there), place
+
+
+def _starts(first: int, last: int, side: int) -> NDArray[np.intp]:
+    """Return where new coarse pixels begin among the pixels from `first` to `last`."""
+    coarse = np.arange(first, last) // side
+    return np.flatnonzero(np.diff(coarse, prepend=coarse[0] - 1))
