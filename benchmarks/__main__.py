@@ -1,4 +1,4 @@
-"""All benchmarks into docs/benchmarks.md; what stands there below the mark is written by hand and kept.
+"""Benchmarks of kernels and whole runs into their part of docs/benchmarks.md; the rest of the page stays.
 
 usage: python -m benchmarks [SURVEY ...]
 
@@ -18,8 +18,8 @@ import psutil
 from benchmarks import kernels, pipeline
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- python -m benchmarks: begin -->", "<!-- python -m benchmarks: end -->"
 MEMORY_GB = [1.5, 3.0, 8.0]
-MARK = "<!-- Written by hand from here on. -->"
 
 
 def machine() -> str:
@@ -30,14 +30,21 @@ def machine() -> str:
     )
 
 
+def with_part(page: str, lines: list[str]) -> str:
+    """Return the page with the part between the two marks replaced; raises ValueError where a mark is missing."""
+    before, mark, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not mark or not end:
+        raise ValueError(f"the page lacks the lines {BEGIN} and {END}")
+    return "\n".join([before + BEGIN, *lines, END + after])
+
+
 def main() -> None:
     """Measure and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("survey", type=Path, nargs="*")
     surveys = parser.parse_args().survey
     told = [
-        "# Benchmarks",
-        "",
         "Made by `python -m benchmarks SURVEY ...`; surveys are folders of raw 1080 x 1920 Bayer frames.",
         f"Machine: {machine()}, shared with other work: CPU time counts, of one core, best of several; ratios are of",
         "one run. `python -m benchmarks.kernels` and `python -m benchmarks.pipeline` make the parts.",
@@ -57,9 +64,8 @@ def main() -> None:
     )
     for number, survey in enumerate(surveys):
         told += ["", *pipeline.lines(survey, MEMORY_GB, with_siril=number == 0)]
-    known = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-    told += ["", MARK, known.partition(MARK)[2].strip()]
-    PAGE.write_text("\n".join([*told, ""]), encoding="utf-8", newline="\n")
+    page = with_part(PAGE.read_text(encoding="utf-8"), told)
+    PAGE.write_text(page, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -80,6 +80,15 @@ def test_a_frame_that_no_tile_took_is_not_called_used():
     assert report.frames[0].reason == message("reason.used_in_no_tile")
 
 
+def test_the_report_says_which_way_was_taken_and_why(tmp_path, translators):
+    given = records(20)
+    assert read_json(tmp_path, build_report(given), translators["en"])["way"] is None
+    report = build_report(replace(given, way=message("log.mode_seestar", seestar=19, frames=20)))
+    told = read_json(tmp_path, report, translators["fr"])["way"]
+    assert (told["key"], told["params"]) == ("log.mode_seestar", {"seestar": 19, "frames": 20})
+    assert told["text"] in Page(report_html(report, ReportPictures(), translators["fr"])).words
+
+
 def test_what_is_not_finite_becomes_null(tmp_path, translators):
     given = records(20)
     first = replace(given.measured[0], fwhm_px=float("nan"), eccentricity=float("inf"), sky_adu=(float("nan"),))

@@ -81,6 +81,8 @@ class RunRecords:
     """Program, Python and packages."""
     peak_rss_bytes: int = 0
     input_dir: str = ""
+    way: Message | None = None
+    """Which way led to the mosaic, and why."""
     seams: SeamReport | None = None
     """Steps measured on the mosaic."""
     depth: DepthNoise | None = None
@@ -177,6 +179,7 @@ class RunReport:
     wcs: FrameWcs | None
     field_name: str
     input_dir: str
+    way: Message | None
     warnings: tuple[Message, ...]
     timings: tuple[PhaseTime, ...]
     settings: Mapping[str, Any]
@@ -235,6 +238,7 @@ def build_report(records: RunRecords) -> RunReport:
         wcs=_mosaic_wcs(records),
         field_name=_field_name(records),
         input_dir=records.input_dir,
+        way=records.way,
         warnings=tuple(records.warnings),
         timings=tuple(records.timings),
         settings=dict(records.settings),

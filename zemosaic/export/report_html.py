@@ -142,6 +142,7 @@ def report_html(
         warnings=_counted(translator.message(warning) for warning in report.warnings),
         notes=_counted(translator.message(note) for row in report.frames for note in row.notes),
         tiles=_tile_figures(report, words),
+        way=words.message(report.way) if report.way else "",
         timings=[
             (words.phase(time.phase), words.duration(time.wall_s), words.duration(time.cpu_s))
             for time in report.timings

@@ -47,6 +47,7 @@ def report_dict(report: RunReport, translator: Translator) -> dict[str, Any]:
         "canvas_box": mosaic.box if mosaic else None,
         "exposure_s": mosaic.exposure_s if mosaic else None,
         "wcs": report.wcs.to_cards() if report.wcs else None,
+        "way": _told(report.way, translator) if report.way else None,
         "frames_found": len(report.frames),
         "frames_used": len(report.used),
         "frames": [_frame_dict(row, translator) for row in report.frames],

@@ -32,6 +32,7 @@ from zemosaic.export.view import view_of
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
 from zemosaic.phases.context import RunContext
+from zemosaic.phases.mode import mode_of
 from zemosaic.phases.plan import Grid
 from zemosaic.phases.tile import area_ratio
 from zemosaic.settings.load import settings_hash
@@ -236,6 +237,7 @@ def write_reports(
         versions=_versions(),
         peak_rss_bytes=context.monitor.peak_rss_bytes,
         input_dir=context.settings.input_dir,
+        way=None if context.settings.use_existing_master_tiles else mode_of(context.settings, frames).reason,
         seams=_all_seams(outputs),
         depth=outputs[0].depth if outputs else None,
     )

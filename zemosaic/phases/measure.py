@@ -25,7 +25,7 @@ from zemosaic.zeanalyser.measure import cut_off_level, measure
 
 __all__ = ["DefectMaps", "Defects", "measure_frames", "mended_pixels"]
 
-CONTENT_VERSION = 6
+CONTENT_VERSION = 7
 """Raised when a change of the code makes stored measurements stale."""
 
 

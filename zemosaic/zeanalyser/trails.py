@@ -177,7 +177,9 @@ def _strip(
 def _block_profiles(strip: Float32s) -> NDArray[np.float64]:
     """Return medians over blocks along the line, shape (across, blocks)."""
     across, length = strip.shape
-    return np.asarray(np.median(strip.reshape(across, length // BLOCK_PX, BLOCK_PX), axis=2), np.float64)
+    # Several times faster than `np.median`, which looks for NaN; here there is none.
+    ordered = np.sort(strip.reshape(across, length // BLOCK_PX, BLOCK_PX), axis=2)
+    return ordered[:, :, BLOCK_PX // 2 - 1 : BLOCK_PX // 2 + 1].mean(axis=2, dtype=np.float64)
 
 
 def _straightened(blocks: NDArray[np.float64], noise: float, length: int) -> tuple[float, float]:
@@ -185,19 +187,28 @@ def _straightened(blocks: NDArray[np.float64], noise: float, length: int) -> tup
     across, number = blocks.shape
     d = np.arange(across) - across // 2
     signal = np.clip(blocks - np.median(blocks, axis=0) - 1.5 * noise / math.sqrt(BLOCK_PX), 0.0, None)
+    total = signal.sum(axis=0)
     # A star in one block must not outweigh the trail in all.
-    light = np.minimum(signal.sum(axis=0), 2.0 * np.median(signal.sum(axis=0)) + noise)
-    ridge = (signal * d[:, None]).sum(axis=0) / np.maximum(signal.sum(axis=0), 1e-9)
+    light = np.minimum(total, 2.0 * np.median(total) + noise)
+    ridge = d @ signal / np.maximum(total, 1e-9)
     s = (np.arange(number) + 0.5) * BLOCK_PX - 0.5 * length
     keep = light > 0
     offset = slope = 0.0
     for _ in range(4):
         if keep.sum() < 3:
             break
-        slope, offset = np.polyfit(s[keep], ridge[keep], 1, w=np.sqrt(light[keep]))
+        slope, offset = _weighted_line(s[keep], ridge[keep], light[keep])
         rest = np.abs(ridge - slope * s - offset)
         keep = (light > 0) & (rest < max(1.0, 2.5 * float(np.median(rest[keep]))))
-    return float(offset), float(slope)
+    return offset, slope
+
+
+def _weighted_line(x: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[np.float64]) -> tuple[float, float]:
+    """Return slope and offset of the weighted least-squares line through three points or more."""
+    total = weight.sum()
+    x0, y0 = weight @ x / total, weight @ y / total
+    slope = weight @ ((x - x0) * (y - y0)) / (weight @ (x - x0) ** 2)
+    return float(slope), float(y0 - slope * x0)
 
 
 def _width(profile: NDArray[np.floating]) -> float:

@@ -1,0 +1,110 @@
+"""Memory and time of the incremental assembly of a large colour canvas from synthetic tiles.
+
+usage: python -m benchmarks.canvas [SIDE] [FOLDER]
+
+SIDE is that of the canvas in pixels (20000), FOLDER where its store is made and removed again (a temporary one); the
+canvas takes 20 bytes per pixel of disk.  All tiles read the pixels of one, so that only what is assembled is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from zemosaic.model import GridPlan, TileSpec
+from zemosaic.mosaic.pieces import Box, GridTile, PiecePixels, Shelf
+from zemosaic.mosaic.placing import Placing
+from zemosaic.phases.assemble import AssembleTask, assemble_blocks
+from zemosaic.sky import FrameWcs
+from zemosaic.store.canvas import CanvasStore, TilePixels
+
+TILE = 512
+OVERLAP = 16
+LEVEL = (900.0, 1000.0, 1100.0)
+SAMPLE_S = 0.05
+WCS = FrameWcs(10.0, 20.0, 0.0, 0.0, ((-6e-4, 0.0), (0.0, 6e-4)))
+
+
+def assemble(side: int, folder: Path) -> CanvasStore:
+    """Assemble a canvas of side x side pixels of three colours, a row of tiles at a time; returns its store."""
+    source = CanvasStore(folder / "tile.zarr")
+    box = (0, TILE + 2 * OVERLAP, 0, TILE + 2 * OVERLAP)
+    whole = TileSpec(0, box, box, (0,))
+    source.create(GridPlan(WCS, box[3], box[1], 3, (whole,)), "tile")
+    size = (box[1], box[3])
+    value = np.random.default_rng(0).normal(0.0, 5.0, (3, *size)).astype(np.float32)
+    ones = np.ones(size, np.uint16)
+    source.write_tile(whole, 0, TilePixels(value, np.ones(size, np.float32), 20 * ones, 0 * ones))
+    canvas = CanvasStore(folder / "canvas.zarr")
+    canvas.create_canvas(3, side, side, TILE, "canvas")
+    for specs in _rows(side):
+        tiles = tuple(_Tile(source, spec, 0, side, side, WCS.shifted(spec.outer[2], spec.outer[0])) for spec in specs)
+        blocks = tuple(spec.inner for spec in specs if spec.tile_id >= 0)
+        assemble_blocks(AssembleTask(blocks, tiles, Placing(WCS), LEVEL, canvas))
+    return canvas
+
+
+class _Tile(GridTile):
+    """A tile that is read from the one there is, whatever its number."""
+
+    def read(self, box: Box, shelf: Shelf) -> PiecePixels:
+        return self._whole().part(slice(*box[:2]), slice(*box[2:]))
+
+
+def _rows(side: int) -> Iterator[list[TileSpec]]:
+    """Yield the tiles of each row with those of the rows beside it, which have the number -1."""
+    edges = range(0, side, TILE)
+    for row in edges:
+        specs = []
+        for number, y in ((0, row), (-1, row - TILE), (-1, row + TILE)):
+            specs += [_spec(number, y, x, side) for x in edges if 0 <= y < side]
+        yield specs
+
+
+def _spec(number: int, y: int, x: int, side: int) -> TileSpec:
+    inner = (y, min(y + TILE, side), x, min(x + TILE, side))
+    outer = (max(0, y - OVERLAP), min(inner[1] + OVERLAP, side), max(0, x - OVERLAP), min(inner[3] + OVERLAP, side))
+    return TileSpec(number, inner, outer, (0,))
+
+
+class Peak:
+    """Largest resident memory of this process while the block runs."""
+
+    def __enter__(self) -> Peak:
+        self.rss_bytes, self._over = 0, threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        process = psutil.Process()
+        while not self._over.wait(SAMPLE_S):
+            self.rss_bytes = max(self.rss_bytes, process.memory_info().rss)
+
+
+def main() -> None:
+    """Assemble and tell."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("side", type=int, nargs="?", default=20000)
+    parser.add_argument("folder", type=Path, nargs="?")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=given.folder) as folder, Peak() as peak:
+        began = time.process_time()
+        assemble(given.side, Path(folder))
+        seconds = time.process_time() - began
+    print(f"{given.side} x {given.side} x 3: {seconds:.0f} CPU s, peak memory {peak.rss_bytes / 1e9:.2f} GB")
+
+
+if __name__ == "__main__":
+    main()
