@@ -19,7 +19,7 @@ LONGEST_PX = 800
 LEAST_S = 2.0
 """Shortest time between two pictures ..."""
 IDLE_SHARE = 25.0
-"""... and so many times as long as the last one took, so that pictures cost a few hundredths of the time of one process."""
+"""... and so many times as long as the last one took: pictures cost a few hundredths of one process."""
 
 Box = tuple[int, int, int, int]
 Sums = NDArray[np.float64]
