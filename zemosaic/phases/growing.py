@@ -15,11 +15,11 @@ from zemosaic.store.canvas import CanvasStore
 
 __all__ = ["GrowingPicture", "block_sums"]
 
-LONGEST_PX = 1000
+LONGEST_PX = 800
 LEAST_S = 2.0
 """Shortest time between two pictures ..."""
-IDLE_SHARE = 50.0
-"""... and so many times as long as the last one took, so that pictures cost no more than a fiftieth of the time."""
+IDLE_SHARE = 25.0
+"""... and so many times as long as the last one took: pictures cost a few hundredths of one process."""
 
 Box = tuple[int, int, int, int]
 Sums = NDArray[np.float64]
