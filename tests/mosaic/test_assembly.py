@@ -87,7 +87,7 @@ def test_both_methods_agree_and_show_the_sky(tmp_path):
     assert np.nanpercentile(np.abs(one.value - truth) / truth, 99) < 0.02
 
 
-def test_blocks_meet_bit_for_bit(tmp_path):
+def test_blocks_of_another_size_meet(tmp_path):
     pieces = tiles(tmp_path)
     whole = merged_block(BLOCK, pieces, Placing(CANVAS), Shelf())
     left = merged_block((*BLOCK[:2], BLOCK[2], 144), pieces, Placing(CANVAS), Shelf())
