@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +32,14 @@ from zemosaic.phases.assemble import grid_pieces
 from zemosaic.phases.masters import CameraMasters, masters_again
 from zemosaic.phases.measure import camera_mark, write_camera
 from zemosaic.phases.pixel_frames import PixelOf, frames_here, frames_left_out
-from zemosaic.phases.pixel_story import FrameHere, PixelState, PixelStory
+from zemosaic.phases.pixel_story import FrameHere, PixelState, PixelStory, Place
 from zemosaic.phases.restack import Restacked, RestackedMaster
 from zemosaic.phases.stack import stack_rules
 from zemosaic.settings.schema import Settings
 from zemosaic.store.canvas import TilePixels
 from zemosaic.store.pixel_record import MosaicRecord, records_from_text
 
-__all__ = ["REPORT_NAME", "Explainer"]
+__all__ = ["REPORT_NAME", "Explainer", "explain_pixel"]
 
 REPORT_NAME = "run_report.json"
 LEAST_SHARE = 1e-6
@@ -77,6 +77,8 @@ class Explainer:
     ----------
     report : Path
         ``run_report.json``, or the folder it lies in.
+    scratch : Path
+        A folder for files of the moment; whoever made it removes it.
 
     Raises
     ------
@@ -84,18 +86,14 @@ class Explainer:
         When there is no such report, or it holds no record of the pixels.
     """
 
-    def __init__(self, report: Path) -> None:
+    def __init__(self, report: Path, scratch: Path) -> None:
         self.path = report / REPORT_NAME if report.is_dir() else report
         told = _read_report(self.path)
         self._records = {record.mosaic: record for record in _records_in(told, self.path)}
         self._settings = _settings_in(told, self.path)
         self._entries: dict[str, Mapping[str, Any]] = {entry["path"]: entry for entry in told["frames"]}
-        self._folder = tempfile.TemporaryDirectory(prefix="zemosaic_pixel_", ignore_cleanup_errors=True)
+        self._scratch = Path(tempfile.mkdtemp(dir=scratch))
         self._opened: dict[str, _Opened] = {}
-
-    def close(self) -> None:
-        """Remove what was written meanwhile."""
-        self._folder.cleanup()
 
     def place_of(self, ra_deg: float, dec_deg: float, mosaic: str = "") -> tuple[int, int]:
         """Return column and row, counted from 0, of the pixel that a direction falls on; perhaps outside.
@@ -220,7 +218,7 @@ class Explainer:
         """Return a mosaic with its cameras' files written and its planes laid out; kept for the next pixel."""
         if record.mosaic not in self._opened:
             number = len(self._opened)
-            folder = Path(self._folder.name) / f"cameras_{number}"
+            folder = self._scratch / f"cameras_{number}"
             folder.mkdir()
             told: list[Message] = []
             cameras = [self._camera_file(record, k, folder, told) for k in range(len(record.cameras))]
@@ -252,16 +250,42 @@ class Explainer:
             told.append(message("pixel.masters_changed"))
         return path
 
-    @property
-    def _scratch(self) -> Path:
-        return Path(self._folder.name)
-
     def _tidy(self, opened: _Opened) -> None:
         """Let go of the samples, and of the decoded copies of compressed frames."""
         for plane in opened.planes:
             plane.forget()
         for copy in self._scratch.glob("*.npy"):
             copy.unlink()
+
+
+@lru_cache(maxsize=1)
+def _explainer(report: Path, scratch: Path, _mtime_ns: int) -> Explainer:
+    return Explainer(report, scratch)
+
+
+def explain_pixel(source: Path, scratch: Path, place: Place) -> PixelStory:
+    """Return how a pixel came about; the run's report is kept for the next call.
+
+    Parameters
+    ----------
+    source : Path
+        A mosaic, its run's report, or the folder that holds them.
+    scratch : Path
+        See `Explainer`.
+    place : Place
+
+    Raises
+    ------
+    InputError
+        As `Explainer` and its `explain`.
+    """
+    mosaic = "" if source.is_dir() or source.suffix == ".json" else source.name
+    report = source.parent if mosaic else source
+    report = report / REPORT_NAME if report.suffix != ".json" else report
+    explainer = _explainer(report, scratch, report.stat().st_mtime_ns if report.exists() else 0)
+    if place.on_sky:
+        return explainer.explain(*explainer.place_of(place.x, place.y, mosaic), mosaic)
+    return explainer.explain(math.floor(place.x + 0.5), math.floor(place.y + 0.5), mosaic)
 
 
 def _raised(value: Floats, level: Floats) -> Floats:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from zemosaic.errors import Message
 
-__all__ = ["FrameHere", "PixelState", "PixelStory"]
+__all__ = ["FrameHere", "PixelState", "PixelStory", "Place"]
 
 
 class PixelState(StrEnum):
@@ -29,6 +29,17 @@ class PixelState(StrEnum):
     """The file is gone or changed since the run."""
     LEFT_OUT = "left_out"
     """The frame covers the pixel and is not in the mosaic at all."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where on a mosaic."""
+
+    x: float
+    """Column, counted from 0 at the middle of the first pixel; on the sky right ascension in degrees."""
+    y: float
+    """Row from the bottom; on the sky declination in degrees."""
+    on_sky: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,11 +67,6 @@ class FrameHere:
     """Number of the master tile, from 1; None in Grid mode."""
     reason: Message | None = None
     """Why the frame was left out or could not be read."""
-
-    @property
-    def here(self) -> bool:
-        """Whether the frame's light lies on the pixel and the frame is in the mosaic."""
-        return self.state not in (PixelState.LEFT_OUT, PixelState.EDGE)
 
 
 @dataclass(frozen=True)
