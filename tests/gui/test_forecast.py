@@ -58,7 +58,7 @@ def test_fields_and_frames_without_a_place_are_told(tmp_path):
 
 def test_very_many_places_are_taken_together_without_losing_the_size():
     rng = np.random.default_rng(3)
-    scattered = [(float(80 + x), float(10 + y)) for x, y in rng.normal(0, (2.0, 1.0), (5_000, 2))]
+    scattered = [(float(80 + x), float(10 + y)) for x, y in rng.normal(0, (1.0, 0.7), (5_000, 2))]
     frames = frames_at(scattered, 1)
     told = forecast(Settings(), frames)
     with pytest.MonkeyPatch.context() as patch:
