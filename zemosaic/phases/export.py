@@ -102,7 +102,7 @@ def export_mosaic(
         write = partial(write_fits, wcs=plan.wcs, axis_order="CHW", box=box, compressed=settings.save_compressed_fits)
         mosaic = context.output_dir / f"{stem}{suffix}"
         kind: DiskType = "uint16" if settings.save_final_as_uint16 else "float32"
-        write(mosaic, value, cards=mosaic_cards(origin), dtype=kind)
+        write(mosaic, value, cards=mosaic_cards(origin), dtype=kind, empty=settings.empty_pixels)
         advance(1)
         coverage = context.output_dir / f"{stem}_coverage{suffix}"
         write(coverage, kept, cards=map_cards(origin, "coverage"), dtype="int32")
