@@ -519,3 +519,7 @@ def test_master_tiles_made_earlier_become_a_mosaic(frames, reference, tmp_path):
     assert events[-1].frames_used == len(report(tmp_path / "made")["tiles"])
     reasons = {frame["status"] for frame in report(tmp_path / "out")["frames"] if "_weight" in frame["path"]}
     assert "used" not in reasons, "a map of weights is no picture"
+    if program := shutil.which("fitsverify"):
+        for path in sorted(folder.iterdir()):
+            told = subprocess.run([program, str(path)], capture_output=True, text=True, check=False).stdout
+            assert "found 0 warning(s) and 0 error(s)" in told, told
