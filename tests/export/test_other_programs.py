@@ -61,13 +61,13 @@ def test_fitsverify_finds_faults(tmp_path):
     assert complaints(path)
 
 
-def saved_by_siril(path: Path) -> tuple[np.ndarray, fits.Header]:
-    """Return pixels and header of a file after Siril has opened it and saved it under another name."""
+def saved_by_siril(path: Path) -> tuple[np.ndarray, fits.Header, str]:
+    """Return pixels and header of a file after Siril has opened it and saved it, and what it says of its pixels."""
     program = shutil.which("siril-cli")
     if program is None:
         pytest.skip("Siril is not installed")
     script = path.parent / "open.ssf"
-    script.write_text(f"requires 1.0.0\nload {path.name}\nsave again\nclose\n", encoding="ascii")
+    script.write_text(f"requires 1.0.0\nload {path.name}\nstat\nsave again\nclose\n", encoding="ascii")
     home = path.parent / "home"
     home.mkdir()
     words = [program, "-d", str(path.parent), "-s", str(script)]
@@ -75,7 +75,7 @@ def saved_by_siril(path: Path) -> tuple[np.ndarray, fits.Header]:
     told = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60, env=environment)
     saved = path.parent / "again.fit"
     assert saved.exists(), told.stdout + told.stderr
-    return fits.getdata(saved, header=True)
+    return *fits.getdata(saved, header=True), told.stdout
 
 
 @pytest.mark.parametrize("wcs", [CANVAS, TURNED])
@@ -87,14 +87,15 @@ def test_siril_opens_the_mosaic_the_right_way_up_and_at_its_place(tmp_path, name
     source = np.random.default_rng(0).normal(100, 10, (planes, 70, 53)).astype(np.float32)
     source[:, :5] = np.nan
     path = tmp_path / name
-    write_planes(path, source, wcs=wcs, dtype=dtype, compressed=name.endswith(".fz"))
+    write_planes(path, source, wcs=wcs, dtype=dtype, compressed=name.endswith(".fz"), empty="zero")
     with fits.open(path, ignore_blank=True) as hdus:
         ours = np.array(hdus[-1].data)
-    theirs, header = saved_by_siril(path)
+    theirs, header, told = saved_by_siril(path)
+    assert told.count("Mean:") == planes and "nan" not in told
     if dtype == "float32":  # Siril brings floats to the range from 0 to 1
         theirs = theirs * np.float32(65535)
     assert header["ROWORDER"] == "BOTTOM-UP"
-    assert np.allclose(theirs, ours, rtol=1e-6, atol=0, equal_nan=True)
+    assert np.allclose(theirs, ours, rtol=1e-6, atol=0)
     x, y = np.array([0.0, 52.0, 0.0, 52.0]), np.array([0.0, 0.0, 69.0, 69.0])
     there = wcs.sky_to_pixel(*WCS(header).celestial.all_pix2world(x, y, 0))
     assert np.hypot(there[0] - x, there[1] - y).max() < 0.01

@@ -201,9 +201,10 @@ def test_it_opens_a_mosaic_and_finds_its_stars_where_the_header_says(
     """It starts from the place in our header; unbinned, as its own pixels lie (n - 1) / 2 off when binned by n."""
     truth = true_wcs(*CYGNUS, turn, mirrored, bend_px=0.0)
     sky = make_sky(tycho, *CYGNUS, 1.4, 3, strangers_per_deg2=0.0)
-    image = picture(*observe(sky, truth, noise_px=0.0, lost=0.0))
+    image = picture(*observe(sky, truth, noise_px=0.0, lost=0.0)).astype(np.float32)
+    image[:, :150] = np.nan
     path = tmp_path / "mosaic.fits"
-    write_fits(path, np.repeat(image[None], planes, axis=0), wcs=truth, axis_order="CHW", dtype=dtype)
+    write_fits(path, np.repeat(image[None], planes, axis=0), wcs=truth, axis_order="CHW", dtype=dtype, empty="zero")
     words = [str(shutil.which("astap_cli")), "-f", str(path), "-d", str(stars), "-r", "2", "-z", "1"]
     words += ["-fov", f"{1920 * truth.scale_arcsec / 3600.0:.4f}", "-o", str(tmp_path / "found")]
     told = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60).stdout
