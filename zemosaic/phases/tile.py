@@ -29,7 +29,7 @@ from zemosaic.stacking.modes import MemoryRules, Mode, choose_mode, sample_of
 from zemosaic.stacking.rules import Combine, StackResult, StackRules
 from zemosaic.store.canvas import CanvasStore, TilePixels
 
-__all__ = ["BAND_STEP", "TileAnswer", "TileTask", "area_ratio", "stack_tile", "without_hidden"]
+__all__ = ["BAND_STEP", "Stacker", "TileAnswer", "TileTask", "area_ratio", "stack_tile", "without_hidden"]
 
 UNSTEADY = 0.2
 """Part of a star's light that seeing moves about within its image from frame to frame."""
@@ -56,7 +56,8 @@ class TileTask:
     channels: int
     stars: TileStars
     rules: StackRules
-    store: CanvasStore
+    store: CanvasStore | None
+    """None where the stack is only looked at."""
     task_bytes: int
     interpolation: Interpolation = Interpolation.LANCZOS3
     radial_fraction: float | None = None
@@ -96,7 +97,7 @@ def stack_tile(task: TileTask) -> TileAnswer:
     told: list[Message] = []
     while True:
         try:
-            return _Stacker(task, told).run()
+            return Stacker(task, told).run()
         except DeviceFailed as failed:
             told.append(failed.reason)
             task = replace(task, device=None)
@@ -108,7 +109,7 @@ def stack_tile(task: TileTask) -> TileAnswer:
             task = replace(task, task_bytes=smaller)
 
 
-class _Stacker:
+class Stacker:
     """One try at one tile."""
 
     def __init__(self, task: TileTask, told: list[Message]) -> None:
@@ -137,13 +138,15 @@ class _Stacker:
         if mode is Mode.DISK:
             self._on_disk()
         elif mode is Mode.STREAMING:
-            self._streaming()
+            for band in self._bands(self._rows_in_memory(min(task.memory.sample_frames, len(task.frames)))):
+                self._keep(band, self.streamed(band, *self.sampled_limits(band)))
         else:
             for band in self._bands(self._rows_in_memory(len(task.frames))):
-                samples, present = self._samples(band, range(len(task.frames)))
-                self._keep(band, self._stacked(samples, present, band))
+                samples, present = self.samples(band, range(len(task.frames)))
+                self._keep(band, self.stacked(samples, present, band))
         whole = self.whole
-        task.store.write_tile(task.tile, task.row, whole)
+        if task.store is not None:
+            task.store.write_tile(task.tile, task.row, whole)
         lit = int((whole.kept > 0).sum())
         if self.missed > MANY_MISSED * lit:
             self.told.append(message("warning.drizzle_holes", percent=round(100 * self.missed / lit)))
@@ -191,7 +194,7 @@ class _Stacker:
             yield start, end, x0, x1
             start = end
 
-    def _samples(self, band: Box, wanted: range | list[int]) -> tuple[Floats, list[int]]:
+    def samples(self, band: Box, wanted: range | list[int]) -> tuple[Floats, list[int]]:
         """Return the planes of the wanted frames that reach a band, and which frames these are."""
         cube = np.empty((len(wanted), self.planes, band[1] - band[0], band[3] - band[2]), np.float32)
         present: list[int] = []
@@ -238,7 +241,7 @@ class _Stacker:
             self.seen.add(k)
         return lit
 
-    def _weights(self, samples: Floats, present: list[int]) -> Floats:
+    def weights(self, samples: Floats, present: list[int]) -> Floats:
         """Return the weights of frames, or of samples where there is a radial feather."""
         if self.task.radial_fraction is not None:
             return np.ascontiguousarray(
@@ -254,8 +257,9 @@ class _Stacker:
         light = starlight(self.task.stars, band, self.task.channels)
         return (UNSTEADY * light).reshape(self.task.channels, -1)
 
-    def _stacked(self, samples: Floats, present: list[int], band: Box) -> StackResult:
-        cube, weights = self._cube(samples), self._weights(samples, present)
+    def stacked(self, samples: Floats, present: list[int], band: Box) -> StackResult:
+        """Reject and combine samples of the frames that are present in a band."""
+        cube, weights = self._cube(samples), self.weights(samples, present)
         arguments = (cube, weights, self.noise, self.task.rules, self._unsteady(band))
         device = self.task.device if present else None
         result, differs = (stack(*arguments), None) if device is None else device.stacked(*arguments)
@@ -301,7 +305,7 @@ class _Stacker:
                         present.append(k)
                 del one
                 for band in self._bands(self._rows_in_memory(len(present))):
-                    self._keep(band, self._stacked(self._read_band(stream, len(present), band), present, band))
+                    self._keep(band, self.stacked(self._read_band(stream, len(present), band), present, band))
         finally:
             path.unlink(missing_ok=True)
 
@@ -315,31 +319,35 @@ class _Stacker:
                 stream.readinto(samples[k, plane].data.cast("B"))  # type: ignore[attr-defined]
         return samples
 
-    def _streaming(self) -> None:
-        """Find limits from a sample of the frames, then let all frames pass once, clipped against them."""
+    def limits(self, samples: Floats, band: Box) -> tuple[Floats, Floats]:
+        """Return the lowest and the highest value that stays of samples, shapes (channels, pixels)."""
+        return limits(self._cube(samples), self.noise, self.task.rules, self._unsteady(band))
+
+    def sampled_limits(self, band: Box) -> tuple[Floats, Floats]:
+        """Return limits as `limits`, from a sample of the frames."""
+        frames, memory = len(self.task.frames), self.task.memory
+        chosen = sample_of(frames, min(memory.sample_frames, frames), memory.spread)
+        return self.limits(self.samples(band, chosen)[0], band)
+
+    def streamed(self, band: Box, low: Floats, high: Floats) -> StackResult:
+        """Let all frames pass once, clipped against limits."""
         task = self.task
-        number = min(task.memory.sample_frames, len(task.frames))
-        for band in self._bands(self._rows_in_memory(number)):
-            chosen = sample_of(len(task.frames), number, task.memory.spread)
-            samples, _ = self._samples(band, chosen)
-            low, high = limits(self._cube(samples), self.noise, task.rules, self._unsteady(band))
-            one = np.empty(samples.shape[1:], np.float32)
-            del samples
-            pixels = (band[1] - band[0]) * self.shape[1]
-            total, weight = np.zeros((task.channels, pixels), np.float32), np.zeros(pixels, np.float32)
-            kept, rejected = np.zeros((2, pixels), np.uint16)
-            drops = None if task.drops is None else Drops(task.canvas, band, task.channels, task.drops)
-            for k in range(len(task.frames)):
-                if self._resample(k, band, one):
-                    planes = one.reshape(self.planes, -1)[: task.channels]
-                    each = self._weights(one[None], [k]).reshape(-1)
-                    accumulate(planes, each, low, high, total, weight, kept, rejected)
-                    if drops is not None:
-                        inside = inside_limits(planes, low, high)
-                        self._let_fall(k, band, np.where(inside, each, np.float32(0)), drops)
-            with np.errstate(invalid="ignore", divide="ignore"):
-                result = StackResult((total / weight).astype(np.float32), weight, kept, rejected)
-            self._keep(band, result if drops is None else self._with_drops(result, drops))
+        one = np.empty((self.planes, band[1] - band[0], band[3] - band[2]), np.float32)
+        pixels = math.prod(one.shape[1:])
+        total, weight = np.zeros((task.channels, pixels), np.float32), np.zeros(pixels, np.float32)
+        kept, rejected = np.zeros((2, pixels), np.uint16)
+        drops = None if task.drops is None else Drops(task.canvas, band, task.channels, task.drops)
+        for k in range(len(task.frames)):
+            if self._resample(k, band, one):
+                planes = one.reshape(self.planes, -1)[: task.channels]
+                each = self.weights(one[None], [k]).reshape(-1)
+                accumulate(planes, each, low, high, total, weight, kept, rejected)
+                if drops is not None:
+                    inside = inside_limits(planes, low, high)
+                    self._let_fall(k, band, np.where(inside, each, np.float32(0)), drops)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            result = StackResult((total / weight).astype(np.float32), weight, kept, rejected)
+        return result if drops is None else self._with_drops(result, drops)
 
 
 def without_hidden(pixels: NDArray[Any], window: Box, frame: CalibratedFrame) -> Floats:
