@@ -496,10 +496,10 @@ def test_classic_mode_makes_master_tiles_and_both_assemblies_agree(frames, refer
     assert one.shape == two.shape == grid.shape
     made = report(tmp_path / "one")
     noise = min(frame["metrics"]["noise_adu"][1] for frame in made["frames"])
-    both = np.isfinite(one) & np.isfinite(two)
+    both = (one != 0) & (two != 0)
     assert np.abs(one - two)[both].max() < 0.02 * noise
-    assert np.mean(np.isfinite(one[0]) == np.isfinite(two[0])) > 0.999
-    assert np.nanmedian(np.abs(one - grid)) < 0.5 * noise
+    assert np.mean((one[0] != 0) == (two[0] != 0)) > 0.999
+    assert np.median(np.abs(one - grid)[both & (grid != 0)]) < 0.5 * noise
     assert any((tmp_path / "sums").iterdir()), "the sums were to be kept"
     assert {frame["status"] for frame in made["frames"]} == {"used"}
     assert sum(tile["frames_used"] for tile in made["tiles"]) == len(SHOTS), "no frame counts twice"
@@ -516,7 +516,11 @@ def test_master_tiles_made_earlier_become_a_mosaic(frames, reference, tmp_path):
     assert isinstance(events[-1], RunFinished), events[-1]
     assert inventory(folder) == before
     again, whole = fits.getdata(events[-1].mosaic), fits.getdata(first[-1].mosaic)
-    assert np.isfinite(again).mean() == pytest.approx(np.isfinite(whole).mean(), abs=0.02)
+    assert 0.1 < (again != 0).mean() == pytest.approx((whole != 0).mean(), abs=0.02)
     assert events[-1].frames_used == len(report(tmp_path / "made")["tiles"])
     reasons = {frame["status"] for frame in report(tmp_path / "out")["frames"] if "_weight" in frame["path"]}
     assert "used" not in reasons, "a map of weights is no picture"
+    if program := shutil.which("fitsverify"):
+        for path in sorted(folder.iterdir()):
+            told = subprocess.run([program, str(path)], capture_output=True, text=True, check=False).stdout
+            assert "found 0 warning(s) and 0 error(s)" in told, told
