@@ -37,8 +37,8 @@ WIDE_SEEING = 1.15
 SURE = 1e-4
 """Standard error of a transparency that the sky may not change."""
 CELL_PX = 64
-MOST_CELL_SAMPLES = 6_000_000
-"""Cells grow with the number of frames so that their samples stay below this."""
+MOST_CELL_SAMPLES = 1_200_000
+"""Cells grow with the number of frames so that their samples stay below this; a sample takes 700 bytes to solve."""
 AFTER_FLAT = 0.01
 """Standard deviation of the coefficient of r**2 that a user's flat may leave."""
 AFTER_DARK_ADU = 2.0

@@ -25,10 +25,11 @@ from zemosaic.settings.schema import Settings
 from zemosaic.stacking.modes import MemoryRules
 from zemosaic.stacking.rules import Combine, Rejection, StackRules
 from zemosaic.store.canvas import CanvasStore
+from zemosaic.store.journal import digest
 
 __all__ = ["StackJob", "stack_tiles", "stacking_of"]
 
-CONTENT_VERSION = 4
+CONTENT_VERSION = 5
 
 _REJECTION = {
     "none": Rejection.NONE,
@@ -112,10 +113,11 @@ def _prepare(context: RunContext, job: StackJob, defects: DefectMaps) -> _Prepar
     job.store.create(plan, fingerprint)
     prepared = _Prepared(job)
     nearby = stars_by_tile(plan, job.stars)
+    own = {i: digest(*_what_counts(frame)) for i, frame in by_id.items()}
     for row, tile in enumerate(plan.tiles):
         frames = tuple(by_id[i] for i in tile.frame_ids)
         maps = [defects[frame.frame.group].fingerprint for frame in frames]
-        counts = [_what_counts(frame) for frame in frames]
+        counts = [own[i] for i in tile.frame_ids]
         light = _light_of(nearby[row])
         wanted = context.depends("stack", CONTENT_VERSION, fingerprint, asdict(tile), counts, maps, light)
         prepared.digests[row] = wanted

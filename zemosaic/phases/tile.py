@@ -143,8 +143,8 @@ class Stacker:
                 self._keep(band, self.streamed(band, *self.sampled_limits(band)))
         else:
             for band in self._bands(self._rows_in_memory(len(task.frames))):
-                samples, present = self.samples(band, range(len(task.frames)))
-                self._keep(band, self.stacked(samples, present, band))
+                # The samples of a band are gone before those of the next one come: no name holds them.
+                self._keep(band, self.stacked(*self.samples(band, range(len(task.frames))), band))
         whole = self.whole
         if task.store is not None:
             task.store.write_tile(task.tile, task.row, whole)
@@ -182,7 +182,9 @@ class Stacker:
         free = max(task.task_bytes - window, task.task_bytes // 4)
         # Drops need two sums, and the limits that decide about them, beside the samples.
         frames += 4 if task.drops is not None else 0
-        rows = max(1, free // max(1, frames * self.planes * self.shape[1] * 4))
+        # Where a plane of weights lies among the samples, stacking takes these out of it.
+        planes = self.planes + (task.channels if self.planes > task.channels else 0)
+        rows = max(1, free // max(1, frames * planes * self.shape[1] * 4))
         return rows if rows < BAND_STEP else rows // BAND_STEP * BAND_STEP
 
     def _bands(self, rows: int) -> Iterator[Box]:
