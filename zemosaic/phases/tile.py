@@ -18,7 +18,7 @@ from zemosaic.model import HIDDEN_BLOCK_PX, CalibratedFrame, TileProduct, TileSp
 from zemosaic.mosaic.drizzle import DropRules
 from zemosaic.mosaic.interpolation import Interpolation
 from zemosaic.mosaic.radial import radial_weight
-from zemosaic.mosaic.starlight import TileStars, starlight
+from zemosaic.mosaic.starlight import TileStars, unsteady_light
 from zemosaic.mosaic.warp import Lattice, frame_lattice, warp, window_of
 from zemosaic.phases.measure import mended_pixels
 from zemosaic.phases.tile_device import Device, DeviceFailed
@@ -33,7 +33,7 @@ from zemosaic.store.canvas import CanvasStore, TilePixels
 __all__ = ["BAND_STEP", "Stacker", "TileAnswer", "TileTask", "area_ratio", "stack_tile", "without_hidden"]
 
 UNSTEADY = 0.2
-"""Part of a star's light that seeing moves about within its image from frame to frame."""
+"""Part of a star's light that differs from frame to frame beside what seeing does: its place, its shape."""
 BAND_STEP = 32
 """Bands begin at multiples of this, the lattice of exact positions."""
 LEAST_TASK_BYTES = 8 << 20
@@ -257,8 +257,11 @@ class Stacker:
         return np.ascontiguousarray(samples[:, :channels]).reshape(len(samples), channels, math.prod(samples.shape[2:]))
 
     def _unsteady(self, band: Box) -> Floats:
-        light = starlight(self.task.stars, band, self.task.channels)
-        return (UNSTEADY * light).reshape(self.task.channels, -1)
+        rules = self.task.rules
+        # Limits lie kappa times this beside the middle, and shall hold all that seeing makes of a star.
+        seeing = 1.0 / min(rules.kappa_low, rules.kappa_high)
+        light = unsteady_light(self.task.stars, band, self.task.channels, UNSTEADY, seeing)
+        return light.reshape(self.task.channels, -1)
 
     def stacked(self, samples: Floats, present: list[int], band: Box) -> StackResult:
         """Reject and combine samples of the frames that are present in a band."""
