@@ -120,8 +120,8 @@ class _Stacker:
         self.failed: dict[int, Message] = {}
         self.seen: set[int] = set()
         self.differs: float | None = None
-        self.missed = 0
-        """Pixels that no drop of some colour fell on."""
+        self.limits = np.empty((2, task.channels, *self.shape), np.float32) if task.drops is not None else None
+        """Between which samples stayed, for the drops that fall later."""
         self.noise = _expected_noise(task)
         self.whole = TilePixels(
             np.full((task.channels, *self.shape), np.nan, np.float32),
@@ -140,13 +140,11 @@ class _Stacker:
             self._streaming()
         else:
             for band in self._bands(self._rows_in_memory(len(task.frames))):
-                samples, present = self._samples(band, range(len(task.frames)))
-                self._keep(band, self._stacked(samples, present, band))
+                self._keep(band, self._stacked(*self._samples(band, range(len(task.frames))), band))
+        if task.drops is not None and self.limits is not None:
+            self._drizzle(task.drops, *self.limits)
         whole = self.whole
         task.store.write_tile(task.tile, task.row, whole)
-        lit = int((whole.kept > 0).sum())
-        if self.missed > MANY_MISSED * lit:
-            self.told.append(message("warning.drizzle_holes", percent=round(100 * self.missed / lit)))
         total = int(whole.kept.sum(dtype=np.int64)) + int(whole.rejected.sum(dtype=np.int64))
         product = TileProduct(
             tile_id=task.tile.tile_id,
@@ -175,9 +173,8 @@ class _Stacker:
         task = self.task
         largest = max((frame.frame.width * frame.frame.height for frame in task.frames), default=0)
         window = min(largest, 3 * math.prod(self.shape)) * (2 + 4 * task.channels)
-        free = max(task.task_bytes - window, task.task_bytes // 4)
-        # Drops need two sums, and the limits that decide about them, beside the samples.
-        frames += 4 if task.drops is not None else 0
+        limits = 0 if self.limits is None else self.limits.nbytes
+        free = max(task.task_bytes - window - limits, task.task_bytes // 4)
         rows = max(1, free // max(1, frames * self.planes * self.shape[1] * 4))
         return rows if rows < BAND_STEP else rows // BAND_STEP * BAND_STEP
 
@@ -196,7 +193,7 @@ class _Stacker:
         cube = np.empty((len(wanted), self.planes, band[1] - band[0], band[3] - band[2]), np.float32)
         present: list[int] = []
         for k in wanted:
-            if self._resample(k, band, cube[len(present)]):
+            if self._resample(k, band, cube[len(present)]) is not None:
                 present.append(k)
         return cube[: len(present)], present
 
@@ -216,12 +213,12 @@ class _Stacker:
             return None
         return lattice, window, without_hidden(pixels, window, frame) if frame.hidden else pixels
 
-    def _resample(self, k: int, band: Box, into: Floats) -> bool:
-        """Write a frame's planes; return whether it has light there."""
+    def _resample(self, k: int, band: Box, into: Floats) -> tuple[Box, NDArray[Any]] | None:
+        """Write a frame's planes; return the window and the raw pixels of it; None where it has no light there."""
         task, frame = self.task, self.task.frames[k]
         found = self._window(k, band)
         if found is None:
-            return False
+            return None
         lattice, window, pixels = found
         channels = len(frame.sky_adu)
         ratio = area_ratio(task.canvas, frame.wcs)
@@ -233,10 +230,10 @@ class _Stacker:
         if task.radial_fraction is not None:
             radial_weight(frame.frame, lattice, band, task.radial_fraction, into[task.channels])
             into[task.channels] *= np.float32(frame.weight)
-        lit = bool(np.isfinite(into[0]).any())
-        if lit:
-            self.seen.add(k)
-        return lit
+        if not np.isfinite(into[0]).any():
+            return None
+        self.seen.add(k)
+        return window, pixels
 
     def _weights(self, samples: Floats, present: list[int]) -> Floats:
         """Return the weights of frames, or of samples where there is a radial feather."""
@@ -261,28 +258,36 @@ class _Stacker:
         result, differs = (stack(*arguments), None) if device is None else device.stacked(*arguments)
         if differs is not None:
             self.differs = max(differs, self.differs or 0.0)
-        if self.task.drops is None:
-            return result
-        low, high = limits(cube, *arguments[2:])
-        drops = Drops(self.task.canvas, band, self.task.channels, self.task.drops)
-        for i, k in enumerate(present):
-            self._let_fall(k, band, np.where(inside_limits(cube[i], low, high), weights[i], np.float32(0)), drops)
-        return self._with_drops(result, drops)
+        if self.limits is not None:
+            self._keep_limits(band, *limits(cube, *arguments[2:]))
+        return result
 
-    def _let_fall(self, k: int, band: Box, weights: Floats, drops: Drops) -> None:
-        found = self._window(k, band)
-        if found is not None:
-            frame = self.task.frames[k]
-            drops.add(found[2], found[1], frame, area_ratio(self.task.canvas, frame.wcs), weights)
+    def _keep_limits(self, band: Box, low: Floats, high: Floats) -> None:
+        if self.limits is not None:
+            kept = self.limits[:, :, self._rows(band)]
+            kept[0], kept[1] = low.reshape(kept.shape[1:]), high.reshape(kept.shape[1:])
 
-    def _with_drops(self, result: StackResult, drops: Drops) -> StackResult:
-        value, missed = drops.over(result.value, result.weight, result.kept)
-        self.missed += missed
-        return replace(result, value=value)
+    def _drizzle(self, rules: DropRules, low: Floats, high: Floats) -> None:
+        """Let the raw pixels of all frames fall over the finished stack."""
+        task, whole = self.task, self.whole
+        drops = Drops(task.canvas, task.tile.outer, rules, whole.value)
+        one = np.empty((self.planes, *self.shape), np.float32)
+        for k, frame in enumerate(task.frames):
+            found = self._resample(k, task.tile.outer, one)
+            if found is not None:
+                weights = one[task.channels] if task.radial_fraction is not None else np.float32(frame.weight)
+                kept = np.where(inside_limits(one[: task.channels], low, high), weights, np.float32(0))
+                drops.add(found[1], found[0], frame, area_ratio(task.canvas, frame.wcs), kept)
+        whole.value[:], missed = drops.over(whole.weight, whole.kept)
+        lit = int((whole.kept > 0).sum())
+        if missed > MANY_MISSED * lit:
+            self.told.append(message("warning.drizzle_holes", percent=round(100 * missed / lit)))
+
+    def _rows(self, band: Box) -> slice:
+        return slice(band[0] - self.task.tile.outer[0], band[1] - self.task.tile.outer[0])
 
     def _keep(self, band: Box, result: StackResult) -> None:
-        rows = slice(band[0] - self.task.tile.outer[0], band[1] - self.task.tile.outer[0])
-        size = (band[1] - band[0], self.shape[1])
+        rows, size = self._rows(band), (band[1] - band[0], self.shape[1])
         self.whole.value[:, rows] = result.value.reshape(self.task.channels, *size)
         for name in ("weight", "kept", "rejected"):
             getattr(self.whole, name)[rows] = getattr(result, name).reshape(size)
@@ -296,7 +301,7 @@ class _Stacker:
         try:
             with path.open("w+b") as stream:
                 for k in range(len(task.frames)):
-                    if self._resample(k, task.tile.outer, one):
+                    if self._resample(k, task.tile.outer, one) is not None:
                         stream.write(one.data)
                         present.append(k)
                 del one
@@ -323,23 +328,19 @@ class _Stacker:
             chosen = sample_of(len(task.frames), number, task.memory.spread)
             samples, _ = self._samples(band, chosen)
             low, high = limits(self._cube(samples), self.noise, task.rules, self._unsteady(band))
+            self._keep_limits(band, low, high)
             one = np.empty(samples.shape[1:], np.float32)
             del samples
             pixels = (band[1] - band[0]) * self.shape[1]
             total, weight = np.zeros((task.channels, pixels), np.float32), np.zeros(pixels, np.float32)
             kept, rejected = np.zeros((2, pixels), np.uint16)
-            drops = None if task.drops is None else Drops(task.canvas, band, task.channels, task.drops)
             for k in range(len(task.frames)):
-                if self._resample(k, band, one):
+                if self._resample(k, band, one) is not None:
                     planes = one.reshape(self.planes, -1)[: task.channels]
                     each = self._weights(one[None], [k]).reshape(-1)
                     accumulate(planes, each, low, high, total, weight, kept, rejected)
-                    if drops is not None:
-                        inside = inside_limits(planes, low, high)
-                        self._let_fall(k, band, np.where(inside, each, np.float32(0)), drops)
             with np.errstate(invalid="ignore", divide="ignore"):
-                result = StackResult((total / weight).astype(np.float32), weight, kept, rejected)
-            self._keep(band, result if drops is None else self._with_drops(result, drops))
+                self._keep(band, StackResult((total / weight).astype(np.float32), weight, kept, rejected))
 
 
 def without_hidden(pixels: NDArray[Any], window: Box, frame: CalibratedFrame) -> Floats:
