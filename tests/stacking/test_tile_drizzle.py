@@ -21,6 +21,7 @@ from zemosaic.phases.tile_drizzle import Drops
 from zemosaic.sky import FrameWcs
 from zemosaic.stacking.modes import MemoryRules, Mode
 from zemosaic.stacking.rules import Rejection, StackRules
+from zemosaic.store.canvas import TilePixels
 
 FINE = FrameWcs(50.0, 30.0, 200.5, 200.5, ((-SCALE_DEG / 2, 0.0), (0.0, SCALE_DEG / 2)))
 MIDDLE = (150, 250, 150, 250)
@@ -43,6 +44,24 @@ def test_passes_and_disk_are_exact(monkeypatch, tmp_path):
         assert answer.product.mode == mode
         assert same(whole, other)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_of_a_tile_is_the_same_away_from_its_edges(monkeypatch, tmp_path):
+    task = survey(12, monkeypatch, tmp_path, drops=DropRules(0.9))
+    tile = tiles.Stacker(task, [])
+    tile.run()
+    (top, _, left, _), reach = task.tile.outer, tiles.DROPS_REACH
+    box = (top + 40, top + 80, left + 30, left + 75)
+    part = tiles.Stacker(task, [])
+    samples, present = part.samples(box, range(12))
+    low, high = (limit.reshape(3, 40, 45) for limit in part.limits(samples, box))
+    result = part.stacked(samples, present, box)
+    flat = (result.weight, result.kept, result.rejected)
+    stacked = TilePixels(result.value.reshape(3, 40, 45), *(each.reshape(40, 45) for each in flat))
+    value, _ = part.drizzled(box, low, high, stacked)
+    inside = np.s_[:, reach:-reach, reach:-reach]
+    assert np.array_equal(value[inside], tile.whole.value[:, 40:80, 30:75][inside])
+    assert not np.array_equal(value[inside], stacked.value[inside])
 
 
 def test_streaming_is_close(monkeypatch, tmp_path):

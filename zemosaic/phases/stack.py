@@ -21,11 +21,12 @@ from zemosaic.phases.measure import DefectMaps
 from zemosaic.phases.plan import Grid
 from zemosaic.phases.tile import TileAnswer, TileTask, stack_tile
 from zemosaic.phases.tile_device import Device
+from zemosaic.settings.schema import Settings
 from zemosaic.stacking.modes import MemoryRules
 from zemosaic.stacking.rules import Combine, Rejection, StackRules
 from zemosaic.store.canvas import CanvasStore
 
-__all__ = ["StackJob", "stack_tiles"]
+__all__ = ["StackJob", "stack_tiles", "stacking_of"]
 
 CONTENT_VERSION = 4
 
@@ -105,7 +106,7 @@ class _Prepared:
 def _prepare(context: RunContext, job: StackJob, defects: DefectMaps) -> _Prepared:
     plan = job.grid.plan
     by_id = {frame.frame.frame_id: frame for frame in job.grid.frames}
-    same = _same_for_all(context)
+    same = stacking_of(context.settings)
     shape = [plan.width, plan.height, plan.channels, [tile.outer for tile in plan.tiles]]
     fingerprint = context.depends("plan", CONTENT_VERSION, asdict(plan.wcs), shape)
     job.store.create(plan, fingerprint)
@@ -140,12 +141,11 @@ def _prepare(context: RunContext, job: StackJob, defects: DefectMaps) -> _Prepar
     return prepared
 
 
-def _same_for_all(context: RunContext) -> dict[str, Any]:
+def stacking_of(settings: Settings) -> dict[str, Any]:
     """Return the fields of a task that are the same for all tiles."""
-    settings = context.settings
     device = Device("cupy", settings.gpu_id_phase5, settings.gpu_helper_verify_tolerance)
     return {
-        "rules": stack_rules(context),
+        "rules": stack_rules(settings),
         "interpolation": Interpolation(settings.stacking_interpolation),
         "drops": DropRules(settings.drizzle_pixfrac, DropKernel[settings.drizzle_kernel.upper()])
         if settings.stacking_drizzle
@@ -194,9 +194,8 @@ def _answers(context: RunContext, tasks: list[TileTask]) -> Iterator[TileAnswer]
         )
 
 
-def stack_rules(context: RunContext) -> StackRules:
+def stack_rules(settings: Settings) -> StackRules:
     """Return the rules that the settings ask for."""
-    settings = context.settings
     return StackRules(
         rejection=_REJECTION[settings.stacking_rejection_algorithm],
         combine=Combine.MEDIAN if settings.stacking_final_combine_method == "median" else Combine.MEAN,

@@ -29,13 +29,24 @@ from zemosaic.stacking.modes import MemoryRules, Mode, choose_mode, sample_of
 from zemosaic.stacking.rules import Combine, StackResult, StackRules
 from zemosaic.store.canvas import CanvasStore, TilePixels
 
-__all__ = ["BAND_STEP", "TileAnswer", "TileTask", "area_ratio", "stack_tile", "without_hidden"]
+__all__ = [
+    "BAND_STEP",
+    "DROPS_REACH",
+    "Stacker",
+    "TileAnswer",
+    "TileTask",
+    "area_ratio",
+    "stack_tile",
+    "without_hidden",
+]
 
 UNSTEADY = 0.2
 """Part of a star's light that seeing moves about within its image from frame to frame."""
 BAND_STEP = 32
 """Bands begin at multiples of this, the lattice of exact positions."""
 LEAST_TASK_BYTES = 8 << 20
+DROPS_REACH = 8
+"""Pixels: half of a drop at three times the scale, half a pixel, and the reach of the interpolation between pixels."""
 MANY_MISSED = 0.1
 """Part of the pixels that drops may miss before the user is told."""
 
@@ -56,7 +67,8 @@ class TileTask:
     channels: int
     stars: TileStars
     rules: StackRules
-    store: CanvasStore
+    store: CanvasStore | None
+    """None where the stack is only looked at."""
     task_bytes: int
     interpolation: Interpolation = Interpolation.LANCZOS3
     radial_fraction: float | None = None
@@ -96,7 +108,7 @@ def stack_tile(task: TileTask) -> TileAnswer:
     told: list[Message] = []
     while True:
         try:
-            return _Stacker(task, told).run()
+            return Stacker(task, told).run()
         except DeviceFailed as failed:
             told.append(failed.reason)
             task = replace(task, device=None)
@@ -108,7 +120,7 @@ def stack_tile(task: TileTask) -> TileAnswer:
             task = replace(task, task_bytes=smaller)
 
 
-class _Stacker:
+class Stacker:
     """One try at one tile."""
 
     def __init__(self, task: TileTask, told: list[Message]) -> None:
@@ -120,8 +132,8 @@ class _Stacker:
         self.failed: dict[int, Message] = {}
         self.seen: set[int] = set()
         self.differs: float | None = None
-        self.limits = np.empty((2, task.channels, *self.shape), np.float32) if task.drops is not None else None
-        """Between which samples stayed, for the drops that fall later."""
+        self.between = np.empty((2, task.channels, *self.shape), np.float32) if task.drops is not None else None
+        """Lowest and highest value that stay, for the drops that fall on the finished stack."""
         self.noise = _expected_noise(task)
         self.whole = TilePixels(
             np.full((task.channels, *self.shape), np.nan, np.float32),
@@ -137,14 +149,18 @@ class _Stacker:
         if mode is Mode.DISK:
             self._on_disk()
         elif mode is Mode.STREAMING:
-            self._streaming()
+            for band in self._bands(self._rows_in_memory(min(task.memory.sample_frames, len(task.frames)))):
+                low, high = self.sampled_limits(band)
+                self._keep(band, self.streamed(band, low, high))
+                self._keep_limits(band, low, high)
         else:
             for band in self._bands(self._rows_in_memory(len(task.frames))):
-                self._keep(band, self._stacked(*self._samples(band, range(len(task.frames))), band))
-        if task.drops is not None and self.limits is not None:
-            self._drizzle(task.drops, *self.limits)
+                self._stack_band(band, *self.samples(band, range(len(task.frames))))
         whole = self.whole
-        task.store.write_tile(task.tile, task.row, whole)
+        if self.between is not None:
+            self._drizzle(*self.between)
+        if task.store is not None:
+            task.store.write_tile(task.tile, task.row, whole)
         total = int(whole.kept.sum(dtype=np.int64)) + int(whole.rejected.sum(dtype=np.int64))
         product = TileProduct(
             tile_id=task.tile.tile_id,
@@ -173,8 +189,8 @@ class _Stacker:
         task = self.task
         largest = max((frame.frame.width * frame.frame.height for frame in task.frames), default=0)
         window = min(largest, 3 * math.prod(self.shape)) * (2 + 4 * task.channels)
-        limits = 0 if self.limits is None else self.limits.nbytes
-        free = max(task.task_bytes - window - limits, task.task_bytes // 4)
+        between = 0 if self.between is None else self.between.nbytes
+        free = max(task.task_bytes - window - between, task.task_bytes // 4)
         rows = max(1, free // max(1, frames * self.planes * self.shape[1] * 4))
         return rows if rows < BAND_STEP else rows // BAND_STEP * BAND_STEP
 
@@ -188,7 +204,7 @@ class _Stacker:
             yield start, end, x0, x1
             start = end
 
-    def _samples(self, band: Box, wanted: range | list[int]) -> tuple[Floats, list[int]]:
+    def samples(self, band: Box, wanted: range | list[int]) -> tuple[Floats, list[int]]:
         """Return the planes of the wanted frames that reach a band, and which frames these are."""
         cube = np.empty((len(wanted), self.planes, band[1] - band[0], band[3] - band[2]), np.float32)
         present: list[int] = []
@@ -235,7 +251,7 @@ class _Stacker:
         self.seen.add(k)
         return window, pixels
 
-    def _weights(self, samples: Floats, present: list[int]) -> Floats:
+    def weights(self, samples: Floats, present: list[int]) -> Floats:
         """Return the weights of frames, or of samples where there is a radial feather."""
         if self.task.radial_fraction is not None:
             return np.ascontiguousarray(
@@ -251,40 +267,68 @@ class _Stacker:
         light = starlight(self.task.stars, band, self.task.channels)
         return (UNSTEADY * light).reshape(self.task.channels, -1)
 
-    def _stacked(self, samples: Floats, present: list[int], band: Box) -> StackResult:
-        cube, weights = self._cube(samples), self._weights(samples, present)
+    def stacked(self, samples: Floats, present: list[int], band: Box) -> StackResult:
+        """Reject and combine samples of the frames that are present in a band."""
+        cube, weights = self._cube(samples), self.weights(samples, present)
         arguments = (cube, weights, self.noise, self.task.rules, self._unsteady(band))
         device = self.task.device if present else None
         result, differs = (stack(*arguments), None) if device is None else device.stacked(*arguments)
         if differs is not None:
             self.differs = max(differs, self.differs or 0.0)
-        if self.limits is not None:
-            self._keep_limits(band, *limits(cube, *arguments[2:]))
         return result
 
-    def _keep_limits(self, band: Box, low: Floats, high: Floats) -> None:
-        if self.limits is not None:
-            kept = self.limits[:, :, self._rows(band)]
-            kept[0], kept[1] = low.reshape(kept.shape[1:]), high.reshape(kept.shape[1:])
+    def drizzled(self, box: Box, low: Floats, high: Floats, stacked: TilePixels) -> tuple[Floats, int]:
+        """Let the raw pixels of all frames fall over what was stacked of them in a box.
 
-    def _drizzle(self, rules: DropRules, low: Floats, high: Floats) -> None:
-        """Let the raw pixels of all frames fall over the finished stack."""
-        task, whole = self.task, self.whole
-        drops = Drops(task.canvas, task.tile.outer, rules, whole.value)
-        one = np.empty((self.planes, *self.shape), np.float32)
+        Within `DROPS_REACH` pixels of the box's edges, values depend on where the box ends.
+
+        Parameters
+        ----------
+        box : tuple
+        low, high : ndarray, shape (channels, h, w)
+            The lowest and the highest value that stay.
+        stacked : TilePixels
+            The box stacked of interpolated samples.
+
+        Returns
+        -------
+        value : ndarray, shape (channels, h, w), float32
+        missed : int
+            Pixels of many frames that no drop of some colour fell on.
+        """
+        task = self.task
+        if task.drops is None:
+            return stacked.value, 0
+        drops = Drops(task.canvas, box, task.drops, stacked.value)
+        one = np.empty((self.planes, *low.shape[1:]), np.float32)
         for k, frame in enumerate(task.frames):
-            found = self._resample(k, task.tile.outer, one)
+            found = self._resample(k, box, one)
             if found is not None:
                 weights = one[task.channels] if task.radial_fraction is not None else np.float32(frame.weight)
                 kept = np.where(inside_limits(one[: task.channels], low, high), weights, np.float32(0))
                 drops.add(found[1], found[0], frame, area_ratio(task.canvas, frame.wcs), kept)
-        whole.value[:], missed = drops.over(whole.weight, whole.kept)
+        return drops.over(stacked.weight, stacked.kept)
+
+    def _drizzle(self, low: Floats, high: Floats) -> None:
+        """Let drops fall on the whole tile, and tell where they missed much of it."""
+        whole = self.whole
+        whole.value[:], missed = self.drizzled(self.task.tile.outer, low, high, whole)
         lit = int((whole.kept > 0).sum())
         if missed > MANY_MISSED * lit:
             self.told.append(message("warning.drizzle_holes", percent=round(100 * missed / lit)))
 
+    def _keep_limits(self, band: Box, low: Floats, high: Floats) -> None:
+        if self.between is not None:
+            kept = self.between[:, :, self._rows(band)]
+            kept[0], kept[1] = low.reshape(kept.shape[1:]), high.reshape(kept.shape[1:])
+
     def _rows(self, band: Box) -> slice:
         return slice(band[0] - self.task.tile.outer[0], band[1] - self.task.tile.outer[0])
+
+    def _stack_band(self, band: Box, samples: Floats, present: list[int]) -> None:
+        self._keep(band, self.stacked(samples, present, band))
+        if self.between is not None:
+            self._keep_limits(band, *self.limits(samples, band))
 
     def _keep(self, band: Box, result: StackResult) -> None:
         rows, size = self._rows(band), (band[1] - band[0], self.shape[1])
@@ -306,7 +350,7 @@ class _Stacker:
                         present.append(k)
                 del one
                 for band in self._bands(self._rows_in_memory(len(present))):
-                    self._keep(band, self._stacked(self._read_band(stream, len(present), band), present, band))
+                    self._stack_band(band, self._read_band(stream, len(present), band), present)
         finally:
             path.unlink(missing_ok=True)
 
@@ -320,27 +364,30 @@ class _Stacker:
                 stream.readinto(samples[k, plane].data.cast("B"))  # type: ignore[attr-defined]
         return samples
 
-    def _streaming(self) -> None:
-        """Find limits from a sample of the frames, then let all frames pass once, clipped against them."""
+    def limits(self, samples: Floats, band: Box) -> tuple[Floats, Floats]:
+        """Return the lowest and the highest value that stays of samples, shapes (channels, pixels)."""
+        return limits(self._cube(samples), self.noise, self.task.rules, self._unsteady(band))
+
+    def sampled_limits(self, band: Box) -> tuple[Floats, Floats]:
+        """Return limits as `limits`, from a sample of the frames."""
+        frames, memory = len(self.task.frames), self.task.memory
+        chosen = sample_of(frames, min(memory.sample_frames, frames), memory.spread)
+        return self.limits(self.samples(band, chosen)[0], band)
+
+    def streamed(self, band: Box, low: Floats, high: Floats) -> StackResult:
+        """Let all frames pass once, clipped against limits."""
         task = self.task
-        number = min(task.memory.sample_frames, len(task.frames))
-        for band in self._bands(self._rows_in_memory(number)):
-            chosen = sample_of(len(task.frames), number, task.memory.spread)
-            samples, _ = self._samples(band, chosen)
-            low, high = limits(self._cube(samples), self.noise, task.rules, self._unsteady(band))
-            self._keep_limits(band, low, high)
-            one = np.empty(samples.shape[1:], np.float32)
-            del samples
-            pixels = (band[1] - band[0]) * self.shape[1]
-            total, weight = np.zeros((task.channels, pixels), np.float32), np.zeros(pixels, np.float32)
-            kept, rejected = np.zeros((2, pixels), np.uint16)
-            for k in range(len(task.frames)):
-                if self._resample(k, band, one) is not None:
-                    planes = one.reshape(self.planes, -1)[: task.channels]
-                    each = self._weights(one[None], [k]).reshape(-1)
-                    accumulate(planes, each, low, high, total, weight, kept, rejected)
-            with np.errstate(invalid="ignore", divide="ignore"):
-                self._keep(band, StackResult((total / weight).astype(np.float32), weight, kept, rejected))
+        one = np.empty((self.planes, band[1] - band[0], band[3] - band[2]), np.float32)
+        pixels = math.prod(one.shape[1:])
+        total, weight = np.zeros((task.channels, pixels), np.float32), np.zeros(pixels, np.float32)
+        kept, rejected = np.zeros((2, pixels), np.uint16)
+        for k in range(len(task.frames)):
+            if self._resample(k, band, one) is not None:
+                planes = one.reshape(self.planes, -1)[: task.channels]
+                each = self.weights(one[None], [k]).reshape(-1)
+                accumulate(planes, each, low, high, total, weight, kept, rejected)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return StackResult((total / weight).astype(np.float32), weight, kept, rejected)
 
 
 def without_hidden(pixels: NDArray[Any], window: Box, frame: CalibratedFrame) -> Floats:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-import zemosaic
 from zemosaic.errors import ZeMosaicError
-from zemosaic.gui.presenter.analyser import find_analyser, start_analyser
+from zemosaic.gui.presenter.analyser import find_analyser, program_folder, start_analyser
 from zemosaic.gui.presenter.frame_cells import metric_text, short_name
 from zemosaic.gui.presenter.frame_table import FrameTable
 from zemosaic.gui.presenter.histograms import SHOWN_METRICS, Histogram
@@ -39,8 +38,7 @@ class FramesPage:
         """The metric whose limits are typed and that the colouring by quality shows."""
         self.thumbnails = ThumbnailDesk()
         self.search, self.kind = "", "all"
-        root = Path(zemosaic.__file__).resolve().parents[1]
-        self.analyser = find_analyser(root) or find_analyser(root.parent)
+        self.analyser = find_analyser(program_folder())
         # Held on to, for Python complains of a process that is forgotten while it runs.
         self.analysing: subprocess.Popen[bytes] | None = None
         self._shown: object = None
