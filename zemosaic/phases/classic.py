@@ -149,7 +149,8 @@ def _save(context: RunContext, master: Master, grid: Grid, found: int) -> None:
     store = master.tile.store
     write = partial(write_fits, wcs=grid.plan.wcs, axis_order="CHW", box=master.tile.box)
     stem = folder / f"master_tile_{grid.key}"
-    write(stem.with_name(f"{stem.name}.fits"), store.canvas("value"), cards=mosaic_cards(origin))
+    value, cards = store.canvas("value"), mosaic_cards(origin)
+    write(stem.with_name(f"{stem.name}.fits"), value, cards=cards, empty=settings.empty_pixels)
     write(stem.with_name(f"{stem.name}_weight.fits"), store.canvas("weight"), cards=map_cards(origin, "weight"))
     coverage = map_cards(origin, "coverage")
     write(stem.with_name(f"{stem.name}_coverage.fits"), store.canvas("kept"), cards=coverage, dtype="int32")

@@ -102,7 +102,7 @@ def export_mosaic(
         write = partial(write_fits, wcs=plan.wcs, axis_order="CHW", box=box, compressed=settings.save_compressed_fits)
         mosaic = context.output_dir / f"{stem}{suffix}"
         kind: DiskType = "uint16" if settings.save_final_as_uint16 else "float32"
-        write(mosaic, value, cards=mosaic_cards(origin), dtype=kind)
+        write(mosaic, value, cards=mosaic_cards(origin), dtype=kind, empty=settings.empty_pixels)
         advance(1)
         coverage = context.output_dir / f"{stem}_coverage{suffix}"
         write(coverage, kept, cards=map_cards(origin, "coverage"), dtype="int32")
@@ -111,8 +111,8 @@ def export_mosaic(
         write(weight, heavy, cards=map_cards(origin, "weight"))
         advance(3)
         if settings.save_rejection_maps:
-            gone, cards = context.output_dir / f"{stem}_rejected.fits", map_cards(origin, "rejected")
-            write_fits(gone, store.canvas("rejected"), wcs=plan.wcs, cards=cards, dtype="int32", box=box)
+            gone = context.output_dir / f"{stem}_rejected{suffix}"
+            write(gone, store.canvas("rejected"), cards=map_cards(origin, "rejected"), dtype="int32")
         preview = context.output_dir / f"{stem}_preview.png"
         picture = stretched_preview(
             value, kept, settings.preview_max_px, axis_order="CHW", box=box, linked=settings.preview_linked

@@ -15,7 +15,7 @@ from zemosaic.calibration.defects import MAX_SAMPLE, find_defects, mend
 from zemosaic.calibration.masters import NO_MASTERS, Masters
 from zemosaic.errors import FrameError, Message, NothingUsable, message
 from zemosaic.events import FrameMeasured
-from zemosaic.frames.pixels import open_pixels
+from zemosaic.frames.pixels import open_pixels, stack_pixels
 from zemosaic.model import Dropped, FrameRef, FrameStatus, MeasuredFrame
 from zemosaic.phases.context import RunContext, identity
 from zemosaic.phases.masters import CameraMasters, Group, make_masters
@@ -54,6 +54,8 @@ class _MeasureTask:
     frame: FrameRef
     defects: Path
     scratch: Path
+    stack: bool
+    """Whether the frame is a finished stack, with places that no frame reached."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def measure_frames(context: RunContext, frames: Sequence[FrameRef]) -> tuple[lis
         measured: list[MeasuredFrame] = []
         known = {frame.frame_id: _recall(context, frame, defects[frame.group]) for frame in frames}
         tasks = [
-            _MeasureTask(frame, defects[frame.group].path, context.scratch)
+            _MeasureTask(frame, defects[frame.group].path, context.scratch, context.settings.use_existing_master_tiles)
             for frame in frames
             if known[frame.frame_id] is None
         ]
@@ -104,7 +106,8 @@ def measure_one(task: _MeasureTask) -> MeasuredFrame | Message:
     try:
         raw = open_pixels(frame, task.scratch).read_all()
         cut_off = camera.masters.least(cut_off_level(raw))
-        return measure(frame, _mended(raw, (0, frame.height, 0, frame.width), camera, frame), cut_off)
+        pixels = _mended(raw, (0, frame.height, 0, frame.width), camera, frame)
+        return measure(frame, stack_pixels(pixels) if task.stack else pixels, cut_off)
     except FrameError as error:
         return error.reason
 
