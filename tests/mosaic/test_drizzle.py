@@ -47,7 +47,7 @@ def drizzled(
     weights = np.ones(shape, np.float32) if weights is None else weights
     lattice = drop_lattice(frame.wcs, onto, window)
     ratio = area_ratio(onto, frame.wcs)
-    add_drops(raw_cube(pixels), window, frame, lattice, box, rules, ratio, weights, model, total, heavy)
+    add_drops(raw_cube(pixels), window, frame, lattice, box, rules, ratio, weights, model, (total, heavy))
     return total, heavy
 
 

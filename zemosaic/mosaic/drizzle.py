@@ -76,8 +76,7 @@ def add_drops(
     area_ratio: float,
     weights: Floats,
     model: Floats,
-    total: Floats,
-    heavy: Floats,
+    sums: tuple[Floats, Floats],
 ) -> None:
     """Let the pixels of a frame fall on a canvas box.
 
@@ -100,28 +99,27 @@ def add_drops(
     model : ndarray, shape (channels, box height, box width), float32
         The sky in mosaic units, interpolated by cubic convolution at the raw pixel's place.  Where it is not known
         (NaN, or less than two pixels from the box's edge) nothing falls.
-    total, heavy : ndarray, shape (channels, box height, box width), float32
+    sums : pair of ndarray, shape (channels, box height, box width), float32
         Receive the sums of weight times difference from the model, in mosaic units, and of weights.  A drop that falls
         wholly on one pixel counts with the frame's weight there.
     """
     frame = calibrated.frame
     bias, illumination, sky, gain = light_of(calibrated, area_ratio)
-    if len(sky) < len(total):
+    if len(sky) < len(model):
         # A mono frame among colour ones stands for each colour.
-        sky, gain = np.repeat(sky, len(total), axis=0), np.repeat(gain, len(total))
+        sky, gain = np.repeat(sky, len(model), axis=0), np.repeat(gain, len(model))
     _drops(
         raw,
         (window[0], window[2]),
         (frame.height, frame.width),
-        _channels(frame.bayer, raw.shape[2], len(total)),
+        _channels(frame.bayer, raw.shape[2], len(model)),
         (lattice.x, lattice.y, lattice.row0, lattice.column0, LATTICE),
         (bias, illumination, sky, gain),
         (rules.pixfrac, rules.kernel is DropKernel.GAUSSIAN, SIGMA_PER_FWHM, GAUSSIAN_REACH, LEAST_REACH_PX),
         (box[0], box[2]),
         weights,
         model,
-        total,
-        heavy,
+        *sums,
     )
 
 

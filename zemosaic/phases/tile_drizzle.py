@@ -56,8 +56,7 @@ class Drops:
             area_ratio,
             weights,
             self._stacked,
-            self._total,
-            self._heavy,
+            (self._total, self._heavy),
         )
 
     def over(self, weight: Floats, kept: NDArray[np.uint16]) -> tuple[Floats, int]:
