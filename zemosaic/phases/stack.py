@@ -29,7 +29,7 @@ from zemosaic.store.journal import digest
 
 __all__ = ["StackJob", "stack_tiles", "stacking_of"]
 
-CONTENT_VERSION = 5
+CONTENT_VERSION = 6
 
 _REJECTION = {
     "none": Rejection.NONE,

@@ -26,6 +26,7 @@ from zemosaic.phases.tile_drizzle import Drops, inside_limits
 from zemosaic.sky import FrameWcs
 from zemosaic.stacking.kernel import accumulate, limits, stack
 from zemosaic.stacking.modes import MemoryRules, Mode, choose_mode, sample_of
+from zemosaic.stacking.noise import ExpectedNoise
 from zemosaic.stacking.rules import Combine, StackResult, StackRules
 from zemosaic.stacking.sketch import AS_FRAMES, FirstSamples, Histogram
 from zemosaic.store.canvas import CanvasStore, TilePixels
@@ -135,7 +136,7 @@ class Stacker:
         self.differs: float | None = None
         self.between = np.empty((2, task.channels, *self.shape), np.float32) if task.drops is not None else None
         """Lowest and highest value that stay, for the drops that fall on the finished stack."""
-        self.noise = _expected_noise(task)
+        self.noises = _noises(task)
         self.whole = TilePixels(
             np.full((task.channels, *self.shape), np.nan, np.float32),
             np.zeros(self.shape, np.float32),
@@ -277,7 +278,7 @@ class Stacker:
     def stacked(self, samples: Floats, present: list[int], band: Box) -> StackResult:
         """Reject and combine samples of the frames that are present in a band."""
         cube, weights = self._cube(samples), self.weights(samples, present)
-        arguments = (cube, weights, self.noise, self.task.rules, self._unsteady(band))
+        arguments = (cube, weights, self._noise(cube, present), self.task.rules, self._unsteady(band))
         device = self.task.device if present else None
         result, differs = (stack(*arguments), None) if device is None else device.stacked(*arguments)
         if differs is not None:
@@ -335,7 +336,7 @@ class Stacker:
     def _stack_band(self, band: Box, samples: Floats, present: list[int]) -> None:
         self._keep(band, self.stacked(samples, present, band))
         if self.between is not None:
-            self._keep_limits(band, *self.limits(samples, band))
+            self._keep_limits(band, *self.limits(samples, present, band))
 
     def _keep(self, band: Box, result: StackResult) -> None:
         rows, size = self._rows(band), (band[1] - band[0], self.shape[1])
@@ -371,27 +372,37 @@ class Stacker:
                 stream.readinto(samples[k, plane].data.cast("B"))  # type: ignore[attr-defined]
         return samples
 
-    def limits(self, samples: Floats, band: Box) -> tuple[Floats, Floats]:
+    def limits(self, samples: Floats, present: list[int], band: Box) -> tuple[Floats, Floats]:
         """Return the lowest and the highest value that stays of samples, shapes (channels, pixels)."""
-        return limits(self._cube(samples), self.noise, self.task.rules, self._unsteady(band))
+        cube = self._cube(samples)
+        return limits(cube, self._noise(cube, present), self.task.rules, self._unsteady(band))
+
+    def _noise(self, cube: Floats, present: list[int]) -> Floats:
+        expected = ExpectedNoise(*cube.shape[1:])
+        for planes, k in zip(cube, present, strict=True):
+            expected.add(planes, self.noises[k])
+        return expected.values()
 
     def sampled_limits(self, band: Box) -> tuple[Floats, Floats]:
         """Return limits as `limits`, while all frames pass; a sample of each pixel shows where they lie."""
         task, frames = self.task, range(len(self.task.frames))
         number = min(task.memory.sample_frames, len(frames))
         chosen = sample_of(len(frames), number, task.memory.spread)
-        first = FirstSamples(number, task.channels, (band[1] - band[0]) * (band[3] - band[2]))
-        for _, samples in self._passing(band, [*chosen, *sorted(set(frames) - set(chosen))]):
+        pixels = (band[1] - band[0]) * (band[3] - band[2])
+        first, seen = FirstSamples(number, task.channels, pixels), ExpectedNoise(task.channels, pixels)
+        for k, samples in self._passing(band, [*chosen, *sorted(set(frames) - set(chosen))]):
             first.add(samples[: task.channels].reshape(task.channels, -1))
+            seen.add(samples[: task.channels].reshape(task.channels, -1), self.noises[k])
             if first.full:
                 break
-        arguments = (self.noise, task.rules, self._unsteady(band))
-        low, high = limits(first.cube, *arguments)
+        unsteady = self._unsteady(band)
+        low, high = limits(first.cube, seen.values(), task.rules, unsteady)
         del first
-        histogram = Histogram(number, low, high)
-        for _, samples in self._passing(band, frames):
+        histogram, seen = Histogram(number, low, high), ExpectedNoise(task.channels, pixels)
+        for k, samples in self._passing(band, frames):
             histogram.add(samples[: task.channels].reshape(task.channels, -1))
-        histogram.refine(low, high, *arguments)
+            seen.add(samples[: task.channels].reshape(task.channels, -1), self.noises[k])
+        histogram.refine(low, high, seen.values(), task.rules, unsteady)
         return low, high
 
     def streamed(self, band: Box, low: Floats, high: Floats) -> StackResult:
@@ -424,14 +435,11 @@ def without_hidden(pixels: NDArray[Any], window: Box, frame: CalibratedFrame) ->
     return out
 
 
-def _expected_noise(task: TileTask) -> Floats:
-    """Return the typical noise of one sample per channel.
-
-    Taken from all frames of the tile, not of a band: bands follow the memory, and the mosaic must not.
-    """
+def _noises(task: TileTask) -> Floats:
+    """Return the noise of one sample of each frame, shape (frames, channels)."""
     wide = [
         np.array(frame.noise if len(frame.noise) == task.channels else frame.noise[:1] * task.channels, np.float32)
         * np.float32(area_ratio(task.canvas, frame.wcs))
         for frame in task.frames
     ]
-    return np.median(np.array(wide), axis=0).astype(np.float32)
+    return np.array(wide, np.float32)
