@@ -25,6 +25,7 @@ from zemosaic.settings.schema import Settings
 from zemosaic.stacking.modes import MemoryRules
 from zemosaic.stacking.rules import Combine, Rejection, StackRules
 from zemosaic.store.canvas import CanvasStore
+from zemosaic.store.journal import digest
 
 __all__ = ["StackJob", "stack_tiles", "stacking_of"]
 
