@@ -21,7 +21,7 @@ from zemosaic.errors import FrameError, ResourceError
 from zemosaic.frames.header import FitsImage, find_image
 from zemosaic.model import FrameRef
 
-__all__ = ["PixelSource", "open_pixels"]
+__all__ = ["PixelSource", "open_pixels", "stack_pixels"]
 
 Pixels = NDArray[Any]
 
@@ -126,6 +126,13 @@ def _image_of(path: Path) -> FitsImage:
 @lru_cache(maxsize=256)
 def _find_once(path: Path, _size_bytes: int, _mtime_ns: int) -> FitsImage:
     return find_image(path)
+
+
+def stack_pixels(pixels: Pixels) -> NDArray[np.float32]:
+    """Return the pixels of a stack as float32, NaN where all colours are 0: programs write that where no frame lay."""
+    known = np.array(pixels, np.float32)
+    known[(known == 0).all(axis=2) if known.ndim == 3 else known == 0] = np.nan
+    return known
 
 
 def _dtype(image: FitsImage) -> np.dtype[Any]:
