@@ -225,6 +225,26 @@ def test_coverage_counts_frames():
     assert np.median(counted) == 4
 
 
+def test_coverage_of_turned_outlines_counts_the_middles_of_the_cells_within():
+    rng = np.random.default_rng(4)
+    middle, turn = rng.uniform((79, -6), (81, -4), (40, 2))[:, None], rng.uniform(0, 2 * np.pi, 40)
+    corners = np.array([(-0.4, -0.3), (0.4, -0.3), (0.4, 0.3), (-0.4, 0.3)])
+    turns = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]).transpose(2, 0, 1)
+    corners = middle + corners @ turns
+    corners[::2] = corners[::2, ::-1]
+    outlines = Footprints(corners[..., 0], corners[..., 1])
+    kept = rng.random(40) < 0.7
+    counted = outlines.coverage(kept, 60)
+    x0, y0, x1, y1 = outlines.bounds()
+    size = max(x1 - x0, y1 - y0) / 60
+    wanted = [
+        [kept[outlines.at(x0 + (u + 0.5) * size, y0 + (v + 0.5) * size)].sum() for u in range(counted.shape[1])]
+        for v in range(counted.shape[0])
+    ]
+    assert counted.max() > 5
+    np.testing.assert_array_equal(counted, wanted)
+
+
 @given(st.floats(0, 400), st.floats(0, 300), st.integers(-8, 8))
 def test_zoom_keeps_the_point_under_the_pointer(u, v, turns):
     view = MapView(400, 300, 1.0, 2.0, 200.0)
