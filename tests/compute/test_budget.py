@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from zemosaic.compute.budget import (
     BASE_BYTES,
+    COMPILING_BYTES,
     FRAME_BYTES,
     LARGEST_TASK_BYTES,
     PROCESS_BYTES,
@@ -54,6 +55,12 @@ def test_fifty_thousand_frames_fit_three_gigabytes():
     assert make_budget(3.0, 8).workers > budget.workers
     with pytest.raises(ResourceError):
         make_budget(1.5, 8, frames=50_000)
+
+
+def test_compiling_counts():
+    first, later = make_budget(1.6, 2, compiling=True), make_budget(1.6, 2)
+    assert later.task_bytes - first.task_bytes == COMPILING_BYTES
+    assert first.planned_bytes == later.planned_bytes <= 1.6e9
 
 
 def test_plenty_gives_all_workers_the_most():

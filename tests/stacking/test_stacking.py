@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import array_api_strict
 import numpy as np
@@ -383,3 +387,17 @@ def test_each_pixel_is_judged_by_the_noise_of_its_own_frames():
     np.testing.assert_array_equal(whole.kept, kept)
     np.testing.assert_allclose(whole.value, value, rtol=1e-5, atol=1e-5)
     assert (kept[:100] == 2).mean() > 0.9 and (kept[100:200] == 3).mean() > 0.9
+
+
+@pytest.mark.slow
+def test_what_is_compiled_is_found(tmp_path):
+    program = (
+        "import numpy as np; from zemosaic.stacking.kernel import *; from zemosaic.stacking.rules import StackRules;"
+        "print(is_compiled()); ones = np.ones((2, 1, 3), np.float32);"
+        "stack(ones, ones[:, 0, 0], ones[0, 0, :1], StackRules()); print(is_compiled())"
+    )
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", program]
+    told = [subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()]
+    told.append(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split())
+    assert told == [["False", "True"], ["True", "True"]]

@@ -18,6 +18,7 @@ from zemosaic.errors import Message, RunCancelled
 from zemosaic.events import Event, FrameDropped, Logged, PhaseAdvanced, PhaseFinished, PhaseStarted, Warned
 from zemosaic.model import Dropped, FrameRef
 from zemosaic.settings.schema import Settings, specs
+from zemosaic.stacking.kernel import is_compiled
 from zemosaic.store.journal import Journal, digest
 from zemosaic.zeanalyser.verdicts import QualityLimits
 
@@ -77,7 +78,8 @@ class RunContext:
             When the limit is too small for the frames.
         """
         settings = self.settings
-        self.budget = make_budget(settings.memory_limit_gb, settings.num_processing_workers, frames=frames)
+        given = settings.memory_limit_gb, settings.num_processing_workers
+        self.budget = make_budget(*given, frames=frames, compiling=not is_compiled())
         if self.make_workers is not None:
             self.executor = self.make_workers(self.budget.workers)
 
