@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -108,6 +109,7 @@ def stack_tile(task: TileTask) -> TileAnswer:
         When memory fails even for the smallest passes, or may not be tried again.
     """
     told: list[Message] = []
+    _have_compiled(task.channels)
     while True:
         try:
             return Stacker(task, told).run()
@@ -120,6 +122,13 @@ def stack_tile(task: TileTask) -> TileAnswer:
                 raise ResourceError("error.tile_memory", tile=task.tile.tile_id, frames=len(task.frames)) from error
             told.append(message("warning.smaller_passes", tile=task.tile.tile_id, mb=smaller >> 20))
             task = replace(task, task_bytes=smaller)
+
+
+@lru_cache(maxsize=4)
+def _have_compiled(channels: int) -> None:
+    """Have the kernel compiled, if need be, while this process holds no samples: compiling takes much memory."""
+    one = np.ones((1, channels, 1), np.float32)
+    stack(one, one[:, 0, 0], one[0], StackRules(), one[0])
 
 
 class Stacker:
