@@ -142,9 +142,8 @@ def main() -> None:
         began = time.process_time()
         (assemble_masters if given.classic else assemble)(given.side, Path(folder))
         seconds = time.process_time() - began
-    print(
-        f"{'Classic' if given.classic else 'Grid'}, {given.side} x {given.side} x 3: {seconds:.0f} CPU s, peak memory {peak.rss_bytes / 1e9:.2f} GB"
-    )
+    kind = "Classic" if given.classic else "Grid"
+    print(f"{kind}, {given.side} x {given.side} x 3: {seconds:.0f} CPU s, peak memory {peak.rss_bytes / 1e9:.2f} GB")
 
 
 if __name__ == "__main__":
