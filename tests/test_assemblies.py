@@ -98,7 +98,8 @@ def test_workers_and_a_killed_run_change_no_byte(mode, method, frames, made, tmp
     assert digests(tmp_path) == wanted
 
 
-@pytest.mark.parametrize("mode", [pytest.param("grid", marks=pytest.mark.slow), pytest.param("classic")])
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["grid", "classic"])
 def test_both_assemblies_agree(mode, made):
     one, two = (fits.getdata(made(mode, method)) for method in ("incremental", "reproject_coadd"))
     told = json.loads((made(mode, "incremental").parent / "run_report.json").read_text(encoding="utf-8"))
@@ -109,6 +110,7 @@ def test_both_assemblies_agree(mode, made):
     assert np.abs(one - two)[both].max() < 0.02 * noise
 
 
+@pytest.mark.slow
 def test_the_reproject_package_called_plainly_on_the_master_tiles_says_the_same(made):
     mosaic = made("classic", "reproject_coadd")
     value, shares, planes = [], [], []
