@@ -13,6 +13,7 @@ from zemosaic import demo, worker
 from zemosaic.events import RunFinished
 from zemosaic.gui.presenter.run_state import Status
 from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.telling import caption_text
 from zemosaic.i18n import Translator
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -58,6 +59,8 @@ def test_a_run_paused_stopped_and_begun_again_makes_the_same_bytes_and_never_blo
         assert window.pages.currentIndex() == RUN
         watch.until(lambda: session.state.preview is not None or not session.running, 120)
         assert session.running and not session.state.preview.final, "the mosaic is seen before it is finished"
+        assert session.state.preview.quick_frames == 2, "one of each place, before anything is stacked"
+        assert caption_text(session.state, session.words).startswith("Quick look: 2 ")
         QTest.mouseClick(window.pause_button, Qt.MouseButton.LeftButton)
         watch.until(lambda: session.state.status is Status.PAUSED or not session.running, 20)
         assert window.pause_button.text() == "Continue"

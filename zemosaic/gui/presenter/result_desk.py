@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from zemosaic.errors import Message, ZeMosaicError
 from zemosaic.gui.presenter.preview import View
+from zemosaic.gui.presenter.tile_lines import TileBox, draw_tiles, tile_boxes
 from zemosaic.i18n import Translator
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Adjustment:
     linked: bool = True
     channel: str = "colour"
     coverage: bool = False
+    tiles: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class _Opened:
     view: MosaicView | None = None
     stretches: tuple[Any, Any] | None = None
     """Linked, and each colour for itself."""
+    tiles: tuple[TileBox, ...] = ()
     problem: Message | None = None
 
 
@@ -59,6 +62,7 @@ class ResultDesk:
         self.problem: Message | None = None
         self._view: MosaicView | None = None
         self._stretches: tuple[Any, Any] | None = None
+        self._tiles: tuple[TileBox, ...] = ()
         self._news: queue.SimpleQueue[_Opened] = queue.SimpleQueue()
         self._number = 0
         self._thread: threading.Thread | None = None
@@ -78,6 +82,11 @@ class ResultDesk:
     def has_coverage(self) -> bool:
         """Whether there is a map of the coverage to lay over the picture."""
         return self._view is not None and self._view.has_coverage
+
+    @property
+    def has_tiles(self) -> bool:
+        """Whether it is known of which tiles the mosaic is made."""
+        return bool(self._tiles)
 
     def open(self, path: str) -> None:
         """Begin to open a mosaic, unless it is open already; an empty path shows nothing."""
@@ -100,6 +109,7 @@ class ResultDesk:
                     news.view.close()
                 continue
             self._view, self._stretches, self.problem = news.view, news.stretches, news.problem
+            self._tiles = news.tiles
             self._complete = False
             changed = True
         if self._view is not None and not self._complete and self._view.progress >= 1.0:
@@ -123,10 +133,12 @@ class ResultDesk:
         channel = CHANNELS.index(now.channel) - 1 if now.channel in self.channels[1:] else None
         seen = self._view.window(left, top, right, bottom, width, height, stretch, channel)
         over = self._view.overlay(left, top, right, bottom, width, height) if now.coverage else None
-        if over is None:
-            return seen
-        share = OVERLAY * (over[..., 3:] / np.float32(255.0))
-        return np.rint(seen * (1 - share) + over[..., :3] * share).astype(np.uint8)
+        if over is not None:
+            share = OVERLAY * (over[..., 3:] / np.float32(255.0))
+            seen = np.rint(seen * (1 - share) + over[..., :3] * share).astype(np.uint8)
+        if now.tiles:
+            draw_tiles(seen, view, self._tiles)
+        return seen
 
     def read_out(self, x: float, y: float, words: Translator) -> str:
         """Return what lies under a picture point: the place on the sky, the values, the number of frames."""
@@ -155,7 +167,7 @@ class ResultDesk:
     def _let_go(self) -> None:
         if self._view is not None:
             self._view.close()
-        self._view, self._stretches = None, None
+        self._view, self._stretches, self._tiles = None, None, ()
 
     def _open(self, number: int, path: str) -> None:
         # Here, in the thread: it loads what the first window does not need.
@@ -164,7 +176,7 @@ class ResultDesk:
         try:
             view = MosaicView.open(Path(path))
             stretches = view.auto_stretch(True), view.auto_stretch(False)
-            self._news.put(_Opened(number, view, stretches))
+            self._news.put(_Opened(number, view, stretches, tile_boxes(Path(path))))
         except ZeMosaicError as fault:
             self._news.put(_Opened(number, problem=fault.message))
 

@@ -14,8 +14,8 @@ from zemosaic.i18n import Translator
 from zemosaic.settings.schema import Spec
 
 __all__ = [
-    "LEVELS", "PhaseCells", "default_text", "equipment_text", "facts_text", "known_level", "log_line", "phase_cells",
-    "status_text", "time_text",
+    "LEVELS", "PhaseCells", "caption_text", "default_text", "equipment_text", "facts_text", "known_level", "log_line",
+    "phase_cells", "status_text", "time_text",
 ]  # fmt: skip
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -71,9 +71,19 @@ def facts_text(state: RunState, words: Translator) -> str:
     if state.sample is not None and not state.status.over:
         memory, disk = (size_text(n, words) for n in (state.sample.rss_bytes, state.sample.disk_free_bytes))
         lines.append(words.text("run.load", memory=memory, disk=disk, cpu=state.sample.cpu_percent))
+        if state.sample.gpu:
+            used, total = (size_text(n, words) for n in (state.sample.gpu_used_bytes, state.sample.gpu_total_bytes))
+            told = {"name": state.sample.gpu, "used": used, "total": total, "load": state.sample.gpu_percent}
+            lines.append(words.text("run.load_gpu", **told))
     if state.dropped:
         lines.append(words.text("run.dropped", count=state.dropped))
     return "\n".join(lines)
+
+
+def caption_text(state: RunState, words: Translator) -> str:
+    """Return what the growing picture has to be told with it; empty for stacked pixels."""
+    quick = 0 if state.preview is None else state.preview.quick_frames
+    return words.text("run.quick_look", count=quick) if quick else ""
 
 
 def status_text(session: Session) -> tuple[str, bool]:

@@ -8,12 +8,13 @@ from pathlib import Path
 from tkinter import ttk
 
 from zemosaic.gui.presenter.desktop import open_path
+from zemosaic.gui.presenter.programs import Programs
 from zemosaic.gui.presenter.result_desk import ResultDesk
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.wording import summary_lines
 from zemosaic.gui.tk.picture import Loaded, Picture, picture_buttons
 from zemosaic.gui.tk.theme import Theme
-from zemosaic.gui.tk.widgets import Choice
+from zemosaic.gui.tk.widgets import Choice, MenuButton
 
 __all__ = ["ResultView"]
 
@@ -45,7 +46,9 @@ class ResultView(ttk.Frame):
         self._recolour()
         self._open_report = ttk.Button(buttons, command=self._report_pressed)
         self._open_folder = ttk.Button(buttons, command=self._folder_pressed)
-        for button in (self._open_report, self._open_folder):
+        self.programs = Programs()
+        self.send_button = MenuButton(buttons, theme, self._send_pressed)
+        for button in (self._open_report, self._open_folder, self.send_button):
             button.pack(side="bottom", fill="x", pady=(px(8), 0))
         tools = ttk.Frame(self)
         tools.grid(row=1, column=0, sticky="w", pady=(px(10), 0))
@@ -67,14 +70,10 @@ class ResultView(ttk.Frame):
         self.fields = Choice(line, self._theme, self.desk.open, width=26)
         self.channel = Choice(line, self._theme, lambda value: self._adjust(channel=value), width=9)
         self.channel.pack(side="left", padx=(0, gap))
-        self.linked, self.coverage = tk.BooleanVar(self, True), tk.BooleanVar(self, False)
+        self.marks = {name: tk.BooleanVar(self, name == "linked") for name in ("linked", "coverage", "tiles")}
         self._checks = {
-            "linked": ttk.Checkbutton(
-                line, style="Page.Switch.TCheckbutton", variable=self.linked, command=self._checked
-            ),
-            "coverage": ttk.Checkbutton(
-                line, style="Page.Switch.TCheckbutton", variable=self.coverage, command=self._checked
-            ),
+            name: ttk.Checkbutton(line, style="Page.Switch.TCheckbutton", variable=mark, command=self._checked)
+            for name, mark in self.marks.items()
         }
         for check in self._checks.values():
             check.pack(side="left", padx=(gap, 0))
@@ -97,6 +96,9 @@ class ResultView(ttk.Frame):
         self._heading.configure(text=words.text("result.heading"))
         self._open_report.configure(text=words.text("result.open_report"))
         self._open_folder.configure(text=words.text("result.open_folder"))
+        self.send_button.configure(text=words.text("result.send"))
+        names = self.programs.names
+        self.send_button.offer(names, [name or words.text("result.send_default") for name in names])
         self._hint.configure(text=words.text("result.hint"))
         for key, button in self._tools.items():
             button.configure(text=words.text(key))
@@ -122,7 +124,7 @@ class ResultView(ttk.Frame):
         """Go back to the automatic stretch."""
         for slider in self.sliders.values():
             slider.set(0.0)
-        self.linked.set(True)
+        self.marks["linked"].set(True)
         self._checked()
 
     def _adjust(self, **changes: object) -> None:
@@ -133,7 +135,7 @@ class ResultView(ttk.Frame):
         self._adjust(**{name: float(value)})
 
     def _checked(self) -> None:
-        self._adjust(linked=self.linked.get(), coverage=self.coverage.get())
+        self._adjust(**{name: mark.get() for name, mark in self.marks.items()})
 
     def _hovered(self, x: float, y: float) -> None:
         self._read_out.configure(text=self.desk.read_out(x, y, self._session.words))
@@ -143,7 +145,8 @@ class ResultView(ttk.Frame):
         self.channel.offer(
             names, [words.text(f"result.channel.{name}") for name in names], self.desk.adjustment.channel
         )
-        self._checks["coverage"].state(["!disabled" if self.desk.has_coverage else "disabled"])
+        for name, there in (("coverage", self.desk.has_coverage), ("tiles", self.desk.has_tiles)):
+            self._checks[name].state(["!disabled" if there else "disabled"])
 
     def _offer_fields(self) -> None:
         """Let the user choose between the mosaics where the run made several."""
@@ -174,7 +177,7 @@ class ResultView(ttk.Frame):
         self._told.delete("1.0", "end")
         self._told.insert("end", "\n".join(lines) or self._session.words.text("result.none"))
         self._told.configure(state="disabled")
-        for button in (self._open_report, self._open_folder):
+        for button in (self._open_report, self._open_folder, self.send_button):
             button.state(["!disabled" if result is not None else "disabled"])
         self._set_tools(self._session.state.result is not None)
         self._offer_fields()
@@ -195,6 +198,14 @@ class ResultView(ttk.Frame):
     def _report_pressed(self) -> None:
         if self._session.state.result is not None:
             self._open(Path(self._session.state.result.report_html))
+
+    def _send_pressed(self, name: str) -> None:
+        result = self._session.state.result
+        if result is None:
+            return
+        mosaic = Path(self.desk.path or result.mosaic)
+        if not self.programs.send(name, mosaic):
+            self._session.tell_problem("error.not_opened", path=str(mosaic))
 
     def _open(self, path: Path) -> None:
         if not open_path(path):
