@@ -20,7 +20,7 @@ from zemosaic.errors import FrameError, ResourceError
 from zemosaic.frames.header import FitsImage, find_image
 from zemosaic.model import FrameRef
 
-__all__ = ["PixelSource", "open_pixels"]
+__all__ = ["PixelSource", "open_pixels", "stack_pixels"]
 
 Pixels = NDArray[Any]
 
@@ -111,6 +111,13 @@ def open_pixels(frame: FrameRef, scratch: Path | None) -> PixelSource:
     if not copy.exists():
         _save(copy, _decode(image, dtype))
     return PixelSource(frame, dtype, image, copy)
+
+
+def stack_pixels(pixels: Pixels) -> NDArray[np.float32]:
+    """Return the pixels of a stack as float32, NaN where all colours are 0: programs write that where no frame lay."""
+    known = np.array(pixels, np.float32)
+    known[(known == 0).all(axis=2) if known.ndim == 3 else known == 0] = np.nan
+    return known
 
 
 def _dtype(image: FitsImage) -> np.dtype[Any]:

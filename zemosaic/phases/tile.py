@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -27,6 +27,7 @@ from zemosaic.sky import FrameWcs
 from zemosaic.stacking.kernel import accumulate, limits, stack
 from zemosaic.stacking.modes import MemoryRules, Mode, choose_mode, sample_of
 from zemosaic.stacking.rules import Combine, StackResult, StackRules
+from zemosaic.stacking.sketch import AS_FRAMES, FirstSamples, Histogram
 from zemosaic.store.canvas import CanvasStore, TilePixels
 
 __all__ = ["BAND_STEP", "Stacker", "TileAnswer", "TileTask", "area_ratio", "stack_tile", "without_hidden"]
@@ -138,7 +139,7 @@ class Stacker:
         if mode is Mode.DISK:
             self._on_disk()
         elif mode is Mode.STREAMING:
-            for band in self._bands(self._rows_in_memory(min(task.memory.sample_frames, len(task.frames)))):
+            for band in self._bands(self._rows_in_memory(max(task.memory.sample_frames, AS_FRAMES))):
                 self._keep(band, self.streamed(band, *self.sampled_limits(band)))
         else:
             for band in self._bands(self._rows_in_memory(len(task.frames))):
@@ -324,30 +325,48 @@ class Stacker:
         return limits(self._cube(samples), self.noise, self.task.rules, self._unsteady(band))
 
     def sampled_limits(self, band: Box) -> tuple[Floats, Floats]:
-        """Return limits as `limits`, from a sample of the frames."""
-        frames, memory = len(self.task.frames), self.task.memory
-        chosen = sample_of(frames, min(memory.sample_frames, frames), memory.spread)
-        return self.limits(self.samples(band, chosen)[0], band)
+        """Return limits as `limits`, while all frames pass; a sample of each pixel shows where they lie."""
+        task, frames = self.task, range(len(self.task.frames))
+        number = min(task.memory.sample_frames, len(frames))
+        chosen = sample_of(len(frames), number, task.memory.spread)
+        first = FirstSamples(number, task.channels, (band[1] - band[0]) * (band[3] - band[2]))
+        for _, samples in self._passing(band, [*chosen, *sorted(set(frames) - set(chosen))]):
+            first.add(samples[: task.channels].reshape(task.channels, -1))
+            if first.full:
+                break
+        arguments = (self.noise, task.rules, self._unsteady(band))
+        low, high = limits(first.cube, *arguments)
+        del first
+        histogram = Histogram(number, low, high)
+        for _, samples in self._passing(band, frames):
+            histogram.add(samples[: task.channels].reshape(task.channels, -1))
+        histogram.refine(low, high, *arguments)
+        return low, high
 
     def streamed(self, band: Box, low: Floats, high: Floats) -> StackResult:
         """Let all frames pass once, clipped against limits."""
         task = self.task
-        one = np.empty((self.planes, band[1] - band[0], band[3] - band[2]), np.float32)
-        pixels = math.prod(one.shape[1:])
+        pixels = low.shape[1]
         total, weight = np.zeros((task.channels, pixels), np.float32), np.zeros(pixels, np.float32)
         kept, rejected = np.zeros((2, pixels), np.uint16)
         drops = None if task.drops is None else Drops(task.canvas, band, task.channels, task.drops)
-        for k in range(len(task.frames)):
-            if self._resample(k, band, one):
-                planes = one.reshape(self.planes, -1)[: task.channels]
-                each = self.weights(one[None], [k]).reshape(-1)
-                accumulate(planes, each, low, high, total, weight, kept, rejected)
-                if drops is not None:
-                    inside = inside_limits(planes, low, high)
-                    self._let_fall(k, band, np.where(inside, each, np.float32(0)), drops)
+        for k, samples in self._passing(band, range(len(task.frames))):
+            planes = samples.reshape(self.planes, -1)[: task.channels]
+            each = self.weights(samples[None], [k]).reshape(-1)
+            accumulate(planes, each, low, high, total, weight, kept, rejected)
+            if drops is not None:
+                inside = inside_limits(planes, low, high)
+                self._let_fall(k, band, np.where(inside, each, np.float32(0)), drops)
         with np.errstate(invalid="ignore", divide="ignore"):
             result = StackResult((total / weight).astype(np.float32), weight, kept, rejected)
         return result if drops is None else self._with_drops(result, drops)
+
+    def _passing(self, band: Box, order: Iterable[int]) -> Iterator[tuple[int, Floats]]:
+        """Yield the frames that reach a band and their planes, which the next frame overwrites."""
+        planes = np.empty((self.planes, band[1] - band[0], band[3] - band[2]), np.float32)
+        for k in order:
+            if self._resample(k, band, planes):
+                yield k, planes
 
 
 def without_hidden(pixels: NDArray[Any], window: Box, frame: CalibratedFrame) -> Floats:

@@ -120,7 +120,7 @@ class Settings(BaseModel):
     max_raw_per_master_tile: int = _setting(0, "mosaic", ge=0, le=100000, affects=("plan",))
     auto_limit_frames_per_master_tile: bool = _setting(True, "mosaic", affects=("plan",))
     save_master_tiles: bool = _setting(False, "mosaic", affects=("export",))
-    use_existing_master_tiles: bool = _setting(False, "mosaic", "advanced", affects=("plan",))
+    use_existing_master_tiles: bool = _setting(False, "mosaic", "advanced", affects=("measure", "plan"))
     global_wcs_orientation: Literal["north_up", "median_pc"] = _setting("north_up", "mosaic", affects=("plan",))
     global_wcs_pixelscale_mode: Literal["median", "min", "max"] = _setting("median", "mosaic", affects=("plan",))
     global_wcs_pixelscale_arcsec: float = _setting(
@@ -147,6 +147,7 @@ class Settings(BaseModel):
     )
 
     save_final_as_uint16: bool = _setting(False, "output", affects=("export",))
+    empty_pixels: Literal["zero", "nan"] = _setting("zero", "output", affects=("export",))
     save_compressed_fits: bool = _setting(False, "output", affects=("export",))
     save_stretched: Literal["none", "png16", "tiff"] = _setting("none", "output", affects=("export",))
     preview_linked: bool = _setting(True, "output", affects=("export",))
