@@ -21,7 +21,7 @@ from zemosaic.mosaic.placing import Placing
 from zemosaic.mosaic.starlight import stars_by_tile
 from zemosaic.phases.assemble import grid_pieces
 from zemosaic.phases.stack import stacking_of
-from zemosaic.phases.tile import Stacker, TileTask
+from zemosaic.phases.tile import DROPS_REACH, Stacker, TileTask
 from zemosaic.settings.schema import Settings
 from zemosaic.stacking.modes import Mode
 from zemosaic.stacking.rules import StackResult
@@ -85,6 +85,7 @@ class Restacked:
     ) -> None:
         self._record, self.stacked, self._cameras, self._scratch = record, stacked, cameras, scratch
         self._same = stacking_of(settings) | {"device": None}
+        self._beside = BESIDE_PX + (DROPS_REACH if settings.stacking_drizzle else 0)
         self.patches: dict[int, Patch] = {}
         """What was stacked last, by the tile's place in the plan."""
         self.window: Box = (0, 0, 0, 0)
@@ -93,7 +94,7 @@ class Restacked:
     def look_at(self, box: Box) -> None:
         """Choose the part of the plane that is stacked where tiles are read."""
         y0, y1, x0, x1 = box
-        self.window = y0 - BESIDE_PX, y1 + BESIDE_PX, x0 - BESIDE_PX, x1 + BESIDE_PX
+        self.window = y0 - self._beside, y1 + self._beside, x0 - self._beside, x1 + self._beside
 
     def forget(self) -> None:
         """Let go of what was stacked."""
@@ -146,6 +147,7 @@ class Restacked:
         each = stacker.weights(samples, present)
         weights = np.broadcast_to(each if each.ndim == 2 else each[:, None], (len(present), pixels))
         planes = samples[:, : task.channels].reshape(len(present), task.channels, pixels)
+        result = replace(result, value=_drizzled(stacker, box, low, high, result))
         failed = dict(stacker.failed)
         return Patch(tile, box, task.frames, tuple(present), planes, weights, low, high, result, failed)
 
@@ -164,6 +166,15 @@ class Restacked:
             task_bytes=1 << 30,
             **self._same,
         )
+
+
+def _drizzled(stacker: Stacker, box: Box, low: Floats, high: Floats, result: StackResult) -> Floats:
+    """Return a box's values, shape (channels, pixels), after drops fell on it, where they do."""
+    size = (box[1] - box[0], box[3] - box[2])
+    value, low, high = (planes.reshape(-1, *size) for planes in (result.value, low, high))
+    weight, kept, rejected = result.weight.reshape(size), result.kept.reshape(size), result.rejected.reshape(size)
+    drizzled, _ = stacker.drizzled(box, low, high, TilePixels(value, weight, kept, rejected))
+    return drizzled.reshape(result.value.shape)
 
 
 class RestackedMaster(Restacked):
