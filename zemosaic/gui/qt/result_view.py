@@ -33,14 +33,8 @@ class ResultView(QWidget):
         left = QVBoxLayout()
         self.picture = Picture(lambda: session.words.text("result.empty"))
         left.addWidget(self.picture, 1)
-        tools = QHBoxLayout()
-        self._tools = picture_buttons(self.picture)
-        for tool in self._tools.values():
-            tools.addWidget(tool)
-        self._hint = label("muted")
-        tools.addWidget(self._hint)
-        tools.addStretch(1)
-        left.addLayout(tools)
+        self.checks = {name: QCheckBox() for name in ("coverage", "tiles", "linked")}
+        left.addLayout(self._made_tools())
         left.addLayout(self._looks())
         self._read_out = label("muted")
         left.addWidget(self._read_out)
@@ -75,15 +69,23 @@ class ResultView(QWidget):
         closing.activated.connect(self.close_pixel)
         self.retranslate()
 
+    def _made_tools(self) -> QHBoxLayout:
+        """Return the line with zoom and overlays."""
+        tools = QHBoxLayout()
+        self._tools = picture_buttons(self.picture)
+        for widget in (*self._tools.values(), self.checks["coverage"], self.checks["tiles"]):
+            tools.addWidget(widget)
+        tools.addStretch(1)
+        return tools
+
     def _looks(self) -> QHBoxLayout:
         """Return the line with what can be changed of the picture."""
         line = QHBoxLayout()
         self.fields, self.channel = Choice(), Choice()
         self.fields.currentIndexChanged.connect(lambda _: self._open_mosaic(self.fields.value))
         self.channel.currentIndexChanged.connect(lambda _: self._adjust(channel=self.channel.value))
-        self.checks = {name: QCheckBox() for name in ("linked", "coverage", "tiles")}
         self.checks["linked"].setChecked(True)
-        for widget in (self.fields, self.channel, *self.checks.values()):
+        for widget in (self.fields, self.channel, self.checks["linked"]):
             line.addWidget(widget)
         for name, check in self.checks.items():
             check.toggled.connect(lambda on, name=name: self._adjust(**{name: on}))
@@ -187,7 +189,7 @@ class ResultView(QWidget):
         for name in self.programs.names:
             sending = self.menu.addAction(name or words.text("result.send_default"))
             sending.triggered.connect(lambda _, name=name: self._send_pressed(name))
-        self._hint.setText(words.text("result.hint"))
+        self._read_out.setText(words.text("result.hint"))
         for key, button in self._tools.items():
             button.setText(words.text(key))
         for name, check in self.checks.items():

@@ -57,8 +57,8 @@ class ResultView(ttk.Frame):
         self._tools = picture_buttons(tools, self.picture)
         for tool in self._tools.values():
             tool.pack(side="left", padx=(0, px(6)))
-        self._hint = ttk.Label(tools, style="Muted.TLabel")
-        self._hint.pack(side="left", padx=px(8))
+        self.marks = {name: tk.BooleanVar(self, name == "linked") for name in ("coverage", "tiles", "linked")}
+        self._checks = {name: self._made_check(tools, name) for name in ("coverage", "tiles")}
         self._make_looks()
         self.picture.hovered = self._hovered
         self.pixel = PixelDesk()
@@ -79,13 +79,7 @@ class ResultView(ttk.Frame):
         self.fields = Choice(line, self._theme, self._open_mosaic, width=26)
         self.channel = Choice(line, self._theme, lambda value: self._adjust(channel=value), width=9)
         self.channel.pack(side="left", padx=(0, gap))
-        self.marks = {name: tk.BooleanVar(self, name == "linked") for name in ("linked", "coverage", "tiles")}
-        self._checks = {
-            name: ttk.Checkbutton(line, style="Page.Switch.TCheckbutton", variable=mark, command=self._checked)
-            for name, mark in self.marks.items()
-        }
-        for check in self._checks.values():
-            check.pack(side="left", padx=(gap, 0))
+        self._checks["linked"] = self._made_check(line, "linked")
         self.sliders: dict[str, ttk.Scale] = {}
         self._slider_labels: dict[str, ttk.Label] = {}
         for name in ("sky", "white"):
@@ -99,6 +93,13 @@ class ResultView(ttk.Frame):
         self._read_out = ttk.Label(self, style="Muted.TLabel")
         self._read_out.grid(row=3, column=0, sticky="ew", pady=(gap, 0))
 
+    def _made_check(self, parent: ttk.Frame, name: str) -> ttk.Checkbutton:
+        check = ttk.Checkbutton(
+            parent, style="Page.Switch.TCheckbutton", variable=self.marks[name], command=self._checked
+        )
+        check.pack(side="left", padx=(self._theme.px(6), 0))
+        return check
+
     def retranslate(self) -> None:
         """Put all texts in the language of the moment."""
         words = self._session.words
@@ -108,7 +109,7 @@ class ResultView(ttk.Frame):
         self.send_button.configure(text=words.text("result.send"))
         names = self.programs.names
         self.send_button.offer(names, [name or words.text("result.send_default") for name in names])
-        self._hint.configure(text=words.text("result.hint"))
+        self._read_out.configure(text=words.text("result.hint"))
         for key, button in self._tools.items():
             button.configure(text=words.text(key))
         for name, check in self._checks.items():
