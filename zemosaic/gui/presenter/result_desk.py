@@ -151,7 +151,7 @@ class ResultDesk:
             told.append(words.text("result.place", ra=ra_text(sky[0]), dec=dec_text(sky[1])))
         values = self._view.value_at(x, y)
         if values is not None:
-            told.append(" ".join(f"{value:.1f}" for value in values))
+            told.append(" ".join(words.number(value, ".1f") for value in values))
         frames = self._view.frames_at(x, y)
         if frames is not None:
             told.append(words.text("result.frames_here", count=frames))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from zemosaic.gui.presenter.equipment import Equipment
 from zemosaic.gui.presenter.eta import duration_text
-from zemosaic.gui.presenter.form import choice_text, text_of, unit_text
+from zemosaic.gui.presenter.form import choice_text, shown_value, unit_text
 from zemosaic.gui.presenter.run_state import LogLine, Phase, PhaseStatus, RunState, Status
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.wording import phase_name, plan_text, size_text, speed_text
@@ -36,7 +36,9 @@ class PhaseCells:
 
 def phase_cells(phase: Phase, state: RunState, now: float, words: Translator) -> PhaseCells:
     """Return the row of a phase at a time of the run's clock."""
-    count = "" if phase.status is PhaseStatus.WAITING or not phase.total else f"{phase.done:,}/{phase.total:,}"
+    count = ""
+    if phase.status is not PhaseStatus.WAITING and phase.total:
+        count = "/".join(words.number(number, ",") for number in (phase.done, phase.total))
     time = ""
     if phase.status is PhaseStatus.DONE:
         time = duration_text(phase.wall_s)
@@ -117,7 +119,7 @@ def default_text(spec: Spec, words: Translator) -> str:
         return choice_text(spec, str(spec.default), words)
     if spec.kind == "bool":
         return words.text("settings.on" if spec.default else "settings.off")
-    return f"{text_of(spec.default)} {unit_text(spec, words)}".strip() or "–"
+    return f"{shown_value(spec.default, words)} {unit_text(spec, words)}".strip() or "–"
 
 
 def equipment_text(equipment: Equipment, name: str) -> tuple[str, bool]:
