@@ -38,6 +38,7 @@ from zemosaic.events import (
 from zemosaic.events import RunCancelled as RunCancelledEvent
 from zemosaic.i18n import Translator
 from zemosaic.settings.schema import Settings
+from zemosaic.worker_process import WORK_NAME
 
 SHOTS = (0, 1, 2, 18, 19)
 PIXEL_FILES = (".fits", "_coverage.fits", "_weight.fits", "_preview.png")
@@ -221,7 +222,7 @@ def test_a_stopped_run_ends_in_time_and_the_next_one_goes_on_to_the_same_bytes(f
     tiles = len(report(tmp_path)["tiles"])
     assert sum(isinstance(event, TileStacked) for event in events) < tiles, "finished tiles are not made again"
     assert mosaic_files(tmp_path) == mosaic_files(reference[0])
-    assert not (tmp_path / worker.WORK_NAME).exists()
+    assert not (tmp_path / WORK_NAME).exists()
 
 
 @posix_only
@@ -411,7 +412,7 @@ def test_input_without_frames_ends_with_a_clear_message(make, key, code, tmp_pat
     assert isinstance(events[-1], RunFailed)
     assert (events[-1].error.key, events[-1].exit_code) == (key, code)
     assert "{" not in sentence(events[-1])
-    assert not (tmp_path / "out" / worker.WORK_NAME).exists()
+    assert not (tmp_path / "out" / WORK_NAME).exists()
 
 
 def test_a_folder_of_garbage_gets_a_report_and_no_traceback(tmp_path, zemosaic):

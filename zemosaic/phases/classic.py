@@ -158,8 +158,8 @@ def _save(context: RunContext, master: Master, grid: Grid, found: int) -> None:
 
 def assemble_masters(
     context: RunContext, grid: Grid, masters: Sequence[Master], store: CanvasStore, *, foreign: bool = False
-) -> Grid:
-    """Make the canvas of a field out of its master tiles; returns the plan as these divide it.
+) -> tuple[Grid, list[MasterTile]]:
+    """Make the canvas of a field out of its master tiles; returns the plan as these divide it, and the matched tiles.
 
     Parameters
     ----------
@@ -188,4 +188,4 @@ def assemble_masters(
         box = overlap(outline_box(one.tile, plan.wcs) or whole, whole) or whole
         members = tuple(frame.frame.frame_id for frame in one.frames)
         specs.append(TileSpec(one.product.tile_id, box, box, members))
-    return replace(grid, plan=replace(plan, tiles=tuple(specs)))
+    return replace(grid, plan=replace(plan, tiles=tuple(specs))), pieces

@@ -39,6 +39,7 @@ from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import specs
 from zemosaic.sky import FrameWcs
 from zemosaic.store.canvas import CanvasStore
+from zemosaic.store.pixel_record import MosaicRecord, records_to_text
 
 __all__ = ["FieldRecord", "Outputs", "export_mosaic", "write_reports"]
 
@@ -67,6 +68,8 @@ class FieldRecord:
     grid: Grid
     tiles: Sequence[TileProduct] = ()
     outputs: Outputs | None = None
+    record: MosaicRecord | None = None
+    """By which any pixel of it can be made again."""
 
 
 def export_mosaic(
@@ -240,6 +243,7 @@ def write_reports(
         way=None if context.settings.use_existing_master_tiles else mode_of(context.settings, frames).reason,
         seams=_all_seams(outputs),
         depth=outputs[0].depth if outputs else None,
+        pixels=records_to_text([one.record for one in made if one.record]),
     )
     report = build_report(records)
     translator = Translator(context.settings.language)

@@ -23,7 +23,7 @@ from zemosaic.store.codec import measured_from_bytes, measured_to_bytes
 from zemosaic.store.journal import digest
 from zemosaic.zeanalyser.measure import cut_off_level, measure
 
-__all__ = ["DefectMaps", "Defects", "measure_frames", "mended_pixels"]
+__all__ = ["DefectMaps", "Defects", "camera_mark", "measure_frames", "mended_pixels", "write_camera"]
 
 CONTENT_VERSION = 7
 """Raised when a change of the code makes stored measurements stale."""
@@ -152,10 +152,19 @@ def find_group_defects(task: _DefectTask) -> tuple[int, str]:
     # In raw pixels: a dark takes the level of a hot pixel off but leaves its noise.
     found = find_defects(sources, task.sample[0])
     mended = np.union1d(found, np.array(task.masters.dead, np.int64))
-    masters = task.masters.masters
-    with task.into.open("wb") as stream:
-        np.savez(stream, defects=mended, masters=[str(path or "") for path in (masters.offset, masters.flat)])
-    return len(found), digest(mended.tolist(), task.masters.fingerprint)
+    write_camera(task.into, mended, task.masters.masters)
+    return len(found), camera_mark(mended, task.masters.fingerprint)
+
+
+def write_camera(path: Path, defects: NDArray[np.int64], masters: Masters) -> None:
+    """Write the file of a camera that `mended_pixels` takes."""
+    with path.open("wb") as stream:
+        np.savez(stream, defects=defects, masters=[str(path or "") for path in (masters.offset, masters.flat)])
+
+
+def camera_mark(defects: NDArray[np.int64], masters: str) -> str:
+    """Return the fingerprint of a camera: of its defects and of its masters' fingerprint."""
+    return digest(defects.tolist(), masters)
 
 
 def _find_all_defects(context: RunContext, frames: Sequence[FrameRef]) -> DefectMaps:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.errors import Message, ZeMosaicError
+from zemosaic.gui.presenter.place_text import dec_text, ra_text
 from zemosaic.gui.presenter.preview import View
 from zemosaic.i18n import Translator
 
@@ -135,7 +136,7 @@ class ResultDesk:
         told = []
         sky = self._view.sky_at(x, y)
         if sky is not None:
-            told.append(words.text("result.place", ra=_hours(sky[0]), dec=_degrees(sky[1])))
+            told.append(words.text("result.place", ra=ra_text(sky[0]), dec=dec_text(sky[1])))
         values = self._view.value_at(x, y)
         if values is not None:
             told.append(" ".join(f"{value:.1f}" for value in values))
@@ -173,13 +174,3 @@ def _sky_level() -> float:
     from zemosaic.export.view import SKY_LEVEL
 
     return SKY_LEVEL
-
-
-def _hours(ra_deg: float) -> str:
-    total = round(ra_deg / 15.0 * 36000.0) % 864000
-    return f"{total // 36000:02d}h{total // 600 % 60:02d}m{total % 600 / 10:04.1f}s"
-
-
-def _degrees(dec_deg: float) -> str:
-    total = round(abs(dec_deg) * 3600.0)
-    return f"{'-' if dec_deg < 0 else '+'}{total // 3600:02d}°{total // 60 % 60:02d}′{total % 60:02d}″"
