@@ -145,6 +145,12 @@ class ResultDesk:
             told.append(words.text("result.frames_here", count=frames))
         return "  ·  ".join(told)
 
+    def pixel_at(self, x: float, y: float) -> tuple[int, int] | None:
+        """Return column and row from the bottom, counted from 0, of the mosaic's pixel at a picture point."""
+        if self.size is None or not (0 <= x < self.size[0] and 0 <= y < self.size[1]):
+            return None
+        return int(x), self.size[1] - 1 - int(y)
+
     def close(self) -> None:
         """Let go of the file and end what works in the background."""
         self._number += 1

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPlainTextEdit, QPushButton, QSlider, QVBoxLayout, QWidget
 
 from zemosaic.gui.presenter.desktop import open_path
+from zemosaic.gui.presenter.pixel_desk import PixelDesk
 from zemosaic.gui.presenter.result_desk import ResultDesk
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.wording import summary_lines
 from zemosaic.gui.qt.picture import Loaded, Picture, picture_buttons
+from zemosaic.gui.qt.pixel_panel import PixelPanel
 from zemosaic.gui.qt.widgets import Choice, card, label
 
 __all__ = ["ResultView"]
@@ -43,6 +46,7 @@ class ResultView(QWidget):
         self.picture.hovered = self._hovered
         layout.addLayout(left, 1)
         side, column = card()
+        self._side = side
         side.setFixedWidth(360)
         self._heading = label("heading")
         self.told = QPlainTextEdit()
@@ -55,13 +59,21 @@ class ResultView(QWidget):
         column.addWidget(self.open_folder)
         column.addWidget(self.open_report)
         layout.addWidget(side)
+        self.pixel = PixelDesk()
+        self.panel = PixelPanel(session, self.pixel, self.close_pixel)
+        self.panel.frame.hide()
+        layout.addWidget(self.panel.frame)
+        self.picture.clicked = self.ask_pixel
+        closing = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)
+        closing.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        closing.activated.connect(self.close_pixel)
         self.retranslate()
 
     def _looks(self) -> QHBoxLayout:
         """Return the line with what can be changed of the picture."""
         line = QHBoxLayout()
         self.fields, self.channel = Choice(), Choice()
-        self.fields.currentIndexChanged.connect(lambda _: self.desk.open(self.fields.value))
+        self.fields.currentIndexChanged.connect(lambda _: self._open_mosaic(self.fields.value))
         self.channel.currentIndexChanged.connect(lambda _: self._adjust(channel=self.channel.value))
         self.checks = {"linked": QCheckBox(), "coverage": QCheckBox()}
         self.checks["linked"].setChecked(True)
@@ -92,6 +104,42 @@ class ResultView(QWidget):
             if self.desk.size is not None:
                 self.picture.look_through(self.desk.picture, self.desk.size)
 
+        if self.pixel.pump():
+            self.panel.update()
+
+    def ask_pixel(self, x: float, y: float) -> None:
+        """Ask which frames are in the pixel at a picture point, and show the panel."""
+        pixel = self.desk.pixel_at(x, y)
+        if pixel is None:
+            return
+        self.pixel.ask(self.desk.path, *pixel)
+        self.picture.mark = int(x) + 0.5, int(y) + 0.5
+        self._side.hide()
+        self.panel.frame.show()
+        self.panel.update()
+        self.picture.update()
+
+    def close_pixel(self) -> None:
+        """Show the mosaic's own panel again."""
+        if self.picture.mark is None:
+            return
+        self.pixel.forget()
+        self.picture.mark = None
+        self.panel.frame.hide()
+        self._side.show()
+        self.picture.setFocus()
+        self.picture.update()
+
+    def close_page(self) -> None:
+        """Let go of the files and of what works in the background."""
+        self.desk.close()
+        self.pixel.close()
+
+    def _open_mosaic(self, path: str) -> None:
+        if path != self.desk.path:
+            self.close_pixel()
+        self.desk.open(path)
+
     def reset(self) -> None:
         """Go back to the automatic stretch."""
         for slider in self.sliders.values():
@@ -119,7 +167,7 @@ class ResultView(QWidget):
         self.fields.setVisible(len(made) > 1)
         if len(made) > 1:
             self.fields.offer(made, [Path(path).stem for path in made], self.desk.path or made[0])
-        self.desk.open(made[0] if made and self.desk.path not in made else self.desk.path if made else "")
+        self._open_mosaic(made[0] if made and self.desk.path not in made else self.desk.path if made else "")
 
     def retranslate(self) -> None:
         """Put all texts in the language of the moment."""
@@ -135,6 +183,7 @@ class ResultView(QWidget):
         for name, text in self._slider_labels.items():
             text.setText(words.text(f"result.{name}"))
         self._reset.setText(words.text("result.reset"))
+        self.panel.retranslate()
         self._offer_channels()
         self.picture.update()
         self.update_state()

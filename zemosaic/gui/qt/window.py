@@ -181,7 +181,7 @@ class MainWindow(QMainWindow):
         self._save_state()
         self.frames.close_page()
         self.settings.equipment.close()
-        self.result.desk.close()
+        self.result.close_page()
         self.session.close()
         event.accept()
 

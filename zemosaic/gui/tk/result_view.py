@@ -8,10 +8,12 @@ from pathlib import Path
 from tkinter import ttk
 
 from zemosaic.gui.presenter.desktop import open_path
+from zemosaic.gui.presenter.pixel_desk import PixelDesk
 from zemosaic.gui.presenter.result_desk import ResultDesk
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.wording import summary_lines
 from zemosaic.gui.tk.picture import Loaded, Picture, picture_buttons
+from zemosaic.gui.tk.pixel_panel import PixelPanel
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.widgets import Choice
 
@@ -31,7 +33,7 @@ class ResultView(ttk.Frame):
         self.rowconfigure(0, weight=1)
         self.picture = Picture(self, theme, lambda: session.words.text("result.empty"))
         self.picture.grid(row=0, column=0, sticky="nsew")
-        side = ttk.Frame(self, style="Card.TFrame", padding=px(16), width=px(360))
+        self._side = side = ttk.Frame(self, style="Card.TFrame", padding=px(16), width=px(360))
         side.grid(row=0, column=1, rowspan=2, sticky="ns", padx=(px(12), 0))
         side.pack_propagate(False)
         self._heading = ttk.Label(side, style="Card.Heading.TLabel")
@@ -56,6 +58,13 @@ class ResultView(ttk.Frame):
         self._hint.pack(side="left", padx=px(8))
         self._make_looks()
         self.picture.hovered = self._hovered
+        self.pixel = PixelDesk()
+        self.panel = PixelPanel(self, session, theme, self.pixel, self.close_pixel)
+        self.panel.grid(row=0, column=1, rowspan=4, sticky="ns", padx=(px(12), 0))
+        self.panel.grid_remove()
+        self.picture.clicked = self.ask_pixel
+        for widget in (self.picture, self.panel.table, self.panel.close_button, self.panel.show_file):
+            widget.bind("<Escape>", lambda _: self.close_pixel())
         self.bind("<Destroy>", self._destroyed)
         self.retranslate()
 
@@ -64,7 +73,7 @@ class ResultView(ttk.Frame):
         gap = self._theme.px(6)
         line = ttk.Frame(self)
         line.grid(row=2, column=0, sticky="ew", pady=(gap, 0))
-        self.fields = Choice(line, self._theme, self.desk.open, width=26)
+        self.fields = Choice(line, self._theme, self._open_mosaic, width=26)
         self.channel = Choice(line, self._theme, lambda value: self._adjust(channel=value), width=9)
         self.channel.pack(side="left", padx=(0, gap))
         self.linked, self.coverage = tk.BooleanVar(self, True), tk.BooleanVar(self, False)
@@ -105,6 +114,7 @@ class ResultView(ttk.Frame):
         for name, label in self._slider_labels.items():
             label.configure(text=words.text(f"result.{name}"))
         self._reset.configure(text=words.text("result.reset"))
+        self.panel.retranslate()
         self._offer_channels()
         self.picture.redraw()
         self.update_state()
@@ -117,6 +127,37 @@ class ResultView(ttk.Frame):
                 self._read_out.configure(text=self._session.words.message(self.desk.problem))
             if self.desk.size is not None:
                 self.picture.look_through(self.desk.picture, self.desk.size)
+
+        if self.pixel.pump():
+            self.panel.update_state()
+
+    def ask_pixel(self, x: float, y: float) -> None:
+        """Ask which frames are in the pixel at a picture point, and show the panel."""
+        pixel = self.desk.pixel_at(x, y)
+        if pixel is None:
+            return
+        self.pixel.ask(self.desk.path, *pixel)
+        self.picture.mark = int(x) + 0.5, int(y) + 0.5
+        self._side.grid_remove()
+        self.panel.grid()
+        self.panel.update_state()
+        self.picture.redraw()
+
+    def close_pixel(self) -> None:
+        """Show the mosaic's own panel again."""
+        if self.picture.mark is None:
+            return
+        self.pixel.forget()
+        self.picture.mark = None
+        self.panel.grid_remove()
+        self._side.grid()
+        self.picture.focus_set()
+        self.picture.redraw()
+
+    def _open_mosaic(self, path: str) -> None:
+        if path != self.desk.path:
+            self.close_pixel()
+        self.desk.open(path)
 
     def reset(self) -> None:
         """Go back to the automatic stretch."""
@@ -154,11 +195,12 @@ class ResultView(ttk.Frame):
             self.fields.pack(side="left", padx=(0, self._theme.px(6)), before=self.channel)
         else:
             self.fields.pack_forget()
-        self.desk.open(made[0] if made and self.desk.path not in made else self.desk.path if made else "")
+        self._open_mosaic(made[0] if made and self.desk.path not in made else self.desk.path if made else "")
 
     def _destroyed(self, event: tk.Event[tk.Misc]) -> None:
         if event.widget is self:
             self.desk.close()
+            self.pixel.close()
 
     def show_picture(self, loaded: Loaded | None) -> None:
         """Show the preview, until the mosaic itself is open."""
