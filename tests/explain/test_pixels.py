@@ -12,47 +12,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from zemosaic import app, demo, worker
+from zemosaic import app
 from zemosaic.errors import InputError
-from zemosaic.events import RunFinished
 from zemosaic.export.mosaic_file import MosaicFile
 from zemosaic.phases.explain import Explainer
 from zemosaic.phases.pixel_story import PixelState
-from zemosaic.settings.schema import Settings
-
-SHOTS = (0, 1, 2, 3, 4, 5, 6, 7, 8)
-"""Two pointings; a satellite crosses the fifth frame, and the user does not want the last."""
-SATELLITE, UNWANTED = 4, 8
-REGION = "314.95,44.42,0.62,0.55"
-
-
-@pytest.fixture(scope="module")
-def frames(tmp_path_factory):
-    plan = [demo.exposures()[k] for k in SHOTS]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "exposures", lambda: plan)
-        return demo.make_demo(tmp_path_factory.mktemp("survey"))
-
-
-def made(frames: Path, output: Path, **changes: object) -> Path:
-    """Return the output folder of a run of a part of the survey."""
-    picks = output.parent / f"picks_of_{output.name}.csv"
-    picks.write_text(f"file,pick\n{sorted(path.name for path in frames.iterdir())[UNWANTED]},no\n", encoding="utf-8")
-    values = {"solver": "embedded", "language": "en", "region_of_interest": REGION, "save_rejection_maps": True}
-    values["quality_picks_file"] = str(picks)
-    run = worker.start(Settings(input_dir=str(frames), output_dir=str(output), **(values | changes)))
-    try:
-        last = list(run.events())[-1]
-    finally:
-        run.close()
-    assert isinstance(last, RunFinished), last
-    return output
-
-
-@pytest.fixture(scope="module")
-def grid(frames, tmp_path_factory):
-    """A run of Grid mode whose file is a part of its canvas."""
-    return made(frames, tmp_path_factory.mktemp("grid"), quality_crop_enabled=True, quality_crop_k_sigma=1.0)
 
 
 def files(output: Path) -> dict[str, np.ndarray]:
@@ -98,35 +62,34 @@ def compare(output: Path, scratch: Path, number: int) -> list:
     return stories
 
 
-def test_every_pixel_of_grid_mode_comes_out_the_same(grid, frames, tmp_path):
-    told = json.loads((grid / "run_report.json").read_text(encoding="utf-8"))
+def test_every_pixel_of_grid_mode_comes_out_the_same(explained_run, tmp_path):
+    output = explained_run.output
+    told = json.loads((output / "run_report.json").read_text(encoding="utf-8"))
     assert told["canvas_box"][0] > 0 or told["canvas_box"][2] > 0, "the file does not begin where the canvas does"
-    stories = compare(grid, tmp_path, 40)
+    stories = compare(output, tmp_path, 40)
     lost = [frame for story in stories for frame in story.frames if frame.state is PixelState.HIGH]
-    names = sorted(path.name for path in frames.iterdir())
     on_trail = [Path(frame.path).name for frame in lost if frame.trail]
-    assert on_trail.count(names[SATELLITE]) > 10
+    assert on_trail.count(explained_run.satellite) > 10
     gone = {f.path: f.reason.key for story in stories for f in story.frames if f.state is PixelState.LEFT_OUT}
-    assert {Path(path).name: key for path, key in gone.items()} == {names[UNWANTED]: "reason.picked_out"}
+    assert {Path(path).name: key for path, key in gone.items()} == {explained_run.unwanted: "reason.picked_out"}
 
 
-def test_every_pixel_of_classic_mode_comes_out_the_same(frames, tmp_path):
-    output = made(frames, tmp_path / "out", mosaic_mode="classic")
+def test_every_pixel_of_classic_mode_comes_out_the_same(explained_run, tmp_path):
+    output = explained_run.run(tmp_path / "out", mosaic_mode="classic")
     (tmp_path / "scratch").mkdir()
     stories = compare(output, tmp_path / "scratch", 12)
     assert any(len({frame.master for frame in story.frames if frame.share > 0}) > 1 for story in stories)
 
 
 @pytest.mark.slow
-def test_drizzle_streaming_feathers_and_masters_come_out_the_same(frames, tmp_path):
-    lights = sorted(frames.iterdir())
+def test_drizzle_streaming_feathers_and_masters_come_out_the_same(explained_run, tmp_path):
+    lights = sorted(explained_run.frames.iterdir())
     with fits.open(lights[0]) as hdus:
         header, shape = hdus[0].header, hdus[0].data.shape
     header["IMAGETYP"] = "Bias"
     bias = 150 + np.random.default_rng(1).integers(0, 40, shape)
     fits.writeto(tmp_path / "bias.fits", bias.astype(np.uint16), header)
-    output = made(
-        frames,
+    output = explained_run.run(
         tmp_path / "out",
         master_bias=str(tmp_path / "bias.fits"),
         stacking_drizzle=True,
@@ -144,7 +107,8 @@ def test_drizzle_streaming_feathers_and_masters_come_out_the_same(frames, tmp_pa
     ]
 
 
-def test_frames_gone_or_changed_since_are_told_by_name(grid, frames, tmp_path):
+def test_frames_gone_or_changed_since_are_told_by_name(explained_run, tmp_path):
+    grid = explained_run.output
     height, width = files(grid)["mosaic"].shape[1:]
     before = Explainer(grid, tmp_path).explain(width // 2, height // 2)
     used = [Path(frame.path) for frame in before.frames if frame.state is PixelState.USED]
@@ -168,7 +132,8 @@ def explain(capsys, *words: str) -> tuple[int, str, str]:
     return code, told.out, told.err
 
 
-def test_the_command_line_tells_of_a_pixel_by_number_and_by_place(grid, capsys):
+def test_the_command_line_tells_of_a_pixel_by_number_and_by_place(explained_run, capsys):
+    grid = explained_run.output
     maps = files(grid)
     rows, columns = np.nonzero(maps["rejected"][0] > 0)
     column, row = int(columns[len(rows) // 2]) + 1, int(rows[len(rows) // 2]) + 1
@@ -176,8 +141,7 @@ def test_the_command_line_tells_of_a_pixel_by_number_and_by_place(grid, capsys):
     assert code == 0
     assert out.startswith("zemosaic_MT") and f"Pixel {column}, {row}" in out
     assert "rejected as too bright" in out and "✓ used" in out
-    mosaic = next(path for path in grid.glob("zemosaic_MT*.fits") if path.stem.count("_") == 2)
-    code, out, _ = explain(capsys, str(mosaic), str(column), str(row), "--log-json")
+    code, out, _ = explain(capsys, str(explained_run.mosaic), str(column), str(row), "--log-json")
     told = json.loads(out)
     assert code == 0 and told["event"] == "PixelExplained" and (told["column"], told["row"]) == (column, row)
     assert told["value"] == told["stored"] and "rejected_high" in {frame["state"] for frame in told["frames"]}
@@ -185,7 +149,8 @@ def test_the_command_line_tells_of_a_pixel_by_number_and_by_place(grid, capsys):
     assert again == told
 
 
-def test_the_command_line_says_what_is_wrong(grid, capsys, tmp_path):
+def test_the_command_line_says_what_is_wrong(explained_run, capsys, tmp_path):
+    grid = explained_run.output
     for words, code, part in (
         ((str(grid), "100000", "1"), 3, "no such pixel"),
         ((str(grid), "5:35:17", "-5:23:28"), 3, "no such pixel"),
@@ -197,7 +162,8 @@ def test_the_command_line_says_what_is_wrong(grid, capsys, tmp_path):
     assert app.main(["--language", "en", "--explain-pixel", str(grid), "1"]) == 2
 
 
-def test_reports_without_a_record_and_files_of_other_runs_are_told(grid, tmp_path):
+def test_reports_without_a_record_and_files_of_other_runs_are_told(explained_run, tmp_path):
+    grid = explained_run.output
     told = json.loads((grid / "run_report.json").read_text(encoding="utf-8"))
     copy = tmp_path / "run_report.json"
     for change, key in (
@@ -217,8 +183,9 @@ def test_reports_without_a_record_and_files_of_other_runs_are_told(grid, tmp_pat
     assert [m.key for m in Explainer(tmp_path, tmp_path).explain(9, 9).told] == ["pixel.file_gone"]
 
 
-def test_nothing_is_left_behind(grid, capsys, monkeypatch, tmp_path):
+def test_nothing_is_left_behind(explained_run, capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    grid = explained_run.output
     before = sorted(path.name for path in grid.iterdir())
     assert explain(capsys, str(grid), "20", "20")[0] == 0
     assert list(tmp_path.iterdir()) == [] and sorted(path.name for path in grid.iterdir()) == before

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from zemosaic.gui.presenter.pixel_desk import PixelDesk
 from zemosaic.gui.presenter.place_text import dec_text, ra_text
 from zemosaic.i18n import Translator
 from zemosaic.phases.pixel_story import FrameHere, PixelState, PixelStory
 
-__all__ = ["COLUMNS", "PixelRow", "detail_lines", "heading", "pixel_rows", "summary_lines", "table_lines"]
+__all__ = [
+    "COLUMNS", "PixelRow", "detail_lines", "heading", "panel_heading", "panel_lines", "pixel_rows", "summary_lines",
+    "table_lines",
+]  # fmt: skip
 
 COLUMNS = ("state", "file", "sigmas", "share")
 SIGNS = {
@@ -26,6 +30,8 @@ SIGNS = {
     PixelState.EDGE: "·",
 }
 """Signs of the states, in the order in which they are listed: what needs a reason first."""
+_LONGEST = 20
+"""Characters of a file's name in a narrow column."""
 _COUNTED = (
     PixelState.HIGH,
     PixelState.LOW,
@@ -49,6 +55,11 @@ class PixelRow:
     share: str
 
     @property
+    def short_file(self) -> str:
+        """The end of the name, which tells frames apart, where it is long."""
+        return self.file if len(self.file) <= _LONGEST else f"…{self.file[1 - _LONGEST :]}"
+
+    @property
     def cells(self) -> tuple[str, ...]:
         """Texts in the order of `COLUMNS`."""
         return self.state, self.file, self.sigmas, self.share
@@ -57,6 +68,22 @@ class PixelRow:
 def heading(story: PixelStory, words: Translator) -> str:
     """Return the name of a pixel, counted from 1 as other programs count a FITS file's."""
     return words.text("pixel.heading", column=story.column + 1, row=story.row + 1)
+
+
+def panel_heading(desk: PixelDesk, words: Translator) -> str:
+    """Return the heading of the pixel that was asked for."""
+    if desk.place is None:
+        return ""
+    return words.text("pixel.heading", column=desk.place[0] + 1, row=desk.place[1] + 1)
+
+
+def panel_lines(desk: PixelDesk, words: Translator) -> list[str]:
+    """Return what is known of the pixel that was asked for, or what is being done about it."""
+    if desk.problem is not None:
+        return [words.message(desk.problem)]
+    if desk.story is not None:
+        return summary_lines(desk.story, words)
+    return [words.text("pixel.looking")] if desk.busy else []
 
 
 def summary_lines(story: PixelStory, words: Translator) -> list[str]:
