@@ -8,6 +8,7 @@ the forms of both windows, the table in docs/settings.md and the locale keys
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -203,6 +204,7 @@ class Spec:
 KINDS: dict[Any, str] = {bool: "bool", int: "int", float: "float"}
 
 
+@cache
 def specs() -> tuple[Spec, ...]:
     """Return all settings in the order of their declaration."""
     return tuple(_spec(key) for key in Settings.model_fields)

@@ -35,7 +35,7 @@ class Adjustment:
     sky: float = 0.0
     """Brightness of the empty sky: four times as bright at 1, a quarter at -1."""
     white: float = 0.0
-    """Brightness that becomes white: a tenth at 1, ten times as much at -1."""
+    """Brightness that becomes white: a hundredth at 1, a hundred times as much at -1."""
     linked: bool = True
     channel: str = "colour"
     coverage: bool = False
@@ -129,7 +129,7 @@ class ResultDesk:
         width, height = view.size_on_screen()
         now = self.adjustment
         stretch = self._stretches[0 if now.linked else 1].adjusted(
-            white=10.0**-now.white, sky_level=_sky_level() * 4.0**now.sky
+            white=100.0**-now.white, sky_level=_sky_level() * 4.0**now.sky
         )
         channel = CHANNELS.index(now.channel) - 1 if now.channel in self.channels[1:] else None
         seen = self._view.window(left, top, right, bottom, width, height, stretch, channel)
