@@ -113,7 +113,7 @@ class Tour:
         self.recording = recording
         self.environ = {"ZEMOSAIC_CONFIG_DIR": str(home / "config")}
         shutil.rmtree(home / "config", ignore_errors=True)
-        state = WindowState(geometry=f"{size[0]}x{size[1]}+0+0", theme=theme)
+        state = WindowState(geometry=f"{size[0]}x{size[1]}+0+0", theme=theme, welcomed=True)
         for toolkit in ("", "qt"):
             save_window_state(state, window_state_file(home / "config", toolkit))
         self.session = Session(
