@@ -85,7 +85,9 @@ def facts_text(state: RunState, words: Translator) -> str:
 def caption_text(state: RunState, words: Translator) -> str:
     """Return what the growing picture has to be told with it; empty for stacked pixels."""
     quick = 0 if state.preview is None else state.preview.quick_frames
-    return words.text("run.quick_look", count=quick) if quick else ""
+    if not quick:
+        return ""
+    return words.text("run.quick_below" if state.tiles else "run.quick_look", count=quick, tiles=state.tiles)
 
 
 def status_text(session: Session) -> tuple[str, bool]:

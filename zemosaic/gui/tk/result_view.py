@@ -97,7 +97,7 @@ class ResultView(ttk.Frame):
         check = ttk.Checkbutton(
             parent, style="Page.Switch.TCheckbutton", variable=self.marks[name], command=self._checked
         )
-        check.pack(side="left", padx=(self._theme.px(6), 0))
+        check.pack(side="left", padx=(self._theme.px(6 if name == "linked" else 12), 0))
         return check
 
     def retranslate(self) -> None:
