@@ -95,6 +95,11 @@ class Explainer:
         self._scratch = Path(tempfile.mkdtemp(dir=scratch))
         self._opened: dict[str, _Opened] = {}
 
+    def size(self, mosaic: str = "") -> tuple[int, int]:
+        """Return width and height of a mosaic's file."""
+        record = self._record(mosaic)
+        return _width(record), _height(record)
+
     def place_of(self, ra_deg: float, dec_deg: float, mosaic: str = "") -> tuple[int, int]:
         """Return column and row, counted from 0, of the pixel that a direction falls on; perhaps outside.
 
@@ -152,6 +157,7 @@ class Explainer:
             combine=settings.stacking_final_combine_method,
             frames=(*frames, *frames_left_out(self._entries.values(), known, ra, dec)),
             drizzled=settings.stacking_drizzle,
+            input_dir=str(settings.input_dir),
             told=(*opened.told, *_doubts(value, stored, frames, settings)),
         )
 

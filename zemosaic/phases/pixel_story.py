@@ -95,6 +95,8 @@ class PixelStory:
     drizzled: bool = False
     """Whether the value comes from drops of raw pixels, and values and shares of frames from the samples that judge
     them."""
+    input_dir: str = ""
+    """Folder of the run's frames."""
     told: tuple[Message, ...] = ()
     """What is to be known beside."""
 

@@ -131,8 +131,10 @@ def pixel_rows(story: PixelStory, words: Translator) -> list[PixelRow]:
 
 
 def detail_lines(frame: FrameHere, story: PixelStory, words: Translator) -> list[str]:
-    """Return all that is known of one frame in the pixel; the first line is its file."""
-    lines = [frame.path, words.text(f"pixel.why.{frame.state.value}")]
+    """Return all that is known of one frame in the pixel; the first line is its file in the folder of the run."""
+    path, folder = PurePath(frame.path), story.input_dir
+    short = path.relative_to(folder) if folder and path.is_relative_to(folder) else path
+    lines = [str(short), words.text(f"pixel.why.{frame.state.value}")]
     if frame.reason is not None:
         lines.append(words.message(frame.reason))
     if frame.trail:

@@ -18,7 +18,7 @@ from zemosaic.gui.qt.widgets import card, label
 __all__ = ["PixelPanel"]
 
 Index = QModelIndex | QPersistentModelIndex
-_WIDTHS = {"state": 110, "file": 160, "sigmas": 120, "share": 56}
+_WIDTHS = {"state": 104, "file": 146, "sigmas": 126, "share": 66}
 
 
 class PixelModel(QAbstractTableModel):

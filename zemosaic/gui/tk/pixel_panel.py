@@ -16,7 +16,7 @@ from zemosaic.gui.tk.theme import Theme
 
 __all__ = ["PixelPanel"]
 
-_WIDTHS = {"state": 108, "file": 150, "sigmas": 128, "share": 56}
+_WIDTHS = {"state": 104, "file": 146, "sigmas": 126, "share": 66}
 _AT_A_TIME = 200
 """Rows put into the table before the window looks at its user again."""
 
