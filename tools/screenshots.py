@@ -37,7 +37,7 @@ VIEWS = ("frames", "settings", "run", "result", "pixel")
 COLOURS = {1366: 64, 2560: 32}
 """Colours of a picture by its width: all pictures together are to stay below 6 MB."""
 SETTLE_S = 0.4
-SATELLITE = (701.5, 1077.5)
+SATELLITE = (731.5, 1158.5)
 """A place of the demo's mosaic that a satellite crossed, from the top left; told of at the smaller size only."""
 RUN_SHOWN = 0.95
 """The picture of the Run page is taken when so much of the stacking is done."""

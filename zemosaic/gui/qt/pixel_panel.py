@@ -18,7 +18,7 @@ from zemosaic.gui.qt.widgets import card, label
 __all__ = ["PixelPanel"]
 
 Index = QModelIndex | QPersistentModelIndex
-_WIDTHS = {"state": 104, "file": 146, "sigmas": 126, "share": 66}
+_WIDTHS = {"state": 106, "file": 140, "sigmas": 132, "share": 64}
 
 
 class PixelModel(QAbstractTableModel):
