@@ -43,7 +43,7 @@ class GrowingPicture:
         """Take in a finished tile by its place in the plan; shows the picture when it is time."""
         began = time.monotonic()
         tile = self._plan.tiles[row]
-        total, number, (rows, columns) = block_sums(self._store.read_tile(tile, row).value, tile, self._side)
+        total, number, (rows, columns) = block_sums(self._store.read_tile_value(tile, row), tile, self._side)
         self._sum[:, rows, columns] += total
         self._number[rows, columns] += number
         if began >= self._next_s and self._number.any():
