@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SIZES = ((1366, 768), (2560, 1440))
 LANGUAGES, THEMES, TOOLKITS = ("en", "fr"), ("light", "dark"), ("tk", "qt")
 VIEWS = ("frames", "settings", "run", "result", "pixel")
-COLOURS = {1366: 64, 2560: 32}
+COLOURS = {1366: 96, 2560: 48}
 """Colours of a picture by its width: all pictures together are to stay below 6 MB."""
 SETTLE_S = 0.4
 SATELLITE = (731.5, 1158.5)
@@ -192,8 +192,8 @@ def settle(work: Callable[[], None], seconds: float = SETTLE_S) -> None:
 
 
 def save(picture: Image.Image, path: Path) -> None:
-    """Write a small PNG."""
-    small = picture.convert("RGB").quantize(COLOURS[picture.width], Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    """Write a small PNG; of the ways to choose its colours this one keeps those of the few buttons."""
+    small = picture.convert("RGB").quantize(COLOURS[picture.width], Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     small.save(path, optimize=True)
 
 

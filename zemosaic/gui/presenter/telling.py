@@ -87,7 +87,7 @@ def caption_text(state: RunState, words: Translator) -> str:
     quick = 0 if state.preview is None else state.preview.quick_frames
     if not quick:
         return ""
-    return words.text("run.quick_below" if state.tiles else "run.quick_look", count=quick, tiles=state.tiles)
+    return words.text("run.quick_below" if state.tiles else "run.quick_look", count=quick)
 
 
 def status_text(session: Session) -> tuple[str, bool]:
