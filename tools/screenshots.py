@@ -34,8 +34,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SIZES = ((1366, 768), (2560, 1440))
 LANGUAGES, THEMES, TOOLKITS = ("en", "fr"), ("light", "dark"), ("tk", "qt")
 VIEWS = ("frames", "settings", "run", "result", "pixel")
-COLOURS = {1366: 96, 2560: 48}
-"""Colours of a picture by its width: all pictures together are to stay below 6 MB."""
+COLOURS = {1366: 64, 2560: 48}
+"""Colours of a picture by its width: all pictures together are to stay below 7 MB."""
 SETTLE_S = 0.4
 SATELLITE = (731.5, 1158.5)
 """A place of the demo's mosaic that a satellite crossed, from the top left; told of at the smaller size only."""
