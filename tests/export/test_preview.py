@@ -198,6 +198,16 @@ def test_stars_come_out_white_on_average():
     assert np.ptp(means) < 0.06 * means.mean()
 
 
+def test_cut_off_cores_of_stars_are_white_and_their_flanks_keep_their_colour():
+    y, x = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]]
+    star = np.exp(-((y - 200) ** 2 + (x - 150) ** 2) / (2 * 3.0**2))
+    source = starfield() + np.array([1.6, 1.0, 0.3])[:, None, None] * (60000.0 * star).astype(np.float32)
+    picture = preview(np.minimum(source, [[[20000.0]], [[20000.0]], [[20000.0]]]).astype(np.float32), None, 400)
+    core, flank = picture[::-1][200, 150].astype(int), picture[::-1][200, 160].astype(int)
+    assert np.ptp(core) < 8 and core.min() > 235
+    assert flank[0] > flank[2] + 40
+
+
 def test_no_coverage_is_black_and_an_empty_mosaic_is_no_failure():
     coverage = np.ones(SHAPE, np.int16)
     coverage[:100] = 0

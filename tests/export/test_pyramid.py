@@ -49,7 +49,7 @@ def opened(tmp_path):
         view.close()
 
 
-GREY = View((0.0,) * 3, (1.0,) * 3, (Stretch(0.0, 800.0, 0.5),))
+GREY = View((0.0,) * 3, (1.0,) * 3, (Stretch(0.0, 800.0, 0.5),) * 3)
 """A stretch that changes nothing but the range: 0 to 800 becomes 0 to 255."""
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zemosaic.export.layout import AxisOrder, Box, Pixels
 from zemosaic.export.shrink import sampled, shrunk
 
-__all__ = ["Stretch", "View", "find_view", "inside_of", "midtones", "view_of"]
+__all__ = ["WHITENING", "Stretch", "View", "find_view", "inside_of", "midtones", "view_of"]
 
 Planes = NDArray[np.float32]
 
@@ -24,6 +24,8 @@ BROAD_LIGHT = 11.0
 """Brightness of nebulae and galaxies that the stretch leaves room for, in units of that depth."""
 COLOUR_KEPT = 0.45
 """Part of a bright pixel's colour that the stretch keeps unless asked otherwise: 0 is white, 1 is all."""
+WHITENING = 8
+"""How late bright pixels go to white: the power of their brightness in the picture that does it."""
 GAIN_LIMIT = 3.0
 DARKEST_PERCENT = 2.0
 """Part of the picture that may be darker than the sky: thin borders, gradients."""
@@ -205,9 +207,12 @@ class Stretch:
         if len(clear) == 1:
             return apart
         level = np.clip((clear.mean(axis=0) - self.black) / span, 1e-6, 1.0)
-        together = midtones(level, self.balance) * scaled / level
+        bright = midtones(level, self.balance)
+        together = bright * scaled / level
         peak = np.maximum(together.max(axis=0), 1.0)
-        return np.clip(colour * together / peak + (1.0 - colour) * apart, 0.0, 1.0)
+        mixed = colour * together / peak + (1.0 - colour) * apart
+        # Cores of stars go to white: where they were cut off in all colours, balanced ones would be magenta.
+        return np.clip(mixed + (mixed.max(axis=0) - mixed) * bright**WHITENING, 0.0, 1.0)
 
 
 def _shadow_depth(clear: Planes, levels: Planes, inside: NDArray[np.bool_]) -> float:
