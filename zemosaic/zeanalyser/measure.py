@@ -148,8 +148,7 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic], cut_off: float | None 
 
 def _view(frame: FrameRef, pixels: NDArray[Any]) -> _View:
     if frame.bayer is not None:
-        halves = half_size(pixels, frame.bayer)
-        planes = tuple(np.ascontiguousarray(halves[..., c]) for c in range(3))
+        planes = tuple(half_size(pixels, frame.bayer))
         return _View(planes, 1, planes[1], bayer=True)
     if pixels.ndim == 3:
         planes = tuple(np.ascontiguousarray(pixels[..., c], np.float32) for c in range(3))
