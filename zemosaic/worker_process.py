@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 from zemosaic import __version__
 from zemosaic.compute.budget import make_budget
 from zemosaic.compute.executors import Flag, exit_with_parent, limit_library_threads, make_executor
+from zemosaic.compute.gpu_load import GpuMeter
 from zemosaic.compute.resources import ResourceMonitor, Usage, disk_free
 from zemosaic.errors import (
     InputError,
@@ -239,9 +240,15 @@ def _pipeline(
     journal = Journal(work / "journal.sqlite")
 
     def sampled(usage: Usage) -> None:
-        outbox.emit(ResourceSample(usage.rss_bytes, usage.cpu_percent, disk_free(output)))
+        load = meter.read()
+        gpu = (load.name, load.percent, load.used_bytes, load.total_bytes) if load is not None else ()
+        outbox.emit(ResourceSample(usage.rss_bytes, usage.cpu_percent, disk_free(output), *gpu))
 
-    with ResourceMonitor(SAMPLE_S, sampled) as monitor, make_executor(budget.workers, control.held) as executor:
+    with (
+        GpuMeter(settings.gpu_id_phase5) as meter,
+        ResourceMonitor(SAMPLE_S, sampled) as monitor,
+        make_executor(budget.workers, control.held) as executor,
+    ):
         context = RunContext(
             settings=settings,
             emit=outbox.emit,

@@ -17,6 +17,7 @@ from run_of_frames import CANVAS, calibrated_frame, frame_ref, measured_frame, s
 from zemosaic.errors import NothingUsable
 from zemosaic.events import Logged, Warned
 from zemosaic.export.mosaic_file import MosaicFile
+from zemosaic.export.view import SKY_LEVEL
 from zemosaic.model import GridPlan, TileProduct, TileSpec
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.export import Outputs, export_mosaic
@@ -129,7 +130,7 @@ def test_the_stretched_picture_in_full_size(tmp_path, kind, end):
     read = cv2.imread(str(tmp_path / outputs.product.stretched), cv2.IMREAD_UNCHANGED)
     assert read.dtype == np.uint16
     assert read.shape == (outputs.product.height, outputs.product.width, 3)
-    assert not read[:10].any() and np.median(read[100:200, 100:200]) == pytest.approx(0.12 * 65535, rel=0.1)
+    assert not read[:10].any() and np.median(read[100:200, 100:200]) == pytest.approx(SKY_LEVEL * 65535, rel=0.1)
 
 
 def test_linked_and_unlinked_pictures_differ(tmp_path):

@@ -28,6 +28,7 @@ from zemosaic.gui.presenter.presets import BUILT_IN, KEPT, Presets
 from zemosaic.gui.presenter.region import region_outline, region_text
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.thumbnails import ThumbnailDesk
+from zemosaic.i18n import Translator
 from zemosaic.settings.load import check_value
 from zemosaic.settings.schema import Settings, specs
 
@@ -75,7 +76,7 @@ def test_limits_by_keys_and_typed(histogram):
     assert not len(table.left_out)
     assert histogram.type_limits("2,5", "")
     assert table.left_out.tolist() == [0, 1]
-    assert histogram.typed() == ("2.5", "")
+    assert histogram.typed(Translator("en")) == ("2.5", "")
     assert not histogram.type_limits("x", "")
 
 
@@ -198,7 +199,6 @@ def test_the_page_proposes_a_place_for_the_mosaic(environ, tmp_path):
 
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_every_setting_has_words(language):
-    from zemosaic.i18n import Translator
 
     words = Translator(language)
     for spec in specs():

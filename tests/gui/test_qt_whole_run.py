@@ -13,6 +13,7 @@ from zemosaic import demo, worker
 from zemosaic.events import RunFinished
 from zemosaic.gui.presenter.run_state import Status
 from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.telling import caption_text
 from zemosaic.i18n import Translator
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -48,7 +49,7 @@ def test_a_run_paused_stopped_and_begun_again_makes_the_same_bytes_and_never_blo
     app = QApplication.instance() or QApplication(["ZeMosaic"])
     session = Session(Translator("en"), environ, worker.start, demo.make_demo)
     window = MainWindow(session)
-    window._may_overwrite = lambda: True
+    window._may_overwrite = window._ask = lambda *_: True
     window.show()
     watch = Watch(app.processEvents, lambda: session.running)
     try:
@@ -58,6 +59,8 @@ def test_a_run_paused_stopped_and_begun_again_makes_the_same_bytes_and_never_blo
         assert window.pages.currentIndex() == RUN
         watch.until(lambda: session.state.preview is not None or not session.running, 120)
         assert session.running and not session.state.preview.final, "the mosaic is seen before it is finished"
+        assert 2 <= session.state.preview.quick_frames <= 4, "of each place, before anything is stacked"
+        assert caption_text(session.state, session.words).startswith("Quick look: ")
         QTest.mouseClick(window.pause_button, Qt.MouseButton.LeftButton)
         watch.until(lambda: session.state.status is Status.PAUSED or not session.running, 20)
         assert window.pause_button.text() == "Continue"

@@ -167,13 +167,13 @@ def _unknown_flag(word: str) -> SettingsError:
 def _value_name(spec: Spec) -> str:
     if spec.kind == "bool":
         return " [true|false]"
-    names = {"choice": "NAME", "folder": "DIR", "file": "FILE", "int": "N", "float": "X"}
+    names = {"choice": "NAME", "folder": "DIR", "file": "FILE", "file or folder": "PATH", "int": "N", "float": "X"}
     return f" {names.get(spec.kind, 'TEXT')}"
 
 
 def _told(spec: Spec, words: Translator) -> str:
     limits: list[Any] = [words.text(f"setting.{spec.key}.help")]
-    if spec.kind not in ("folder", "file", "text", "bool"):
+    if spec.kind not in ("folder", "file", "file or folder", "text", "bool"):
         limits.append(words.text("cli.allowed", allowed=spec.allowed, unit=spec.unit).strip() + ".")
     if spec.default != "":
         default = str(spec.default).lower() if spec.kind == "bool" else str(spec.default)

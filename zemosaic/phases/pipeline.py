@@ -23,6 +23,7 @@ from zemosaic.phases.measure import DefectMaps, measure_frames
 from zemosaic.phases.mode import mode_of
 from zemosaic.phases.pixel_record import StackedGroup, record_of
 from zemosaic.phases.plan import Grid, make_grids
+from zemosaic.phases.quick_look import show_quick_look
 from zemosaic.phases.scan import scan
 from zemosaic.phases.solve import check_solver_paths, solve_frames
 from zemosaic.phases.stack import StackJob, stack_tiles
@@ -122,6 +123,7 @@ def _run(context: RunContext, progress: _Progress) -> None:
     stars = {one.key: calibration.stars for one, calibration in calibrated}
     grids = make_grids(context, [(one, calibration.frames) for one, calibration in calibrated])
     progress.made = [FieldRecord(grid) for grid in grids]
+    show_quick_look(context, grids[0])
     if choice.mode is Mode.CLASSIC:
         _classic(context, progress, stars, defects)
     else:

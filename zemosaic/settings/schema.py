@@ -30,7 +30,7 @@ def _setting(
     tier: Tier = "advanced",
     *,
     unit: str = "",
-    kind: Literal["", "folder", "file"] = "",
+    kind: Literal["", "folder", "file", "file or folder"] = "",
     form: str = "",
     affects: tuple[str, ...] = (),
     **limits: Any,
@@ -48,9 +48,9 @@ class Settings(BaseModel):
     input_dir: str = _setting("", "folders", "basic", kind="folder")
     output_dir: str = _setting("", "folders", "basic", kind="folder")
     excluded_frames: str = _setting("", "folders", "advanced", kind="file", affects=("scan",))
-    master_dark: str = _setting("", "folders", "advanced", kind="file", affects=("measure",))
-    master_flat: str = _setting("", "folders", "advanced", kind="file", affects=("measure",))
-    master_bias: str = _setting("", "folders", "advanced", kind="file", affects=("measure",))
+    master_dark: str = _setting("", "folders", "advanced", kind="file or folder", affects=("measure",))
+    master_flat: str = _setting("", "folders", "advanced", kind="file or folder", affects=("measure",))
+    master_bias: str = _setting("", "folders", "advanced", kind="file or folder", affects=("measure",))
 
     solver: Literal["auto", "astap", "embedded"] = _setting("auto", "solving", "basic", affects=("solve",))
     force_resolve_existing_wcs: bool = _setting(False, "solving", affects=("solve",))
@@ -177,7 +177,7 @@ class Spec:
 
     key: str
     kind: str
-    """``bool``, ``int``, ``float``, ``choice``, ``text``, ``folder`` or ``file``."""
+    """``bool``, ``int``, ``float``, ``choice``, ``text``, ``folder``, ``file`` or ``file or folder``."""
     default: Any
     group: str
     tier: str

@@ -93,7 +93,7 @@ class Histogram:
     def title(self, words: Translator) -> str:
         """Return the metric's name, and the limits where there are any."""
         name = words.text(f"frames.column.{self.metric}")
-        low, high = (None if limit is None else metric_text(self.metric, limit) for limit in self.limit)
+        low, high = (None if limit is None else metric_text(self.metric, limit, words) for limit in self.limit)
         if low is None and high is None:
             return name
         return f"{name}  {low or '…'} – {high or '…'}"
@@ -169,10 +169,10 @@ class Histogram:
             self._desk.table.set_limit(self.metric, typed)
         return True
 
-    def typed(self) -> tuple[str, str]:
+    def typed(self, words: Translator) -> tuple[str, str]:
         """Return the limits as they would be typed."""
-        low, high = self.limit
-        return "" if low is None else f"{low:.4g}", "" if high is None else f"{high:.4g}"
+        low, high = ("" if limit is None else words.number(limit, ".4g") for limit in self.limit)
+        return low, high
 
     def _range(self) -> tuple[float, float] | None:
         """Return the ends of the axis, which a few far outliers do not stretch; None without values."""

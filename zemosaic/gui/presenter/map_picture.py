@@ -192,7 +192,9 @@ def _quality_legend(table: FrameTable, metric: str, words: Translator) -> list[L
     ends, inks, name = _quality_ends(table, metric), _quality_inks(), words.text(f"frames.column.{metric}")
     if ends is None:
         return [Legend(_UNKNOWN, words.text("frames.not_measured"))]
-    lines = [Legend(inks[-1 if share else 0], f"{name} {metric_text(metric, end)}") for share, end in enumerate(ends)]
+    lines = [
+        Legend(inks[-1 if share else 0], f"{name} {metric_text(metric, end, words)}") for share, end in enumerate(ends)
+    ]
     unknown = int(np.count_nonzero(table.usable & ~np.isfinite(table.metrics[metric])))
     return [*lines, Legend(_UNKNOWN, f"{words.text('frames.not_measured')} · {unknown}")] if unknown else lines
 

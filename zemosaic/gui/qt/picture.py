@@ -75,6 +75,7 @@ class Picture(QWidget):
     def __init__(self, empty: Callable[[], str]) -> None:
         super().__init__()
         self._empty = empty
+        self._caption = ""
         self.loaded: Loaded | None = None
         self._source: Source | None = None
         self.hovered: Callable[[float, float], None] = lambda x, y: None
@@ -101,6 +102,12 @@ class Picture(QWidget):
         if loaded is not None:
             self._take_size(loaded.image.width(), loaded.image.height())
         self.update()
+
+    def tell(self, caption: str) -> None:
+        """Write a line over the foot of the picture; none when empty."""
+        if caption != self._caption:
+            self._caption = caption
+            self.update()
 
     def look_through(self, source: Source, size: tuple[int, int]) -> None:
         """Show what a source makes of a view, for a picture of some width and height; the same part stays in sight."""
@@ -142,6 +149,16 @@ class Picture(QWidget):
         target = QRectF((self.width() - width) / 2, (self.height() - height) / 2, width, height)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.view.scale <= 3)
         painter.drawImage(target, self.loaded.image, QRectF(left, top, right - left, bottom - top))
+        self._paint_caption(painter)
+
+    def _paint_caption(self, painter: QPainter) -> None:
+        if not self._caption:
+            return
+        flags = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom | Qt.TextFlag.TextWordWrap
+        area = painter.boundingRect(self.rect().adjusted(20, 0, -20, -10), flags, self._caption)
+        painter.fillRect(area.adjusted(-8, -4, 8, 4), QColor("#0b0e14"))
+        painter.setPen(QColor("#e8ebf2"))
+        painter.drawText(area, flags, self._caption)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep a fitted picture fitted."""

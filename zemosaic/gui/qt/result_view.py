@@ -6,10 +6,11 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPlainTextEdit, QPushButton, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QMenu, QPlainTextEdit, QPushButton, QSlider, QVBoxLayout, QWidget
 
 from zemosaic.gui.presenter.desktop import open_path
 from zemosaic.gui.presenter.pixel_desk import PixelDesk
+from zemosaic.gui.presenter.programs import Programs
 from zemosaic.gui.presenter.result_desk import ResultDesk
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.wording import summary_lines
@@ -32,14 +33,8 @@ class ResultView(QWidget):
         left = QVBoxLayout()
         self.picture = Picture(lambda: session.words.text("result.empty"))
         left.addWidget(self.picture, 1)
-        tools = QHBoxLayout()
-        self._tools = picture_buttons(self.picture)
-        for tool in self._tools.values():
-            tools.addWidget(tool)
-        self._hint = label("muted")
-        tools.addWidget(self._hint)
-        tools.addStretch(1)
-        left.addLayout(tools)
+        self.checks = {name: QCheckBox() for name in ("coverage", "tiles", "linked")}
+        left.addLayout(self._made_tools())
         left.addLayout(self._looks())
         self._read_out = label("muted")
         left.addWidget(self._read_out)
@@ -54,8 +49,13 @@ class ResultView(QWidget):
         self.open_folder, self.open_report = QPushButton(), QPushButton()
         self.open_folder.clicked.connect(self._folder_pressed)
         self.open_report.clicked.connect(self._report_pressed)
+        self.programs = Programs()
+        self.send_button = QPushButton()
+        self.menu = QMenu(self.send_button)
+        self.send_button.setMenu(self.menu)
         column.addWidget(self._heading)
         column.addWidget(self.told, 1)
+        column.addWidget(self.send_button)
         column.addWidget(self.open_folder)
         column.addWidget(self.open_report)
         layout.addWidget(side)
@@ -69,15 +69,23 @@ class ResultView(QWidget):
         closing.activated.connect(self.close_pixel)
         self.retranslate()
 
+    def _made_tools(self) -> QHBoxLayout:
+        """Return the line with zoom and overlays."""
+        tools = QHBoxLayout()
+        self._tools = picture_buttons(self.picture)
+        for widget in (*self._tools.values(), self.checks["coverage"], self.checks["tiles"]):
+            tools.addWidget(widget)
+        tools.addStretch(1)
+        return tools
+
     def _looks(self) -> QHBoxLayout:
         """Return the line with what can be changed of the picture."""
         line = QHBoxLayout()
         self.fields, self.channel = Choice(), Choice()
         self.fields.currentIndexChanged.connect(lambda _: self._open_mosaic(self.fields.value))
         self.channel.currentIndexChanged.connect(lambda _: self._adjust(channel=self.channel.value))
-        self.checks = {"linked": QCheckBox(), "coverage": QCheckBox()}
         self.checks["linked"].setChecked(True)
-        for widget in (self.fields, self.channel, *self.checks.values()):
+        for widget in (self.fields, self.channel, self.checks["linked"]):
             line.addWidget(widget)
         for name, check in self.checks.items():
             check.toggled.connect(lambda on, name=name: self._adjust(**{name: on}))
@@ -159,6 +167,7 @@ class ResultView(QWidget):
             names, [words.text(f"result.channel.{name}") for name in names], self.desk.adjustment.channel
         )
         self.checks["coverage"].setEnabled(self.desk.has_coverage)
+        self.checks["tiles"].setEnabled(self.desk.has_tiles)
 
     def _offer_fields(self) -> None:
         """Let the user choose between the mosaics where the run made several."""
@@ -175,7 +184,12 @@ class ResultView(QWidget):
         self._heading.setText(words.text("result.heading"))
         self.open_report.setText(words.text("result.open_report"))
         self.open_folder.setText(words.text("result.open_folder"))
-        self._hint.setText(words.text("result.hint"))
+        self.send_button.setText(words.text("result.send"))
+        self.menu.clear()
+        for name in self.programs.names:
+            sending = self.menu.addAction(name or words.text("result.send_default"))
+            sending.triggered.connect(lambda _, name=name: self._send_pressed(name))
+        self._read_out.setText(words.text("result.hint"))
         for key, button in self._tools.items():
             button.setText(words.text(key))
         for name, check in self.checks.items():
@@ -198,7 +212,7 @@ class ResultView(QWidget):
         result = self._session.state.result
         lines = summary_lines(self._session.state, self._session.words) if result is not None else []
         self.told.setPlainText("\n".join(lines) or self._session.words.text("result.none"))
-        for button in (self.open_report, self.open_folder, *self._tools.values()):
+        for button in (self.open_report, self.open_folder, self.send_button, *self._tools.values()):
             button.setEnabled(result is not None)
         self._offer_fields()
 
@@ -209,6 +223,14 @@ class ResultView(QWidget):
     def _report_pressed(self) -> None:
         if self._session.state.result is not None:
             self._open(Path(self._session.state.result.report_html))
+
+    def _send_pressed(self, name: str) -> None:
+        result = self._session.state.result
+        if result is None:
+            return
+        mosaic = Path(self.desk.path or result.mosaic)
+        if not self.programs.send(name, mosaic):
+            self._session.tell_problem("error.not_opened", path=str(mosaic))
 
     def _open(self, path: Path) -> None:
         if not open_path(path):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from tkinter import filedialog, ttk
+from typing import Any
 
 from zemosaic.gui.presenter.frame_table import SHOWN
 from zemosaic.gui.presenter.frames_desk import TABLE_NAME
@@ -14,6 +15,7 @@ from zemosaic.gui.presenter.frames_page import FramesPage
 from zemosaic.gui.presenter.histograms import SHOWN_METRICS
 from zemosaic.gui.presenter.map_picture import COLOURINGS
 from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.window_state import WindowState
 from zemosaic.gui.tk.frames_histograms import HistogramCanvas
 from zemosaic.gui.tk.frames_map import MapCanvas
 from zemosaic.gui.tk.frames_table import FrameTableView
@@ -22,8 +24,6 @@ from zemosaic.gui.tk.widgets import Choice, Tooltip, wrap_to_width
 
 __all__ = ["FramesView"]
 
-_MAP_SHARE = 0.44
-"""Part of the width that the map takes until the user moves the sash."""
 _SIGNS = {"undo": "↶", "redo": "↷"}
 
 
@@ -47,7 +47,7 @@ class FramesView(ttk.Frame):
         left, right = ttk.Frame(self.split), ttk.Frame(self.split)
         self.split.add(left, weight=5)
         self.split.add(right, weight=7)
-        self._share = _MAP_SHARE
+        self._share = WindowState().map_share
         self.split.bind("<Configure>", lambda event: self.split.sashpos(0, round(self._share * event.width)))
         self.split.bind("<ButtonRelease-1>", lambda _: self._sash_moved())
         self._make_map_tools(left)
@@ -81,6 +81,26 @@ class FramesView(ttk.Frame):
         page.forget_shown()
         self.update_state()
 
+    def restore(self, state: WindowState) -> None:
+        """Take columns, sorting, colouring and the sash as they were left."""
+        self.table.use_widths(state.columns)
+        self.table.show_columns(state.shown_columns)
+        self.page.sorting = (state.sort_column, state.sort_downward)
+        self.colour.choose(state.colouring)
+        self._colour_chosen(state.colouring)
+        self._share = state.map_share
+
+    def remembered(self) -> dict[str, Any]:
+        """Return what `restore` takes, by the names of `WindowState`."""
+        return {
+            "columns": self.table.widths(),
+            "shown_columns": self.table.shown_columns(),
+            "sort_column": self.page.sorting[0],
+            "sort_downward": self.page.sorting[1],
+            "colouring": self.colour.value,
+            "map_share": self._share,
+        }
+
     def update_state(self) -> None:
         """Show the frames as they are now, where anything changed."""
         self._summary.configure(text=self._session.frames.summary(self._session.words))
@@ -96,6 +116,7 @@ class FramesView(ttk.Frame):
                 packed()
             elif not self.page.visible(key):
                 self.buttons[key].pack_forget()
+        self.table.show_headings()
         self.table.refresh()
         self.map.redraw()
         for histogram in self.histograms.values():
@@ -231,7 +252,7 @@ class FramesView(ttk.Frame):
         self._show_limits()
 
     def _show_limits(self) -> None:
-        low, high = self.page.histograms[self.page.metric].typed()
+        low, high = self.page.histograms[self.page.metric].typed(self._session.words)
         self.low.set(low)
         self.high.set(high)
         self._range.configure(text=self.page.range_text())

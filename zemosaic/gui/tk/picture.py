@@ -79,6 +79,7 @@ class Picture(tk.Canvas):
         super().__init__(parent, highlightthickness=1, borderwidth=0, takefocus=True, cursor="crosshair")
         self._theme = theme
         self._empty = empty
+        self._caption = ""
         self._loaded: Loaded | None = None
         self._source: Source | None = None
         self.hovered: Callable[[float, float], None] = lambda x, y: None
@@ -125,6 +126,12 @@ class Picture(tk.Canvas):
         if loaded is not None:
             self._take_size(*loaded.levels[0].size)
         self.redraw()
+
+    def tell(self, caption: str) -> None:
+        """Write a line over the foot of the picture; none when empty."""
+        if caption != self._caption:
+            self._caption = caption
+            self.redraw()
 
     def look_through(self, source: Source, size: tuple[int, int]) -> None:
         """Show what a source makes of a view, for a picture of some width and height; the same part stays in sight."""
@@ -182,7 +189,18 @@ class Picture(tk.Canvas):
         buffer = io.BytesIO()
         seen.save(buffer, "PPM")
         self._photo = tk.PhotoImage(master=self, data=buffer.getvalue(), format="PPM")
-        self.create_image(self.winfo_width() // 2, self.winfo_height() // 2, image=self._photo)
+        width, height, px = self.winfo_width(), self.winfo_height(), self._theme.px
+        self.create_image(width // 2, height // 2, image=self._photo)
+        if self._caption:
+            told = self.create_text(
+                width // 2, height - px(10), text=self._caption, fill="#e8ebf2", anchor="s", justify="center",
+                width=max(width - px(40), 60),
+            )  # fmt: skip
+            left, top, right, bottom = self.bbox(told)
+            behind = self.create_rectangle(
+                left - px(8), top - px(4), right + px(8), bottom + px(4), fill="#0b0e14", width=0
+            )
+            self.tag_lower(behind, told)
 
     def _draw_mark(self) -> None:
         if self.mark is None:
