@@ -31,11 +31,11 @@ _FLOOR_PX = (0.02, 0.5)
 _USUAL_FLOOR_PX = 0.05
 _FRAME = (10.0, 0.5, 25.0)
 """Imagined sightings of a frame that is like all others; least and greatest variance relative to the others'."""
-_SHAPE = (0.07, 3.0)
+_SHAPE = (0.07, 1.0)
 """Usual stray of a frame's shape in pixels and the number of frames that stand for it."""
-_BEND = (0.1, 3.0)
+_BEND = (0.1, 1.0)
 """Usual size of a distortion's terms off the radius in pixels and the number of terms that stand for it."""
-_ANCHOR = (0.15, 1.0)
+_ANCHOR = (0.15, 0.3)
 """Usual error of a catalogue place in arcsec after 25 years of proper motion, and the stars that stand for it."""
 _ANCHOR_ARCSEC = (0.02, 0.3)
 """Least and greatest error of catalogue places."""
