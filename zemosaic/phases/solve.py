@@ -30,9 +30,10 @@ from zemosaic.solving.base import Field, Solver
 from zemosaic.solving.blind import BlindSolver
 from zemosaic.solving.embedded import EmbeddedSolver
 from zemosaic.solving.header import verify
-from zemosaic.solving.joint import joint_frame, solve_jointly
+from zemosaic.solving.joint import solve_jointly
 from zemosaic.solving.pointings import in_time, nearest_in_time, nearest_on_sky, pointings, seed_order, when
 from zemosaic.solving.propagate import known_stars, propagate
+from zemosaic.solving.sessions import joint_frames
 from zemosaic.solving.slots import AstapSlots, retries_from_environment
 from zemosaic.zeanalyser.verdicts import shape_reason
 
@@ -351,7 +352,7 @@ def _placed(solved: SolvedFrame) -> tuple[FrameWcs, np.ndarray, np.ndarray]:
 
 def _jointly(context: RunContext, solved: list[SolvedFrame], catalogue: Catalogue) -> list[SolvedFrame]:
     """Return the frames with the places that all of them agree on."""
-    result = solve_jointly([joint_frame(one) for one in solved], catalogue)
+    result = solve_jointly(joint_frames(solved), catalogue)
     kept = []
     for one, refined in zip(solved, result.frames, strict=True):
         frame = one.frame
