@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,13 @@ from astropy.io import fits
 from sky_frames import Survey, offsets_px, solved
 
 from zemosaic.catalogue import CellCatalogue, QuadIndex
+from zemosaic.errors import message
 from zemosaic.events import FrameSolved, Logged, Warned
+from zemosaic.phases import solve as solve_phase
 from zemosaic.phases.context import identity
 from zemosaic.solving.blind import BlindSolver
+from zemosaic.solving.embedded import EmbeddedSolver
+from zemosaic.solving.propagate import propagate
 
 posix = pytest.mark.skipif(os.name != "posix", reason="stub programs are shell scripts")
 CYGNUS = (305.6, 40.2)
@@ -158,6 +163,45 @@ def test_paths_that_mislead_are_told_at_the_start(survey, tmp_path, monkeypatch)
     ]
     with solved(survey.folder, solver="embedded", **wrong) as found:
         assert found.told(Warned) == []
+
+
+@pytest.mark.parametrize(
+    ("lies", "other_solvers", "how"),
+    [(1, True, "propagated"), (99, True, "embedded"), (99, False, None)],
+)
+def test_a_frame_that_disagrees_is_solved_again(survey, monkeypatch, lies, other_solvers, how):
+    """The neighbours' answer for one frame is 14 pixels off, the first time or each time."""
+    survey.add(6)
+    survey.add(2, 0.3)
+    told = []
+
+    def lying(field, stars, neighbour):
+        answer = propagate(field, stars, neighbour)
+        if answer is None or not field.name.endswith("light_003.fit") or len(told) == lies:
+            return answer
+        told.append(field.name)
+        return replace(answer, wcs=answer.wcs.shifted(10.0, -10.0))
+
+    monkeypatch.setattr(solve_phase, "propagate", lying)
+    if not other_solvers:
+        embedded = EmbeddedSolver.solve
+        monkeypatch.setattr(
+            EmbeddedSolver,
+            "solve",
+            lambda self, field: (
+                message("reason.unsolved_no_pointing") if "_003" in field.name else embedded(self, field)
+            ),
+        )
+    with solved(survey.folder) as found:
+        by_name = {Path(one.frame.path).name: one.solution for one in found.frames}
+        assert len(by_name) == (7 if how is None else 8)
+        assert max(offsets_px(found.frames, survey.truth)) < 0.5
+        assert found.told(Logged).count("log.frame_solved_again") == (how is not None)
+        if how is None:
+            assert [Path(one.path).name for one in found.context.dropped] == ["light_003.fit"]
+            assert found.context.dropped[0].reason.key.startswith("reason.joint_")
+        else:
+            assert by_name["light_003.fit"].how == how
 
 
 def test_solutions_are_in_the_journal(survey):
