@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import signal
 import stat
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
+from astropy.coordinates import FK5, SkyCoord
 from astropy.io import fits
 from sky_frames import Survey, offsets_px, solved
 
+from zemosaic import worker
 from zemosaic.catalogue import CellCatalogue, QuadIndex
 from zemosaic.errors import message
-from zemosaic.events import FrameSolved, Logged, Warned
+from zemosaic.events import FrameSolved, Logged, RunFailed, Warned
 from zemosaic.phases import solve as solve_phase
 from zemosaic.phases.context import identity
+from zemosaic.settings.schema import Settings
 from zemosaic.solving.blind import BlindSolver
 from zemosaic.solving.embedded import EmbeddedSolver
 from zemosaic.solving.propagate import propagate
@@ -93,6 +100,63 @@ def test_a_hint_that_leads_nowhere_is_searched_once(survey, blind_calls):
         assert sorted(found.how) == ["blind", "propagated", "propagated", "propagated"]
         assert max(offsets_px(found.frames, survey.truth)) < 0.5
     assert len(blind_calls) == 1
+
+
+def jnow(ra: float, dec: float) -> dict[str, object]:
+    """Return the place as a mount says it that counts with the equinox of today."""
+    today = SkyCoord(ra, dec, unit="deg").transform_to(FK5(equinox="J2030"))
+    return {"RA": float(today.ra.deg), "DEC": float(today.dec.deg)}
+
+
+@pytest.mark.parametrize(
+    ("place", "cards", "searches"),
+    [
+        (CYGNUS, {"RA": None, "DEC": None, "OBJCTRA": "20 22 24.0", "OBJCTDEC": "+40 12 00"}, 0),
+        ((83.0, -0.4), {"RA": "05:32:00", "DEC": "-00:24:00"}, 0),
+        ((83.0, -0.4), {"RA": "05:32:00", "DEC": "+00:24:00"}, 0),
+        (CYGNUS, jnow(*CYGNUS), 0),
+        ((10.0, 85.0), jnow(10.0, 85.0), 0),
+        (CYGNUS, {"RA": CYGNUS[1], "DEC": CYGNUS[0]}, 1),
+        ((80.0, 35.0), {"RA": 35.0, "DEC": 80.0}, 1),
+        (CYGNUS, {"RA": CYGNUS[0] / 15.0}, 1),
+        (CYGNUS, {"RA": 0.0, "DEC": 0.0}, 1),
+    ],
+    ids=["text", "minus 0", "minus lost", "today's equinox", "the same by the pole", "swapped, impossible", "swapped",
+         "hours for degrees", "zeros"],
+)  # fmt: skip
+def test_hints_of_every_sort(tycho, tmp_path, blind_calls, place, cards, searches):
+    survey = Survey(tycho, tmp_path / "lights", *place)
+    survey.add(2, **cards)
+    with solved(survey.folder) as found:
+        assert len(found.frames) == 2
+        assert max(offsets_px(found.frames, survey.truth)) < 0.5
+    assert len(blind_calls) == searches
+
+
+@posix
+@pytest.mark.slow
+def test_a_run_killed_while_astap_works_leaves_the_frames_alone(survey, tmp_path, monkeypatch):
+    survey.add(2)
+    before = fingerprints(survey.folder)
+    program = stub(tmp_path / "astap", f"touch {tmp_path}/started; exec sleep 60")
+    monkeypatch.setenv("ZEMOSAIC_ASTAP_LOCK_DIR", str(tmp_path / "slots"))
+    settings = Settings(
+        input_dir=str(survey.folder), output_dir=str(tmp_path / "out"), solver="astap", num_processing_workers=1,
+        astap_executable_path=str(program),
+    )  # fmt: skip
+    run = worker.start(settings)
+    try:
+        while not (tmp_path / "started").exists():
+            time.sleep(0.05)
+        helpers = psutil.Process(run.pid).children(recursive=True)
+        os.kill(run.pid, signal.SIGKILL)
+        assert isinstance(list(run.events())[-1], RunFailed)
+    finally:
+        run.close()
+        for helper in helpers:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                helper.kill()
+    assert fingerprints(survey.folder) == before
 
 
 def test_clouds_are_dropped_with_a_reason(survey, blind_calls):
