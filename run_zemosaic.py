@@ -3,8 +3,9 @@
 import multiprocessing
 import sys
 
-from zemosaic.app import main
-
 if __name__ == "__main__":
+    # A process of the run starts this file again: in a built program it must branch off before anything is loaded.
     multiprocessing.freeze_support()
+    from zemosaic.app import main
+
     sys.exit(main())

@@ -66,6 +66,9 @@ def _open_window(backend: str, words: Translator, console: Console) -> int:
     reason = None
     if backend == "qt":
         try:
+            from zemosaic.gui.qt.platform import require_platform
+
+            require_platform(os.environ)
             from zemosaic.gui.qt.window import run_window as run_qt_window
         except ImportError as fault:
             reason = message("error.no_qt", detail=str(fault))

@@ -88,3 +88,29 @@ sys.exit(main(["--qt-gui"]))
     done = script(("tkinter", "_tkinter"), body, environ | {"QT_QPA_PLATFORM": "offscreen"})
     assert done.returncode == 0, done.stderr
     assert "opened 4" in done.stdout
+
+
+def test_where_qt_would_end_the_program_the_tk_window_opens(display, environ):
+    body = """
+import ctypes
+real_library = ctypes.CDLL
+def library(name, *args, **named):
+    if name == "libxcb-cursor.so.0":
+        raise OSError("not found")
+    return real_library(name, *args, **named)
+ctypes.CDLL = library
+import zemosaic.gui.tk.window as module
+real = module.MainWindow
+def made(root, session):
+    window = real(root, session)
+    root.after(100, window.close)
+    return window
+module.MainWindow = made
+sys.platform = "linux"
+from zemosaic.app import main
+sys.exit(main(["--qt-gui"]))
+"""
+    done = script((), body, environ | {"DISPLAY": display, "QT_QPA_PLATFORM": "xcb", "WAYLAND_DISPLAY": ""})
+    assert done.returncode == 0, done.stderr
+    assert "apt install libxcb-cursor0" in done.stderr
+    assert "Tk window opens instead" in done.stderr

@@ -18,9 +18,9 @@ from zemosaic.compute.budget import make_budget
 from zemosaic.compute.executors import SerialExecutor
 from zemosaic.compute.resources import ResourceMonitor
 from zemosaic.events import Event
-from zemosaic.model import SolvedFrame
+from zemosaic.model import MeasuredFrame, SolvedFrame
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.measure import measure_frames
+from zemosaic.phases.measure import DefectMaps, measure_frames
 from zemosaic.phases.scan import scan
 from zemosaic.phases.solve import check_solver_paths, solve_frames
 from zemosaic.settings.schema import Settings
@@ -89,6 +89,8 @@ class Solved:
     frames: list[SolvedFrame]
     events: list[Event]
     context: RunContext
+    measured: list[MeasuredFrame]
+    defects: DefectMaps
 
     @property
     def how(self) -> list[str]:
@@ -118,7 +120,7 @@ def solved(frames: Path, **settings: object) -> Iterator[Solved]:
         try:
             check_solver_paths(context)
             measured, defects = measure_frames(context, scan(context))
-            yield Solved(solve_frames(context, measured, defects), events, context)
+            yield Solved(solve_frames(context, measured, defects), events, context, measured, defects)
         finally:
             context.journal.close()
 

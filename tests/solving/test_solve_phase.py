@@ -22,7 +22,7 @@ from zemosaic.catalogue import CellCatalogue, QuadIndex
 from zemosaic.errors import message
 from zemosaic.events import FrameSolved, Logged, RunFailed, Warned
 from zemosaic.phases import solve as solve_phase
-from zemosaic.phases.context import identity
+from zemosaic.phases.solve import solve_frames
 from zemosaic.settings.schema import Settings
 from zemosaic.solving.blind import BlindSolver
 from zemosaic.solving.embedded import EmbeddedSolver
@@ -268,14 +268,27 @@ def test_a_frame_that_disagrees_is_solved_again(survey, monkeypatch, lies, other
             assert by_name["light_003.fit"].how == how
 
 
-def test_solutions_are_in_the_journal(survey):
-    survey.add(2)
+def test_the_next_run_takes_the_same_solutions_over_to_the_last_bit(survey, monkeypatch):
+    survey.add(3)
+    survey.add_clouds()
     with solved(survey.folder) as found:
-        for one in found.frames:
-            wanted = found.context.depends("solve", [one.frame.path])
-            assert found.context.journal.get("solve", one.frame.path, wanted) is None, "another file, another entry"
-            entry = found.context.journal.get(
-                "solve", one.frame.path, found.context.depends("solve", identity(one.frame))
-            )
-            assert entry is not None
-            assert one.solution.how.encode() in entry
+        first, lost = found.frames, found.context.dropped
+        assert len(first) == 3 and len(lost) == 1
+        found.context.dropped = []
+        found.events.clear()
+        monkeypatch.setattr("zemosaic.phases.solve._Session.solve", refuse)
+        again = solve_frames(found.context, found.measured, found.defects)
+        assert [one.solution for one in again] == [one.solution for one in first]
+        assert again[0].measured is first[0].measured
+        assert found.context.dropped == lost
+        kinds = [type(event).__name__ for event in found.events]
+        assert kinds.count("FrameSolved") == 3 and kinds.count("FrameDropped") == 1
+        with pytest.raises(AssertionError, match="solved anew"):
+            solve_frames(found.context, found.measured[:-1], found.defects)
+        found.context.settings = found.context.settings.model_copy(update={"force_resolve_existing_wcs": True})
+        with pytest.raises(AssertionError, match="solved anew"):
+            solve_frames(found.context, found.measured, found.defects)
+
+
+def refuse(*_):
+    raise AssertionError("solved anew")

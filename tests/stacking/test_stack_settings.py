@@ -22,7 +22,7 @@ from zemosaic.stacking.rules import Combine, Rejection, StackRules
 
 def fields(**settings: object) -> dict:
     """Return the task fields that settings lead to."""
-    return phase._same_for_all(SimpleNamespace(settings=Settings(**settings)))
+    return phase.stacking_of(Settings(**settings))
 
 
 def test_defaults():

@@ -120,26 +120,28 @@ def mend(
     row, column = np.divmod(defects[first:last], frame.width)
     inside = (column >= x0) & (column < x1)
     if pixels.ndim == 2 and inside.any():
-        _mend(pixels, row[inside] - y0, column[inside] - x0, 2 if frame.bayer is not None else 1)
+        within = (row[inside] - y0) * pixels.shape[1] + column[inside] - x0
+        _mend(pixels, within, 2 if frame.bayer is not None else 1)
     return pixels
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _mend(pixels, rows, columns, step):  # type: ignore[no-untyped-def]
+def _mend(pixels, defects, step):  # type: ignore[no-untyped-def]
     height, width = pixels.shape
-    bad = np.zeros((height, width), np.bool_)
-    for k in range(rows.size):
-        bad[rows[k], columns[k]] = True
-    for k in range(rows.size):
+    for place in defects:
+        row, column = divmod(place, width)
         total = 0.0
         number = 0
         reach = step
         while number == 0 and reach <= 4 * step:
             for dy, dx in ((-reach, 0), (reach, 0), (0, -reach), (0, reach)):
-                y, x = rows[k] + dy, columns[k] + dx
-                if 0 <= y < height and 0 <= x < width and not bad[y, x]:
+                y, x = row + dy, column + dx
+                if not (0 <= y < height and 0 <= x < width):
+                    continue
+                found = np.searchsorted(defects, y * width + x)
+                if found == defects.size or defects[found] != y * width + x:
                     total += pixels[y, x]
                     number += 1
             reach += step
         if number > 0:
-            pixels[rows[k], columns[k]] = total / number
+            pixels[row, column] = total / number

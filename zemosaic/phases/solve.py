@@ -7,7 +7,6 @@ together.  A frame without a solution is listed with the reason, and the run goe
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -22,8 +21,9 @@ from zemosaic.errors import Message, NothingUsable, message
 from zemosaic.events import FrameSolved
 from zemosaic.frames.planes import colour_planes
 from zemosaic.model import Dropped, FrameStatus, MeasuredFrame, Solution, SolvedFrame
-from zemosaic.phases.context import RunContext, identity, quality_limits
+from zemosaic.phases.context import RunContext, quality_limits
 from zemosaic.phases.measure import DefectMaps, mended_pixels
+from zemosaic.phases.solved_again import Before, solved_before
 from zemosaic.sky import FrameWcs
 from zemosaic.solving.astap import AstapSolver
 from zemosaic.solving.astap_find import AstapInstallation, detect_astap_installation, misleading_paths
@@ -73,15 +73,19 @@ def solve_frames(context: RunContext, measured: Sequence[MeasuredFrame], defects
     """
     catalogue = load_bundled()
     with context.phase("solve", len(measured)) as advance:
-        session = _Session(context, _make_solvers(context, catalogue), defects, advance)
-        session.solve(measured)
-        solved = sorted(session.solved, key=lambda one: one.frame.frame_id)
-        if not solved:
-            raise NothingUsable("error.nothing_solved", frames=len(measured))
-        solved = _jointly(session, solved, catalogue)
+        before = Before.of(context, measured, _at_hand(context))
+        solved = solved_before(context, measured, before)
+        if solved is None:
+            session = _Session(context, _make_solvers(context, catalogue), defects, advance)
+            session.solve(measured)
+            solved = sorted(session.solved, key=lambda one: one.frame.frame_id)
+            if not solved:
+                raise NothingUsable("error.nothing_solved", frames=len(measured))
+            solved = _jointly(session, solved, catalogue)
+            before.keep(context, solved)
         for one in solved:
-            context.journal.put("solve", one.frame.path, context.depends("solve", identity(one.frame)), _entry(one))
             context.emit(_event(one))
+        advance(len(measured))
     if not solved:
         raise NothingUsable("error.nothing_solved", frames=len(measured))
     return solved
@@ -307,6 +311,15 @@ class _Session:
         self.advance(len(self.solved) + self.dropped)
 
 
+def _at_hand(context: RunContext) -> list[str]:
+    """Return what tells which solvers and stars this machine has."""
+    settings = context.settings
+    if settings.solver not in ("auto", "astap"):
+        return []
+    found = detect_astap_installation(settings.astap_executable_path, settings.astap_data_directory_path)
+    return [] if found is None else [str(found.executable), str(found.data_dir), found.catalogue]
+
+
 def _make_solvers(context: RunContext, bundled: CellCatalogue) -> _Solvers:
     """Return the solvers that the settings and this machine allow."""
     settings = context.settings
@@ -440,10 +453,3 @@ def _event(solved: SolvedFrame) -> FrameSolved:
         corners_ra_deg=tuple(float(value) for value in ra),
         corners_dec_deg=tuple(float(value) for value in dec),
     )
-
-
-def _entry(solved: SolvedFrame) -> bytes:
-    """Return what the journal keeps of a solution."""
-    found = solved.solution
-    values = {"how": found.how, "rms_arcsec": found.rms_arcsec, "n_matched": found.n_matched}
-    return json.dumps(values | {"wcs": found.wcs.to_cards()}).encode()

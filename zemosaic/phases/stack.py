@@ -21,11 +21,13 @@ from zemosaic.phases.measure import DefectMaps
 from zemosaic.phases.plan import Grid
 from zemosaic.phases.tile import TileAnswer, TileTask, stack_tile
 from zemosaic.phases.tile_device import Device
+from zemosaic.settings.schema import Settings
 from zemosaic.stacking.modes import MemoryRules
 from zemosaic.stacking.rules import Combine, Rejection, StackRules
 from zemosaic.store.canvas import CanvasStore
+from zemosaic.store.journal import digest
 
-__all__ = ["StackJob", "stack_tiles"]
+__all__ = ["StackJob", "stack_tiles", "stacking_of"]
 
 CONTENT_VERSION = 4
 
@@ -105,7 +107,8 @@ class _Prepared:
 def _prepare(context: RunContext, job: StackJob, defects: DefectMaps) -> _Prepared:
     plan = job.grid.plan
     by_id = {frame.frame.frame_id: frame for frame in job.grid.frames}
-    same = _same_for_all(context)
+    counts = {i: digest(*_what_counts(frame)) for i, frame in by_id.items()}
+    same = stacking_of(context.settings)
     shape = [plan.width, plan.height, plan.channels, [tile.outer for tile in plan.tiles]]
     fingerprint = context.depends("plan", CONTENT_VERSION, asdict(plan.wcs), shape)
     job.store.create(plan, fingerprint)
@@ -114,9 +117,9 @@ def _prepare(context: RunContext, job: StackJob, defects: DefectMaps) -> _Prepar
     for row, tile in enumerate(plan.tiles):
         frames = tuple(by_id[i] for i in tile.frame_ids)
         maps = [defects[frame.frame.group].fingerprint for frame in frames]
-        counts = [_what_counts(frame) for frame in frames]
+        own = [counts[i] for i in tile.frame_ids]
         light = _light_of(nearby[row])
-        wanted = context.depends("stack", CONTENT_VERSION, fingerprint, asdict(tile), counts, maps, light)
+        wanted = context.depends("stack", CONTENT_VERSION, fingerprint, asdict(tile), own, maps, light)
         prepared.digests[row] = wanted
         stored = context.journal.get("tile", f"{job.name}{row}", wanted)
         if stored is not None:
@@ -140,12 +143,11 @@ def _prepare(context: RunContext, job: StackJob, defects: DefectMaps) -> _Prepar
     return prepared
 
 
-def _same_for_all(context: RunContext) -> dict[str, Any]:
+def stacking_of(settings: Settings) -> dict[str, Any]:
     """Return the fields of a task that are the same for all tiles."""
-    settings = context.settings
     device = Device("cupy", settings.gpu_id_phase5, settings.gpu_helper_verify_tolerance)
     return {
-        "rules": stack_rules(context),
+        "rules": stack_rules(settings),
         "interpolation": Interpolation(settings.stacking_interpolation),
         "drops": DropRules(settings.drizzle_pixfrac, DropKernel[settings.drizzle_kernel.upper()])
         if settings.stacking_drizzle
@@ -194,9 +196,8 @@ def _answers(context: RunContext, tasks: list[TileTask]) -> Iterator[TileAnswer]
         )
 
 
-def stack_rules(context: RunContext) -> StackRules:
+def stack_rules(settings: Settings) -> StackRules:
     """Return the rules that the settings ask for."""
-    settings = context.settings
     return StackRules(
         rejection=_REJECTION[settings.stacking_rejection_algorithm],
         combine=Combine.MEDIAN if settings.stacking_final_combine_method == "median" else Combine.MEAN,

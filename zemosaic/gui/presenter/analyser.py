@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Analyser", "find_analyser", "start_analyser"]
+import zemosaic
+
+__all__ = ["Analyser", "find_analyser", "program_folder", "start_analyser"]
 
 _FOLDERS = (("ZeAnalyser", "zeanalyser"), ("Seestar Stacker", "seestar/beforehand"))
 _ENTRIES = ("analyse_gui_qt.py", "run_zeanalyser.py", "__main__.py", "analyse_gui.py", "main.py")
@@ -26,21 +29,36 @@ class Analyser:
         return next((self.folder / file for file in _ENTRIES if (self.folder / file).is_file()), None)
 
 
-def find_analyser(parent: Path) -> Analyser | None:
-    """Return the analyser below a folder, ``zeanalyser`` before ``seestar/beforehand``; None for neither."""
-    for name, place in _FOLDERS:
-        if (parent / place).is_dir():
-            return Analyser(name, parent / place)
+def program_folder() -> Path:
+    """Return the folder ``zemosaic/`` stands in; for a built program the folder of the program itself."""
+    if getattr(sys, "frozen", False):
+        return Path(sys.executable).parent
+    return Path(zemosaic.__file__).resolve().parents[1]
+
+
+def find_analyser(root: Path) -> Analyser | None:
+    """Return the analyser in a folder or the one above, ``zeanalyser`` first; None where there is none."""
+    for parent in (root, root.parent):
+        for name, place in _FOLDERS:
+            if (parent / place).is_dir():
+                return Analyser(name, parent / place)
     return None
+
+
+def _python() -> str | None:
+    """Return what runs a Python file: this interpreter, or for a built program one that is installed."""
+    if not getattr(sys, "frozen", False):
+        return sys.executable
+    return next((found for name in ("python3", "python", "py") if (found := shutil.which(name))), None)
 
 
 def start_analyser(analyser: Analyser) -> subprocess.Popen[bytes] | None:
     """Start it in a process of its own; None where that was not possible."""
-    entry = analyser.entry
-    if entry is None:
+    entry, python = analyser.entry, _python()
+    if entry is None or python is None:
         return None
     started = str(analyser.folder if entry.name == "__main__.py" else entry)
     try:
-        return subprocess.Popen([sys.executable, started], cwd=analyser.folder, start_new_session=True)
+        return subprocess.Popen([python, started], cwd=analyser.folder, start_new_session=True)
     except OSError:
         return None

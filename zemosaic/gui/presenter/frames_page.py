@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-import zemosaic
 from zemosaic.errors import ZeMosaicError
-from zemosaic.gui.presenter.analyser import find_analyser, start_analyser
+from zemosaic.gui.presenter.analyser import find_analyser, program_folder, start_analyser
 from zemosaic.gui.presenter.frame_cells import metric_text, short_name
 from zemosaic.gui.presenter.frame_table import FrameTable
 from zemosaic.gui.presenter.histograms import SHOWN_METRICS, Histogram
@@ -39,8 +38,9 @@ class FramesPage:
         """The metric whose limits are typed and that the colouring by quality shows."""
         self.thumbnails = ThumbnailDesk()
         self.search, self.kind = "", "all"
-        root = Path(zemosaic.__file__).resolve().parents[1]
-        self.analyser = find_analyser(root) or find_analyser(root.parent)
+        self.sorting = ("file", False)
+        """Column and whether downward; the next folder's frames are sorted alike."""
+        self.analyser = find_analyser(program_folder())
         # Held on to, for Python complains of a process that is forgotten while it runs.
         self.analysing: subprocess.Popen[bytes] | None = None
         self._shown: object = None
@@ -65,7 +65,10 @@ class FramesPage:
         """Return whether anything is to be shown anew since this was last asked."""
         table, session = self.table, self.session
         if table is not None and table is not self._table:
+            table.sort(*self.sorting)
             table.filter(self.search, self.kind)
+        elif table is not None:
+            self.sorting = table.sorting
         if table is not None:
             # The fields on the map follow the radius of the groups of Classic mode.
             table.regroup(float(session.form.row("cluster_panel_threshold").value))
@@ -173,7 +176,7 @@ class FramesPage:
         words, spread = self.session.words, None if self.table is None else self.table.spread(self.metric)
         if spread is None:
             return words.text("frames.limit_none")
-        low, median, high = (metric_text(self.metric, value) for value in spread)
+        low, median, high = (metric_text(self.metric, value, words) for value in spread)
         told = words.text("frames.limit_range", low=low, median=median, high=high)
         beyond = self.histograms[self.metric].told(words)
         return f"{told} · {beyond}" if beyond else told

@@ -1,0 +1,87 @@
+"""The double-click program: what is put into it, and the real thing built and used (slow)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from astropy.io import fits
+
+from zemosaic.phases.export import PACKAGES
+
+ROOT = Path(__file__).resolve().parents[2]
+SPEC = ROOT / "compile" / "zemosaic.spec"
+posix = pytest.mark.skipif(os.name == "nt", reason="the shell script is for Linux and macOS")
+
+
+def test_the_build_holds_what_the_program_reads():
+    told = SPEC.read_text(encoding="utf-8")
+    assert all(name in told for name in ("locales", "icon", "zemosaic_config.json", 'collect_data_files("zemosaic")'))
+    assert all(f'"{name}"' in told for name in PACKAGES), "the report asks for the versions of these"
+
+
+@posix
+def test_the_build_script_says_what_is_missing(tmp_path):
+    bare = tmp_path / "bin" / "python"
+    bare.parent.mkdir()
+    bare.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    bare.chmod(0o755)
+    script = ROOT / "compile" / "build_zemosaic_posix.sh"
+    done = subprocess.run(
+        [str(script)], env=os.environ | {"BUILD_VENV": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "tkinter" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def program():
+    """The program as the build script makes it."""
+    name = "build_zemosaic.bat" if os.name == "nt" else "build_zemosaic_posix.sh"
+    done = subprocess.run([ROOT / "compile" / name], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return ROOT / "dist" / "zemosaic" / ("zemosaic-cli.exe" if os.name == "nt" else "zemosaic")
+
+
+@pytest.fixture
+def environ(tmp_path):
+    """What a user's machine has, and no Python."""
+    kept = {name: os.environ[name] for name in ("SYSTEMROOT", "TEMP", "LANG") if name in os.environ}
+    return kept | {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "ZEMOSAIC_CONFIG_DIR": str(tmp_path)}
+
+
+@pytest.mark.slow
+def test_the_built_program_runs_the_demo(program, environ, tmp_path):
+    done = subprocess.run(
+        [program, "--demo", tmp_path / "demo"], env=environ, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "demo" / "mosaic"
+    assert (folder / "run_report.html").stat().st_size > 100_000
+    assert fits.getdata(next(folder.glob("zemosaic_MT*_R22.fits"))).shape[0] == 3
+
+
+@pytest.mark.slow
+@posix
+@pytest.mark.parametrize("backend", ["tk", "qt"])
+def test_the_built_program_opens_its_windows(program, environ, display, backend):
+    pytest.importorskip("PySide6", exc_type=ImportError)
+    process = subprocess.Popen(
+        [program, f"--{backend}-gui"], env=environ | {"DISPLAY": display}, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        until = time.monotonic() + 60
+        named: list[str] = []
+        while not named and time.monotonic() < until and process.poll() is None:
+            asked = ["xdotool", "search", "--onlyvisible", "--name", "ZeMosaic"]
+            found = subprocess.run(asked, env={"DISPLAY": display}, capture_output=True, text=True, check=False)
+            named = found.stdout.split()
+            time.sleep(0.5)
+        assert named, process.stderr.read() if process.poll() is not None else "no window in a minute"
+    finally:
+        process.terminate()
+        told = process.communicate()[1]
+    assert "opens instead" not in told
