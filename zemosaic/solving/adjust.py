@@ -370,7 +370,10 @@ def _straight(cameras: Cameras, seen: Sightings) -> Floats:
     group = cameras.camera[seen.frame]
     for index, (reach, bend) in enumerate(zip(cameras.reach, cameras.bend, strict=True)):
         part = slice(*np.searchsorted(group, (index, index + 1)))
-        straight[part] = straight[part] * reach + _powers(seen.u[part], seen.v[part]).T @ bend
+        powers = _powers(seen.u[part], seen.v[part])
+        straight[part] *= reach
+        for axis in range(2):
+            straight[part, axis] += np.einsum("k,kn->n", bend[:, axis], powers)
     return straight
 
 
