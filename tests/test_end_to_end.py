@@ -26,6 +26,7 @@ from zemosaic import demo, worker
 from zemosaic.errors import InputError, NothingUsable, OutputError, RunCancelled, SettingsError, WorkerDied
 from zemosaic.events import (
     Event,
+    Logged,
     PhaseFinished,
     PhaseStarted,
     PreparationFinished,
@@ -267,6 +268,7 @@ def test_a_run_that_only_prepares_makes_no_mosaic_and_the_next_one_takes_its_wor
     assert {path.name for path in tmp_path.iterdir()} == {".zemosaic_work", "zemosaic_worker.log"}
     full = run_to_end(settings_for(frames, tmp_path))
     assert mosaic_files(tmp_path) == mosaic_files(reference[0])
+    assert any(isinstance(event, Logged) and event.text.key == "log.solved_before" for event in full)
     taken = {event.phase: event.cpu_s for event in full if isinstance(event, PhaseFinished)}
     before = {event.phase: event.cpu_s for event in told if isinstance(event, PhaseFinished)}
     assert taken["measure"] < 0.7 * before["measure"], "the frames were measured again"

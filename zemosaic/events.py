@@ -169,7 +169,7 @@ class PreviewReady:
     height: int
     final: bool
     quick_frames: int = 0
-    """Single frames that it is made of, before anything is stacked; 0 for stacked pixels."""
+    """Single frames that are seen where nothing is stacked yet; 0 for stacked pixels alone."""
 
 
 @dataclass(frozen=True)

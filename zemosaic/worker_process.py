@@ -65,6 +65,7 @@ from zemosaic.store.journal import Journal
 __all__ = ["WORK_NAME", "run_process"]
 
 WORK_NAME = ".zemosaic_work"
+JOURNAL_NAME = "journal.sqlite"
 GRACE_S = 3.5
 PAUSE_LOOK_S = 0.2
 """How soon a paused run sees that it may go on."""
@@ -212,6 +213,7 @@ def _run(
     work = Path(settings.output_dir) / WORK_NAME
     if settings.resume == "off":
         shutil.rmtree(work, ignore_errors=True)
+    earlier = (work / JOURNAL_NAME).is_file()
     work.mkdir(exist_ok=True)
     lock = FileLock(work / "lock")
     try:
@@ -223,8 +225,9 @@ def _run(
         ending = _pipeline(settings, until, work, outbox, control)
         keep = settings.keep_work_files or until is not None
         return ending
-    except (InputError, NothingUsable, SettingsError):
-        keep = False
+    except (InputError, NothingUsable, SettingsError) as failure:
+        # What another run learnt, or this preparation did, helps the next one; a start in vain leaves nothing behind.
+        keep = earlier or (until is not None and isinstance(failure, NothingUsable))
         raise
     finally:
         lock.release()
@@ -237,7 +240,7 @@ def _pipeline(
 ) -> RunFinished | PreparationFinished:
     began, output = time.monotonic(), Path(settings.output_dir)
     budget = make_budget(settings.memory_limit_gb, settings.num_processing_workers)
-    journal = Journal(work / "journal.sqlite")
+    journal = Journal(work / JOURNAL_NAME)
 
     def sampled(usage: Usage) -> None:
         load = meter.read()

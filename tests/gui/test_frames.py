@@ -97,7 +97,7 @@ def test_a_run_fills_the_table():
     table.note(FrameSolved(0, "/frames/light_0.fit", "embedded", 40, 0.4, *wcs_corners))
     table.note(FrameDropped(1, "/frames/light_1.fit", "measure", "rejected", message("reason.no_pixels")))
     assert cell_text(table, 0, "stars", WORDS) == "120"
-    assert cell_text(table, 0, "solved", WORDS) == "embedded"
+    assert cell_text(table, 0, "solved", WORDS) == "built-in"
     assert table.footprints.exact.tolist() == [True] + [False] * 6
     assert cell_text(table, 1, "verdict", WORDS).startswith("⚠")
     desk = FramesDesk()

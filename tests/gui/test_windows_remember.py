@@ -136,7 +136,7 @@ def test_the_frames_page_is_as_it_was_left(opened):
     session.frames.table.sort("snr", True)
     frames.update_state()
     frames.colour.choose("coverage")
-    driver.move_split(0.6)
+    driver.move_split(0.52)
     share = driver.share()
     before = frames.table.shown_columns()
     driver.menu()[next(name for name in driver.menu() if "ccentricity" in name)]()

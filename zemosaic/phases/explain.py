@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -92,8 +93,14 @@ class Explainer:
         self._records = {record.mosaic: record for record in _records_in(told, self.path)}
         self._settings = _settings_in(told, self.path)
         self._entries: dict[str, Mapping[str, Any]] = {entry["path"]: entry for entry in told["frames"]}
+        self._common = _common_folder(self._entries)
         self._scratch = Path(tempfile.mkdtemp(dir=scratch))
         self._opened: dict[str, _Opened] = {}
+
+    def size(self, mosaic: str = "") -> tuple[int, int]:
+        """Return width and height of a mosaic's file."""
+        record = self._record(mosaic)
+        return _width(record), _height(record)
 
     def place_of(self, ra_deg: float, dec_deg: float, mosaic: str = "") -> tuple[int, int]:
         """Return column and row, counted from 0, of the pixel that a direction falls on; perhaps outside.
@@ -152,6 +159,8 @@ class Explainer:
             combine=settings.stacking_final_combine_method,
             frames=(*frames, *frames_left_out(self._entries.values(), known, ra, dec)),
             drizzled=settings.stacking_drizzle,
+            placeless=sum(entry["status"] == "unsolved" for entry in self._entries.values()),
+            folder=self._common,
             told=(*opened.told, *_doubts(value, stored, frames, settings)),
         )
 
@@ -298,6 +307,14 @@ def _matched(value: Floats, record: MosaicRecord, tile: MasterTile) -> Floats:
     if tile.gain:
         found = found * np.array(tile.gain, np.float32) + np.array(tile.offset, np.float32)
     return found * np.float32(area_ratio(record.canvas.wcs, tile.wcs))
+
+
+def _common_folder(paths: Iterable[str]) -> str:
+    """Return the folder that holds all paths; empty where they have none in common."""
+    try:
+        return os.path.commonpath([os.path.dirname(path) for path in paths])  # noqa: PTH120 - 50,000 of them
+    except ValueError:
+        return ""  # on several drives
 
 
 def _width(record: MosaicRecord) -> int:

@@ -16,7 +16,7 @@ from zemosaic.mosaic.warp import BORDER
 from zemosaic.phases.pixel_story import FrameHere, PixelState
 from zemosaic.phases.restack import REFUSED, Patch
 from zemosaic.sky import tangent_plane
-from zemosaic.stacking.rules import StackRules
+from zemosaic.stacking.rules import Combine, StackRules
 
 __all__ = ["PixelOf", "frames_here", "frames_left_out"]
 
@@ -58,7 +58,6 @@ def frames_here(pixel: PixelOf, entries: Mapping[str, Entry], defects: Callable[
     """
     patch, index = pixel.patch, pixel.patch.index(pixel.row, pixel.column)
     places = {k: n for n, k in enumerate(patch.present)}
-    heavy = float(patch.result.weight[index])
     found = []
     for k, frame in enumerate(patch.frames):
         x, y = (float(v) for v in frame.wcs.sky_to_pixel(pixel.ra_deg, pixel.dec_deg))
@@ -70,8 +69,8 @@ def frames_here(pixel: PixelOf, entries: Mapping[str, Entry], defects: Callable[
         if sample is not None and np.isfinite(sample).all():
             values["value"] = tuple(float(v) for v in pixel.in_mosaic(sample))
             values["sigmas"] = _sigmas(sample, patch.low[:, index], patch.high[:, index], pixel.rules)
-        if state is PixelState.USED and heavy > 0:
-            values["share"] = pixel.share * float(patch.weights[places[k], index]) / heavy
+        if state is PixelState.USED:
+            values["share"] = pixel.share * _share(pixel, float(patch.weights[places[k], index]), index)
         entry = entries.get(frame.frame.path, {})
         found.append(
             FrameHere(
@@ -88,6 +87,14 @@ def frames_here(pixel: PixelOf, entries: Mapping[str, Entry], defects: Callable[
             )
         )
     return found
+
+
+def _share(pixel: PixelOf, weight: float, index: int) -> float:
+    """Return the part of a stacked pixel that a sample of some weight has; to a median all are equal."""
+    result = pixel.patch.result
+    if pixel.rules.combine is Combine.MEDIAN:
+        return 1.0 / max(int(result.kept[index]), 1)
+    return weight / float(result.weight[index]) if result.weight[index] > 0 else 0.0
 
 
 def frames_left_out(entries: Iterable[Entry], known: Set[str], ra_deg: float, dec_deg: float) -> Iterator[FrameHere]:

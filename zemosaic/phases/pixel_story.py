@@ -95,6 +95,10 @@ class PixelStory:
     drizzled: bool = False
     """Whether the value comes from drops of raw pixels, and values and shares of frames from the samples that judge
     them."""
+    placeless: int = 0
+    """Frames of the run that were never located, so that nobody knows whether they cover the pixel."""
+    folder: str = ""
+    """The folder that holds all frames of the run; empty where there is none."""
     told: tuple[Message, ...] = ()
     """What is to be known beside."""
 

@@ -18,6 +18,7 @@ from zemosaic.frames.pixels import open_pixels
 from zemosaic.frames.planes import colour_planes
 from zemosaic.model import CalibratedFrame, GridPlan
 from zemosaic.phases.context import RunContext
+from zemosaic.phases.growing import LONGEST_PX, coarse_side, keep_quick_look
 from zemosaic.phases.plan import Grid
 
 __all__ = ["covering", "reduced", "show_quick_look"]
@@ -27,7 +28,6 @@ LOOKED_THROUGH = 1000
 """Of more frames than this only every so manieth is thought of."""
 CELLS = 24
 """The canvas is divided into so many cells along its longer side to find out what frames cover."""
-LONGEST_PX = 600
 
 Floats = NDArray[np.float32]
 
@@ -45,7 +45,7 @@ def show_quick_look(context: RunContext, grid: Grid) -> None:
     if any(context.work_dir.glob("canvas_*.zarr")):
         return  # an earlier run left tiles, which are shown at once
     plan, chosen = grid.plan, covering(grid.plan, grid.frames)
-    side = max(1, -(-max(plan.width, plan.height) // LONGEST_PX))
+    side = coarse_side(plan)
     tasks = [_Task(frame, _block_px(frame, side * plan.wcs.scale_arcsec)) for frame in chosen]
     shape = -(-plan.height // side), -(-plan.width // side)
     total, number, used = np.zeros((plan.channels, *shape)), np.zeros(shape), 0
@@ -58,6 +58,7 @@ def show_quick_look(context: RunContext, grid: Grid) -> None:
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(number > 0, total / number, np.nan).astype(np.float32)
     picture = stretched_preview(mean, number, LONGEST_PX, axis_order="CHW")
+    keep_quick_look(context.scratch, grid.key, plan, mean, used)
     path = context.scratch / f"quick_look_{grid.key}.png"
     write_png(path, picture)
     context.emit(PreviewReady(str(path), picture.shape[1], picture.shape[0], final=False, quick_frames=used))

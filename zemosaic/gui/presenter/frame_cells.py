@@ -24,7 +24,10 @@ def cell_text(table: FrameTable, row: int, column: str, words: Translator) -> st
         return verdict_text(table, row, words)
     if column == "field":
         return table.field_name(row, words)
-    texts = {"file": table.files, "night": table.nights, "telescope": table.telescopes, "solved": table.solved}
+    if column == "solved":
+        how = table.solved[row]
+        return words.text(f"frames.solved.{how}") if words.has(f"frames.solved.{how}") else how
+    texts = {"file": table.files, "night": table.nights, "telescope": table.telescopes}
     return texts[column][row]
 
 

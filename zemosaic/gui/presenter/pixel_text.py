@@ -30,7 +30,7 @@ SIGNS = {
     PixelState.EDGE: "·",
 }
 """Signs of the states, in the order in which they are listed: what needs a reason first."""
-_LONGEST = 20
+_LONGEST = 18
 """Characters of a file's name in a narrow column."""
 _COUNTED = (
     PixelState.HIGH,
@@ -101,6 +101,8 @@ def summary_lines(story: PixelStory, words: Translator) -> list[str]:
     lines = [first]
     if left_out := story.number(PixelState.LEFT_OUT):
         lines.append(words.text("pixel.left_out", count=left_out))
+    if story.placeless:
+        lines.append(words.text("pixel.placeless", count=story.placeless))
     if edge := story.number(PixelState.EDGE):
         lines.append(words.text("pixel.edge", count=edge))
     lines.append(words.text("result.place", ra=ra_text(story.ra_deg), dec=dec_text(story.dec_deg)))
@@ -131,8 +133,10 @@ def pixel_rows(story: PixelStory, words: Translator) -> list[PixelRow]:
 
 
 def detail_lines(frame: FrameHere, story: PixelStory, words: Translator) -> list[str]:
-    """Return all that is known of one frame in the pixel; the first line is its file."""
-    lines = [frame.path, words.text(f"pixel.why.{frame.state.value}")]
+    """Return all that is known of one frame in the pixel; the first line is its file in the folder of the run."""
+    path, folder = PurePath(frame.path), story.folder
+    short = path.relative_to(folder) if folder and path.is_relative_to(folder) else path
+    lines = [str(short), words.text(f"pixel.why.{frame.state.value}")]
     if frame.reason is not None:
         lines.append(words.message(frame.reason))
     if frame.trail:

@@ -15,7 +15,7 @@ from zemosaic.settings.schema import Spec
 
 __all__ = [
     "LEVELS", "PhaseCells", "caption_text", "default_text", "equipment_text", "facts_text", "known_level", "log_line",
-    "phase_cells", "status_text", "time_text",
+    "phase_cells", "status_text", "time_text", "welcome_line",
 ]  # fmt: skip
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -85,7 +85,9 @@ def facts_text(state: RunState, words: Translator) -> str:
 def caption_text(state: RunState, words: Translator) -> str:
     """Return what the growing picture has to be told with it; empty for stacked pixels."""
     quick = 0 if state.preview is None else state.preview.quick_frames
-    return words.text("run.quick_look", count=quick) if quick else ""
+    if not quick:
+        return ""
+    return words.text("run.quick_below" if state.tiles else "run.quick_look", count=quick)
 
 
 def status_text(session: Session) -> tuple[str, bool]:
@@ -127,3 +129,10 @@ def equipment_text(equipment: Equipment, name: str) -> tuple[str, bool]:
     words, finding = equipment.session.words, equipment.finding(name)
     told = ("" if finding.good else "⚠ ") + words.message(finding.text)
     return words.text("equipment.line", name=words.text(f"equipment.{name}"), text=told), finding.good
+
+
+def welcome_line(equipment: Equipment, name: str) -> str:
+    """Return what was found of a piece of equipment, behind a tick where it is there."""
+    told, good = equipment_text(equipment, name)
+    found = good and not equipment.finding(name).text.key.endswith("_unknown")
+    return f"{'✓' if found else '•'} {told}"

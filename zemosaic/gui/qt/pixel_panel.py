@@ -18,7 +18,7 @@ from zemosaic.gui.qt.widgets import card, label
 __all__ = ["PixelPanel"]
 
 Index = QModelIndex | QPersistentModelIndex
-_WIDTHS = {"state": 110, "file": 160, "sigmas": 120, "share": 56}
+_WIDTHS = {"state": 106, "file": 140, "sigmas": 132, "share": 64}
 
 
 class PixelModel(QAbstractTableModel):

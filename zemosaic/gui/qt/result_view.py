@@ -73,8 +73,11 @@ class ResultView(QWidget):
         """Return the line with zoom and overlays."""
         tools = QHBoxLayout()
         self._tools = picture_buttons(self.picture)
-        for widget in (*self._tools.values(), self.checks["coverage"], self.checks["tiles"]):
-            tools.addWidget(widget)
+        for tool in self._tools.values():
+            tools.addWidget(tool)
+        for name in ("coverage", "tiles"):
+            tools.addSpacing(8)
+            tools.addWidget(self.checks[name])
         tools.addStretch(1)
         return tools
 

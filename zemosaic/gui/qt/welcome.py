@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton
 
 from zemosaic.gui.presenter.equipment import EQUIPMENT, Equipment
 from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.telling import equipment_text
+from zemosaic.gui.presenter.telling import welcome_line
 from zemosaic.gui.qt.widgets import card, label
 
 __all__ = ["WelcomeCard"]
@@ -48,5 +48,4 @@ class WelcomeCard:
     def update_findings(self) -> None:
         """Show what is known by now."""
         for name, text in self._findings.items():
-            told, good = equipment_text(self._equipment, name)
-            text.setText(("✓ " if good else "") + told)
+            text.setText(welcome_line(self._equipment, name))

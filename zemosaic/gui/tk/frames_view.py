@@ -48,7 +48,7 @@ class FramesView(ttk.Frame):
         self.split.add(left, weight=5)
         self.split.add(right, weight=7)
         self._share = WindowState().map_share
-        self.split.bind("<Configure>", lambda event: self.split.sashpos(0, round(self._share * event.width)))
+        self.split.bind("<Configure>", lambda event: self._place_sash(event.width))
         self.split.bind("<ButtonRelease-1>", lambda _: self._sash_moved())
         self._make_map_tools(left)
         self.map = MapCanvas(left, self.page, theme, self._map_picked, self._region_marked)
@@ -186,7 +186,7 @@ class FramesView(ttk.Frame):
 
     def _make_map_tools(self, side: ttk.Frame) -> None:
         gap = self._theme.px(6)
-        tools = ttk.Frame(side)
+        tools = self._map_tools = ttk.Frame(side)
         tools.pack(side="top", fill="x", pady=(0, gap), padx=(0, self._theme.px(4)))
         self._places["whole"] = partial(self._button(tools, "whole").pack, side="right", padx=(gap, 0))
         region = self._button(tools, "region")
@@ -199,7 +199,7 @@ class FramesView(ttk.Frame):
 
     def _make_table_tools(self, side: ttk.Frame) -> None:
         gap = self._theme.px(6)
-        tools = ttk.Frame(side)
+        tools = self._table_tools = ttk.Frame(side)
         tools.pack(side="top", fill="x", pady=(0, gap), padx=(self._theme.px(4), 0))
         right = ttk.Frame(tools)
         right.pack(side="right")
@@ -292,6 +292,11 @@ class FramesView(ttk.Frame):
         chosen = filedialog.askopenfilename(parent=self.winfo_toplevel(), filetypes=[("CSV", "*.csv")])
         if chosen:
             self.page.import_csv(Path(chosen))
+
+    def _place_sash(self, width: int) -> None:
+        """Give the map its share of a width, but no side less than its buttons need."""
+        left, right = (tools.winfo_reqwidth() + self._theme.px(8) for tools in (self._map_tools, self._table_tools))
+        self.split.sashpos(0, max(left, min(round(self._share * width), width - right)))
 
     def _sash_moved(self) -> None:
         self._share = self.split.sashpos(0) / max(self.split.winfo_width(), 1)

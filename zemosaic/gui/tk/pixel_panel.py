@@ -16,7 +16,7 @@ from zemosaic.gui.tk.theme import Theme
 
 __all__ = ["PixelPanel"]
 
-_WIDTHS = {"state": 108, "file": 150, "sigmas": 128, "share": 56}
+_WIDTHS = {"state": 106, "file": 140, "sigmas": 132, "share": 64}
 _AT_A_TIME = 200
 """Rows put into the table before the window looks at its user again."""
 

@@ -34,7 +34,7 @@ class ResultView(ttk.Frame):
         self.rowconfigure(0, weight=1)
         self.picture = Picture(self, theme, lambda: session.words.text("result.empty"))
         self.picture.grid(row=0, column=0, sticky="nsew")
-        self._side = side = ttk.Frame(self, style="Card.TFrame", padding=px(16), width=px(360))
+        self._side = side = ttk.Frame(self, style="Card.TFrame", padding=px(16), width=px(320))
         side.grid(row=0, column=1, rowspan=2, sticky="ns", padx=(px(12), 0))
         side.pack_propagate(False)
         self._heading = ttk.Label(side, style="Card.Heading.TLabel")
@@ -97,7 +97,7 @@ class ResultView(ttk.Frame):
         check = ttk.Checkbutton(
             parent, style="Page.Switch.TCheckbutton", variable=self.marks[name], command=self._checked
         )
-        check.pack(side="left", padx=(self._theme.px(6), 0))
+        check.pack(side="left", padx=(self._theme.px(6 if name == "linked" else 12), 0))
         return check
 
     def retranslate(self) -> None:

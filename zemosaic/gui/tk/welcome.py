@@ -8,7 +8,7 @@ from tkinter import ttk
 
 from zemosaic.gui.presenter.equipment import EQUIPMENT, Equipment
 from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.telling import equipment_text
+from zemosaic.gui.presenter.telling import welcome_line
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.widgets import wrap_to_width
 
@@ -57,5 +57,4 @@ class WelcomeCard(ttk.Frame):
     def update_findings(self) -> None:
         """Show what is known by now."""
         for name, label in self._findings.items():
-            told, good = equipment_text(self._equipment, name)
-            label.configure(text=("✓ " if good else "") + told)
+            label.configure(text=welcome_line(self._equipment, name))
