@@ -18,9 +18,9 @@ from zemosaic.stacking.kernel import is_compiled
 def test_all_processes_together_stay_below_the_limit(tmp_path):
     lights = make_demo(tmp_path)
     number = len(list(lights.iterdir()))
-    limit_gb = 1.3 if is_compiled() else 1.7
+    limit_gb = 1.2 if is_compiled() else 1.6
     assert make_budget(limit_gb, 2, frames=number, compiling=not is_compiled()).workers == 2
-    run = watched(lights, limit_gb, 2, ["--grid_tile_px", "2048"])
+    run = watched(lights, limit_gb, 2, ["--grid_tile_px", "1024"])
     assert run.frames > 10 and len(run.peak.parts) >= 4, "front end, run, two workers"
-    assert run.modes == ("exact in passes",), "the samples of a tile do not fit"
+    assert "exact in passes" in run.modes, "the samples of a tile do not fit"
     assert run.peak.pss_bytes <= run.peak.rss_bytes <= limit_gb * 1e9

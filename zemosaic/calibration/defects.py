@@ -58,7 +58,7 @@ def find_defects(sources: Sequence[WindowReader], frame: FrameRef) -> NDArray[np
         a, b = max(0, y0 - _HALO), min(frame.height, y1 + _HALO)
         excess = np.stack([_excess(source.read(a, b, 0, frame.width), frame.bayer is not None) for source in sources])
         noise = np.median([_spread(one) for one in excess])
-        flagged = _outstanding(np.median(excess, axis=0), float(noise), len(sources))[y0 - a : y1 - a]
+        flagged = _outstanding(_medians(excess), float(noise), len(sources))[y0 - a : y1 - a]
         found.append(np.flatnonzero(flagged) + y0 * frame.width)
     return np.concatenate(found).astype(np.int64)
 
@@ -73,6 +73,25 @@ def _excess(pixels: NDArray[Any], bayer: bool) -> NDArray[np.float32]:
         for x in (0, 1):
             plane = np.ascontiguousarray(values[y::2, x::2])
             out[y::2, x::2] = plane - cv2.medianBlur(plane, 5)
+    return out
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _medians(layers):  # type: ignore[no-untyped-def]
+    """Return the median along the first, short axis of finite numbers, shape (n, h, w)."""
+    n, height, width = layers.shape
+    out = np.empty((height, width), np.float32)
+    for y in range(height):
+        ordered = layers[:, y].copy()
+        # Whole rows are put in order by exchanges of neighbours, many pixels at a time.
+        for turn in range(n):
+            for k in range(turn % 2, n - 1, 2):
+                low, high = ordered[k], ordered[k + 1]
+                for x in range(width):
+                    a, b = low[x], high[x]
+                    low[x] = a if a < b else b
+                    high[x] = b if a < b else a
+        out[y] = np.float32(0.5) * (ordered[(n - 1) // 2] + ordered[n // 2])
     return out
 
 

@@ -7,10 +7,9 @@ moved by whole pixels, which costs nothing and changes nothing; the others go th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from zemosaic.mosaic.incremental import block_maps
@@ -19,6 +18,9 @@ from zemosaic.mosaic.pieces import Box, GridTile, Shelf, overlap
 from zemosaic.mosaic.placing import Piece, Placing, area_ratio, may_reach, parts_of, window_around
 from zemosaic.sky import FrameWcs
 from zemosaic.store.canvas import TilePixels
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
 
 __all__ = ["coadded_block", "wcs_of"]
 
@@ -30,6 +32,8 @@ Floats = NDArray[np.float32]
 
 def wcs_of(wcs: FrameWcs) -> WCS:
     """Return the same WCS as astropy's."""
+    from astropy.wcs import WCS  # slow to import, and not every run comes here
+
     cards = wcs.to_cards()
     made = WCS(naxis=2)
     made.wcs.ctype = [cards["CTYPE1"], cards["CTYPE2"]]

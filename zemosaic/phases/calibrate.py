@@ -302,14 +302,18 @@ def sample_frame(task: _CellTask) -> CellSamples:
     frame = task.solved.frame
     pixels = mended_pixels(frame, task.defects, task.scratch)
     if frame.bayer is not None:
-        planes, step = np.moveaxis(half_size(pixels, frame.bayer), -1, 0), 2
+        planes, step = half_size(pixels, frame.bayer), 2
     else:
         planes, step = colour_planes(pixels, None), 1
     ra, dec, radius = np.load(task.stars)
-    contiguous = [np.ascontiguousarray(plane) for plane in planes]
-    contiguous *= len(task.solved.measured.noise_adu) // len(contiguous)
     return sample_cells(
-        task.solved.measured, contiguous, step, task.solved.wcs, task.reference, task.cell_px, (ra, dec, radius)
+        task.solved.measured,
+        list(planes) * (len(task.solved.measured.noise_adu) // len(planes)),
+        step,
+        task.solved.wcs,
+        task.reference,
+        task.cell_px,
+        (ra, dec, radius),
     )
 
 

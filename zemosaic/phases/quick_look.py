@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from zemosaic.events import PreviewReady
 from zemosaic.export.preview import stretched_preview, write_png
 from zemosaic.frames.debayer import half_size
 from zemosaic.frames.pixels import open_pixels
+from zemosaic.frames.planes import colour_planes
 from zemosaic.model import CalibratedFrame, GridPlan
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.growing import LONGEST_PX, coarse_side, keep_quick_look
@@ -85,7 +87,7 @@ def covering(plan: GridPlan, frames: Sequence[CalibratedFrame]) -> list[Calibrat
     return chosen or left[:1]
 
 
-def reduced(frame: CalibratedFrame, pixels: NDArray[np.generic], block_px: int) -> Floats:
+def reduced(frame: CalibratedFrame, pixels: NDArray[Any], block_px: int) -> Floats:
     """Return calibrated means over blocks of a frame's pixels.
 
     Parameters
@@ -101,21 +103,22 @@ def reduced(frame: CalibratedFrame, pixels: NDArray[np.generic], block_px: int) 
     ndarray of float32, shape (1 or 3, h // block, w // block)
         In mosaic units.
     """
-    colour = half_size(np.ascontiguousarray(pixels, np.float32), frame.frame.bayer) if frame.frame.bayer else pixels
-    cell = 2 if frame.frame.bayer else 1
+    bayer = frame.frame.bayer
+    planes, cell = (half_size(pixels, bayer), 2) if bayer else (colour_planes(pixels, None), 1)
     step = block_px // cell
-    rows, columns = max(colour.shape[0] // step, 1), max(colour.shape[1] // step, 1)
-    whole = np.asarray(colour, np.float32)[: rows * step, : columns * step]
-    small = cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA)
+    rows, columns = max(planes.shape[1] // step, 1), max(planes.shape[2] // step, 1)
+    small = [
+        cv2.resize(plane[: rows * step, : columns * step], (columns, rows), interpolation=cv2.INTER_AREA)
+        for plane in planes
+    ]
     height, width = frame.frame.height, frame.frame.width
     y, x = np.mgrid[:rows, :columns].astype(np.float32)
     u, v = ((x + 0.5) * block_px - 0.5 - width / 2) / height, ((y + 0.5) * block_px - 0.5 - height / 2) / height
     r2 = u * u + v * v
     light = 1 + sum(coefficient * r2 ** (k + 1) for k, coefficient in enumerate(frame.illumination))
-    planes = np.moveaxis(small.reshape(rows, columns, -1), -1, 0)
     calibrated = [
         ((plane - frame.bias_adu) / light - (level + along_u * u + along_v * v)) / passed
-        for plane, (level, along_u, along_v), passed in zip(planes, frame.sky_adu, frame.transparency, strict=True)
+        for plane, (level, along_u, along_v), passed in zip(small, frame.sky_adu, frame.transparency, strict=True)
     ]
     return np.asarray(calibrated, np.float32)
 

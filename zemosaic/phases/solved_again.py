@@ -20,7 +20,7 @@ from zemosaic.store.codec import measured_to_bytes
 
 __all__ = ["Before", "solved_before"]
 
-CONTENT_VERSION = 1
+CONTENT_VERSION = 2
 KIND, KEY = "solve", "all"
 
 

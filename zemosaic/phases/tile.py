@@ -202,7 +202,8 @@ class Stacker:
         largest = max((frame.frame.width * frame.frame.height for frame in task.frames), default=0)
         window = min(largest, 3 * math.prod(self.shape)) * (2 + 4 * task.channels)
         between = 0 if self.between is None else self.between.nbytes
-        free = max(task.task_bytes - window - between, task.task_bytes // 4)
+        result = (4 * task.channels + 8) * math.prod(self.shape)
+        free = max(task.task_bytes - window - result - between, task.task_bytes // 4)
         # Where a plane of weights lies among the samples, stacking takes these out of it.
         planes = self.planes + (task.channels if self.planes > task.channels else 0)
         rows = max(1, free // max(1, frames * planes * self.shape[1] * 4))

@@ -47,6 +47,8 @@ WIDEST = 2.5
 CLIPPED_STD = 0.9866
 """Standard deviation of a unit normal cut off at 3 sigma."""
 _KERNEL = np.array([[1, 3, 1], [3, 10, 3], [1, 3, 1]], np.float32)
+SKY_PIXELS = 30_000
+"""So many of a plane's pixels, at least, tell its sky and noise."""
 PIXEL_STACK = 300_000
 """Size of sep's table of bright pixels; it is cleared at each call, so that more costs time."""
 
@@ -148,8 +150,7 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic], cut_off: float | None 
 
 def _view(frame: FrameRef, pixels: NDArray[Any]) -> _View:
     if frame.bayer is not None:
-        halves = half_size(pixels, frame.bayer)
-        planes = tuple(np.ascontiguousarray(halves[..., c]) for c in range(3))
+        planes = tuple(half_size(pixels, frame.bayer))
         return _View(planes, 1, planes[1], bayer=True)
     if pixels.ndim == 3:
         planes = tuple(np.ascontiguousarray(pixels[..., c], np.float32) for c in range(3))
@@ -171,14 +172,15 @@ def _mask(plane: Float32s) -> NDArray[np.bool_] | None:
 
 def _sky_and_noise(plane: Float32s) -> tuple[float, float]:
     """Return the sky level and the noise of a plane's pixel, both blind to stars and gradients."""
-    sample = plane[::6, ::5]
+    apart = max(1, math.isqrt(plane.size // SKY_PIXELS))
+    sample = plane[::apart, ::apart]
     sample = sample[np.isfinite(sample)]
     if sample.size < 100:
         return math.nan, 0.0
     level = float(np.median(sample))
     spread = 1.4826 * float(np.median(np.abs(sample - level)))
     level = float(np.median(sample[np.abs(sample - level) <= 3.0 * spread]))
-    steps = plane[::15, 2:] - plane[::15, :-2]
+    steps = plane[:: apart**2, 2:] - plane[:: apart**2, :-2]
     steps = steps[np.isfinite(steps)]
     limit = 3.0 * 1.4826 * float(np.median(np.abs(steps)))
     inner = steps[np.abs(steps) <= limit]
