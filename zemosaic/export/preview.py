@@ -99,23 +99,31 @@ def even_noise(planes: NDArray[np.float32], frames: NDArray[np.float32], inside:
     """
     light = planes.mean(axis=0)
     near = _around(light, inside, NEAR_PX)
-    away = light - near
     depth = np.where(inside, np.maximum(frames, 1e-6), np.float32(1))
+    away = light - near
     one_frame = 1.4826 * float(np.median((np.abs(away) * np.sqrt(depth))[inside]))
-    structure = 1.0 - 2.0 * one_frame**2 / depth / np.maximum(_around(away**2, inside, NEAR_PX), 1e-30)
-    kept = np.clip(np.maximum(structure, np.sqrt(depth / np.median(depth[inside]))), 0.0, 1.0)
+    away *= away
+    structure = _around(away, inside, NEAR_PX)
+    del away
+    np.maximum(structure, 1e-30, out=structure)
+    np.subtract(1.0, 2.0 * one_frame**2 / depth / structure, out=structure)
+    depth /= np.median(depth[inside])
+    kept = np.clip(np.maximum(structure, np.sqrt(depth)), 0.0, 1.0)
     calm = inside & (structure < STAR_SHARE)
+    del depth, structure
     for plane in planes:
-        colour = plane - light
-        smooth = near + _around(colour, calm, COLOUR_PX)
-        plane[inside] = (smooth + kept * (plane - smooth))[inside]
+        smooth = _around(plane - light, calm, COLOUR_PX)
+        smooth += near
+        even = (plane - smooth) * kept
+        even += smooth
+        np.copyto(plane, even, where=inside)
 
 
 def _around(values: NDArray[np.float32], known: NDArray[np.bool_], side: int) -> NDArray[np.float32]:
     """Return the means of the known pixels in the square round each pixel, 0 where there are none."""
-    share = cv2.blur(known.astype(np.float32), (side, side))
     total = cv2.blur(np.where(known, values, np.float32(0)), (side, side))
-    return np.asarray(total / np.maximum(share, 1e-6), np.float32)
+    total /= np.maximum(cv2.blur(known.astype(np.float32), (side, side)), 1e-6)
+    return np.asarray(total, np.float32)
 
 
 def stretched_bands(
