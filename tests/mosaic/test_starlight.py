@@ -31,7 +31,7 @@ def test_a_mono_star_lights_all_channels_and_a_dark_one_none():
 
 
 @given(x=st.floats(-30, 130), y=st.floats(-30, 130), top=st.integers(0, 100), left=st.integers(0, 100))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_light_does_not_depend_on_the_box(x, y, top, left):
     """Bands of a tile are cut by the memory there is; what is rejected must not depend on that."""
     stars = TileStars(np.array([x, 55.55]), np.array([y, 71.37]), np.array([[1e5], [3e4]]), 3.1)
