@@ -20,6 +20,7 @@ How a run ends
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import logging
 import multiprocessing
@@ -30,6 +31,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event as ProcessEvent
 from pathlib import Path
@@ -39,7 +41,8 @@ import psutil
 from filelock import FileLock, Timeout
 
 from zemosaic import __version__
-from zemosaic.compute.budget import make_budget
+from zemosaic.compute.budget import Budget, make_budget
+from zemosaic.compute.cluster import join_cluster
 from zemosaic.compute.executors import Flag, exit_with_parent, limit_library_threads, make_executor
 from zemosaic.compute.resources import ResourceMonitor, Usage, disk_free
 from zemosaic.errors import (
@@ -303,6 +306,7 @@ def _run(
     work = Path(settings.output_dir) / WORK_NAME
     if settings.resume == "off":
         shutil.rmtree(work, ignore_errors=True)
+    begun = work.exists()
     work.mkdir(exist_ok=True)
     lock = FileLock(work / "lock")
     try:
@@ -315,7 +319,7 @@ def _run(
         keep = settings.keep_work_files or until is not None
         return ending
     except (InputError, NothingUsable, SettingsError):
-        keep = False
+        keep = begun  # what an earlier run learnt is not lost over a wrong folder or setting
         raise
     finally:
         lock.release()
@@ -327,13 +331,12 @@ def _pipeline(
     settings: Settings, until: Preparation | None, work: Path, outbox: _Outbox, control: _Control
 ) -> RunFinished | PreparationFinished:
     began, output = time.monotonic(), Path(settings.output_dir)
-    budget = make_budget(settings.memory_limit_gb, settings.num_processing_workers)
     journal = Journal(work / "journal.sqlite")
 
     def sampled(usage: Usage) -> None:
         outbox.emit(ResourceSample(usage.rss_bytes, usage.cpu_percent, disk_free(output)))
 
-    with ResourceMonitor(SAMPLE_S, sampled) as monitor, make_executor(budget.workers, control.held) as executor:
+    with ResourceMonitor(SAMPLE_S, sampled) as monitor, _workers(settings, work, control.held) as (executor, budget):
         context = RunContext(
             settings=settings,
             emit=outbox.emit,
@@ -370,6 +373,18 @@ def _pipeline(
         peak_rss_bytes=monitor.peak_rss_bytes,
         mosaics=tuple(str(output / one.product.mosaic) for one in outcome.outputs),
     )
+
+
+@contextlib.contextmanager
+def _workers(settings: Settings, work: Path, held: Flag) -> Iterator[tuple[Executor, Budget]]:
+    """Open what runs the tasks: processes of this computer, or a cluster."""
+    if settings.dask_scheduler:
+        with join_cluster(settings.dask_scheduler, [Path(settings.input_dir), work]) as cluster:
+            yield cluster
+        return
+    budget = make_budget(settings.memory_limit_gb, settings.num_processing_workers)
+    with make_executor(budget.workers, held) as executor:
+        yield executor, budget
 
 
 def _prepare_output(settings: Settings) -> Path:
