@@ -1,14 +1,16 @@
 """Memory and time of the incremental assembly of a large colour canvas from synthetic tiles.
 
-usage: python -m benchmarks.canvas [SIDE] [FOLDER]
+usage: python -m benchmarks.canvas [--classic] [SIDE] [FOLDER]
 
 SIDE is that of the canvas in pixels (20000), FOLDER where its store is made and removed again (a temporary one); the
-canvas takes 20 bytes per pixel of disk.  All tiles read the pixels of one, so that only what is assembled is written.
+canvas takes 20 bytes per pixel of disk.  The pieces are tiles of Grid mode, or with --classic master tiles, each turned
+by some degrees.  All read the pixels of one, so that only what is assembled is written.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import tempfile
 import threading
 import time
@@ -19,6 +21,7 @@ import numpy as np
 import psutil
 
 from zemosaic.model import GridPlan, TileSpec
+from zemosaic.mosaic.master import MasterTile, feather_map
 from zemosaic.mosaic.pieces import Box, GridTile, PiecePixels, Shelf
 from zemosaic.mosaic.placing import Placing
 from zemosaic.phases.assemble import AssembleTask, assemble_blocks
@@ -27,9 +30,44 @@ from zemosaic.store.canvas import CanvasStore, TilePixels
 
 TILE = 512
 OVERLAP = 16
+MASTER, MASTER_STEP = 2048, 1700
+"""Side of a master tile, and how far apart their middles lie: they cover the canvas however they are turned."""
 LEVEL = (900.0, 1000.0, 1100.0)
 SAMPLE_S = 0.05
 WCS = FrameWcs(10.0, 20.0, 0.0, 0.0, ((-6e-4, 0.0), (0.0, 6e-4)))
+
+
+def assemble_masters(side: int, folder: Path) -> CanvasStore:
+    """Assemble a canvas of side x side pixels of three colours from master tiles; returns its store."""
+    source = CanvasStore(folder / "master.zarr")
+    source.create_canvas(3, MASTER, MASTER, TILE, "master")
+    rng, shape = np.random.default_rng(0), (MASTER, MASTER)
+    ones = np.ones(shape, np.uint16)
+    pixels = TilePixels(
+        rng.normal(0.0, 5.0, (3, *shape)).astype(np.float32), np.ones(shape, np.float32), ones, 0 * ones
+    )
+    source.write_canvas((0, MASTER, 0, MASTER), pixels)
+    source.write_feather(feather_map(ones > 0, "coverage", 0.8))
+    del pixels
+    middles = np.arange(0, side + MASTER_STEP, MASTER_STEP)
+    pieces = tuple(
+        MasterTile(source, _turned(x, y, rng.uniform(-5.0, 5.0)), (0, MASTER, 0, MASTER), 3)
+        for y in middles
+        for x in middles
+    )
+    canvas = CanvasStore(folder / "canvas.zarr")
+    canvas.create_canvas(3, side, side, TILE, "canvas")
+    for specs in _rows(side):
+        blocks = tuple(spec.inner for spec in specs if spec.tile_id >= 0)
+        assemble_blocks(AssembleTask(blocks, pieces, Placing(WCS), LEVEL, canvas))
+    return canvas
+
+
+def _turned(x: float, y: float, turn_deg: float) -> FrameWcs:
+    """Return the plane of a master tile whose middle lies at a place of the canvas."""
+    ra, dec = WCS.pixel_to_sky(x, y)
+    c, s = 6e-4 * math.cos(math.radians(turn_deg)), 6e-4 * math.sin(math.radians(turn_deg))
+    return FrameWcs(float(ra), float(dec), 0.5 * (MASTER - 1), 0.5 * (MASTER - 1), ((-c, s), (s, c)))
 
 
 def assemble(side: int, folder: Path) -> CanvasStore:
@@ -96,14 +134,16 @@ class Peak:
 def main() -> None:
     """Assemble and tell."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--classic", action="store_true")
     parser.add_argument("side", type=int, nargs="?", default=20000)
     parser.add_argument("folder", type=Path, nargs="?")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as folder, Peak() as peak:
         began = time.process_time()
-        assemble(given.side, Path(folder))
+        (assemble_masters if given.classic else assemble)(given.side, Path(folder))
         seconds = time.process_time() - began
-    print(f"{given.side} x {given.side} x 3: {seconds:.0f} CPU s, peak memory {peak.rss_bytes / 1e9:.2f} GB")
+    kind = "Classic" if given.classic else "Grid"
+    print(f"{kind}, {given.side} x {given.side} x 3: {seconds:.0f} CPU s, peak memory {peak.rss_bytes / 1e9:.2f} GB")
 
 
 if __name__ == "__main__":

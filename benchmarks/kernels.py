@@ -17,7 +17,9 @@ from astropy.stats import sigma_clip
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
+from benchmarks.swarp import swarp_ms
 from benchmarks.synthetic import CANVAS, HEIGHT, WIDTH, astropy_wcs, frame
+from zemosaic.model import CalibratedFrame
 from zemosaic.mosaic.interpolation import Interpolation
 from zemosaic.mosaic.warp import frame_lattice, warp, window_of
 from zemosaic.stacking.kernel import stack
@@ -25,6 +27,8 @@ from zemosaic.stacking.rules import Rejection, StackRules
 
 FRAMES = (20, 60, 100, 400)
 TILE = 528
+TURNS = tuple(float(turn) for turn in range(0, 40, 4))
+"""Of the frames that are added up, in degrees."""
 
 
 @dataclass(frozen=True)
@@ -90,22 +94,59 @@ def rejection_rates(frames: int) -> Rate:
     )
 
 
+def tiles() -> list[tuple[int, int, int, int]]:
+    """Return the boxes of the canvas's tiles."""
+    side = int(CANVAS.x_ref * 2)
+    return [(y, min(y + TILE, side), x, min(x + TILE, side)) for y in range(0, side, 512) for x in range(0, side, 512)]
+
+
 def warp_ms(interpolation: Interpolation = Interpolation.LANCZOS3, turn_deg: float = 20.0) -> float:
     """Return the CPU time of resampling one raw frame to the tiles of a mosaic, calibrated, in ms."""
     raw, seen = frame(turn_deg)
-    side = int(CANVAS.x_ref * 2)
-    boxes = [(y, min(y + TILE, side), x, min(x + TILE, side)) for y in range(0, side, 512) for x in range(0, side, 512)]
 
     def whole() -> None:
-        for box in boxes:
-            lattice = frame_lattice(CANVAS, seen.wcs, box)
-            window = window_of(lattice, WIDTH, HEIGHT)
-            if window is not None:
-                into = np.empty((3, box[1] - box[0], box[3] - box[2]), np.float32)
-                part = raw[window[0] : window[1], window[2] : window[3]]
-                warp(part, window, seen, lattice, box, into, interpolation)
+        for box in tiles():
+            into = np.empty((3, box[1] - box[0], box[3] - box[2]), np.float32)
+            _warped(raw, seen, box, into, interpolation)
 
     return 1e3 * best_cpu_s(whole, 7)
+
+
+def _warped(
+    raw: NDArray[np.uint16],
+    seen: CalibratedFrame,
+    box: tuple[int, int, int, int],
+    into: NDArray[np.float32],
+    interpolation: Interpolation,
+) -> bool:
+    """Fill a box of the canvas with a frame; return whether it reaches it."""
+    lattice = frame_lattice(CANVAS, seen.wcs, box)
+    window = window_of(lattice, WIDTH, HEIGHT)
+    if window is not None:
+        part = raw[window[0] : window[1], window[2] : window[3]]
+        warp(part, window, seen, lattice, box, into, interpolation)
+    return window is not None
+
+
+def coadd_ms(turns_deg: tuple[float, ...]) -> float:
+    """Return the CPU time per frame of resampling and of winsorized coaddition, in ms."""
+    frames = [frame(turn) for turn in turns_deg]
+    weights, noise = np.ones(len(frames), np.float32), np.full(3, 20.0, np.float32)
+
+    def whole() -> None:
+        for box in tiles():
+            cube = np.empty((len(frames), 3, box[1] - box[0], box[3] - box[2]), np.float32)
+            count = 0
+            for raw, seen in frames:
+                count += _warped(raw, seen, box, cube[count], Interpolation.LANCZOS3)
+            stack(
+                cube[:count].reshape(count, 3, cube[0, 0].size),
+                weights[:count],
+                noise,
+                StackRules(Rejection.WINSORIZED),
+            )
+
+    return 1e3 * best_cpu_s(whole) / len(frames)
 
 
 def reproject_ms() -> float | None:
@@ -144,6 +185,12 @@ def lines() -> list[str]:
     if other is not None:
         ratio = other / times[Interpolation.LANCZOS3]
         told.append(f"| `reproject_interp`, bicubic, three planes | {other:.0f} ({ratio:.0f} x) |")
+    ours, swarp = coadd_ms(TURNS), swarp_ms(TURNS)
+    told.append(f"| lanczos3 and winsorized coaddition, {len(TURNS)} frames | {ours:.0f} |")
+    if swarp is not None:
+        alone, whole = swarp
+        told.append(f"| SWarp, LANCZOS3, three planes | {alone:.0f} ({alone / times[Interpolation.LANCZOS3]:.0f} x) |")
+        told.append(f"| SWarp, the same and CLIPPED coaddition | {whole:.0f} ({whole / ours:.0f} x) |")
     return told
 
 

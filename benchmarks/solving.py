@@ -2,9 +2,11 @@
 
 usage: python -m benchmarks.solving FOLDER [SCENARIO ...]
 
-Each scenario is a folder with raw frames in ``lights`` and their true WCS (``*.wcs``) and ``frames.csv`` in ``truth``.
+Each scenario is a folder with raw frames in ``lights`` and their true WCS (``*.wcs``) and ``frames.csv`` in ``truth``;
+real frames, of which nobody knows the truth, lie in the folder itself, and must be named.
 Runs scan, measure and solve as a run does, with one worker, and prints one line per scenario: good frames
-located, the worst and the median of the frames' greatest corner errors, and the CPU time per frame.
+located, the worst and the median of the frames' greatest corner errors, and the CPU time per frame; in any case how
+far the brightest stars of overlapping frames lie from where these frames see them on average.
 """
 
 from __future__ import annotations
@@ -33,6 +35,9 @@ from zemosaic.phases.measure import measure_frames
 from zemosaic.phases.scan import scan
 from zemosaic.phases.solve import solve_frames
 from zemosaic.settings.schema import Settings
+from zemosaic.sky import unit_vectors
+from zemosaic.solving.links import linked
+from zemosaic.solving.sessions import joint_frames
 from zemosaic.store.journal import Journal
 
 WRONG_PX = 0.5
@@ -51,6 +56,8 @@ class Outcome:
     lost: tuple[str, ...]
     """Good frames that were not located, with the reasons."""
     timings: dict[str, Timing]
+    overlap_px: float
+    """Root mean square of what the frames' brightest stars lie off the mean of all frames that see them."""
 
 
 def main() -> None:
@@ -64,7 +71,7 @@ def main() -> None:
     told = parser.parse_args()
     limit_library_threads()
     names = told.scenario or sorted(p.parent.name for p in told.folder.glob("*/truth"))
-    print(f"{'scenario':16} solved/good wrong  worst median px  measure solve ms CPU/frame  how")
+    print(f"{'scenario':16} solved/good wrong  worst median overlaps px  measure solve ms CPU/frame  how")
     for name in names:
         settings = {"solver": told.solver, "force_resolve_existing_wcs": told.again}
         print(_line(name, run(told.folder / name, settings, told.verbose), told.verbose), flush=True)
@@ -81,7 +88,7 @@ def run(scenario: Path, settings: dict[str, object], verbose: bool = False) -> O
     with tempfile.TemporaryDirectory() as folder, ResourceMonitor(1.0) as monitor:
         work = Path(folder)
         context = RunContext(
-            settings=Settings(input_dir=str(scenario / "lights"), output_dir=folder, **settings),
+            settings=Settings(input_dir=str(_lights(scenario)), output_dir=folder, **settings),
             emit=tell,
             cancelled=lambda: False,
             executor=SerialExecutor(),
@@ -101,6 +108,10 @@ def run(scenario: Path, settings: dict[str, object], verbose: bool = False) -> O
         return _compared(scenario, frames, solved, dropped, context.timings)
 
 
+def _lights(scenario: Path) -> Path:
+    return scenario / "lights" if (scenario / "truth").exists() else scenario
+
+
 def _compared(
     scenario: Path,
     frames: Sequence[FrameRef],
@@ -108,8 +119,10 @@ def _compared(
     dropped: Sequence[str],
     timings: dict[str, Timing],
 ) -> Outcome:
-    with (scenario / "truth" / "frames.csv").open(newline="") as stream:
-        good = {row["file"] for row in csv.DictReader(stream) if row["kind"] == "good"}
+    good = {Path(frame.path).name for frame in frames}
+    if (scenario / "truth").exists():
+        with (scenario / "truth" / "frames.csv").open(newline="") as stream:
+            good = {row["file"] for row in csv.DictReader(stream) if row["kind"] == "good"}
     found = {Path(one.frame.path).name: one for one in solved}
     errors = {}
     for name, one in found.items():
@@ -124,7 +137,31 @@ def _compared(
         how=Counter(one.solution.how for one in solved),
         lost=tuple(line for line in dropped if line.partition(":")[0] in good),
         timings=timings,
+        overlap_px=overlap_error_px([one for name, one in found.items() if name in good]),
     )
+
+
+def overlap_error_px(solved: Sequence[SolvedFrame]) -> float:
+    """Return the rms distance of the frames' brightest stars from their means over all frames, in pixels.
+
+    Stars whose centroids are good to a twentieth of a pixel by their light, or a frame's best ten, that three frames
+    see at least; the errors of their centroids are in it, too.
+    """
+    places, errors, frame = [], [], []
+    for index, part in enumerate(joint_frames(solved)):
+        best = np.argsort(part.error_px, kind="stable")
+        best = best[: max(10, int((part.error_px < 0.05).sum()))]
+        places.append(unit_vectors(*part.wcs.pixel_to_sky(part.x_px[best], part.y_px[best])))
+        errors.append(part.error_px[best])
+        frame.append(np.full(len(best), index))
+    toward, scale = np.concatenate(places), np.radians(np.median([one.wcs.scale_arcsec for one in solved]) / 3600.0)
+    star = linked(toward, np.concatenate(frame), np.concatenate(errors), 2.0 * scale)
+    seen = np.flatnonzero(star >= 0)
+    star, toward = star[seen], toward[seen]
+    count = np.bincount(star)
+    mean = np.stack([np.bincount(star, toward[:, k]) / count for k in range(3)], axis=1)
+    often = count[star] >= 3
+    return float(np.sqrt(np.mean(np.sum((toward - mean[star])[often] ** 2, axis=1))) / scale)
 
 
 def read_truth(path: Path) -> WCS:
@@ -148,7 +185,8 @@ def _line(name: str, outcome: Outcome, verbose: bool) -> str:
     how = ", ".join(f"{key} {count}" for key, count in sorted(outcome.how.items()))
     lines = [
         f"{name:16} {outcome.solved_good:5}/{outcome.good:<5} {int((errors > WRONG_PX).sum()):4}  "
-        f"{errors.max():6.3f} {np.median(errors):6.3f}    {cost[0]:6.1f} {cost[1]:6.1f}               {how}"
+        f"{errors.max():6.3f} {np.median(errors):6.3f} {outcome.overlap_px:8.3f}    "
+        f"{cost[0]:6.1f} {cost[1]:6.1f}               {how}"
     ]
     lines += [f"    lost: {line}" for line in outcome.lost]
     if verbose:

@@ -1,21 +1,21 @@
 @echo off
 rem Builds the double-click program into dist\zemosaic: zemosaic.exe opens the window, zemosaic-cli.exe is for scripts.
-rem Environment: PYTHON chooses the interpreter; VENV an existing virtual environment that has everything.
+rem Environment: PYTHON chooses the interpreter; BUILD_VENV an existing virtual environment that has what a build needs (and no pytest).
 setlocal
 cd /d "%~dp0.."
 
 if not defined PYTHON set "PYTHON=py -3"
-if defined VENV goto build
-set "VENV=build\venv"
-if not exist "%VENV%\Scripts\python.exe" %PYTHON% -m venv "%VENV%" || goto failed
-"%VENV%\Scripts\python.exe" -m pip install -q ".[build]" || goto failed
+if defined BUILD_VENV goto build
+set "BUILD_VENV=build\venv"
+if not exist "%BUILD_VENV%\Scripts\python.exe" %PYTHON% -m venv "%BUILD_VENV%" || goto failed
+"%BUILD_VENV%\Scripts\python.exe" -m pip install -q ".[build]" || goto failed
 rem The program is built from this folder, not from a copy.
-"%VENV%\Scripts\python.exe" -m pip uninstall -q -y zemosaic || goto failed
-"%VENV%\Scripts\python.exe" -m pip install -q "PySide6-Essentials>=6.6" || echo PySide6 cannot be had for this Python: the program will have the Tk window alone
+"%BUILD_VENV%\Scripts\python.exe" -m pip uninstall -q -y zemosaic || goto failed
+"%BUILD_VENV%\Scripts\python.exe" -m pip install -q "PySide6-Essentials>=6.6" || echo PySide6 cannot be had for this Python: the program will have the Tk window alone
 
 :build
-"%VENV%\Scripts\python.exe" -c "import tkinter" || goto failed
-"%VENV%\Scripts\python.exe" -m PyInstaller --noconfirm --distpath dist --workpath build\pyinstaller compile\zemosaic.spec || goto failed
+"%BUILD_VENV%\Scripts\python.exe" -c "import tkinter" || goto failed
+"%BUILD_VENV%\Scripts\python.exe" -m PyInstaller --noconfirm --distpath dist --workpath build\pyinstaller compile\zemosaic.spec || goto failed
 dist\zemosaic\zemosaic-cli.exe --version || goto failed
 echo Built: %CD%\dist\zemosaic\zemosaic.exe
 exit /b 0

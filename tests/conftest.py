@@ -38,3 +38,12 @@ def zemosaic():
 
     run.command = command
     return run
+
+
+@pytest.fixture(scope="session")
+def explained_run(tmp_path_factory):
+    """A small survey and its mosaic; see `small_survey`."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    from small_survey import make_survey
+
+    return make_survey(tmp_path_factory.mktemp("explained"))

@@ -33,10 +33,12 @@ from zemosaic.worker import start
 ROOT = Path(__file__).resolve().parents[1]
 SIZES = ((1366, 768), (2560, 1440))
 LANGUAGES, THEMES, TOOLKITS = ("en", "fr"), ("light", "dark"), ("tk", "qt")
-VIEWS = ("frames", "settings", "run", "result")
-COLOURS = {1366: 64, 2560: 32}
-"""Colours of a picture by its width: all pictures together are to stay below 6 MB."""
+VIEWS = ("frames", "settings", "run", "result", "pixel")
+COLOURS = {1366: 64, 2560: 48}
+"""Colours of a picture by its width: all pictures together are to stay below 7 MB."""
 SETTLE_S = 0.4
+SATELLITE = (731.5, 1158.5)
+"""A place of the demo's mosaic that a satellite crossed, from the top left; told of at the smaller size only."""
 RUN_SHOWN = 0.95
 """The picture of the Run page is taken when so much of the stacking is done."""
 
@@ -111,9 +113,10 @@ class Tour:
     def __init__(self, home: Path, recording: Recording, language: str, theme: str, size: tuple[int, int]) -> None:
         self.replay = Replay(recording)
         self.recording = recording
+        self.size = size
         self.environ = {"ZEMOSAIC_CONFIG_DIR": str(home / "config")}
         shutil.rmtree(home / "config", ignore_errors=True)
-        state = WindowState(geometry=f"{size[0]}x{size[1]}+0+0", theme=theme)
+        state = WindowState(geometry=f"{size[0]}x{size[1]}+0+0", theme=theme, welcomed=True)
         for toolkit in ("", "qt"):
             save_window_state(state, window_state_file(home / "config", toolkit))
         self.session = Session(
@@ -145,12 +148,22 @@ class Tour:
         show(3)
         settle(work, 1.0)
         shoot("result")
+        if self.size == SIZES[0]:
+            self._ask_pixel(window, work)
+            shoot("pixel")
         self._choose_frames()
         show(0)
         settle(work, 1.0)
         window.frames.update_state()  # type: ignore[attr-defined]
         settle(work)
         shoot("frames")
+
+    def _ask_pixel(self, window: object, work: Callable[[], None]) -> None:
+        result = window.result  # type: ignore[attr-defined]
+        until(work, lambda: result.desk.size is not None)
+        result.ask_pixel(*SATELLITE)
+        until(work, lambda: not result.pixel.busy)
+        settle(work, 1.0)
 
     def _choose_frames(self) -> None:
         table = self.session.frames.table
@@ -179,8 +192,8 @@ def settle(work: Callable[[], None], seconds: float = SETTLE_S) -> None:
 
 
 def save(picture: Image.Image, path: Path) -> None:
-    """Write a small PNG."""
-    small = picture.convert("RGB").quantize(COLOURS[picture.width], Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    """Write a small PNG; of the ways to choose its colours this one keeps those of the few buttons."""
+    small = picture.convert("RGB").quantize(COLOURS[picture.width], Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     small.save(path, optimize=True)
 
 

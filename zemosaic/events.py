@@ -168,6 +168,8 @@ class PreviewReady:
     width: int
     height: int
     final: bool
+    quick_frames: int = 0
+    """Single frames that are seen where nothing is stacked yet; 0 for stacked pixels alone."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,11 @@ class ResourceSample:
     rss_bytes: int
     cpu_percent: float
     disk_free_bytes: int
+    gpu: str = ""
+    """Name of the graphics card; empty where there is none to be asked."""
+    gpu_percent: float = 0.0
+    gpu_used_bytes: int = 0
+    gpu_total_bytes: int = 0
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,10 @@ class Translator:
         sentence = self._texts.get(key)
         return key if sentence is None else self._format.vformat(sentence, (), params)
 
+    def number(self, value: float, how: str) -> str:
+        """Return a number in a format as of `format`, written the language's way."""
+        return self._format.format_field(value, how)
+
     def message(self, told: Message) -> str:
         """Return the sentence of a `Message`."""
         return self.text(told.key, **told.params)

@@ -152,9 +152,10 @@ class Distortion:
 
     def _terms(self, u: Floats, v: Floats) -> tuple[Floats, Floats]:
         uu, uv, vv = u * u, u * v, v * v
-        basis = (uu, uv, vv, uu * u, uu * v, u * vv, vv * v)
-        du = sum((c * t for c, t in zip(self.a, basis, strict=True)), np.zeros_like(u))
-        dv = sum((c * t for c, t in zip(self.b, basis, strict=True)), np.zeros_like(v))
+        du, dv = (
+            (c20 + c30 * u + c21 * v) * uu + (c11 + c12 * v) * uv + (c02 + c03 * v) * vv
+            for c20, c11, c02, c30, c21, c12, c03 in (self.a, self.b)
+        )
         return du, dv
 
 

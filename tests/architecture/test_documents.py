@@ -55,6 +55,7 @@ def test_links_and_flags_of_the_documents_exist(document):
         "--log-json",
         "--config",
         "--measure-seams",
+        "--explain-pixel",
         "--until",
         "--dry-run",
         "--list-settings",

@@ -9,6 +9,7 @@ import ast
 import re
 import statistics
 import sys
+from pathlib import Path
 
 import pytest
 from package_source import PACKAGE, Module, body_lines, modules
@@ -19,7 +20,7 @@ MOST_PARAMETERS = 10
 
 BORDERS = {
     "app.py": "no traceback reaches the user",
-    "worker.py": "whatever ends the run's process, the user is told",
+    "worker_process.py": "whatever ends the run's process, the user is told",
     "frames/pixels.py": "fed damaged tiles, the decoder of compressed FITS fails in any way",
     "compute/executors.py": "a future carries every error of its task, as its protocol says",
 }
@@ -185,3 +186,9 @@ def test_every_module_says_what_it_is_and_what_it_offers():
 def test_every_folder_is_a_package():
     folders = {path.parent for path in PACKAGE.rglob("*.py")}
     assert not [str(folder.relative_to(PACKAGE)) for folder in folders if not (folder / "__init__.py").is_file()]
+
+
+def test_no_two_test_files_have_one_name():
+    """pytest imports test files by their bare names: two of one name stop the whole suite."""
+    names = [path.name for path in Path(__file__).parents[1].rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))

@@ -155,6 +155,19 @@ def test_calibrated_frames_show_neither_pattern_nor_dust(tmp_path):
     assert measured[0].sky_adu[0] / measured[0].sky_adu[1] == pytest.approx(0.6, rel=0.01), "and the colours"
 
 
+@pytest.mark.parametrize("empty", [0.0, np.nan])
+def test_places_of_a_stack_that_no_frame_reached_count_for_nothing(tmp_path, empty):
+    rng = np.random.default_rng(4)
+    stack = (true_scene() / COLOURS + rng.normal(0, 8, (3, HEIGHT, WIDTH))).astype(np.float32)
+    stack[:, :, : 2 * WIDTH // 3] = empty
+    fits.PrimaryHDU(stack).writeto(tmp_path / "stack.fits")
+    with run(tmp_path, use_existing_master_tiles=True) as (context, _):
+        measured, _ = measure_frames(context, [read_frame(tmp_path / "stack.fits", 0)])
+    assert measured[0].sky_adu == pytest.approx([2000.0] * 3, abs=3.0)
+    assert measured[0].noise_adu == pytest.approx([8.0] * 3, rel=0.05)
+    assert len(measured[0].stars) > 0 and measured[0].stars.x_px.min() > 2 * WIDTH / 3
+
+
 def test_a_bias_serves_where_no_dark_is_given(tmp_path):
     lights = write_lights(tmp_path / "lights")
     biases = write_biases(tmp_path / "biases")

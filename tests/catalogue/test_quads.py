@@ -37,7 +37,7 @@ def seen(index: QuadIndex, number: int, turn_deg: float, scale: float) -> Quads:
 @pytest.mark.parametrize("number", range(0, 3000, 211))
 def test_each_quad_is_found_again(index: QuadIndex, number: int) -> None:
     query = seen(index, number, 7.0 * number, 1.01)
-    which, there = index.alike(query, 0.002, 0.03)
+    which, there = index.alike(query, np.full(len(query.width), 0.002), 0.03)
     assert number in there
     assert set(which) <= {0}
     best = index.corners[there[0]]
@@ -46,7 +46,8 @@ def test_each_quad_is_found_again(index: QuadIndex, number: int) -> None:
 
 
 def test_another_size_is_another_quad(index: QuadIndex) -> None:
-    which, _ = index.alike(seen(index, 100, 0.0, 1.1), 0.002, 0.03)
+    query = seen(index, 100, 0.0, 1.1)
+    which, _ = index.alike(query, np.full(len(query.width), 0.002), 0.03)
     assert len(which) == 0
 
 

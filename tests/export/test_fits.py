@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import tracemalloc
+from contextlib import closing
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ from zemosaic.export.cards import ascii_text, map_cards, mosaic_cards, provenanc
 from zemosaic.export.crop import coverage_box
 from zemosaic.export.fits import write_fits
 from zemosaic.export.layout import BAND_BYTES, layout_of
+from zemosaic.export.mosaic_file import MosaicFile
 from zemosaic.sky import Distortion, FrameWcs
 
 NOISE = np.random.default_rng(0).normal(100, 10, (3, 70, 53)).astype(np.float32)
@@ -83,6 +85,22 @@ def test_integers_are_rounded_and_clipped_and_nan_becomes_zero(tmp_path):
     data = fits.getdata(tmp_path / "c.fits")
     assert data.tolist() == [[0, 2], [0, 32767]]
     assert data.dtype == np.dtype(">i2")
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_where_0_stands_for_no_data_a_pixel_of_0_is_told_from_it(tmp_path, compressed):
+    source = np.array([[[np.nan, 0.0, -0.0, 5.0, -3.0, np.inf]]], np.float32)
+    write_planes(tmp_path / "z.fits", source, empty="zero", compressed=compressed)
+    pixels, header = fits.getdata(tmp_path / "z.fits", header=True)
+    tiny = np.finfo(np.float32).tiny
+    assert pixels.ravel().tolist() == [0, tiny, tiny, 5, -3, 0]
+    assert header["ZMEMPTY"] == 0
+    with closing(MosaicFile(tmp_path / "z.fits")) as file:
+        read = file[:, :, :].ravel()
+    assert np.array_equal(read, [np.nan, tiny, tiny, 5, -3, np.nan], equal_nan=True)
+    write_planes(tmp_path / "w.fits", np.zeros((4, 4)), compressed=compressed)
+    with closing(MosaicFile(tmp_path / "w.fits")) as file:
+        assert not file[:, :, :].any(), "in a map 0 is a number"
 
 
 @pytest.mark.parametrize("planes", [1, 3])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,8 @@ from run_of_frames import CANVAS, calibrated_frame, frame_ref, measured_frame, s
 
 from zemosaic.errors import NothingUsable
 from zemosaic.events import Logged, Warned
+from zemosaic.export.mosaic_file import MosaicFile
+from zemosaic.export.view import SKY_LEVEL
 from zemosaic.model import GridPlan, TileProduct, TileSpec
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.export import Outputs, export_mosaic
@@ -71,14 +74,19 @@ def export(folder: Path, filled: bool = True, **changes: object) -> tuple[Output
 
 
 def mosaic(folder: Path, outputs: Outputs) -> np.ndarray:
-    return fits.getdata(folder / outputs.product.mosaic)
+    with closing(MosaicFile(folder / outputs.product.mosaic)) as file:
+        return file[:, :, :].copy()
 
 
 def test_by_default_all_of_the_canvas_is_written_as_floats(tmp_path):
     outputs, told = export(tmp_path)
     assert not told
     assert outputs.product.box == (0, HEIGHT, 0, WIDTH)
-    assert mosaic(tmp_path, outputs).dtype == ">f4"
+    pixels = fits.getdata(tmp_path / outputs.product.mosaic)
+    assert pixels.dtype == ">f4"
+    inside = np.zeros((HEIGHT, WIDTH), bool)
+    inside[COVERED[0] : COVERED[1], COVERED[2] : COVERED[3]] = True
+    assert np.array_equal(pixels != 0, np.broadcast_to(inside, pixels.shape)) and np.isfinite(pixels).all()
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [
         "zemosaic_MT1_R1.fits",
         "zemosaic_MT1_R1_coverage.fits",
@@ -104,6 +112,17 @@ def test_sixteen_bits_and_compression_of_all_files(tmp_path):
         assert np.array_equal(read, fits.getdata(tmp_path / "plain" / getattr(plain.product, kind)))
 
 
+@pytest.mark.parametrize("compressed", [False, True])
+def test_nan_where_no_frame_reaches_on_request(tmp_path, compressed):
+    zero, _ = export(tmp_path / "zero", save_compressed_fits=compressed)
+    nan, _ = export(tmp_path / "nan", save_compressed_fits=compressed, empty_pixels="nan")
+    asked, header = fits.getdata(tmp_path / "nan" / nan.product.mosaic, header=True)
+    plain = fits.getdata(tmp_path / "zero" / zero.product.mosaic)
+    assert np.isnan(asked).any() and np.array_equal(np.nan_to_num(asked, nan=0.0), plain)
+    assert "ZMEMPTY" not in header
+    assert np.array_equal(mosaic(tmp_path / "zero", zero), asked, equal_nan=True)
+
+
 @pytest.mark.parametrize(("kind", "end"), [("png16", ".png"), ("tiff", ".tif")])
 def test_the_stretched_picture_in_full_size(tmp_path, kind, end):
     outputs, _ = export(tmp_path, save_stretched=kind, global_wcs_autocrop_enabled=True)
@@ -111,7 +130,7 @@ def test_the_stretched_picture_in_full_size(tmp_path, kind, end):
     read = cv2.imread(str(tmp_path / outputs.product.stretched), cv2.IMREAD_UNCHANGED)
     assert read.dtype == np.uint16
     assert read.shape == (outputs.product.height, outputs.product.width, 3)
-    assert not read[:10].any() and np.median(read[100:200, 100:200]) == pytest.approx(0.12 * 65535, rel=0.1)
+    assert not read[:10].any() and np.median(read[100:200, 100:200]) == pytest.approx(SKY_LEVEL * 65535, rel=0.1)
 
 
 def test_linked_and_unlinked_pictures_differ(tmp_path):

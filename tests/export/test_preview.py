@@ -17,6 +17,7 @@ from PIL import Image
 from zemosaic.export.pictures import _tiff_head, write_picture16
 from zemosaic.export.preview import (
     coverage_picture,
+    even_noise,
     jpeg_bytes,
     png_bytes,
     stretched_bands,
@@ -24,7 +25,7 @@ from zemosaic.export.preview import (
     write_png,
 )
 from zemosaic.export.shrink import block_size, sampled, shrunk
-from zemosaic.export.view import midtones, view_of
+from zemosaic.export.view import SKY_LEVEL, midtones, view_of
 
 SHAPE = (360, 300)
 preview = partial(stretched_preview, axis_order="CHW")
@@ -82,6 +83,37 @@ def test_the_sky_is_a_neutral_dark_grey_and_the_outside_black():
     assert not picture[:, -40:].any()
 
 
+def cloudy(share: float) -> np.ndarray:
+    """Return clouds of red, blue and yellow light over all but a part of the sky."""
+    rng = np.random.default_rng(8)
+    sky = np.array([120.0, 300.0, 210.0])[:, None, None] + rng.normal(0, 3, (3, 600, 600))
+    wide = int(600 * (1.0 - share))
+    for rows, light in zip(np.split(np.arange(600), 3), ([40, 10, 5], [0, 0, 45], [40, 60, 0]), strict=True):
+        sky[:, rows[0] : rows[-1] + 1, :wide] += np.array(light, float)[:, None, None]
+    return sky.astype(np.float32)
+
+
+@pytest.mark.parametrize("share", [0.9, 0.5, 0.06])
+def test_no_coloured_cloud_is_taken_for_the_sky(share):
+    sky = np.array(view_of(cloudy(share), None, 600, axis_order="CHW").sky)
+    assert np.abs(sky - [120.0, 300.0, 210.0]).max() < 1.0
+
+
+def test_the_core_of_a_galaxy_does_not_drown_and_its_outer_light_shows():
+    y, x = np.mgrid[0:600, 0:600]
+    r = np.hypot(y - 300, x - 300)
+    galaxy = 900.0 * np.exp(-r / 4.0) + 60.0 * np.exp(-r / 20.0)
+    source = 200.0 + galaxy + np.random.default_rng(2).normal(0, 3, (1, 600, 600))
+    picture = preview(source.astype(np.float32), None, 600)[..., 0].astype(float)
+
+    def level(inner: float, outer: float) -> float:
+        return float(np.median(picture[::-1][(r >= inner) & (r < outer)]))
+
+    sky = level(200, 280)
+    assert 254 > level(0, 2) > level(6, 8) + 20
+    assert level(50, 55) > sky + 13, "one sigma and a half of a pixel's noise"
+
+
 def test_north_is_up_and_faint_light_shows_in_its_colour():
     picture = preview(starfield(), None, 400).astype(float)
     height = SHAPE[0]
@@ -125,8 +157,8 @@ def test_the_full_picture_of_sixteen_bits_is_read_back(tmp_path, monkeypatch, ki
     wanted = np.rint(65535.0 * view(planes, np.isfinite(planes).all(axis=0)))[:, ::-1]
     assert np.array_equal(read, np.moveaxis(wanted, 0, -1))
     sky = np.median(read[40:150, 120:250].reshape(-1, 3) / 65535, axis=0)
-    assert np.all(np.abs(sky - 0.12) < 0.03)
-    assert (read[40:150, 120:250] == 0).mean() < 0.002, "the noise of single pixels is not cut off"
+    assert np.all(np.abs(sky - SKY_LEVEL) < 0.03)
+    assert (read[40:150, 120:250] == 0).mean() < 0.01, "the noise of single pixels is not cut off"
 
 
 def test_mono_and_uncovered_pixels_of_the_full_picture(tmp_path):
@@ -164,6 +196,16 @@ def test_stars_come_out_white_on_average():
     bright = picture[picture.mean(axis=2) > 170]
     means = bright.mean(axis=0)
     assert np.ptp(means) < 0.06 * means.mean()
+
+
+def test_cut_off_cores_of_stars_are_white_and_their_flanks_keep_their_colour():
+    y, x = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]]
+    star = np.exp(-((y - 200) ** 2 + (x - 150) ** 2) / (2 * 3.0**2))
+    source = starfield() + np.array([1.6, 1.0, 0.3])[:, None, None] * (60000.0 * star).astype(np.float32)
+    picture = preview(np.minimum(source, [[[20000.0]], [[20000.0]], [[20000.0]]]).astype(np.float32), None, 400)
+    core, flank = picture[::-1][200, 150].astype(int), picture[::-1][200, 160].astype(int)
+    assert np.ptp(core) < 8 and core.min() > 235
+    assert flank[0] > flank[2] + 40
 
 
 def test_no_coverage_is_black_and_an_empty_mosaic_is_no_failure():
@@ -223,3 +265,32 @@ def test_the_coverage_map_is_clear_where_nothing_is():
     assert picture[30:, :, 3].sum() == 0
     # Rows are turned over: the deep rows stand above the shallow ones.
     assert picture[15, 0, :3].sum() > picture[25, 0, :3].sum() > 0
+
+
+def test_thin_parts_show_no_more_noise_than_others_and_keep_nebulae_and_stars():
+    rng = np.random.default_rng(6)
+    frames = np.full((200, 300), 20.0, np.float32)
+    frames[:, :100] = 2.0
+    noise = 10.0 / np.sqrt(frames)
+    planes = 100.0 + rng.normal(0, 1, (3, 200, 300)).astype(np.float32) * noise
+    planes[0, 100:200, :100] += 30.0
+    y, x = np.mgrid[0:200, 0:300]
+    planes[2] += 2000.0 * np.exp(-((x - 50) ** 2 + (y - 50) ** 2) / (2 * 1.5**2))
+    planes = planes.astype(np.float32)
+    inside = np.ones(frames.shape, bool)
+    inside[:, :3] = False
+    planes[:, ~inside] = np.nan
+    evened = planes.copy()
+    even_noise(evened, frames, inside)
+
+    sky, nebula, deep = np.s_[:, 5:80, 62:95], np.s_[:, 120:195, 10:85], np.s_[:, :, 100:]
+    usual = planes[deep].std(axis=(1, 2))
+    assert np.all(planes[sky].std(axis=(1, 2)) > 3.0 * usual)
+    assert np.all(evened[sky].std(axis=(1, 2)) < 1.3 * usual)
+    colour = evened[sky] - evened[sky].mean(axis=0)
+    assert colour.std() < 1.2 * (planes[deep] - planes[deep].mean(axis=0)).std()
+    assert np.allclose(evened[nebula].mean(axis=(1, 2)), planes[nebula].mean(axis=(1, 2)), atol=0.5)
+    assert np.allclose(evened[deep], planes[deep], rtol=1e-5)
+    star = np.s_[2, 47:54, 47:54]
+    assert np.allclose(evened[star], planes[star], rtol=0.02, atol=2.0)
+    assert np.isnan(evened[:, :, :3]).all()

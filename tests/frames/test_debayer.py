@@ -44,10 +44,10 @@ def test_debayer_keeps_flat_colours_to_the_edge(pattern: str) -> None:
 def test_half_size_is_the_ramp_at_cell_centres(pattern: str, kind: type) -> None:
     truth = ramp(25, 33)
     got = half_size(mosaic(truth, pattern).astype(kind), pattern)
-    assert got.dtype == np.float32 and got.shape == (12, 16, 3)
+    assert got.dtype == np.float32 and got.shape == (3, 12, 16)
     for c, sites in enumerate(zip(*[((s[0],), (s[1], s[2]), (s[3],)) for s in [colour_sites(pattern)]], strict=True)):
         expected = np.mean([truth[y : y + 23 : 2, x : x + 31 : 2, c] for y, x in sites[0]], axis=0)
-        np.testing.assert_array_equal(got[: expected.shape[0], : expected.shape[1], c], expected)
+        np.testing.assert_array_equal(got[c, : expected.shape[0], : expected.shape[1]], expected)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

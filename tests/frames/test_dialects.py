@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from fits_files import DATA, SEESTAR, header_bytes, noise, sentence, unsigned_bytes, write
+from hypothesis import given
+from hypothesis import strategies as st
 
 from zemosaic.errors import FrameError
 from zemosaic.frames.dates import date_obs
@@ -233,6 +235,14 @@ def test_pointing(text: str, expected: tuple[float, float] | None) -> None:
 def test_sexagesimal_keeps_the_sign_of_zero() -> None:
     assert sexagesimal("-00 00 36") == pytest.approx(-0.01)
     assert sexagesimal("12.5") is None and sexagesimal("") is None and sexagesimal("12 x 5") is None
+
+
+@given(st.floats(-1.2, 1.2) | st.floats(-89.9, 89.9), st.sampled_from(["{} {} {}", "{}:{}:{}", "{}d{}m{}s"]))
+def test_sexagesimal_reads_what_programs_write(degrees: float, form: str) -> None:
+    seconds = round(abs(degrees) * 36000)
+    parts = seconds // 36000, seconds // 600 % 60, seconds % 600 / 10
+    text = ("-" if degrees < 0 else "+") + form.format(f"{parts[0]:02d}", f"{parts[1]:02d}", f"{parts[2]:04.1f}")
+    assert sexagesimal(text) == pytest.approx(degrees, abs=0.06 / 3600)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import ast
 import subprocess
 import time
 from pathlib import Path
@@ -28,6 +28,7 @@ from zemosaic.gui.presenter.presets import BUILT_IN, KEPT, Presets
 from zemosaic.gui.presenter.region import region_outline, region_text
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.thumbnails import ThumbnailDesk
+from zemosaic.i18n import Translator
 from zemosaic.settings.load import check_value
 from zemosaic.settings.schema import Settings, specs
 
@@ -75,7 +76,7 @@ def test_limits_by_keys_and_typed(histogram):
     assert not len(table.left_out)
     assert histogram.type_limits("2,5", "")
     assert table.left_out.tolist() == [0, 1]
-    assert histogram.typed() == ("2.5", "")
+    assert histogram.typed(Translator("en")) == ("2.5", "")
     assert not histogram.type_limits("x", "")
 
 
@@ -198,7 +199,6 @@ def test_the_page_proposes_a_place_for_the_mosaic(environ, tmp_path):
 
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_every_setting_has_words(language):
-    from zemosaic.i18n import Translator
 
     words = Translator(language)
     for spec in specs():
@@ -209,11 +209,13 @@ def test_every_setting_has_words(language):
 
 
 def test_no_setting_is_without_effect():
-    """Each is read somewhere beyond the settings and the windows, which only show it."""
+    """Each is read, as an attribute or by name, somewhere beyond the settings and the windows, which only show it."""
     root = Path(zemosaic.__file__).parent
     told = [path for path in root.rglob("*.py") if path.relative_to(root).parts[0] not in ("settings", "gui")]
-    words = set(re.findall(r"\w+", " ".join(path.read_text(encoding="utf-8") for path in told)))
-    assert [spec.key for spec in specs() if spec.key not in words] == []
+    nodes = [node for path in told for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    read = {node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)}
+    read |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    assert [spec.key for spec in specs() if spec.key not in read] == []
 
 
 @pytest.mark.parametrize(("answer", "dark"), [(b"'prefer-dark'", True), (b"'default'", False), (b"", True)])

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "mosaic"))
@@ -53,6 +54,18 @@ def test_fields_and_frames_without_a_place_are_told(tmp_path):
     assert "2 separate fields" in lines[0] and any(line.startswith("3 frames") for line in lines)
     nothing = forecast(settings, frames_at([(0, 0)], 3, scale_arcsec=None))
     assert nothing.width == 0 and forecast_lines(nothing, WORDS)
+
+
+def test_very_many_places_are_taken_together_without_losing_the_size():
+    rng = np.random.default_rng(3)
+    scattered = [(float(80 + x), float(10 + y)) for x, y in rng.normal(0, (1.0, 0.7), (5_000, 2))]
+    frames = frames_at(scattered, 1)
+    told = forecast(Settings(), frames)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zemosaic.phases.forecast.MOST_PLACES", len(frames))
+        every = forecast(Settings(), frames)
+    assert told.fields == every.fields == 1
+    assert (told.width, told.height) == pytest.approx((every.width, every.height), rel=0.02)
 
 
 def test_what_would_be_refused_is_said_before(tmp_path):

@@ -97,7 +97,7 @@ def test_a_run_fills_the_table():
     table.note(FrameSolved(0, "/frames/light_0.fit", "embedded", 40, 0.4, *wcs_corners))
     table.note(FrameDropped(1, "/frames/light_1.fit", "measure", "rejected", message("reason.no_pixels")))
     assert cell_text(table, 0, "stars", WORDS) == "120"
-    assert cell_text(table, 0, "solved", WORDS) == "embedded"
+    assert cell_text(table, 0, "solved", WORDS) == "built-in"
     assert table.footprints.exact.tolist() == [True] + [False] * 6
     assert cell_text(table, 1, "verdict", WORDS).startswith("⚠")
     desk = FramesDesk()
@@ -223,6 +223,26 @@ def test_coverage_counts_frames():
     counted = outlines.coverage(np.array([True, True, True, False, True]), 32)
     assert counted.max() == 4
     assert np.median(counted) == 4
+
+
+def test_coverage_of_turned_outlines_counts_the_middles_of_the_cells_within():
+    rng = np.random.default_rng(4)
+    middle, turn = rng.uniform((79, -6), (81, -4), (40, 2))[:, None], rng.uniform(0, 2 * np.pi, 40)
+    corners = np.array([(-0.4, -0.3), (0.4, -0.3), (0.4, 0.3), (-0.4, 0.3)])
+    turns = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]).transpose(2, 0, 1)
+    corners = middle + corners @ turns
+    corners[::2] = corners[::2, ::-1]
+    outlines = Footprints(corners[..., 0], corners[..., 1])
+    kept = rng.random(40) < 0.7
+    counted = outlines.coverage(kept, 60)
+    x0, y0, x1, y1 = outlines.bounds()
+    size = max(x1 - x0, y1 - y0) / 60
+    wanted = [
+        [kept[outlines.at(x0 + (u + 0.5) * size, y0 + (v + 0.5) * size)].sum() for u in range(counted.shape[1])]
+        for v in range(counted.shape[0])
+    ]
+    assert counted.max() > 5
+    np.testing.assert_array_equal(counted, wanted)
 
 
 @given(st.floats(0, 400), st.floats(0, 300), st.integers(-8, 8))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
 
 import pytest
 from fake_worker import FakeRun
+from watching import LONGEST_TURN_S, Watch
 
+from benchmarks.frames_view import table_of
 from zemosaic import demo
 from zemosaic.frames.selection import read_selection
+from zemosaic.gui.presenter.map_picture import COLOURINGS
 from zemosaic.gui.presenter.session import Session
 from zemosaic.i18n import Translator
 
@@ -185,3 +189,24 @@ def test_a_limit_is_dragged_and_measuring_is_asked_for(driver, frames, tmp_path)
     assert view.page.metric == "fwhm"
     driver.press(view.buttons["measure"])
     assert driver.begun[0][1] == "measure"
+
+
+def test_fifty_thousand_frames_never_hold_the_window(driver):
+    session, view = driver.session, driver.window.frames
+    importlib.import_module("cv2")  # as the scan does
+    session.frames.table, session.frames.version = table_of(50_000), session.frames.version + 1
+    watch = Watch(driver.work)
+    watch.turn(view.update_state)
+    watch.until(lambda: session.frames.forecast is not None, 30)
+    for colouring in COLOURINGS:
+        watch.turn(lambda colouring=colouring: (view.page.map.colour_by(colouring), redraw(view)))
+    for _ in range(5):
+        watch.turn(lambda: (view.page.map.zoom(1, 300, 200), redraw(view)))
+    watch.turn(lambda: (session.frames.table.sort("snr", True), view.update_state()))
+    watch.turn(lambda: (session.frames.table.set_limit("fwhm", (None, 3.0)), view.update_state()))
+    assert len(view.page.table.left_out) > 1000
+    assert max(watch.turns) < LONGEST_TURN_S
+
+
+def redraw(view):
+    (view.map.redraw if hasattr(view.map, "redraw") else view.map.update)()

@@ -56,6 +56,7 @@ def test_no_button_of_tk_is_cut(scaling, display, environ, pseudo):
                 told = f"{page}: {widget.cget('text')}"
                 assert widget.winfo_width() >= widget.winfo_reqwidth(), told
                 assert widget.winfo_rootx() + widget.winfo_width() <= root.winfo_rootx() + width, told
+    root.tk.call("tk", "scaling", 96 / 72)  # it is the display's, so that windows of later tests would have it too
     window.close()
 
 

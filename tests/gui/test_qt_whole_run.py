@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from pathlib import Path
 
 import pytest
+from watching import LONGEST_TURN_S, Watch
 
 from zemosaic import demo, worker
 from zemosaic.events import RunFinished
 from zemosaic.gui.presenter.run_state import Status
 from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.telling import caption_text
 from zemosaic.i18n import Translator
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -25,8 +26,6 @@ from PySide6.QtWidgets import QApplication
 from zemosaic.gui.qt.window import RESULT, RUN, MainWindow
 
 SHOTS = (0, 1, 6, 7)
-LONGEST_TURN_S = 0.1
-"""CPU seconds that the window's thread may take before it looks at the user again."""
 
 
 @pytest.fixture(scope="module")
@@ -46,30 +45,13 @@ def pixel_files(folder):
     }
 
 
-class Watch:
-    """Lets the window work and keeps the CPU time of each turn of its thread during a run."""
-
-    def __init__(self, app, session):
-        self.app, self.session, self.turns = app, session, []
-
-    def until(self, condition, seconds):
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, "the window did not get there in time"
-            running, began = self.session.running, time.thread_time()
-            self.app.processEvents()
-            if running and self.session.running:
-                self.turns.append(time.thread_time() - began)
-            time.sleep(0.005)
-
-
 def test_a_run_paused_stopped_and_begun_again_makes_the_same_bytes_and_never_blocks(environ, frames, tmp_path):
     app = QApplication.instance() or QApplication(["ZeMosaic"])
     session = Session(Translator("en"), environ, worker.start, demo.make_demo)
     window = MainWindow(session)
-    window._may_overwrite = lambda: True
+    window._may_overwrite = window._ask = lambda *_: True
     window.show()
-    watch = Watch(app, session)
+    watch = Watch(app.processEvents, lambda: session.running)
     try:
         form = session.form.edited("input_dir", str(frames))
         session.form = form.edited("output_dir", str(tmp_path / "window"))
@@ -77,6 +59,8 @@ def test_a_run_paused_stopped_and_begun_again_makes_the_same_bytes_and_never_blo
         assert window.pages.currentIndex() == RUN
         watch.until(lambda: session.state.preview is not None or not session.running, 120)
         assert session.running and not session.state.preview.final, "the mosaic is seen before it is finished"
+        assert 2 <= session.state.preview.quick_frames <= 4, "of each place, before anything is stacked"
+        assert caption_text(session.state, session.words).startswith("Quick look: ")
         QTest.mouseClick(window.pause_button, Qt.MouseButton.LeftButton)
         watch.until(lambda: session.state.status is Status.PAUSED or not session.running, 20)
         assert window.pause_button.text() == "Continue"

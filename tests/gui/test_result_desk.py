@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from pathlib import Path
@@ -66,6 +67,31 @@ def test_the_stretch_is_changed_and_put_back(tmp_path):
         assert np.array_equal(desk.picture(view), plain)
     desk.adjust(sky=0.8)
     assert np.median(desk.picture(view)) > np.median(plain)
+    desk.close()
+
+
+def test_the_tiles_of_the_report_are_drawn_where_they_lie(tmp_path):
+    path = mosaic(tmp_path)
+    tile = {"tile_id": 7, "inner": [110, 210, 50, 350], "outer": [100, 220, 40, 360], "empty": False}
+    hollow = tile | {"tile_id": 8, "inner": [10, 30, 10, 30], "empty": True}
+    told = {"mosaic": path.name, "height": 400, "width": 600, "canvas_box": [10, 410, 20, 620]}
+    report = {"mosaic": "another.fits", "other_fields": [told | {"tiles": [tile, hollow]}]}
+    (tmp_path / "run_report.json").write_text(json.dumps(report), encoding="utf-8")
+    desk = opened(path)
+    assert desk.has_tiles
+    view = View(600, 400, 300, 200).fit()
+    plain = desk.picture(view)
+    desk.adjust(tiles=True)
+    changed = (desk.picture(view) != plain).any(axis=2)
+    # Columns 30 to 330 and, from the top, rows 200 to 300 of the picture, at half the size.
+    assert changed[100, 15:166].all() and changed[150, 15:166].all()
+    assert changed[100:151, 15].all() and changed[100:151, 165].all()
+    assert not changed[:99].any() and not changed[152:].any() and not changed[:, 167:].any()
+    assert changed[101:118, 16:40].any(), "its number is written into it"
+    desk.close()
+    (tmp_path / "run_report.json").write_text("{", encoding="utf-8")
+    desk = opened(path)
+    assert not desk.has_tiles
     desk.close()
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from watching import LONGEST_TURN_S, Watch
 
 from zemosaic import demo, worker
 from zemosaic.gui.presenter.run_state import Status
@@ -71,32 +72,36 @@ def look_closely(window, root, wait_until):
     assert desk.adjustment.sky == 0.0
 
 
-def test_a_run_through_the_window_makes_the_same_bytes_as_without(display, environ, frames, tmp_path, wait_until):
+def test_a_run_through_the_window_never_blocks_it_and_makes_the_same_bytes_as_without(
+    display, environ, frames, tmp_path, wait_until
+):
     session = Session(Translator("en"), environ, worker.start, demo.make_demo)
     root = tk.Tk()
     faults = []
     root.report_callback_exception = lambda kind, fault, trace: faults.append(fault)
     window = MainWindow(root, session)
     root.update()
+    watch = Watch(root.update, lambda: session.running)
     try:
         type_into(window, "input_dir", frames)
         type_into(window, "output_dir", tmp_path / "window")
         window.start_button.invoke()
         assert window.pages.index("current") == RUN
-        wait_until(root, lambda: session.state.preview is not None or not session.running, seconds=120)
+        watch.until(lambda: session.state.preview is not None or not session.running, 120)
         assert session.running and not session.state.preview.final, "the mosaic is seen before it is finished"
-        wait_until(root, lambda: window.run.picture._loaded is not None or not session.running)
+        watch.until(lambda: window.run.picture._loaded is not None or not session.running, 20)
         window.pause_button.invoke()
-        wait_until(root, lambda: session.state.status is Status.PAUSED or not session.running)
+        watch.until(lambda: session.state.status is Status.PAUSED or not session.running, 20)
         window.stop_button.invoke()
-        wait_until(root, lambda: not session.running, seconds=20)
+        watch.until(lambda: not session.running, 20)
         assert session.state.status is Status.CANCELLED
         window.start_button.invoke()
-        wait_until(root, lambda: window.pages.index("current") == RESULT, seconds=120)
+        watch.until(lambda: window.pages.index("current") == RESULT, 120)
         look_closely(window, root, wait_until)
     finally:
         root.destroy()
     assert faults == []
+    assert max(watch.turns) < LONGEST_TURN_S
     argv = [sys.executable, "run_zemosaic.py", "--input_dir", str(frames), "--output_dir", str(tmp_path / "headless")]
     done = subprocess.run(argv, cwd=ROOT, env=os.environ | environ, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

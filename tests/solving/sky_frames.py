@@ -18,9 +18,9 @@ from zemosaic.compute.budget import make_budget
 from zemosaic.compute.executors import SerialExecutor
 from zemosaic.compute.resources import ResourceMonitor
 from zemosaic.events import Event
-from zemosaic.model import SolvedFrame
+from zemosaic.model import MeasuredFrame, SolvedFrame
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.measure import measure_frames
+from zemosaic.phases.measure import DefectMaps, measure_frames
 from zemosaic.phases.scan import scan
 from zemosaic.phases.solve import check_solver_paths, solve_frames
 from zemosaic.settings.schema import Settings
@@ -31,17 +31,17 @@ SIZE = (900, 1100)
 SCALE = 2.39
 
 
-def pictured(sky: Sky, wcs: FrameWcs, seed: int) -> NDArray[np.uint16]:
+def pictured(sky: Sky, wcs: FrameWcs, seed: int, size: tuple[int, int] = SIZE) -> NDArray[np.uint16]:
     """Return a mono frame of the stars, 5 pixels wide, on a noisy sky."""
     rng = np.random.default_rng(seed)
-    image = rng.normal(1000.0, 12.0, SIZE[::-1])
+    image = rng.normal(1000.0, 12.0, size[::-1])
     x, y = wcs.sky_to_pixel(sky.ra, sky.dec)
     flux = 4e4 * 10.0 ** (-0.4 * (sky.mag - 10.0))
     for cx, cy, light in zip(x, y, flux, strict=True):
-        if not (0 < cx < SIZE[0] and 0 < cy < SIZE[1]):
+        if not (0 < cx < size[0] and 0 < cy < size[1]):
             continue
         x0, y0 = max(int(cx) - 8, 0), max(int(cy) - 8, 0)
-        rows, columns = np.mgrid[y0 : min(y0 + 17, SIZE[1]), x0 : min(x0 + 17, SIZE[0])]
+        rows, columns = np.mgrid[y0 : min(y0 + 17, size[1]), x0 : min(x0 + 17, size[0])]
         image[rows, columns] += light / 25.0 * np.exp(-((rows - cy) ** 2 + (columns - cx) ** 2) / 8.0)
     return np.clip(image, 0.0, 65535.0).astype(np.uint16)
 
@@ -89,6 +89,8 @@ class Solved:
     frames: list[SolvedFrame]
     events: list[Event]
     context: RunContext
+    measured: list[MeasuredFrame]
+    defects: DefectMaps
 
     @property
     def how(self) -> list[str]:
@@ -118,16 +120,17 @@ def solved(frames: Path, **settings: object) -> Iterator[Solved]:
         try:
             check_solver_paths(context)
             measured, defects = measure_frames(context, scan(context))
-            yield Solved(solve_frames(context, measured, defects), events, context)
+            yield Solved(solve_frames(context, measured, defects), events, context, measured, defects)
         finally:
             context.journal.close()
 
 
 def offsets_px(found: Sequence[SolvedFrame], truth: dict[str, FrameWcs]) -> list[float]:
     """Return how far off each solution is in the worst corner."""
-    x, y = np.array([0.0, SIZE[0], SIZE[0], 0.0]), np.array([0.0, 0.0, SIZE[1], SIZE[1]])
     worst = []
     for one in found:
+        width, height = one.frame.width, one.frame.height
+        x, y = np.array([0.0, width, width, 0.0]), np.array([0.0, 0.0, height, height])
         there = truth[Path(one.frame.path).name].sky_to_pixel(*one.wcs.pixel_to_sky(x, y))
         worst.append(float(np.hypot(there[0] - x, there[1] - y).max()))
     return worst

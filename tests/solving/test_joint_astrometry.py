@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from star_lists import SEESTAR, Sky, make_sky, observe, true_wcs, worst_offset_px
 
-from zemosaic.sky import FrameWcs, unit_vectors
+from zemosaic.model import FrameRef, MeasuredFrame, Solution, SolvedFrame, StarList
+from zemosaic.sky import Distortion, FrameWcs, unit_vectors
 from zemosaic.solving.fit import fit_wcs
 from zemosaic.solving.joint import JointFrame, solve_jointly
 from zemosaic.solving.links import linked
+from zemosaic.solving.sessions import joint_frames
 
 WIDTH, HEIGHT = (n * 2.39 / 3600.0 for n in SEESTAR)
 
@@ -164,10 +166,30 @@ def test_cost_grows_with_the_number_of_frames_only(tycho):
     assert seconds[1] < 4.0 * seconds[0]
 
 
-def test_the_part_of_a_solved_frame():
-    from zemosaic.model import FrameRef, MeasuredFrame, Solution, SolvedFrame, StarList
-    from zemosaic.solving.joint import joint_frame
+@pytest.mark.parametrize("apart_px", [0.0, 1.5])
+def test_sessions_may_bend_differently(tycho, apart_px):
+    """Told apart, sessions that bend differently come right; told apart for nothing, nobody suffers."""
+    frames, truth = survey(tycho, 314.0, 44.0, 3, 1, 10, seed=2)
+    half = 0.5 * math.hypot(*SEESTAR)
+    for k in range(1, len(frames), 2):
+        bend = truth[k].distortion
+        extra = (apart_px / half**2, 0.0, -apart_px / half**2, *bend.a[3:])
+        wcs = replace(truth[k], distortion=Distortion(extra, bend.b))
+        x, y = wcs.sky_to_pixel(*truth[k].pixel_to_sky(frames[k].x_px, frames[k].y_px))
+        frames[k], truth[k] = replace(frames[k], x_px=x, y_px=y, session=1), wcs
+    told, untold = (
+        solve_jointly(some, tycho).frames for some in (frames, [replace(frame, session=0) for frame in frames])
+    )
+    assert offsets(told, truth).max() < 0.5
+    assert overlap_error_px(told, truth) < 0.1
+    if apart_px:
+        assert overlap_error_px(told, truth) < 0.5 * overlap_error_px(untold, truth)
+    else:
+        assert overlap_error_px(told, truth) < 1.2 * overlap_error_px(untold, truth)
 
+
+def solved_frame(**changes: object) -> SolvedFrame:
+    """Return a frame of the Seestar with four stars, the brightest cut off."""
     frame = FrameRef(
         7, "a.fit", 1, 1, 0, 1080, 1920, 1, None, "GRBG", False, 10.0, None, "Seestar S50", "", "", "", None, None, 1,
         None, None, None, None,
@@ -181,12 +203,31 @@ def test_the_part_of_a_solved_frame():
         np.array([3.0, 3.0, np.nan, 3.0], np.float32),
         np.array([True, False, False, False]),
     )
-    measured = MeasuredFrame(frame, stars, (0.0,), (1.0,), 3.0, 0.1, 0.0)
-    solved = SolvedFrame(measured, Solution(true_wcs(10.0, 20.0), "embedded", 20, 0.3))
-    part = joint_frame(solved)
+    measured = MeasuredFrame(replace(frame, **changes), stars, (0.0,), (1.0,), 3.0, 0.1, 0.0)
+    return SolvedFrame(measured, Solution(true_wcs(10.0, 20.0), "embedded", 20, 0.3))
+
+
+def test_the_part_of_a_solved_frame():
+    solved = solved_frame()
+    (part,) = joint_frames([solved])
     assert part.frame_id == 7
     np.testing.assert_array_equal(part.x_px, [1.0, 2.0, 3.0])
     assert np.isfinite(part.error_px).all()
     assert (np.diff(part.error_px) > 0).all()
-    other = joint_frame(replace(solved, solution=replace(solved.solution, wcs=true_wcs(10, 20, scale_arcsec=1.2))))
-    assert other.group != part.group
+    wider = replace(solved, solution=replace(solved.solution, wcs=true_wcs(10, 20, scale_arcsec=1.2)))
+    assert joint_frames([wider])[0].optics != part.optics
+
+
+def test_sessions_are_told_by_long_pauses():
+    evening = [f"2025-08-12T21:{k:02d}:00" for k in range(8)] + ["2025-08-13T02:00:00"]
+    next_night = [f"2025-08-13T22:{k:02d}:00" for k in range(9)]
+    stragglers = ["2025-08-20T22:00:00", None, "2025-08-01T22:00:00"]
+    started = [*next_night, *stragglers, *evening]
+    frames = [solved_frame(frame_id=k, date_obs=text) for k, text in enumerate(started)]
+    wanted = [1] * 9 + [1, 0, 0] + [0] * 9
+    assert [part.session for part in joint_frames(frames)] == wanted
+    other = [solved_frame(frame_id=21 + k, date_obs=text, telescope="S30") for k, text in enumerate(next_night)]
+    parts = joint_frames([*frames, *other])
+    assert [part.session for part in parts[:21]] == wanted
+    assert {part.session for part in parts[21:]} == {0}, "each telescope has sessions of its own"
+    assert [part.frame_id for part in parts] == list(range(30))

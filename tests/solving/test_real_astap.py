@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,7 +19,9 @@ from star_lists import make_sky, observe, true_wcs, worst_offset_px
 from zemosaic.catalogue import AstapCatalogue, CellCatalogue, open_astap
 from zemosaic.catalogue.astap import LAYOUTS, Layout
 from zemosaic.errors import Message
+from zemosaic.export.fits import write_fits
 from zemosaic.model import Solution
+from zemosaic.sky import FrameWcs
 from zemosaic.solving import astap
 from zemosaic.solving.astap import AstapSolver
 from zemosaic.solving.astap_find import AstapInstallation
@@ -188,3 +191,28 @@ def test_in_a_run(tycho, stars, tmp_path, monkeypatch):
         assert max(offsets_px(found.frames, survey.truth)) < 0.5
     assert {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in survey.folder.iterdir()} == before
     assert (tmp_path / "slots" / "slot_0.lock").exists()
+
+
+@pytest.mark.parametrize(("turn", "mirrored"), [(0.0, False), (110.0, False), (200.0, True)])
+@pytest.mark.parametrize(("dtype", "planes"), [("float32", 1), ("uint16", 3)])
+def test_it_opens_a_mosaic_and_finds_its_stars_where_the_header_says(
+    tycho, stars, tmp_path, turn, mirrored, dtype, planes
+):
+    """It starts from the place in our header; unbinned, as its own pixels lie (n - 1) / 2 off when binned by n."""
+    truth = true_wcs(*CYGNUS, turn, mirrored, bend_px=0.0)
+    sky = make_sky(tycho, *CYGNUS, 1.4, 3, strangers_per_deg2=0.0)
+    image = picture(*observe(sky, truth, noise_px=0.0, lost=0.0)).astype(np.float32)
+    image[:, :150] = np.nan
+    path = tmp_path / "mosaic.fits"
+    write_fits(path, np.repeat(image[None], planes, axis=0), wcs=truth, axis_order="CHW", dtype=dtype, empty="zero")
+    words = [str(shutil.which("astap_cli")), "-f", str(path), "-d", str(stars), "-r", "2", "-z", "1"]
+    words += ["-fov", f"{1920 * truth.scale_arcsec / 3600.0:.4f}", "-o", str(tmp_path / "found")]
+    told = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60).stdout
+    lines = (tmp_path / "found.ini").read_text(encoding="ascii").splitlines()
+    found = dict(line.split("=", 1) for line in lines if "=" in line)
+    assert found["PLTSOLVD"] == "T", told
+    ra, dec, x, y, *cd = (
+        float(found[key]) for key in ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2", "CD1_1", "CD1_2", "CD2_1", "CD2_2")
+    )
+    theirs = FrameWcs(ra, dec, x - 1.0, y - 1.0, ((cd[0], cd[1]), (cd[2], cd[3])))
+    assert worst_offset_px(theirs, truth) < 0.5

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import signal
 import stat
+import time
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
+from astropy.coordinates import FK5, SkyCoord
 from astropy.io import fits
 from sky_frames import Survey, offsets_px, solved
 
+from zemosaic import worker
 from zemosaic.catalogue import CellCatalogue, QuadIndex
-from zemosaic.events import FrameSolved, Logged, Warned
-from zemosaic.phases.context import identity
+from zemosaic.errors import message
+from zemosaic.events import FrameSolved, Logged, RunFailed, Warned
+from zemosaic.phases import solve as solve_phase
+from zemosaic.phases.solve import solve_frames
+from zemosaic.settings.schema import Settings
 from zemosaic.solving.blind import BlindSolver
+from zemosaic.solving.embedded import EmbeddedSolver
+from zemosaic.solving.propagate import propagate
 
 posix = pytest.mark.skipif(os.name != "posix", reason="stub programs are shell scripts")
 CYGNUS = (305.6, 40.2)
@@ -90,6 +102,63 @@ def test_a_hint_that_leads_nowhere_is_searched_once(survey, blind_calls):
     assert len(blind_calls) == 1
 
 
+def jnow(ra: float, dec: float) -> dict[str, object]:
+    """Return the place as a mount says it that counts with the equinox of today."""
+    today = SkyCoord(ra, dec, unit="deg").transform_to(FK5(equinox="J2030"))
+    return {"RA": float(today.ra.deg), "DEC": float(today.dec.deg)}
+
+
+@pytest.mark.parametrize(
+    ("place", "cards", "searches"),
+    [
+        (CYGNUS, {"RA": None, "DEC": None, "OBJCTRA": "20 22 24.0", "OBJCTDEC": "+40 12 00"}, 0),
+        ((83.0, -0.4), {"RA": "05:32:00", "DEC": "-00:24:00"}, 0),
+        ((83.0, -0.4), {"RA": "05:32:00", "DEC": "+00:24:00"}, 0),
+        (CYGNUS, jnow(*CYGNUS), 0),
+        ((10.0, 85.0), jnow(10.0, 85.0), 0),
+        (CYGNUS, {"RA": CYGNUS[1], "DEC": CYGNUS[0]}, 1),
+        ((80.0, 35.0), {"RA": 35.0, "DEC": 80.0}, 1),
+        (CYGNUS, {"RA": CYGNUS[0] / 15.0}, 1),
+        (CYGNUS, {"RA": 0.0, "DEC": 0.0}, 1),
+    ],
+    ids=["text", "minus 0", "minus lost", "today's equinox", "the same by the pole", "swapped, impossible", "swapped",
+         "hours for degrees", "zeros"],
+)  # fmt: skip
+def test_hints_of_every_sort(tycho, tmp_path, blind_calls, place, cards, searches):
+    survey = Survey(tycho, tmp_path / "lights", *place)
+    survey.add(2, **cards)
+    with solved(survey.folder) as found:
+        assert len(found.frames) == 2
+        assert max(offsets_px(found.frames, survey.truth)) < 0.5
+    assert len(blind_calls) == searches
+
+
+@posix
+@pytest.mark.slow
+def test_a_run_killed_while_astap_works_leaves_the_frames_alone(survey, tmp_path, monkeypatch):
+    survey.add(2)
+    before = fingerprints(survey.folder)
+    program = stub(tmp_path / "astap", f"touch {tmp_path}/started; exec sleep 60")
+    monkeypatch.setenv("ZEMOSAIC_ASTAP_LOCK_DIR", str(tmp_path / "slots"))
+    settings = Settings(
+        input_dir=str(survey.folder), output_dir=str(tmp_path / "out"), solver="astap", num_processing_workers=1,
+        astap_executable_path=str(program),
+    )  # fmt: skip
+    run = worker.start(settings)
+    try:
+        while not (tmp_path / "started").exists():
+            time.sleep(0.05)
+        helpers = psutil.Process(run.pid).children(recursive=True)
+        os.kill(run.pid, signal.SIGKILL)
+        assert isinstance(list(run.events())[-1], RunFailed)
+    finally:
+        run.close()
+        for helper in helpers:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                helper.kill()
+    assert fingerprints(survey.folder) == before
+
+
 def test_clouds_are_dropped_with_a_reason(survey, blind_calls):
     survey.add(2)
     survey.add_clouds()
@@ -160,14 +229,66 @@ def test_paths_that_mislead_are_told_at_the_start(survey, tmp_path, monkeypatch)
         assert found.told(Warned) == []
 
 
-def test_solutions_are_in_the_journal(survey):
-    survey.add(2)
+@pytest.mark.parametrize(
+    ("lies", "other_solvers", "how"),
+    [(1, True, "propagated"), (99, True, "embedded"), (99, False, None)],
+)
+def test_a_frame_that_disagrees_is_solved_again(survey, monkeypatch, lies, other_solvers, how):
+    """The neighbours' answer for one frame is 14 pixels off, the first time or each time."""
+    survey.add(6)
+    survey.add(2, 0.3)
+    told = []
+
+    def lying(field, stars, neighbour):
+        answer = propagate(field, stars, neighbour)
+        if answer is None or not field.name.endswith("light_003.fit") or len(told) == lies:
+            return answer
+        told.append(field.name)
+        return replace(answer, wcs=answer.wcs.shifted(10.0, -10.0))
+
+    monkeypatch.setattr(solve_phase, "propagate", lying)
+    if not other_solvers:
+        embedded = EmbeddedSolver.solve
+        monkeypatch.setattr(
+            EmbeddedSolver,
+            "solve",
+            lambda self, field: (
+                message("reason.unsolved_no_pointing") if "_003" in field.name else embedded(self, field)
+            ),
+        )
     with solved(survey.folder) as found:
-        for one in found.frames:
-            wanted = found.context.depends("solve", [one.frame.path])
-            assert found.context.journal.get("solve", one.frame.path, wanted) is None, "another file, another entry"
-            entry = found.context.journal.get(
-                "solve", one.frame.path, found.context.depends("solve", identity(one.frame))
-            )
-            assert entry is not None
-            assert one.solution.how.encode() in entry
+        by_name = {Path(one.frame.path).name: one.solution for one in found.frames}
+        assert len(by_name) == (7 if how is None else 8)
+        assert max(offsets_px(found.frames, survey.truth)) < 0.5
+        assert found.told(Logged).count("log.frame_solved_again") == (how is not None)
+        if how is None:
+            assert [Path(one.path).name for one in found.context.dropped] == ["light_003.fit"]
+            assert found.context.dropped[0].reason.key.startswith("reason.joint_")
+        else:
+            assert by_name["light_003.fit"].how == how
+
+
+def test_the_next_run_takes_the_same_solutions_over_to_the_last_bit(survey, monkeypatch):
+    survey.add(3)
+    survey.add_clouds()
+    with solved(survey.folder) as found:
+        first, lost = found.frames, found.context.dropped
+        assert len(first) == 3 and len(lost) == 1
+        found.context.dropped = []
+        found.events.clear()
+        monkeypatch.setattr("zemosaic.phases.solve._Session.solve", refuse)
+        again = solve_frames(found.context, found.measured, found.defects)
+        assert [one.solution for one in again] == [one.solution for one in first]
+        assert again[0].measured is first[0].measured
+        assert found.context.dropped == lost
+        kinds = [type(event).__name__ for event in found.events]
+        assert kinds.count("FrameSolved") == 3 and kinds.count("FrameDropped") == 1
+        with pytest.raises(AssertionError, match="solved anew"):
+            solve_frames(found.context, found.measured[:-1], found.defects)
+        found.context.settings = found.context.settings.model_copy(update={"force_resolve_existing_wcs": True})
+        with pytest.raises(AssertionError, match="solved anew"):
+            solve_frames(found.context, found.measured, found.defects)
+
+
+def refuse(*_):
+    raise AssertionError("solved anew")

@@ -65,8 +65,7 @@ def test_from_nothing(tycho: CellCatalogue, quads: QuadIndex, count: int) -> Non
             solved += 1
             assert answer.how == "blind"
             assert worst_offset_px(answer.wcs, truth) < TRUE_PX, (number, ra, dec)
-    # Nothing but the thinnest fields, with half a dozen catalogue stars, may be missed.
-    assert solved >= 0.95 * count
+    assert solved >= 0.98 * count
 
 
 @pytest.mark.parametrize("count", [10, ALL])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ from PIL import Image
 
 from zemosaic.model import GridPlan, TileSpec
 from zemosaic.phases import growing
-from zemosaic.phases.growing import GrowingPicture, block_sums
+from zemosaic.phases.growing import GrowingPicture, block_sums, keep_quick_look
 from zemosaic.sky import FrameWcs
 
 WCS = FrameWcs(0.0, 0.0, 0.0, 0.0, ((-1e-3, 0.0), (0.0, 1e-3)))
@@ -51,9 +52,9 @@ def test_the_picture_grows_from_the_first_tile_and_costs_little(tmp_path, monkey
     image = np.random.default_rng(2).normal(100.0, 3.0, (3, 200, 300)).astype(np.float32)
 
     class Store:
-        def read_tile(self, tile, row):
+        def read_tile_value(self, tile, row):
             y0, y1, x0, x1 = tile.outer
-            return SimpleNamespace(value=image[:, y0:y1, x0:x1])
+            return image[:, y0:y1, x0:x1]
 
     now = [0.0]
     monkeypatch.setattr(growing.time, "monotonic", lambda: now[0])
@@ -73,3 +74,26 @@ def test_the_picture_grows_from_the_first_tile_and_costs_little(tmp_path, monkey
             assert opened.size == (event.width, event.height)
     assert lit[-1] > 0.75
     assert len(list(Path(tmp_path).iterdir())) == 1, "earlier pictures are gone"
+
+
+def test_single_frames_are_seen_below_until_tiles_cover_them(tmp_path, monkeypatch):
+    plan = GridPlan(WCS, 300, 200, 3, tiles_of(200, 300, 100, 8))
+    rng = np.random.default_rng(2)
+    monkeypatch.setattr(growing, "LEAST_S", 0.0)
+    monkeypatch.setattr(growing, "IDLE_SHARE", 0.0)
+
+    class Store:
+        def read_tile_value(self, tile, row):
+            y0, y1, x0, x1 = tile.outer
+            return rng.normal(100.0, 3.0, (3, y1 - y0, x1 - x0)).astype(np.float32)
+
+    keep_quick_look(tmp_path, "field", plan, rng.normal(100.0, 9.0, (3, 200, 300)).astype(np.float32), 5)
+    told = []
+    context = SimpleNamespace(scratch=tmp_path, emit=told.append)
+    picture = GrowingPicture(context, plan, Store(), "field")
+    for row in range(6):
+        picture.add(row)
+    assert [event.quick_frames for event in told] == [5, 5, 5, 5, 5, 0]
+    other = replace(plan, wcs=replace(WCS, ra_deg=1.0))
+    GrowingPicture(context, other, Store(), "field").add(0)
+    assert told[-1].quick_frames == 0, "single frames of another canvas are of no use"

@@ -21,6 +21,7 @@ from zemosaic.phases.tile_drizzle import Drops
 from zemosaic.sky import FrameWcs
 from zemosaic.stacking.modes import MemoryRules, Mode
 from zemosaic.stacking.rules import Rejection, StackRules
+from zemosaic.store.canvas import TilePixels
 
 FINE = FrameWcs(50.0, 30.0, 200.5, 200.5, ((-SCALE_DEG / 2, 0.0), (0.0, SCALE_DEG / 2)))
 MIDDLE = (150, 250, 150, 250)
@@ -43,6 +44,24 @@ def test_passes_and_disk_are_exact(monkeypatch, tmp_path):
         assert answer.product.mode == mode
         assert same(whole, other)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_of_a_tile_is_the_same_away_from_its_edges(monkeypatch, tmp_path):
+    task = survey(12, monkeypatch, tmp_path, drops=DropRules(0.9))
+    tile = tiles.Stacker(task, [])
+    tile.run()
+    (top, _, left, _), reach = task.tile.outer, tiles.DROPS_REACH
+    box = (top + 40, top + 80, left + 30, left + 75)
+    part = tiles.Stacker(task, [])
+    samples, present = part.samples(box, range(12))
+    low, high = (limit.reshape(3, 40, 45) for limit in part.limits(samples, box))
+    result = part.stacked(samples, present, box)
+    flat = (result.weight, result.kept, result.rejected)
+    stacked = TilePixels(result.value.reshape(3, 40, 45), *(each.reshape(40, 45) for each in flat))
+    value, _ = part.drizzled(box, low, high, stacked)
+    inside = np.s_[:, reach:-reach, reach:-reach]
+    assert np.array_equal(value[inside], tile.whole.value[:, 40:80, 30:75][inside])
+    assert not np.array_equal(value[inside], stacked.value[inside])
 
 
 def test_streaming_is_close(monkeypatch, tmp_path):
@@ -80,16 +99,15 @@ def test_frames_that_hit_few_pixels_are_filled_up_and_told(monkeypatch, tmp_path
 
 def test_what_hardly_hit_is_taken_from_the_stack():
     frame = calibrated_of(solved_of(wcs_of(50.0, 30.0, size=SIZE, turn_deg=0.0), 0, SIZE))
-    drops = Drops(FINE, MIDDLE, 3, DropRules(0.3))
-    shape = 100 * 100
-    window = (0, SIZE[1], 0, SIZE[0])
+    stack = np.full((3, 100, 100), 5.0, np.float32)
+    drops = Drops(FINE, MIDDLE, DropRules(0.3), stack)
+    window, shape = (0, SIZE[1], 0, SIZE[0]), stack.shape[1:]
     drops.add(np.full(SIZE[::-1], 8.0, np.float32), window, frame, 1.0, np.ones(shape, np.float32))
-    stack = np.full((3, shape), 5.0, np.float32)
-    value, missed = drops.over(stack, np.ones(shape, np.float32), np.full(shape, 9, np.uint16))
+    value, missed = drops.over(np.ones(shape, np.float32), np.full(shape, 9, np.uint16))
     fell = np.isclose(value, 8.0, rtol=1e-4)
     assert np.array_equal(fell, value != 5.0) and 0 < fell.sum() < fell.size
     assert missed == (~fell.all(axis=0)).sum()
-    nothing, missed = drops.over(stack, np.zeros(shape, np.float32), np.zeros(shape, np.uint16))
+    nothing, missed = drops.over(np.zeros(shape, np.float32), np.zeros(shape, np.uint16))
     assert np.array_equal(nothing, stack) and missed == 0
 
 
@@ -111,12 +129,14 @@ def test_twice_the_scale_splits_a_double_star_that_once_does_not(monkeypatch, tm
         raws[k] = raw.astype(np.float32)
     task = survey(1, monkeypatch, tmp_path)
     monkeypatch.setattr(tiles, "mended_pixels", lambda f, d, s, w: raws[f.frame_id][w[0] : w[1], w[2] : w[3]])
-    dips = {}
-    for scale, onto, box in ((1, CANVAS, (75, 125, 75, 125)), (2, FINE, MIDDLE)):
+    dips, peaks = {}, {}
+    once = (CANVAS, (75, 125, 75, 125))
+    for scale, drops, onto, box in ((0, None, *once), (1, DropRules(0.5), *once), (2, DropRules(0.5), FINE, MIDDLE)):
         spec = TileSpec(0, box, box, tuple(range(40)))
         changes = {"tile": spec, "frames": tuple(frames), "defects": (tmp_path,) * 40, "canvas": onto}
-        pixels, _ = run(replace(task, rules=StackRules(Rejection.NONE), drops=DropRules(0.5), **changes))
+        pixels, _ = run(replace(task, rules=StackRules(Rejection.NONE), drops=drops, **changes))
         places = np.array(onto.sky_to_pixel(*np.transpose([*stars, FINE.pixel_to_sky(200.0, 200.0)])))
         one, other, between = map_coordinates(pixels.value[1], places[::-1] - box[0], order=1)
-        dips[scale] = 1.0 - between / min(one, other)
+        dips[scale], peaks[scale] = 1.0 - between / min(one, other), one + other
     assert dips[1] < -0.05 and dips[2] > 0.05
+    assert peaks[1] > 1.02 * peaks[0], "drops show what the interpolation of each frame smooths"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -16,7 +16,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from zemosaic.calibration.photometry import detector_coordinates
-from zemosaic.model import FrameRef, MeasuredFrame
+from zemosaic.calibration.transfer import transfer_points
+from zemosaic.model import FrameRef, MeasuredFrame, Trail
 from zemosaic.sky import FrameWcs
 
 __all__ = ["CellSamples", "mask_radius_px", "sample_cells"]
@@ -28,6 +29,8 @@ LATTICE = 48
 CLIP = (3.0, 2.5)
 """Pixels this many sigma below or above their cell's mean are left out."""
 EDGE_PX = 6
+TRAIL_SIDE_PX = 6.0
+"""Beside twice a trail's width, to either side."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class CellSamples:
     v: Float64s
     noise_adu: tuple[float, ...]
     """Noise of one of the counted values per channel."""
+    transfer: Float64s = field(default_factory=lambda: np.empty((0, 3)))
+    """How the noise grows with the level, all channels together: see `transfer_points`."""
 
 
 def mask_radius_px(flux_adu: Float64s, fwhm_px: float, noise_adu: float) -> Float64s:
@@ -83,19 +88,24 @@ def sample_cells(
     frame = measured.frame
     height, width = planes[0].shape
     free = _free_pixels(frame, wcs, stars, step, (height, width))
+    _leave_out_trails(free, measured.trails, step)
     xs = np.arange(0, frame.width + LATTICE, LATTICE, dtype=float)
     ys = np.arange(0, frame.height + LATTICE, LATTICE, dtype=float)
     gx, gy = reference.sky_to_pixel(*wcs.pixel_to_sky(xs[None, :], ys[:, None]))
     gx, gy = gx / cell_px, gy / cell_px
     row0, column0 = int(np.floor(gy.min())), int(np.floor(gx.min()))
     rows, columns = int(np.floor(gy.max())) - row0 + 1, int(np.floor(gx.max())) - column0 + 1
-    cell = np.empty((height, width), np.int32)
-    position = _assign(free, step, gx - column0, gy - row0, LATTICE, columns, rows * columns, cell)
-    count, sum_x, sum_y = position
+    line, cell = _runs(free, step, gx - column0, gy - row0, LATTICE, columns, rows * columns)
+    count, sum_x, sum_y = _positions(line, cell, step, rows * columns)
     noise = _plane_noise(measured, step)
     means = np.stack(
-        [_clipped_means(plane, cell, rows * columns, sigma) for plane, sigma in zip(planes, noise, strict=True)], axis=1
+        [_clipped_means(plane, line, cell, rows * columns, sigma) for plane, sigma in zip(planes, noise, strict=True)],
+        axis=1,
     )
+    halved = _halved(measured, step)
+    transfer = [
+        transfer_points(plane, line, cell, means[:, c], 2 if halved and c == 1 else 1) for c, plane in enumerate(planes)
+    ]
     used = np.flatnonzero((count > 0) & np.isfinite(means).all(axis=1))
     u, v = detector_coordinates(sum_x[used] / count[used], sum_y[used] / count[used], frame.width, frame.height)
     return CellSamples(
@@ -106,12 +116,18 @@ def sample_cells(
         u=u,
         v=v,
         noise_adu=noise,
+        transfer=np.concatenate(transfer),
     )
 
 
+def _halved(measured: MeasuredFrame, step: int) -> bool:
+    """Return whether a value of the green plane is the mean of two raw pixels."""
+    return step == 2 and len(measured.noise_adu) == 3
+
+
 def _plane_noise(measured: MeasuredFrame, step: int) -> tuple[float, ...]:
-    """Return the noise per plane pixel: a half-size green one is the mean of two raw ones."""
-    halved = step == 2 and len(measured.noise_adu) == 3
+    """Return the noise per plane pixel."""
+    halved = _halved(measured, step)
     return tuple(n / math.sqrt(2.0) if halved and c == 1 else n for c, n in enumerate(measured.noise_adu))
 
 
@@ -131,63 +147,116 @@ def _free_pixels(
     x, y = wcs.sky_to_pixel(ra, dec)
     with np.errstate(invalid="ignore"):
         near = (x > -radius) & (y > -radius) & (x < frame.width + radius) & (y < frame.height + radius)
-    for cx, cy, r in zip(x[near], y[near], radius[near], strict=True):
-        centre = round((cx + 0.5) / step - 0.5), round((cy + 0.5) / step - 0.5)
-        cv2.circle(free, centre, math.ceil(r / step), 0, -1)
+    _clear_discs(free, (x[near] + 0.5) / step - 0.5, (y[near] + 0.5) / step - 0.5, np.ceil(radius[near] / step))
     return free
 
 
+def _leave_out_trails(free: NDArray[np.uint8], trails: Sequence[Trail], step: int) -> None:
+    """Set what satellites and planes crossed to 0, from edge to edge: their faint flanks pass every clipping.
+
+    A trail through the middle of a frame looks like less light in its corners.
+    """
+    reach = math.hypot(*free.shape)
+    for trail in trails:
+        angle = math.radians(trail.angle_deg)
+        x, y = (trail.x_px + 0.5) / step - 0.5, (trail.y_px + 0.5) / step - 0.5
+        ends = [(round(x + t * math.cos(angle)), round(y + t * math.sin(angle))) for t in (-reach, reach)]
+        cv2.line(free, ends[0], ends[1], 0, max(1, math.ceil(2.0 * (2.0 * trail.width_px + TRAIL_SIDE_PX) / step)))
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
-def _assign(free, step, gx, gy, lattice, columns, cells, cell):  # type: ignore[no-untyped-def]
-    """Give every free pixel its cell and sum the detector positions per cell."""
+def _clear_discs(free, x, y, radius):  # type: ignore[no-untyped-def]
     height, width = free.shape
-    count = np.zeros(cells, np.int64)
-    sum_x = np.zeros(cells)
-    sum_y = np.zeros(cells)
+    for k in range(x.size):
+        column, row, reach = round(x[k]), round(y[k]), int(radius[k])
+        for j in range(max(0, row - reach), min(height, row + reach + 1)):
+            half = int(math.sqrt(float(reach * reach - (j - row) ** 2)))
+            free[j, max(0, column - half) : max(0, min(width, column + half + 1))] = 0
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _runs(free, step, gx, gy, lattice, columns, cells):  # type: ignore[no-untyped-def]
+    """Return runs of free pixels within a cell: (row, first column, end), shape (n, 3), and the cells, shape (n,)."""
+    height, width = free.shape
+    line = np.empty((height * width // 2 + height, 3), np.int32)
+    cell = np.empty(len(line), np.int32)
+    n = 0
     for j in range(height):
         y = (j + 0.5) * step - 0.5
         a = int(y // lattice)
         t = y / lattice - a
+        current, last = -1, -1
         for i in range(width):
-            cell[j, i] = -1
-            if free[j, i] == 0:
-                continue
-            x = (i + 0.5) * step - 0.5
-            b = int(x // lattice)
-            s = x / lattice - b
-            px = (1 - t) * ((1 - s) * gx[a, b] + s * gx[a, b + 1]) + t * ((1 - s) * gx[a + 1, b] + s * gx[a + 1, b + 1])
-            py = (1 - t) * ((1 - s) * gy[a, b] + s * gy[a, b + 1]) + t * ((1 - s) * gy[a + 1, b] + s * gy[a + 1, b + 1])
-            k = int(py) * columns + int(px)
-            if px < 0 or py < 0 or k < 0 or k >= cells:
-                continue
-            cell[j, i] = k
-            count[k] += 1
-            sum_x[k] += x
-            sum_y[k] += y
+            k = -1
+            if free[j, i]:
+                x = (i + 0.5) * step - 0.5
+                b = int(x) // lattice
+                if b != last:
+                    last = b
+                    left_x, right_x = (
+                        (1 - t) * gx[a, b] + t * gx[a + 1, b],
+                        (1 - t) * gx[a, b + 1] + t * gx[a + 1, b + 1],
+                    )
+                    left_y, right_y = (
+                        (1 - t) * gy[a, b] + t * gy[a + 1, b],
+                        (1 - t) * gy[a, b + 1] + t * gy[a + 1, b + 1],
+                    )
+                    slope_x, slope_y = (right_x - left_x) / lattice, (right_y - left_y) / lattice
+                px, py = left_x + slope_x * (x - b * lattice), left_y + slope_y * (x - b * lattice)
+                if px >= 0 and py >= 0:
+                    k = int(py) * columns + int(px)
+                    k = k if k < cells else -1
+            if k != current:
+                if current >= 0:
+                    line[n, 2] = i
+                    n += 1
+                if k >= 0:
+                    line[n, 0], line[n, 1], cell[n] = j, i, k
+                current = k
+        if current >= 0:
+            line[n, 2] = width
+            n += 1
+    return line[:n].copy(), cell[:n].copy()
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _positions(line, cell, step, cells):  # type: ignore[no-untyped-def]
+    """Return pixels per cell and the sums of their detector positions."""
+    count, sum_x, sum_y = np.zeros(cells, np.int64), np.zeros(cells), np.zeros(cells)
+    for m in range(len(cell)):
+        row, first, end = line[m]
+        k, number = cell[m], end - first
+        count[k] += number
+        sum_x[k] += number * (0.5 * (first + end) * step - 0.5)
+        sum_y[k] += number * ((row + 0.5) * step - 0.5)
     return count, sum_x, sum_y
 
 
-def _clipped_means(plane: NDArray[np.float32], cell: NDArray[np.int32], cells: int, sigma: float) -> Float64s:
+def _clipped_means(
+    plane: NDArray[np.float32], line: NDArray[np.int32], cell: NDArray[np.int32], cells: int, sigma: float
+) -> Float64s:
     """Return each cell's mean after its outliers were left out twice; NaN where nothing is left."""
     low, high = np.full(cells, -np.inf), np.full(cells, np.inf)
     mean = np.empty(cells)
     for _ in range(3):
-        mean = _means(plane, cell, low, high)
+        mean = _means(plane, line, cell, low.astype(np.float32), high.astype(np.float32))
         low, high = mean - CLIP[0] * sigma, mean + CLIP[1] * sigma
     return mean
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
-def _means(plane, cell, low, high):  # type: ignore[no-untyped-def]
+@njit(cache=True, error_model="numpy", nogil=True, fastmath={"reassoc", "nsz"})
+def _means(plane, line, cell, low, high):  # type: ignore[no-untyped-def]
     total = np.zeros(low.size)
     number = np.zeros(low.size, np.int64)
-    for j in range(plane.shape[0]):
-        for i in range(plane.shape[1]):
-            k = cell[j, i]
-            if k < 0:
-                continue
-            value = plane[j, i]
-            if value >= low[k] and value <= high[k]:
-                total[k] += value
-                number[k] += 1
+    for m in range(len(cell)):
+        k = cell[m]
+        least, most = low[k], high[k]
+        light, inside = np.float32(0), np.int32(0)
+        # Sums of one run are vectors of 32 bits.
+        for value in plane[line[m, 0], line[m, 1] : line[m, 2]]:
+            good = (value >= least) & (value <= most)
+            light += value if good else np.float32(0)
+            inside += good
+        total[k] += light
+        number[k] += inside
     return total / number

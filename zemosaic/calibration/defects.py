@@ -58,7 +58,7 @@ def find_defects(sources: Sequence[WindowReader], frame: FrameRef) -> NDArray[np
         a, b = max(0, y0 - _HALO), min(frame.height, y1 + _HALO)
         excess = np.stack([_excess(source.read(a, b, 0, frame.width), frame.bayer is not None) for source in sources])
         noise = np.median([_spread(one) for one in excess])
-        flagged = _outstanding(np.median(excess, axis=0), float(noise), len(sources))[y0 - a : y1 - a]
+        flagged = _outstanding(_medians(excess), float(noise), len(sources))[y0 - a : y1 - a]
         found.append(np.flatnonzero(flagged) + y0 * frame.width)
     return np.concatenate(found).astype(np.int64)
 
@@ -73,6 +73,25 @@ def _excess(pixels: NDArray[Any], bayer: bool) -> NDArray[np.float32]:
         for x in (0, 1):
             plane = np.ascontiguousarray(values[y::2, x::2])
             out[y::2, x::2] = plane - cv2.medianBlur(plane, 5)
+    return out
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _medians(layers):  # type: ignore[no-untyped-def]
+    """Return the median along the first, short axis of finite numbers, shape (n, h, w)."""
+    n, height, width = layers.shape
+    out = np.empty((height, width), np.float32)
+    for y in range(height):
+        ordered = layers[:, y].copy()
+        # Whole rows are put in order by exchanges of neighbours, many pixels at a time.
+        for turn in range(n):
+            for k in range(turn % 2, n - 1, 2):
+                low, high = ordered[k], ordered[k + 1]
+                for x in range(width):
+                    a, b = low[x], high[x]
+                    low[x] = a if a < b else b
+                    high[x] = b if a < b else a
+        out[y] = np.float32(0.5) * (ordered[(n - 1) // 2] + ordered[n // 2])
     return out
 
 
@@ -120,26 +139,28 @@ def mend(
     row, column = np.divmod(defects[first:last], frame.width)
     inside = (column >= x0) & (column < x1)
     if pixels.ndim == 2 and inside.any():
-        _mend(pixels, row[inside] - y0, column[inside] - x0, 2 if frame.bayer is not None else 1)
+        within = (row[inside] - y0) * pixels.shape[1] + column[inside] - x0
+        _mend(pixels, within, 2 if frame.bayer is not None else 1)
     return pixels
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _mend(pixels, rows, columns, step):  # type: ignore[no-untyped-def]
+def _mend(pixels, defects, step):  # type: ignore[no-untyped-def]
     height, width = pixels.shape
-    bad = np.zeros((height, width), np.bool_)
-    for k in range(rows.size):
-        bad[rows[k], columns[k]] = True
-    for k in range(rows.size):
+    for place in defects:
+        row, column = divmod(place, width)
         total = 0.0
         number = 0
         reach = step
         while number == 0 and reach <= 4 * step:
             for dy, dx in ((-reach, 0), (reach, 0), (0, -reach), (0, reach)):
-                y, x = rows[k] + dy, columns[k] + dx
-                if 0 <= y < height and 0 <= x < width and not bad[y, x]:
+                y, x = row + dy, column + dx
+                if not (0 <= y < height and 0 <= x < width):
+                    continue
+                found = np.searchsorted(defects, y * width + x)
+                if found == defects.size or defects[found] != y * width + x:
                     total += pixels[y, x]
                     number += 1
             reach += step
         if number > 0:
-            pixels[rows[k], columns[k]] = total / number
+            pixels[row, column] = total / number

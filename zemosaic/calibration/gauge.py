@@ -13,6 +13,7 @@ together, whose gradients are alike up to the colour of the sky.
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 __all__ = ["settle_plane"]
@@ -74,7 +75,7 @@ def settle_plane(
     settled = sky.copy()
     for channel in range(len(light)):
         slope = balanced[channel] + tilt[channel]
-        level = _peak(flat[channel] - centred[deep] @ tilt[channel], float(grain[channel]))[1]
+        level, _ = _commonest(flat[channel] - centred[deep] @ tilt[channel], float(grain[channel]), REACH, LOWEST)
         shift = place @ slope
         shift[:, 0] += level
         settled[:, channel] += transparency[:, channel, None] * shift
@@ -91,9 +92,7 @@ def _empty_plane(light: Floats, position: Floats, error: Floats, grain: Floats) 
         return np.zeros_like(error)
 
     def merit(slope: Floats) -> float:
-        on_plane = sum(
-            _peak(one - c * (position @ slope), float(g))[0] for one, c, g in zip(light, colour, grain, strict=True)
-        )
+        on_plane = _most_alike(light, position, colour[:, None] * slope, grain, REACH, LOWEST)
         return float(on_plane) - 0.5 * float(((slope / allowed) ** 2).sum())
 
     for _ in range(ROUNDS):
@@ -104,15 +103,47 @@ def _empty_plane(light: Floats, position: Floats, error: Floats, grain: Floats) 
     return colour[:, None] * best
 
 
-def _peak(light: Floats, grain: float) -> tuple[float, float]:
-    """Return how many cells share the commonest brightness near the dark end, and that brightness."""
-    lowest = float(np.quantile(light, LOWEST))
-    steps = np.clip((light - lowest) / grain, 0, REACH).astype(np.int64)
-    number = np.bincount(steps, minlength=REACH + 1)[:REACH]
-    pairs = number[:-1] + number[1:]
-    peak = int(pairs.argmax())
-    members = (steps == peak) | (steps == peak + 1)
-    return float(pairs[peak]), float(light[members].mean())
+@njit(cache=True, error_model="numpy", nogil=True)
+def _most_alike(light, position, slopes, grain, reach, lowest):  # type: ignore[no-untyped-def]
+    """Return how many cells share the commonest brightness above planes, summed over the channels."""
+    total = 0
+    for channel in range(len(light)):
+        a, b = slopes[channel]
+        clear = light[channel] - a * position[:, 0] - b * position[:, 1]
+        _, number = _commonest(clear, grain[channel], reach, lowest)
+        total += number
+    return total
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _commonest(light, grain, reach, lowest):  # type: ignore[no-untyped-def]
+    """Return the commonest brightness near the dark end and how many cells share it.
+
+    A brightness is a pair of neighbouring steps of one grain, counted from the quantile `lowest` of the cells.
+    """
+    rank = lowest * (light.size - 1)
+    whole = int(rank)
+    # A few of the darkest cells are all that the quantile needs.
+    darkest = np.full(whole + 2, np.inf)
+    for value in light:
+        k = whole + 1
+        if value >= darkest[k]:
+            continue
+        while k > 0 and darkest[k - 1] > value:
+            darkest[k] = darkest[k - 1]
+            k -= 1
+        darkest[k] = value
+    above = darkest[min(whole + 1, light.size - 1)]
+    zero = darkest[whole] + (rank - whole) * (above - darkest[whole])
+    number = np.zeros(reach + 1, np.int64)
+    total = np.zeros(reach + 1)
+    for value in light:
+        step = int(min(max((value - zero) / grain, 0.0), float(reach)))
+        number[step] += 1
+        total[step] += value
+    pairs = number[: reach - 1] + number[1:reach]
+    peak = pairs.argmax()
+    return (total[peak] + total[peak + 1]) / pairs[peak], pairs[peak]
 
 
 def _places(frame: NDArray[np.int64], basis: Floats, position: Floats, n_frames: int) -> Floats:

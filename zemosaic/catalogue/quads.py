@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations, product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import platformdirs
@@ -33,16 +34,16 @@ __all__ = ["QuadIndex", "Quads", "build_quads", "cache_folder", "load_quads", "q
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-_MAGIC = b"ZeMosaic quads 1"
-_FILE = "quads_1.bin"
+_MAGIC = b"ZeMosaic quads 2"
+_FILE = "quads_2.bin"
 _HEAD = 40
 _CELLS_DEG = (0.17, 0.25, 0.4, 0.65, 1.0, 1.7, 2.8)
 """Heights of the cells: fields of 0.5 to 8 degrees hold quads of one size or another."""
 _QUARTETS = ([0, 1, 2, 3], [0, 1, 2, 4], [0, 1, 3, 4], [0, 2, 3, 4])
 """Quads of a star (0) and its neighbours in the order of distance."""
-_FEWER_FROM = 400_000
+_FEWER_FROM = 600_000
 """Stars of a level from which on half of the quartets must do."""
-_CHUNK = 100_000
+_CHUNK = 30_000
 _BINS = 80
 """Coarse bins per unit of a code's numbers."""
 _BASE = 256
@@ -74,8 +75,8 @@ def quads_of(at: NDArray[np.complex128], corners: Indices) -> Quads:
         Numbers of the corners, shape (n, 4).
     """
     pairs = np.array(list(combinations(range(4), 2)))
-    sides = np.abs(at[:, pairs[:, 0]] - at[:, pairs[:, 1]])
-    widest = np.argmax(sides, axis=1)
+    sides = at[:, pairs[:, 0]] - at[:, pairs[:, 1]]
+    widest = np.argmax(sides.real**2 + sides.imag**2, axis=1)
     # The rest of pair k in this order is pair 5 - k.
     order = np.column_stack([pairs[widest], pairs[5 - widest]])
     at, corners = np.take_along_axis(at, order, 1), np.take_along_axis(corners, order, 1)
@@ -105,19 +106,21 @@ class QuadIndex:
     def __len__(self) -> int:
         return len(self.key)
 
-    def alike(self, quads: Quads, tolerance: float, stretch: float) -> tuple[Indices, Indices]:
+    def alike(self, quads: Quads, tolerance: Floats, stretch: float) -> tuple[Indices, Indices]:
         """Return the places of queries and of the index's quads that are alike, the most alike first.
 
         Parameters
         ----------
         quads : Quads
             Queries, with widths in degrees.
-        tolerance : float
-            Greatest difference of each number of a code, below half a coarse bin.
+        tolerance : ndarray
+            Greatest difference of each number of a query's code, below half a coarse bin, shape (queries,).
         stretch : float
             Greatest relative difference of the widths.
         """
-        own, low, high = (np.floor((quads.codes + _OFFSET + d) * _BINS) for d in (0.0, -tolerance, tolerance))
+        own, low, high = (
+            np.floor((quads.codes + _OFFSET + sign * tolerance[:, None]) * _BINS) for sign in (0.0, -1.0, 1.0)
+        )
         other = np.where(low < own, low, high)
         needed = other != own
         found = []
@@ -129,11 +132,11 @@ class QuadIndex:
             within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
             found.append(np.stack([np.repeat(which, count), np.repeat(first, count) + within]))
         query, there = np.concatenate(found, axis=1)
-        known = _projected(self.stars, self.corners[there].astype(np.intp))
-        off = np.abs(known.codes - quads.codes[query]).max(axis=1)
+        known = _projected(self.stars.T, self.corners[there].astype(np.intp))
+        off = np.abs(known.codes - quads.codes[query]).max(axis=1) / tolerance[query]
         off[np.abs(known.width / quads.width[query] - 1.0) > stretch] = np.inf
         order = np.argsort(off, kind="stable")
-        order = order[: np.searchsorted(off[order], tolerance)]
+        order = order[: np.searchsorted(off[order], 1.0)]
         return query[order], there[order]
 
 
@@ -152,13 +155,23 @@ def build_quads(catalogue: CellCatalogue) -> QuadIndex:
         levels.append(levels[-1][_brightest_per_cell(stars[levels[-1]], cell)])
     near = _unique(np.concatenate([_neighbourhoods(vectors, level) for level in levels[1:]]))
     keys, corners = [], []
+    columns = np.ascontiguousarray(vectors.T, np.float32)  # a thousandth of a coarse bin
     for start in range(0, len(near), _CHUNK):
-        quads = _projected(vectors, near[start : start + _CHUNK])
+        quads = _projected(columns, near[start : start + _CHUNK])
         keys.append(_packed(np.floor((quads.codes + _OFFSET) * _BINS)))
         corners.append(quads.corners.astype(np.uint32))
     key = np.concatenate(keys)
-    order = np.argsort(key, kind="stable")
+    order = _order(key.astype(np.uint64) << np.uint64(32), len(key).bit_length())
     return QuadIndex(key[order], np.concatenate(corners)[order], vectors)
+
+
+def _order(values: NDArray[np.uint64], spare_bits: int) -> Indices:
+    """Return the places of values in ascending order; their `spare_bits` lowest bits do not count and get lost."""
+    low = np.uint64((1 << spare_bits) - 1)
+    values &= ~low
+    values |= np.arange(len(values), dtype=np.uint64)
+    values.sort()
+    return (values & low).astype(np.intp)
 
 
 def _brightest_per_cell(stars: CatalogueStars, cell_deg: float) -> Indices:
@@ -182,17 +195,24 @@ def _neighbourhoods(vectors: Floats, level: Indices) -> Indices:
 def _unique(corners: Indices) -> Indices:
     """Return each quad once."""
     a, b, c, d = corners.astype(np.uint64).T
-    # Quads are distinct by this number but for one chance in 10**6, which would cost one quad of millions.
-    mixed = ((a * _MIXERS[0] + b) * _MIXERS[1] + c) * _MIXERS[2] + d
-    order = np.argsort(mixed, kind="stable")
-    first = np.ones(len(order), bool)
-    first[1:] = np.diff(mixed[order]) != 0
-    return corners[order[first]]
+    mixed = (((a * _MIXERS[0] + b) * _MIXERS[1] + c) * _MIXERS[2] + d) * _MIXERS[0]
+    corners = corners[_order(mixed, len(corners).bit_length())]
+    first = np.ones(len(corners), bool)
+    first[1:] = (np.diff(corners, axis=0) != 0).any(axis=1)
+    return corners[first]
 
 
-def _projected(vectors: Floats, corners: Indices) -> Quads:
-    """Return quads of the sky, widths in degrees, each projected onto a plane of its own."""
-    x, y, z = np.moveaxis(vectors[corners], 2, 0)
+def _projected(columns: NDArray[np.floating[Any]], corners: Indices) -> Quads:
+    """Return quads of the sky, widths in degrees, each projected onto a plane of its own.
+
+    Parameters
+    ----------
+    columns : ndarray
+        The stars' unit vectors, shape (3, m).
+    corners : ndarray
+        Numbers of the quads' stars, shape (n, 4).
+    """
+    x, y, z = (column[corners] for column in columns)
     a, b, c = (part.sum(axis=1, keepdims=True) for part in (x, y, z))
     flat = np.maximum(np.hypot(a, b), 1e-9)
     length = np.hypot(flat, c)

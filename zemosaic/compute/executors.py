@@ -73,7 +73,7 @@ _OF_THIS_WORKER: list[Flag] = []
 """In a worker process, where a pool's initialiser can leave it: whether the run is paused."""
 
 
-def make_executor(workers: int, held: Flag | None = None) -> Executor:
+def make_executor(workers: int, held: Flag | None = None, *, apart: bool = False) -> Executor:
     """Return an executor: serial for one worker, else a pool of spawned processes.
 
     Parameters
@@ -81,9 +81,11 @@ def make_executor(workers: int, held: Flag | None = None) -> Executor:
     workers : int
     held : Flag, optional
         While it is 1, workers begin no task.
+    apart : bool
+        Whether a single worker is a process too.
     """
     limit_library_threads()
-    if workers <= 1:
+    if workers <= 1 and not apart:
         limit_opencv()
         return SerialExecutor()
     context = multiprocessing.get_context("spawn")

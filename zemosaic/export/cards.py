@@ -94,7 +94,7 @@ def mosaic_cards(origin: Provenance) -> list[Card]:
         ("BUNIT", "adu", "counts of one exposure"),
         ("COMMENT", "Pixels are camera counts of one exposure of the median frame; the", ""),
         ("COMMENT", "gradients of the sky are taken off, its median level is kept as a", ""),
-        ("COMMENT", "pedestal; NaN where no frame reaches.", ""),
+        ("COMMENT", "pedestal; 0 or NaN where no frame reaches.", ""),
     ]
 
 

@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 from zemosaic.export.cards import Card
 from zemosaic.export.layout import Box, Layout
 
-__all__ = ["DiskType", "Encoder", "encoder_for"]
+__all__ = ["DiskType", "Empty", "Encoder", "encoder_for"]
 
 DiskType = Literal["float32", "int16", "int32", "uint16"]
+Empty = Literal["zero", "nan"]
 
 BITPIX = {"float32": -32, "int16": 16, "int32": 32, "uint16": 16}
 UNSIGNED_ZERO = 32768
 """What FITS adds to signed 16-bit numbers so that they run from 0 to 65535."""
 FULL = 65535
+TINY = np.finfo(np.float32).tiny
+"""What a pixel that is 0 by chance becomes where 0 stands for no data."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,13 @@ class Encoder:
     """Turns pixels into the bytes of a file.
 
     With ``uint16``, 0 is a pixel without data and ``pixel = zero + scale * number`` for the numbers 1 to 65535.
+    With ``float32`` and ``empty="zero"``, 0 is a pixel without data too, and no other pixel is 0.
     """
 
     dtype: DiskType
     scale: float = 1.0
     zero: float = 0.0
+    empty: Empty = "nan"
 
     @property
     def bitpix(self) -> int:
@@ -46,6 +51,8 @@ class Encoder:
 
     def cards(self) -> list[Card]:
         """Return the cards that tell how to come back from numbers to pixels."""
+        if self.dtype == "float32" and self.empty == "zero":
+            return [("ZMEMPTY", 0.0, "pixels that no frame reaches; no other is 0")]
         if self.dtype != "uint16":
             return []
         return [
@@ -56,6 +63,8 @@ class Encoder:
 
     def __call__(self, plane: NDArray[Any]) -> NDArray[Any]:
         """Return a plane, contiguous and big-endian, as it goes to disk."""
+        if self.dtype == "float32" and self.empty == "zero":
+            return np.where(np.isfinite(plane), np.where(plane == 0, TINY, plane), 0).astype(">f4", order="C")
         if self.dtype == "float32":
             return np.ascontiguousarray(plane, ">f4")
         if self.dtype == "uint16":
@@ -70,10 +79,10 @@ class Encoder:
         )
 
 
-def encoder_for(dtype: DiskType, layout: Layout, box: Box) -> Encoder:
+def encoder_for(dtype: DiskType, layout: Layout, box: Box, empty: Empty = "nan") -> Encoder:
     """Return the encoder of a type; for ``uint16`` the faintest and brightest pixels of all colours set the scale."""
     if dtype != "uint16":
-        return Encoder(dtype)
+        return Encoder(dtype, empty=empty)
     y0, y1, x0, x1 = box
     low, high = np.inf, -np.inf
     for start, stop in layout.bands(y0, y1):

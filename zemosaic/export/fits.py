@@ -19,7 +19,7 @@ import numpy as np
 from astropy.io import fits
 
 from zemosaic.export.cards import Card, ascii_text
-from zemosaic.export.disk_values import DiskType, Encoder, encoder_for
+from zemosaic.export.disk_values import DiskType, Empty, Encoder, encoder_for
 from zemosaic.export.files import check_free_disk, replacing
 from zemosaic.export.layout import AxisOrder, Box, Layout, Pixels, layout_of
 from zemosaic.export.tiled import write_tiled
@@ -40,6 +40,7 @@ def write_fits(
     dtype: DiskType = "float32",
     box: Box | None = None,
     compressed: bool = False,
+    empty: Empty = "nan",
 ) -> None:
     """Write an array to a FITS file without ever holding all of it.
 
@@ -63,6 +64,9 @@ def write_fits(
         The part of the source to write, half open; the WCS is shifted along.
     compressed : bool
         Whether the image is compressed, tile by tile and without loss; such files are named ``.fits.fz``.
+    empty : {"nan", "zero"}
+        What pixels without data hold in a file of floats. With ``zero``, a pixel that is 0 by chance becomes the
+        smallest normal number, and the card ZMEMPTY says so.
 
     Raises
     ------
@@ -79,7 +83,7 @@ def write_fits(
         raise ValueError(f"box {box} does not fit into {layout.height} x {layout.width} pixels")
     box = (y0, y1, x0, x1)
     shape = (layout.planes, y1 - y0, x1 - x0)
-    encoder = encoder_for(dtype, layout, box)
+    encoder = encoder_for(dtype, layout, box, empty)
     header = _header(shape, encoder, None if wcs is None else wcs.shifted(x0, y0), cards)
     check_free_disk(path, len(header.tostring()) + math.prod(shape) * encoder.itemsize)
     with replacing(path) as out:
@@ -120,10 +124,9 @@ def _header(shape: tuple[int, int, int], encoder: Encoder, wcs: FrameWcs | None,
         header["WCSAXES"] = (2, "celestial axes only")
         header.update(_wcs_cards(wcs))
         header["EQUINOX"] = (2000.0, "for programs that do not know RADESYS")
-    scaled = encoder.cards()
     # The unit of the cards is that of the pixels, not of numbers on a scale of their own.
-    told = [card for card in cards if not (scaled and card[0] == "BUNIT")]
-    for keyword, value, comment in [*scaled, *told]:
+    told = [card for card in cards if not (encoder.dtype == "uint16" and card[0] == "BUNIT")]
+    for keyword, value, comment in [*encoder.cards(), *told]:
         header.append((keyword, ascii_text(value) if isinstance(value, str) else value, comment), end=True)
     return header
 

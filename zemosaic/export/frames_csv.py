@@ -8,6 +8,7 @@ from pathlib import Path
 
 from zemosaic.export.files import write_whole
 from zemosaic.export.report import FrameRow, RunReport
+from zemosaic.export.report_parts import green_of
 from zemosaic.i18n import Translator
 
 __all__ = ["COLUMNS", "write_frames_csv"]
@@ -88,10 +89,10 @@ def _values(order: int, row: FrameRow, translator: Translator) -> tuple[object, 
         _short(metrics.eccentricity),
         _short(metrics.sharpness),
         _short(metrics.snr),
-        _green(metrics.sky_adu),
-        _green(metrics.noise_adu),
+        _short(green_of(metrics.sky_adu)),
+        _short(green_of(metrics.noise_adu)),
         _short(metrics.gradient_adu),
-        _green(metrics.transparency),
+        _short(green_of(metrics.transparency)),
         len(metrics.trails) if metrics.stars is not None else None,
         len(row.tiles_used),
         len(row.tiles_rejected),
@@ -106,10 +107,6 @@ def _middle(values: tuple[float, ...], *, turns: bool) -> float | None:
         return round(sum(values) / len(values), 6)
     steps = [(value - values[0] + 180.0) % 360.0 - 180.0 for value in values]
     return round((values[0] + sum(steps) / len(steps)) % 360.0, 6)
-
-
-def _green(values: tuple[float, ...]) -> float | None:
-    return _short(values[min(1, len(values) - 1)]) if values else None
 
 
 def _short(value: float | None) -> float | None:

@@ -60,6 +60,7 @@ class MosaicFile:
         self._lock = threading.Lock()
         self._scale = float(self.header.get("ZMSCALE", 0.0))
         self._zero = float(self.header.get("ZMZERO", 0.0))
+        self._zero_is_empty = self.header.get("ZMEMPTY") == 0.0
 
     def __getitem__(self, key: Any, /) -> Floats:
         """Return a part, (channels, rows, columns) by slices, as float32; NaN where there is no data."""
@@ -80,7 +81,10 @@ class MosaicFile:
         if self._scale:
             numbers = raw.astype(np.float64) + float(self.header.get("BZERO", 0.0))
             return np.where(numbers > 0, self._zero + self._scale * numbers, np.nan).astype(np.float32)
-        return raw.astype(np.float32)
+        pixels = raw.astype(np.float32)
+        if self._zero_is_empty:
+            pixels[pixels == 0] = np.nan
+        return pixels
 
 
 def wcs_of(header: fits.Header) -> FrameWcs | None:

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -29,6 +30,12 @@ Picture = NDArray[np.uint8]
 
 BAND_ROWS = 128
 """Rows stretched at a time."""
+NEAR_PX = 7
+"""Side of the square of neighbours that a pixel of few frames is averaged with."""
+COLOUR_PX = 31
+"""Side of that for its colour, to whose noise the eye is more sensitive."""
+STAR_SHARE = 0.5
+"""Squares of which more is structure than noise do not count for the colour round them."""
 
 
 def stretched_preview(
@@ -47,7 +54,7 @@ def stretched_preview(
     source : array-like
         1 or 3 planes, linear, row 0 at the bottom; NaN where there is no data.
     coverage : array-like, shape (height, width), or None
-        Where it is 0 the picture is black.
+        Frames per pixel: where it is 0 the picture is black, and thin parts show no more noise than the others.
     max_px : int
         Longest side of the picture.
     axis_order : {"HWC", "CHW", "HW"}
@@ -65,11 +72,50 @@ def stretched_preview(
     planes = shrunk(source, max_px, axis_order=axis_order, box=box)
     inside = inside_of(planes, coverage, max_px, box)
     view = find_view(planes, inside, linked)
+    if coverage is not None and inside.any():
+        even_noise(planes, shrunk(coverage, max_px, axis_order="HW", box=box, empty=0.0)[0], inside)
     picture = np.empty((*inside.shape, 3), np.uint8)
     for top in range(0, len(inside), BAND_ROWS):
         band = np.s_[top : top + BAND_ROWS]
         picture[band] = np.moveaxis(np.rint(255.0 * view(planes[:, band], inside[band])), 0, -1)
     return np.ascontiguousarray(picture[::-1])
+
+
+def even_noise(planes: NDArray[np.float32], frames: NDArray[np.float32], inside: NDArray[np.bool_]) -> None:
+    """Smooth the parts of a picture that few frames cover until they are no noisier than most of it.
+
+    A pixel is drawn towards the mean of its neighbours, its colour towards that of a wider square, by the root of its
+    part of the usual number of frames; less where neighbours differ by more than noise makes them (Lee 1980, IEEE
+    Trans. PAMI 2, 165), so that stars stay as they are.
+
+    Parameters
+    ----------
+    planes : ndarray, shape (channels, h, w)
+        Linear, changed in place.
+    frames : ndarray, shape (h, w)
+        Frames per pixel.
+    inside : ndarray, shape (h, w)
+        Where there is data; elsewhere nothing changes.
+    """
+    light = planes.mean(axis=0)
+    near = _around(light, inside, NEAR_PX)
+    away = light - near
+    depth = np.where(inside, np.maximum(frames, 1e-6), np.float32(1))
+    one_frame = 1.4826 * float(np.median((np.abs(away) * np.sqrt(depth))[inside]))
+    structure = 1.0 - 2.0 * one_frame**2 / depth / np.maximum(_around(away**2, inside, NEAR_PX), 1e-30)
+    kept = np.clip(np.maximum(structure, np.sqrt(depth / np.median(depth[inside]))), 0.0, 1.0)
+    calm = inside & (structure < STAR_SHARE)
+    for plane in planes:
+        colour = plane - light
+        smooth = near + _around(colour, calm, COLOUR_PX)
+        plane[inside] = (smooth + kept * (plane - smooth))[inside]
+
+
+def _around(values: NDArray[np.float32], known: NDArray[np.bool_], side: int) -> NDArray[np.float32]:
+    """Return the means of the known pixels in the square round each pixel, 0 where there are none."""
+    share = cv2.blur(known.astype(np.float32), (side, side))
+    total = cv2.blur(np.where(known, values, np.float32(0)), (side, side))
+    return np.asarray(total / np.maximum(share, 1e-6), np.float32)
 
 
 def stretched_bands(

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from zemosaic.export.view import View
+from zemosaic.export.view import WHITENING, View
 
 __all__ = ["Grid", "averaged", "halved", "shown"]
 
@@ -69,7 +69,7 @@ def shown(
     each = stretches * len(planes) if len(stretches) == 1 else stretches
     curves = np.array([(one.black, one.white - one.black, one.balance) for one in each], np.float32)
     out = np.empty((height, width, 3), np.uint8)
-    _show(averaged(planes, grid, width, height), sky, gains, curves, np.float32(view.colour if linked else 0.0), out)
+    _show(averaged(planes, grid, width, height), sky, gains, curves, np.float32(view.colour if linked else -1.0), out)
     return out
 
 
@@ -138,7 +138,7 @@ def _show(values, sky, gains, curves, colour, out):  # type: ignore[no-untyped-d
             if not seen:
                 out[j, i, 0] = out[j, i, 1] = out[j, i, 2] = 0
                 continue
-            if colour > zero:
+            if colour >= zero:
                 level = min(max((level / channels - curves[0, 0]) / curves[0, 1], np.float32(1e-6)), one)
                 balance = curves[0, 2]
                 factor = (balance - one) * level / ((balance + balance - one) * level - balance) / level
@@ -146,8 +146,13 @@ def _show(values, sky, gains, curves, colour, out):  # type: ignore[no-untyped-d
                 for c in range(channels):
                     together[c] *= factor
                     peak = max(peak, together[c])
+                top = zero
                 for c in range(channels):
                     apart[c] = colour * together[c] / peak + (one - colour) * apart[c]
+                    top = max(top, apart[c])
+                whiter = (factor * level) ** WHITENING
+                for c in range(channels):
+                    apart[c] += (top - apart[c]) * whiter
             for c in range(3):
                 tone = apart[min(c, channels - 1)]
                 out[j, i, c] = np.uint8(np.float32(255) * min(max(tone, zero), one) + np.float32(0.5))

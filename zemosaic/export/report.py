@@ -86,6 +86,8 @@ class RunRecords:
     seams: SeamReport | None = None
     """Steps measured on the mosaic."""
     depth: DepthNoise | None = None
+    pixels: str = ""
+    """Text from `zemosaic.store.pixel_record`."""
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,7 @@ class RunReport:
     peak_rss_bytes: int
     seams: SeamSummary | None = None
     depth: DepthNoise | None = None
+    pixels: str = ""
     others: tuple[FieldReport, ...] = ()
     """Further fields; the rest of this record is about the main one, or about all."""
 
@@ -247,6 +250,7 @@ def build_report(records: RunRecords) -> RunReport:
         peak_rss_bytes=records.peak_rss_bytes,
         seams=summarise_seams(records.calibrated, records.seams),
         depth=records.depth,
+        pixels=records.pixels,
         others=tuple(map(_field_report, records.others)),
     )
 

@@ -60,6 +60,7 @@ def report_dict(report: RunReport, translator: Translator) -> dict[str, Any]:
         "versions": dict(report.versions),
         "timings": {time.phase: {"wall_s": time.wall_s, "cpu_s": time.cpu_s} for time in report.timings},
         "peak_rss_bytes": report.peak_rss_bytes,
+        "pixel_record": report.pixels or None,
     }
 
 

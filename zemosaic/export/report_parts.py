@@ -12,7 +12,7 @@ from markupsafe import Markup
 from zemosaic.errors import Message
 from zemosaic.i18n import Translator
 
-__all__ = ["Chart", "Figure", "Words", "mean_of", "short_path"]
+__all__ = ["Chart", "Figure", "Words", "green_of", "mean_of", "short_path"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,11 @@ class Words:
 def mean_of(values: Sequence[float]) -> float | None:
     """Return the mean, None of nothing."""
     return float(np.mean(values)) if values else None
+
+
+def green_of(values: Sequence[float]) -> float | None:
+    """Return the value of green, or of the one channel that there is, None of nothing."""
+    return float(values[min(1, len(values) - 1)]) if values else None
 
 
 def short_path(path: str, input_dir: str) -> str:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from zemosaic.export.charts import STEP_LIMITS, EdgedFrame, depth_chart, seam_map
 from zemosaic.export.report import FrameRow, RunReport
-from zemosaic.export.report_parts import Chart, Figure, Words, short_path
+from zemosaic.export.report_parts import Chart, Figure, Words, green_of, short_path
 from zemosaic.export.seam_report import level_and_colour
 from zemosaic.export.seams import LIMIT
 
@@ -102,12 +102,8 @@ def _edged(rows: list[FrameRow], when: str) -> list[EdgedFrame]:
 def depth_section(report: RunReport, words: Words) -> DepthSection | None:
     """Return the noise by depth; None where it was not measured."""
     depth = report.depth
-    single = [
-        row.metrics.noise_adu[green] / row.metrics.transparency[green]
-        for row in report.used
-        if row.metrics.transparency and row.metrics.noise_adu
-        for green in (min(1, len(row.metrics.transparency) - 1),)
-    ]
+    known = [(green_of(row.metrics.noise_adu), green_of(row.metrics.transparency)) for row in report.used]
+    single = [noise / transparency for noise, transparency in known if noise and transparency]
     if depth is None or not single or not len(depth.frames):
         return None
     svg = depth_chart(depth.frames, depth.noise_adu, float(np.median(single)), words.text("report.depth"), words.number)

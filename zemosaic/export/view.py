@@ -12,22 +12,25 @@ from numpy.typing import NDArray
 from zemosaic.export.layout import AxisOrder, Box, Pixels
 from zemosaic.export.shrink import sampled, shrunk
 
-__all__ = ["Stretch", "View", "find_view", "inside_of", "midtones", "view_of"]
+__all__ = ["WHITENING", "Stretch", "View", "find_view", "inside_of", "midtones", "view_of"]
 
 Planes = NDArray[np.float32]
 
-SKY_LEVEL = 0.12
+SKY_LEVEL = 0.14
 """Brightness of the empty sky in the picture, 0 to 1."""
-SHADOW_SIGMAS = 3.5
+SHADOW_SIGMAS = 2.8
 """How far below the sky black lies at least, in standard deviations of the sky."""
 BROAD_LIGHT = 11.0
 """Brightness of nebulae and galaxies that the stretch leaves room for, in units of that depth."""
-WHITE_PERCENTILE = 99.9
 COLOUR_KEPT = 0.45
 """Part of a bright pixel's colour that the stretch keeps unless asked otherwise: 0 is white, 1 is all."""
+WHITENING = 8
+"""How late bright pixels go to white: the power of their brightness in the picture that does it."""
 GAIN_LIMIT = 3.0
-DARK_SHARE = 0.25
-"""Part of the picture that is taken for sky."""
+DARKEST_PERCENT = 2.0
+"""Part of the picture that may be darker than the sky: thin borders, gradients."""
+FEWEST_CELLS = 20
+"""Fewer cells that are dark in all channels are no sky."""
 
 
 @dataclass(frozen=True)
@@ -130,15 +133,25 @@ def _column(values: Sequence[float] | NDArray[np.float32]) -> NDArray[np.float32
 
 
 def _sky(planes: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return the level of the sky per channel.
+    """Return the level of the sky per channel: nebulae only add light, so that it is the darkest there is.
 
-    The darker cells of the picture decide, the same ones for all channels, so that the sky comes out neutral.
+    Cells decide that are as dark as the darkest ones in all channels at once, within a pixel's noise: else a dark
+    cloud of some colour would be taken for sky, and the sky would come out in the opposite colour.
     """
     cells = shrunk(np.where(inside, planes, np.float32(np.nan)), max(24, max(inside.shape) // 16), axis_order="CHW")
     levels = cells[:, np.isfinite(cells).all(axis=0)]
-    total = levels.sum(axis=0)
-    dark = total <= np.quantile(total, DARK_SHARE)
-    return np.asarray(np.median(levels[:, dark], axis=1), np.float32)
+    low = np.percentile(levels, DARKEST_PERCENT, axis=1)[:, None]
+    noise = np.array([_noise(plane) for plane in planes])[:, None]
+    dark = (levels <= low + noise).all(axis=0)
+    sky = np.median(levels[:, dark], axis=1) if dark.sum() >= FEWEST_CELLS else (low + 0.5 * noise)[:, 0]
+    return sky.astype(np.float32)
+
+
+def _noise(plane: NDArray[np.float32]) -> float:
+    """Return the noise of a plane's pixels, blind to stars and nebulae; 0 of a plane without neighbours."""
+    steps = plane[:, 2:] - plane[:, :-2]
+    steps = steps[np.isfinite(steps)]
+    return 1.4826 * float(np.median(np.abs(steps))) / 2**0.5 if steps.size else 0.0
 
 
 def _star_gains(clear: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -173,9 +186,9 @@ class Stretch:
         """Return the stretch of planes whose sky is 0."""
         light = clear.mean(axis=0)
         levels = light[inside]
-        depth = _shadow_depth(light, levels, inside)
-        white = max(float(np.percentile(levels, WHITE_PERCENTILE)), 10.0 * depth)
-        return cls.between(-depth, white, SKY_LEVEL)
+        depth = _shadow_depth(clear, levels, inside)
+        # Where white lies far above, the curve hardly depends on it, and cores of galaxies keep their shape.
+        return cls.between(-depth, max(float(levels.max()), 10.0 * depth), SKY_LEVEL)
 
     @classmethod
     def between(cls, black: float, white: float, sky_level: float) -> Stretch:
@@ -194,15 +207,18 @@ class Stretch:
         if len(clear) == 1:
             return apart
         level = np.clip((clear.mean(axis=0) - self.black) / span, 1e-6, 1.0)
-        together = midtones(level, self.balance) * scaled / level
+        bright = midtones(level, self.balance)
+        together = bright * scaled / level
         peak = np.maximum(together.max(axis=0), 1.0)
-        return np.clip(colour * together / peak + (1.0 - colour) * apart, 0.0, 1.0)
+        mixed = colour * together / peak + (1.0 - colour) * apart
+        # Cores of stars go to white: where they were cut off in all colours, balanced ones would be magenta.
+        return np.clip(mixed + (mixed.max(axis=0) - mixed) * bright**WHITENING, 0.0, 1.0)
 
 
-def _shadow_depth(light: Planes, levels: Planes, inside: NDArray[np.bool_]) -> float:
+def _shadow_depth(clear: Planes, levels: Planes, inside: NDArray[np.bool_]) -> float:
     """Return how far below the sky black lies: beyond the noise, and so that broad light stays below white."""
     below = levels[levels < 0]
     noise = 1.4826 * float(np.median(-below)) if below.size else 0.0
-    broad = shrunk(np.where(inside, light, np.nan), max(light.shape) // 8 or 1, axis_order="HW")
-    brightest = float(np.nanpercentile(broad, 99.0))
+    broad = shrunk(np.where(inside, clear, np.nan), max(inside.shape) // 8 or 1, axis_order="CHW")
+    brightest = float(np.nanpercentile(broad, 99.0, axis=(1, 2)).max())
     return max(SHADOW_SIGMAS * noise, brightest / BROAD_LIGHT, 1e-6 * float(np.abs(levels).max()), 1e-30)

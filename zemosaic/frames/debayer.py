@@ -67,7 +67,7 @@ def half_size(raw: NDArray[np.uint16] | NDArray[np.float32], pattern: str) -> ND
 
     Returns
     -------
-    ndarray of float32, shape (h // 2, w // 2, 3)
+    ndarray of float32, shape (3, h // 2, w // 2)
         The centre of pixel (y, x) is (2 y + 0.5, 2 x + 0.5) of the raw frame.
     """
     (ry, rx), (gy, gx), (hy, hx), (by, bx) = colour_sites(pattern)
@@ -96,13 +96,13 @@ def green_image(raw: NDArray[np.uint16] | NDArray[np.float32], pattern: str) -> 
 def _half_size(raw, ry, rx, gy, gx, hy, hx, by, bx):  # type: ignore[no-untyped-def]
     height, width = raw.shape[0] // 2, raw.shape[1] // 2
     half = np.float32(0.5)
-    out = np.empty((height, width, 3), np.float32)
+    out = np.empty((3, height, width), np.float32)
     for y in range(height):
+        red, green, other, blue = raw[2 * y + ry], raw[2 * y + gy], raw[2 * y + hy], raw[2 * y + by]
         for x in range(width):
-            j, i = 2 * y, 2 * x
-            out[y, x, 0] = raw[j + ry, i + rx]
-            out[y, x, 1] = half * (np.float32(raw[j + gy, i + gx]) + np.float32(raw[j + hy, i + hx]))
-            out[y, x, 2] = raw[j + by, i + bx]
+            out[0, y, x] = red[2 * x + rx]
+            out[1, y, x] = half * (np.float32(green[2 * x + gx]) + np.float32(other[2 * x + hx]))
+            out[2, y, x] = blue[2 * x + bx]
     return out
 
 

@@ -10,6 +10,7 @@ import tempfile
 import warnings
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from zemosaic.errors import FrameError, ResourceError
 from zemosaic.frames.header import FitsImage, find_image
 from zemosaic.model import FrameRef
 
-__all__ = ["PixelSource", "open_pixels"]
+__all__ = ["PixelSource", "open_pixels", "stack_pixels"]
 
 Pixels = NDArray[Any]
 
@@ -98,7 +99,7 @@ def open_pixels(frame: FrameRef, scratch: Path | None) -> PixelSource:
         When the scratch folder cannot be written.
     """
     path = Path(frame.path)
-    image = find_image(path)
+    image = _image_of(path)
     found = (image.size_bytes, image.mtime_ns, image.hdu, image.layout.width, image.layout.height)
     if found != (frame.size_bytes, frame.mtime_ns, frame.hdu, frame.width, frame.height):
         raise FrameError("reason.changed", file=path.name)
@@ -111,6 +112,27 @@ def open_pixels(frame: FrameRef, scratch: Path | None) -> PixelSource:
     if not copy.exists():
         _save(copy, _decode(image, dtype))
     return PixelSource(frame, dtype, image, copy)
+
+
+def _image_of(path: Path) -> FitsImage:
+    """Return where a file's picture lies; the headers are read once for many windows."""
+    try:
+        status = path.stat()
+    except OSError:
+        return find_image(path)  # which says what is wrong
+    return _find_once(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _find_once(path: Path, _size_bytes: int, _mtime_ns: int) -> FitsImage:
+    return find_image(path)
+
+
+def stack_pixels(pixels: Pixels) -> NDArray[np.float32]:
+    """Return the pixels of a stack as float32, NaN where all colours are 0: programs write that where no frame lay."""
+    known = np.array(pixels, np.float32)
+    known[(known == 0).all(axis=2) if known.ndim == 3 else known == 0] = np.nan
+    return known
 
 
 def _dtype(image: FitsImage) -> np.dtype[Any]:

@@ -22,6 +22,7 @@ from zemosaic.errors import RunCancelled as RunCancelledError
 from zemosaic.events import Event, RunFailed, to_dict
 from zemosaic.gui.console import Console, Progress
 from zemosaic.gui.flags import Command, help_text, parse
+from zemosaic.gui.pixel import explained_pixel, story_dict, story_lines
 from zemosaic.gui.presenter.run_state import RunState, Status, advanced
 from zemosaic.gui.presenter.runs import DemoMaker, RunHandle, Starter, waiting_events
 from zemosaic.gui.presenter.speed import learn_speed, speed_of
@@ -110,6 +111,11 @@ def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Tra
         return 0
     if command.measure_seams is not None:
         console.out("\n".join(_seam_lines(Path(command.measure_seams), command.footprints, words)))
+        return 0
+    if command.explain_pixel:
+        story = explained_pixel(command.explain_pixel)
+        told = json.dumps(_plain(story_dict(story, words)), allow_nan=False) if command.log_json else None
+        console.out(told or "\n".join(story_lines(story, words)))
         return 0
     flags = dict(command.flags)
     if command.demo is not None:

@@ -22,12 +22,12 @@ _WINDOWS = ("qt-gui", "tk-gui")
 """Flags that the window's start looks at; a headless run passes over them."""
 _OWN = (
     *("demo", "dry-run", "until", "log-json", "config", "list-settings", "detect-astap"),
-    *("measure-seams", "footprints", "version", "help"),
+    *("measure-seams", "footprints", "explain-pixel", "version", "help"),
 )
 """Flags that are no settings, in the order of the help."""
 
 
-_PATHS = {"measure-seams": " FILE", "footprints": " PATH"}
+_PATHS = {"measure-seams": " FILE", "footprints": " PATH", "explain-pixel": " PATH X Y"}
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ class Command:
     """A finished mosaic."""
     footprints: str | None = None
     """A run's report or a folder of frames: what that mosaic was made of."""
+    explain_pixel: Sequence[str] = ()
+    """A mosaic, report or output folder, and two words that say where."""
     version: bool = False
     help: bool = False
 
@@ -62,10 +64,12 @@ def parse(argv: Sequence[str]) -> Command:
     SettingsError
         If a flag is unknown or lacks its value.
     """
-    found, unknown = _parser().parse_known_args([_spelled(word) for word in argv])
+    found, unknown = _parser().parse_known_args(_with_places([_spelled(word) for word in argv]))
     if unknown:
         raise _unknown_flag(unknown[0])
     told = vars(found)
+    if "explain_pixel" in told:
+        told["explain_pixel"] = tuple(word.strip() for word in told["explain_pixel"])
     own = {name.replace("-", "_") for name in _OWN}
     return Command(
         flags={key: value for key, value in told.items() if key not in own},
@@ -111,6 +115,7 @@ def _parser() -> _Parser:
     parser.add_argument("--until", choices=PREPARATIONS)
     for name in ("--config", "--measure-seams", "--footprints"):
         parser.add_argument(name)
+    parser.add_argument("--explain-pixel", nargs=3)
     for name in ("--log-json", "--dry-run", "--list-settings", "--detect-astap", "--version"):
         parser.add_argument(name, action="store_true")
     parser.add_argument("--help", "-h", action="store_true")
@@ -139,6 +144,15 @@ def _spelled(word: str) -> str:
     return f"--{known.get(name.replace('-', '_'), name)}{equals}{value}"
 
 
+def _with_places(words: list[str]) -> list[str]:
+    """Return words in which a declination south of the equator cannot be taken for a flag."""
+    after = words.index("--explain-pixel") + 2 if "--explain-pixel" in words else len(words)
+    return [
+        f" {word}" if after <= number < after + 2 and re.match(r"[-−]\.?\d", word) else word
+        for number, word in enumerate(words)
+    ]
+
+
 def _unknown_flag(word: str) -> SettingsError:
     name = word.lstrip("-").partition("=")[0].replace("-", "_")
     near = difflib.get_close_matches(name, [item.replace("-", "_") for item in _names()], 1)
@@ -153,13 +167,13 @@ def _unknown_flag(word: str) -> SettingsError:
 def _value_name(spec: Spec) -> str:
     if spec.kind == "bool":
         return " [true|false]"
-    names = {"choice": "NAME", "folder": "DIR", "file": "FILE", "int": "N", "float": "X"}
+    names = {"choice": "NAME", "folder": "DIR", "file": "FILE", "file or folder": "PATH", "int": "N", "float": "X"}
     return f" {names.get(spec.kind, 'TEXT')}"
 
 
 def _told(spec: Spec, words: Translator) -> str:
     limits: list[Any] = [words.text(f"setting.{spec.key}.help")]
-    if spec.kind not in ("folder", "file", "text", "bool"):
+    if spec.kind not in ("folder", "file", "file or folder", "text", "bool"):
         limits.append(words.text("cli.allowed", allowed=spec.allowed, unit=spec.unit).strip() + ".")
     if spec.default != "":
         default = str(spec.default).lower() if spec.kind == "bool" else str(spec.default)

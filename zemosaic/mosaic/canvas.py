@@ -193,11 +193,13 @@ def _reaches(
     y0, y1, x0, x1 = box
     if np.isnan(x).any() or x.max() < x0 - 1 or x.min() > x1 or y.max() < y0 - 1 or y.min() > y1:
         return False
+    if ((x >= x0) & (x < x1) & (y >= y0) & (y < y1)).any():
+        return True
     gx, gy = np.meshgrid(np.linspace(x0, x1 - 1, 9), np.linspace(y0, y1 - 1, 9))
     fx, fy = frame.wcs.sky_to_pixel(*canvas.pixel_to_sky(gx, gy))
     with np.errstate(invalid="ignore"):
         inside = (fx > -1) & (fy > -1) & (fx < frame.frame.width) & (fy < frame.frame.height)
-    return bool(inside.any() or ((x >= x0) & (x < x1) & (y >= y0) & (y < y1)).any())
+    return bool(inside.any())
 
 
 def _grown(box: Box, by: int, canvas: Canvas) -> Box:

@@ -6,19 +6,21 @@ moved by whole pixels, which costs nothing and changes nothing; the others go th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from zemosaic.mosaic.incremental import block_maps
 from zemosaic.mosaic.master import MasterTile, filled
 from zemosaic.mosaic.pieces import Box, GridTile, Shelf, overlap
-from zemosaic.mosaic.placing import Curve, Piece, Placing, area_ratio, may_reach, parts_of, window_around
+from zemosaic.mosaic.placing import Piece, Placing, area_ratio, may_reach, parts_of, window_around
 from zemosaic.sky import FrameWcs
 from zemosaic.store.canvas import TilePixels
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
 
 __all__ = ["coadded_block", "wcs_of"]
 
@@ -30,6 +32,8 @@ Floats = NDArray[np.float32]
 
 def wcs_of(wcs: FrameWcs) -> WCS:
     """Return the same WCS as astropy's."""
+    from astropy.wcs import WCS  # slow to import, and not every run comes here
+
     cards = wcs.to_cards()
     made = WCS(naxis=2)
     made.wcs.ctype = [cards["CTYPE1"], cards["CTYPE2"]]
@@ -66,7 +70,7 @@ def coadded_block(
             wcs_of(placing.canvas.shifted(box[2], box[0])),
             shape_out=shape,
             input_weights=[np.broadcast_to(share, pixels.shape) for pixels, share, _ in inputs],
-            reproject_function=_onto_with(placing.curve),
+            reproject_function=_onto,
             combine_function="mean",
             output_array=value,
             output_footprint=weight,
@@ -98,16 +102,7 @@ def _input(box: Box, piece: Piece, placing: Placing, shelf: Shelf) -> tuple[Floa
 def _window(box: Box, piece: MasterTile, canvas: FrameWcs) -> Box | None:
     rows, columns = np.linspace(box[0], box[1], EDGE_POINTS), np.linspace(box[2], box[3], EDGE_POINTS)
     x, y = piece.wcs.sky_to_pixel(*canvas.pixel_to_sky(columns[None, :], rows[:, None]))
-    return window_around(np.nan_to_num(x, nan=-9.0), np.nan_to_num(y, nan=-9.0), piece)
-
-
-def _onto_with(curve: Curve) -> Callable[..., Any]:
-    """Return the function by which `reproject_and_coadd` puts its inputs into place."""
-
-    def onto(*arguments: Any, **named: Any) -> Any:
-        return _onto(*arguments, curve=curve, **named)
-
-    return onto
+    return window_around(x, y, piece)
 
 
 def _onto(
@@ -115,8 +110,6 @@ def _onto(
     output_projection: WCS,
     shape_out: tuple[int, ...],
     return_footprint: bool = True,
-    *,
-    curve: Curve,
     **_unused: Any,
 ) -> Any:
     """Put one input onto its part of the block, as `reproject_and_coadd` asks; shares are interpolated linearly."""
@@ -132,7 +125,7 @@ def _onto(
         placed = _moved(array, -int(whole[1]), -int(whole[0]), shape_out)
     elif return_footprint:
         placed = reproject_interp(
-            (array, wcs), output_projection, shape_out=shape_out, order=curve, return_footprint=False,
+            (array, wcs), output_projection, shape_out=shape_out, order="bicubic", return_footprint=False,
             roundtrip_coords=False,
         )  # fmt: skip
     else:

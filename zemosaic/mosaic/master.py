@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,9 @@ from scipy.ndimage import binary_erosion, distance_transform_edt, zoom
 
 from zemosaic.mosaic.pieces import Box, PiecePixels, Shelf
 from zemosaic.sky import FrameWcs
-from zemosaic.store.canvas import CanvasStore
+from zemosaic.store.canvas import TilePixels
 
-__all__ = ["Feather", "MasterTile", "feather_map", "filled", "trimmed_box"]
+__all__ = ["CanvasReader", "Feather", "MasterTile", "feather_map", "filled", "trimmed_box"]
 
 Feather = Literal["coverage", "radial", "none"]
 
@@ -30,11 +30,19 @@ LEAST = 0.01
 Floats = NDArray[np.float32]
 
 
+class CanvasReader(Protocol):
+    """Where the canvas of a master tile is read, most often a `zemosaic.store.canvas.CanvasStore`."""
+
+    def read_canvas(self, box: Box) -> TilePixels: ...
+
+    def canvas(self, name: str) -> Any: ...
+
+
 @dataclass(frozen=True)
 class MasterTile:
     """A master tile whose pixels and maps are the canvas of a store of its own."""
 
-    store: CanvasStore
+    store: CanvasReader
     wcs: FrameWcs
     """Of the pixels within the box."""
     box: Box

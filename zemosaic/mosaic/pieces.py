@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,9 @@ from numpy.typing import NDArray
 from zemosaic.model import TileSpec
 from zemosaic.mosaic.feather import tile_weight
 from zemosaic.sky import FrameWcs
-from zemosaic.store.canvas import CanvasStore
+from zemosaic.store.canvas import TilePixels
 
-__all__ = ["Box", "GridTile", "PiecePixels", "Shelf", "cropped", "overlap"]
+__all__ = ["Box", "GridTile", "PiecePixels", "Shelf", "TileReader", "cropped", "overlap"]
 
 Box = tuple[int, int, int, int]
 Floats = NDArray[np.float32]
@@ -50,6 +51,12 @@ class PiecePixels:
         return self.value.nbytes + sum(getattr(self, name).nbytes for name in _MAPS)
 
 
+class TileReader(Protocol):
+    """Where stacked tiles are read, most often a `zemosaic.store.canvas.CanvasStore`."""
+
+    def read_tile(self, tile: TileSpec, row: int) -> TilePixels: ...
+
+
 class Shelf:
     """Keeps the tiles read last: each is needed for its own block and for those beside it."""
 
@@ -70,7 +77,7 @@ class Shelf:
 class GridTile:
     """A tile of Grid mode: on the canvas's pixels, its maps counting within its inner box only."""
 
-    store: CanvasStore
+    store: TileReader
     spec: TileSpec
     row: int
     """Its place in the store."""

@@ -5,29 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
 from zemosaic.mosaic.master import MasterTile, filled
 from zemosaic.mosaic.pieces import Box, GridTile, PiecePixels, Shelf, cropped, overlap
-from zemosaic.mosaic.warp import frame_lattice
+from zemosaic.mosaic.spline import placed
+from zemosaic.mosaic.warp import Lattice, frame_lattice
 from zemosaic.sky import FrameWcs
 
-__all__ = ["ORDERS", "Curve", "Piece", "Placing", "area_ratio", "may_reach", "outline_box", "parts_of", "window_around"]
+__all__ = ["Piece", "Placing", "area_ratio", "may_reach", "outline_box", "parts_of", "window_around"]
 
 Piece = GridTile | MasterTile
-Curve = Literal["bilinear", "bicubic"]
-Floats = NDArray[np.float32]
 
-ORDERS: dict[Curve, int] = {"bilinear": 1, "bicubic": 3}
 STEP = 8
 """Canvas pixels between exact positions: the linear step errs by less than 0.001 px."""
 OUTLINE_POINTS = 33
 MARGIN = 16
 """Pixels read beyond those needed; what lies further away bends a cubic spline by less than 1e-8 of its height."""
+BESIDE = 64
+"""Positions further beside a piece are not looked at: more than lies between two of them at any scale."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,6 @@ class Placing:
     """How pieces get onto the canvas."""
 
     canvas: FrameWcs
-    curve: Curve = "bicubic"
 
 
 def parts_of(
@@ -85,11 +82,16 @@ def area_ratio(canvas: FrameWcs, piece: FrameWcs) -> float:
 
 
 def window_around(x: NDArray[np.float64], y: NDArray[np.float64], piece: Piece) -> Box | None:
-    """Return the window of a piece that positions on it draw on; None where all lie beside it."""
-    inside = (x > -1) & (x < piece.width) & (y > -1) & (y < piece.height)
-    if not inside.any():
+    """Return the window of a piece that positions on it draw on; None where all lie beside it.
+
+    Positions beyond the horizon of the piece's plane are NaN.
+    """
+    near = (x > -BESIDE) & (x < piece.width + BESIDE) & (y > -BESIDE) & (y < piece.height + BESIDE)
+    if not near.any():
         return None
-    x, y = x[inside], y[inside]
+    x, y = x[near], y[near]
+    if x.max() < 0 or y.max() < 0 or x.min() > piece.width - 1 or y.min() > piece.height - 1:
+        return None
     return (
         max(0, int(y.min()) - MARGIN),
         min(piece.height, int(y.max()) + MARGIN + 1),
@@ -119,42 +121,20 @@ def _laid(box: Box, piece: GridTile, shelf: Shelf) -> PiecePixels | None:
 
 
 def _resampled(box: Box, piece: MasterTile, placing: Placing, *, values: bool) -> PiecePixels | None:
-    """Return a master tile over a block: values along a curve, shares linear, maps of the nearest pixel."""
-    x, y = _positions(placing.canvas, piece.wcs, box)
-    window = window_around(x, y, piece)
+    """Return a master tile over a block: values by cubic splines, shares linear, maps of the nearest pixel."""
+    lattice = frame_lattice(placing.canvas, piece.wcs, box, STEP)
+    window = window_around(lattice.x, lattice.y, piece)
     if window is None:
         return None
     pixels = piece.read(window)
-    places = np.stack([y - window[0], x - window[2]])
-    share = map_coordinates(pixels.share, places, order=1, mode="constant", cval=0.0)
-    if not (share > 0).any():
+    picture = filled(pixels.value) if values else np.empty((0, *pixels.share.shape), np.float32)
+    there = Lattice(lattice.x - window[2], lattice.y - window[0], lattice.row0, lattice.column0)
+    size = (box[1] - box[0], box[3] - box[2])
+    value, share, nearest = placed(picture, pixels.share, there, STEP, (box[0], box[2]), size)
+    if not share.any():
         return None
-    near = np.rint(places).astype(np.int64)
-    rows, columns = (np.clip(near[k], 0, size - 1) for k, size in enumerate(pixels.share.shape))
-    lit = share > 0
-    maps = [np.where(lit, m[rows, columns], m.dtype.type(0)) for m in (pixels.weight, pixels.feather)]
-    counts = [np.where(lit, m[rows, columns], m.dtype.type(0)) for m in (pixels.kept, pixels.rejected)]
-    value = np.empty((0, *share.shape), np.float32)
-    if values:
-        order = ORDERS[placing.curve]
-        planes = [
-            map_coordinates(plane, places, order=order, mode="constant", cval=np.nan) for plane in filled(pixels.value)
-        ]
-        value = np.where(lit, np.array(planes, np.float32) * np.float32(area_ratio(placing.canvas, piece.wcs)), np.nan)
-    return PiecePixels(value.astype(np.float32), share.astype(np.float32), *maps, *counts)
-
-
-def _positions(canvas: FrameWcs, piece: FrameWcs, box: Box) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return where the pixels of a block lie on a piece, (h, w) each."""
-    lattice = frame_lattice(canvas, piece, box, STEP)
-    row, down = _between(np.arange(box[0], box[1]) - lattice.row0)
-    column, across = _between(np.arange(box[2], box[3]) - lattice.column0)
-    found = []
-    for exact in (lattice.x, lattice.y):
-        along = exact[row] * (1 - down)[:, None] + exact[row + 1] * down[:, None]
-        found.append(along[:, column] * (1 - across) + along[:, column + 1] * across)
-    return np.nan_to_num(found[0], nan=-9.0), np.nan_to_num(found[1], nan=-9.0)
-
-
-def _between(at: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    return at // STEP, at % STEP / STEP
+    value *= np.float32(area_ratio(placing.canvas, piece.wcs))
+    lit = nearest >= 0
+    weight, feather = (np.where(lit, each.ravel()[nearest], np.float32(0)) for each in (pixels.weight, pixels.feather))
+    kept, rejected = (np.where(lit, each.ravel()[nearest], np.uint16(0)) for each in (pixels.kept, pixels.rejected))
+    return PiecePixels(value, share, weight, feather, kept, rejected)

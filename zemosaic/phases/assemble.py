@@ -15,7 +15,7 @@ from zemosaic.errors import NothingUsable, OutputError, message
 from zemosaic.model import CalibratedFrame, GridPlan, TileProduct
 from zemosaic.mosaic.coadd import coadded_block
 from zemosaic.mosaic.incremental import merged_block
-from zemosaic.mosaic.pieces import Box, GridTile, Shelf, overlap
+from zemosaic.mosaic.pieces import Box, GridTile, Shelf, TileReader, overlap
 from zemosaic.mosaic.placing import Piece, Placing
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.plan import Grid
@@ -109,7 +109,7 @@ def assemble_pieces(
     context.log(message("log.assembled", method=method, pieces=len(pieces), workers=workers))
 
 
-def grid_pieces(plan: GridPlan, store: CanvasStore) -> list[GridTile]:
+def grid_pieces(plan: GridPlan, store: TileReader) -> list[GridTile]:
     """Return the tiles of a plan as pieces of its canvas."""
     return [
         GridTile(store, spec, row, plan.height, plan.width, plan.wcs.shifted(spec.outer[2], spec.outer[0]))

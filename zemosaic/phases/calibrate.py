@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from zemosaic.calibration.cells import CellSamples, mask_radius_px, sample_cells
 from zemosaic.calibration.hidden import blocks_at, hidden_blocks, open_cells, open_transparency
 from zemosaic.calibration.photometry import VIGNETTING_PRIOR, Photometry, solve_photometry
-from zemosaic.calibration.sky import BiasEstimate, SkySolution, estimate_bias, solve_sky
+from zemosaic.calibration.sky import SkySolution, solve_sky
 from zemosaic.calibration.steps import edge_steps
+from zemosaic.calibration.transfer import BiasEstimate, estimate_bias
 from zemosaic.catalogue.field import merge_detections
 from zemosaic.errors import Message, NothingUsable, message
 from zemosaic.frames.debayer import half_size
@@ -96,7 +97,7 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
             )
             stars = _field_stars(solved, ids, photometry)
             context.log(message("log.frames_half_hidden", frames=sum(map(bool, hidden))))
-        bias = [_bias(members, defects) for members in _by_camera(solved, groups)]
+        bias = _biases(solved, groups, cells, defects)
         sky = solve_sky(
             cells,
             photometry.transparency,
@@ -133,11 +134,18 @@ def _vignetting_prior(solved: Sequence[SolvedFrame], groups: NDArray[np.int64], 
     return np.where(flat, AFTER_FLAT, VIGNETTING_PRIOR)
 
 
-def _bias(members: Sequence[SolvedFrame], defects: DefectMaps) -> BiasEstimate:
-    """Return a camera's level without light: none after a dark or bias was taken off."""
-    if defects[members[0].frame.group].masters.offset is not None:
-        return BiasEstimate(0.0, AFTER_DARK_ADU)
-    return estimate_bias([one.measured for one in members])
+def _biases(
+    solved: Sequence[SolvedFrame], groups: NDArray[np.int64], cells: Sequence[CellSamples], defects: DefectMaps
+) -> list[BiasEstimate]:
+    """Return per camera the level without light: none after a dark or bias was taken off."""
+    found = []
+    for g, members in enumerate(_by_camera(solved, groups)):
+        if defects[members[0].frame.group].masters.offset is not None:
+            found.append(BiasEstimate(0.0, AFTER_DARK_ADU))
+        else:
+            own = [one.transfer for one, group in zip(cells, groups, strict=True) if group == g]
+            found.append(estimate_bias(np.concatenate(own)))
+    return found
 
 
 def _in_colours(solved: SolvedFrame, channels: int) -> SolvedFrame:
@@ -294,14 +302,18 @@ def sample_frame(task: _CellTask) -> CellSamples:
     frame = task.solved.frame
     pixels = mended_pixels(frame, task.defects, task.scratch)
     if frame.bayer is not None:
-        planes, step = np.moveaxis(half_size(pixels, frame.bayer), -1, 0), 2
+        planes, step = half_size(pixels, frame.bayer), 2
     else:
         planes, step = colour_planes(pixels, None), 1
     ra, dec, radius = np.load(task.stars)
-    contiguous = [np.ascontiguousarray(plane) for plane in planes]
-    contiguous *= len(task.solved.measured.noise_adu) // len(contiguous)
     return sample_cells(
-        task.solved.measured, contiguous, step, task.solved.wcs, task.reference, task.cell_px, (ra, dec, radius)
+        task.solved.measured,
+        list(planes) * (len(task.solved.measured.noise_adu) // len(planes)),
+        step,
+        task.solved.wcs,
+        task.reference,
+        task.cell_px,
+        (ra, dec, radius),
     )
 
 

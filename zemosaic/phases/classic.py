@@ -149,7 +149,8 @@ def _save(context: RunContext, master: Master, grid: Grid, found: int) -> None:
     store = master.tile.store
     write = partial(write_fits, wcs=grid.plan.wcs, axis_order="CHW", box=master.tile.box)
     stem = folder / f"master_tile_{grid.key}"
-    write(stem.with_name(f"{stem.name}.fits"), store.canvas("value"), cards=mosaic_cards(origin))
+    value, cards = store.canvas("value"), mosaic_cards(origin)
+    write(stem.with_name(f"{stem.name}.fits"), value, cards=cards, empty=settings.empty_pixels)
     write(stem.with_name(f"{stem.name}_weight.fits"), store.canvas("weight"), cards=map_cards(origin, "weight"))
     coverage = map_cards(origin, "coverage")
     write(stem.with_name(f"{stem.name}_coverage.fits"), store.canvas("kept"), cards=coverage, dtype="int32")
@@ -157,8 +158,8 @@ def _save(context: RunContext, master: Master, grid: Grid, found: int) -> None:
 
 def assemble_masters(
     context: RunContext, grid: Grid, masters: Sequence[Master], store: CanvasStore, *, foreign: bool = False
-) -> Grid:
-    """Make the canvas of a field out of its master tiles; returns the plan as these divide it.
+) -> tuple[Grid, list[MasterTile]]:
+    """Make the canvas of a field out of its master tiles; returns the plan as these divide it, and the matched tiles.
 
     Parameters
     ----------
@@ -187,4 +188,4 @@ def assemble_masters(
         box = overlap(outline_box(one.tile, plan.wcs) or whole, whole) or whole
         members = tuple(frame.frame.frame_id for frame in one.frames)
         specs.append(TileSpec(one.product.tile_id, box, box, members))
-    return replace(grid, plan=replace(plan, tiles=tuple(specs)))
+    return replace(grid, plan=replace(plan, tiles=tuple(specs))), pieces

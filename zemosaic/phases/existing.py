@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.errors import FrameError, NothingUsable, message
-from zemosaic.frames.pixels import open_pixels
+from zemosaic.frames.pixels import open_pixels, stack_pixels
 from zemosaic.frames.scan import read_frame
 from zemosaic.model import CalibratedFrame, Dropped, FrameRef, FrameStatus, SolvedFrame, TileProduct
 from zemosaic.mosaic.master import MasterTile, feather_map, trimmed_box
@@ -62,9 +62,8 @@ def read_masters(context: RunContext, grid: Grid) -> list[Master]:
 
 def _read(context: RunContext, grid: Grid, frame: CalibratedFrame, tile_id: int, number: int) -> Master:
     settings, ref = context.settings, frame.frame
-    value = _planes(open_pixels(ref, context.scratch).read_all(), grid.plan.channels)
-    # Stacks of other programs hold zeros where no frame reached.
-    valid = np.isfinite(value).all(axis=0) & (value != 0).any(axis=0)
+    value = _planes(stack_pixels(open_pixels(ref, context.scratch).read_all()), grid.plan.channels)
+    valid = np.asarray(np.isfinite(value).all(axis=0))
     box = trimmed_box(valid)
     if box is None:
         raise FrameError("reason.blank", path=ref.path)
@@ -85,12 +84,12 @@ def _read(context: RunContext, grid: Grid, frame: CalibratedFrame, tile_id: int,
     return Master(MasterTile(store, frame.wcs.shifted(x0, y0), box, grid.plan.channels), product, (frame,))
 
 
-def _planes(pixels: NDArray[np.generic], channels: int) -> NDArray[np.float32]:
+def _planes(pixels: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
     """Return a picture as (channels, h, w); a grey one counts in every colour."""
     planes = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
     if len(planes) < channels:
         planes = np.repeat(planes[:1], channels, axis=0)
-    return np.array(planes, np.float32)
+    return np.ascontiguousarray(planes)
 
 
 def _weight_map(ref: FrameRef, valid: NDArray[np.bool_], scratch: Path) -> NDArray[np.float32]:

@@ -39,6 +39,7 @@ from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import specs
 from zemosaic.sky import FrameWcs
 from zemosaic.store.canvas import CanvasStore
+from zemosaic.store.pixel_record import MosaicRecord, records_to_text
 
 __all__ = ["FieldRecord", "Outputs", "export_mosaic", "write_reports"]
 
@@ -67,6 +68,8 @@ class FieldRecord:
     grid: Grid
     tiles: Sequence[TileProduct] = ()
     outputs: Outputs | None = None
+    record: MosaicRecord | None = None
+    """By which any pixel of it can be made again."""
 
 
 def export_mosaic(
@@ -102,7 +105,7 @@ def export_mosaic(
         write = partial(write_fits, wcs=plan.wcs, axis_order="CHW", box=box, compressed=settings.save_compressed_fits)
         mosaic = context.output_dir / f"{stem}{suffix}"
         kind: DiskType = "uint16" if settings.save_final_as_uint16 else "float32"
-        write(mosaic, value, cards=mosaic_cards(origin), dtype=kind)
+        write(mosaic, value, cards=mosaic_cards(origin), dtype=kind, empty=settings.empty_pixels)
         advance(1)
         coverage = context.output_dir / f"{stem}_coverage{suffix}"
         write(coverage, kept, cards=map_cards(origin, "coverage"), dtype="int32")
@@ -111,8 +114,8 @@ def export_mosaic(
         write(weight, heavy, cards=map_cards(origin, "weight"))
         advance(3)
         if settings.save_rejection_maps:
-            gone, cards = context.output_dir / f"{stem}_rejected.fits", map_cards(origin, "rejected")
-            write_fits(gone, store.canvas("rejected"), wcs=plan.wcs, cards=cards, dtype="int32", box=box)
+            gone = context.output_dir / f"{stem}_rejected{suffix}"
+            write(gone, store.canvas("rejected"), cards=map_cards(origin, "rejected"), dtype="int32")
         preview = context.output_dir / f"{stem}_preview.png"
         picture = stretched_preview(
             value, kept, settings.preview_max_px, axis_order="CHW", box=box, linked=settings.preview_linked
@@ -240,6 +243,7 @@ def write_reports(
         way=None if context.settings.use_existing_master_tiles else mode_of(context.settings, frames).reason,
         seams=_all_seams(outputs),
         depth=outputs[0].depth if outputs else None,
+        pixels=records_to_text([one.record for one in made if one.record]),
     )
     report = build_report(records)
     translator = Translator(context.settings.language)

@@ -26,6 +26,8 @@ START_S = 12.0
 """CPU seconds that a run takes whatever its frames: starting, reading libraries, writing files."""
 PLACE_DEG = 0.05
 """Frames that point within this of each other are taken for one when fields are looked for."""
+MOST_PLACES = 2000
+"""Of more places than these coarser ones are made, for a window waits for the answer."""
 BYTES_PER_PIXEL_AND_CHANNEL = 4
 TILES_TO_CANVAS = 1.1
 """Tiles with their overlaps take so many times the room of the canvas."""
@@ -117,13 +119,11 @@ def forecast(
 
 def _canvases(settings: Settings, frames: Sequence[FrameRef]) -> list[Canvas]:
     """Return the canvas of each field, the largest first; frames of one place stand for each other."""
-    seen: dict[tuple[object, ...], SolvedFrame] = {}
-    for frame in frames:
-        assert frame.ra_deg is not None and frame.dec_deg is not None
-        stretch = max(math.cos(math.radians(frame.dec_deg)), 0.01)
-        place = round(frame.ra_deg * stretch / PLACE_DEG), round(frame.dec_deg / PLACE_DEG)
-        seen.setdefault((frame.group, *place), _as_solved(frame))
-    solved = list(seen.values())
+    size_deg, places = PLACE_DEG, _places(frames, PLACE_DEG)
+    while len(places) > MOST_PLACES:
+        size_deg *= 2
+        places = _places(places, size_deg)
+    solved = [_as_solved(frame) for frame in places]
     if not solved:
         return []
     canvases = []
@@ -142,6 +142,17 @@ def _canvases(settings: Settings, frames: Sequence[FrameRef]) -> list[Canvas]:
         except ResourceError:
             continue  # wider than half of the sky: hints that no run would believe either
     return sorted(canvases, key=lambda canvas: -canvas.width * canvas.height)
+
+
+def _places(frames: Sequence[FrameRef], size_deg: float) -> list[FrameRef]:
+    """Return the first frame of each place of a size, and of each group."""
+    seen: dict[tuple[object, ...], FrameRef] = {}
+    for frame in frames:
+        assert frame.ra_deg is not None and frame.dec_deg is not None
+        stretch = max(math.cos(math.radians(frame.dec_deg)), 0.01)
+        place = round(frame.ra_deg * stretch / size_deg), round(frame.dec_deg / size_deg)
+        seen.setdefault((frame.group, *place), frame)
+    return list(seen.values())
 
 
 def _as_solved(frame: FrameRef) -> SolvedFrame:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +16,7 @@ from zemosaic.model import GridPlan, TileSpec
 from zemosaic.phases.context import RunContext
 from zemosaic.store.canvas import CanvasStore
 
-__all__ = ["GrowingPicture", "block_sums"]
+__all__ = ["LONGEST_PX", "GrowingPicture", "block_sums", "coarse_side", "keep_quick_look"]
 
 LONGEST_PX = 800
 LEAST_S = 2.0
@@ -33,9 +36,10 @@ class GrowingPicture:
 
     def __init__(self, context: RunContext, plan: GridPlan, store: CanvasStore, name: str) -> None:
         self._context, self._plan, self._store = context, plan, store
-        self._side = max(1, -(-max(plan.width, plan.height) // LONGEST_PX))
+        self._side = coarse_side(plan)
         shape = (-(-plan.height // self._side), -(-plan.width // self._side))
         self._sum, self._number = np.zeros((plan.channels, *shape)), np.zeros(shape)
+        self._below, self._below_frames = read_quick_look(context.scratch, name, plan, shape)
         self._path = context.scratch / f"growing_{name}.png"
         self._next_s = 0.0
 
@@ -43,7 +47,7 @@ class GrowingPicture:
         """Take in a finished tile by its place in the plan; shows the picture when it is time."""
         began = time.monotonic()
         tile = self._plan.tiles[row]
-        total, number, (rows, columns) = block_sums(self._store.read_tile(tile, row).value, tile, self._side)
+        total, number, (rows, columns) = block_sums(self._store.read_tile_value(tile, row), tile, self._side)
         self._sum[:, rows, columns] += total
         self._number[rows, columns] += number
         if began >= self._next_s and self._number.any():
@@ -53,14 +57,44 @@ class GrowingPicture:
 
     def _show(self) -> None:
         with np.errstate(invalid="ignore", divide="ignore"):
-            mean = np.where(self._number > 0, self._sum / self._number, np.nan).astype(np.float32)
-        picture = stretched_preview(mean, self._number, LONGEST_PX, axis_order="CHW")
+            mean = np.where(self._number > 0, self._sum / self._number, self._below).astype(np.float32)
+        there = np.asarray(np.isfinite(mean).all(axis=0))
+        picture = stretched_preview(mean, np.asarray(there, np.float32), LONGEST_PX, axis_order="CHW")
         # A new name each time: a window may still be reading the last one.
         path = self._path.with_stem(f"{self._path.stem}_{int(self._number.sum())}")
         write_png(path, picture)
         self._path.unlink(missing_ok=True)
         self._path = path
-        self._context.emit(PreviewReady(str(path), picture.shape[1], picture.shape[0], final=False))
+        quick = self._below_frames if (there & (self._number == 0)).any() else 0
+        self._context.emit(PreviewReady(str(path), picture.shape[1], picture.shape[0], final=False, quick_frames=quick))
+
+
+def keep_quick_look(scratch: Path, name: str, plan: GridPlan, mean: NDArray[np.float32], frames: int) -> None:
+    """Keep a picture of single frames, shape (channels, rows, columns) of coarse pixels, to be shown below tiles."""
+    np.savez(_quick_look_file(scratch, name), mean=mean, frames=frames, place=json.dumps(asdict(plan.wcs)))
+
+
+def read_quick_look(
+    scratch: Path, name: str, plan: GridPlan, shape: tuple[int, int]
+) -> tuple[NDArray[np.float32], int]:
+    """Return what `keep_quick_look` kept of this plan and its number of frames; NaN and 0 where it kept nothing."""
+    path = _quick_look_file(scratch, name)
+    nothing = np.full((plan.channels, *shape), np.nan, np.float32)
+    if not path.is_file():
+        return nothing, 0
+    with np.load(path, allow_pickle=False) as kept:
+        if str(kept["place"]) != json.dumps(asdict(plan.wcs)) or kept["mean"].shape != nothing.shape:
+            return nothing, 0
+        return np.asarray(kept["mean"]), int(kept["frames"])
+
+
+def coarse_side(plan: GridPlan) -> int:
+    """Return how many canvas pixels the side of a coarse pixel has."""
+    return max(1, -(-max(plan.width, plan.height) // LONGEST_PX))
+
+
+def _quick_look_file(scratch: Path, name: str) -> Path:
+    return scratch / f"quick_look_{name}.npz"
 
 
 def block_sums(value: NDArray[np.float32], tile: TileSpec, side: int) -> tuple[Sums, Sums, tuple[slice, slice]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from zemosaic.frames.pixels import PixelSource, open_pixels
 from zemosaic.frames.scan import fits_files, read_frame
 from zemosaic.model import FrameRef
 from zemosaic.phases.context import RunContext
+from zemosaic.settings.schema import Settings
 
-__all__ = ["CameraMasters", "Group", "make_masters"]
+__all__ = ["CameraMasters", "Group", "make_masters", "masters_again"]
 
 Group = tuple[object, ...]
 """`FrameRef.group`."""
@@ -70,7 +71,7 @@ def make_masters(context: RunContext, frames: Sequence[FrameRef]) -> dict[Group,
         When a setting names nothing usable, frames of one folder do not belong together, a master fits no
         light, or a flat comes without the dark or bias that it needs.
     """
-    given = [_read(kind, Path(path)) for kind in KINDS if (path := getattr(context.settings, kind))]
+    given = _given(context.settings)
     if not given:
         return {}
     if given[-1].kind == "master_flat" and len(given) == 1:
@@ -81,6 +82,22 @@ def make_masters(context: RunContext, frames: Sequence[FrameRef]) -> dict[Group,
     fitting = {group: _fitting(context, given, members) for group, members in lights.items()}
     _tell_left_out(context, given, fitting, lights)
     return {group: _made(context, number, fits) for number, (group, fits) in enumerate(fitting.items()) if fits}
+
+
+def masters_again(settings: Settings, light: FrameRef, folder: Path) -> CameraMasters:
+    """Return the masters of a light's camera, combined once more into a folder; none where the settings name none.
+
+    Raises
+    ------
+    InputError
+        As `make_masters`.
+    """
+    fits = _fits(_given(settings), light)
+    return _combined(fits, folder, map) if fits else CameraMasters()
+
+
+def _given(settings: Settings) -> list[_Given]:
+    return [_read(kind, Path(path)) for kind in KINDS if (path := getattr(settings, kind))]
 
 
 def _read(kind: str, path: Path) -> _Given:
@@ -116,9 +133,14 @@ def _unlike(one: FrameRef, other: FrameRef, *, exposure: bool, gain: bool = True
 
 def _fitting(context: RunContext, given: Sequence[_Given], lights: Sequence[FrameRef]) -> dict[str, _Given]:
     """Return the masters that fit a camera's lights, by setting; a dark serves as offset before a bias."""
-    fits = {one.kind: one for one in given if _misfit(one, lights[0]) is None}
+    fits = _fits(given, lights[0])
     if "master_dark" in fits:
         _compare_temperatures(context, fits["master_dark"], lights)
+    return fits
+
+
+def _fits(given: Sequence[_Given], light: FrameRef) -> dict[str, _Given]:
+    fits = {one.kind: one for one in given if _misfit(one, light) is None}
     if not fits.keys() & {"master_bias", "master_dark"}:
         fits.pop("master_flat", None)
     return fits
@@ -163,23 +185,30 @@ def _compare_temperatures(context: RunContext, dark: _Given, lights: Sequence[Fr
 
 def _made(context: RunContext, number: int, fits: Mapping[str, _Given]) -> CameraMasters:
     """Combine the masters of one camera."""
-    folder = context.scratch / f"masters_{number}"
+    made = _combined(fits, context.scratch / f"masters_{number}", context.map)
+    for kind, one in fits.items():
+        context.log(message("log.master_made", setting=kind, frames=len(one.frames), file=one.first.path))
+    return made
+
+
+def _combined(
+    fits: Mapping[str, _Given], folder: Path, apply: Callable[..., Iterable[tuple[str, tuple[int, ...]]]]
+) -> CameraMasters:
+    """Combine masters into a folder; `apply` maps a function over tasks."""
     folder.mkdir(parents=True, exist_ok=True)
     levels = [kind for kind in ("master_dark", "master_bias") if kind in fits]
     files = {kind: folder / f"{kind}.npy" for kind in levels}
-    tasks = [_CombineTask(fits[kind], context.scratch, None, files[kind]) for kind in levels]
-    marks = [mark for mark, _ in context.map(combine_master, tasks)]
+    tasks = [_CombineTask(fits[kind], folder, None, files[kind]) for kind in levels]
+    marks = [mark for mark, _ in apply(combine_master, tasks)]
     masters = Masters(offset=files[levels[0]])
     dead: tuple[int, ...] = ()
     if "master_flat" in fits:
         into = folder / "master_flat.npy"
         # A flat is much shorter than the lights: its own level without light is the bias, where there is one.
-        task = _CombineTask(fits["master_flat"], context.scratch, files[levels[-1]], into)
-        mark, dead = next(iter(context.map(combine_master, [task])))
+        task = _CombineTask(fits["master_flat"], folder, files[levels[-1]], into)
+        mark, dead = next(iter(apply(combine_master, [task])))
         masters = replace(masters, flat=into)
         marks.append(mark)
-    for kind, one in fits.items():
-        context.log(message("log.master_made", setting=kind, frames=len(one.frames), file=one.first.path))
     return CameraMasters(masters, dead, " ".join(marks))
 
 

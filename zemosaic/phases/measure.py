@@ -15,7 +15,7 @@ from zemosaic.calibration.defects import MAX_SAMPLE, find_defects, mend
 from zemosaic.calibration.masters import NO_MASTERS, Masters
 from zemosaic.errors import FrameError, Message, NothingUsable, message
 from zemosaic.events import FrameMeasured
-from zemosaic.frames.pixels import open_pixels
+from zemosaic.frames.pixels import open_pixels, stack_pixels
 from zemosaic.model import Dropped, FrameRef, FrameStatus, MeasuredFrame
 from zemosaic.phases.context import RunContext, identity
 from zemosaic.phases.masters import CameraMasters, Group, make_masters
@@ -23,7 +23,7 @@ from zemosaic.store.codec import measured_from_bytes, measured_to_bytes
 from zemosaic.store.journal import digest
 from zemosaic.zeanalyser.measure import cut_off_level, measure
 
-__all__ = ["DefectMaps", "Defects", "measure_frames", "mended_pixels"]
+__all__ = ["DefectMaps", "Defects", "camera_mark", "measure_frames", "mended_pixels", "write_camera"]
 
 CONTENT_VERSION = 7
 """Raised when a change of the code makes stored measurements stale."""
@@ -54,6 +54,8 @@ class _MeasureTask:
     frame: FrameRef
     defects: Path
     scratch: Path
+    stack: bool
+    """Whether the frame is a finished stack, with places that no frame reached."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def measure_frames(context: RunContext, frames: Sequence[FrameRef]) -> tuple[lis
         measured: list[MeasuredFrame] = []
         known = {frame.frame_id: _recall(context, frame, defects[frame.group]) for frame in frames}
         tasks = [
-            _MeasureTask(frame, defects[frame.group].path, context.scratch)
+            _MeasureTask(frame, defects[frame.group].path, context.scratch, context.settings.use_existing_master_tiles)
             for frame in frames
             if known[frame.frame_id] is None
         ]
@@ -104,7 +106,8 @@ def measure_one(task: _MeasureTask) -> MeasuredFrame | Message:
     try:
         raw = open_pixels(frame, task.scratch).read_all()
         cut_off = camera.masters.least(cut_off_level(raw))
-        return measure(frame, _mended(raw, (0, frame.height, 0, frame.width), camera, frame), cut_off)
+        pixels = _mended(raw, (0, frame.height, 0, frame.width), camera, frame)
+        return measure(frame, stack_pixels(pixels) if task.stack else pixels, cut_off)
     except FrameError as error:
         return error.reason
 
@@ -149,10 +152,19 @@ def find_group_defects(task: _DefectTask) -> tuple[int, str]:
     # In raw pixels: a dark takes the level of a hot pixel off but leaves its noise.
     found = find_defects(sources, task.sample[0])
     mended = np.union1d(found, np.array(task.masters.dead, np.int64))
-    masters = task.masters.masters
-    with task.into.open("wb") as stream:
-        np.savez(stream, defects=mended, masters=[str(path or "") for path in (masters.offset, masters.flat)])
-    return len(found), digest(mended.tolist(), task.masters.fingerprint)
+    write_camera(task.into, mended, task.masters.masters)
+    return len(found), camera_mark(mended, task.masters.fingerprint)
+
+
+def write_camera(path: Path, defects: NDArray[np.int64], masters: Masters) -> None:
+    """Write the file of a camera that `mended_pixels` takes."""
+    with path.open("wb") as stream:
+        np.savez(stream, defects=defects, masters=[str(path or "") for path in (masters.offset, masters.flat)])
+
+
+def camera_mark(defects: NDArray[np.int64], masters: str) -> str:
+    """Return the fingerprint of a camera: of its defects and of its masters' fingerprint."""
+    return digest(defects.tolist(), masters)
 
 
 def _find_all_defects(context: RunContext, frames: Sequence[FrameRef]) -> DefectMaps:

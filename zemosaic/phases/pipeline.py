@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from zemosaic.errors import NothingUsable, RunCancelled, ZeMosaicError, message
 from zemosaic.events import Preparation
-from zemosaic.model import FieldStars, FrameRef, MeasuredFrame, SolvedFrame, TileProduct
+from zemosaic.model import FieldStars, FrameRef, MeasuredFrame, SolvedFrame
+from zemosaic.mosaic.master import MasterTile
 from zemosaic.mosaic.mode import Mode
 from zemosaic.phases.assemble import assemble_canvas, pedestal
 from zemosaic.phases.calibrate import calibrate_frames
@@ -20,7 +21,9 @@ from zemosaic.phases.export import FieldRecord, Outputs, export_mosaic, write_re
 from zemosaic.phases.fields import divide
 from zemosaic.phases.measure import DefectMaps, measure_frames
 from zemosaic.phases.mode import mode_of
+from zemosaic.phases.pixel_record import StackedGroup, record_of
 from zemosaic.phases.plan import Grid, make_grids
+from zemosaic.phases.quick_look import show_quick_look
 from zemosaic.phases.scan import scan
 from zemosaic.phases.solve import check_solver_paths, solve_frames
 from zemosaic.phases.stack import StackJob, stack_tiles
@@ -120,6 +123,7 @@ def _run(context: RunContext, progress: _Progress) -> None:
     stars = {one.key: calibration.stars for one, calibration in calibrated}
     grids = make_grids(context, [(one, calibration.frames) for one, calibration in calibrated])
     progress.made = [FieldRecord(grid) for grid in grids]
+    show_quick_look(context, grids[0])
     if choice.mode is Mode.CLASSIC:
         _classic(context, progress, stars, defects)
     else:
@@ -137,6 +141,7 @@ def _grid(context: RunContext, progress: _Progress, stars: Mapping[str, FieldSta
         store = stores[made.grid.key]
         assemble_canvas(context, made.grid, made.tiles, store)
         made.outputs = export_mosaic(context, len(progress.frames), made.grid, made.tiles, store)
+        made.record = record_of(made.grid, made.outputs.product, stars[made.grid.key], defects, tiles=made.tiles)
 
     _for_each(context, progress.made, lambda made: made.grid.plan.name, finish)
 
@@ -151,14 +156,18 @@ def _classic(context: RunContext, progress: _Progress, stars: Mapping[str, Field
         for group in plans
     ]
     products = iter(stack_tiles(context, jobs, defects))
-    stacked = [[(group, stores[group.key], next(products)) for group in plans] for plans in groups]
+    stacked: list[list[StackedGroup]] = [
+        [(group, stores[group.key], next(products)) for group in plans] for plans in groups
+    ]
     found = len(progress.frames)
 
-    def finish(one: tuple[FieldRecord, list[tuple[Grid, CanvasStore, list[TileProduct]]]]) -> None:
+    def finish(one: tuple[FieldRecord, list[StackedGroup]]) -> None:
         made, plans = one
         level = pedestal(made.grid.frames, made.grid.plan.channels)
         masters = make_masters(context, plans, level, found)
-        _finish_masters(context, made, masters, _store(context, made.grid.key), found)
+        outputs, pieces = _finish_masters(context, made, masters, _store(context, made.grid.key), found)
+        star_list = stars[made.grid.key]
+        made.record = record_of(made.grid, outputs.product, star_list, defects, groups=plans, pieces=pieces)
 
     _for_each(context, list(zip(progress.made, stacked, strict=True)), lambda one: one[0].grid.plan.name, finish)
 
@@ -191,11 +200,12 @@ def _finish_masters(
     store: CanvasStore,
     found: int,
     foreign: bool = False,
-) -> None:
-    """Make a field's mosaic out of its master tiles, and write its files."""
+) -> tuple[Outputs, list[MasterTile]]:
+    """Make a field's mosaic out of its master tiles, and write its files; returns both as they went in."""
     made.tiles = [one.product for one in masters]
-    made.grid = assemble_masters(context, made.grid, masters, store, foreign=foreign)
+    made.grid, pieces = assemble_masters(context, made.grid, masters, store, foreign=foreign)
     made.outputs = export_mosaic(context, found, made.grid, made.tiles, store)
+    return made.outputs, pieces
 
 
 def _for_each(

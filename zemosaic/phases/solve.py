@@ -7,11 +7,11 @@ together.  A frame without a solution is listed with the reason, and the run goe
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,9 @@ from zemosaic.errors import Message, NothingUsable, message
 from zemosaic.events import FrameSolved
 from zemosaic.frames.planes import colour_planes
 from zemosaic.model import Dropped, FrameStatus, MeasuredFrame, Solution, SolvedFrame
-from zemosaic.phases.context import RunContext, identity, quality_limits
+from zemosaic.phases.context import RunContext, quality_limits
 from zemosaic.phases.measure import DefectMaps, mended_pixels
+from zemosaic.phases.solved_again import Before, solved_before
 from zemosaic.sky import FrameWcs
 from zemosaic.solving.astap import AstapSolver
 from zemosaic.solving.astap_find import AstapInstallation, detect_astap_installation, misleading_paths
@@ -30,9 +31,10 @@ from zemosaic.solving.base import Field, Solver
 from zemosaic.solving.blind import BlindSolver
 from zemosaic.solving.embedded import EmbeddedSolver
 from zemosaic.solving.header import verify
-from zemosaic.solving.joint import joint_frame, solve_jointly
+from zemosaic.solving.joint import RefinedFrame, solve_jointly
 from zemosaic.solving.pointings import in_time, nearest_in_time, nearest_on_sky, pointings, seed_order, when
 from zemosaic.solving.propagate import known_stars, propagate
+from zemosaic.solving.sessions import joint_frames
 from zemosaic.solving.slots import AstapSlots, retries_from_environment
 from zemosaic.zeanalyser.verdicts import shape_reason
 
@@ -44,6 +46,8 @@ BLIND_TRIES = 5
 """Frames without a hint that may be found nowhere, one after the other, before the rest is given up."""
 NEIGHBOURS = 6
 """Solved frames of a pointing whose stars the next one is compared with."""
+ANOTHER_PX = 1.0
+"""A solution that puts corners further from where they were is another solution."""
 WAITING_TOLD_S = 60.0
 """Shortest time between two lines about waiting for ASTAP."""
 _USELESS = ("reason.astap_no_database", "reason.astap_not_started")
@@ -69,15 +73,19 @@ def solve_frames(context: RunContext, measured: Sequence[MeasuredFrame], defects
     """
     catalogue = load_bundled()
     with context.phase("solve", len(measured)) as advance:
-        session = _Session(context, _make_solvers(context, catalogue), defects, advance)
-        session.solve(measured)
-        solved = sorted(session.solved, key=lambda one: one.frame.frame_id)
-        if not solved:
-            raise NothingUsable("error.nothing_solved", frames=len(measured))
-        solved = _jointly(context, solved, catalogue)
+        before = Before.of(context, measured, _at_hand(context))
+        solved = solved_before(context, measured, before)
+        if solved is None:
+            session = _Session(context, _make_solvers(context, catalogue), defects, advance)
+            session.solve(measured)
+            solved = sorted(session.solved, key=lambda one: one.frame.frame_id)
+            if not solved:
+                raise NothingUsable("error.nothing_solved", frames=len(measured))
+            solved = _jointly(session, solved, catalogue)
+            before.keep(context, solved)
         for one in solved:
-            context.journal.put("solve", one.frame.path, context.depends("solve", identity(one.frame)), _entry(one))
             context.emit(_event(one))
+        advance(len(measured))
     if not solved:
         raise NothingUsable("error.nothing_solved", frames=len(measured))
     return solved
@@ -210,6 +218,35 @@ class _Session:
         for one in in_time([*left, *given_up]):
             self._drop(one, reasons.get(one.frame.frame_id, message("reason.unsolved_pointing")))
 
+    def solved_again(self, refused: SolvedFrame, agreed: Sequence[SolvedFrame]) -> SolvedFrame | None:
+        """Return a frame that disagrees with all others with another solution than its own, None if there is none.
+
+        Parameters
+        ----------
+        refused : SolvedFrame
+            With the solution that is not believed.
+        agreed : sequence of SolvedFrame
+            The others, in the order of time, with the solutions that all agree on.
+        """
+        measured, frame = refused.measured, refused.frame
+        by_time = nearest_in_time(measured, agreed, NEIGHBOURS)
+        ra_deg = refused.wcs.ra_deg if frame.ra_deg is None else frame.ra_deg
+        dec_deg = refused.wcs.dec_deg if frame.dec_deg is None else frame.dec_deg
+        by_place = nearest_on_sky(ra_deg, dec_deg, agreed, NEIGHBOURS)
+        field = self._field(measured)
+        hints = [(one.wcs.ra_deg, one.wcs.dec_deg) for one in (by_time[0], by_place[0])]
+        attempts: list[Callable[[], Solution | Message | None]] = [
+            partial(self._propagated, measured, by_time),
+            partial(self._propagated, measured, by_place),
+            *(partial(self._asked, self.solvers.hinted, replace(field, ra_deg=r, dec_deg=d)) for r, d in hints),
+        ]
+        for attempt in attempts:
+            answer = attempt()
+            if isinstance(answer, Solution) and _apart_px(answer.wcs, refused) > ANOTHER_PX:
+                self.context.log(message("log.frame_solved_again", path=frame.path, how=answer.how))
+                return SolvedFrame(measured, answer)
+        return None
+
     def _absolute(self, measured: MeasuredFrame) -> Solution | Message:
         """Return the header's WCS if it holds, else what the first solver that succeeds finds."""
         return self._from_header(measured) or self._asked(self.solvers.hinted, self._field(measured))
@@ -272,6 +309,15 @@ class _Session:
         _drop(self.context, measured, self.measured, reason)
         self.dropped += 1
         self.advance(len(self.solved) + self.dropped)
+
+
+def _at_hand(context: RunContext) -> list[str]:
+    """Return what tells which solvers and stars this machine has."""
+    settings = context.settings
+    if settings.solver not in ("auto", "astap"):
+        return []
+    found = detect_astap_installation(settings.astap_executable_path, settings.astap_data_directory_path)
+    return [] if found is None else [str(found.executable), str(found.data_dir), found.catalogue]
 
 
 def _make_solvers(context: RunContext, bundled: CellCatalogue) -> _Solvers:
@@ -349,26 +395,51 @@ def _placed(solved: SolvedFrame) -> tuple[FrameWcs, np.ndarray, np.ndarray]:
     return solved.wcs, solved.measured.stars.x_px, solved.measured.stars.y_px
 
 
-def _jointly(context: RunContext, solved: list[SolvedFrame], catalogue: Catalogue) -> list[SolvedFrame]:
-    """Return the frames with the places that all of them agree on."""
-    result = solve_jointly([joint_frame(one) for one in solved], catalogue)
+def _jointly(session: _Session, solved: list[SolvedFrame], catalogue: Catalogue) -> list[SolvedFrame]:
+    """Return the frames with the places that all agree on; who does not agree is solved anew before it is left out."""
+    context = session.context
+    result = solve_jointly(joint_frames(solved), catalogue)
+    sound = [refined.disagreement is None for refined in result.frames]
+    known = [
+        _refined(*pair) for pair, agrees in zip(zip(solved, result.frames, strict=True), sound, strict=True) if agrees
+    ]
+    known.sort(key=lambda one: when(one.measured))
+    if known:
+        again = [
+            None if agrees else session.solved_again(one, known) for one, agrees in zip(solved, sound, strict=True)
+        ]
+        if any(again):
+            solved = [new or old for new, old in zip(again, solved, strict=True)]
+            result = solve_jointly(joint_frames(solved), catalogue)
     kept = []
     for one, refined in zip(solved, result.frames, strict=True):
-        frame = one.frame
         if refined.disagreement is not None and refined.disagreement.key == "reason.joint_few_stars":
-            context.log(message("log.frame_alone", path=frame.path))
+            context.log(message("log.frame_alone", path=one.frame.path))
         elif refined.disagreement is not None:
             _drop(context, one.measured, [other.measured for other in solved], refined.disagreement)
             continue
-        solution = one.solution
-        rms = refined.rms_arcsec if np.isfinite(refined.rms_arcsec) else solution.rms_arcsec
-        kept.append(
-            replace(one, solution=replace(solution, wcs=refined.wcs, rms_arcsec=rms, n_matched=refined.n_stars))
-        )
+        kept.append(_refined(one, refined))
     context.log(
         message("log.joint_solution", frames=len(kept), stars=result.n_stars, rms_arcsec=round(result.rms_arcsec, 3))
     )
     return kept
+
+
+def _refined(solved: SolvedFrame, refined: RefinedFrame) -> SolvedFrame:
+    """Return the frame with its place in the joint solution."""
+    found = solved.solution
+    rms = refined.rms_arcsec if np.isfinite(refined.rms_arcsec) else found.rms_arcsec
+    return replace(solved, solution=replace(found, wcs=refined.wcs, rms_arcsec=rms, n_matched=refined.n_stars))
+
+
+def _apart_px(wcs: FrameWcs, other: SolvedFrame) -> float:
+    """Return how far apart, in pixels, two solutions of a frame put its worst corner."""
+    width, height = other.frame.width, other.frame.height
+    ra, dec = wcs.corners(width, height)
+    x, y = other.wcs.sky_to_pixel(ra, dec)
+    back_x, back_y = other.wcs.sky_to_pixel(*other.wcs.corners(width, height))
+    off = np.hypot(x - back_x, y - back_y)
+    return float(np.nan_to_num(off, nan=np.inf).max())
 
 
 def _event(solved: SolvedFrame) -> FrameSolved:
@@ -382,10 +453,3 @@ def _event(solved: SolvedFrame) -> FrameSolved:
         corners_ra_deg=tuple(float(value) for value in ra),
         corners_dec_deg=tuple(float(value) for value in dec),
     )
-
-
-def _entry(solved: SolvedFrame) -> bytes:
-    """Return what the journal keeps of a solution."""
-    found = solved.solution
-    values = {"how": found.how, "rms_arcsec": found.rms_arcsec, "n_matched": found.n_matched}
-    return json.dumps(values | {"wcs": found.wcs.to_cards()}).encode()

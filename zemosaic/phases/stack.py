@@ -25,6 +25,7 @@ from zemosaic.settings.schema import Settings
 from zemosaic.stacking.modes import MemoryRules
 from zemosaic.stacking.rules import Combine, Rejection, StackRules
 from zemosaic.store.canvas import CanvasStore
+from zemosaic.store.journal import digest
 
 __all__ = ["StackJob", "stack_tiles", "stacking_of"]
 
@@ -106,6 +107,7 @@ class _Prepared:
 def _prepare(context: RunContext, job: StackJob, defects: DefectMaps) -> _Prepared:
     plan = job.grid.plan
     by_id = {frame.frame.frame_id: frame for frame in job.grid.frames}
+    counts = {i: digest(*_what_counts(frame)) for i, frame in by_id.items()}
     same = stacking_of(context.settings)
     shape = [plan.width, plan.height, plan.channels, [tile.outer for tile in plan.tiles]]
     fingerprint = context.depends("plan", CONTENT_VERSION, asdict(plan.wcs), shape)
@@ -115,9 +117,9 @@ def _prepare(context: RunContext, job: StackJob, defects: DefectMaps) -> _Prepar
     for row, tile in enumerate(plan.tiles):
         frames = tuple(by_id[i] for i in tile.frame_ids)
         maps = [defects[frame.frame.group].fingerprint for frame in frames]
-        counts = [_what_counts(frame) for frame in frames]
+        own = [counts[i] for i in tile.frame_ids]
         light = _light_of(nearby[row])
-        wanted = context.depends("stack", CONTENT_VERSION, fingerprint, asdict(tile), counts, maps, light)
+        wanted = context.depends("stack", CONTENT_VERSION, fingerprint, asdict(tile), own, maps, light)
         prepared.digests[row] = wanted
         stored = context.journal.get("tile", f"{job.name}{row}", wanted)
         if stored is not None:

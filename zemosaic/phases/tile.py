@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -27,15 +27,27 @@ from zemosaic.sky import FrameWcs
 from zemosaic.stacking.kernel import accumulate, limits, stack
 from zemosaic.stacking.modes import MemoryRules, Mode, choose_mode, sample_of
 from zemosaic.stacking.rules import Combine, StackResult, StackRules
+from zemosaic.stacking.sketch import AS_FRAMES, FirstSamples, Histogram
 from zemosaic.store.canvas import CanvasStore, TilePixels
 
-__all__ = ["BAND_STEP", "Stacker", "TileAnswer", "TileTask", "area_ratio", "stack_tile", "without_hidden"]
+__all__ = [
+    "BAND_STEP",
+    "DROPS_REACH",
+    "Stacker",
+    "TileAnswer",
+    "TileTask",
+    "area_ratio",
+    "stack_tile",
+    "without_hidden",
+]
 
 UNSTEADY = 0.2
 """Part of a star's light that seeing moves about within its image from frame to frame."""
 BAND_STEP = 32
 """Bands begin at multiples of this, the lattice of exact positions."""
 LEAST_TASK_BYTES = 8 << 20
+DROPS_REACH = 8
+"""Pixels: half of a drop at three times the scale, half a pixel, and the reach of the interpolation between pixels."""
 MANY_MISSED = 0.1
 """Part of the pixels that drops may miss before the user is told."""
 
@@ -121,8 +133,8 @@ class Stacker:
         self.failed: dict[int, Message] = {}
         self.seen: set[int] = set()
         self.differs: float | None = None
-        self.missed = 0
-        """Pixels that no drop of some colour fell on."""
+        self.between = np.empty((2, task.channels, *self.shape), np.float32) if task.drops is not None else None
+        """Lowest and highest value that stay, for the drops that fall on the finished stack."""
         self.noise = _expected_noise(task)
         self.whole = TilePixels(
             np.full((task.channels, *self.shape), np.nan, np.float32),
@@ -138,18 +150,18 @@ class Stacker:
         if mode is Mode.DISK:
             self._on_disk()
         elif mode is Mode.STREAMING:
-            for band in self._bands(self._rows_in_memory(min(task.memory.sample_frames, len(task.frames)))):
-                self._keep(band, self.streamed(band, *self.sampled_limits(band)))
+            for band in self._bands(self._rows_in_memory(max(task.memory.sample_frames, AS_FRAMES))):
+                low, high = self.sampled_limits(band)
+                self._keep(band, self.streamed(band, low, high))
+                self._keep_limits(band, low, high)
         else:
             for band in self._bands(self._rows_in_memory(len(task.frames))):
-                samples, present = self.samples(band, range(len(task.frames)))
-                self._keep(band, self.stacked(samples, present, band))
+                self._stack_band(band, *self.samples(band, range(len(task.frames))))
         whole = self.whole
+        if self.between is not None:
+            self._drizzle(*self.between)
         if task.store is not None:
             task.store.write_tile(task.tile, task.row, whole)
-        lit = int((whole.kept > 0).sum())
-        if self.missed > MANY_MISSED * lit:
-            self.told.append(message("warning.drizzle_holes", percent=round(100 * self.missed / lit)))
         total = int(whole.kept.sum(dtype=np.int64)) + int(whole.rejected.sum(dtype=np.int64))
         product = TileProduct(
             tile_id=task.tile.tile_id,
@@ -178,9 +190,8 @@ class Stacker:
         task = self.task
         largest = max((frame.frame.width * frame.frame.height for frame in task.frames), default=0)
         window = min(largest, 3 * math.prod(self.shape)) * (2 + 4 * task.channels)
-        free = max(task.task_bytes - window, task.task_bytes // 4)
-        # Drops need two sums, and the limits that decide about them, beside the samples.
-        frames += 4 if task.drops is not None else 0
+        between = 0 if self.between is None else self.between.nbytes
+        free = max(task.task_bytes - window - between, task.task_bytes // 4)
         rows = max(1, free // max(1, frames * self.planes * self.shape[1] * 4))
         return rows if rows < BAND_STEP else rows // BAND_STEP * BAND_STEP
 
@@ -199,7 +210,7 @@ class Stacker:
         cube = np.empty((len(wanted), self.planes, band[1] - band[0], band[3] - band[2]), np.float32)
         present: list[int] = []
         for k in wanted:
-            if self._resample(k, band, cube[len(present)]):
+            if self._resample(k, band, cube[len(present)]) is not None:
                 present.append(k)
         return cube[: len(present)], present
 
@@ -219,12 +230,12 @@ class Stacker:
             return None
         return lattice, window, without_hidden(pixels, window, frame) if frame.hidden else pixels
 
-    def _resample(self, k: int, band: Box, into: Floats) -> bool:
-        """Write a frame's planes; return whether it has light there."""
+    def _resample(self, k: int, band: Box, into: Floats) -> tuple[Box, NDArray[Any]] | None:
+        """Write a frame's planes; return the window and the raw pixels of it; None where it has no light there."""
         task, frame = self.task, self.task.frames[k]
         found = self._window(k, band)
         if found is None:
-            return False
+            return None
         lattice, window, pixels = found
         channels = len(frame.sky_adu)
         ratio = area_ratio(task.canvas, frame.wcs)
@@ -236,10 +247,10 @@ class Stacker:
         if task.radial_fraction is not None:
             radial_weight(frame.frame, lattice, band, task.radial_fraction, into[task.channels])
             into[task.channels] *= np.float32(frame.weight)
-        lit = bool(np.isfinite(into[0]).any())
-        if lit:
-            self.seen.add(k)
-        return lit
+        if not np.isfinite(into[0]).any():
+            return None
+        self.seen.add(k)
+        return window, pixels
 
     def weights(self, samples: Floats, present: list[int]) -> Floats:
         """Return the weights of frames, or of samples where there is a radial feather."""
@@ -265,28 +276,63 @@ class Stacker:
         result, differs = (stack(*arguments), None) if device is None else device.stacked(*arguments)
         if differs is not None:
             self.differs = max(differs, self.differs or 0.0)
-        if self.task.drops is None:
-            return result
-        low, high = limits(cube, *arguments[2:])
-        drops = Drops(self.task.canvas, band, self.task.channels, self.task.drops)
-        for i, k in enumerate(present):
-            self._let_fall(k, band, np.where(inside_limits(cube[i], low, high), weights[i], np.float32(0)), drops)
-        return self._with_drops(result, drops)
+        return result
 
-    def _let_fall(self, k: int, band: Box, weights: Floats, drops: Drops) -> None:
-        found = self._window(k, band)
-        if found is not None:
-            frame = self.task.frames[k]
-            drops.add(found[2], found[1], frame, area_ratio(self.task.canvas, frame.wcs), weights)
+    def drizzled(self, box: Box, low: Floats, high: Floats, stacked: TilePixels) -> tuple[Floats, int]:
+        """Let the raw pixels of all frames fall over what was stacked of them in a box.
 
-    def _with_drops(self, result: StackResult, drops: Drops) -> StackResult:
-        value, missed = drops.over(result.value, result.weight, result.kept)
-        self.missed += missed
-        return replace(result, value=value)
+        Within `DROPS_REACH` pixels of the box's edges, values depend on where the box ends.
+
+        Parameters
+        ----------
+        box : tuple
+        low, high : ndarray, shape (channels, h, w)
+            The lowest and the highest value that stay.
+        stacked : TilePixels
+            The box stacked of interpolated samples.
+
+        Returns
+        -------
+        value : ndarray, shape (channels, h, w), float32
+        missed : int
+            Pixels of many frames that no drop of some colour fell on.
+        """
+        task = self.task
+        if task.drops is None:
+            return stacked.value, 0
+        drops = Drops(task.canvas, box, task.drops, stacked.value)
+        one = np.empty((self.planes, *low.shape[1:]), np.float32)
+        for k, frame in enumerate(task.frames):
+            found = self._resample(k, box, one)
+            if found is not None:
+                weights = one[task.channels] if task.radial_fraction is not None else np.float32(frame.weight)
+                kept = np.where(inside_limits(one[: task.channels], low, high), weights, np.float32(0))
+                drops.add(found[1], found[0], frame, area_ratio(task.canvas, frame.wcs), kept)
+        return drops.over(stacked.weight, stacked.kept)
+
+    def _drizzle(self, low: Floats, high: Floats) -> None:
+        """Let drops fall on the whole tile, and tell where they missed much of it."""
+        whole = self.whole
+        whole.value[:], missed = self.drizzled(self.task.tile.outer, low, high, whole)
+        lit = int((whole.kept > 0).sum())
+        if missed > MANY_MISSED * lit:
+            self.told.append(message("warning.drizzle_holes", percent=round(100 * missed / lit)))
+
+    def _keep_limits(self, band: Box, low: Floats, high: Floats) -> None:
+        if self.between is not None:
+            kept = self.between[:, :, self._rows(band)]
+            kept[0], kept[1] = low.reshape(kept.shape[1:]), high.reshape(kept.shape[1:])
+
+    def _rows(self, band: Box) -> slice:
+        return slice(band[0] - self.task.tile.outer[0], band[1] - self.task.tile.outer[0])
+
+    def _stack_band(self, band: Box, samples: Floats, present: list[int]) -> None:
+        self._keep(band, self.stacked(samples, present, band))
+        if self.between is not None:
+            self._keep_limits(band, *self.limits(samples, band))
 
     def _keep(self, band: Box, result: StackResult) -> None:
-        rows = slice(band[0] - self.task.tile.outer[0], band[1] - self.task.tile.outer[0])
-        size = (band[1] - band[0], self.shape[1])
+        rows, size = self._rows(band), (band[1] - band[0], self.shape[1])
         self.whole.value[:, rows] = result.value.reshape(self.task.channels, *size)
         for name in ("weight", "kept", "rejected"):
             getattr(self.whole, name)[rows] = getattr(result, name).reshape(size)
@@ -300,12 +346,12 @@ class Stacker:
         try:
             with path.open("w+b") as stream:
                 for k in range(len(task.frames)):
-                    if self._resample(k, task.tile.outer, one):
+                    if self._resample(k, task.tile.outer, one) is not None:
                         stream.write(one.data)
                         present.append(k)
                 del one
                 for band in self._bands(self._rows_in_memory(len(present))):
-                    self._keep(band, self.stacked(self._read_band(stream, len(present), band), present, band))
+                    self._stack_band(band, self._read_band(stream, len(present), band), present)
         finally:
             path.unlink(missing_ok=True)
 
@@ -324,30 +370,43 @@ class Stacker:
         return limits(self._cube(samples), self.noise, self.task.rules, self._unsteady(band))
 
     def sampled_limits(self, band: Box) -> tuple[Floats, Floats]:
-        """Return limits as `limits`, from a sample of the frames."""
-        frames, memory = len(self.task.frames), self.task.memory
-        chosen = sample_of(frames, min(memory.sample_frames, frames), memory.spread)
-        return self.limits(self.samples(band, chosen)[0], band)
+        """Return limits as `limits`, while all frames pass; a sample of each pixel shows where they lie."""
+        task, frames = self.task, range(len(self.task.frames))
+        number = min(task.memory.sample_frames, len(frames))
+        chosen = sample_of(len(frames), number, task.memory.spread)
+        first = FirstSamples(number, task.channels, (band[1] - band[0]) * (band[3] - band[2]))
+        for _, samples in self._passing(band, [*chosen, *sorted(set(frames) - set(chosen))]):
+            first.add(samples[: task.channels].reshape(task.channels, -1))
+            if first.full:
+                break
+        arguments = (self.noise, task.rules, self._unsteady(band))
+        low, high = limits(first.cube, *arguments)
+        del first
+        histogram = Histogram(number, low, high)
+        for _, samples in self._passing(band, frames):
+            histogram.add(samples[: task.channels].reshape(task.channels, -1))
+        histogram.refine(low, high, *arguments)
+        return low, high
 
     def streamed(self, band: Box, low: Floats, high: Floats) -> StackResult:
         """Let all frames pass once, clipped against limits."""
         task = self.task
-        one = np.empty((self.planes, band[1] - band[0], band[3] - band[2]), np.float32)
-        pixels = math.prod(one.shape[1:])
+        pixels = low.shape[1]
         total, weight = np.zeros((task.channels, pixels), np.float32), np.zeros(pixels, np.float32)
         kept, rejected = np.zeros((2, pixels), np.uint16)
-        drops = None if task.drops is None else Drops(task.canvas, band, task.channels, task.drops)
-        for k in range(len(task.frames)):
-            if self._resample(k, band, one):
-                planes = one.reshape(self.planes, -1)[: task.channels]
-                each = self.weights(one[None], [k]).reshape(-1)
-                accumulate(planes, each, low, high, total, weight, kept, rejected)
-                if drops is not None:
-                    inside = inside_limits(planes, low, high)
-                    self._let_fall(k, band, np.where(inside, each, np.float32(0)), drops)
+        for k, samples in self._passing(band, range(len(task.frames))):
+            planes = samples.reshape(self.planes, -1)[: task.channels]
+            each = self.weights(samples[None], [k]).reshape(-1)
+            accumulate(planes, each, low, high, total, weight, kept, rejected)
         with np.errstate(invalid="ignore", divide="ignore"):
-            result = StackResult((total / weight).astype(np.float32), weight, kept, rejected)
-        return result if drops is None else self._with_drops(result, drops)
+            return StackResult((total / weight).astype(np.float32), weight, kept, rejected)
+
+    def _passing(self, band: Box, order: Iterable[int]) -> Iterator[tuple[int, Floats]]:
+        """Yield the frames that reach a band and their planes, which the next frame overwrites."""
+        planes = np.empty((self.planes, band[1] - band[0], band[3] - band[2]), np.float32)
+        for k in order:
+            if self._resample(k, band, planes) is not None:
+                yield k, planes
 
 
 def without_hidden(pixels: NDArray[Any], window: Box, frame: CalibratedFrame) -> Floats:

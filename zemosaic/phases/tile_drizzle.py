@@ -1,7 +1,8 @@
-"""Drizzle within a tile: drops of the frames' raw pixels instead of interpolated samples.
+"""Drizzle within a tile: drops of the frames' raw pixels over the stack of the interpolated samples.
 
-What is thrown out is decided on the interpolated samples, as in every stack: where a frame's sample is out, so are
-its drops on that pixel.  Where hardly a drop of a colour fell, the stack of the interpolated samples stands in.
+The stack is the model that drops are differences from.  What is thrown out is decided on the interpolated samples, as
+in every stack: where a frame's sample is out, so are its drops on that pixel.  Where hardly a drop of a colour fell,
+the stack stays as it is.
 """
 
 from __future__ import annotations
@@ -25,47 +26,53 @@ MANY_FRAMES = 5
 
 
 class Drops:
-    """The drops that fell on one band of a tile."""
+    """The drops that fall on one tile.
 
-    def __init__(self, canvas: FrameWcs, band: Box, channels: int, rules: DropRules) -> None:
-        shape = (channels, band[1] - band[0], band[3] - band[2])
-        self._canvas, self._band, self._rules = canvas, band, rules
-        self._total, self._heavy = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    Parameters
+    ----------
+    canvas : FrameWcs
+    box : tuple
+        The tile's canvas box.
+    rules : DropRules
+    stacked : ndarray, shape (channels, h, w), float32
+        The stack of the interpolated samples.
+    """
+
+    def __init__(self, canvas: FrameWcs, box: Box, rules: DropRules, stacked: Floats) -> None:
+        self._canvas, self._box, self._rules, self._stacked = canvas, box, rules, stacked
+        self._total, self._heavy = np.zeros_like(stacked), np.zeros_like(stacked)
 
     def add(
         self, pixels: NDArray[np.generic], window: Box, frame: CalibratedFrame, area_ratio: float, weights: Floats
     ) -> None:
-        """Let the pixels of a frame's window fall; weights, shape (pixels,), are 0 where its samples are out."""
+        """Let the pixels of a frame's window fall; weights, shape (h, w), are 0 where its samples are out."""
         add_drops(
             raw_cube(pixels),
             window,
             frame,
             drop_lattice(frame.wcs, self._canvas, window),
-            self._band,
+            self._box,
             self._rules,
             area_ratio,
-            weights.reshape(self._heavy.shape[1:]),
-            self._total,
-            self._heavy,
+            weights,
+            self._stacked,
+            (self._total, self._heavy),
         )
 
-    def over(self, value: Floats, weight: Floats, kept: NDArray[np.uint16]) -> tuple[Floats, int]:
-        """Return the mean of the drops, and how many pixels of many frames were missed by some colour.
+    def over(self, weight: Floats, kept: NDArray[np.uint16]) -> tuple[Floats, int]:
+        """Return the stack with what it lacked, and how many pixels of many frames were missed by some colour.
 
         Parameters
         ----------
-        value : ndarray, shape (channels, pixels)
-            The interpolated stack, which stands in where drops missed.
-        weight, kept : ndarray, shape (pixels,)
+        weight, kept : ndarray, shape (h, w)
             Sum and number of the weights of the samples that stayed.
         """
-        heavy, total = self._heavy.reshape(value.shape), self._total.reshape(value.shape)
-        least = LEAST_DROP * weight / np.maximum(kept, 1)
-        hit = (heavy > least) & (kept > 0)
+        hit = (self._heavy > LEAST_DROP * weight / np.maximum(kept, 1)) & (kept > 0)
         missed = int(((kept >= MANY_FRAMES) & ~hit.all(axis=0)).sum())
-        return np.divide(total, heavy, out=value.copy(), where=hit), missed
+        lacked = np.divide(self._total, self._heavy, out=np.zeros_like(self._total), where=hit)
+        return self._stacked + lacked, missed
 
 
 def inside_limits(samples: Floats, low: Floats, high: Floats) -> NDArray[np.bool_]:
-    """Return where all colours of a frame's samples, shape (channels, pixels), are within the limits."""
+    """Return where all colours of a frame's samples, shape (channels, h, w), are within the limits."""
     return np.asarray(((samples >= low) & (samples <= high)).all(axis=0))

@@ -8,6 +8,7 @@ the forms of both windows, the table in docs/settings.md and the locale keys
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -29,7 +30,7 @@ def _setting(
     tier: Tier = "advanced",
     *,
     unit: str = "",
-    kind: Literal["", "folder", "file"] = "",
+    kind: Literal["", "folder", "file", "file or folder"] = "",
     form: str = "",
     affects: tuple[str, ...] = (),
     **limits: Any,
@@ -47,9 +48,9 @@ class Settings(BaseModel):
     input_dir: str = _setting("", "folders", "basic", kind="folder")
     output_dir: str = _setting("", "folders", "basic", kind="folder")
     excluded_frames: str = _setting("", "folders", "advanced", kind="file", affects=("scan",))
-    master_dark: str = _setting("", "folders", "advanced", kind="file", affects=("measure",))
-    master_flat: str = _setting("", "folders", "advanced", kind="file", affects=("measure",))
-    master_bias: str = _setting("", "folders", "advanced", kind="file", affects=("measure",))
+    master_dark: str = _setting("", "folders", "advanced", kind="file or folder", affects=("measure",))
+    master_flat: str = _setting("", "folders", "advanced", kind="file or folder", affects=("measure",))
+    master_bias: str = _setting("", "folders", "advanced", kind="file or folder", affects=("measure",))
 
     solver: Literal["auto", "astap", "embedded"] = _setting("auto", "solving", "basic", affects=("solve",))
     force_resolve_existing_wcs: bool = _setting(False, "solving", affects=("solve",))
@@ -120,7 +121,7 @@ class Settings(BaseModel):
     max_raw_per_master_tile: int = _setting(0, "mosaic", ge=0, le=100000, affects=("plan",))
     auto_limit_frames_per_master_tile: bool = _setting(True, "mosaic", affects=("plan",))
     save_master_tiles: bool = _setting(False, "mosaic", affects=("export",))
-    use_existing_master_tiles: bool = _setting(False, "mosaic", "advanced", affects=("plan",))
+    use_existing_master_tiles: bool = _setting(False, "mosaic", "advanced", affects=("measure", "plan"))
     global_wcs_orientation: Literal["north_up", "median_pc"] = _setting("north_up", "mosaic", affects=("plan",))
     global_wcs_pixelscale_mode: Literal["median", "min", "max"] = _setting("median", "mosaic", affects=("plan",))
     global_wcs_pixelscale_arcsec: float = _setting(
@@ -147,6 +148,7 @@ class Settings(BaseModel):
     )
 
     save_final_as_uint16: bool = _setting(False, "output", affects=("export",))
+    empty_pixels: Literal["zero", "nan"] = _setting("zero", "output", affects=("export",))
     save_compressed_fits: bool = _setting(False, "output", affects=("export",))
     save_stretched: Literal["none", "png16", "tiff"] = _setting("none", "output", affects=("export",))
     preview_linked: bool = _setting(True, "output", affects=("export",))
@@ -176,7 +178,7 @@ class Spec:
 
     key: str
     kind: str
-    """``bool``, ``int``, ``float``, ``choice``, ``text``, ``folder`` or ``file``."""
+    """``bool``, ``int``, ``float``, ``choice``, ``text``, ``folder``, ``file`` or ``file or folder``."""
     default: Any
     group: str
     tier: str
@@ -203,6 +205,7 @@ class Spec:
 KINDS: dict[Any, str] = {bool: "bool", int: "int", float: "float"}
 
 
+@cache
 def specs() -> tuple[Spec, ...]:
     """Return all settings in the order of their declaration."""
     return tuple(_spec(key) for key in Settings.model_fields)

@@ -1,5 +1,7 @@
 """Least squares over all frames at once: star places, an affine map a frame, one distortion a camera.
 
+A camera here is a telescope with its camera in one session; sessions of one telescope keep close to each other.
+
 Star places are eliminated sighting by sighting (they are 2 x 2 blocks), which leaves a system in the
 frames and cameras alone; conjugate gradients solve it without ever forming its matrix, so that time
 and memory grow with the number of sightings only.
@@ -23,6 +25,7 @@ __all__ = [
     "Sightings",
     "adjusted",
     "along_radius",
+    "between_sessions",
     "camera_wcs",
     "cameras_of",
     "directions",
@@ -75,6 +78,8 @@ class Cameras:
     """Radians on the tangent plane per undistorted pixel, shape (frames, 2, 2)."""
     camera: Indices
     """Camera of each frame, ascending, shape (frames,)."""
+    optics: Indices
+    """Telescope of each camera, shape (cameras,)."""
     reach: Floats
     """Half diagonals in pixels, shape (cameras,)."""
     bend: Floats
@@ -89,15 +94,16 @@ class Priors:
     """How far a frame's scale and shear stray from its camera's, at the reach: refraction, focus."""
     bend_px: Floats
     """How far a distortion strays from one along the radius: tilt and decentring."""
+    session_px: Floats
+    """How far a distortion strays from the mean of its telescope's sessions."""
 
 
-def cameras_of(frames: list[FrameWcs], camera: Indices, reach: Floats) -> Cameras:
+def cameras_of(frames: list[FrameWcs], camera: Indices, optics: Indices, reach: Floats) -> Cameras:
     """Return the cameras of frames whose solutions refer to the frames' centres, without their distortion."""
     pointing = np.array([(w.ra_deg, w.dec_deg) for w in frames])
     cd = np.radians(np.array([w.cd for w in frames]))
-    return Cameras(
-        _axes(unit_vectors(pointing[:, 0], pointing[:, 1])), cd, camera, reach, np.zeros((len(reach), _BENDS, 2))
-    )
+    axes = _axes(unit_vectors(pointing[:, 0], pointing[:, 1]))
+    return Cameras(axes, cd, camera, optics, reach, np.zeros((len(reach), _BENDS, 2)))
 
 
 def camera_wcs(cameras: Cameras, frame: int, x_ref: float, y_ref: float) -> FrameWcs:
@@ -163,6 +169,8 @@ class _System:
         self.frames, self.groups, self.stars = len(cameras.camera), len(cameras.reach), len(anchors.weight)
         self.shape_hold = priors.shape_px[cameras.camera][:, None, None] ** -2
         self.bend_hold = priors.bend_px[:, None, None] ** -2
+        self.session_hold = priors.session_px[:, None, None] ** -2
+        self.optics = cameras.optics
         self.frame_size = self.frames * 6
         self.count = np.bincount(seen.frame, minlength=self.frames)
         self.filled = self.count > 0
@@ -192,7 +200,9 @@ class _System:
         frame = np.array([[self._per_frame(self.weight * p * q) for p in linear] for q in linear])
         weighted = self.weight * self.bends
         group = [np.einsum("kn,jn->kj", self.bends[:, part], weighted[:, part]) for part in self.parts]
-        bend = self.bend_hold * np.diag([1.0] * _BENDS + [0.0] * 2) + np.diag([0.0] * _BENDS + [_LINEAR_WEIGHT] * 2)
+        together = self.session_hold * (1.0 - 1.0 / np.bincount(self.optics)[self.optics])[:, None, None]
+        bend = (self.bend_hold + together) * np.diag([1.0] * _BENDS + [0.0] * 2)
+        bend += np.diag([0.0] * _BENDS + [_LINEAR_WEIGHT] * 2)
         shape = self.shape_hold * np.diag([0.0, 0.5, 0.5]) + np.diag([1e-9, 0.0, 0.0])
         return _inverse(np.moveaxis(frame, -1, 0) + shape), _inverse(np.array(group) + bend)
 
@@ -239,13 +249,14 @@ class _System:
         return self.gathered(self.without_stars(self.spread(x))) + self.held_back(x)
 
     def held_back(self, x: Floats) -> Floats:
-        """Return the slope of what holds frames near their camera's shape and bends near none."""
+        """Return the slope of what holds frames near their camera's shape, bends near none and sessions together."""
         frames, groups = self.split(x)
         pull = np.zeros_like(frames)
         pull[:, 1:] = 0.5 * (frames[:, 1:] + np.swapaxes(frames[:, 1:], 1, 2)) * self.shape_hold
         bends = groups[:, :_BENDS]
         radial = along_radius(bends)
         bent = (bends - radial) * self.bend_hold + radial / _RADIAL_PRIOR_PX**2
+        bent += between_sessions(bends, self.optics) * self.session_hold
         held = np.concatenate([bent, groups[:, _BENDS:] * _LINEAR_WEIGHT], axis=1)
         return np.concatenate([pull.ravel(), held.ravel()])
 
@@ -314,6 +325,13 @@ def _with_linear(bend: Floats) -> Floats:
     return np.concatenate([bend, np.zeros((len(bend), _TERMS - _BENDS, 2))], axis=1)
 
 
+def between_sessions(bends: Floats, optics: Indices) -> Floats:
+    """Return how distortions, shape (cameras, 7, 2), differ from the mean of their telescope's sessions."""
+    total = np.zeros((int(optics.max()) + 1, *bends.shape[1:]))
+    np.add.at(total, optics, bends)
+    return np.asarray(bends - (total / np.bincount(optics)[:, None, None])[optics], np.float64)
+
+
 def along_radius(bends: Floats) -> Floats:
     """Return the part of distortions, shape (cameras, 7, 2), that a lens has: along the radius."""
     return (bends * _RADIAL).sum(axis=(1, 2), keepdims=True) / _RADIAL.sum() * _RADIAL
@@ -352,7 +370,10 @@ def _straight(cameras: Cameras, seen: Sightings) -> Floats:
     group = cameras.camera[seen.frame]
     for index, (reach, bend) in enumerate(zip(cameras.reach, cameras.bend, strict=True)):
         part = slice(*np.searchsorted(group, (index, index + 1)))
-        straight[part] = straight[part] * reach + _powers(seen.u[part], seen.v[part]).T @ bend
+        powers = _powers(seen.u[part], seen.v[part])
+        straight[part] *= reach
+        for axis in range(2):
+            straight[part, axis] += np.einsum("k,kn->n", bend[:, axis], powers)
     return straight
 
 

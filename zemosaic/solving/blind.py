@@ -22,8 +22,11 @@ __all__ = ["BlindSolver"]
 
 Floats = NDArray[np.float64]
 
-_BRIGHTEST = (12, 20, 32, 44)
-"""Stars that make quads, in rounds: each round adds the quads with the stars that it adds."""
+_ROUNDS = ((12, 1.0), (20, 1.0), (32, 0.45), (44, 0.45), (72, 0.32))
+"""Stars that make quads, and the quads' greatest width over the frame's diagonal: those of faint stars are small.
+
+Each round adds the quads with the stars that it adds.
+"""
 _STRETCH = 0.035
 _CODE_ERROR_PX = 1.5
 """Error of a star beside the others of its quad, distortion included, over the quad's width: the code's tolerance."""
@@ -56,18 +59,21 @@ class BlindSolver:
     def _candidates(self, field: Field, pixel_deg: float) -> Iterator[FrameWcs]:
         points = np.column_stack([field.x_px, field.y_px])
         known = 0
-        for count in _BRIGHTEST:
+        for count, width in _ROUNDS:
             if known >= len(points):
                 return
-            yield from self._matches(field, points[:count], known, pixel_deg)
+            widest = 2.0 * width * field.half_diagonal_px
+            yield from self._matches(field, _combinations(points[:count], known, widest), pixel_deg)
             known = count
 
-    def _matches(self, field: Field, points: Floats, known: int, pixel_deg: float) -> Iterator[FrameWcs]:
-        """Yield what quads of the points say that have not all their stars among the first `known`."""
-        corners = _combinations(len(points), known)
+    def _matches(self, field: Field, corners: NDArray[np.intp], pixel_deg: float) -> Iterator[FrameWcs]:
+        """Yield what quads of the field's stars, shape (n, 4), say."""
+        if len(corners) == 0:
+            return
+        points = np.column_stack([field.x_px, field.y_px])
         plane = ((points - field.centre) * pixel_deg) @ np.array([1.0, 1.0j])
         quads = quads_of(plane[corners], corners)
-        tolerance = float(np.clip(_CODE_ERROR_PX * pixel_deg / np.median(quads.width), *_TOLERANCE))
+        tolerance = np.clip(_CODE_ERROR_PX * pixel_deg / quads.width, *_TOLERANCE)
         for mirrored in (False, True):
             turned = Quads(quads.corners, quads.codes * (1.0, -1.0, 1.0, -1.0), quads.width) if mirrored else quads
             query, there = self.index.alike(turned, tolerance, _STRETCH)
@@ -76,11 +82,26 @@ class BlindSolver:
                 yield _wcs_of(points[quads.corners[q]], stars, pixel_deg, mirrored, field.centre)
 
 
-@lru_cache(maxsize=16)
-def _combinations(count: int, known: int) -> NDArray[np.intp]:
-    """Return all quads of `count` stars with one at least that is not among the first `known`, shape (n, 4)."""
-    quads = np.array(list(combinations(range(count), 4)), np.intp).reshape(-1, 4)
-    return quads[quads[:, 3] >= known]
+def _combinations(points: Floats, known: int, widest: float) -> NDArray[np.intp]:
+    """Return the quads, shape (n, 4), of points no two of which are further apart than `widest`.
+
+    Each has one point at least that is not among the first `known`.
+    """
+    close = np.hypot(*(points[:, None] - points[None, :]).transpose(2, 0, 1)) <= widest
+    found = []
+    for last in range(max(known, 3), len(points)):
+        near = np.flatnonzero(close[last, :last])
+        triples = near[_triples(len(near))]
+        a, b, c = triples.T
+        triples = triples[close[a, b] & close[a, c] & close[b, c]]
+        found.append(np.column_stack([triples, np.full(len(triples), last)]))
+    return np.concatenate(found) if found else np.empty((0, 4), np.intp)
+
+
+@lru_cache(maxsize=128)
+def _triples(count: int) -> NDArray[np.intp]:
+    """Return all triples of `count` things, shape (n, 3)."""
+    return np.array(list(combinations(range(count), 3)), np.intp).reshape(-1, 3)
 
 
 def _wcs_of(pixels: Floats, stars: Floats, pixel_deg: float, mirrored: bool, centre: tuple[float, float]) -> FrameWcs:

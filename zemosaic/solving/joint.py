@@ -1,14 +1,13 @@
 """One astrometric solution for all frames: what their overlaps say counts more than each frame's own match.
 
 Star places come from every frame that sees them, tied to the catalogue; frames get an affine map each and
-share one cubic distortion per camera.  Catalogue stars are weak anchors (25 years of unknown proper motion
-put them 0.3 arcsec off), yet they alone say how the mosaic as a whole lies on the sky and keep the
-distortion from trading places with the mosaic's curvature.
+share one cubic distortion per telescope, camera and session.  Catalogue stars are weak anchors (25 years of
+unknown proper motion put them 0.3 arcsec off), yet they alone say how the mosaic as a whole lies on the sky
+and keep the distortion from trading places with the mosaic's curvature.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,7 +16,6 @@ from numpy.typing import NDArray
 
 from zemosaic.catalogue import Catalogue
 from zemosaic.errors import Message, message
-from zemosaic.model import SolvedFrame
 from zemosaic.sky import FrameWcs, unit_vectors
 from zemosaic.solving.adjust import (
     Anchors,
@@ -34,7 +32,7 @@ from zemosaic.solving.fit import fit_wcs
 from zemosaic.solving.links import anchor_stars, linked, nearest_anchor
 from zemosaic.solving.scatter import anchor_error, centroid_errors, usual_priors, with_learnt
 
-__all__ = ["JointFrame", "JointSolution", "RefinedFrame", "joint_frame", "solve_jointly"]
+__all__ = ["JointFrame", "JointSolution", "RefinedFrame", "solve_jointly"]
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -56,8 +54,8 @@ class JointFrame:
     """One frame's part of the joint solution."""
 
     frame_id: int
-    group: str
-    """Frames of one group share a distortion: same camera, same optics."""
+    optics: str
+    """Frames of one telescope and camera share a distortion."""
     wcs: FrameWcs
     """The frame's own solution, right to about 3 pixels."""
     width: int
@@ -67,6 +65,8 @@ class JointFrame:
     y_px: Floats
     error_px: Floats
     """Standard errors of the centroids, shape (n,)."""
+    session: int = 0
+    """Distortions of one telescope differ a little from session to session."""
 
 
 @dataclass(frozen=True)
@@ -113,32 +113,6 @@ class _State:
     """Frames that disagree, shape (frames,)."""
 
 
-def joint_frame(solved: SolvedFrame) -> JointFrame:
-    """Return the part of a solved frame; saturated stars are left out, errors follow from the stars' S/N.
-
-    Stars are centred in green light alone, so its noise counts; the factor is that of a star fainter than its sky.
-    """
-    frame, stars = solved.frame, solved.measured.stars
-    good = np.flatnonzero(~stars.saturated)[:_MOST_STARS]
-    green = min(1, stars.flux_adu.shape[1] - 1)
-    flux, error = stars.flux_adu[good, green].astype(float), stars.flux_error_adu[good, green].astype(float)
-    fwhm = float(np.nan_to_num(solved.measured.fwhm_px, nan=3.0))
-    error_px = np.clip(0.6 * fwhm / np.maximum(flux / np.maximum(error, 1e-9), 1.0), 0.01, 2.0)
-    # The same camera behind other optics bends otherwise, and headers do not always name the optics.
-    zoom = round(10.0 * math.log(max(solved.wcs.scale_arcsec, 1e-6)))
-    group = f"{frame.instrument}|{frame.telescope}|{frame.width}x{frame.height}|{frame.binning}|{zoom}"
-    return JointFrame(
-        frame.frame_id,
-        group,
-        solved.wcs,
-        frame.width,
-        frame.height,
-        stars.x_px[good],
-        stars.y_px[good],
-        error_px,
-    )
-
-
 def solve_jointly(frames: Sequence[JointFrame], catalogue: Catalogue) -> JointSolution:
     """Return refined solutions of all frames.
 
@@ -154,10 +128,9 @@ def solve_jointly(frames: Sequence[JointFrame], catalogue: Catalogue) -> JointSo
     """
     if not frames:
         return JointSolution((), 0, 0, float("nan"))
-    names = sorted({f.group for f in frames})
-    order = sorted(range(len(frames)), key=lambda i: (names.index(frames[i].group), i))
+    order = sorted(range(len(frames)), key=lambda i: (frames[i].optics, frames[i].session, i))
     sorted_frames = [frames[i] for i in order]
-    state = _start(sorted_frames, names, catalogue)
+    state = _start(sorted_frames, catalogue)
     state = _fitted_to_anchors(state, sorted_frames)
     stars = np.empty((0, 3))
     for radius in _LINK_PX:
@@ -168,11 +141,14 @@ def solve_jointly(frames: Sequence[JointFrame], catalogue: Catalogue) -> JointSo
     return _result(state, stars, anchored, sorted_frames, order)
 
 
-def _start(frames: list[JointFrame], names: list[str], catalogue: Catalogue) -> _State:
-    camera = np.array([names.index(f.group) for f in frames], np.intp)
+def _start(frames: list[JointFrame], catalogue: Catalogue) -> _State:
+    names = sorted({(f.optics, f.session) for f in frames})
+    number = {name: index for index, name in enumerate(names)}
+    camera = np.array([number[f.optics, f.session] for f in frames], np.intp)
+    _, optics = np.unique([name for name, _ in names], return_inverse=True)
     half = np.array([0.5 * np.hypot(f.width, f.height) for f in frames])
-    reach = np.array([half[camera == g].max() for g in range(len(names))])
-    cameras = cameras_of([_centred(f) for f in frames], camera, reach)
+    reach = np.array([half[optics[camera] == telescope].max() for telescope in optics])
+    cameras = cameras_of([_centred(f) for f in frames], camera, optics, reach)
     stars = [min(len(f.x_px), _MOST_STARS) for f in frames]
     frame = np.repeat(np.arange(len(frames)), stars)
     centre = [((f.width - 1) / 2.0, (f.height - 1) / 2.0) for f in frames]

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.solving.adjust import Cameras, Priors, Sightings, along_radius, strays, terms
+from zemosaic.solving.adjust import Cameras, Priors, Sightings, along_radius, between_sessions, strays, terms
 
 __all__ = ["anchor_error", "centroid_errors", "usual_priors", "with_learnt"]
 
@@ -31,11 +31,13 @@ _FLOOR_PX = (0.02, 0.5)
 _USUAL_FLOOR_PX = 0.05
 _FRAME = (10.0, 0.5, 25.0)
 """Imagined sightings of a frame that is like all others; least and greatest variance relative to the others'."""
-_SHAPE = (0.07, 3.0)
+_SHAPE = (0.07, 1.0)
 """Usual stray of a frame's shape in pixels and the number of frames that stand for it."""
-_BEND = (0.1, 3.0)
+_BEND = (0.1, 1.0)
 """Usual size of a distortion's terms off the radius in pixels and the number of terms that stand for it."""
-_ANCHOR = (0.15, 1.0)
+_SESSION = (0.05, 1.0)
+"""Usual difference of a distortion's terms between sessions in pixels and the number of terms that stand for it."""
+_ANCHOR = (0.15, 0.3)
 """Usual error of a catalogue place in arcsec after 25 years of proper motion, and the stars that stand for it."""
 _ANCHOR_ARCSEC = (0.02, 0.3)
 """Least and greatest error of catalogue places."""
@@ -43,7 +45,7 @@ _ANCHOR_ARCSEC = (0.02, 0.3)
 
 def usual_priors(cameras: int) -> Priors:
     """Return what holds before anything is known."""
-    return Priors(np.full(cameras, _SHAPE[0]), np.full(cameras, _BEND[0]))
+    return Priors(*(np.full(cameras, usual) for usual in (_SHAPE[0], _BEND[0], _SESSION[0])))
 
 
 def centroid_errors(off: Floats, photon: Floats, frame: Indices, camera: Indices, freedom: float) -> tuple[Floats, ...]:
@@ -125,22 +127,31 @@ def anchor_error(present: float, offset: Floats, unknown: Floats) -> float:
 
 
 def with_learnt(priors: Priors, cameras: Cameras, seen: Sightings, left_out: NDArray[np.bool_]) -> Priors:
-    """Return the priors that shapes and distortions of the present solution tell."""
-    shape = np.array(priors.shape_px)
-    bend = np.array(priors.bend_px)
+    """Return the priors that shapes and distortions of the present solution tell, one for each telescope."""
+    shape, bend, session = (np.array(values) for values in (priors.shape_px, priors.bend_px, priors.session_px))
     strayed, unknown = _shape_squares(priors, cameras, seen)
     off_radius = cameras.bend - along_radius(cameras.bend)
-    for index in range(len(cameras.reach)):
-        own = (cameras.camera == index) & ~left_out
-        usual, weight = _SHAPE
-        determined = np.sum(1.0 - unknown[own] / (3.0 * shape[index] ** 2))
-        square = np.minimum(strayed[own], 9.0 * 3.0 * shape[index] ** 2).sum() / 3.0
-        shape[index] = math.sqrt((square + weight * usual**2) / (determined + weight))
-        usual, weight = _BEND
-        unknown_bend = _bend_unknown(bend[index], seen, cameras.camera[seen.frame] == index)
-        determined = 2.0 * np.sum(1.0 - unknown_bend / bend[index] ** 2)
-        bend[index] = math.sqrt((np.sum(off_radius[index] ** 2) + weight * usual**2) / (determined + weight))
-    return Priors(shape, bend)
+    apart = between_sessions(cameras.bend, cameras.optics)
+    for telescope in np.unique(cameras.optics):
+        own = np.flatnonzero(cameras.optics == telescope)
+        present = float(shape[own[0]])
+        frames = np.isin(cameras.camera, own) & ~left_out
+        determined = float(np.sum(1.0 - unknown[frames] / (3.0 * present**2)))
+        square = float(np.minimum(strayed[frames], 9.0 * 3.0 * present**2).sum()) / 3.0
+        shape[own] = _usual(_SHAPE, square, determined)
+        normals = [_normal(seen, cameras.camera[seen.frame] == camera) for camera in own]
+        determined = 2.0 * sum(_determined(normal, bend[own[0]]) for normal in normals)
+        bend[own] = _usual(_BEND, float(np.sum(off_radius[own] ** 2)), determined)
+        if len(own) > 1:
+            determined = 2.0 * sum(_determined(normal, session[own[0]]) for normal in normals) * (1.0 - 1.0 / len(own))
+            session[own] = _usual(_SESSION, float(np.sum(apart[own] ** 2)), determined)
+    return Priors(shape, bend, session)
+
+
+def _usual(imagined: tuple[float, float], square: float, determined: float) -> float:
+    """Return the usual size of values with a sum of squares, so many of which are determined."""
+    usual, weight = imagined
+    return math.sqrt((square + weight * usual**2) / (determined + weight))
 
 
 def _shape_squares(priors: Priors, cameras: Cameras, seen: Sightings) -> tuple[Floats, Floats]:
@@ -160,10 +171,15 @@ def _shape_squares(priors: Priors, cameras: Cameras, seen: Sightings) -> tuple[F
     return (stray**2).sum(axis=(1, 2)), unknown
 
 
-def _bend_unknown(prior_px: float, seen: Sightings, own: NDArray[np.bool_]) -> Floats:
-    """Return the variance that a camera's stars leave each term of its distortion, shape (7,)."""
+def _normal(seen: Sightings, own: NDArray[np.bool_]) -> Floats:
+    """Return the normal equations of a camera's distortion, shape (9, 9)."""
     bends = terms(seen.u[own], seen.v[own])
-    normal = np.einsum("kn,jn->kj", bends, seen.weight[own] * bends)
-    held = np.full(len(bends), prior_px**-2)
+    return np.asarray(np.einsum("kn,jn->kj", bends, seen.weight[own] * bends), np.float64)
+
+
+def _determined(normal: Floats, prior_px: float) -> float:
+    """Return how many of a distortion's 7 terms the stars determine and not what is expected of them."""
+    held = np.full(len(normal), prior_px**-2)
     held[-2:] = 1e-9
-    return np.asarray(np.diag(np.linalg.inv(normal + np.diag(held)))[:-2], np.float64)
+    unknown = np.diag(np.linalg.inv(normal + np.diag(held)))[:-2]
+    return float(np.sum(1.0 - unknown / prior_px**2))

@@ -2,9 +2,10 @@
 
 * exact: the samples of a tile, or of a band of its rows, lie in memory together;
 * on disk: every frame is resampled once into a scratch file, which is then stacked band by band;
-* streaming: limits come from a sample of the frames, then every frame passes once and is clipped
-  against them.  Only this one is not exact, so that it runs only where the user asks for it, or where
-  neither memory nor disk hold the samples.
+* streaming: a sample of the frames says where the limits of each pixel lie, a histogram of all frames
+  where exactly (`zemosaic.stacking.sketch`); then every frame passes once more and is clipped against
+  them.  Only this one is not exact, and it reads the frames three times, so that it runs only where the
+  user asks for it, or where neither memory nor disk hold the samples.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 __all__ = ["SAMPLE_FRAMES", "MemoryRules", "Mode", "choose_mode", "sample_of"]
 
 SAMPLE_FRAMES = 64
-"""Frames from which streaming takes its limits unless the settings say otherwise."""
+"""Frames that show streaming where limits lie unless the settings say otherwise."""
 
 
 class Mode(StrEnum):
@@ -36,9 +37,9 @@ class MemoryRules:
     disk: str = "auto"
     """``always``, ``auto`` (where bands in memory would be too thin) or ``never``."""
     max_frames: int = 0
-    """Deeper tiles are streamed, with limits from so many frames; 0: no such limit."""
+    """Deeper tiles are streamed, with so many frames in memory; 0: no such limit."""
     min_frames: int = 16
-    """Frames from which limits come at the least."""
+    """Frames that show streaming where limits lie, at the least."""
     spread: bool = True
     """Whether the sample is spread over all frames or is the first ones."""
     retry: bool = True

@@ -54,6 +54,8 @@ class CanvasStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._group = zarr.open_group(str(path), mode="a")
+        self._arrays: dict[str, Any] = {}
+        """Those in use: opening one takes as long as reading a tile."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return CanvasStore, (self.path,)
@@ -62,7 +64,7 @@ class CanvasStore:
         """Make the arrays for a plan; those of another plan (by fingerprint) are replaced."""
         if self._group.attrs.get("plan") == fingerprint:
             return
-        self._group = zarr.open_group(str(self.path), mode="w")
+        self._begin_anew()
         outer = _largest_outer(plan.tiles)
         inner = _largest(tile.inner for tile in plan.tiles)
         for name, (dtype, fill) in _PLANES.items():
@@ -75,9 +77,18 @@ class CanvasStore:
         """Make a canvas in square blocks, without tiles; one of another fingerprint is replaced."""
         if self._group.attrs.get("plan") == fingerprint:
             return
-        self._group = zarr.open_group(str(self.path), mode="w")
+        self._begin_anew()
         self._make_canvas(channels, height, width, (min(block_px, height), min(block_px, width)))
         self._group.attrs["plan"] = fingerprint
+
+    def _begin_anew(self) -> None:
+        self._group = zarr.open_group(str(self.path), mode="w")
+        self._arrays = {}
+
+    def _array(self, name: str) -> Any:
+        if name not in self._arrays:
+            self._arrays[name] = self._group[name]
+        return self._arrays[name]
 
     def _make_canvas(self, channels: int, height: int, width: int, block: tuple[int, int]) -> None:
         for name, (dtype, fill) in _PLANES.items():
@@ -89,44 +100,58 @@ class CanvasStore:
             self._group.create_dataset(name, shape=shape, chunks=chunks, dtype=dtype, fill_value=fill, compressor=None)
         else:
             self._group.create_array(
-                name, shape=shape, chunks=chunks, dtype=dtype, fill_value=fill, compressors=None, filters=None
+                name,
+                shape=shape,
+                chunks=chunks,
+                dtype=dtype,
+                fill_value=fill,
+                compressors=None,
+                filters=None,
+                # Nothing empty is written; looking for it takes as long as the writing.
+                config={"write_empty_chunks": True},
             )
 
     def write_tile(self, tile: TileSpec, row: int, pixels: TilePixels) -> None:
         """Store a stacked tile; row is its place in the plan."""
         y0, y1, x0, x1 = tile.outer
         for name in _PLANES:
-            self._group[f"tile_{name}"][_tile_place(name, row, y1 - y0, x1 - x0)] = getattr(pixels, name)[None]
+            self._array(f"tile_{name}")[_tile_place(name, row, y1 - y0, x1 - x0)] = getattr(pixels, name)[None]
 
     def read_tile(self, tile: TileSpec, row: int) -> TilePixels:
         """Return a stacked tile."""
+        return TilePixels(**{name: self._tile_plane(name, tile, row) for name in _PLANES})
+
+    def read_tile_value(self, tile: TileSpec, row: int) -> NDArray[np.float32]:
+        """Return the values alone of a stacked tile, shape (channels, h, w)."""
+        return self._tile_plane("value", tile, row)
+
+    def _tile_plane(self, name: str, tile: TileSpec, row: int) -> NDArray[Any]:
         y0, y1, x0, x1 = tile.outer
-        read = {name: self._group[f"tile_{name}"][_tile_place(name, row, y1 - y0, x1 - x0)][0] for name in _PLANES}
-        return TilePixels(**read)
+        return np.asarray(self._array(f"tile_{name}")[_tile_place(name, row, y1 - y0, x1 - x0)][0])
 
     def write_canvas(self, box: tuple[int, int, int, int], pixels: TilePixels) -> None:
         """Store one box (y0, y1, x0, x1) of the canvas."""
         y0, y1, x0, x1 = box
         for name in _PLANES:
             place = (slice(y0, y1), slice(x0, x1))
-            self._group[f"canvas_{name}"][(slice(None), *place) if name == "value" else place] = getattr(pixels, name)
+            self._array(f"canvas_{name}")[(slice(None), *place) if name == "value" else place] = getattr(pixels, name)
 
     def read_canvas(self, box: tuple[int, int, int, int]) -> TilePixels:
         """Return one box (y0, y1, x0, x1) of the canvas."""
         y0, y1, x0, x1 = box
-        value = np.asarray(self._group["canvas_value"][:, y0:y1, x0:x1])
-        return TilePixels(value, *(np.asarray(self._group[f"canvas_{name}"][y0:y1, x0:x1]) for name in _MAPS))
+        value = np.asarray(self._array("canvas_value")[:, y0:y1, x0:x1])
+        return TilePixels(value, *(np.asarray(self._array(f"canvas_{name}")[y0:y1, x0:x1]) for name in _MAPS))
 
     def write_feather(self, feather: NDArray[np.float32]) -> None:
         """Store what the weights of the canvas are multiplied with where it becomes part of another, shape (H, W)."""
         if "canvas_feather" not in self._group:
             weight = self._group["canvas_weight"]
             self._make("canvas_feather", weight.shape, weight.chunks, "f4", 0.0)
-        self._group["canvas_feather"][:] = feather
+        self._array("canvas_feather")[:] = feather
 
     def canvas(self, name: str) -> Any:
         """Return the array ``value`` (channels, H, W), or ``weight``, ``kept``, ``rejected``, ``feather`` (H, W)."""
-        return self._group[f"canvas_{name}"]
+        return self._array(f"canvas_{name}")
 
 
 def _tile_place(name: str, row: int, height: int, width: int) -> tuple[slice, ...]:

@@ -21,8 +21,8 @@ __all__ = ["star_fluxes"]
 
 Float64s = NDArray[np.float64]
 
-NARROW, WIDE = 0.8, 1.6
-"""Widths (sigma) of the windows in FWHM."""
+WIDE = 1.6
+"""Width (sigma) of the wide window in FWHM; the narrow one is half as wide."""
 REACH = 3.2
 """The windows end, and the ring of sky begins, this many FWHM from the star."""
 RING_PX = 7.0
@@ -101,6 +101,8 @@ def _kernel(image, sites, channels, x, y, fwhm, sky_in, sky_out):  # type: ignor
     out = np.full((2, 2, x.size, channels), np.nan)
     reach = math.ceil(sky_out)
     ring = np.empty((channels, (2 * reach + 1) ** 2))
+    across = np.empty(2 * reach + 1)
+    windows = np.empty(2)
     for k in range(x.size):
         number = np.zeros(channels, np.int64)
         light = np.zeros((2, channels))
@@ -108,7 +110,10 @@ def _kernel(image, sites, channels, x, y, fwhm, sky_in, sky_out):  # type: ignor
         area = np.zeros((2, channels))
         square = np.zeros((2, channels))
         x0, y0 = round(x[k]), round(y[k])
+        for i in range(across.size):
+            across[i] = math.exp(-0.5 * ((x0 - reach + i - x[k]) / (WIDE * fwhm)) ** 2)
         for j in range(max(0, y0 - reach), min(image.shape[0], y0 + reach + 1)):
+            along = math.exp(-0.5 * ((j - y[k]) / (WIDE * fwhm)) ** 2)
             for i in range(max(0, x0 - reach), min(image.shape[1], x0 + reach + 1)):
                 value = float(image[j, i])
                 if not math.isfinite(value):
@@ -120,12 +125,14 @@ def _kernel(image, sites, channels, x, y, fwhm, sky_in, sky_out):  # type: ignor
                     # Far out the profile is straight across a pixel: its middle says enough.
                     steep = r2 < 2.25 * fwhm * fwhm
                     profile = norm * (_pixel_of_moffat(dx, dy, alpha) if steep else (1.0 + r2 / alpha**2) ** -3)
-                    for w, sigma in enumerate((NARROW * fwhm, WIDE * fwhm)):
-                        window = math.exp(-0.5 * r2 / (sigma * sigma))
-                        light[w, c] += window * value
-                        model[w, c] += window * profile
-                        area[w, c] += window
-                        square[w, c] += window * window
+                    windows[1] = along * across[i - x0 + reach]
+                    # The narrow window is half as wide.
+                    windows[0] = windows[1] ** 4
+                    for w in range(2):
+                        light[w, c] += windows[w] * value
+                        model[w, c] += windows[w] * profile
+                        area[w, c] += windows[w]
+                        square[w, c] += windows[w] * windows[w]
                 elif r2 < sky_out * sky_out:
                     ring[c, number[c]] = value
                     number[c] += 1

@@ -7,7 +7,7 @@ so that neither interpolation nor its correlated noise enters positions and widt
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 __all__ = ["PsfSamples", "PsfShape", "fit_psf", "psf_samples", "refine_centroids"]
 
-Float64s = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 ROUNDS = 4
 ROUGH, FINE = 1e-3, 1e-6
@@ -105,12 +105,12 @@ def refine_centroids(image, sites, x, y, background, sigma, rounds=8):  # type: 
 class PsfSamples:
     """Pixels round stars; all arrays have shape (n,)."""
 
-    dx: Float64s
+    dx: Floats
     """Offset from the star's centre."""
-    dy: Float64s
-    light: Float64s
+    dy: Floats
+    light: Floats
     """Sky-subtracted value per unit of the star's flux."""
-    weight: Float64s
+    weight: Floats
     """The star's flux: noise per unit of it is the less the more it is."""
     star: NDArray[np.int64]
     """Index of the star."""
@@ -123,10 +123,10 @@ class PsfSamples:
 def psf_samples(
     image: NDArray[np.generic],
     sites: NDArray[np.bool_],
-    x: Float64s,
-    y: Float64s,
-    background: Float64s,
-    flux: Float64s,
+    x: Floats,
+    y: Floats,
+    background: Floats,
+    flux: Floats,
     reach: int,
 ) -> PsfSamples:
     """Return all pixels of the colour within `reach` of the stars."""
@@ -163,19 +163,19 @@ def fit_psf(samples: PsfSamples, fwhm_guess: float) -> PsfShape | None:
     return _shape(parameters)
 
 
-def _rescaled(parameters: Float64s, samples: PsfSamples) -> PsfSamples:
+def _rescaled(parameters: Floats, samples: PsfSamples) -> PsfSamples:
     """Return the samples per unit of the flux that the profile finds in each star."""
-    profile = _model(parameters, samples.dx, samples.dy)[0] - parameters[5]
+    profile = _profile(parameters, samples) - parameters[5]
     number = int(samples.star.max()) + 1
     norm = np.bincount(samples.star, profile**2, number)
     found = np.bincount(samples.star, profile * (samples.light - parameters[5]), number)
     scale = np.clip(found / np.maximum(norm, 1e-30), 0.2, 5.0)[samples.star]
-    return PsfSamples(samples.dx, samples.dy, samples.light / scale, samples.weight * scale, samples.star)
+    return replace(samples, light=samples.light / scale, weight=samples.weight * scale)
 
 
-def _fitting(parameters: Float64s, samples: PsfSamples) -> NDArray[np.bool_]:
+def _fitting(parameters: Floats, samples: PsfSamples) -> NDArray[np.bool_]:
     """Return which samples belong to stars that follow the profile, and follow it themselves."""
-    rest = np.abs(samples.light - _model(parameters, samples.dx, samples.dy)[0]) * np.sqrt(samples.weight)
+    rest = np.abs(samples.light - _profile(parameters, samples)) * np.sqrt(samples.weight)
     number = np.maximum(np.bincount(samples.star), 1)
     poor = np.sqrt(np.bincount(samples.star, rest**2) / number)
     usual = float(np.median(poor[poor > 0])) if (poor > 0).any() else 0.0
@@ -183,54 +183,85 @@ def _fitting(parameters: Float64s, samples: PsfSamples) -> NDArray[np.bool_]:
     return (poor[samples.star] <= 1.8 * usual) & (rest <= 5.0 * max(spread, 1e-12))
 
 
+def _profile(p: Floats, samples: PsfSamples) -> Floats:
+    """Return the pixel-integrated profile, shape (n,)."""
+    shape = np.exp(-np.float32(p[4]) * np.log(_quadratic(p, samples.dx, samples.dy)))
+    return p[0] * shape.mean(axis=0, dtype=np.float64) + p[5]
+
+
 @njit(cache=True, error_model="numpy", nogil=True)
-def _model(p, dx, dy):  # type: ignore[no-untyped-def]
-    """Return the pixel-integrated profile, shape (n,), and its derivatives, shape (n, 6)."""
-    value = np.zeros(dx.size)
-    slope = np.zeros((dx.size, 6))
+def _quadratic(p, dx, dy):  # type: ignore[no-untyped-def]
+    """Return the base of the profile's power at four points of each pixel, shape (4, n), float32."""
+    out = np.empty((4, dx.size), np.float32)
+    xx, xy, yy = p[1], 2.0 * p[2], p[3]
+    for part in range(4):
+        right, up = _SUBPIXEL * (2 * (part // 2) - 1), _SUBPIXEL * (2 * (part % 2) - 1)
+        for k in range(dx.size):
+            a, b = dx[k] + right, dy[k] + up
+            out[part, k] = max(1.0 + xx * a * a + xy * a * b + yy * b * b, 1e-3)
+    return out
+
+
+def _normal_equations(p: Floats, samples: PsfSamples, root: Floats) -> tuple[float, Floats, Floats]:
+    """Return the weighted sum of squares, and gradient (6,) and matrix (6, 6) of the normal equations."""
+    base = _quadratic(p, samples.dx, samples.dy)
+    # NumPy's logarithms and powers of 32 bits are vectors; in compiled loops they go one by one.
+    log_base = np.log(base)
+    shape = np.exp(-np.float32(p[4]) * log_base)
+    return _summed_up(p, samples.dx, samples.dy, samples.light, root, base, log_base, shape)  # type: ignore[no-any-return]
+
+
+@njit(cache=True, error_model="numpy", nogil=True, fastmath={"contract", "nsz"})
+def _summed_up(p, dx, dy, light, root, base, log_base, shape):  # type: ignore[no-untyped-def]
+    cost, gradient, normal = 0.0, np.zeros(6), np.zeros((6, 6))
+    slope = np.empty(6)
     for k in range(dx.size):
-        for sx in (-_SUBPIXEL, _SUBPIXEL):
-            for sy in (-_SUBPIXEL, _SUBPIXEL):
-                a, b = dx[k] + sx, dy[k] + sy
-                q = max(1.0 + p[1] * a * a + 2.0 * p[2] * a * b + p[3] * b * b, 1e-3)
-                log_q = math.log(q)
-                shape = 0.25 * math.exp(-p[4] * log_q)
-                steep = -p[0] * p[4] * shape / q
-                value[k] += p[0] * shape
-                slope[k, 0] += shape
-                slope[k, 1] += steep * a * a
-                slope[k, 2] += 2.0 * steep * a * b
-                slope[k, 3] += steep * b * b
-                slope[k, 4] -= p[0] * shape * log_q
-        value[k] += p[5]
-        slope[k, 5] = 1.0
-    return value, slope
+        slope[:] = 0.0
+        for part in range(4):
+            a, b = dx[k] + _SUBPIXEL * (2 * (part // 2) - 1), dy[k] + _SUBPIXEL * (2 * (part % 2) - 1)
+            steep = shape[part, k] / base[part, k]
+            slope[0] += shape[part, k]
+            slope[1] += steep * a * a
+            slope[2] += steep * a * b
+            slope[3] += steep * b * b
+            slope[4] += shape[part, k] * log_base[part, k]
+        rest = (light[k] - 0.25 * p[0] * slope[0] - p[5]) * root[k]
+        power = -0.25 * p[0] * p[4]
+        slope[0] *= 0.25
+        slope[1] *= power
+        slope[2] *= 2.0 * power
+        slope[3] *= power
+        slope[4] *= -0.25 * p[0]
+        slope[5] = 1.0
+        cost += rest * rest
+        for i in range(6):
+            slope[i] *= root[k]
+            gradient[i] += slope[i] * rest
+            for j in range(i + 1):
+                normal[i, j] += slope[i] * slope[j]
+    for i in range(6):
+        for j in range(i):
+            normal[j, i] = normal[i, j]
+    return cost, gradient, normal
 
 
-def _levenberg(start: Float64s, samples: PsfSamples, settled_below: float) -> Float64s | None:
+def _levenberg(start: Floats, samples: PsfSamples, settled_below: float) -> Floats | None:
     """Return the best parameters; a step that takes less than `settled_below` of the misfit away is the last."""
-    dx, dy, light = samples.dx, samples.dy, samples.light
     root = np.sqrt(samples.weight / samples.weight.mean())
     p, damping = start, 1e-2
-    value, slope = _model(p, dx, dy)
-    rest = (light - value) * root
-    cost = float(rest @ rest)
+    cost, gradient, normal = _normal_equations(p, samples, root)
     for _ in range(25):
-        jacobian = slope * root[:, None]
-        normal = jacobian.T @ jacobian
         try:
-            step = np.linalg.solve(normal + damping * np.diag(np.diag(normal) + 1e-30), jacobian.T @ rest)
+            step = np.linalg.solve(normal + damping * np.diag(np.diag(normal) + 1e-30), gradient)
         except np.linalg.LinAlgError:
             return None
         trial = p + step
         trial[4] = min(max(trial[4], 1.2), 10.0)
         if trial[0] > 0 and trial[1] > 0 and trial[1] * trial[3] > trial[2] ** 2:
-            new_value, new_slope = _model(trial, dx, dy)
-            new_rest = (light - new_value) * root
-            new_cost = float(new_rest @ new_rest)
-            if new_cost < cost:
-                settled = cost - new_cost < settled_below * cost
-                p, slope, rest, cost = trial, new_slope, new_rest, new_cost
+            found = _normal_equations(trial, samples, root)
+            if found[0] < cost:
+                settled = cost - found[0] < settled_below * cost
+                p, (cost, gradient, normal) = trial, found
                 damping *= 0.3
                 if settled:
                     break
@@ -241,7 +272,7 @@ def _levenberg(start: Float64s, samples: PsfSamples, settled_below: float) -> Fl
     return p
 
 
-def _shape(p: Float64s) -> PsfShape | None:
+def _shape(p: Floats) -> PsfShape | None:
     values, vectors = np.linalg.eigh(np.array([[p[1], p[2]], [p[2], p[3]]]))
     if values[0] <= 0:
         return None

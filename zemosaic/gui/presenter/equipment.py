@@ -1,4 +1,4 @@
-"""Whether ASTAP and a graphics card are there and work; looked for in the background."""
+"""What there is to work with: ASTAP, stars, a graphics card, the computer; looked for in the background."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zemosaic.gui.presenter.session import Session
 
 __all__ = ["EQUIPMENT", "Equipment", "Finding"]
 
-EQUIPMENT = ("astap", "gpu")
+EQUIPMENT = ("astap", "catalogue", "gpu", "computer")
 _PATIENCE_S = 15.0
 
 
@@ -27,7 +27,7 @@ class Finding:
 
 
 class Equipment:
-    """Looks for ASTAP at once and for the graphics card when asked, which takes longer; no method blocks."""
+    """Looks for all of `EQUIPMENT`, and tries ASTAP and the graphics card when asked; no method blocks."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -41,7 +41,7 @@ class Equipment:
         return self._thread is not None and self._thread.is_alive()
 
     def look(self, test: bool) -> None:
-        """Look for ASTAP with the paths of the form; with `test` start it, and try the graphics card too."""
+        """Look for everything, with the paths of the form; with `test` start ASTAP and try the graphics card."""
         if self.busy:
             return
         values = {row.key: row.value for row in self.session.form.rows}
@@ -70,8 +70,9 @@ class Equipment:
 
     def _work(self, executable: str, data_dir: str, device: int, test: bool) -> None:
         self._news.put(("astap", _astap(executable, data_dir, test)))
-        if test:
-            self._news.put(("gpu", _gpu(device)))
+        self._news.put(("catalogue", _catalogue()))
+        self._news.put(("computer", _computer()))
+        self._news.put(("gpu", _gpu(device) if test else _gpu_seen(device)))
 
 
 def _astap(executable: str, data_dir: str, test: bool) -> Finding:
@@ -98,6 +99,37 @@ def _starts(program: Path) -> bool:
         except (OSError, subprocess.TimeoutExpired):
             return False
     return True
+
+
+def _catalogue() -> Finding:
+    from zemosaic.catalogue import load_bundled
+
+    try:
+        stars = load_bundled()
+        return Finding(message("equipment.catalogue_found", name=stars.name, stars=len(stars)), True)
+    except ZeMosaicError as fault:
+        return Finding(fault.message, False)
+
+
+def _computer() -> Finding:
+    import psutil
+
+    from zemosaic.compute.budget import available_cpus
+
+    memory = psutil.virtual_memory()
+    told = {"cpus": available_cpus(), "total_gb": memory.total / 1e9, "free_gb": memory.available / 1e9}
+    return Finding(message("equipment.computer_found", **told), True)
+
+
+def _gpu_seen(device: int) -> Finding:
+    """Return what the driver says of a card, which takes no time and no memory of it."""
+    from zemosaic.compute.gpu_load import GpuMeter
+
+    with GpuMeter(device) as meter:
+        load = meter.read()
+    if load is None:
+        return Finding(message("equipment.gpu_unknown"), True)
+    return Finding(message("equipment.gpu_seen", name=load.name, total_gb=load.total_bytes / 1e9), True)
 
 
 def _gpu(device: int) -> Finding:

@@ -40,10 +40,13 @@ class Footprints:
         """Outlines on the map, shape (n, 4, 2)."""
         self.exact = np.zeros(len(ra_deg), bool)
         """Whether the outline comes from solving."""
+        self.boxes = np.full((*ra_deg.shape[:1], 2, 2), np.nan)
+        """Smallest and largest (x, y) of each outline, shape (n, 2, 2); NaN without a place."""
         known = np.isfinite(ra_deg[:, 0])
         if known.any():
             self.centre = mean_direction(ra_deg[known], dec_deg[known])
             self.quads[known] = self._projected(ra_deg[known], dec_deg[known])
+            self.boxes[:, 0], self.boxes[:, 1] = self.quads.min(axis=1), self.quads.max(axis=1)
 
     @classmethod
     def of(cls, frames: Sequence[FrameRef], more: int = 0) -> Footprints:
@@ -62,23 +65,25 @@ class Footprints:
     @property
     def placed(self) -> NDArray[np.bool_]:
         """Which frames have a place on the map."""
-        return np.isfinite(self.quads[:, 0, 0])
+        return np.isfinite(self.boxes[:, 0, 0])
 
     def place(self, row: int, ra_deg: Sequence[float], dec_deg: Sequence[float]) -> None:
         """Set the exact outline of a frame by its four corners."""
         ra, dec = np.array([ra_deg], float), np.array([dec_deg], float)
         if self.centre is None:
             self.centre = mean_direction(ra, dec)
-        self.quads[row] = self._projected(ra, dec)[0]
+        quad = self._projected(ra, dec)[0]
+        self.quads[row], self.boxes[row] = quad, (quad.min(axis=0), quad.max(axis=0))
         self.exact[row] = True
 
-    def bounds(self) -> tuple[float, float, float, float]:
-        """Return (x0, y0, x1, y1) around all outlines; a degree about the middle where there are none."""
-        if not self.placed.any():
+    def bounds(self, rows: NDArray[np.bool_] | None = None) -> tuple[float, float, float, float]:
+        """Return (x0, y0, x1, y1) around all outlines, or some; a degree about the middle where there are none."""
+        counted = self.placed if rows is None else self.placed & rows
+        if not counted.any():
             return (-0.5, -0.5, 0.5, 0.5)
-        points = self.quads[self.placed]
-        (x0, y0), (x1, y1) = points.min(axis=(0, 1)), points.max(axis=(0, 1))
-        return float(x0), float(y0), float(x1), float(y1)
+        x0, y0 = (float(self.boxes[counted, 0, axis].min()) for axis in (0, 1))
+        x1, y1 = (float(self.boxes[counted, 1, axis].max()) for axis in (0, 1))
+        return x0, y0, x1, y1
 
     def centre_of(self, row: int) -> tuple[float, float] | None:
         """Return (ra_deg, dec_deg) of the middle of a frame; None without a place."""
@@ -105,16 +110,16 @@ class Footprints:
         """
         fields = np.full(len(self.quads), -1, np.intp)
         left = np.flatnonzero(self.placed)
-        middle, reach = self.quads.mean(axis=1), _FIELD_REACH * np.hypot(*(self.quads[:, 2] - self.quads[:, 0]).T)
-        if reach_deg > 0:
-            reach = np.full(len(reach), reach_deg)
+        x, y = self.quads[left].mean(axis=1).T.copy()
+        across = (self.quads[left, 2] - self.quads[left, 0]).T
+        reach2 = np.full(len(left), reach_deg**2) if reach_deg > 0 else _FIELD_REACH**2 * (across**2).sum(axis=0)
         number = 0
         while len(left):
-            away = middle[left] - middle[left[0]]
-            near = np.einsum("ij,ij->i", away, away) < max(reach[left[0]], 1e-9) ** 2
-            near[0] = True
+            near = (x - x[0]) ** 2 + (y - y[0]) ** 2 < max(float(reach2[0]), 1e-18)
             fields[left[near]] = number
-            left, number = left[~near], number + 1
+            far = ~near
+            left, x, y, reach2 = (values[far] for values in (left, x, y, reach2))
+            number += 1
         return fields
 
     def at(self, x: float, y: float) -> NDArray[np.intp]:
@@ -150,17 +155,12 @@ class Footprints:
         x0, y0, x1, y1 = self.bounds()
         size = max(x1 - x0, y1 - y0, 1e-9) / cells
         width, height = (max(int(np.ceil(length / size)), 1) for length in (x1 - x0, y1 - y0))
-        quads = (self.quads[rows & self.placed] - (x0, y0)) / size
-        steps = np.zeros((height, width + 1), np.int32)
-        low, high = quads[..., 1].min(axis=1, initial=np.inf), quads[..., 1].max(axis=1, initial=-np.inf)
+        edges = _Edges.of((self.quads[rows & self.placed] - (x0, y0)) / size)
+        steps = np.zeros((height, width + 1))
         for row in range(height):
-            middle = row + 0.5
-            crossed = quads[(low <= middle) & (high > middle)]
-            left, right = _crossing(crossed, middle)
-            begin, end = (np.clip(np.rint(edge), 0, width).astype(np.intp) for edge in (left, right))
-            steps[row] += np.bincount(begin, minlength=width + 1).astype(np.int32)
-            steps[row] -= np.bincount(end, minlength=width + 1).astype(np.int32)
-        return np.cumsum(steps, axis=1, dtype=np.int32)[:, :width]
+            at, step = edges.crossed(row + 0.5)
+            steps[row] = np.bincount((at + 0.5).astype(np.intp), step, minlength=width + 1)[: width + 1]
+        return np.cumsum(steps, axis=1)[:, :width].astype(np.int32)
 
     def _projected(self, ra_deg: Floats, dec_deg: Floats) -> Floats:
         assert self.centre is not None
@@ -229,13 +229,37 @@ def _hinted_corners(told: Floats) -> tuple[Floats, Floats]:
     return ra_dec(corners + up[..., None] * north[:, None])
 
 
-def _crossing(quads: Floats, y: float) -> tuple[Floats, Floats]:
-    """Return the smallest and largest x at which convex outlines cross a line of equal y."""
-    if not len(quads):
-        return np.empty(0), np.empty(0)
-    after = np.roll(quads, -1, axis=1)
-    (x0, y0), (x1, y1) = np.moveaxis(quads, -1, 0), np.moveaxis(after, -1, 0)
-    crosses = (y0 <= y) != (y1 <= y)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        x = x0 + (y - y0) / (y1 - y0) * (x1 - x0)
-    return np.where(crosses, x, np.inf).min(axis=1), np.where(crosses, x, -np.inf).max(axis=1)
+@dataclass(frozen=True)
+class _Edges:
+    """Edges of convex outlines that are not level, the lowest first; each array has the shape (n,)."""
+
+    low: Floats
+    high: Floats
+    x: Floats
+    """Where the edge crosses y = 0, as it goes on beyond its ends."""
+    slope: Floats
+    step: Floats
+    """1 for the edges on the left of their outlines, -1 for those on the right."""
+    tallest: float
+
+    @classmethod
+    def of(cls, quads: Floats) -> _Edges:
+        """Return the edges of outlines of the shape (n, 4, 2)."""
+        x0, y0 = np.moveaxis(quads, -1, 0)
+        x1, y1 = np.roll(x0, -1, axis=1), np.roll(y0, -1, axis=1)
+        # Anticlockwise round an outline the inside is on the left: an edge that goes down is the left one.
+        turn = np.sign((x0 * y1 - x1 * y0).sum(axis=1))[:, None]
+        sloping = y0 != y1
+        step = (turn * np.sign(y0 - y1))[sloping]
+        x0, y0, x1, y1 = (part[sloping] for part in (x0, y0, x1, y1))
+        slope = (x1 - x0) / (y1 - y0)
+        low = np.minimum(y0, y1)
+        order = np.argsort(low)
+        low, high, x, slope, step = (side[order] for side in (low, np.maximum(y0, y1), x0 - y0 * slope, slope, step))
+        return cls(low, high, x, slope, step, float(np.max(high - low, initial=0.0)))
+
+    def crossed(self, y: float) -> tuple[Floats, Floats]:
+        """Return where a line of equal y crosses edges, and the steps of these."""
+        some = slice(*np.searchsorted(self.low, (y - self.tallest, y), side="right"))
+        crosses = np.flatnonzero(self.high[some] > y)
+        return self.x[some][crosses] + y * self.slope[some][crosses], self.step[some][crosses]

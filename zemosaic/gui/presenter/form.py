@@ -12,7 +12,7 @@ from zemosaic.i18n import Translator
 from zemosaic.settings.load import check_value
 from zemosaic.settings.schema import TIERS, Settings, Spec, specs
 
-__all__ = ["Form", "Row", "choice_text", "range_text", "text_of", "unit_text"]
+__all__ = ["Form", "Row", "browsed_kinds", "choice_text", "range_text", "shown_value", "text_of", "unit_text"]
 
 ELSEWHERE = ("language",)
 """Settings that the windows show in their header, not in the form."""
@@ -65,8 +65,10 @@ class Form:
     def edited(self, key: str, text: str) -> Form:
         """Return the form after the user typed a text; a wrong one is kept, with its problem."""
         row = self.row(key)
+        # A comma is how half of the world writes the point.
+        plain = text.replace(",", ".") if row.spec.kind == "float" else text
         try:
-            fresh = replace(row, text=text, value=check_value(key, text), problem=None)
+            fresh = replace(row, text=text, value=check_value(key, plain), problem=None)
         except SettingsError as fault:
             fresh = replace(row, text=text, problem=fault.message)
         return replace(self, rows=tuple(fresh if item.key == key else item for item in self.rows))
@@ -117,7 +119,8 @@ class Form:
             If a row has a problem.
         """
         for row in self.rows:
-            check_value(row.key, row.text)
+            if row.problem is not None:
+                check_value(row.key, row.text)
         return Settings(**{row.key: row.value for row in self.rows})
 
 
@@ -126,6 +129,16 @@ def text_of(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+
+
+def shown_value(value: Any, words: Translator) -> str:
+    """Return a value for reading, numbers written the language's way."""
+    return words.number(value, "g") if isinstance(value, float) else text_of(value)
+
+
+def browsed_kinds(spec: Spec) -> list[str]:
+    """Return what can be browsed for: ``file``, ``folder``, both or nothing."""
+    return [kind for kind in spec.kind.split(" or ") if kind in ("file", "folder")]
 
 
 def choice_text(spec: Spec, choice: str, words: Translator) -> str:
@@ -144,7 +157,7 @@ def range_text(spec: Spec, words: Translator) -> str:
     """Return the unit and the range of a setting; empty where it has neither."""
     if spec.minimum is None or spec.maximum is None:
         return unit_text(spec, words)
-    ends = {"low": text_of(spec.minimum), "high": text_of(spec.maximum)}
+    ends = {"low": shown_value(spec.minimum, words), "high": shown_value(spec.maximum, words)}
     return words.text("settings.range", unit=unit_text(spec, words), **ends).strip()
 
 

@@ -10,27 +10,30 @@ from zemosaic.i18n import Translator
 __all__ = ["cell_text", "metric_text", "short_name", "verdict_text"]
 
 _LONGEST_NAME = 26
-_FORMATS = {"exposure": "{:g}", "stars": "{:.0f}", "fwhm": "{:.2f}", "eccentricity": "{:.2f}", "weight": "{:.2f}"}
+_FORMATS = {"exposure": "g", "stars": ".0f", "fwhm": ".2f", "eccentricity": ".2f", "weight": ".2f"}
 
 
 def cell_text(table: FrameTable, row: int, column: str, words: Translator) -> str:
     """Return the text of one cell; empty where nothing is known."""
     if column in METRICS:
         value = float(table.metrics[column][row])
-        return metric_text(column, value) if np.isfinite(value) else ""
+        return metric_text(column, value, words) if np.isfinite(value) else ""
     if column == "keep":
         return "☑" if table.keep[row] else "☐"
     if column == "verdict":
         return verdict_text(table, row, words)
     if column == "field":
         return table.field_name(row, words)
-    texts = {"file": table.files, "night": table.nights, "telescope": table.telescopes, "solved": table.solved}
+    if column == "solved":
+        how = table.solved[row]
+        return words.text(f"frames.solved.{how}") if words.has(f"frames.solved.{how}") else how
+    texts = {"file": table.files, "night": table.nights, "telescope": table.telescopes}
     return texts[column][row]
 
 
-def metric_text(metric: str, value: float) -> str:
+def metric_text(metric: str, value: float, words: Translator) -> str:
     """Return a metric's value with the digits that matter."""
-    return _FORMATS.get(metric, "{:.1f}").format(value)
+    return words.number(value, _FORMATS.get(metric, ".1f"))
 
 
 def short_name(name: str) -> str:

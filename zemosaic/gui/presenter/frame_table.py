@@ -68,14 +68,23 @@ class FrameTable:
         self.shown: Rows = np.arange(count)
         """Rows that pass the filter, in the order of the sorting."""
         self._row_of = {same_file(path): row for row, path in enumerate(self.paths)}
-        self._ranks = {"file": np.arange(count), "night": _ranks(self.nights), "telescope": _ranks(self.telescopes)}
+        self._names = {"night": sorted(set(self.nights)), "telescope": sorted(set(self.telescopes))}
+        self._ranks = {
+            "file": np.arange(count),
+            "night": _ranks(self.nights, self._names["night"]),
+            "telescope": _ranks(self.telescopes, self._names["telescope"]),
+        }
         self._searched = [f"{path}\n{night}\n{scope}".casefold() for path, night, scope in self._search_parts()]
         self._sorting = ("file", False)
         self._filter = ("", "all")
+        scales = [frame.scale_arcsec for frame in frames if frame.scale_arcsec is not None]
+        self._scale_arcsec = float(np.median(scales)) if scales else None
         self._fields: tuple[int, Rows] | None = None
         self._reach_deg = 0.0
         if chosen is not None:
             self.keeping.leave_out(self._left_out_by(chosen), remember=False)
+        # A table is made in a thread; of many frames this takes longer than a window should wait.
+        self.fields()
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -161,7 +170,11 @@ class FrameTable:
         if by == "field":
             fields = self.fields()
             return fields, [str(number) for number in range(1, int(fields.max(initial=-1)) + 2)] + [""]
-        return self._ranks[by], sorted(set(self.nights if by == "night" else self.telescopes))
+        return self._ranks[by], self._names[by]
+
+    def kept_of(self, by: str) -> list[str]:
+        """Return the nights or the telescopes of the frames that are kept."""
+        return [self._names[by][rank] for rank in np.unique(self._ranks[by][self.keep])]
 
     def note(self, event: FrameMeasured | FrameSolved | FrameDropped) -> None:
         """Take in what a run told of one frame."""
@@ -200,11 +213,10 @@ class FrameTable:
 
         At the frames' median scale, with north up.
         """
-        scales = [frame.scale_arcsec for frame in self.frames if frame.scale_arcsec is not None]
-        quads = self.footprints.quads[self.keep & self.footprints.placed]
-        if not len(quads) or not scales:
+        if self._scale_arcsec is None or not (self.keep & self.footprints.placed).any():
             return None
-        across, up = (quads.max(axis=(0, 1)) - quads.min(axis=(0, 1))) * 3600 / float(np.median(scales))
+        x0, y0, x1, y1 = self.footprints.bounds(self.keep)
+        across, up = ((high - low) * 3600 / self._scale_arcsec for low, high in ((x0, x1), (y0, y1)))
         return int(float(f"{across:.2g}")), int(float(f"{up:.2g}"))
 
     def fields(self) -> Rows:
@@ -266,7 +278,7 @@ class FrameTable:
         return passing
 
 
-def _ranks(values: Sequence[str]) -> NDArray[np.intp]:
-    """Return each value's place among the sorted different values."""
-    place = {value: i for i, value in enumerate(sorted(set(values)))}
+def _ranks(values: Sequence[str], names: Sequence[str]) -> NDArray[np.intp]:
+    """Return each value's place among the different ones."""
+    place = {value: i for i, value in enumerate(names)}
     return np.array([place[value] for value in values], np.intp)

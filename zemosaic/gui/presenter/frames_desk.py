@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import queue
 import threading
 from collections.abc import Mapping, Sequence
@@ -231,6 +232,8 @@ class FramesDesk:
             exclude = [Path(output)] if output else []
             found = scan_folder(Path(folder), exclude=exclude, progress=progress)
             chosen = read_selection(Path(selection), Path(folder)) if selection else None
+            # The map needs it, and the window's thread should not wait for it.
+            importlib.import_module("cv2")
             table = FrameTable(found.frames, found.dropped, chosen)
             earlier = Path(output) / REPORT_NAME
             if output and earlier.is_file():
@@ -250,14 +253,13 @@ class FramesDesk:
 
 def _facts(table: FrameTable, words: Translator, sized: bool) -> list[str]:
     kept = np.flatnonzero(table.keep)
-    nights = {table.nights[row] for row in kept}
-    cameras = sorted({table.telescopes[row] for row in kept} - {""})
+    nights, cameras = (table.kept_of(by) for by in ("night", "telescope"))
     told = {
         "kept": len(kept),
         "frames": int(table.usable.sum()),
         "nights": len(nights),
         "hours": float(np.nansum(table.metrics["exposure"][kept])) / 3600,
-        "cameras": ", ".join(cameras) or words.text("frames.unknown_telescope"),
+        "cameras": ", ".join(name for name in cameras if name) or words.text("frames.unknown_telescope"),
     }
     facts = [words.text("frames.summary", **told)]
     size = table.mosaic_px() if sized else None

@@ -38,6 +38,8 @@ class FramesPage:
         """The metric whose limits are typed and that the colouring by quality shows."""
         self.thumbnails = ThumbnailDesk()
         self.search, self.kind = "", "all"
+        self.sorting = ("file", False)
+        """Column and whether downward; the next folder's frames are sorted alike."""
         self.analyser = find_analyser(program_folder())
         # Held on to, for Python complains of a process that is forgotten while it runs.
         self.analysing: subprocess.Popen[bytes] | None = None
@@ -63,7 +65,10 @@ class FramesPage:
         """Return whether anything is to be shown anew since this was last asked."""
         table, session = self.table, self.session
         if table is not None and table is not self._table:
+            table.sort(*self.sorting)
             table.filter(self.search, self.kind)
+        elif table is not None:
+            self.sorting = table.sorting
         if table is not None:
             # The fields on the map follow the radius of the groups of Classic mode.
             table.regroup(float(session.form.row("cluster_panel_threshold").value))
@@ -171,7 +176,7 @@ class FramesPage:
         words, spread = self.session.words, None if self.table is None else self.table.spread(self.metric)
         if spread is None:
             return words.text("frames.limit_none")
-        low, median, high = (metric_text(self.metric, value) for value in spread)
+        low, median, high = (metric_text(self.metric, value, words) for value in spread)
         told = words.text("frames.limit_range", low=low, median=median, high=high)
         beyond = self.histograms[self.metric].told(words)
         return f"{told} · {beyond}" if beyond else told

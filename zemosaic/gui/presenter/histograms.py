@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zemosaic.gui.presenter.frame_cells import metric_text
 from zemosaic.gui.presenter.frame_table import FrameTable
@@ -73,13 +74,12 @@ class Histogram:
         table, axis = self._desk.table, self._range()
         if table is None or axis is None:
             return []
-        edges = np.linspace(*axis, _BINS + 1)
-        values = np.clip(table.metrics[self.metric], *axis)
+        values = table.metrics[self.metric]
         counted = table.usable & np.isfinite(values)
         kept = counted & table.keep
         if self._dragged is not None:
             kept = counted & ~outside(table.metrics[self.metric], self._dragged)
-        whole, front = np.histogram(values[counted], edges)[0], np.histogram(values[kept], edges)[0]
+        whole, front = (_counts(values[rows], axis) for rows in (counted, kept))
         step, unit = self._width / _BINS, (self._height - 3) / max(int(whole.max(initial=1)), 1)
         found = []
         for counts, is_kept in ((whole, False), (front, True)):
@@ -93,7 +93,7 @@ class Histogram:
     def title(self, words: Translator) -> str:
         """Return the metric's name, and the limits where there are any."""
         name = words.text(f"frames.column.{self.metric}")
-        low, high = (None if limit is None else metric_text(self.metric, limit) for limit in self.limit)
+        low, high = (None if limit is None else metric_text(self.metric, limit, words) for limit in self.limit)
         if low is None and high is None:
             return name
         return f"{name}  {low or '…'} – {high or '…'}"
@@ -169,10 +169,10 @@ class Histogram:
             self._desk.table.set_limit(self.metric, typed)
         return True
 
-    def typed(self) -> tuple[str, str]:
+    def typed(self, words: Translator) -> tuple[str, str]:
         """Return the limits as they would be typed."""
-        low, high = self.limit
-        return "" if low is None else f"{low:.4g}", "" if high is None else f"{high:.4g}"
+        low, high = ("" if limit is None else words.number(limit, ".4g") for limit in self.limit)
+        return low, high
 
     def _range(self) -> tuple[float, float] | None:
         """Return the ends of the axis, which a few far outliers do not stretch; None without values."""
@@ -196,6 +196,12 @@ def _range_of(table: FrameTable, metric: str) -> tuple[float, float] | None:
     low, high = (float(end) for end in np.quantile(values, (_CLIPPED, 1 - _CLIPPED)))
     room = 0.03 * (high - low) or 0.05 * abs(high) or 1.0
     return low - room, high + room
+
+
+def _counts(values: NDArray[np.float64], axis: tuple[float, float]) -> NDArray[np.intp]:
+    """Return how many values fall into each bar; what lies beyond the axis counts to the outer ones."""
+    places = (values - axis[0]) * (_BINS / (axis[1] - axis[0]))
+    return np.bincount(np.clip(places, 0, _BINS - 1).astype(np.intp), minlength=_BINS)
 
 
 def _number(typed: str) -> float | None:

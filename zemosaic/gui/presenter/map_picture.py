@@ -72,7 +72,7 @@ class MapPainter:
         """
         picture = np.full((view.height, view.width, 3), SKY, np.uint8)
         outlines = view.to_window(table.footprints.quads)
-        seen = _in_window(outlines, view)
+        seen = _in_window(table.footprints.boxes, view)
         smooth = bool(np.count_nonzero(seen) < _SMOOTH)
         if colouring == "coverage":
             self._paint_coverage(picture, table, view)
@@ -192,15 +192,18 @@ def _quality_legend(table: FrameTable, metric: str, words: Translator) -> list[L
     ends, inks, name = _quality_ends(table, metric), _quality_inks(), words.text(f"frames.column.{metric}")
     if ends is None:
         return [Legend(_UNKNOWN, words.text("frames.not_measured"))]
-    lines = [Legend(inks[-1 if share else 0], f"{name} {metric_text(metric, end)}") for share, end in enumerate(ends)]
+    lines = [
+        Legend(inks[-1 if share else 0], f"{name} {metric_text(metric, end, words)}") for share, end in enumerate(ends)
+    ]
     unknown = int(np.count_nonzero(table.usable & ~np.isfinite(table.metrics[metric])))
     return [*lines, Legend(_UNKNOWN, f"{words.text('frames.not_measured')} · {unknown}")] if unknown else lines
 
 
-def _in_window(outlines: NDArray[np.float64], view: MapView) -> NDArray[np.bool_]:
-    with np.errstate(invalid="ignore"):
-        low, high = outlines.min(axis=1), outlines.max(axis=1)
-        return ((high >= 0) & (low <= (view.width, view.height))).all(axis=1)
+def _in_window(boxes: NDArray[np.float64], view: MapView) -> NDArray[np.bool_]:
+    """Return which outlines may be seen, shape (n,), by the boxes around them on the map."""
+    (x0, y1), (x1, y0) = view.to_map(0, 0), view.to_map(view.width, view.height)
+    low, high = boxes[:, 0], boxes[:, 1]
+    return (high[:, 0] >= x0) & (low[:, 0] <= x1) & (high[:, 1] >= y0) & (low[:, 1] <= y1)
 
 
 def _different(outlines: NDArray[np.float64], rows: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -76,6 +76,10 @@ class View:
             self.centre_y + (v - self.height / 2) / self.scale,
         )
 
+    def to_window(self, x: float, y: float) -> tuple[float, float]:
+        """Return the window point (u, v) of a picture point."""
+        return (x - self.centre_x) * self.scale + self.width / 2, (y - self.centre_y) * self.scale + self.height / 2
+
     def box(self) -> tuple[float, float, float, float]:
         """Return the part of the picture that is seen: (left, top, right, bottom) in picture pixels."""
         left, top = self.to_picture(0, 0)

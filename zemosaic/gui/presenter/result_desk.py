@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.errors import Message, ZeMosaicError
+from zemosaic.gui.presenter.place_text import dec_text, ra_text
 from zemosaic.gui.presenter.preview import View
+from zemosaic.gui.presenter.tile_lines import TileBox, draw_tiles, tile_boxes
 from zemosaic.i18n import Translator
 
 if TYPE_CHECKING:
@@ -33,10 +35,11 @@ class Adjustment:
     sky: float = 0.0
     """Brightness of the empty sky: four times as bright at 1, a quarter at -1."""
     white: float = 0.0
-    """Brightness that becomes white: a tenth at 1, ten times as much at -1."""
+    """Brightness that becomes white: a hundredth at 1, a hundred times as much at -1."""
     linked: bool = True
     channel: str = "colour"
     coverage: bool = False
+    tiles: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class _Opened:
     view: MosaicView | None = None
     stretches: tuple[Any, Any] | None = None
     """Linked, and each colour for itself."""
+    tiles: tuple[TileBox, ...] = ()
     problem: Message | None = None
 
 
@@ -59,6 +63,7 @@ class ResultDesk:
         self.problem: Message | None = None
         self._view: MosaicView | None = None
         self._stretches: tuple[Any, Any] | None = None
+        self._tiles: tuple[TileBox, ...] = ()
         self._news: queue.SimpleQueue[_Opened] = queue.SimpleQueue()
         self._number = 0
         self._thread: threading.Thread | None = None
@@ -78,6 +83,11 @@ class ResultDesk:
     def has_coverage(self) -> bool:
         """Whether there is a map of the coverage to lay over the picture."""
         return self._view is not None and self._view.has_coverage
+
+    @property
+    def has_tiles(self) -> bool:
+        """Whether it is known of which tiles the mosaic is made."""
+        return bool(self._tiles)
 
     def open(self, path: str) -> None:
         """Begin to open a mosaic, unless it is open already; an empty path shows nothing."""
@@ -100,6 +110,7 @@ class ResultDesk:
                     news.view.close()
                 continue
             self._view, self._stretches, self.problem = news.view, news.stretches, news.problem
+            self._tiles = news.tiles
             self._complete = False
             changed = True
         if self._view is not None and not self._complete and self._view.progress >= 1.0:
@@ -118,15 +129,17 @@ class ResultDesk:
         width, height = view.size_on_screen()
         now = self.adjustment
         stretch = self._stretches[0 if now.linked else 1].adjusted(
-            white=10.0**-now.white, sky_level=_sky_level() * 4.0**now.sky
+            white=100.0**-now.white, sky_level=_sky_level() * 4.0**now.sky
         )
         channel = CHANNELS.index(now.channel) - 1 if now.channel in self.channels[1:] else None
         seen = self._view.window(left, top, right, bottom, width, height, stretch, channel)
         over = self._view.overlay(left, top, right, bottom, width, height) if now.coverage else None
-        if over is None:
-            return seen
-        share = OVERLAY * (over[..., 3:] / np.float32(255.0))
-        return np.rint(seen * (1 - share) + over[..., :3] * share).astype(np.uint8)
+        if over is not None:
+            share = OVERLAY * (over[..., 3:] / np.float32(255.0))
+            seen = np.rint(seen * (1 - share) + over[..., :3] * share).astype(np.uint8)
+        if now.tiles:
+            draw_tiles(seen, view, self._tiles)
+        return seen
 
     def read_out(self, x: float, y: float, words: Translator) -> str:
         """Return what lies under a picture point: the place on the sky, the values, the number of frames."""
@@ -135,14 +148,20 @@ class ResultDesk:
         told = []
         sky = self._view.sky_at(x, y)
         if sky is not None:
-            told.append(words.text("result.place", ra=_hours(sky[0]), dec=_degrees(sky[1])))
+            told.append(words.text("result.place", ra=ra_text(sky[0]), dec=dec_text(sky[1])))
         values = self._view.value_at(x, y)
         if values is not None:
-            told.append(" ".join(f"{value:.1f}" for value in values))
+            told.append(" ".join(words.number(value, ".1f") for value in values))
         frames = self._view.frames_at(x, y)
         if frames is not None:
             told.append(words.text("result.frames_here", count=frames))
         return "  ·  ".join(told)
+
+    def pixel_at(self, x: float, y: float) -> tuple[int, int] | None:
+        """Return column and row from the bottom, counted from 0, of the mosaic's pixel at a picture point."""
+        if self.size is None or not (0 <= x < self.size[0] and 0 <= y < self.size[1]):
+            return None
+        return int(x), self.size[1] - 1 - int(y)
 
     def close(self) -> None:
         """Let go of the file and end what works in the background."""
@@ -155,7 +174,7 @@ class ResultDesk:
     def _let_go(self) -> None:
         if self._view is not None:
             self._view.close()
-        self._view, self._stretches = None, None
+        self._view, self._stretches, self._tiles = None, None, ()
 
     def _open(self, number: int, path: str) -> None:
         # Here, in the thread: it loads what the first window does not need.
@@ -164,7 +183,7 @@ class ResultDesk:
         try:
             view = MosaicView.open(Path(path))
             stretches = view.auto_stretch(True), view.auto_stretch(False)
-            self._news.put(_Opened(number, view, stretches))
+            self._news.put(_Opened(number, view, stretches, tile_boxes(Path(path))))
         except ZeMosaicError as fault:
             self._news.put(_Opened(number, problem=fault.message))
 
@@ -173,13 +192,3 @@ def _sky_level() -> float:
     from zemosaic.export.view import SKY_LEVEL
 
     return SKY_LEVEL
-
-
-def _hours(ra_deg: float) -> str:
-    total = round(ra_deg / 15.0 * 36000.0) % 864000
-    return f"{total // 36000:02d}h{total // 600 % 60:02d}m{total % 600 / 10:04.1f}s"
-
-
-def _degrees(dec_deg: float) -> str:
-    total = round(abs(dec_deg) * 3600.0)
-    return f"{'-' if dec_deg < 0 else '+'}{total // 3600:02d}°{total // 60 % 60:02d}′{total % 60:02d}″"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from zemosaic.gui.presenter.equipment import Equipment
 from zemosaic.gui.presenter.eta import duration_text
-from zemosaic.gui.presenter.form import choice_text, text_of, unit_text
+from zemosaic.gui.presenter.form import choice_text, shown_value, unit_text
 from zemosaic.gui.presenter.run_state import LogLine, Phase, PhaseStatus, RunState, Status
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.wording import phase_name, plan_text, size_text, speed_text
@@ -14,8 +14,8 @@ from zemosaic.i18n import Translator
 from zemosaic.settings.schema import Spec
 
 __all__ = [
-    "LEVELS", "PhaseCells", "default_text", "equipment_text", "facts_text", "known_level", "log_line", "phase_cells",
-    "status_text", "time_text",
+    "LEVELS", "PhaseCells", "caption_text", "default_text", "equipment_text", "facts_text", "known_level", "log_line",
+    "phase_cells", "status_text", "time_text", "welcome_line",
 ]  # fmt: skip
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -36,7 +36,9 @@ class PhaseCells:
 
 def phase_cells(phase: Phase, state: RunState, now: float, words: Translator) -> PhaseCells:
     """Return the row of a phase at a time of the run's clock."""
-    count = "" if phase.status is PhaseStatus.WAITING or not phase.total else f"{phase.done:,}/{phase.total:,}"
+    count = ""
+    if phase.status is not PhaseStatus.WAITING and phase.total:
+        count = "/".join(words.number(number, ",") for number in (phase.done, phase.total))
     time = ""
     if phase.status is PhaseStatus.DONE:
         time = duration_text(phase.wall_s)
@@ -71,9 +73,21 @@ def facts_text(state: RunState, words: Translator) -> str:
     if state.sample is not None and not state.status.over:
         memory, disk = (size_text(n, words) for n in (state.sample.rss_bytes, state.sample.disk_free_bytes))
         lines.append(words.text("run.load", memory=memory, disk=disk, cpu=state.sample.cpu_percent))
+        if state.sample.gpu:
+            used, total = (size_text(n, words) for n in (state.sample.gpu_used_bytes, state.sample.gpu_total_bytes))
+            told = {"name": state.sample.gpu, "used": used, "total": total, "load": state.sample.gpu_percent}
+            lines.append(words.text("run.load_gpu", **told))
     if state.dropped:
         lines.append(words.text("run.dropped", count=state.dropped))
     return "\n".join(lines)
+
+
+def caption_text(state: RunState, words: Translator) -> str:
+    """Return what the growing picture has to be told with it; empty for stacked pixels."""
+    quick = 0 if state.preview is None else state.preview.quick_frames
+    if not quick:
+        return ""
+    return words.text("run.quick_below" if state.tiles else "run.quick_look", count=quick)
 
 
 def status_text(session: Session) -> tuple[str, bool]:
@@ -107,7 +121,7 @@ def default_text(spec: Spec, words: Translator) -> str:
         return choice_text(spec, str(spec.default), words)
     if spec.kind == "bool":
         return words.text("settings.on" if spec.default else "settings.off")
-    return f"{text_of(spec.default)} {unit_text(spec, words)}".strip() or "–"
+    return f"{shown_value(spec.default, words)} {unit_text(spec, words)}".strip() or "–"
 
 
 def equipment_text(equipment: Equipment, name: str) -> tuple[str, bool]:
@@ -115,3 +129,10 @@ def equipment_text(equipment: Equipment, name: str) -> tuple[str, bool]:
     words, finding = equipment.session.words, equipment.finding(name)
     told = ("" if finding.good else "⚠ ") + words.message(finding.text)
     return words.text("equipment.line", name=words.text(f"equipment.{name}"), text=told), finding.good
+
+
+def welcome_line(equipment: Equipment, name: str) -> str:
+    """Return what was found of a piece of equipment, behind a tick where it is there."""
+    told, good = equipment_text(equipment, name)
+    found = good and not equipment.finding(name).text.key.endswith("_unknown")
+    return f"{'✓' if found else '•'} {told}"

@@ -81,10 +81,11 @@ def thumbnail(frame: FrameRef) -> Thumbnail:
     """Return a frame's picture, reduced to `LONGEST_PX` and stretched."""
     # Here, in the thread: it loads what the first window does not need.
     from zemosaic.export.preview import stretched_preview
-    from zemosaic.frames.pixels import open_pixels
+    from zemosaic.frames.pixels import open_pixels, stack_pixels
 
     try:
-        planes = _planes(open_pixels(frame, None).read_all(), frame.bayer)
+        pixels = open_pixels(frame, None).read_all()
+        planes = _planes(pixels if frame.bayer else stack_pixels(pixels), frame.bayer)
         picture = stretched_preview(planes, max_px=LONGEST_PX, axis_order="CHW")
     except ZeMosaicError as fault:
         return Thumbnail(frame.path, None, fault.message)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from zemosaic.gui.presenter.frame_table import COLUMNS
+from zemosaic.gui.presenter.map_picture import COLOURINGS
 from zemosaic.settings.schema import TIERS
 
 __all__ = ["THEMES", "VIEWS", "WindowState", "load_window_state", "save_window_state", "window_state_file"]
@@ -30,6 +32,16 @@ class WindowState:
     view: str = "settings"
     columns: Mapping[str, int] = field(default_factory=dict)
     """Widths of the columns of the table of frames, in pixels."""
+    shown_columns: Sequence[str] = field(default_factory=list)
+    """The columns of that table in their order; empty for all."""
+    sort_column: str = "file"
+    sort_downward: bool = False
+    colouring: str = "night"
+    """What the colours of the map mean."""
+    map_share: float = 0.44
+    """Part of the width of the Frames page that the map takes."""
+    welcomed: bool = False
+    """Whether the card of the first start was put away."""
 
 
 def window_state_file(config_folder: Path, toolkit: str = "") -> Path:
@@ -61,8 +73,19 @@ def save_window_state(state: WindowState, path: Path) -> bool:
 
 
 def _fits(name: str, values: Mapping[str, Any]) -> bool:
-    allowed = {"theme": THEMES, "view": VIEWS, "tier": TIERS, "log_level": ("DEBUG", "INFO", "WARNING", "ERROR")}
+    allowed = {
+        "theme": THEMES,
+        "view": VIEWS,
+        "tier": TIERS,
+        "log_level": ("DEBUG", "INFO", "WARNING", "ERROR"),
+        "sort_column": COLUMNS,
+        "colouring": COLOURINGS,
+    }
     value = values.get(name)
+    if name == "shown_columns":
+        return isinstance(value, list) and set(value) <= set(COLUMNS) and len(set(value)) == len(value)
+    if name == "map_share":
+        return isinstance(value, float) and 0.1 <= value <= 0.9
     if name == "columns":
         return isinstance(value, dict) and all(type(width) is int and 0 < width < 4000 for width in value.values())
     if name in allowed:

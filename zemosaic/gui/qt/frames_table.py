@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,11 @@ from PySide6.QtCore import (
     QItemSelectionModel,
     QModelIndex,
     QPersistentModelIndex,
+    QPoint,
     Qt,
     Signal,
 )
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView
 
 from zemosaic.gui.presenter.frame_cells import cell_text
 from zemosaic.gui.presenter.frame_table import COLUMNS, METRICS
@@ -134,6 +135,9 @@ class FrameTableView(QTableView):
             self.setColumnWidth(i, _WIDTHS.get(name, 86))
         self.horizontalHeader().setSortIndicator(1, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
+        self.horizontalHeader().setSectionsMovable(True)
+        self.horizontalHeader().setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.horizontalHeader().customContextMenuRequested.connect(self._offer_columns)
         self.selectionModel().selectionChanged.connect(self._selected)
 
     def widths(self) -> dict[str, int]:
@@ -145,6 +149,39 @@ class FrameTableView(QTableView):
         for place, name in enumerate(COLUMNS):
             if name in widths:
                 self.setColumnWidth(place, widths[name])
+
+    def shown_columns(self) -> list[str]:
+        """Return the columns that are shown, in their order."""
+        header = self.horizontalHeader()
+        order = sorted(range(len(COLUMNS)), key=header.visualIndex)
+        return [COLUMNS[place] for place in order if not header.isSectionHidden(place)]
+
+    def show_columns(self, names: Sequence[str]) -> None:
+        """Show some columns in an order; all of them where none is named."""
+        header, shown = self.horizontalHeader(), list(names) or list(COLUMNS)
+        for to, name in enumerate([*shown, *(name for name in COLUMNS if name not in shown)]):
+            header.moveSection(header.visualIndex(COLUMNS.index(name)), to)
+            header.setSectionHidden(COLUMNS.index(name), name not in shown)
+
+    def show_sorting(self, column: str, downward: bool) -> None:
+        """Let the heading tell how the rows are sorted, and sort them so."""
+        order = Qt.SortOrder.DescendingOrder if downward else Qt.SortOrder.AscendingOrder
+        self.horizontalHeader().setSortIndicator(COLUMNS.index(column), order)
+
+    def columns_menu(self) -> QMenu:
+        """Return the menu that shows and hides columns; the first two stay."""
+        menu, shown = QMenu(self), self.shown_columns()
+        for name in COLUMNS[2:]:
+            action = menu.addAction(self._session.words.text(f"frames.column.{name}"))
+            action.setCheckable(True)
+            action.setChecked(name in shown)
+            action.toggled.connect(lambda on, name=name: self.setColumnHidden(COLUMNS.index(name), not on))
+        menu.addSeparator()
+        menu.addAction(self._session.words.text("frames.columns_all")).triggered.connect(lambda: self.show_columns(()))
+        return menu
+
+    def _offer_columns(self, at: QPoint) -> None:
+        self.columns_menu().popup(self.horizontalHeader().mapToGlobal(at))
 
     def refresh(self) -> None:
         """Show rows and selection as they are now, without scrolling."""

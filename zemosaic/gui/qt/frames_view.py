@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
@@ -16,6 +17,7 @@ from zemosaic.gui.presenter.histograms import SHOWN_METRICS
 from zemosaic.gui.presenter.map_picture import COLOURINGS
 from zemosaic.gui.presenter.palette import Palette
 from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.window_state import WindowState
 from zemosaic.gui.qt.frames_histograms import HistogramWidget
 from zemosaic.gui.qt.frames_map import MapWidget
 from zemosaic.gui.qt.frames_table import FrameTableView
@@ -46,7 +48,6 @@ class FramesView(QWidget):
         self.split = QSplitter()
         self.split.addWidget(self._made_left())
         self.split.addWidget(self._made_right())
-        self.split.setSizes([580, 740])
         self.split.setChildrenCollapsible(False)
         layout.addWidget(self.split, 1)
         layout.addLayout(self._made_strip())
@@ -73,6 +74,28 @@ class FramesView(QWidget):
         self._to.setText(words.text("frames.limit_to"))
         page.forget_shown()
         self.update_state()
+
+    def restore(self, state: WindowState) -> None:
+        """Take columns, sorting, colouring and the splitter as they were left."""
+        self.table.use_widths(state.columns)
+        self.table.show_columns(state.shown_columns)
+        self.page.sorting = (state.sort_column, state.sort_downward)
+        self.table.show_sorting(*self.page.sorting)
+        self.colour.choose(state.colouring)
+        self._colour_chosen()
+        self.split.setSizes([round(1000 * state.map_share), round(1000 * (1 - state.map_share))])
+
+    def remembered(self) -> dict[str, Any]:
+        """Return what `restore` takes, by the names of `WindowState`."""
+        left, right = self.split.sizes()
+        return {
+            "columns": self.table.widths(),
+            "shown_columns": self.table.shown_columns(),
+            "sort_column": self.page.sorting[0],
+            "sort_downward": self.page.sorting[1],
+            "colouring": self.colour.value,
+            "map_share": left / (left + right) if left and right else WindowState().map_share,
+        }
 
     def recolour(self, look: Palette) -> None:
         """Take the colours of a look."""
@@ -233,7 +256,9 @@ class FramesView(QWidget):
         self._show_limits()
 
     def _show_limits(self) -> None:
-        for entry, text in zip((self.low, self.high), self.page.histograms[self.page.metric].typed(), strict=True):
+        for entry, text in zip(
+            (self.low, self.high), self.page.histograms[self.page.metric].typed(self._session.words), strict=True
+        ):
             if not entry.hasFocus() or not entry.isModified():
                 entry.setText(text)
         self._range.setText(self.page.range_text())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt, QTimer
 from PySide6.QtGui import (
     QColor,
     QImage,
@@ -18,10 +18,11 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
+    QPen,
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 
 from zemosaic.gui.presenter.preview import View
 
@@ -74,12 +75,22 @@ class Picture(QWidget):
     def __init__(self, empty: Callable[[], str]) -> None:
         super().__init__()
         self._empty = empty
+        self._caption = ""
         self.loaded: Loaded | None = None
         self._source: Source | None = None
         self.hovered: Callable[[float, float], None] = lambda x, y: None
         """Called with the picture point under the pointer."""
+        self.clicked: Callable[[float, float], None] | None = None
+        """Called with the picture point that was clicked, or that lies in the middle when Return is pressed."""
+        self.mark: tuple[float, float] | None = None
+        """A picture point that a cross shows."""
         self.view = View(1, 1, 1, 1)
         self._drag: QPointF | None = None
+        self._pressed: QPointF | None = None
+        self._released_at = QPointF()
+        self._click = QTimer(self)
+        self._click.setSingleShot(True)
+        self._click.timeout.connect(lambda: self._clicked_at(self._released_at))
         self.setMinimumSize(200, 150)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.CrossCursor)
@@ -91,6 +102,12 @@ class Picture(QWidget):
         if loaded is not None:
             self._take_size(loaded.image.width(), loaded.image.height())
         self.update()
+
+    def tell(self, caption: str) -> None:
+        """Write a line over the foot of the picture; none when empty."""
+        if caption != self._caption:
+            self._caption = caption
+            self.update()
 
     def look_through(self, source: Source, size: tuple[int, int]) -> None:
         """Show what a source makes of a view, for a picture of some width and height; the same part stays in sight."""
@@ -120,6 +137,7 @@ class Picture(QWidget):
             height, width = seen.shape[:2]
             image = QImage(seen.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
             painter.drawImage((self.width() - width) // 2, (self.height() - height) // 2, image)
+            self._paint_mark(painter)
             return
         if self.loaded is None:
             painter.setPen(QColor("#aab2c0"))
@@ -131,6 +149,16 @@ class Picture(QWidget):
         target = QRectF((self.width() - width) / 2, (self.height() - height) / 2, width, height)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.view.scale <= 3)
         painter.drawImage(target, self.loaded.image, QRectF(left, top, right - left, bottom - top))
+        self._paint_caption(painter)
+
+    def _paint_caption(self, painter: QPainter) -> None:
+        if not self._caption:
+            return
+        flags = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom | Qt.TextFlag.TextWordWrap
+        area = painter.boundingRect(self.rect().adjusted(20, 0, -20, -10), flags, self._caption)
+        painter.fillRect(area.adjusted(-8, -4, 8, 4), QColor("#0b0e14"))
+        painter.setPen(QColor("#e8ebf2"))
+        painter.drawText(area, flags, self._caption)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep a fitted picture fitted."""
@@ -143,13 +171,25 @@ class Picture(QWidget):
         event.accept()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Begin to drag."""
+        """Begin to drag, or to click."""
         self._drag = event.position()
+        self._pressed = event.position() if event.button() is Qt.MouseButton.LeftButton else None
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Take a press that went nowhere for a click, unless another one follows at once."""
+        if self._pressed is not None and self.clicked is not None:
+            self._released_at = event.position()
+            self._click.start(QApplication.doubleClickInterval())
+        self._pressed = None
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Drag the picture, and tell what lies under the pointer."""
         if self.loaded is not None or self._source is not None:
             self.hovered(*self.view.to_picture(event.position().x(), event.position().y()))
+        if self._pressed is not None:
+            if (event.position() - self._pressed).manhattanLength() < QApplication.startDragDistance():
+                return
+            self._pressed = None
         if self._drag is not None and event.buttons() & Qt.MouseButton.LeftButton:
             moved = event.position() - self._drag
             self._drag = event.position()
@@ -157,6 +197,8 @@ class Picture(QWidget):
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Change between the whole picture and full size at a point."""
+        self._click.stop()
+        self._pressed = None
         if self.view.fitted:
             self._zoom_at(1.0 / max(self.view.scale, 1e-9), event.position().x(), event.position().y())
         else:
@@ -175,8 +217,24 @@ class Picture(QWidget):
             self.full_size()
         elif key in _KEYS:
             self._pan(*_KEYS[key])
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.clicked is not None:
+            self._clicked_at(QPointF(self.width() / 2, self.height() / 2))
         else:
             super().keyPressEvent(event)
+
+    def _clicked_at(self, point: QPointF) -> None:
+        if self.clicked is not None and (self.loaded is not None or self._source is not None):
+            self.clicked(*self.view.to_picture(point.x(), point.y()))
+
+    def _paint_mark(self, painter: QPainter) -> None:
+        if self.mark is None:
+            return
+        u, v = self.view.to_window(*self.mark)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for ink, width in ((QColor("#000000"), 4.0), (self.palette().highlight().color(), 2.0)):
+            painter.setPen(QPen(ink, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+            for du, dv in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+                painter.drawLine(QPointF(u + 6 * du, v + 6 * dv), QPointF(u + 18 * du, v + 18 * dv))
 
     def _take_size(self, width: int, height: int) -> None:
         if (width, height) != (self.view.picture_width, self.view.picture_height):

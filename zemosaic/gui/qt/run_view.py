@@ -24,6 +24,7 @@ from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.telling import (
     LEVELS,
     PhaseCells,
+    caption_text,
     facts_text,
     known_level,
     log_line,
@@ -198,6 +199,7 @@ class RunView(QWidget):
         for row, phase in zip(self._phases, state.phases, strict=False):
             row.update(phase_cells(phase, state, now, words))
         self._facts.setText(facts_text(state, words))
+        self.picture.tell(caption_text(state, words))
         self._show_warnings(state)
         self.log.update_lines()
 

@@ -23,10 +23,11 @@ from PySide6.QtWidgets import (
 )
 
 from zemosaic.gui.presenter.equipment import EQUIPMENT, Equipment
-from zemosaic.gui.presenter.form import Row, choice_text, range_text, text_of
+from zemosaic.gui.presenter.form import Row, browsed_kinds, choice_text, range_text, text_of
 from zemosaic.gui.presenter.presets import Presets
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.telling import default_text, equipment_text
+from zemosaic.gui.qt.welcome import WelcomeCard
 from zemosaic.gui.qt.widgets import Choice, card, label, restyle
 from zemosaic.settings.schema import GROUPS, TIERS
 
@@ -53,12 +54,12 @@ class SettingRow:
         self.field = QWidget()
         field = QHBoxLayout(self.field)
         field.setContentsMargins(0, 0, 0, 0)
-        self._browse = QPushButton()
+        self.browse = {kind: QPushButton() for kind in browsed_kinds(self._spec)}
         self.control = self._made_control()
         field.addWidget(self.control, 1)
-        if self._spec.kind in ("folder", "file"):
-            field.addWidget(self._browse)
-            self._browse.clicked.connect(self._browse_pressed)
+        for kind, button in self.browse.items():
+            field.addWidget(button)
+            button.clicked.connect(lambda _, kind=kind: self._browse_pressed(kind))
         self._unit = label("muted")
         self.reset = QPushButton("↺")
         self.reset.setFixedWidth(34)
@@ -75,7 +76,8 @@ class SettingRow:
         self._label.setText(words.text(f"setting.{spec.key}.label"))
         self._help.setText(words.text(f"setting.{spec.key}.help"))
         self._unit.setText(range_text(spec, words))
-        self._browse.setText(words.text("settings.browse"))
+        for kind, button in self.browse.items():
+            button.setText(words.text(f"settings.browse_{kind}" if len(self.browse) > 1 else "settings.browse"))
         self.reset.setToolTip(words.text("settings.reset", value=default_text(spec, words)))
         if isinstance(self.control, Choice):
             texts = [choice_text(spec, choice, words) for choice in spec.choices]
@@ -128,10 +130,10 @@ class SettingRow:
         entry.textChanged.connect(lambda text: self._edited(key, text))
         return entry
 
-    def _browse_pressed(self) -> None:
+    def _browse_pressed(self, kind: str) -> None:
         title = self._session.words.text(f"setting.{self._spec.key}.label")
         start = self._session.form.row(self._spec.key).text or str(Path.home())
-        if self._spec.kind == "folder":
+        if kind == "folder":
             chosen = QFileDialog.getExistingDirectory(self.field, title, start)
         else:
             chosen, _ = QFileDialog.getOpenFileName(self.field, title, start)
@@ -142,7 +144,7 @@ class SettingRow:
 class SettingsView(QWidget):
     """All settings, filtered by depth and search."""
 
-    def __init__(self, session: Session, tier: str, demo: Callable[[], None]) -> None:
+    def __init__(self, session: Session, tier: str, demo: Callable[[], None], welcomed: bool = True) -> None:
         super().__init__()
         self._session = session
         self.tier = tier
@@ -162,6 +164,9 @@ class SettingsView(QWidget):
         self.rows: dict[str, SettingRow] = {}
         self._cards: dict[str, QFrame] = {}
         self._headings: dict[str, QLabel] = {}
+        self.welcomed = welcomed
+        self.welcome = WelcomeCard(session, self.equipment, demo, self._welcome_closed)
+        self._body.addWidget(self.welcome.frame)
         self._make_cards(demo)
         self._make_equipment()
         self._none = label("muted")
@@ -182,6 +187,7 @@ class SettingsView(QWidget):
         self._demo_text.setText(words.text("settings.demo_text"))
         self.demo_button.setText(words.text("settings.demo_button"))
         self._none.setText(words.text("settings.none_found"))
+        self.welcome.retranslate()
         for group, heading in self._headings.items():
             heading.setText(words.text(f"group.{group}"))
         for row in self.rows.values():
@@ -306,6 +312,7 @@ class SettingsView(QWidget):
             told, good = equipment_text(self.equipment, name)
             text.setText(told)
             restyle(text, "" if good else "problem")
+        self.welcome.update_findings()
         self.test_button.setEnabled(not self.equipment.busy)
         key = "settings.testing" if self.equipment.busy else "settings.test"
         self.test_button.setText(self._session.words.text(key))
@@ -313,6 +320,18 @@ class SettingsView(QWidget):
     def _test_pressed(self) -> None:
         self.equipment.look(test=True)
         self.show_equipment()
+
+    def greet(self) -> None:
+        """Show the card of the first start."""
+        self.search.clear()
+        self.welcomed = False
+        self._show_extras()
+        self._scroll.verticalScrollBar().setValue(0)
+        self.welcome.close_button.setFocus()
+
+    def _welcome_closed(self) -> None:
+        self.welcomed = True
+        self._show_extras()
 
     def _preset_chosen(self) -> None:
         if self.preset.value:
@@ -343,7 +362,9 @@ class SettingsView(QWidget):
     def _show_extras(self) -> None:
         """Show what depends on the values: the demo's offer and the mark of hidden changes."""
         form, words = self._session.form, self._session.words
-        self._demo_card.setVisible(not form.row("input_dir").text and not self.search.text())
+        welcoming = not self.welcomed and not self.search.text()
+        self.welcome.frame.setVisible(welcoming)
+        self._demo_card.setVisible(not form.row("input_dir").text and not self.search.text() and not welcoming)
         hidden = form.hidden_changes(form.shown(self.tier, self.search.text(), words))
         self._hidden.setText(words.text("settings.hidden", count=hidden) if hidden else "")
         current, names = self.presets.current(form), self.presets.names

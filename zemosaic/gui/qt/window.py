@@ -82,7 +82,7 @@ class MainWindow(QMainWindow):
         self.use_theme(self._state.theme)
         QApplication.styleHints().colorSchemeChanged.connect(self._system_changed)
         self.retranslate()
-        self.frames.table.use_widths(self._state.columns)
+        self.frames.restore(self._state)
         self.pages.setCurrentIndex(VIEWS.index(self._state.view))
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._pump)
@@ -100,6 +100,8 @@ class MainWindow(QMainWindow):
         self.theme.offer(THEMES, [words.text(f"window.look.{name}") for name in THEMES], self.theme_name)
         codes = words.languages()
         self.language.offer(tuple(codes), tuple(codes.values()), words.language)
+        self.help_button.setToolTip(words.text("welcome.again"))
+        self.help_button.setAccessibleName(words.text("welcome.again"))
         self.language.setToolTip(words.text("setting.language.label"))
         for view in (self.frames, self.settings, self.run, self.result):
             view.retranslate()
@@ -162,6 +164,11 @@ class MainWindow(QMainWindow):
             self.session.start_demo(Path(chosen) / "zemosaic_demo")
             self._refresh()
 
+    def greet(self) -> None:
+        """Show what the program found, and the demo, as at the first start."""
+        self.pages.setCurrentIndex(SETTINGS)
+        self.settings.greet()
+
     def closeEvent(self, event: QCloseEvent) -> None:
         """Close the window; during a run ask first, then stop it cleanly."""
         if self.session.running and not self._closing:
@@ -181,7 +188,7 @@ class MainWindow(QMainWindow):
         self._save_state()
         self.frames.close_page()
         self.settings.equipment.close()
-        self.result.desk.close()
+        self.result.close_page()
         self.session.close()
         event.accept()
 
@@ -190,7 +197,7 @@ class MainWindow(QMainWindow):
         self.pages.setDocumentMode(True)
         self.pages.tabBar().setDrawBase(False)
         self.frames = FramesView(self.session, self._frames_acted)
-        self.settings = SettingsView(self.session, self._state.tier, self.demo)
+        self.settings = SettingsView(self.session, self._state.tier, self.demo, self._state.welcomed)
         self.run = RunView(self.session, self._state.log_level)
         self.result = ResultView(self.session)
         for view in (self.frames, self.settings, self.run, self.result):
@@ -206,6 +213,11 @@ class MainWindow(QMainWindow):
         self.theme.currentIndexChanged.connect(lambda _: self.use_theme(self.theme.value))
         layout.addWidget(self.language)
         layout.addWidget(self.theme)
+        self.help_button = QPushButton("?")
+        self.help_button.setFixedWidth(36)
+        self.help_button.setStyleSheet("padding: 6px 0px")
+        self.help_button.clicked.connect(self.greet)
+        layout.addWidget(self.help_button)
         self.pages.setCornerWidget(corner)
 
     def _make_layout(self) -> None:
@@ -236,6 +248,7 @@ class MainWindow(QMainWindow):
             ("Ctrl+.", self.stop),
             ("Ctrl+P", self.pause),
             ("Ctrl+F", self._search),
+            ("F1", self.greet),
             ("Ctrl+Q", self.close),
         ):
             QShortcut(QKeySequence(keys), self).activated.connect(act)
@@ -374,6 +387,14 @@ class MainWindow(QMainWindow):
         maximised, at = self.isMaximized(), self.geometry()
         place = f"{at.width()}x{at.height()}{at.x():+d}{at.y():+d}"
         geometry = self._state.geometry if maximised else place
-        view, widths = VIEWS[self.pages.currentIndex()], self.frames.table.widths()
-        fresh = WindowState(geometry, maximised, self.theme_name, self.settings.tier, self.run.log.level, view, widths)
+        fresh = WindowState(
+            geometry=geometry,
+            maximised=maximised,
+            theme=self.theme_name,
+            tier=self.settings.tier,
+            log_level=self.run.log.level,
+            view=VIEWS[self.pages.currentIndex()],
+            welcomed=self.settings.welcomed,
+            **self.frames.remembered(),
+        )
         save_window_state(fresh, self._state_file)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import tkinter as tk
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from tkinter import ttk
 from typing import Literal
@@ -58,6 +59,8 @@ class FrameTableView(ttk.Frame):
         across.grid(row=1, column=0, sticky="ew")
         self.columnconfigure(0, weight=1)
         self.rowconfigure(0, weight=1)
+        self._menu = tk.Menu(self, tearoff=False)
+        self.show_columns(())
         self._bind()
 
     @property
@@ -70,7 +73,7 @@ class FrameTableView(ttk.Frame):
 
     def retranslate(self) -> None:
         """Put all texts in the language of the moment."""
-        self._show_headings()
+        self.show_headings()
         self.refresh()
 
     def widths(self) -> dict[str, int]:
@@ -82,6 +85,48 @@ class FrameTableView(ttk.Frame):
         for name in COLUMNS:
             if name in widths:
                 self.tree.column(name, width=widths[name])
+
+    def shown_columns(self) -> list[str]:
+        """Return the columns that are shown, in their order."""
+        return [str(name) for name in self.tree.cget("displaycolumns")]
+
+    def show_columns(self, names: Sequence[str]) -> None:
+        """Show some columns in an order; all of them where none is named."""
+        self.tree.configure(displaycolumns=list(names) or list(COLUMNS))
+
+    def columns_menu(self, clicked: str) -> tk.Menu:
+        """Return the menu that moves the column clicked on, and shows and hides others; the first two stay."""
+        words, look, shown = self._session.words, self._theme.palette, self.shown_columns()
+        self._menu.delete(0, "end")
+        self._menu.configure(background=look.card, foreground=look.text, selectcolor=look.text, relief="flat")
+        self._menu.configure(activebackground=look.accent, activeforeground=look.on_accent, font="TkDefaultFont")
+        if clicked in shown[2:]:
+            for key, step in (("left", -1), ("right", 1)):
+                to = shown.index(clicked) + step
+                state: Literal["normal", "disabled"] = "normal" if 2 <= to < len(shown) else "disabled"
+                move = partial(self._move_column, clicked, to)
+                self._menu.add_command(label=words.text(f"frames.columns_{key}"), command=move, state=state)
+            self._menu.add_separator()
+        for name in COLUMNS[2:]:
+            sign = "☑" if name in shown else "☐"
+            label = f"{sign}  {words.text(f'frames.column.{name}')}"
+            self._menu.add_command(label=label, command=partial(self._toggle_column, name))
+        self._menu.add_separator()
+        self._menu.add_command(label=words.text("frames.columns_all"), command=lambda: self.show_columns(()))
+        return self._menu
+
+    def _move_column(self, name: str, to: int) -> None:
+        shown = [other for other in self.shown_columns() if other != name]
+        self.show_columns([*shown[:to], name, *shown[to:]])
+
+    def _toggle_column(self, name: str) -> None:
+        shown = self.shown_columns()
+        self.show_columns([other for other in shown if other != name] if name in shown else [*shown, name])
+
+    def _offer_columns(self, event: tk.Event[tk.Misc]) -> None:
+        if self.tree.identify_region(event.x, event.y) == "heading":
+            clicked = str(self.tree.column(self.tree.identify_column(event.x), "id"))
+            self.columns_menu(clicked).tk_popup(event.x_root, event.y_root)
 
     def refresh(self) -> None:
         """Show the rows in sight as they are now."""
@@ -118,6 +163,10 @@ class FrameTableView(ttk.Frame):
         tree = self.tree
         tree.bind("<Configure>", lambda _: self.refresh())
         tree.bind("<ButtonPress-1>", self._pressed)
+        for button in (
+            ("<ButtonPress-3>", "<Control-ButtonPress-1>") if sys.platform == "darwin" else ("<ButtonPress-3>",)
+        ):
+            tree.bind(button, self._offer_columns)
         tree.bind("<MouseWheel>", lambda event: self._move(-3 if event.delta > 0 else 3))
         tree.bind("<Button-4>", lambda _: self._move(-3))
         tree.bind("<Button-5>", lambda _: self._move(3))
@@ -134,10 +183,11 @@ class FrameTableView(ttk.Frame):
         if self._frames is not None:
             column, downward = self._frames.sorting
             self._frames.sort(name, not downward if column == name else False)
-            self._show_headings()
+            self.show_headings()
             self._changed()
 
-    def _show_headings(self) -> None:
+    def show_headings(self) -> None:
+        """Show the columns' names and by which one the rows are sorted."""
         column, downward = ("file", False) if self._frames is None else self._frames.sorting
         for name in COLUMNS:
             arrow = "" if name != column else " ▼" if downward else " ▲"
@@ -163,7 +213,7 @@ class FrameTableView(ttk.Frame):
         self.tree.focus_set()
         place = self._first + self.tree.index(self.tree.identify_row(event.y))
         row = self._frames.shown[[place]]
-        if self.tree.identify_column(event.x) == "#1":
+        if self.tree.column(self.tree.identify_column(event.x), "id") == "keep":
             self._frames.set_keep(row, not bool(self._frames.keep[row[0]]))
         elif int(event.state) & _CONTROL:
             self._frames.select(row, add=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from tkinter import filedialog, ttk
+from typing import Any
 
 from zemosaic.gui.presenter.frame_table import SHOWN
 from zemosaic.gui.presenter.frames_desk import TABLE_NAME
@@ -14,6 +15,7 @@ from zemosaic.gui.presenter.frames_page import FramesPage
 from zemosaic.gui.presenter.histograms import SHOWN_METRICS
 from zemosaic.gui.presenter.map_picture import COLOURINGS
 from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.window_state import WindowState
 from zemosaic.gui.tk.frames_histograms import HistogramCanvas
 from zemosaic.gui.tk.frames_map import MapCanvas
 from zemosaic.gui.tk.frames_table import FrameTableView
@@ -22,8 +24,6 @@ from zemosaic.gui.tk.widgets import Choice, Tooltip, wrap_to_width
 
 __all__ = ["FramesView"]
 
-_MAP_SHARE = 0.44
-"""Part of the width that the map takes until the user moves the sash."""
 _SIGNS = {"undo": "↶", "redo": "↷"}
 
 
@@ -47,8 +47,8 @@ class FramesView(ttk.Frame):
         left, right = ttk.Frame(self.split), ttk.Frame(self.split)
         self.split.add(left, weight=5)
         self.split.add(right, weight=7)
-        self._share = _MAP_SHARE
-        self.split.bind("<Configure>", lambda event: self.split.sashpos(0, round(self._share * event.width)))
+        self._share = WindowState().map_share
+        self.split.bind("<Configure>", lambda event: self._place_sash(event.width))
         self.split.bind("<ButtonRelease-1>", lambda _: self._sash_moved())
         self._make_map_tools(left)
         self.map = MapCanvas(left, self.page, theme, self._map_picked, self._region_marked)
@@ -81,6 +81,26 @@ class FramesView(ttk.Frame):
         page.forget_shown()
         self.update_state()
 
+    def restore(self, state: WindowState) -> None:
+        """Take columns, sorting, colouring and the sash as they were left."""
+        self.table.use_widths(state.columns)
+        self.table.show_columns(state.shown_columns)
+        self.page.sorting = (state.sort_column, state.sort_downward)
+        self.colour.choose(state.colouring)
+        self._colour_chosen(state.colouring)
+        self._share = state.map_share
+
+    def remembered(self) -> dict[str, Any]:
+        """Return what `restore` takes, by the names of `WindowState`."""
+        return {
+            "columns": self.table.widths(),
+            "shown_columns": self.table.shown_columns(),
+            "sort_column": self.page.sorting[0],
+            "sort_downward": self.page.sorting[1],
+            "colouring": self.colour.value,
+            "map_share": self._share,
+        }
+
     def update_state(self) -> None:
         """Show the frames as they are now, where anything changed."""
         self._summary.configure(text=self._session.frames.summary(self._session.words))
@@ -96,6 +116,7 @@ class FramesView(ttk.Frame):
                 packed()
             elif not self.page.visible(key):
                 self.buttons[key].pack_forget()
+        self.table.show_headings()
         self.table.refresh()
         self.map.redraw()
         for histogram in self.histograms.values():
@@ -165,7 +186,7 @@ class FramesView(ttk.Frame):
 
     def _make_map_tools(self, side: ttk.Frame) -> None:
         gap = self._theme.px(6)
-        tools = ttk.Frame(side)
+        tools = self._map_tools = ttk.Frame(side)
         tools.pack(side="top", fill="x", pady=(0, gap), padx=(0, self._theme.px(4)))
         self._places["whole"] = partial(self._button(tools, "whole").pack, side="right", padx=(gap, 0))
         region = self._button(tools, "region")
@@ -178,7 +199,7 @@ class FramesView(ttk.Frame):
 
     def _make_table_tools(self, side: ttk.Frame) -> None:
         gap = self._theme.px(6)
-        tools = ttk.Frame(side)
+        tools = self._table_tools = ttk.Frame(side)
         tools.pack(side="top", fill="x", pady=(0, gap), padx=(self._theme.px(4), 0))
         right = ttk.Frame(tools)
         right.pack(side="right")
@@ -231,7 +252,7 @@ class FramesView(ttk.Frame):
         self._show_limits()
 
     def _show_limits(self) -> None:
-        low, high = self.page.histograms[self.page.metric].typed()
+        low, high = self.page.histograms[self.page.metric].typed(self._session.words)
         self.low.set(low)
         self.high.set(high)
         self._range.configure(text=self.page.range_text())
@@ -271,6 +292,11 @@ class FramesView(ttk.Frame):
         chosen = filedialog.askopenfilename(parent=self.winfo_toplevel(), filetypes=[("CSV", "*.csv")])
         if chosen:
             self.page.import_csv(Path(chosen))
+
+    def _place_sash(self, width: int) -> None:
+        """Give the map its share of a width, but no side less than its buttons need."""
+        left, right = (tools.winfo_reqwidth() + self._theme.px(8) for tools in (self._map_tools, self._table_tools))
+        self.split.sashpos(0, max(left, min(round(self._share * width), width - right)))
 
     def _sash_moved(self) -> None:
         self._share = self.split.sashpos(0) / max(self.split.winfo_width(), 1)

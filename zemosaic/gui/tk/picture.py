@@ -25,6 +25,10 @@ Source = Callable[[View], NDArray[np.uint8] | None]
 
 _STEP = 1.25
 """Zoom of one turn of the wheel or one press of a key."""
+_CLICK_MS = 300
+"""A second click within this time makes a double click."""
+_CLICK_PX = 4
+"""Further than this a press is a drag."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +79,17 @@ class Picture(tk.Canvas):
         super().__init__(parent, highlightthickness=1, borderwidth=0, takefocus=True, cursor="crosshair")
         self._theme = theme
         self._empty = empty
+        self._caption = ""
         self._loaded: Loaded | None = None
         self._source: Source | None = None
         self.hovered: Callable[[float, float], None] = lambda x, y: None
         """Called with the picture point under the pointer."""
+        self.clicked: Callable[[float, float], None] | None = None
+        """Called with the picture point that was clicked, or that lies in the middle when Return is pressed."""
+        self.mark: tuple[float, float] | None = None
+        """A picture point that a cross shows."""
+        self._pressed: tuple[int, int] | None = None
+        self._click: str | None = None
         self._view = View(1, 1, 1, 1)
         self._photo: tk.PhotoImage | None = None
         self._drawing: str | None = None
@@ -89,7 +100,9 @@ class Picture(tk.Canvas):
         self.bind("<ButtonPress-1>", self._press)
         self.bind("<B1-Motion>", self._dragged)
         self.bind("<Motion>", lambda event: self._hover(event.x, event.y))
-        self.bind("<Double-Button-1>", lambda event: self.toggle(event.x, event.y))
+        self.bind("<ButtonRelease-1>", self._released)
+        self.bind("<Double-Button-1>", self._double_clicked)
+        self.bind("<Return>", lambda _: self._clicked_at(self._view.width / 2, self._view.height / 2))
         self.bind("<MouseWheel>", lambda event: self._wheel(event, event.delta))
         self.bind("<Button-4>", lambda event: self._wheel(event, 1))
         self.bind("<Button-5>", lambda event: self._wheel(event, -1))
@@ -113,6 +126,12 @@ class Picture(tk.Canvas):
         if loaded is not None:
             self._take_size(*loaded.levels[0].size)
         self.redraw()
+
+    def tell(self, caption: str) -> None:
+        """Write a line over the foot of the picture; none when empty."""
+        if caption != self._caption:
+            self._caption = caption
+            self.redraw()
 
     def look_through(self, source: Source, size: tuple[int, int]) -> None:
         """Show what a source makes of a view, for a picture of some width and height; the same part stays in sight."""
@@ -152,6 +171,7 @@ class Picture(tk.Canvas):
         seen = None if self._source is None else self._source(self._view)
         if seen is not None:
             self._put(Image.fromarray(seen))
+            self._draw_mark()
             return
         if self._loaded is None:
             ink = self._theme.palette.muted if self._theme.name == "dark" else "#aab2c0"
@@ -169,7 +189,28 @@ class Picture(tk.Canvas):
         buffer = io.BytesIO()
         seen.save(buffer, "PPM")
         self._photo = tk.PhotoImage(master=self, data=buffer.getvalue(), format="PPM")
-        self.create_image(self.winfo_width() // 2, self.winfo_height() // 2, image=self._photo)
+        width, height, px = self.winfo_width(), self.winfo_height(), self._theme.px
+        self.create_image(width // 2, height // 2, image=self._photo)
+        if self._caption:
+            told = self.create_text(
+                width // 2, height - px(10), text=self._caption, fill="#e8ebf2", anchor="s", justify="center",
+                width=max(width - px(40), 60),
+            )  # fmt: skip
+            left, top, right, bottom = self.bbox(told)
+            behind = self.create_rectangle(
+                left - px(8), top - px(4), right + px(8), bottom + px(4), fill="#0b0e14", width=0
+            )
+            self.tag_lower(behind, told)
+
+    def _draw_mark(self) -> None:
+        if self.mark is None:
+            return
+        u, v = self._view.to_window(*self.mark)
+        near, far = self._theme.px(6), self._theme.px(18)
+        for ink, width in (("#000000", 4), (self._theme.palette.accent, 2)):
+            for du, dv in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+                ends = u + near * du, v + near * dv, u + far * du, v + far * dv
+                self.create_line(*ends, fill=ink, width=self._theme.px(width), capstyle="round")
 
     def _take_size(self, width: int, height: int) -> None:
         if (width, height) != (self._view.picture_width, self._view.picture_height):
@@ -202,9 +243,34 @@ class Picture(tk.Canvas):
 
     def _press(self, event: tk.Event[tk.Misc]) -> None:
         self.focus_set()
-        self._drag = (event.x, event.y)
+        self._drag = self._pressed = (event.x, event.y)
+
+    def _released(self, event: tk.Event[tk.Misc]) -> None:
+        if self._pressed is not None and self.clicked is not None:
+            self._cancel_click()
+            self._click = self.after(_CLICK_MS, self._clicked_at, event.x, event.y)
+        self._pressed = None
+
+    def _double_clicked(self, event: tk.Event[tk.Misc]) -> None:
+        self._cancel_click()
+        self._pressed = None
+        self.toggle(event.x, event.y)
+
+    def _clicked_at(self, u: float, v: float) -> None:
+        self._click = None
+        if self.clicked is not None and (self._loaded is not None or self._source is not None):
+            self.clicked(*self._view.to_picture(u, v))
+
+    def _cancel_click(self) -> None:
+        if self._click is not None:
+            self.after_cancel(self._click)
+            self._click = None
 
     def _dragged(self, event: tk.Event[tk.Misc]) -> None:
+        if self._pressed is not None:
+            if max(abs(event.x - self._pressed[0]), abs(event.y - self._pressed[1])) <= self._theme.px(_CLICK_PX):
+                return
+            self._pressed = None
         self._pan(event.x - self._drag[0], event.y - self._drag[1])
         self._drag = (event.x, event.y)
 
@@ -218,6 +284,7 @@ class Picture(tk.Canvas):
         self.redraw()
 
     def _cancel(self) -> None:
+        self._cancel_click()
         if self._drawing is not None:
             self.after_cancel(self._drawing)
             self._drawing = None

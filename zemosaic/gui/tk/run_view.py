@@ -11,6 +11,7 @@ from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.telling import (
     LEVELS,
     PhaseCells,
+    caption_text,
     facts_text,
     known_level,
     log_line,
@@ -202,6 +203,7 @@ class RunView(ttk.Frame):
         for row, phase in zip(self._phases, state.phases, strict=False):
             row.update(phase, state, self._session)
         self._facts.configure(text=facts_text(state, self._session.words))
+        self.picture.tell(caption_text(state, self._session.words))
         self._show_warnings(state)
         self.log.update_lines()
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import tkinter as tk
 from collections.abc import Callable
+from functools import partial
 from tkinter import filedialog, simpledialog, ttk
 
 from zemosaic.gui.presenter.equipment import EQUIPMENT, Equipment
-from zemosaic.gui.presenter.form import Row, choice_text, range_text, text_of
+from zemosaic.gui.presenter.form import Row, browsed_kinds, choice_text, range_text, text_of
 from zemosaic.gui.presenter.presets import Presets
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.telling import default_text, equipment_text
 from zemosaic.gui.tk.theme import Theme
+from zemosaic.gui.tk.welcome import WelcomeCard
 from zemosaic.gui.tk.widgets import Choice, ScrollFrame, Tooltip, wrap_to_width
 from zemosaic.settings.schema import GROUPS, TIERS
 
@@ -40,8 +42,11 @@ class SettingRow:
         self._help.pack(anchor="w", fill="x")
         self._field = ttk.Frame(card, style="Inner.TFrame")
         self._variable = tk.StringVar(card, row.text)
+        self.browse: dict[str, ttk.Button] = {}
         self.control = self._made_control()
         self.control.pack(side="left", fill="x", expand=True)
+        for button in self.browse.values():
+            button.lift()  # so that the keyboard comes to it after the field
         self._unit = ttk.Label(card, style="Card.Muted.TLabel")
         self._reset = ttk.Button(card, text="↺", style="Ghost.TButton", width=2, command=self._reset_pressed)
         Tooltip(self._reset, theme, self._reset_hint)
@@ -62,8 +67,8 @@ class SettingRow:
         if isinstance(self.control, Choice):
             texts = [choice_text(spec, choice, words) for choice in spec.choices]
             self.control.offer(spec.choices, texts, self._session.form.row(spec.key).text)
-        if hasattr(self, "_browse"):
-            self._browse.configure(text=words.text("settings.browse"))
+        for kind, button in self.browse.items():
+            button.configure(text=words.text(f"settings.browse_{kind}" if len(self.browse) > 1 else "settings.browse"))
         self.update()
 
     def update(self) -> None:
@@ -111,9 +116,10 @@ class SettingRow:
             switch = ttk.Checkbutton(self._field, style="Switch.TCheckbutton", variable=self._variable)
             switch.configure(onvalue="true", offvalue="false")
             return switch
-        if spec.kind in ("folder", "file"):
-            self._browse = ttk.Button(self._field, command=self._browse_pressed)
-            self._browse.pack(side="right", padx=(self._theme.px(8), 0))
+        for kind in browsed_kinds(spec):
+            self.browse[kind] = ttk.Button(self._field, command=partial(self._browse_pressed, kind))
+        for button in reversed(self.browse.values()):
+            button.pack(side="right", padx=(self._theme.px(8), 0))
         return ttk.Entry(self._field, textvariable=self._variable, width=26)
 
     def _typed(self, *_: str) -> None:
@@ -126,11 +132,11 @@ class SettingRow:
     def _reset_hint(self) -> str:
         return self._session.words.text("settings.reset", value=default_text(self._spec, self._session.words))
 
-    def _browse_pressed(self) -> None:
+    def _browse_pressed(self, kind: str) -> None:
         words, row = self._session.words, self._session.form.row(self._spec.key)
         title = words.text(f"setting.{self._spec.key}.label")
         parent = self._field.winfo_toplevel()
-        if self._spec.kind == "folder":
+        if kind == "folder":
             chosen = filedialog.askdirectory(parent=parent, title=title, initialdir=row.text or None)
         else:
             chosen = filedialog.askopenfilename(parent=parent, title=title)
@@ -141,7 +147,15 @@ class SettingRow:
 class SettingsView(ttk.Frame):
     """All settings, filtered by depth and search."""
 
-    def __init__(self, parent: tk.Misc, session: Session, theme: Theme, tier: str, demo: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        parent: tk.Misc,
+        session: Session,
+        theme: Theme,
+        tier: str,
+        demo: Callable[[], None],
+        welcomed: bool = True,
+    ) -> None:
         super().__init__(parent, padding=(theme.px(20), theme.px(14), theme.px(14), 0))
         self._session = session
         self._theme = theme
@@ -152,6 +166,8 @@ class SettingsView(ttk.Frame):
         self._make_top()
         self._scroll = ScrollFrame(self, theme)
         self._scroll.pack(fill="both", expand=True, pady=(theme.px(12), 0))
+        self.welcomed = welcomed
+        self.welcome = WelcomeCard(self._scroll.body, session, theme, self.equipment, demo, self._welcome_closed)
         self._make_demo_card(demo)
         self._cards: dict[str, ttk.Frame] = {}
         self._headings: dict[str, ttk.Label] = {}
@@ -185,6 +201,7 @@ class SettingsView(ttk.Frame):
         self._demo_text.configure(text=words.text("settings.demo_text"))
         self._demo_button.configure(text=words.text("settings.demo_button"))
         self._none.configure(text=words.text("settings.none_found"))
+        self.welcome.retranslate()
         for group, heading in self._headings.items():
             heading.configure(text=words.text(f"group.{group}"))
         for row in self.rows.values():
@@ -298,6 +315,7 @@ class SettingsView(ttk.Frame):
         for name, text in self._equipment_texts.items():
             told, good = equipment_text(self.equipment, name)
             text.configure(text=told, style="Card.TLabel" if good else "Card.Problem.TLabel")
+        self.welcome.update_findings()
         key = "settings.testing" if self.equipment.busy else "settings.test"
         self.test_button.configure(text=self._session.words.text(key))
         self.test_button.state(["disabled" if self.equipment.busy else "!disabled"])
@@ -305,6 +323,18 @@ class SettingsView(ttk.Frame):
     def _test_pressed(self) -> None:
         self.equipment.look(test=True)
         self.show_equipment()
+
+    def greet(self) -> None:
+        """Show the card of the first start."""
+        self._search.set("")
+        self.welcomed = False
+        self._scroll.to_top()
+        self._show_extras()
+        self.welcome.close_button.focus_set()
+
+    def _welcome_closed(self) -> None:
+        self.welcomed = True
+        self._show_extras()
 
     def _preset_chosen(self, name: str) -> None:
         if name:
@@ -330,6 +360,7 @@ class SettingsView(ttk.Frame):
             row.set_shown(key in keys)
         groups = {row.spec.group for row in shown}
         self._none.pack_forget()
+        self.welcome.pack_forget()
         self._demo_card.pack_forget()
         for card in self._cards.values():
             card.pack_forget()
@@ -344,7 +375,12 @@ class SettingsView(ttk.Frame):
     def _show_extras(self) -> None:
         """Show what depends on the values: the demo's offer and the mark of hidden changes."""
         form, words = self._session.form, self._session.words
-        wanted = not form.row("input_dir").text and not self._search.get()
+        welcoming = not self.welcomed and not self._search.get()
+        if welcoming and not self.welcome.winfo_manager():
+            self.welcome.pack(fill="x", pady=(0, self._theme.px(12)), before=self._scroll.body.pack_slaves()[0])
+        elif not welcoming:
+            self.welcome.pack_forget()
+        wanted = not form.row("input_dir").text and not self._search.get() and not welcoming
         if wanted and not self._demo_card.winfo_manager():
             first = next(iter(self._cards.values()))
             self._demo_card.pack(fill="x", pady=(0, self._theme.px(12)), after=first)

@@ -100,7 +100,7 @@ class Theme:
         self._build_tools()
 
     def _build_tools(self) -> None:
-        """Boxes to tick and sliders, as they stand beside pictures."""
+        """Boxes to tick, as they stand beside pictures."""
         look, style = self.palette, self._style
         style.configure("TCheckbutton", background=look.background, foreground=look.text, padding=self.px(3))
         style.configure("TCheckbutton", indicatorsize=self.px(13), indicatormargin=self.px(4))
@@ -111,10 +111,6 @@ class Theme:
             indicatorbackground=[("selected", look.accent), ("", look.field)],
             indicatorforeground=[("", look.on_accent)],
         )
-        style.configure("Horizontal.TScale", background=look.accent, troughcolor=look.hover, bordercolor=look.border)
-        style.configure("Horizontal.TScale", lightcolor=look.accent, darkcolor=look.accent, gripcount=0)
-        style.configure("Horizontal.TScale", sliderlength=self.px(16), borderwidth=1)
-        style.map("Horizontal.TScale", background=[("active", look.accent_hover)])
 
     def _build_frames(self) -> None:
         look, style = self.palette, self._style

@@ -8,7 +8,7 @@ from tkinter import ttk
 
 from zemosaic.gui.tk.theme import Theme
 
-__all__ = ["Choice", "ScrollFrame", "Tooltip", "ask", "wrap_to_width"]
+__all__ = ["Choice", "MenuButton", "ScrollFrame", "Tooltip", "ask", "wrap_to_width"]
 
 
 class ScrollFrame(ttk.Frame):
@@ -114,6 +114,28 @@ class Choice(ttk.Combobox):
         picked = ("-selectbackground", look.accent, "-selectforeground", look.on_accent)
         edge = ("-highlightthickness", 0, "-borderwidth", 0, "-font", "TkDefaultFont")
         self.tk.call(f"{popdown}.f.l", "configure", *colours, *picked, *edge)
+
+
+class MenuButton(ttk.Button):
+    """A button that offers things to do, one of which is then done."""
+
+    def __init__(self, parent: tk.Misc, theme: Theme, chosen: Callable[[str], None]) -> None:
+        super().__init__(parent, command=self._post)
+        self._theme = theme
+        self._chosen = chosen
+        self.menu = tk.Menu(self, tearoff=False)
+
+    def offer(self, values: Sequence[str], texts: Sequence[str]) -> None:
+        """Set what can be chosen and its words."""
+        self.menu.delete(0, "end")
+        for value, text in zip(values, texts, strict=True):
+            self.menu.add_command(label=text, command=lambda value=value: self._chosen(value))  # type: ignore[misc]
+
+    def _post(self) -> None:
+        look = self._theme.palette
+        self.menu.configure(background=look.card, foreground=look.text, borderwidth=1, relief="flat")
+        self.menu.configure(activebackground=look.accent, activeforeground=look.on_accent, font="TkDefaultFont")
+        self.menu.tk_popup(self.winfo_rootx(), self.winfo_rooty() + self.winfo_height())
 
 
 class Tooltip:

@@ -167,6 +167,11 @@ class MainWindow:
             self.session.start_demo(Path(chosen) / "zemosaic_demo")
             self._refresh()
 
+    def greet(self) -> None:
+        """Show what the program found, and the demo, as at the first start."""
+        self.pages.select(SETTINGS)
+        self.settings.greet()
+
     def close(self) -> None:
         """Close the window; during a run ask first, then stop it cleanly."""
         if self._closing:
@@ -186,13 +191,15 @@ class MainWindow:
         self.pages = ttk.Notebook(self.root)
         self.pages.enable_traversal()
         self.frames = FramesView(self.pages, self.session, self.theme, self._show_status)
-        self.settings = SettingsView(self.pages, self.session, self.theme, self._state.tier, self.demo)
+        self.settings = SettingsView(
+            self.pages, self.session, self.theme, self._state.tier, self.demo, self._state.welcomed
+        )
         self.run = RunView(self.pages, self.session, self.theme, self._state.log_level)
         self.result = ResultView(self.pages, self.session, self.theme)
         for view in (self.frames, self.settings, self.run, self.result):
             self.pages.add(view)
         self.pages.select(VIEWS.index(self._state.view))
-        self.frames.table.use_widths(self._state.columns)
+        self.frames.restore(self._state)
         self.pages.bind("<<NotebookTabChanged>>", lambda _: self._page_changed())
 
     def _make_header(self) -> None:
@@ -200,6 +207,9 @@ class MainWindow:
         ttk.Label(self.root, text="ZeMosaic", style="Title.TLabel").place(x=px(22), y=px(29), anchor="w")
         right = ttk.Frame(self.root)
         right.place(relx=1.0, x=-px(20), y=px(9), anchor="ne")
+        self.help_button = ttk.Button(right, text="?", style="Sign.TButton", width=2, command=self.greet)
+        self.help_button.pack(side="right", padx=(px(8), 0))
+        Tooltip(self.help_button, self.theme, lambda: self.session.words.text("welcome.again"))
         self.language = Choice(right, self.theme, self.use_language, width=11)
         self.language.pack(side="left", padx=(0, px(8)))
         self.look = Choice(right, self.theme, self.use_theme, width=17)
@@ -229,6 +239,7 @@ class MainWindow:
             ("<Control-period>", self.stop),
             ("<Control-p>", self.pause),
             ("<Control-f>", self._search),
+            ("<F1>", self.greet),
             ("<Control-q>", self.close),
         ):
             root.bind(key, lambda _, act=act: act())  # type: ignore[misc]
@@ -367,8 +378,16 @@ class MainWindow:
     def _destroy(self) -> None:
         maximised = _maximised(self.root)
         geometry = self._state.geometry if maximised else self.root.winfo_geometry()
-        view, widths = VIEWS[self.pages.index("current")], self.frames.table.widths()
-        fresh = WindowState(geometry, maximised, self.theme_name, self.settings.tier, self.run.log.level, view, widths)
+        fresh = WindowState(
+            geometry=geometry,
+            maximised=maximised,
+            theme=self.theme_name,
+            tier=self.settings.tier,
+            log_level=self.run.log.level,
+            view=VIEWS[self.pages.index("current")],
+            welcomed=self.settings.welcomed,
+            **self.frames.remembered(),
+        )
         save_window_state(fresh, self._state_file)
         self.settings.equipment.close()
         self.session.close()

@@ -1,0 +1,41 @@
+"""A watch on the window's thread: how long it works before it looks at the user again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+LONGEST_TURN_S = 0.1
+"""CPU seconds that the window's thread may take before it looks at the user again."""
+
+
+class Watch:
+    """Lets a window work and keeps the CPU time of each turn of its thread.
+
+    Parameters
+    ----------
+    work : callable
+        Lets the window do what waits.
+    counts : callable
+        Whether a turn counts that begins or ends now.
+    """
+
+    def __init__(self, work: Callable[[], object], counts: Callable[[], bool] = lambda: True) -> None:
+        self._work, self._counts = work, counts
+        self.turns: list[float] = []
+
+    def turn(self, act: Callable[[], object] = lambda: None) -> None:
+        """Do something, and let the window do what follows from it."""
+        counted, began = self._counts(), time.thread_time()
+        act()
+        self._work()
+        if counted and self._counts():
+            self.turns.append(time.thread_time() - began)
+
+    def until(self, condition: Callable[[], bool], seconds: float) -> None:
+        """Let the window work until a condition holds."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "the window did not get there in time"
+            self.turn()
+            time.sleep(0.005)

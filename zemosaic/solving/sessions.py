@@ -1,0 +1,82 @@
+"""Which frames bend the light alike: those that one telescope with one camera took in one session."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from zemosaic.model import SolvedFrame
+from zemosaic.solving.joint import JointFrame
+
+__all__ = ["joint_frames"]
+
+_GAP = timedelta(hours=6)
+"""After so long a pause the telescope may have been moved, focused or put together anew."""
+_FEWEST = 8
+"""Frames that a session has; fewer go with the session before them, or with the one after the very first."""
+
+
+def joint_frames(solved: Sequence[SolvedFrame]) -> list[JointFrame]:
+    """Return the frames' parts of the joint solution, in the order given."""
+    optics = [_optics(one) for one in solved]
+    session = [0] * len(solved)
+    for name in set(optics):
+        own = [place for place, other in enumerate(optics) if other == name]
+        for place, number in zip(own, _sessions([solved[place].frame.date_obs for place in own]), strict=True):
+            session[place] = number
+    return [_joint_frame(*parts) for parts in zip(solved, optics, session, strict=True)]
+
+
+def _optics(solved: SolvedFrame) -> str:
+    frame = solved.frame
+    # The same camera behind other optics bends otherwise, and headers do not always name the optics.
+    zoom = round(10.0 * math.log(max(solved.wcs.scale_arcsec, 1e-6)))
+    return f"{frame.instrument}|{frame.telescope}|{frame.width}x{frame.height}|{frame.binning}|{zoom}"
+
+
+def _sessions(started: Sequence[str | None]) -> list[int]:
+    """Return the number of each frame's session; frames without a date are of the first one."""
+    dated = sorted((datetime.fromisoformat(text), place) for place, text in enumerate(started) if text)
+    runs: list[list[int]] = []
+    before: datetime | None = None
+    for moment, place in dated:
+        if before is None or moment - before > _GAP:
+            runs.append([])
+        runs[-1].append(place)
+        before = moment
+    numbers = [0] * len(started)
+    session, size = 0, 0
+    for run in runs:
+        if size >= _FEWEST and len(run) >= _FEWEST:
+            session, size = session + 1, 0
+        size += len(run)
+        for place in run:
+            numbers[place] = session
+    return numbers
+
+
+def _joint_frame(solved: SolvedFrame, optics: str, session: int) -> JointFrame:
+    """Return the part of a solved frame; saturated stars are left out, errors follow from the stars' S/N.
+
+    Stars are centred in green light alone, so its noise counts; the factor is that of a star fainter than its sky.
+    """
+    frame, stars = solved.frame, solved.measured.stars
+    good = np.flatnonzero(~stars.saturated)
+    green = min(1, stars.flux_adu.shape[1] - 1)
+    flux, error = stars.flux_adu[good, green].astype(float), stars.flux_error_adu[good, green].astype(float)
+    fwhm = float(np.nan_to_num(solved.measured.fwhm_px, nan=3.0))
+    error_px = np.clip(0.6 * fwhm / np.maximum(flux / np.maximum(error, 1e-9), 1.0), 0.01, 2.0)
+    return JointFrame(
+        frame.frame_id,
+        optics,
+        solved.wcs,
+        frame.width,
+        frame.height,
+        stars.x_px[good],
+        stars.y_px[good],
+        error_px,
+        session,
+    )

@@ -1,0 +1,340 @@
+"""What the process of a run does: the phases, with the log, the events, and one ending whatever happens.
+
+`zemosaic.worker` starts it and says how it talks to the front end.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import queue
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event as ProcessEvent
+from pathlib import Path
+from typing import IO
+
+import psutil
+from filelock import FileLock, Timeout
+
+from zemosaic import __version__
+from zemosaic.compute.budget import make_budget
+from zemosaic.compute.executors import Flag, exit_with_parent, limit_library_threads, make_executor
+from zemosaic.compute.gpu_load import GpuMeter
+from zemosaic.compute.resources import ResourceMonitor, Usage, disk_free
+from zemosaic.errors import (
+    InputError,
+    NothingUsable,
+    OutputError,
+    RunCancelled,
+    SettingsError,
+    ZeMosaicError,
+    message,
+)
+from zemosaic.events import (
+    Event,
+    FrameMeasured,
+    FrameSolved,
+    Logged,
+    PhaseAdvanced,
+    Preparation,
+    PreparationFinished,
+    ResourceSample,
+    RunFailed,
+    RunFinished,
+    RunPaused,
+    RunResumed,
+    RunStarted,
+    Warned,
+    to_dict,
+)
+from zemosaic.events import RunCancelled as RunCancelledEvent
+from zemosaic.i18n import Translator
+from zemosaic.phases.context import RunContext
+from zemosaic.phases.pipeline import prepare_frames, run_pipeline
+from zemosaic.settings.load import settings_hash
+from zemosaic.settings.schema import Settings
+from zemosaic.solving.astap import no_crash_dialogs
+from zemosaic.store.journal import Journal
+
+__all__ = ["WORK_NAME", "run_process"]
+
+WORK_NAME = ".zemosaic_work"
+JOURNAL_NAME = "journal.sqlite"
+GRACE_S = 3.5
+PAUSE_LOOK_S = 0.2
+"""How soon a paused run sees that it may go on."""
+SAMPLE_S = 1.0
+_QUIET = (PhaseAdvanced, ResourceSample)
+_DETAIL = (FrameMeasured, FrameSolved)
+
+
+class _Outbox:
+    """Sends events from a thread, so that the run never waits for its front end."""
+
+    def __init__(self, connection: Connection, log: logging.Logger) -> None:
+        self._connection, self._log = connection, log
+        self._waiting: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._english = Translator("en")
+        self._thread = threading.Thread(target=self._send, name="outbox", daemon=True)
+        self._thread.start()
+
+    def emit(self, event: Event) -> None:
+        self._write_log(event)
+        self._waiting.put(event)
+
+    def close(self) -> None:
+        """Send what waits and end."""
+        self._waiting.put(None)
+        self._thread.join(timeout=5)
+
+    def _send(self) -> None:
+        while (event := self._waiting.get()) is not None:
+            try:
+                self._connection.send(event)
+            except OSError:
+                return  # the front end is gone; the parent watch ends this process
+
+    def _write_log(self, event: Event) -> None:
+        if isinstance(event, _QUIET):
+            return
+        if isinstance(event, Logged):
+            self._log.log(logging.getLevelName(event.level), self._english.message(event.text))
+        elif isinstance(event, Warned):
+            self._log.warning(self._english.message(event.text))
+        elif isinstance(event, RunFailed):
+            self._log.error(self._english.message(event.error))
+        else:
+            level = logging.DEBUG if isinstance(event, _DETAIL) else logging.INFO
+            values = to_dict(event)
+            name = values.pop("event")
+            for key, value in values.items():
+                if isinstance(value, dict) and "key" in value:
+                    values[key] = self._english.text(value["key"], **value["params"])
+            self._log.log(level, "%s %s", name, " ".join(f"{key}={value}" for key, value in values.items()))
+
+
+class _Control:
+    """What the user asks of the run, as its process sees it."""
+
+    def __init__(self, cancel: ProcessEvent, held: Flag, emit: Callable[[Event], None]) -> None:
+        self.cancel, self.held, self._emit = cancel, held, emit
+        self._paused_s = 0.0
+
+    def paused_s(self) -> float:
+        """Return the seconds that the run was paused so far."""
+        return self._paused_s
+
+    def cancelled(self) -> bool:
+        """Return whether the user stopped the run; while it is paused, wait for the user's next word."""
+        if self.held.value and not self.cancel.is_set():
+            began = time.monotonic()
+            self._emit(RunPaused())
+            while self.held.value and not self.cancel.wait(PAUSE_LOOK_S):
+                pass
+            took = time.monotonic() - began
+            self._paused_s += took
+            self._emit(RunResumed(took))
+        return self.cancel.is_set()
+
+
+def run_process(
+    settings: Settings,
+    until: Preparation | None,
+    log_file: Path,
+    connection: Connection,
+    cancel: ProcessEvent,
+    held: Flag,
+) -> None:
+    """Run to the end and tell it; the main function of the run's process.
+
+    Parameters
+    ----------
+    settings : Settings
+    until : {"measure", "solve"}, optional
+        Phase to end after.
+    log_file : Path
+        Written once the output folder is there.
+    connection : Connection
+        Where events go.
+    cancel : multiprocessing.Event
+        Set when the user stops the run.
+    held : Flag
+        1 while the run is paused.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    exit_with_parent()
+    limit_library_threads()
+    no_crash_dialogs()
+    log = logging.getLogger("zemosaic.run")
+    log.addHandler(logging.NullHandler())
+    # A log that a full disk refuses shall not print tracebacks to the user's console.
+    logging.raiseExceptions = False
+    outbox = _Outbox(connection, log)
+    log_path = ""
+    ending: Event
+    try:
+        _prepare_output(settings)
+        log_path = str(log_file)
+        crash_log = _open_log(log, log_file, settings.log_level)
+        faulthandler.enable(crash_log)
+        _end_in_time(cancel, outbox, settings.output_dir)
+        run = (__version__, settings.input_dir, settings.output_dir, settings_hash(settings))
+        outbox.emit(RunStarted(*run, until))
+        ending = _run(settings, until, outbox, _Control(cancel, held, outbox.emit))
+    except RunCancelled:
+        ending = RunCancelledEvent(settings.output_dir)
+    except ZeMosaicError as error:
+        log.debug("the run ended", exc_info=True)
+        ending = RunFailed(error.message, error.exit_code, log_path)
+    except OSError as error:
+        log.exception("the run ended")
+        told = message("error.system", detail=error.strerror or str(error), file=str(error.filename or "?"))
+        ending = RunFailed(told, OutputError.exit_code, log_path)
+    except Exception as error:  # the border of the process: whatever it is, the user is told
+        log.exception("the run ended")
+        ending = RunFailed(
+            message("error.internal", detail=f"{type(error).__name__}: {error}", path=log_path), 1, log_path
+        )
+    _kill_children()
+    outbox.emit(ending)
+    outbox.close()
+
+
+def _run(
+    settings: Settings, until: Preparation | None, outbox: _Outbox, control: _Control
+) -> RunFinished | PreparationFinished:
+    """Run the phases in a work folder that no other run uses at the same time."""
+    work = Path(settings.output_dir) / WORK_NAME
+    if settings.resume == "off":
+        shutil.rmtree(work, ignore_errors=True)
+    earlier = (work / JOURNAL_NAME).is_file()
+    work.mkdir(exist_ok=True)
+    lock = FileLock(work / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise OutputError("error.output_busy", folder=settings.output_dir) from None
+    keep = True
+    try:
+        ending = _pipeline(settings, until, work, outbox, control)
+        keep = settings.keep_work_files or until is not None
+        return ending
+    except (InputError, NothingUsable, SettingsError) as failure:
+        # What another run learnt, or this preparation did, helps the next one; a start in vain leaves nothing behind.
+        keep = earlier or (until is not None and isinstance(failure, NothingUsable))
+        raise
+    finally:
+        lock.release()
+        if not keep:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _pipeline(
+    settings: Settings, until: Preparation | None, work: Path, outbox: _Outbox, control: _Control
+) -> RunFinished | PreparationFinished:
+    began, output = time.monotonic(), Path(settings.output_dir)
+    budget = make_budget(settings.memory_limit_gb, settings.num_processing_workers)
+    journal = Journal(work / JOURNAL_NAME)
+
+    def sampled(usage: Usage) -> None:
+        load = meter.read()
+        gpu = (load.name, load.percent, load.used_bytes, load.total_bytes) if load is not None else ()
+        outbox.emit(ResourceSample(usage.rss_bytes, usage.cpu_percent, disk_free(output), *gpu))
+
+    with (
+        GpuMeter(settings.gpu_id_phase5) as meter,
+        ResourceMonitor(SAMPLE_S, sampled) as monitor,
+        make_executor(budget.workers, control.held) as executor,
+    ):
+        context = RunContext(
+            settings=settings,
+            emit=outbox.emit,
+            cancelled=control.cancelled,
+            paused_s=control.paused_s,
+            executor=executor,
+            budget=budget,
+            journal=journal,
+            work_dir=work,
+            monitor=monitor,
+        )
+        try:
+            if until is not None:
+                measured, solved = prepare_frames(context, until)
+                taken = (time.monotonic() - began - control.paused_s(), monitor.cpu_s())
+                return PreparationFinished(until, measured, solved, len(context.dropped), *taken)
+            outcome = run_pipeline(context)
+        except BaseException:
+            _kill_children()
+            raise
+        finally:
+            journal.close()
+        cpu_s = monitor.cpu_s()
+    product = outcome.outputs[0].product
+    return RunFinished(
+        mosaic=str(output / product.mosaic),
+        preview=str(output / product.preview),
+        report_html=str(outcome.report_html),
+        report_json=str(outcome.report_json),
+        frames_used=sum(one.product.frames_used for one in outcome.outputs),
+        frames_dropped=outcome.frames_dropped,
+        wall_s=time.monotonic() - began - control.paused_s(),
+        cpu_s=cpu_s,
+        peak_rss_bytes=monitor.peak_rss_bytes,
+        mosaics=tuple(str(output / one.product.mosaic) for one in outcome.outputs),
+    )
+
+
+def _prepare_output(settings: Settings) -> None:
+    """Make the output folder if need be, and see that it can be written."""
+    if not settings.input_dir:
+        raise SettingsError("error.no_input_dir")
+    if not settings.output_dir:
+        raise SettingsError("error.no_output_dir")
+    output = Path(settings.output_dir)
+    if output.resolve() == Path(settings.input_dir).resolve():
+        raise SettingsError("error.output_is_input", folder=settings.output_dir)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        probe = output / f".zemosaic_probe_{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError("error.output_unwritable", folder=str(output), detail=error.strerror or str(error)) from error
+
+
+def _open_log(log: logging.Logger, file: Path, level: str) -> IO[str]:
+    handler = logging.FileHandler(file, mode="w", encoding="utf-8", errors="backslashreplace")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(level)
+    log.propagate = False
+    assert handler.stream is not None
+    return handler.stream
+
+
+def _end_in_time(cancel: ProcessEvent, outbox: _Outbox, output_dir: str) -> None:
+    """End this process `GRACE_S` after the user stopped the run, whatever it is doing."""
+
+    def watch() -> None:
+        cancel.wait()
+        time.sleep(GRACE_S)
+        _kill_children()
+        outbox.emit(RunCancelledEvent(output_dir))
+        outbox.close()
+        os._exit(RunCancelled.exit_code)
+
+    threading.Thread(target=watch, name="stop-watch", daemon=True).start()
+
+
+def _kill_children() -> None:
+    for child in psutil.Process().children(recursive=True):
+        try:
+            child.kill()
+        except psutil.NoSuchProcess:
+            continue  # it ended by itself
