@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import logging
 import os
@@ -24,7 +25,7 @@ from filelock import FileLock, Timeout
 
 from zemosaic import __version__
 from zemosaic.compute.budget import make_budget
-from zemosaic.compute.executors import Flag, exit_with_parent, limit_library_threads, make_executor
+from zemosaic.compute.executors import Flag, SerialExecutor, exit_with_parent, limit_library_threads, make_executor
 from zemosaic.compute.gpu_load import GpuMeter
 from zemosaic.compute.resources import ResourceMonitor, Usage, disk_free
 from zemosaic.errors import (
@@ -250,15 +251,16 @@ def _pipeline(
     with (
         GpuMeter(settings.gpu_id_phase5) as meter,
         ResourceMonitor(SAMPLE_S, sampled) as monitor,
-        make_executor(budget.workers, control.held) as executor,
+        contextlib.ExitStack() as pools,
     ):
         context = RunContext(
             settings=settings,
             emit=outbox.emit,
             cancelled=control.cancelled,
             paused_s=control.paused_s,
-            executor=executor,
+            executor=SerialExecutor(),
             budget=budget,
+            make_workers=lambda workers: pools.enter_context(make_executor(workers, control.held)),
             journal=journal,
             work_dir=work,
             monitor=monitor,

@@ -38,8 +38,8 @@ WIDE_SEEING = 1.15
 SURE = 1e-4
 """Standard error of a transparency that the sky may not change."""
 CELL_PX = 64
-MOST_CELL_SAMPLES = 6_000_000
-"""Cells grow with the number of frames so that their samples stay below this."""
+MOST_CELL_SAMPLES = 1_200_000
+"""Cells grow with the number of frames so that their samples stay below this; a sample takes 700 bytes to solve."""
 AFTER_FLAT = 0.01
 """Standard deviation of the coefficient of r**2 that a user's flat may leave."""
 AFTER_DARK_ADU = 2.0
@@ -260,9 +260,17 @@ def _field_stars(solved: Sequence[SolvedFrame], ids: Sequence[NDArray[np.int64]]
         ra[star[fresh]], dec[star[fresh]] = one.wcs.pixel_to_sky(stars.x_px[fresh], stars.y_px[fresh])
         seen = star >= 0
         np.maximum.at(flux, star[seen], stars.flux_adu[seen])
-    fwhm = np.array([one.measured.fwhm_px for one in solved])
-    width = float(np.nanmedian(fwhm)) if np.isfinite(fwhm).any() else 3.0
-    return FieldStars(ra, dec, np.where(np.isfinite(photometry.star_flux), photometry.star_flux, flux), width)
+    fwhm, scale = np.array([(one.measured.fwhm_px, one.wcs.scale_arcsec) for one in solved]).T
+    fwhm = fwhm if np.isfinite(fwhm).any() else np.full(len(solved), 3.0)
+    width, seeing = float(np.nanmedian(fwhm * scale)), (np.nanmin(fwhm * scale), np.nanmax(fwhm * scale))
+    return FieldStars(
+        ra_deg=ra,
+        dec_deg=dec,
+        flux=np.where(np.isfinite(photometry.star_flux), photometry.star_flux, flux),
+        fwhm_px=float(np.nanmedian(fwhm)),
+        fwhm_arcsec=width,
+        seeing=(float(seeing[0]) / width, float(seeing[1]) / width),
+    )
 
 
 def _discs(solved: Sequence[SolvedFrame], stars: FieldStars) -> Floats:
