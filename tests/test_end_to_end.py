@@ -172,7 +172,7 @@ def test_a_cluster_gives_the_same_bytes_and_one_that_is_gone_costs_nothing(frame
     told = run_to_end(settings_for(frames, tmp_path, dask_scheduler=address))[-1]
     assert isinstance(told, RunFailed)
     assert (told.error.key, told.exit_code) == ("error.cluster_unreachable", SettingsError.exit_code)
-    assert (tmp_path / worker.WORK_NAME / "journal.sqlite").exists(), "what was learnt is kept"
+    assert (tmp_path / WORK_NAME / "journal.sqlite").exists(), "what was learnt is kept"
 
 
 @pytest.mark.slow
