@@ -37,7 +37,7 @@ def test_passes_and_disk_are_exact(monkeypatch, tmp_path):
     whole, answer = run(task)
     assert answer.product.mode == Mode.EXACT
     for changes, mode in (
-        ({"task_bytes": 2 << 20}, Mode.PASSES),
+        ({"task_bytes": 3 << 20}, Mode.PASSES),
         ({"memory": MemoryRules(disk="always"), "task_bytes": 2 << 20}, Mode.DISK),
     ):
         other, answer = run(replace(task, **changes))
