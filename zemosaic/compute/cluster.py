@@ -166,12 +166,12 @@ def _checked(client: Any, address: str, folders: list[str]) -> Budget:
 
 
 def _prepare(folders: list[str], version: str) -> Message | None:
-    """Make a worker ready; runs there.  Returns what is wrong with it."""
+    """Make a worker ready; runs there, where nobody knows its name.  Returns what is wrong with it."""
     limit_opencv()
     if version != __version__:
-        return message("error.cluster_version", theirs=__version__, ours=version)
+        return message("error.cluster_version", worker="", theirs=__version__, ours=version)
     unseen = [folder for folder in folders if not Path(folder).is_dir()]
-    return message("error.cluster_folder", folder=unseen[0]) if unseen else None
+    return message("error.cluster_folder", worker="", folder=unseen[0]) if unseen else None
 
 
 def _watch(client: Any, executor: ClusterExecutor, stop: threading.Event) -> None:
