@@ -64,29 +64,30 @@ def watched(lights: Path, limit_gb: float, workers: int, flags: list[str]) -> Wa
     with tempfile.TemporaryDirectory() as output:
         given = ["--input_dir", str(lights), "--output_dir", output, "--memory_limit_gb", str(limit_gb)]
         given += ["--num_processing_workers", str(workers), "--solver", "embedded", "--log-json", *flags]
-        process = subprocess.Popen([sys.executable, str(PROGRAM), *given], stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, str(PROGRAM), *given]
         phase, ended, peak = ["start"], threading.Event(), Peak()
 
-        def sample() -> None:
+        def sample(number: int) -> None:
             while not ended.wait(INTERVAL_S):
                 try:
-                    look(psutil.Process(process.pid), peak, phase[0])
+                    look(psutil.Process(number), peak, phase[0])
                 except psutil.NoSuchProcess:
                     return
 
-        sampler = threading.Thread(target=sample)
-        sampler.start()
         frames, modes, event = 0, set(), {}
-        assert process.stdout is not None
-        for line in process.stdout:
-            event = json.loads(line)
-            if event["event"] == "PhaseStarted":
-                phase[0] = event["phase"]
-            elif event["event"] == "TileStacked":
-                modes.add(event["mode"])
-            elif event["event"] == "RunFinished":
-                frames = event["frames_used"]
-        code = process.wait()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            sampler = threading.Thread(target=sample, args=(process.pid,))
+            sampler.start()
+            assert process.stdout is not None
+            for line in process.stdout:
+                event = json.loads(line)
+                if event["event"] == "PhaseStarted":
+                    phase[0] = event["phase"]
+                elif event["event"] == "TileStacked":
+                    modes.add(event["mode"])
+                elif event["event"] == "RunFinished":
+                    frames = event["frames_used"]
+            code = process.wait()
         ended.set()
         sampler.join()
     if code:

@@ -210,6 +210,9 @@ class FieldStars:
     """In mosaic units, shape (n, channels)."""
     fwhm_px: float
     """Width of a typical frame's stars."""
+    fwhm_arcsec: float
+    seeing: tuple[float, float] = (1.0, 1.0)
+    """Width of the stars of the sharpest and of the softest frame over the typical one."""
 
 
 @dataclass(frozen=True)

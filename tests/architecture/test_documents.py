@@ -60,6 +60,8 @@ def test_links_and_flags_of_the_documents_exist(document):
         "--dry-run",
         "--list-settings",
         "--KEY",
+        "--nthreads",  # of Dask
+        "--nworkers",  # of Dask
     }
     flags = re.findall(r"(?<![\w-])--[A-Za-z][\w-]*", text)
     if document.name in ("README.md", "settings.md"):

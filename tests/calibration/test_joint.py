@@ -64,8 +64,8 @@ def test_it_is_the_least_squares_solution(seed, n_items, n_frames, terms, shared
     got = solve_joint(p, rounds=1)
     item, frame, common = dense(p, p.sigma**-2)
     seen = np.unique(p.item)
-    np.testing.assert_allclose(got.frame, frame, atol=2e-4)
-    np.testing.assert_allclose(got.shared, common, atol=2e-4)
+    np.testing.assert_allclose(got.frame, frame, rtol=2e-4, atol=2e-4)
+    np.testing.assert_allclose(got.shared, common, rtol=2e-4, atol=2e-4)
     np.testing.assert_allclose(got.item[seen], item[seen], atol=1e-3)
     model = p.factor * got.item[p.item] + (p.frame_basis * got.frame[p.frame]).sum(axis=1) + p.shared_basis @ got.shared
     np.testing.assert_allclose(got.residual, p.value - model, atol=1e-9)

@@ -58,6 +58,20 @@ def survey(
     return frames, ids, groups, flux0
 
 
+def test_of_many_frames_the_brightest_stars_are_enough(monkeypatch):
+    rng = np.random.default_rng(9)
+    truth = rng.uniform(0.5, 1.1, (30, 1)) * np.ones(3)
+    truth /= np.median(truth, axis=0)
+    frames, ids, groups, _ = survey(truth, stars=400)
+    everything = solve_photometry(frames, ids, groups)
+    monkeypatch.setattr("zemosaic.calibration.photometry.MOST_OBSERVATIONS", 1000)
+    monkeypatch.setattr("zemosaic.calibration.photometry.ENOUGH_STARS", 60)
+    got = solve_photometry(frames, ids, groups)
+    assert np.isfinite(got.star_flux[:, 1]).sum() < 0.8 * np.isfinite(everything.star_flux[:, 1]).sum()
+    assert np.abs(got.transparency / truth - 1.0).max() < 0.015
+    np.testing.assert_array_equal(got.n_stars, everything.n_stars, "clouds are told by all stars")
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_transparency_and_vignetting_come_back(channels):
     rng = np.random.default_rng(9)

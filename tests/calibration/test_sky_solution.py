@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from calibration_frames import frame_of, measured_of
 
 from zemosaic.calibration.cells import CellSamples
-from zemosaic.calibration.sky import BiasEstimate, SkySolution, estimate_bias, solve_sky
+from zemosaic.calibration.sky import SkySolution, solve_sky
+from zemosaic.calibration.transfer import BiasEstimate
 
 WIDTH, HEIGHT, CELL = 1080, 1920, 96
 NOISE = 12.0
@@ -214,24 +214,3 @@ def test_slopes_that_cancel_and_empty_sky_leave_no_tilt():
     across = np.abs(slope) * np.ptp(place, axis=0)
     assert (across < 20.0).all(), "of gradients of some 50 in each frame"
     assert abs(level) < 12.0
-
-
-@pytest.mark.parametrize("bias", [0.0, 150.0, 2000.0])
-def test_bias_from_photon_transfer(bias):
-    rng = np.random.default_rng(3)
-    frames = []
-    for level in rng.uniform(300.0, 2500.0, 60):
-        noise = math.sqrt(0.25 * level + 9.0) * (1 + rng.normal(0, 0.005))
-        frames.append(measured_of(frame_of(), sky=(bias + level,), noise=(noise,)))
-    frames.append(measured_of(frame_of(), sky=(bias + 900.0,), noise=(90.0,)))  # a frame full of clouds' edges
-    got = estimate_bias(frames)
-    assert abs(got.bias_adu - bias) < max(30.0, 4 * got.sigma_adu)
-    assert got.sigma_adu < 150.0
-
-
-def test_bias_is_unknown_without_a_spread_of_levels():
-    alike = [measured_of(frame_of(), sky=(1000.0 + k,), noise=(10.0,)) for k in range(12)]
-    got = estimate_bias(alike)
-    assert got.bias_adu == pytest.approx(500.0, rel=0.01) and got.sigma_adu == pytest.approx(300.0, rel=0.01)
-    falling = [measured_of(frame_of(), sky=(1000.0 + 50 * k,), noise=(30.0 - k,)) for k in range(12)]
-    assert estimate_bias(falling).sigma_adu > 250.0

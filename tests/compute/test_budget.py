@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from zemosaic.compute.budget import (
     BASE_BYTES,
+    COMPILING_BYTES,
+    FRAME_BYTES,
     LARGEST_TASK_BYTES,
     PROCESS_BYTES,
     SMALLEST_TASK_BYTES,
@@ -23,12 +25,18 @@ from zemosaic.errors import ResourceError
 SMALLEST_GB = (BASE_BYTES + PROCESS_BYTES + SMALLEST_TASK_BYTES) / 1e9
 
 
-@given(st.floats(SMALLEST_GB + 1e-6, 500.0), st.integers(-1, 200), st.integers(1, 128))
-def test_planned_memory_never_exceeds_the_limit(limit_gb, workers, cpus):
-    budget = make_budget(limit_gb, workers, cpus=cpus)
+@given(st.floats(SMALLEST_GB + 1e-6, 500.0), st.integers(-1, 200), st.integers(1, 128), st.integers(0, 60_000))
+def test_planned_memory_never_exceeds_the_limit(limit_gb, workers, cpus, frames):
+    try:
+        budget = make_budget(limit_gb, workers, cpus=cpus, frames=frames)
+    except ResourceError as refused:
+        needed = float(refused.message.params["needed_gb"])
+        assert needed > limit_gb and frames > 0
+        assert make_budget(needed + 1e-6, 1, frames=frames).workers == 1
+        return
     assert budget.limit_bytes == int(limit_gb * 1e9)
-    assert BASE_BYTES + budget.workers * (PROCESS_BYTES + budget.task_bytes) == budget.planned_bytes
-    assert budget.planned_bytes <= budget.limit_bytes
+    held = BASE_BYTES + frames * FRAME_BYTES + budget.workers * (PROCESS_BYTES + budget.task_bytes)
+    assert held <= budget.planned_bytes <= budget.limit_bytes
     assert SMALLEST_TASK_BYTES <= budget.task_bytes <= LARGEST_TASK_BYTES
     assert 1 <= budget.workers <= (workers if workers > 0 else cpus)
 
@@ -39,6 +47,20 @@ def test_no_worker_is_given_up_without_need(limit_gb, workers):
     if budget.workers < workers:
         one_more = BASE_BYTES + (budget.workers + 1) * (PROCESS_BYTES + SMALLEST_TASK_BYTES)
         assert one_more > budget.limit_bytes
+
+
+def test_fifty_thousand_frames_fit_three_gigabytes():
+    budget = make_budget(3.0, 8, frames=50_000)
+    assert budget.workers >= 1 and budget.planned_bytes <= 3e9
+    assert make_budget(3.0, 8).workers > budget.workers
+    with pytest.raises(ResourceError):
+        make_budget(1.5, 8, frames=50_000)
+
+
+def test_compiling_counts():
+    first, later = make_budget(1.6, 2, compiling=True), make_budget(1.6, 2)
+    assert later.task_bytes - first.task_bytes == COMPILING_BYTES
+    assert first.planned_bytes == later.planned_bytes <= 1.6e9
 
 
 def test_plenty_gives_all_workers_the_most():

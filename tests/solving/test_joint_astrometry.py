@@ -95,6 +95,16 @@ def test_all_frames_come_within_half_a_pixel(tycho, ra, dec, cameras, flips):
     assert solution.n_anchors > 20
 
 
+def test_of_many_frames_the_brightest_stars_are_enough(tycho, monkeypatch):
+    frames, truth = survey(tycho, 314.0, 44.0, 3, 2, 8)
+    most = max(len(f.x_px) for f in frames)
+    monkeypatch.setattr("zemosaic.solving.joint._MOST_SIGHTINGS", 1000)
+    solution = solve_jointly(frames, tycho)
+    assert most > max(f.n_stars for f in solution.frames)
+    assert max(f.n_stars for f in solution.frames) <= 40
+    assert overlap_error_px(solution.frames, truth) < 0.15
+
+
 def test_order_does_not_matter(tycho):
     frames, _ = survey(tycho, 100.0, 30.0, 2, 1, 6, cameras=2)
     forward, backward = solve_jointly(frames, tycho), solve_jointly(frames[::-1], tycho)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import array_api_strict
 import numpy as np
@@ -12,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zemosaic.stacking.kernel import LANES, accumulate, limits, stack
+from zemosaic.stacking.noise import ExpectedNoise
 from zemosaic.stacking.reference import stack_reference
 from zemosaic.stacking.rules import (
     FEW_SAMPLES,
@@ -362,3 +367,37 @@ def test_network_sorts(n):
     for a, b in sorting_network(n):
         items[[a, b]] = np.minimum(items[a], items[b]), np.maximum(items[a], items[b])
     assert (np.diff(items, axis=0) >= 0).all()
+
+
+def test_each_pixel_is_judged_by_the_noise_of_its_own_frames():
+    rng = np.random.default_rng(3)
+    cube = rng.normal(0.0, 1.0, (3, 3, 400)).astype(np.float32)
+    cube[2, :, 200:] = np.nan
+    expected = ExpectedNoise(3, 400)
+    for planes, sigma in zip(cube, (1.0, 2.0, 2.0), strict=True):
+        expected.add(planes, np.full(3, sigma, np.float32))
+    noise = expected.values()
+    np.testing.assert_allclose(noise[:, :200], np.sqrt(3.0 / (1.0 + 0.25 + 0.25)), rtol=1e-6)
+    np.testing.assert_allclose(noise[:, 200:], np.sqrt(2.0 / 1.25), rtol=1e-6)
+    assert ExpectedNoise(3, 4).values().tolist() == [[0.0] * 4] * 3
+    noise[:, 100:] *= np.float32(4)
+    cube[0, 1] += 12.0
+    whole = stack(cube, np.ones(3, np.float32), noise, StackRules())
+    value, _, kept, _ = stack_reference(cube, np.ones(3, np.float32), noise, StackRules())
+    np.testing.assert_array_equal(whole.kept, kept)
+    np.testing.assert_allclose(whole.value, value, rtol=1e-5, atol=1e-5)
+    assert (kept[:100] == 2).mean() > 0.9 and (kept[100:200] == 3).mean() > 0.9
+
+
+@pytest.mark.slow
+def test_what_is_compiled_is_found(tmp_path):
+    program = (
+        "import numpy as np; from zemosaic.stacking.kernel import *; from zemosaic.stacking.rules import StackRules;"
+        "print(is_compiled()); ones = np.ones((2, 1, 3), np.float32);"
+        "stack(ones, ones[:, 0, 0], ones[0, 0, :1], StackRules()); print(is_compiled())"
+    )
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", program]
+    told = [subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()]
+    told.append(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split())
+    assert told == [["False", "True"], ["True", "True"]]

@@ -37,7 +37,7 @@ def test_passes_and_disk_are_exact(monkeypatch, tmp_path):
     whole, answer = run(task)
     assert answer.product.mode == Mode.EXACT
     for changes, mode in (
-        ({"task_bytes": 2 << 20}, Mode.PASSES),
+        ({"task_bytes": 3 << 20}, Mode.PASSES),
         ({"memory": MemoryRules(disk="always"), "task_bytes": 2 << 20}, Mode.DISK),
     ):
         other, answer = run(replace(task, **changes))
@@ -54,7 +54,7 @@ def test_a_part_of_a_tile_is_the_same_away_from_its_edges(monkeypatch, tmp_path)
     box = (top + 40, top + 80, left + 30, left + 75)
     part = tiles.Stacker(task, [])
     samples, present = part.samples(box, range(12))
-    low, high = (limit.reshape(3, 40, 45) for limit in part.limits(samples, box))
+    low, high = (limit.reshape(3, 40, 45) for limit in part.limits(samples, present, box))
     result = part.stacked(samples, present, box)
     flat = (result.weight, result.kept, result.rejected)
     stacked = TilePixels(result.value.reshape(3, 40, 45), *(each.reshape(40, 45) for each in flat))

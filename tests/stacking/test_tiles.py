@@ -102,6 +102,23 @@ def test_passes_and_disk_are_exact(monkeypatch, tmp_path, combine, radial):
     assert list(tmp_path.iterdir()) == [], "the scratch file is gone"
 
 
+@pytest.mark.parametrize("rejection", [Rejection.WINSORIZED, Rejection.LINEAR_FIT])
+def test_tiles_of_other_sizes_hold_the_same_sky(monkeypatch, tmp_path, rejection):
+    """Frames of other noise lie in the one tile only; where both have the same frames they have the same bits."""
+    task = survey(14, monkeypatch, tmp_path, rules=StackRules(rejection))
+    frames = tuple(replace(frame, noise=(0.4 * NOISE * (1 + k % 3),) * 3) for k, frame in enumerate(task.frames))
+    far = replace(frames[0].wcs, dec_deg=30.06)
+    frames = (*frames[:-1], replace(frames[-1], solved=solved_of(far, 13, SIZE), noise=(90.0,) * 3))
+    whole, _ = run(replace(task, frames=frames))
+    part = (37, 101, 40, 104)
+    few = replace(task.tile, outer=part, inner=part, frame_ids=task.tile.frame_ids[:-1])
+    other, _ = run(replace(task, tile=few, frames=frames[:-1], defects=task.defects[:-1]))
+    rows, columns = slice(part[0] - BOX[0], part[1] - BOX[0]), slice(part[2] - BOX[2], part[3] - BOX[2])
+    assert np.isfinite(other.value).all() and (other.rejected > 0).any()
+    np.testing.assert_array_equal(whole.value[:, rows, columns], other.value)
+    np.testing.assert_array_equal(whole.kept[rows, columns], other.kept)
+
+
 @pytest.mark.parametrize("radial", [None, 0.5])
 @pytest.mark.parametrize(
     "memory", [MemoryRules(), MemoryRules(disk="always"), MemoryRules(disk="never", max_frames=5, min_frames=5)]

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from zemosaic.calibration.photometry import detector_coordinates
-from zemosaic.model import FrameRef, MeasuredFrame
+from zemosaic.calibration.transfer import transfer_points
+from zemosaic.model import FrameRef, MeasuredFrame, Trail
 from zemosaic.sky import FrameWcs
 
 __all__ = ["CellSamples", "mask_radius_px", "sample_cells"]
@@ -27,6 +29,8 @@ LATTICE = 48
 CLIP = (3.0, 2.5)
 """Pixels this many sigma below or above their cell's mean are left out."""
 EDGE_PX = 6
+TRAIL_SIDE_PX = 6.0
+"""Beside twice a trail's width, to either side."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class CellSamples:
     v: Float64s
     noise_adu: tuple[float, ...]
     """Noise of one of the counted values per channel."""
+    transfer: Float64s = field(default_factory=lambda: np.empty((0, 3)))
+    """How the noise grows with the level, all channels together: see `transfer_points`."""
 
 
 def mask_radius_px(flux_adu: Float64s, fwhm_px: float, noise_adu: float) -> Float64s:
@@ -82,6 +88,7 @@ def sample_cells(
     frame = measured.frame
     height, width = planes[0].shape
     free = _free_pixels(frame, wcs, stars, step, (height, width))
+    _leave_out_trails(free, measured.trails, step)
     xs = np.arange(0, frame.width + LATTICE, LATTICE, dtype=float)
     ys = np.arange(0, frame.height + LATTICE, LATTICE, dtype=float)
     gx, gy = reference.sky_to_pixel(*wcs.pixel_to_sky(xs[None, :], ys[:, None]))
@@ -95,6 +102,10 @@ def sample_cells(
         [_clipped_means(plane, line, cell, rows * columns, sigma) for plane, sigma in zip(planes, noise, strict=True)],
         axis=1,
     )
+    halved = _halved(measured, step)
+    transfer = [
+        transfer_points(plane, line, cell, means[:, c], 2 if halved and c == 1 else 1) for c, plane in enumerate(planes)
+    ]
     used = np.flatnonzero((count > 0) & np.isfinite(means).all(axis=1))
     u, v = detector_coordinates(sum_x[used] / count[used], sum_y[used] / count[used], frame.width, frame.height)
     return CellSamples(
@@ -105,12 +116,18 @@ def sample_cells(
         u=u,
         v=v,
         noise_adu=noise,
+        transfer=np.concatenate(transfer),
     )
 
 
+def _halved(measured: MeasuredFrame, step: int) -> bool:
+    """Return whether a value of the green plane is the mean of two raw pixels."""
+    return step == 2 and len(measured.noise_adu) == 3
+
+
 def _plane_noise(measured: MeasuredFrame, step: int) -> tuple[float, ...]:
-    """Return the noise per plane pixel: a half-size green one is the mean of two raw ones."""
-    halved = step == 2 and len(measured.noise_adu) == 3
+    """Return the noise per plane pixel."""
+    halved = _halved(measured, step)
     return tuple(n / math.sqrt(2.0) if halved and c == 1 else n for c, n in enumerate(measured.noise_adu))
 
 
@@ -132,6 +149,19 @@ def _free_pixels(
         near = (x > -radius) & (y > -radius) & (x < frame.width + radius) & (y < frame.height + radius)
     _clear_discs(free, (x[near] + 0.5) / step - 0.5, (y[near] + 0.5) / step - 0.5, np.ceil(radius[near] / step))
     return free
+
+
+def _leave_out_trails(free: NDArray[np.uint8], trails: Sequence[Trail], step: int) -> None:
+    """Set what satellites and planes crossed to 0, from edge to edge: their faint flanks pass every clipping.
+
+    A trail through the middle of a frame looks like less light in its corners.
+    """
+    reach = math.hypot(*free.shape)
+    for trail in trails:
+        angle = math.radians(trail.angle_deg)
+        x, y = (trail.x_px + 0.5) / step - 0.5, (trail.y_px + 0.5) / step - 0.5
+        ends = [(round(x + t * math.cos(angle)), round(y + t * math.sin(angle))) for t in (-reach, reach)]
+        cv2.line(free, ends[0], ends[1], 0, max(1, math.ceil(2.0 * (2.0 * trail.width_px + TRAIL_SIDE_PX) / step)))
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

@@ -8,6 +8,7 @@ where the difference is clear it draws the line, block by block, far finer than 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import cv2
@@ -128,15 +129,8 @@ def open_cells(cells: CellSamples, frame: FrameRef, hidden: tuple[int, ...]) -> 
     if not hidden:
         return cells
     keep = ~np.isin(blocks_at(frame, *_detector(cells, frame)), hidden)
-    return CellSamples(
-        cells.row[keep],
-        cells.column[keep],
-        cells.mean_adu[keep],
-        cells.count[keep],
-        cells.u[keep],
-        cells.v[keep],
-        cells.noise_adu,
-    )
+    parts = {name: getattr(cells, name)[keep] for name in ("row", "column", "mean_adu", "count", "u", "v")}
+    return replace(cells, **parts)
 
 
 def _shape(frame: FrameRef) -> tuple[int, int]:

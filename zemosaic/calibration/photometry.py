@@ -23,6 +23,8 @@ SMALLEST_ERROR = 0.003
 """Error of a zero point that no number of stars takes away."""
 LEAST_SNR = 5.0
 """Observations count whose light should stand out by this many errors."""
+MOST_OBSERVATIONS, ENOUGH_STARS = 3_000_000, 60
+"""Stars of all frames that are compared; of so many frames that this is less than enough for each, enough."""
 SYSTEMATIC = 0.01
 """Part of a star's light that differs from frame to frame for reasons other than noise."""
 
@@ -105,8 +107,7 @@ def solve_photometry(
             error[:, channel] = transparency[:, channel] * np.hypot(disagree * known**-0.5, SMALLEST_ERROR)
             seen = np.unique(problem.item)
             star_flux[table.star_number[seen], channel] = np.exp(solution.item[seen] + middle)
-    in_common = np.bincount(table.frame, minlength=len(frames))
-    return Photometry(transparency, error, vignetting, sigma, in_common, star_flux)
+    return Photometry(transparency, error, vignetting, sigma, table.in_common, star_flux)
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,8 @@ class _Table:
     flux: Floats
     error: Floats
     r2: Floats
+    in_common: NDArray[np.int64]
+    """Stars in common with other frames, per frame, those included that are not compared."""
 
 
 def _observations(frames: Sequence[MeasuredFrame], star_ids: Sequence[NDArray[np.int64]], green: int) -> _Table:
@@ -140,8 +143,25 @@ def _observations(frames: Sequence[MeasuredFrame], star_ids: Sequence[NDArray[np
         )
     star, frame, flux, error, r2 = (np.concatenate(column) for column in zip(*parts, strict=True))
     common = np.bincount(star, minlength=1)[star] >= 2 if len(star) else np.zeros(0, bool)
+    in_common = np.bincount(frame[common], minlength=len(frames))
+    most = max(MOST_OBSERVATIONS // len(frames), ENOUGH_STARS)
+    if in_common.sum() > MOST_OBSERVATIONS and in_common.max() > most:
+        common[common] = _brightest(star[common], frame[common], flux[common, green], most)
     number, compact = np.unique(star[common], return_inverse=True)
-    return _Table(compact.astype(np.int64), number, frame[common], flux[common], error[common], r2[common])
+    return _Table(compact.astype(np.int64), number, frame[common], flux[common], error[common], r2[common], in_common)
+
+
+def _brightest(star: NDArray[np.int64], frame: NDArray[np.int64], flux: Floats, most: int) -> NDArray[np.bool_]:
+    """Return which observations are of the brightest stars of their frame.
+
+    Brightest by what all frames saw of a star: chosen by a frame's own light, the lucky ones would count.
+    """
+    mean = np.bincount(star, flux) / np.maximum(np.bincount(star), 1)
+    order = np.lexsort((-mean[star], frame))
+    number = np.bincount(frame)
+    rank = np.empty(len(frame), np.int64)
+    rank[order] = np.arange(len(frame)) - np.repeat(np.cumsum(number) - number, number)
+    return rank < most
 
 
 def _problem(

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from zemosaic.calibration.cells import CellSamples
 from zemosaic.calibration.gauge import settle_plane
 from zemosaic.calibration.joint import JointProblem, JointSolution, solve_joint
-from zemosaic.model import MeasuredFrame
+from zemosaic.calibration.transfer import BiasEstimate
 
-__all__ = ["BiasEstimate", "SkySolution", "estimate_bias", "solve_sky"]
+__all__ = ["SkySolution", "solve_sky"]
 
 Floats = NDArray[np.float64]
 
@@ -32,7 +32,6 @@ COMPLETE = 0.85
 """A cell counts in a frame that sees this part of what the best frame sees of it."""
 FLOOR = 0.03
 """Error of a cell's mean that no number of pixels takes away, in noise of a pixel."""
-TYPICAL_READ_NOISE_E = 1.5
 GRAIN = 3.0
 """How far apart empty cells may lie in the mosaic, in errors of the mean of a cell over its frames."""
 FEWEST_IN_GRAIN = 4
@@ -41,14 +40,6 @@ DARK_PERCENT = 10.0
 """Part of a frame's cells that is taken to show its sky, until the overlaps know better."""
 SLOPE_PRIOR = 1.0
 """Standard deviation expected of a sky's slope across the frame, in parts of its level."""
-
-
-@dataclass(frozen=True)
-class BiasEstimate:
-    """Level without light, from how the noise grows with the level."""
-
-    bias_adu: float
-    sigma_adu: float
 
 
 @dataclass(frozen=True)
@@ -65,39 +56,6 @@ class SkySolution:
     """Coefficient of r**2 per camera."""
     residual_sigma: Floats
     """Per frame: rms of its cells' residuals in units of their errors."""
-
-
-def estimate_bias(frames: Sequence[MeasuredFrame]) -> BiasEstimate:
-    """Estimate a camera's bias by photon transfer: variance = gain (level - bias) + read noise.
-
-    Janesick 2001, Scientific Charge-Coupled Devices.  Without enough spread in the levels, half the
-    darkest level is returned with an error as wide as what is possible.
-    """
-    level = np.array([value for frame in frames for value in frame.sky_adu])
-    variance = np.array([value**2 for frame in frames for value in frame.noise_adu])
-    darkest = float(np.percentile(level, 2))
-    unknown = BiasEstimate(0.5 * darkest, 0.3 * max(darkest, 1e-6))
-    if len(level) < 8 or np.ptp(level) < 0.02 * darkest:
-        return unknown
-    keep = np.ones(len(level), bool)
-    gain = zero = error = 0.0
-    for _ in range(4):
-        centre = level[keep].mean()
-        matrix = np.stack([level[keep] - centre, np.ones(keep.sum())], axis=1)
-        (gain, mean), *_ = np.linalg.lstsq(matrix, variance[keep], rcond=None)
-        rest = variance - gain * (level - centre) - mean
-        spread = 1.4826 * float(np.median(np.abs(rest[keep]))) + 1e-12
-        if gain <= 0:
-            return unknown
-        zero = centre - mean / gain
-        slope_error = spread / np.sqrt(((level[keep] - centre) ** 2).sum())
-        error = float((centre - zero) * slope_error / gain)
-        keep = np.abs(rest) < 3.0 * spread
-    bias = zero + TYPICAL_READ_NOISE_E**2 * gain
-    sigma = float(np.hypot(error, TYPICAL_READ_NOISE_E**2 * gain))
-    if sigma > unknown.sigma_adu or not 0.0 <= bias <= darkest:
-        return unknown
-    return BiasEstimate(float(bias), sigma)
 
 
 def solve_sky(

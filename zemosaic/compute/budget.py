@@ -1,11 +1,17 @@
 """Memory as a budget: one number, divided by a formula that is written down.
 
-``limit = base + workers * (process + task)``
+``limit = base + frames + workers * (process + task)``
 
-* `BASE_BYTES`: the worker process with the records of the run;
-* `PROCESS_BYTES`: one pool process with its libraries;
+* `BASE_BYTES`: the front end, and the worker process with its libraries;
+* frames: `FRAME_BYTES` for what is known of each, its stars and its place, in the worker process;
+* process: `PROCESS_BYTES`, one pool process with its libraries; in the first run after an installation, when
+  each compiles what the later ones find compiled, `COMPILING_BYTES` more;
 * task: what remains, split evenly; a stacking task puts the cube of samples of a band of its tile
   there, together with the results and the window of the frame that is being resampled.
+
+The solutions for all frames together take `SOLVING_FRAME_BYTES` more for each, up to `MOST_SOLVING_BYTES`:
+beyond that they take part of each frame's stars and sky.  They run while the workers have little to do, so
+that they and the tasks need not fit at the same time.
 """
 
 from __future__ import annotations
@@ -22,6 +28,10 @@ __all__ = ["Budget", "Share", "available_cpus", "make_budget", "stack_share"]
 MIB = 1 << 20
 BASE_BYTES = 400 * MIB
 PROCESS_BYTES = 260 * MIB
+COMPILING_BYTES = 200 * MIB
+FRAME_BYTES = 24 << 10
+SOLVING_FRAME_BYTES = 90 << 10
+MOST_SOLVING_BYTES = 850 * MIB
 SMALLEST_TASK_BYTES = 96 * MIB
 LARGEST_TASK_BYTES = 640 * MIB
 """More than this per task brings no speed."""
@@ -34,14 +44,19 @@ class Budget:
     limit_bytes: int
     workers: int
     task_bytes: int
+    frames: int = 0
+    process_bytes: int = PROCESS_BYTES
 
     @property
     def planned_bytes(self) -> int:
         """The most that all processes together are meant to take."""
-        return BASE_BYTES + self.workers * (PROCESS_BYTES + self.task_bytes)
+        held = BASE_BYTES + self.frames * FRAME_BYTES + self.workers * self.process_bytes
+        return held + max(self.workers * self.task_bytes, _solving_bytes(self.frames))
 
 
-def make_budget(memory_limit_gb: float, workers: int, *, cpus: int | None = None) -> Budget:
+def make_budget(
+    memory_limit_gb: float, workers: int, *, frames: int = 0, compiling: bool = False, cpus: int | None = None
+) -> Budget:
     """Divide the memory.
 
     Parameters
@@ -50,6 +65,10 @@ def make_budget(memory_limit_gb: float, workers: int, *, cpus: int | None = None
         The user's limit in GB (1e9 bytes); 0 takes 60 % of the free memory.
     workers : int
         Processes wanted; 0 or -1 takes one per available CPU.
+    frames : int
+        Frames of the run; 0 while nobody knows.
+    compiling : bool
+        Whether the workers will have to compile their kernels.
     cpus : int, optional
         CPUs to count on; asked from the system by default.
 
@@ -60,13 +79,15 @@ def make_budget(memory_limit_gb: float, workers: int, *, cpus: int | None = None
     """
     limit = int(memory_limit_gb * 1e9) or int(psutil.virtual_memory().available * 0.6)
     wanted = workers if workers > 0 else cpus or available_cpus()
-    while wanted > 1 and _task_share(limit, wanted) < SMALLEST_TASK_BYTES:
+    process = PROCESS_BYTES + (COMPILING_BYTES if compiling else 0)
+    left = limit - BASE_BYTES - frames * FRAME_BYTES
+    while wanted > 1 and _task_share(left, wanted, process, frames) < SMALLEST_TASK_BYTES:
         wanted -= 1
-    task = _task_share(limit, wanted)
+    task = _task_share(left, wanted, process, frames)
     if task < SMALLEST_TASK_BYTES:
-        smallest = BASE_BYTES + PROCESS_BYTES + SMALLEST_TASK_BYTES
+        smallest = limit - left + process + max(SMALLEST_TASK_BYTES, _solving_bytes(frames))
         raise ResourceError("error.memory_limit_too_small", limit_gb=limit / 1e9, needed_gb=smallest / 1e9)
-    return Budget(limit, wanted, min(task, LARGEST_TASK_BYTES))
+    return Budget(limit, wanted, min(task, LARGEST_TASK_BYTES), frames, process)
 
 
 @dataclass(frozen=True)
@@ -100,5 +121,11 @@ def available_cpus() -> int:
     return max(1, os.cpu_count() or 1)
 
 
-def _task_share(limit: int, workers: int) -> int:
-    return (limit - BASE_BYTES) // workers - PROCESS_BYTES
+def _task_share(left: int, workers: int, process: int, frames: int) -> int:
+    """Return what remains for each task; nothing where the solutions for all frames do not fit beside the workers."""
+    for_tasks = left - workers * process
+    return for_tasks // workers if for_tasks >= _solving_bytes(frames) else 0
+
+
+def _solving_bytes(frames: int) -> int:
+    return min(frames * SOLVING_FRAME_BYTES, MOST_SOLVING_BYTES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["ResourceMonitor", "Usage"]
+__all__ = ["ResourceMonitor", "Usage", "disk_free", "return_freed_memory"]
 
 
 @dataclass(frozen=True)
@@ -76,3 +78,10 @@ class ResourceMonitor:
 def disk_free(folder: Path) -> int:
     """Return the free bytes of the disk that holds folder."""
     return psutil.disk_usage(str(folder)).free
+
+
+def return_freed_memory() -> None:
+    """Let the C library hand back what was freed: glibc keeps much of it; elsewhere there is nothing to do."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)

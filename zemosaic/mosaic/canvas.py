@@ -163,19 +163,19 @@ def make_plan(
     overlap_px : int
         How far the outer box reaches beyond the inner one on each side.
     """
-    outlines = []
-    for frame in frames:
-        x, y = canvas.wcs.sky_to_pixel(*_outline(frame.solved))
-        outlines.append((x, y))
+    outlines = [canvas.wcs.sky_to_pixel(*_outline(frame.solved)) for frame in frames]
+    bounds = np.array([(y.min(), y.max(), x.min(), x.max()) for x, y in outlines]).reshape(-1, 4).T
     tiles: list[TileSpec] = []
     for y0 in range(0, canvas.height, tile_px):
         for x0 in range(0, canvas.width, tile_px):
             inner = (y0, min(y0 + tile_px, canvas.height), x0, min(x0 + tile_px, canvas.width))
             outer = _grown(inner, overlap_px, canvas)
+            # All frames against all tiles is the square of the sky's area: only in whole arrays is that little.
+            near = (bounds[1] >= outer[0] - 1) & (bounds[0] <= outer[1]) & (bounds[3] >= outer[2] - 1)
             members = tuple(
-                frame.frame.frame_id
-                for frame, outline in zip(frames, outlines, strict=True)
-                if _reaches(outline, frame, canvas.wcs, outer)
+                frames[k].frame.frame_id
+                for k in np.flatnonzero(near & (bounds[2] <= outer[3])).tolist()
+                if _reaches(outlines[k], frames[k], canvas.wcs, outer)
             )
             if members:
                 tiles.append(TileSpec(len(tiles), inner, outer, members))

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from zemosaic.calibration.cells import CellSamples, mask_radius_px, sample_cells
 from zemosaic.calibration.hidden import blocks_at, hidden_blocks, open_cells, open_transparency
 from zemosaic.calibration.photometry import VIGNETTING_PRIOR, Photometry, solve_photometry
-from zemosaic.calibration.sky import BiasEstimate, SkySolution, estimate_bias, solve_sky
+from zemosaic.calibration.sky import SkySolution, solve_sky
 from zemosaic.calibration.steps import edge_steps
+from zemosaic.calibration.transfer import BiasEstimate, estimate_bias
 from zemosaic.catalogue.field import merge_detections
 from zemosaic.errors import Message, NothingUsable, message
 from zemosaic.frames.debayer import half_size
@@ -37,8 +38,8 @@ WIDE_SEEING = 1.15
 SURE = 1e-4
 """Standard error of a transparency that the sky may not change."""
 CELL_PX = 64
-MOST_CELL_SAMPLES = 6_000_000
-"""Cells grow with the number of frames so that their samples stay below this."""
+MOST_CELL_SAMPLES = 1_200_000
+"""Cells grow with the number of frames so that their samples stay below this; a sample takes 700 bytes to solve."""
 AFTER_FLAT = 0.01
 """Standard deviation of the coefficient of r**2 that a user's flat may leave."""
 AFTER_DARK_ADU = 2.0
@@ -96,7 +97,7 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
             )
             stars = _field_stars(solved, ids, photometry)
             context.log(message("log.frames_half_hidden", frames=sum(map(bool, hidden))))
-        bias = [_bias(members, defects) for members in _by_camera(solved, groups)]
+        bias = _biases(solved, groups, cells, defects)
         sky = solve_sky(
             cells,
             photometry.transparency,
@@ -133,11 +134,18 @@ def _vignetting_prior(solved: Sequence[SolvedFrame], groups: NDArray[np.int64], 
     return np.where(flat, AFTER_FLAT, VIGNETTING_PRIOR)
 
 
-def _bias(members: Sequence[SolvedFrame], defects: DefectMaps) -> BiasEstimate:
-    """Return a camera's level without light: none after a dark or bias was taken off."""
-    if defects[members[0].frame.group].masters.offset is not None:
-        return BiasEstimate(0.0, AFTER_DARK_ADU)
-    return estimate_bias([one.measured for one in members])
+def _biases(
+    solved: Sequence[SolvedFrame], groups: NDArray[np.int64], cells: Sequence[CellSamples], defects: DefectMaps
+) -> list[BiasEstimate]:
+    """Return per camera the level without light: none after a dark or bias was taken off."""
+    found = []
+    for g, members in enumerate(_by_camera(solved, groups)):
+        if defects[members[0].frame.group].masters.offset is not None:
+            found.append(BiasEstimate(0.0, AFTER_DARK_ADU))
+        else:
+            own = [one.transfer for one, group in zip(cells, groups, strict=True) if group == g]
+            found.append(estimate_bias(np.concatenate(own)))
+    return found
 
 
 def _in_colours(solved: SolvedFrame, channels: int) -> SolvedFrame:
@@ -252,9 +260,17 @@ def _field_stars(solved: Sequence[SolvedFrame], ids: Sequence[NDArray[np.int64]]
         ra[star[fresh]], dec[star[fresh]] = one.wcs.pixel_to_sky(stars.x_px[fresh], stars.y_px[fresh])
         seen = star >= 0
         np.maximum.at(flux, star[seen], stars.flux_adu[seen])
-    fwhm = np.array([one.measured.fwhm_px for one in solved])
-    width = float(np.nanmedian(fwhm)) if np.isfinite(fwhm).any() else 3.0
-    return FieldStars(ra, dec, np.where(np.isfinite(photometry.star_flux), photometry.star_flux, flux), width)
+    fwhm, scale = np.array([(one.measured.fwhm_px, one.wcs.scale_arcsec) for one in solved]).T
+    fwhm = fwhm if np.isfinite(fwhm).any() else np.full(len(solved), 3.0)
+    width, seeing = float(np.nanmedian(fwhm * scale)), (np.nanmin(fwhm * scale), np.nanmax(fwhm * scale))
+    return FieldStars(
+        ra_deg=ra,
+        dec_deg=dec,
+        flux=np.where(np.isfinite(photometry.star_flux), photometry.star_flux, flux),
+        fwhm_px=float(np.nanmedian(fwhm)),
+        fwhm_arcsec=width,
+        seeing=(float(seeing[0]) / width, float(seeing[1]) / width),
+    )
 
 
 def _discs(solved: Sequence[SolvedFrame], stars: FieldStars) -> Floats:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from zemosaic import __version__
-from zemosaic.compute.budget import Budget
+from zemosaic.compute.budget import Budget, make_budget
 from zemosaic.compute.executors import map_ordered
-from zemosaic.compute.resources import ResourceMonitor
+from zemosaic.compute.resources import ResourceMonitor, return_freed_memory
 from zemosaic.errors import Message, RunCancelled
 from zemosaic.events import Event, FrameDropped, Logged, PhaseAdvanced, PhaseFinished, PhaseStarted, Warned
 from zemosaic.model import Dropped, FrameRef
 from zemosaic.settings.schema import Settings, specs
+from zemosaic.stacking.kernel import is_compiled
 from zemosaic.store.journal import Journal, digest
 from zemosaic.zeanalyser.verdicts import QualityLimits
 
@@ -51,6 +52,8 @@ class RunContext:
     journal: Journal
     work_dir: Path
     monitor: ResourceMonitor
+    open_workers: Callable[[Budget], tuple[Executor, Budget]] | None = None
+    """Opens what runs the tasks, once it is known how many frames there are, and says what each may take there."""
     paused_s: Callable[[], float] = float
     """Seconds that the run was paused so far."""
     dropped: list[Dropped] = field(default_factory=list)
@@ -65,6 +68,20 @@ class RunContext:
     def scratch(self) -> Path:
         """Where decoded frames and defect maps lie during the run."""
         return self.work_dir / "scratch"
+
+    def divide_memory(self, frames: int) -> None:
+        """Divide the memory for so many frames, and make as many workers as fit beside them.
+
+        Raises
+        ------
+        ResourceError
+            When the limit is too small for the frames.
+        """
+        settings = self.settings
+        given = settings.memory_limit_gb, settings.num_processing_workers
+        self.budget = make_budget(*given, frames=frames, compiling=not is_compiled())
+        if self.open_workers is not None:
+            self.executor, self.budget = self.open_workers(self.budget)
 
     def check_cancelled(self) -> None:
         """Raise RunCancelled if the user asked to stop."""
@@ -110,6 +127,7 @@ class RunContext:
             self.check_cancelled()
 
         yield advance
+        return_freed_memory()
         timing = Timing(time.monotonic() - self.paused_s() - wall, self.monitor.cpu_s() - cpu)
         # With several fields a phase runs once for each.
         before = self.timings.get(name, Timing(0.0, 0.0))

@@ -85,7 +85,7 @@ def forecast(
     problem: Message | None = None
     memory, workers = 0, 1
     try:
-        budget = make_budget(settings.memory_limit_gb, settings.num_processing_workers)
+        budget = make_budget(settings.memory_limit_gb, settings.num_processing_workers, frames=len(frames))
         memory, workers = budget.planned_bytes, budget.workers
     except ResourceError as failure:
         problem = failure.message

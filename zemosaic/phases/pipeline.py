@@ -100,6 +100,7 @@ def _look(context: RunContext, progress: _Progress, until: Preparation) -> Defec
     """Run the phases that learn what the frames are, up to one of them; returns the cameras' defects."""
     check_solver_paths(context)
     progress.frames = scan(context)
+    context.divide_memory(len(progress.frames))
     progress.measured, defects = measure_frames(context, progress.frames)
     if until == "solve":
         progress.solved = solve_frames(context, progress.measured, defects)

@@ -141,7 +141,7 @@ class Restacked:
             low, high = stacker.sampled_limits(box)
             result = stacker.streamed(box, low, high)
         else:
-            low, high = stacker.limits(samples, box)
+            low, high = stacker.limits(samples, present, box)
             result = stacker.stacked(samples, present, box)
         pixels = math.prod(samples.shape[2:])
         each = stacker.weights(samples, present)

@@ -29,7 +29,7 @@ from zemosaic.store.journal import digest
 
 __all__ = ["StackJob", "stack_tiles", "stacking_of"]
 
-CONTENT_VERSION = 4
+CONTENT_VERSION = 6
 
 _REJECTION = {
     "none": Rejection.NONE,
@@ -207,7 +207,7 @@ def stack_rules(settings: Settings) -> StackRules:
 
 
 def _light_of(stars: TileStars) -> list[object]:
-    return [stars.x.tolist(), stars.y.tolist(), stars.flux.tolist(), stars.fwhm_px]
+    return [stars.x.tolist(), stars.y.tolist(), stars.flux.tolist(), stars.fwhm_px, stars.seeing]
 
 
 def _what_counts(frame: CalibratedFrame) -> list[object]:

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,7 +19,7 @@ from zemosaic.model import HIDDEN_BLOCK_PX, CalibratedFrame, TileProduct, TileSp
 from zemosaic.mosaic.drizzle import DropRules
 from zemosaic.mosaic.interpolation import Interpolation
 from zemosaic.mosaic.radial import radial_weight
-from zemosaic.mosaic.starlight import TileStars, starlight
+from zemosaic.mosaic.starlight import TileStars, unsteady_light
 from zemosaic.mosaic.warp import Lattice, frame_lattice, warp, window_of
 from zemosaic.phases.measure import mended_pixels
 from zemosaic.phases.tile_device import Device, DeviceFailed
@@ -26,6 +27,7 @@ from zemosaic.phases.tile_drizzle import Drops, inside_limits
 from zemosaic.sky import FrameWcs
 from zemosaic.stacking.kernel import accumulate, limits, stack
 from zemosaic.stacking.modes import MemoryRules, Mode, choose_mode, sample_of
+from zemosaic.stacking.noise import ExpectedNoise
 from zemosaic.stacking.rules import Combine, StackResult, StackRules
 from zemosaic.stacking.sketch import AS_FRAMES, FirstSamples, Histogram
 from zemosaic.store.canvas import CanvasStore, TilePixels
@@ -42,7 +44,7 @@ __all__ = [
 ]
 
 UNSTEADY = 0.2
-"""Part of a star's light that seeing moves about within its image from frame to frame."""
+"""Part of a star's light that differs from frame to frame beside what seeing does: its place, its shape."""
 BAND_STEP = 32
 """Bands begin at multiples of this, the lattice of exact positions."""
 LEAST_TASK_BYTES = 8 << 20
@@ -107,6 +109,7 @@ def stack_tile(task: TileTask) -> TileAnswer:
         When memory fails even for the smallest passes, or may not be tried again.
     """
     told: list[Message] = []
+    _have_compiled(task.channels)
     while True:
         try:
             return Stacker(task, told).run()
@@ -119,6 +122,13 @@ def stack_tile(task: TileTask) -> TileAnswer:
                 raise ResourceError("error.tile_memory", tile=task.tile.tile_id, frames=len(task.frames)) from error
             told.append(message("warning.smaller_passes", tile=task.tile.tile_id, mb=smaller >> 20))
             task = replace(task, task_bytes=smaller)
+
+
+@lru_cache(maxsize=4)
+def _have_compiled(channels: int) -> None:
+    """Have the kernel compiled, if need be, while this process holds no samples: compiling takes much memory."""
+    one = np.ones((1, channels, 1), np.float32)
+    stack(one, one[:, 0, 0], one[0], StackRules(), one[0])
 
 
 class Stacker:
@@ -135,7 +145,7 @@ class Stacker:
         self.differs: float | None = None
         self.between = np.empty((2, task.channels, *self.shape), np.float32) if task.drops is not None else None
         """Lowest and highest value that stay, for the drops that fall on the finished stack."""
-        self.noise = _expected_noise(task)
+        self.noises = _noises(task)
         self.whole = TilePixels(
             np.full((task.channels, *self.shape), np.nan, np.float32),
             np.zeros(self.shape, np.float32),
@@ -156,6 +166,7 @@ class Stacker:
                 self._keep_limits(band, low, high)
         else:
             for band in self._bands(self._rows_in_memory(len(task.frames))):
+                # The samples of a band are gone before those of the next one come: no name holds them.
                 self._stack_band(band, *self.samples(band, range(len(task.frames))))
         whole = self.whole
         if self.between is not None:
@@ -191,8 +202,11 @@ class Stacker:
         largest = max((frame.frame.width * frame.frame.height for frame in task.frames), default=0)
         window = min(largest, 3 * math.prod(self.shape)) * (2 + 4 * task.channels)
         between = 0 if self.between is None else self.between.nbytes
-        free = max(task.task_bytes - window - between, task.task_bytes // 4)
-        rows = max(1, free // max(1, frames * self.planes * self.shape[1] * 4))
+        result = (4 * task.channels + 8) * math.prod(self.shape)
+        free = max(task.task_bytes - window - result - between, task.task_bytes // 4)
+        # Where a plane of weights lies among the samples, stacking takes these out of it.
+        planes = self.planes + (task.channels if self.planes > task.channels else 0)
+        rows = max(1, free // max(1, frames * planes * self.shape[1] * 4))
         return rows if rows < BAND_STEP else rows // BAND_STEP * BAND_STEP
 
     def _bands(self, rows: int) -> Iterator[Box]:
@@ -265,13 +279,16 @@ class Stacker:
         return np.ascontiguousarray(samples[:, :channels]).reshape(len(samples), channels, math.prod(samples.shape[2:]))
 
     def _unsteady(self, band: Box) -> Floats:
-        light = starlight(self.task.stars, band, self.task.channels)
-        return (UNSTEADY * light).reshape(self.task.channels, -1)
+        rules = self.task.rules
+        # Limits lie kappa times this beside the middle, and shall hold all that seeing makes of a star.
+        seeing = 1.0 / min(rules.kappa_low, rules.kappa_high)
+        light = unsteady_light(self.task.stars, band, self.task.channels, UNSTEADY, seeing)
+        return light.reshape(self.task.channels, -1)
 
     def stacked(self, samples: Floats, present: list[int], band: Box) -> StackResult:
         """Reject and combine samples of the frames that are present in a band."""
         cube, weights = self._cube(samples), self.weights(samples, present)
-        arguments = (cube, weights, self.noise, self.task.rules, self._unsteady(band))
+        arguments = (cube, weights, self._noise(cube, present), self.task.rules, self._unsteady(band))
         device = self.task.device if present else None
         result, differs = (stack(*arguments), None) if device is None else device.stacked(*arguments)
         if differs is not None:
@@ -329,7 +346,7 @@ class Stacker:
     def _stack_band(self, band: Box, samples: Floats, present: list[int]) -> None:
         self._keep(band, self.stacked(samples, present, band))
         if self.between is not None:
-            self._keep_limits(band, *self.limits(samples, band))
+            self._keep_limits(band, *self.limits(samples, present, band))
 
     def _keep(self, band: Box, result: StackResult) -> None:
         rows, size = self._rows(band), (band[1] - band[0], self.shape[1])
@@ -365,27 +382,37 @@ class Stacker:
                 stream.readinto(samples[k, plane].data.cast("B"))  # type: ignore[attr-defined]
         return samples
 
-    def limits(self, samples: Floats, band: Box) -> tuple[Floats, Floats]:
+    def limits(self, samples: Floats, present: list[int], band: Box) -> tuple[Floats, Floats]:
         """Return the lowest and the highest value that stays of samples, shapes (channels, pixels)."""
-        return limits(self._cube(samples), self.noise, self.task.rules, self._unsteady(band))
+        cube = self._cube(samples)
+        return limits(cube, self._noise(cube, present), self.task.rules, self._unsteady(band))
+
+    def _noise(self, cube: Floats, present: list[int]) -> Floats:
+        expected = ExpectedNoise(*cube.shape[1:])
+        for planes, k in zip(cube, present, strict=True):
+            expected.add(planes, self.noises[k])
+        return expected.values()
 
     def sampled_limits(self, band: Box) -> tuple[Floats, Floats]:
         """Return limits as `limits`, while all frames pass; a sample of each pixel shows where they lie."""
         task, frames = self.task, range(len(self.task.frames))
         number = min(task.memory.sample_frames, len(frames))
         chosen = sample_of(len(frames), number, task.memory.spread)
-        first = FirstSamples(number, task.channels, (band[1] - band[0]) * (band[3] - band[2]))
-        for _, samples in self._passing(band, [*chosen, *sorted(set(frames) - set(chosen))]):
+        pixels = (band[1] - band[0]) * (band[3] - band[2])
+        first, seen = FirstSamples(number, task.channels, pixels), ExpectedNoise(task.channels, pixels)
+        for k, samples in self._passing(band, [*chosen, *sorted(set(frames) - set(chosen))]):
             first.add(samples[: task.channels].reshape(task.channels, -1))
+            seen.add(samples[: task.channels].reshape(task.channels, -1), self.noises[k])
             if first.full:
                 break
-        arguments = (self.noise, task.rules, self._unsteady(band))
-        low, high = limits(first.cube, *arguments)
+        unsteady = self._unsteady(band)
+        low, high = limits(first.cube, seen.values(), task.rules, unsteady)
         del first
-        histogram = Histogram(number, low, high)
-        for _, samples in self._passing(band, frames):
+        histogram, seen = Histogram(number, low, high), ExpectedNoise(task.channels, pixels)
+        for k, samples in self._passing(band, frames):
             histogram.add(samples[: task.channels].reshape(task.channels, -1))
-        histogram.refine(low, high, *arguments)
+            seen.add(samples[: task.channels].reshape(task.channels, -1), self.noises[k])
+        histogram.refine(low, high, seen.values(), task.rules, unsteady)
         return low, high
 
     def streamed(self, band: Box, low: Floats, high: Floats) -> StackResult:
@@ -418,14 +445,11 @@ def without_hidden(pixels: NDArray[Any], window: Box, frame: CalibratedFrame) ->
     return out
 
 
-def _expected_noise(task: TileTask) -> Floats:
-    """Return the typical noise of one sample per channel.
-
-    Taken from all frames of the tile, not of a band: bands follow the memory, and the mosaic must not.
-    """
+def _noises(task: TileTask) -> Floats:
+    """Return the noise of one sample of each frame, shape (frames, channels)."""
     wide = [
         np.array(frame.noise if len(frame.noise) == task.channels else frame.noise[:1] * task.channels, np.float32)
         * np.float32(area_ratio(task.canvas, frame.wcs))
         for frame in task.frames
     ]
-    return np.median(np.array(wide), axis=0).astype(np.float32)
+    return np.array(wide, np.float32)

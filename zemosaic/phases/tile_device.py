@@ -75,7 +75,8 @@ class Device:
     ) -> tuple[StackResult, float | None]:
         """Return the stack of a band, made in pieces that fit the device, and how far it is from the CPU's.
 
-        The difference is the largest, in units of the expected noise; None where nothing is compared.
+        The difference is the largest, in units of the expected noise, here of shape (channels, pixels); None where
+        nothing is compared.
 
         Raises
         ------
@@ -96,9 +97,9 @@ class Device:
             for begin in range(0, pixels, piece):
                 part = slice(begin, begin + piece)
                 wide = weights if weights.ndim == 1 else weights[:, part]
-                arrays = [backend.to_device(np.ascontiguousarray(a)) for a in (cube[:, :, part], wide, noise)]
-                light = backend.to_device(np.ascontiguousarray(unsteady[:, part]))
-                found = stack_reference(arrays[0], arrays[1], arrays[2], rules, backend.xp, light)
+                arrays = [backend.to_device(np.ascontiguousarray(a)) for a in (cube[:, :, part], wide)]
+                expected, light = (backend.to_device(np.ascontiguousarray(a[:, part])) for a in (noise, unsteady))
+                found = stack_reference(arrays[0], arrays[1], expected, rules, backend.xp, light)
                 for name, array in zip(("value", "weight", "kept", "rejected"), found, strict=True):
                     getattr(result, name)[..., part] = backend.to_host(array)
         except backend.errors as error:
@@ -113,10 +114,9 @@ class Device:
         """Compare every so many pixels with the CPU and return the largest difference."""
         step = max(1, cube.shape[2] // 4096)
         wide = weights if weights.ndim == 1 else np.ascontiguousarray(weights[:, ::step])
-        sure = stack(
-            np.ascontiguousarray(cube[:, :, ::step]), wide, noise, rules, np.ascontiguousarray(unsteady[:, ::step])
-        )
-        off = np.abs(result.value[:, ::step] - sure.value) / noise[:, None]
+        expected, light = (np.ascontiguousarray(a[:, ::step]) for a in (noise, unsteady))
+        sure = stack(np.ascontiguousarray(cube[:, :, ::step]), wide, expected, rules, light)
+        off = np.abs(result.value[:, ::step] - sure.value) / np.maximum(expected, np.float32(1e-9))
         differs = float(np.nanmax(off, initial=0.0))
         if differs > self.tolerance or (np.isnan(sure.value) != np.isnan(result.value[:, ::step])).any():
             raise DeviceFailed(

@@ -45,7 +45,10 @@ _LINK_PX = (3.0, 2.0)
 _ROUNDS = 3
 _FEWEST = 6
 _DISAGREES_PX = 1.0
-_MOST_STARS = 300
+_MOST_STARS, _ENOUGH_STARS = 300, 40
+"""Stars of a frame that count; the fewer, the more frames there are."""
+_MOST_SIGHTINGS = 2_000_000
+"""Stars of all frames that count while each has more than enough, so that memory has an end."""
 _ARCSEC = np.radians(1.0 / 3600.0)
 
 
@@ -129,7 +132,8 @@ def solve_jointly(frames: Sequence[JointFrame], catalogue: Catalogue) -> JointSo
     if not frames:
         return JointSolution((), 0, 0, float("nan"))
     order = sorted(range(len(frames)), key=lambda i: (frames[i].optics, frames[i].session, i))
-    sorted_frames = [frames[i] for i in order]
+    most = int(np.clip(_MOST_SIGHTINGS // len(frames), _ENOUGH_STARS, _MOST_STARS))
+    sorted_frames = [_brightest(frames[i], most) for i in order]
     state = _start(sorted_frames, catalogue)
     state = _fitted_to_anchors(state, sorted_frames)
     stars = np.empty((0, 3))
@@ -141,6 +145,10 @@ def solve_jointly(frames: Sequence[JointFrame], catalogue: Catalogue) -> JointSo
     return _result(state, stars, anchored, sorted_frames, order)
 
 
+def _brightest(frame: JointFrame, most: int) -> JointFrame:
+    return replace(frame, x_px=frame.x_px[:most], y_px=frame.y_px[:most], error_px=frame.error_px[:most])
+
+
 def _start(frames: list[JointFrame], catalogue: Catalogue) -> _State:
     names = sorted({(f.optics, f.session) for f in frames})
     number = {name: index for index, name in enumerate(names)}
@@ -149,16 +157,12 @@ def _start(frames: list[JointFrame], catalogue: Catalogue) -> _State:
     half = np.array([0.5 * np.hypot(f.width, f.height) for f in frames])
     reach = np.array([half[optics[camera] == telescope].max() for telescope in optics])
     cameras = cameras_of([_centred(f) for f in frames], camera, optics, reach)
-    stars = [min(len(f.x_px), _MOST_STARS) for f in frames]
+    stars = [len(f.x_px) for f in frames]
     frame = np.repeat(np.arange(len(frames)), stars)
     centre = [((f.width - 1) / 2.0, (f.height - 1) / 2.0) for f in frames]
-    u = np.concatenate(
-        [(f.x_px[:n] - c[0]) / reach[g] for f, n, c, g in zip(frames, stars, centre, camera, strict=True)]
-    )
-    v = np.concatenate(
-        [(f.y_px[:n] - c[1]) / reach[g] for f, n, c, g in zip(frames, stars, centre, camera, strict=True)]
-    )
-    photon = np.concatenate([f.error_px[:n] for f, n in zip(frames, stars, strict=True)])
+    u = np.concatenate([(f.x_px - c[0]) / reach[g] for f, c, g in zip(frames, centre, camera, strict=True)])
+    v = np.concatenate([(f.y_px - c[1]) / reach[g] for f, c, g in zip(frames, centre, camera, strict=True)])
+    photon = np.concatenate([f.error_px for f in frames])
     error = np.hypot(photon, _SEEING_PX)
     seen = Sightings(frame, np.full(len(frame), -1, np.intp), u, v, error**-2)
     radii = np.degrees(half * _pixel_rad(cameras))
@@ -193,9 +197,7 @@ def _fitted_to_anchors(state: _State, frames: list[JointFrame]) -> _State:
     This sets the mosaic's large-scale shape right from the start; what the frames then say about each
     other can only change it slowly.
     """
-    own = np.concatenate(
-        [unit_vectors(*f.wcs.pixel_to_sky(f.x_px[:_MOST_STARS], f.y_px[:_MOST_STARS])) for f in frames]
-    )
+    own = np.concatenate([unit_vectors(*f.wcs.pixel_to_sky(f.x_px, f.y_px)) for f in frames])
     pixel = _pixel_rad(state.cameras)[state.seen.frame]
     seen_from = own
     cameras = state.cameras

@@ -41,7 +41,7 @@ def stack_reference(
         Calibrated samples; NaN where a frame has none.  A sample is valid when all its channels are.
     weights : array, shape (frames,) or (frames, pixels)
         Weight of each frame or sample, > 0.
-    noise : array, shape (channels,)
+    noise : array, shape (channels,) or (channels, pixels)
         Expected noise of one sample.
     rules : StackRules
     xp : module
@@ -61,12 +61,13 @@ def stack_reference(
     ordered = xp.sort(filled, axis=0)
     count = _number(valid, xp)
     part = LINE_FLOOR if rules.rejection is Rejection.LINEAR_FIT else NOISE_FLOOR
+    expected = noise if noise.ndim == 2 else noise[:, None]
     lows, highs = [], []
     for channel in range(cube.shape[1]):
-        floor = xp.full(count.shape, part, dtype=cube.dtype) * noise[channel]
+        floor = xp.full(count.shape, part, dtype=cube.dtype) * expected[channel, :]
         if unsteady is not None:
             floor = xp.maximum(floor, unsteady[channel, :])
-        low, high = _limits(ordered[:, channel, :], count, noise[channel], floor, rules, xp)
+        low, high = _limits(ordered[:, channel, :], count, expected[channel, :], floor, rules, xp)
         lows.append(low)
         highs.append(high)
     low, high = xp.stack(lows), xp.stack(highs)

@@ -76,7 +76,7 @@ class Histogram:
             some = deep[begin : begin + step]
             cube = np.full((number, channels, some.size), np.nan, np.float32)
             _spread(some, self._start, self._width, self._bins, self._beyond, cube)
-            low[:, some], high[:, some] = limits(cube, noise, rules, np.ascontiguousarray(unsteady[:, some]))
+            low[:, some], high[:, some] = limits(cube, noise[:, some], rules, np.ascontiguousarray(unsteady[:, some]))
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

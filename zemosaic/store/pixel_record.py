@@ -237,7 +237,12 @@ def _tree(record: MosaicRecord) -> Tree:
         "level": record.level,
         "frames": record.frames.tree,
         "cameras": [{"defects": one.defects, "fingerprint": one.fingerprint} for one in record.cameras],
-        "stars": {"ra": stars.ra_deg, "dec": stars.dec_deg, "flux": stars.flux, "fwhm_px": stars.fwhm_px},
+        "stars": {
+            "ra": stars.ra_deg,
+            "dec": stars.dec_deg,
+            "flux": stars.flux,
+            "widths": [stars.fwhm_px, stars.fwhm_arcsec, *stars.seeing],
+        },
         "tiles": None if record.tiles is None else _stacked_tree(record.tiles),
         "masters": [
             {
@@ -253,7 +258,6 @@ def _tree(record: MosaicRecord) -> Tree:
 
 
 def _record(tree: Tree) -> MosaicRecord:
-    stars = tree["stars"]
     masters = []
     for one in tree["masters"]:
         y0, y1, x0, x1 = box = _box(one["box"])
@@ -266,10 +270,15 @@ def _record(tree: Tree) -> MosaicRecord:
         level=tuple(tree["level"]),
         frames=FrameColumns(tree["frames"]),
         cameras=tuple(CameraRecord(one["defects"], one["fingerprint"]) for one in tree["cameras"]),
-        stars=FieldStars(stars["ra"], stars["dec"], stars["flux"], stars["fwhm_px"]),
+        stars=_stars(tree["stars"]),
         tiles=None if tree["tiles"] is None else _stacked(tree["tiles"]),
         masters=tuple(masters),
     )
+
+
+def _stars(tree: Tree) -> FieldStars:
+    width_px, width_arcsec, sharpest, softest = tree["widths"]
+    return FieldStars(tree["ra"], tree["dec"], tree["flux"], width_px, width_arcsec, (sharpest, softest))
 
 
 def _plan_tree(plan: GridPlan) -> Tree:
