@@ -69,6 +69,10 @@ class View:
         """
         return replace(self, stretches=tuple(one.adjusted(depth, white, sky_level) for one in self.stretches))
 
+    def deeper(self, factors: Sequence[float]) -> View:
+        """Return the view with black farther below a sky that stays as bright, by a factor for each stretch."""
+        return replace(self, stretches=tuple(one.deeper(by) for one, by in zip(self.stretches, factors, strict=True)))
+
     def fitted(self, planes: Planes, inside: NDArray[np.bool_]) -> View:
         """Return the view with the stretch that pixels of this sky want, be they single, averaged or calmed."""
         if not inside.any():
@@ -206,6 +210,11 @@ class Stretch:
     def adjusted(self, depth: float, white: float, sky_level: float) -> Stretch:
         """Return another stretch; see `View.adjusted`."""
         return Stretch.between(self.black * depth, self.white * white, sky_level)
+
+    def deeper(self, factor: float) -> Stretch:
+        """Return another stretch that shows 0 as brightly; see `View.deeper`."""
+        sky_level = float(midtones(-self.black / (self.white - self.black), self.balance))
+        return Stretch.between(self.black * factor, self.white, sky_level)
 
     def __call__(self, clear: Planes, colour: float = COLOUR_KEPT) -> Planes:
         """Return values from 0 to 1."""
