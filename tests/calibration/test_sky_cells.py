@@ -46,3 +46,21 @@ def test_cells_lie_on_the_sky_and_keep_their_mean():
     whole = cells.count > 0.9 * CELL**2
     assert whole.sum() >= 12
     assert np.abs(cells.mean_adu[whole, 0] - expected[whole]).max() < 0.6
+
+
+def test_clipping_leaves_brightness_proportional_to_light():
+    """The limits lie closer above than below, and noise grows with light: uncorrected, bright cells lose more."""
+    y = np.mgrid[0:HEIGHT, 0:WIDTH][0]
+    light = 2.0 * SKY * y / HEIGHT
+    noise = NOISE * np.sqrt(light / SKY + 0.2)
+    rng = np.random.default_rng(8)
+    errors = []
+    for _ in range(6):
+        raw = (SKY + light + rng.normal(0.0, 1.0, light.shape) * noise).astype(np.float32)
+        measured = measured_of(frame_of(width=WIDTH, height=HEIGHT, bayer=None), sky=(2.0 * SKY,), noise=(NOISE,))
+        nothing = (np.empty(0), np.empty(0), np.empty(0))
+        cells = sample_cells(measured, [raw], 1, WCS, WCS, CELL, nothing)
+        whole = cells.count > 0.9 * CELL**2
+        expected = SKY + 2.0 * SKY * (cells.v[whole] + 0.5)
+        errors.append(np.polyfit(expected, cells.mean_adu[whole, 0] - expected, 1)[0] * 2.0 * SKY)
+    assert abs(np.mean(errors)) < 0.12, "ADU from the dark to the bright end"
