@@ -50,24 +50,30 @@ def calm(planes: NDArray[np.float32], frames: Plane, inside: NDArray[np.bool_]) 
     frames : ndarray, shape (h, w)
         Frames per pixel, to whose root the noise is inverse.
     inside : ndarray, shape (h, w)
-        Where there is data; elsewhere nothing changes.
+        Where there is data; elsewhere the picture becomes 0.
     """
+    np.copyto(planes, np.float32(0), where=~inside)
     if not inside.any():
         return
     depth = np.where(inside, np.maximum(frames, np.float32(1e-6)), np.float32(1))
     ground = _Ground(inside.astype(np.float32), depth)
-    kept = np.minimum(np.sqrt(depth / np.median(depth[inside])), np.float32(1))
-    light = np.where(inside, planes.mean(axis=0), np.float32(0))
+    usual = np.minimum(np.sqrt(depth / np.median(depth[inside])), np.float32(1))
+    if len(planes) == 1:
+        planes[0] = _calmed(planes[0], ground, _stars(planes[0], ground), LIGHT_KEPT * usual)
+        return
+    red, green, blue = planes
+    light = planes.mean(axis=0)
     stars = _stars(light, ground)
-    calmed = [_calmed(light, ground, stars, LIGHT_KEPT * kept)]
-    if len(planes) == 3:
-        # The colour of a star reaches as far as its flanks.
-        stars = np.minimum(2.0 * cv2.dilate(stars, np.ones((3, 3), np.uint8)), np.float32(1))
-        colours = [np.where(inside, planes[c] - light, np.float32(0)) for c in (0, 2)]
-        red, blue = (_calmed(colour, ground, stars, COLOUR_KEPT * kept) for colour in colours)
-        calmed = [calmed[0] + red, calmed[0] - red - blue, calmed[0] + blue]
-    for plane, quiet in zip(planes, calmed, strict=True):
-        np.copyto(plane, quiet, where=inside)
+    red -= light
+    blue -= light
+    light = _calmed(light, ground, stars, LIGHT_KEPT * usual)
+    # The colour of a star reaches as far as its flanks.
+    stars = np.minimum(2.0 * cv2.dilate(stars, np.ones((3, 3), np.uint8)), np.float32(1))
+    for colour in red, blue:
+        colour[:] = _calmed(colour, ground, stars, COLOUR_KEPT * usual)
+    green[:] = light - red - blue
+    red += light
+    blue += light
 
 
 @dataclass(frozen=True)
@@ -81,8 +87,10 @@ class _Ground:
 
     def around(self, plane: Plane) -> Plane:
         """Return the mean of the known pixels round each known one; 0 elsewhere."""
-        share = np.maximum(_twice(self.known), np.float32(1e-6))
-        return np.asarray(_twice(plane * self.known) / share * self.known)
+        total = _twice(plane * self.known)
+        total /= np.maximum(_twice(self.known), np.float32(1e-6))
+        total *= self.known
+        return total
 
     def half(self, plane: Plane) -> Plane:
         """Return a plane at half the size, the mean of the known pixels; 0 where there are none."""
@@ -119,7 +127,7 @@ def _beside(plane: Plane, ground: _Ground, stars: Plane) -> Plane:
 def _calmed(plane: Plane, ground: _Ground, stars: Plane, least: Plane) -> Plane:
     """Return a plane with the noise of each size of details faded, down to a part of `least`; stars as they are."""
     starless = plane - stars * (plane - _beside(plane, ground, stars))
-    return np.asarray(plane - _noise_of(starless, ground, least, SIZES, np.inf))
+    return np.asarray((plane - _noise_of(starless, ground, least, SIZES, np.inf)) * ground.known)
 
 
 def _noise_of(plane: Plane, ground: _Ground, least: Plane, sizes: int, most: float) -> Plane:
@@ -127,9 +135,10 @@ def _noise_of(plane: Plane, ground: _Ground, least: Plane, sizes: int, most: flo
     smooth = ground.around(plane)
     detail = plane - smooth
     noise = min(ground.noise(detail), most)
-    power = _blurred(detail * detail, SIDE_PX) * ground.depth
-    kept = 1.0 - np.float32(STANDS_OUT * noise**2) / np.maximum(power, np.float32(1e-30))
-    off = detail * (1.0 - np.maximum(kept, least))
+    power = _blurred(detail * detail, SIDE_PX)
+    power *= ground.depth
+    off = np.float32(STANDS_OUT * noise**2) / np.maximum(power, np.float32(1e-30), out=power)
+    off = np.minimum(off, 1.0 - least, out=off) * detail
     if sizes > 1 and min(plane.shape) >= 2:
         small = _noise_of(ground.half(smooth), ground.halved(), ground.half(least), sizes - 1, NOISE_FALLS * noise)
         wide = cv2.resize(small, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
