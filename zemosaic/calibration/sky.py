@@ -33,7 +33,7 @@ COMPLETE = 0.95
 FLOOR = 0.03
 """Error of a cell's mean that no number of pixels takes away, in noise of a pixel."""
 BIAS_DOUBT = 3.0
-"""How many of their formal errors the cells' own say about the bias is wrong by: errors of transparencies and light that
+"""How many of its formal errors the bias found from cells is wrong by: errors of transparencies and light that
 changes within cells do not average away with the number of cells."""
 GRAIN = 3.0
 """How far apart empty cells may lie in the mosaic, in errors of the mean of a cell over its frames."""
