@@ -8,8 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# A busy machine is no failure: no example has a time limit.
+settings.register_profile("zemosaic", deadline=None)
+settings.load_profile("zemosaic")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -161,6 +161,20 @@ def test_two_workers_and_a_second_run_give_the_same_bytes(frames, reference, tmp
     assert mosaic_files(tmp_path) == mosaic_files(reference[0])
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_gives_the_same_bytes_and_one_that_is_gone_costs_nothing(frames, reference, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
+        address = cluster.scheduler_address
+        events = run_to_end(settings_for(frames, tmp_path, dask_scheduler=address, keep_work_files=True))
+    assert isinstance(events[-1], RunFinished), events[-1]
+    assert mosaic_files(tmp_path) == mosaic_files(reference[0])
+    told = run_to_end(settings_for(frames, tmp_path, dask_scheduler=address))[-1]
+    assert isinstance(told, RunFailed)
+    assert (told.error.key, told.exit_code) == ("error.cluster_unreachable", SettingsError.exit_code)
+    assert (tmp_path / WORK_NAME / "journal.sqlite").exists(), "what was learnt is kept"
+
+
 @pytest.mark.slow
 def test_a_second_run_lies_on_the_grid_of_the_first_and_packs_its_files(frames, tmp_path):
     grid = {"global_wcs_output_path": str(tmp_path / "grid"), "grid_tile_px": 1024}

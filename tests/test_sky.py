@@ -80,7 +80,7 @@ def test_far_half_of_the_sky_is_nan_and_the_near_half_is_not():
 @example((0.0, 90.0), 33.0, False, True)
 @example((0.0, -90.0), 33.0, True, True)
 @example((0.0001, 5.0), 0.0, False, True)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_pixels_to_the_sky_and_back(centre, turn, mirrored, bent):
     wcs = frame_wcs(*centre, turn, mirrored, bent)
     x, y = pixels()

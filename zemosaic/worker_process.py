@@ -15,6 +15,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event as ProcessEvent
 from pathlib import Path
@@ -24,7 +25,8 @@ import psutil
 from filelock import FileLock, Timeout
 
 from zemosaic import __version__
-from zemosaic.compute.budget import make_budget
+from zemosaic.compute.budget import Budget, make_budget
+from zemosaic.compute.cluster import join_cluster
 from zemosaic.compute.executors import Flag, SerialExecutor, exit_with_parent, limit_library_threads, make_executor
 from zemosaic.compute.gpu_load import GpuMeter
 from zemosaic.compute.resources import ResourceMonitor, Usage, disk_free
@@ -267,7 +269,7 @@ def _pipeline(
             paused_s=control.paused_s,
             executor=SerialExecutor(),
             budget=budget,
-            make_workers=lambda workers: pools.enter_context(make_executor(workers, control.held)),
+            open_workers=_workers(settings, work, control.held, pools),
             journal=journal,
             work_dir=work,
             monitor=monitor,
@@ -297,6 +299,16 @@ def _pipeline(
         peak_rss_bytes=monitor.peak_rss_bytes,
         mosaics=tuple(str(output / one.product.mosaic) for one in outcome.outputs),
     )
+
+
+def _workers(
+    settings: Settings, work: Path, held: Flag, pools: contextlib.ExitStack
+) -> Callable[[Budget], tuple[Executor, Budget]]:
+    """Return what opens the workers until `pools` closes; a cluster is joined at once, lest a run begin in vain."""
+    if settings.dask_scheduler:
+        cluster = pools.enter_context(join_cluster(settings.dask_scheduler, [Path(settings.input_dir), work]))
+        return lambda _: cluster
+    return lambda budget: (pools.enter_context(make_executor(budget.workers, held)), budget)
 
 
 def _prepare_output(settings: Settings) -> None:

@@ -59,7 +59,10 @@ def test_links_and_flags_of_the_documents_exist(document):
         "--until",
         "--dry-run",
         "--list-settings",
+        "--detect-astap",
         "--KEY",
+        "--nthreads",  # of Dask
+        "--nworkers",  # of Dask
     }
     flags = re.findall(r"(?<![\w-])--[A-Za-z][\w-]*", text)
     if document.name in ("README.md", "settings.md"):

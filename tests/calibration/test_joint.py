@@ -58,7 +58,7 @@ def dense(p: JointProblem, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     shared=st.integers(0, 2),
     n=st.integers(1, 90),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_it_is_the_least_squares_solution(seed, n_items, n_frames, terms, shared, n):
     p = problem_of(seed, n_items, n_frames, terms, shared, n)
     got = solve_joint(p, rounds=1)

@@ -19,7 +19,7 @@ ARCSEC = 1.0 / 3600.0
     frames=st.integers(1, 6),
     seed=st.integers(0, 10**6),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_stars_that_stand_apart_are_told_apart(centre, n, frames, seed):
     rng = np.random.default_rng(seed)
     place = rng.permutation(36)[:n]

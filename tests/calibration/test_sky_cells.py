@@ -46,3 +46,19 @@ def test_cells_lie_on_the_sky_and_keep_their_mean():
     whole = cells.count > 0.9 * CELL**2
     assert whole.sum() >= 12
     assert np.abs(cells.mean_adu[whole, 0] - expected[whole]).max() < 0.6
+
+
+def test_clipping_leaves_brightness_proportional_to_light():
+    """The limits lie closer above than below, and noise grows with light: uncorrected, bright cells lose more."""
+    up = np.mgrid[0:HEIGHT, 0:WIDTH][0] / HEIGHT
+    rng = np.random.default_rng(8)
+    nothing = (np.empty(0), np.empty(0), np.empty(0))
+    measured = measured_of(frame_of(width=WIDTH, height=HEIGHT, bayer=None), sky=(SKY,), noise=(NOISE,))
+    errors = []
+    for _ in range(8):
+        raw = SKY + 20.0 * up + rng.normal(0.0, 1.0, up.shape) * NOISE * (0.6 + up)
+        cells = sample_cells(measured, [raw.astype(np.float32)], 1, WCS, WCS, CELL, nothing)
+        whole = cells.count > 0.9 * CELL**2
+        expected = SKY + 20.0 * (cells.v[whole] + 0.5)
+        errors.append(20.0 * np.polyfit(expected, cells.mean_adu[whole, 0] - expected, 1)[0])
+    assert abs(np.mean(errors)) < 0.2, "ADU from the dark to the bright end"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zemosaic.calibration.transfer import LEVELS, estimate_bias, transfer_points
+from zemosaic.calibration.transfer import LEVELS, cell_variances, estimate_bias, transfer_points
 
 GAIN = 1.7
 READ_NOISE_E = 1.5
@@ -37,7 +37,8 @@ def points_of(plane: np.ndarray, raw_pixels: int = 1) -> np.ndarray:
     line, cell = cells_of(plane.shape)
     counts = np.bincount(cell, line[:, 2] - line[:, 1])
     sums = np.bincount(cell, [float(np.median(plane[r, a:b])) * (b - a) for r, a, b in line])
-    return transfer_points(plane, line, cell, sums / counts, raw_pixels)
+    variance, pairs = cell_variances(plane, line, cell, len(counts))
+    return transfer_points(sums / counts, variance * raw_pixels, pairs)
 
 
 @pytest.mark.parametrize("bias", [0.0, 150.0, 2000.0])

@@ -41,7 +41,7 @@ def catalogue(stars: tuple[np.ndarray, ...], tmp_path_factory: pytest.TempPathFa
     return CellCatalogue.open(path, "test")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     ra=st.one_of(st.floats(0, 360), st.floats(-0.6, 0.6), st.just(0.0)),
     dec=st.one_of(st.floats(-90, 90), st.floats(88.5, 90), st.sampled_from([-90.0, 90.0])),

@@ -223,7 +223,7 @@ def test_no_band_ends_inside_a_chunk():
     assert all(a[1] == b[0] for a, b in itertools.pairwise(bands))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrays(np.int16, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 1)), st.integers(0, 3))
 def test_the_coverage_box_is_the_smallest_with_its_margin(coverage, margin):
     box = coverage_box(coverage, margin)

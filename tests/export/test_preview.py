@@ -17,7 +17,6 @@ from PIL import Image
 from zemosaic.export.pictures import _tiff_head, write_picture16
 from zemosaic.export.preview import (
     coverage_picture,
-    even_noise,
     jpeg_bytes,
     png_bytes,
     stretched_bands,
@@ -111,7 +110,7 @@ def test_the_core_of_a_galaxy_does_not_drown_and_its_outer_light_shows():
 
     sky = level(200, 280)
     assert 254 > level(0, 2) > level(6, 8) + 20
-    assert level(50, 55) > sky + 13, "one sigma and a half of a pixel's noise"
+    assert level(50, 55) > sky + 22, "one sigma and a half of a pixel's noise"
 
 
 def test_north_is_up_and_faint_light_shows_in_its_colour():
@@ -265,32 +264,3 @@ def test_the_coverage_map_is_clear_where_nothing_is():
     assert picture[30:, :, 3].sum() == 0
     # Rows are turned over: the deep rows stand above the shallow ones.
     assert picture[15, 0, :3].sum() > picture[25, 0, :3].sum() > 0
-
-
-def test_thin_parts_show_no_more_noise_than_others_and_keep_nebulae_and_stars():
-    rng = np.random.default_rng(6)
-    frames = np.full((200, 300), 20.0, np.float32)
-    frames[:, :100] = 2.0
-    noise = 10.0 / np.sqrt(frames)
-    planes = 100.0 + rng.normal(0, 1, (3, 200, 300)).astype(np.float32) * noise
-    planes[0, 100:200, :100] += 30.0
-    y, x = np.mgrid[0:200, 0:300]
-    planes[2] += 2000.0 * np.exp(-((x - 50) ** 2 + (y - 50) ** 2) / (2 * 1.5**2))
-    planes = planes.astype(np.float32)
-    inside = np.ones(frames.shape, bool)
-    inside[:, :3] = False
-    planes[:, ~inside] = np.nan
-    evened = planes.copy()
-    even_noise(evened, frames, inside)
-
-    sky, nebula, deep = np.s_[:, 5:80, 62:95], np.s_[:, 120:195, 10:85], np.s_[:, :, 100:]
-    usual = planes[deep].std(axis=(1, 2))
-    assert np.all(planes[sky].std(axis=(1, 2)) > 3.0 * usual)
-    assert np.all(evened[sky].std(axis=(1, 2)) < 1.3 * usual)
-    colour = evened[sky] - evened[sky].mean(axis=0)
-    assert colour.std() < 1.2 * (planes[deep] - planes[deep].mean(axis=0)).std()
-    assert np.allclose(evened[nebula].mean(axis=(1, 2)), planes[nebula].mean(axis=(1, 2)), atol=0.5)
-    assert np.allclose(evened[deep], planes[deep], rtol=1e-5)
-    star = np.s_[2, 47:54, 47:54]
-    assert np.allclose(evened[star], planes[star], rtol=0.02, atol=2.0)
-    assert np.isnan(evened[:, :, :3]).all()

@@ -103,7 +103,7 @@ def test_unusable(text: str) -> None:
     ra=st.floats(0, 359.99), dec=st.floats(-89.9, 89.9), angle=st.floats(-180, 180),
     scale=st.floats(0.1, 60.0), mirror=st.sampled_from([-1, 1]), a=st.floats(-1e-6, 1e-6),
 )  # fmt: skip
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_cards_come_back(ra: float, dec: float, angle: float, scale: float, mirror: int, a: float) -> None:
     sin, cos = np.sin(np.radians(angle)) * scale / 3600, np.cos(np.radians(angle)) * scale / 3600
     cards = fits.Header(FrameWcs(ra, dec, 319.5, 239.5, ((mirror * cos, -sin), (mirror * sin, cos))).to_cards())

@@ -69,7 +69,7 @@ def test_the_whole_files_are_valid(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", VALID)
 @given(data=st.data())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_random_damage(tmp_path_factory: pytest.TempPathFactory, name: str, data: st.DataObject) -> None:
     content = bytearray(VALID[name])
     for _ in range(data.draw(st.integers(0, 6))):
@@ -85,7 +85,7 @@ def test_random_damage(tmp_path_factory: pytest.TempPathFactory, name: str, data
     key=st.sampled_from([line[:8] for line in (WCS + SEESTAR).splitlines()] + ["NAXIS1  ", "BITPIX  ", "NAXIS   "]),
     value=st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=60),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_random_values(tmp_path_factory: pytest.TempPathFactory, key: str, value: str) -> None:
     at = PLAIN.index(key.encode() + b"=")
     card = f"{key}= {value}"[:80].ljust(80).encode("latin-1")

@@ -37,7 +37,7 @@ def test_unsigned_frame_is_exact_at_both_ends(tmp_path: Path) -> None:
 
 
 @given(st.tuples(*[st.integers(0, 96)] * 2), st.tuples(*[st.integers(0, 80)] * 2))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_windows_are_cuts_of_the_whole(tmp_path_factory: pytest.TempPathFactory, rows: tuple, columns: tuple) -> None:
     (y0, y1), (x0, x1) = sorted(rows), sorted(columns)
     folder = tmp_path_factory.getbasetemp() / "windows"

@@ -94,7 +94,7 @@ def reaching(canvas: FrameWcs, frame: SolvedFrame, box: tuple[int, int, int, int
     overlap=st.sampled_from([0, 16]),
     size=st.sampled_from([SMALL, (40, 400), (60, 50)]),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_every_tile_lists_every_frame_that_reaches_it(centre, turn, mirrored, tile, overlap, size):
     frames = survey(*centre, turn, mirrored, 2, size)
     canvas = make_canvas(frames, "north_up", "median")

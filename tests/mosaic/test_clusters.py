@@ -43,7 +43,7 @@ def test_pointings_become_groups_anywhere_in_the_sky(ra, dec):
     assert groups == [list(range(8)), list(range(8, 16)), list(range(16, 24))]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 3), st.integers(1, 9), st.floats(0, 120), st.integers(0, 5), st.floats(0, 3), st.randoms())
 def test_every_frame_is_in_exactly_one_group_whatever_the_order(columns, each, turn, cap, radius, shuffler):
     frames = panels(123.0, 40.0, columns, each, turn)

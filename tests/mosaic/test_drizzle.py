@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mosaic_frames import SCALE_DEG, calibrated_of, solved_of, wcs_of
 
@@ -79,7 +79,6 @@ def clipped_area(corners: list[tuple[float, float]]) -> float:
 numbers = st.floats(-2.0, 3.0)
 
 
-@settings(deadline=None)
 @given(st.tuples(numbers, numbers), st.floats(0.05, 2.0), st.floats(0.05, 2.0), st.floats(0, 6.3))
 def test_overlaps_are_exact(centre, width, height, angle):
     c, s = math.cos(angle), math.sin(angle)

@@ -27,7 +27,7 @@ def tiles_of(height: int, width: int, tile: int, overlap: int) -> list[TileSpec]
 
 
 @given(height=st.integers(20, 90), width=st.integers(20, 90), tile=st.integers(20, 50), overlap=st.integers(0, 9))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_weights_sum_to_one_everywhere(height, width, tile, overlap):
     # A last tile narrower than two overlaps has no room for its ramp; `blend` divides by the sum then.
     assume(all((size - 1) % tile + 1 >= 2 * overlap for size in (height, width)))

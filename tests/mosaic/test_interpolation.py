@@ -79,7 +79,7 @@ def test_weights_add_up_to_one_and_meet_the_pixels(interpolation):
     scale=st.floats(0.6, 1.6),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_vectors_do_what_the_plain_form_says(turn, bayer, interpolation, scale, seed):
     rng = np.random.default_rng(seed)
     shape = (SIZE[1], SIZE[0]) if bayer else (SIZE[1], SIZE[0], 3)

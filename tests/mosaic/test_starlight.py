@@ -59,7 +59,7 @@ def test_a_finer_canvas_has_wider_stars():
 
 
 @given(x=st.floats(-30, 130), y=st.floats(-30, 130), top=st.integers(0, 100), left=st.integers(0, 100))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_light_does_not_depend_on_the_box(x, y, top, left):
     """Bands of a tile are cut by the memory there is; what is rejected must not depend on that."""
     stars = TileStars(np.array([x, 55.55]), np.array([y, 71.37]), np.array([[1e5], [3e4]]), 3.1)

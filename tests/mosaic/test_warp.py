@@ -176,7 +176,7 @@ def test_the_far_side_of_the_sky_gives_nothing():
     turn=st.floats(0, 360),
     bayer=st.sampled_from([None, "GRBG", "BGGR"]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_value_does_not_depend_on_the_tile(place, larger, turn, bayer):
     canvas, frame = canvas_of(50.0, 30.0, 150), wcs_of(50.0, 30.0, turn, size=(260, 240), bend_px=0.4)
     rng = np.random.default_rng(1)
@@ -208,7 +208,7 @@ def test_a_value_does_not_depend_on_the_tile(place, larger, turn, bayer):
     extent=st.one_of(st.just((33, 33)), st.tuples(st.integers(1, 200), st.integers(1, 200))),
     bayer=st.sampled_from([None, "GRBG", "RGGB"]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_window_holds_all_that_is_read(shift, turn, mirrored, scale, bend, size, corner, extent, bayer):
     """The window and the whole give the same bits; NaN at the rim of the frame would spread if it were read."""
     width, height = size

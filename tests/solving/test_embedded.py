@@ -40,7 +40,7 @@ def test_known_hard_places(tycho, ra, dec, mirrored):
     assert worst_offset_px(solution.wcs, truth) < 3.0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     turn=st.floats(0, 360),
     mirrored=st.booleans(),

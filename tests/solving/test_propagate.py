@@ -23,7 +23,7 @@ def known_of(sky, wcs, seed=0) -> KnownStars:
     return known_stars([(wcs, field.x_px, field.y_px)])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     place=st.sampled_from([(30.0, 40.0), (0.0, -5.0), (100.0, 89.95), (305.0, 38.0)]),
     turn=st.floats(-0.5, 0.5),

@@ -73,7 +73,7 @@ def doubtful(
     even_weights=st.booleans(),
     stars=st.booleans(),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_kernel_follows_the_reference(
     seed, frames, channels, pixels, gaps, outliers, ties, rules, kappas, even_weights, stars
 ):
@@ -195,7 +195,7 @@ def line_by_definition(s: list[float], noise: float, rules: StackRules) -> tuple
     rejection=st.sampled_from([Rejection.WINSORIZED, Rejection.KAPPA_SIGMA, Rejection.LINEAR_FIT]),
     kappas=st.tuples(st.floats(1.0, 4.0), st.floats(1.0, 4.0)),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_mean_of_one_channel_by_the_definition(seed, frames, rejection, kappas):
     cube = cube_of(seed, frames, 1, 8, 0.1, 0.15, False)
     weights = np.random.default_rng(seed).uniform(0.1, 1.0, frames).astype(np.float32)
@@ -251,7 +251,7 @@ def test_rejection_none_keeps_all_and_weights_count():
 
 
 @given(seed=st.integers(0, 2**32 - 1), frames=st.integers(1, 25), rules=st.sampled_from(ALL_RULES))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_weights_may_differ_within_a_frame(seed, frames, rules):
     cube = cube_of(seed, frames, 3, 60, 0.1, 0.05, False)
     noise = np.full(3, 5.0, np.float32)
@@ -341,7 +341,7 @@ def test_a_hit_in_one_colour_takes_the_whole_sample(combine):
 
 
 @given(seed=st.integers(0, 2**32 - 1), frames=st.integers(1, 9), rules=st.sampled_from(ALL_RULES))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_rejection_never_empties_a_pixel(seed, frames, rules):
     """Colours may disagree about which sample is wrong; a hole in the mosaic is no answer to that."""
     rng = np.random.default_rng(seed)

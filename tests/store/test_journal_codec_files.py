@@ -111,7 +111,7 @@ def test_digest_refuses_what_it_cannot_tell_apart():
 
 
 @given(n=st.integers(0, 20), channels=st.sampled_from([1, 3]), seed=st.integers(0, 1000), blind=st.booleans())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_measured_frames_survive_as_bytes(n, channels, seed, blind):
     rng = np.random.default_rng(seed)
     stars = StarList(

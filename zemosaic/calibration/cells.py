@@ -14,9 +14,10 @@ import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from zemosaic.calibration.photometry import detector_coordinates
-from zemosaic.calibration.transfer import transfer_points
+from zemosaic.calibration.transfer import FEWEST_PAIRS, cell_variances, transfer_points
 from zemosaic.model import FrameRef, MeasuredFrame, Trail
 from zemosaic.sky import FrameWcs
 
@@ -27,6 +28,7 @@ Float64s = NDArray[np.float64]
 LATTICE = 48
 """Detector pixels between exact positions on the cell grid."""
 CLIP = (3.0, 2.5)
+CLIP_LOSS = float((norm.pdf(CLIP[1]) - norm.pdf(CLIP[0])) / (norm.cdf(CLIP[1]) - norm.cdf(-CLIP[0])))
 """Pixels this many sigma below or above their cell's mean are left out."""
 EDGE_PX = 6
 TRAIL_SIDE_PX = 6.0
@@ -98,20 +100,21 @@ def sample_cells(
     line, cell = _runs(free, step, gx - column0, gy - row0, LATTICE, columns, rows * columns)
     count, sum_x, sum_y = _positions(line, cell, step, rows * columns)
     noise = _plane_noise(measured, step)
-    means = np.stack(
-        [_clipped_means(plane, line, cell, rows * columns, sigma) for plane, sigma in zip(planes, noise, strict=True)],
-        axis=1,
-    )
     halved = _halved(measured, step)
-    transfer = [
-        transfer_points(plane, line, cell, means[:, c], 2 if halved and c == 1 else 1) for c, plane in enumerate(planes)
-    ]
-    used = np.flatnonzero((count > 0) & np.isfinite(means).all(axis=1))
+    raw_pixels = [2 if halved and c == 1 else 1 for c in range(len(planes))]
+    means, transfer = [], []
+    for plane, sigma, raw in zip(planes, noise, raw_pixels, strict=True):
+        variance, pairs = cell_variances(plane, line, cell, rows * columns)
+        own = _cell_noise(variance, pairs, sigma)
+        means.append(_clipped_means(plane, line, cell, own))
+        transfer.append(transfer_points(means[-1], variance * raw, pairs))
+    mean_adu = np.stack(means, axis=1)
+    used = np.flatnonzero((count > 0) & np.isfinite(mean_adu).all(axis=1))
     u, v = detector_coordinates(sum_x[used] / count[used], sum_y[used] / count[used], frame.width, frame.height)
     return CellSamples(
         row=(used // columns + row0).astype(np.int32),
         column=(used % columns + column0).astype(np.int32),
-        mean_adu=means[used],
+        mean_adu=mean_adu[used],
         count=count[used].astype(np.int32),
         u=u,
         v=v,
@@ -232,15 +235,26 @@ def _positions(line, cell, step, cells):  # type: ignore[no-untyped-def]
     return count, sum_x, sum_y
 
 
+def _cell_noise(variance: Float64s, pairs: Float64s, noise: float) -> Float64s:
+    """Return the noise within each cell; that of the plane where too few pixels tell, or what they tell is no noise."""
+    known = (pairs >= FEWEST_PAIRS) & (variance > (0.5 * noise) ** 2) & (variance < (2.0 * noise) ** 2)
+    return np.where(known, np.sqrt(variance), noise)
+
+
 def _clipped_means(
-    plane: NDArray[np.float32], line: NDArray[np.int32], cell: NDArray[np.int32], cells: int, sigma: float
+    plane: NDArray[np.float32], line: NDArray[np.int32], cell: NDArray[np.int32], sigma: Float64s
 ) -> Float64s:
-    """Return each cell's mean after its outliers were left out twice; NaN where nothing is left."""
-    low, high = np.full(cells, -np.inf), np.full(cells, np.inf)
-    mean = np.empty(cells)
-    for _ in range(3):
-        mean = _means(plane, line, cell, low.astype(np.float32), high.astype(np.float32))
+    """Return each cell's mean after its outliers were left out twice; NaN where nothing is left.
+
+    Limits that lie closer above than below leave more of the light out than of the dark, and the more the more noise
+    there is: where it is brightest.  What normal noise loses that way is given back (the mean of a truncated normal
+    distribution); else brightness would not be proportional to light.
+    """
+    low, high = np.full(len(sigma), -np.inf), np.full(len(sigma), np.inf)
+    mean = _means(plane, line, cell, low.astype(np.float32), high.astype(np.float32))
+    for _ in range(2):
         low, high = mean - CLIP[0] * sigma, mean + CLIP[1] * sigma
+        mean = _means(plane, line, cell, low.astype(np.float32), high.astype(np.float32)) + CLIP_LOSS * sigma
     return mean
 
 

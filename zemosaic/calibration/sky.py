@@ -28,10 +28,13 @@ __all__ = ["SkySolution", "solve_sky"]
 
 Floats = NDArray[np.float64]
 
-COMPLETE = 0.85
+COMPLETE = 0.95
 """A cell counts in a frame that sees this part of what the best frame sees of it."""
 FLOOR = 0.03
 """Error of a cell's mean that no number of pixels takes away, in noise of a pixel."""
+BIAS_DOUBT = 3.0
+"""How many of its formal errors the bias found from cells is wrong by: errors of transparencies and light that
+changes within cells do not average away with the number of cells."""
 GRAIN = 3.0
 """How far apart empty cells may lie in the mosaic, in errors of the mean of a cell over its frames."""
 FEWEST_IN_GRAIN = 4
@@ -206,7 +209,7 @@ def _problem(
     shared[np.arange(n), table.group] = table.r2 * light
     shared[np.arange(n), n_groups + table.group] = -v[table.group] * table.r2
     prior = np.concatenate([star_v - v, np.array([e.bias_adu for e in bias]) - b])
-    precision = np.concatenate([star_sigma**-2, np.array([e.sigma_adu**-2 for e in bias])])
+    precision = np.concatenate([star_sigma**-2, np.array([(e.sigma_adu / BIAS_DOUBT) ** -2 for e in bias])])
     level = float(np.median(light)) or 1.0
     slope = (SLOPE_PRIOR * level) ** -2
     return JointProblem(

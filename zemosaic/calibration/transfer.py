@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["BiasEstimate", "estimate_bias", "transfer_points"]
+__all__ = ["FEWEST_PAIRS", "BiasEstimate", "cell_variances", "estimate_bias", "transfer_points"]
 
 Floats = NDArray[np.float64]
 
@@ -38,41 +38,57 @@ class BiasEstimate:
     sigma_adu: float
 
 
-def transfer_points(
-    plane: NDArray[np.float32], line: NDArray[np.int32], cell: NDArray[np.int32], mean: Floats, raw_pixels: int
-) -> Floats:
-    """Return level and noise of a plane's cells, those of like brightness together.
+def cell_variances(
+    plane: NDArray[np.float32], line: NDArray[np.int32], cell: NDArray[np.int32], cells: int
+) -> tuple[Floats, Floats]:
+    """Return the variance of a plane's values within each cell, from the steps between neighbours.
 
     Parameters
     ----------
     plane : ndarray, shape (h, w), float32
-        In ADU, bias included.
+        In ADU.
     line, cell : ndarray of int32, shapes (n, 3) and (n,)
         Runs of bare sky (row, first column, end) and the cell of each.
+    cells : int
+
+    Returns
+    -------
+    variance : ndarray, shape (cells,)
+        In ADU squared, 0 where there are no pairs.
+    pairs : ndarray, shape (cells,)
+        Pairs of neighbours that were counted.
+    """
+    line, cell = line[::EVERY_RUN], cell[::EVERY_RUN]
+    limit = np.full(cells, np.inf, np.float32)
+    for _ in range(2):
+        squares, pairs = _steps(plane, line, cell, limit)
+        variance = squares / np.maximum(2.0 * pairs, 1.0)
+        limit = (2.0 * CLIP**2 * variance).astype(np.float32)
+    return variance, pairs
+
+
+def transfer_points(mean: Floats, variance: Floats, pairs: Floats) -> Floats:
+    """Return level and noise of a plane's cells, those of like brightness together.
+
+    Parameters
+    ----------
     mean : ndarray, shape (cells,)
-        Mean level of each cell in ADU; NaN where there is none.
-    raw_pixels : int
-        Of which one value of the plane is the mean.
+        Mean level of each cell in ADU, bias included; NaN where there is none.
+    variance, pairs : ndarray, shape (cells,)
+        Of one raw pixel; see `cell_variances`.
 
     Returns
     -------
     ndarray, shape (up to `LEVELS`, 3)
-        Level in ADU, variance of one raw pixel in ADU squared, pairs of pixels counted.
+        Level in ADU, variance in ADU squared, pairs of pixels counted.
     """
-    line, cell = line[::EVERY_RUN], cell[::EVERY_RUN]
-    limit = np.full(len(mean), np.inf, np.float32)
-    for _ in range(2):
-        squares, pairs = _steps(plane, line, cell, limit)
-        limit = (2.0 * CLIP**2 * (squares / np.maximum(2.0 * pairs, 1.0))).astype(np.float32)
     used = np.flatnonzero((pairs > 0) & np.isfinite(mean))
-    if not len(used):
-        return np.empty((0, 3))
     points = []
     for part in np.array_split(used[np.argsort(mean[used], kind="stable")], LEVELS):
         number = float(pairs[part].sum())
         if number >= FEWEST_PAIRS:
-            level = float((mean[part] * pairs[part]).sum()) / number
-            points.append((level, raw_pixels * float(squares[part].sum()) / (2.0 * number), number))
+            shares = pairs[part] / number
+            points.append((float(mean[part] @ shares), float(variance[part] @ shares), number))
     return np.array(points).reshape(-1, 3)
 
 

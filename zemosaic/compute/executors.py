@@ -14,13 +14,20 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from typing import Any, Protocol, TypeVar
 
 from zemosaic.errors import RunCancelled, WorkerDied
 
-__all__ = ["Flag", "SerialExecutor", "exit_with_parent", "limit_library_threads", "make_executor", "map_ordered"]
+__all__ = [
+    "Flag",
+    "SerialExecutor",
+    "exit_with_parent",
+    "limit_library_threads",
+    "limit_opencv",
+    "make_executor",
+    "map_ordered",
+]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -79,7 +86,7 @@ def make_executor(workers: int, held: Flag | None = None, *, apart: bool = False
     """
     limit_library_threads()
     if workers <= 1 and not apart:
-        _limit_opencv()
+        limit_opencv()
         return SerialExecutor()
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker, initargs=(held,))
@@ -89,10 +96,11 @@ def _prepare_worker(held: Flag | None) -> None:
     _OF_THIS_WORKER[:] = [] if held is None else [held]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     exit_with_parent()
-    _limit_opencv()
+    limit_opencv()
 
 
-def _limit_opencv() -> None:
+def limit_opencv() -> None:
+    """Let OpenCV use one thread in this process."""
     import cv2
 
     cv2.setNumThreads(1)
@@ -158,7 +166,7 @@ def map_ordered(
 def _submit(executor: Executor, function: Callable[[T], R], task: T) -> Future[R]:
     try:
         return executor.submit(_unless_held, function, task)
-    except BrokenProcessPool as error:
+    except BrokenExecutor as error:
         raise WorkerDied("error.pool_died") from error
 
 
@@ -178,5 +186,5 @@ def _result(future: Future[R], cancelled: Callable[[], bool]) -> R:
             continue
         try:
             return future.result()
-        except BrokenProcessPool as error:
+        except BrokenExecutor as error:
             raise WorkerDied("error.pool_died") from error

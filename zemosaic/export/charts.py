@@ -35,7 +35,7 @@ Floats = NDArray[np.float64]
 WIDTH, HEIGHT = 760.0, 170.0
 FARTHEST_DEG = 60.0
 """Frames farther than this from the mosaic would shrink the map to a point."""
-LEFT, RIGHT, TOP, BOTTOM = 74.0, 8.0, 10.0, 22.0
+LEFT, RIGHT, TOP, BOTTOM = 80.0, 8.0, 10.0, 22.0
 MOST_POINTS = 3000
 MOST_FOOTPRINTS = 300
 STEP_LIMITS = (0.1, 0.3, 1.0)

@@ -6,11 +6,11 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from zemosaic.export.calm import calm
 from zemosaic.export.files import write_whole
 from zemosaic.export.layout import AxisOrder, Box, Pixels, layout_of
 from zemosaic.export.shrink import shrunk
@@ -30,12 +30,6 @@ Picture = NDArray[np.uint8]
 
 BAND_ROWS = 128
 """Rows stretched at a time."""
-NEAR_PX = 7
-"""Side of the square of neighbours that a pixel of few frames is averaged with."""
-COLOUR_PX = 31
-"""Side of that for its colour, to whose noise the eye is more sensitive."""
-STAR_SHARE = 0.5
-"""Squares of which more is structure than noise do not count for the colour round them."""
 
 
 def stretched_preview(
@@ -72,58 +66,16 @@ def stretched_preview(
     planes = shrunk(source, max_px, axis_order=axis_order, box=box)
     inside = inside_of(planes, coverage, max_px, box)
     view = find_view(planes, inside, linked)
-    if coverage is not None and inside.any():
-        even_noise(planes, shrunk(coverage, max_px, axis_order="HW", box=box, empty=0.0)[0], inside)
+    frames = np.ones(inside.shape, np.float32)
+    if coverage is not None:
+        frames = shrunk(coverage, max_px, axis_order="HW", box=box, empty=0.0)[0]
+    calm(planes, frames, inside)
+    view = view.fitted(planes, inside)  # To calm pixels a stronger stretch does no harm.
     picture = np.empty((*inside.shape, 3), np.uint8)
     for top in range(0, len(inside), BAND_ROWS):
         band = np.s_[top : top + BAND_ROWS]
         picture[band] = np.moveaxis(np.rint(255.0 * view(planes[:, band], inside[band])), 0, -1)
     return np.ascontiguousarray(picture[::-1])
-
-
-def even_noise(planes: NDArray[np.float32], frames: NDArray[np.float32], inside: NDArray[np.bool_]) -> None:
-    """Smooth the parts of a picture that few frames cover until they are no noisier than most of it.
-
-    A pixel is drawn towards the mean of its neighbours, its colour towards that of a wider square, by the root of its
-    part of the usual number of frames; less where neighbours differ by more than noise makes them (Lee 1980, IEEE
-    Trans. PAMI 2, 165), so that stars stay as they are.
-
-    Parameters
-    ----------
-    planes : ndarray, shape (channels, h, w)
-        Linear, changed in place.
-    frames : ndarray, shape (h, w)
-        Frames per pixel.
-    inside : ndarray, shape (h, w)
-        Where there is data; elsewhere nothing changes.
-    """
-    light = planes.mean(axis=0)
-    near = _around(light, inside, NEAR_PX)
-    depth = np.where(inside, np.maximum(frames, 1e-6), np.float32(1))
-    away = light - near
-    one_frame = 1.4826 * float(np.median((np.abs(away) * np.sqrt(depth))[inside]))
-    away *= away
-    structure = _around(away, inside, NEAR_PX)
-    del away
-    np.maximum(structure, 1e-30, out=structure)
-    np.subtract(1.0, 2.0 * one_frame**2 / depth / structure, out=structure)
-    depth /= np.median(depth[inside])
-    kept = np.clip(np.maximum(structure, np.sqrt(depth)), 0.0, 1.0)
-    calm = inside & (structure < STAR_SHARE)
-    del depth, structure
-    for plane in planes:
-        smooth = _around(plane - light, calm, COLOUR_PX)
-        smooth += near
-        even = (plane - smooth) * kept
-        even += smooth
-        np.copyto(plane, even, where=inside)
-
-
-def _around(values: NDArray[np.float32], known: NDArray[np.bool_], side: int) -> NDArray[np.float32]:
-    """Return the means of the known pixels in the square round each pixel, 0 where there are none."""
-    total = cv2.blur(np.where(known, values, np.float32(0)), (side, side))
-    total /= np.maximum(cv2.blur(known.astype(np.float32), (side, side)), 1e-6)
-    return np.asarray(total, np.float32)
 
 
 def stretched_bands(

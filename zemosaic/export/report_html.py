@@ -221,8 +221,8 @@ def _subtitle(report: RunReport, words: Words) -> str:
     in_time = sorted(report.used, key=lambda row: row.date_obs)
     nights = sorted({*_nights(in_time)} - {""})
     if nights:
-        span = nights[0] if len(nights) == 1 else f"{nights[0]} … {nights[-1]}"
-        parts.append(words.text("report.nights", n=len(nights), span=span))
+        span = f"{nights[0]} … {nights[-1]}"
+        parts.append(nights[0] if len(nights) == 1 else words.text("report.nights", n=len(nights), span=span))
     return " · ".join(parts)
 
 

@@ -69,6 +69,18 @@ class View:
         """
         return replace(self, stretches=tuple(one.adjusted(depth, white, sky_level) for one in self.stretches))
 
+    def deeper(self, factors: Sequence[float]) -> View:
+        """Return the view with black farther below a sky that stays as bright, by a factor for each stretch."""
+        return replace(self, stretches=tuple(one.deeper(by) for one, by in zip(self.stretches, factors, strict=True)))
+
+    def fitted(self, planes: Planes, inside: NDArray[np.bool_]) -> View:
+        """Return the view with the stretch that pixels of this sky want, be they single, averaged or calmed."""
+        if not inside.any():
+            return self
+        clear = np.where(inside, planes - _column(self.sky), np.float32(0)) * _column(self.gains)
+        parts = [clear] if len(self.stretches) == 1 else [plane[None] for plane in clear]
+        return replace(self, stretches=tuple(Stretch.of(part, inside) for part in parts))
+
 
 def view_of(
     source: Pixels,
@@ -94,8 +106,12 @@ def view_of(
         Whether the view is for single pixels, whose noise is larger than that of averaged ones.
     """
     planes = shrunk(source, max_px, axis_order=axis_order, box=box)
-    noisy = sampled(source, max_px, axis_order=axis_order, box=box) if full_size else None
-    return find_view(planes, inside_of(planes, coverage, max_px, box), linked, noisy)
+    inside = inside_of(planes, coverage, max_px, box)
+    view = find_view(planes, inside, linked)
+    if full_size:
+        planes = sampled(source, max_px, axis_order=axis_order, box=box)
+        inside = np.asarray(np.isfinite(planes).all(axis=0))
+    return view.fitted(planes, inside)
 
 
 def midtones(x: NDArray[np.float32] | float, balance: float) -> NDArray[np.float32]:
@@ -112,20 +128,16 @@ def inside_of(planes: Planes, coverage: Pixels | None, max_px: int, box: Box | N
     return inside
 
 
-def find_view(planes: Planes, inside: NDArray[np.bool_], linked: bool, noisy: Planes | None = None) -> View:
-    """Return the view of an averaged picture; the stretch is that of the `noisy` pixels where given."""
-    ones = np.ones(len(planes), np.float32)
+def find_view(planes: Planes, inside: NDArray[np.bool_], linked: bool) -> View:
+    """Return sky and colours of an averaged picture that shows data `inside`; its stretch is for `View.fitted`."""
+    channels = len(planes)
+    stretches = (Stretch.between(-1.0, 10.0, SKY_LEVEL),) * (1 if linked else channels)
+    plain = View((0.0,) * channels, (1.0,) * channels, stretches)
     if not inside.any():
-        return View((0.0,) * len(planes), tuple(map(float, ones)), (Stretch.between(-1.0, 10.0, SKY_LEVEL),))
+        return plain
     sky = _sky(planes, inside)
-    clear = np.where(inside, planes - _column(sky), np.float32(0))
-    gains = _star_gains(clear, inside) if linked else ones
-    clear *= _column(gains)
-    if noisy is not None and np.isfinite(noisy).all(axis=0).any():
-        inside = np.asarray(np.isfinite(noisy).all(axis=0))
-        clear = np.where(inside, (noisy - _column(sky)) * _column(gains), np.float32(0))
-    parts = [clear] if linked else [plane[None] for plane in clear]
-    return View(tuple(map(float, sky)), tuple(map(float, gains)), tuple(Stretch.of(part, inside) for part in parts))
+    gains = _star_gains(np.where(inside, planes - _column(sky), np.float32(0)), inside) if linked else plain.gains
+    return replace(plain, sky=tuple(map(float, sky)), gains=tuple(map(float, gains)))
 
 
 def _column(values: Sequence[float] | NDArray[np.float32]) -> NDArray[np.float32]:
@@ -204,6 +216,11 @@ class Stretch:
     def adjusted(self, depth: float, white: float, sky_level: float) -> Stretch:
         """Return another stretch; see `View.adjusted`."""
         return Stretch.between(self.black * depth, self.white * white, sky_level)
+
+    def deeper(self, factor: float) -> Stretch:
+        """Return another stretch that shows 0 as brightly; see `View.deeper`."""
+        sky_level = float(midtones(-self.black / (self.white - self.black), self.balance))
+        return Stretch.between(self.black * factor, self.white, sky_level)
 
     def __call__(self, clear: Planes, colour: float = COLOUR_KEPT) -> Planes:
         """Return values from 0 to 1."""

@@ -52,8 +52,8 @@ class RunContext:
     journal: Journal
     work_dir: Path
     monitor: ResourceMonitor
-    make_workers: Callable[[int], Executor] | None = None
-    """Makes so many workers, once it is known how many frames there are."""
+    open_workers: Callable[[Budget], tuple[Executor, Budget]] | None = None
+    """Opens what runs the tasks, once it is known how many frames there are, and says what each may take there."""
     paused_s: Callable[[], float] = float
     """Seconds that the run was paused so far."""
     dropped: list[Dropped] = field(default_factory=list)
@@ -80,8 +80,8 @@ class RunContext:
         settings = self.settings
         given = settings.memory_limit_gb, settings.num_processing_workers
         self.budget = make_budget(*given, frames=frames, compiling=not is_compiled())
-        if self.make_workers is not None:
-            self.executor = self.make_workers(self.budget.workers)
+        if self.open_workers is not None:
+            self.executor, self.budget = self.open_workers(self.budget)
 
     def end_workers(self) -> None:
         """Let the workers go, and with them their memory; what comes later runs in this process."""

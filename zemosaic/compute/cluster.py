@@ -1,0 +1,182 @@
+"""Tasks on the computers of a Dask cluster, behind the same seam as the processes of this one.
+
+A task names files by their paths and leaves its pixels in the work folder, so every computer must see the folders of
+the run under the same paths (a network share), and run the same version of this program.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from zemosaic import __version__
+from zemosaic.compute.budget import LARGEST_TASK_BYTES, PROCESS_BYTES, SMALLEST_TASK_BYTES, Budget
+from zemosaic.compute.executors import limit_opencv
+from zemosaic.errors import Message, ResourceError, SettingsError, message
+
+__all__ = ["ClusterExecutor", "join_cluster"]
+
+R = TypeVar("R")
+
+CONNECT_S = 10
+ABANDONED_S = 60.0
+"""A cluster without a worker for so long is lost."""
+_USABLE = 0.6
+"""Part of a worker's memory that is used: from there on Dask moves results to the disk."""
+
+
+class ClusterExecutor(Executor):
+    """Hands tasks to a connected `distributed.Client`."""
+
+    def __init__(self, client: Any) -> None:
+        self._inner = client.get_executor(pure=False)
+        self._waiting: set[_Answer[Any]] = set()
+        self._lock = threading.Lock()
+
+    def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
+        """Send fn to the cluster and return its future, which breaks when the cluster is lost."""
+        answer: _Answer[R] = _Answer(self._inner.submit(fn, *args, **kwargs))
+        with self._lock:
+            self._waiting.add(answer)
+        answer.add_done_callback(self._forget)
+        answer.sent.add_done_callback(answer.take)
+        return answer
+
+    def give_up(self, why: str) -> None:
+        """Break every future that is still waited for."""
+        with self._lock:
+            waiting = list(self._waiting)
+        for answer in waiting:
+            answer.break_off(why)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Withdraw what is still waited for."""
+        with self._lock:
+            waiting = list(self._waiting)
+        for answer in waiting:
+            answer.cancel()
+
+    def _forget(self, answer: Future[Any]) -> None:
+        with self._lock:
+            self._waiting.discard(answer)  # type: ignore[arg-type]
+
+
+class _Answer(Future[R]):
+    """A future whose withdrawal reaches the cluster."""
+
+    def __init__(self, sent: Future[R]) -> None:
+        super().__init__()
+        self.sent = sent
+
+    def cancel(self) -> bool:
+        self.sent.cancel()
+        return super().cancel()
+
+    def take(self, sent: Future[R]) -> None:
+        """Take over how the task ended."""
+        if sent.cancelled():
+            self.break_off("the scheduler is gone")
+        elif (error := sent.exception()) is None:
+            self._settle(lambda: self.set_result(sent.result()))
+        elif type(error).__name__ == "KilledWorker":
+            self.break_off(str(error))
+        else:
+            self._settle(lambda: self.set_exception(error))
+
+    def break_off(self, why: str) -> None:
+        """End without a result."""
+        self._settle(lambda: self.set_exception(BrokenExecutor(why)))
+
+    def _settle(self, end: Callable[[], None]) -> None:
+        # Whoever comes second, of a result, a withdrawal and the watch, finds it settled.
+        if not self.done() and self.set_running_or_notify_cancel():
+            end()
+
+
+@contextlib.contextmanager
+def join_cluster(address: str, folders: Sequence[Path]) -> Iterator[tuple[ClusterExecutor, Budget]]:
+    """Connect to a scheduler, make sure its workers can do the run's tasks, and let go of it at the end.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler, as in ``tcp://192.168.1.10:8786``.
+    folders : sequence of Path
+        What every worker must see under the same path.
+
+    Yields
+    ------
+    executor : ClusterExecutor
+    budget : Budget
+        One task per worker, in the memory of the smallest of them.
+
+    Raises
+    ------
+    SettingsError
+        If the scheduler cannot be reached or has no workers, or one of them cannot do the tasks; it is named.
+    ResourceError
+        If a worker has not the memory for the smallest task.
+    """
+    try:
+        from distributed import Client
+    except ImportError as fault:
+        raise SettingsError("error.no_distributed", detail=str(fault)) from fault
+    # What goes wrong there ends in an error of this program; its own lines would only confuse.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    try:
+        client = Client(address, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError) as fault:
+        raise SettingsError("error.cluster_unreachable", address=address, detail=str(fault)) from fault
+    stop = threading.Event()
+    try:
+        budget = _checked(client, address, [str(folder) for folder in folders])
+        executor = ClusterExecutor(client)
+        threading.Thread(target=_watch, args=(client, executor, stop), name="cluster-watch", daemon=True).start()
+        with executor:
+            yield executor, budget
+    finally:
+        stop.set()
+        client.close()
+
+
+def _checked(client: Any, address: str, folders: list[str]) -> Budget:
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    if not workers:
+        raise SettingsError("error.cluster_empty", address=address)
+    for name, worker in sorted(workers.items()):
+        if worker["nthreads"] != 1:
+            raise SettingsError("error.cluster_threads", worker=name, threads=worker["nthreads"])
+    told = client.run(_prepare, folders, __version__, on_error="return")
+    for name, trouble in sorted(told.items()):
+        if isinstance(trouble, BaseException):
+            trouble = message("error.cluster_worker", worker=name, detail=f"{type(trouble).__name__}: {trouble}")
+        if trouble is not None:
+            raise SettingsError(trouble.key, **(dict(trouble.params) | {"worker": name}))
+    limits = [worker["memory_limit"] for worker in workers.values() if worker["memory_limit"]]
+    task = min(int(min(limits, default=1 << 62) * _USABLE) - PROCESS_BYTES, LARGEST_TASK_BYTES)
+    if task < SMALLEST_TASK_BYTES:
+        needed = (SMALLEST_TASK_BYTES + PROCESS_BYTES) / _USABLE
+        raise ResourceError("error.memory_limit_too_small", limit_gb=min(limits) / 1e9, needed_gb=needed / 1e9)
+    return Budget(sum(limits), len(workers), task)
+
+
+def _prepare(folders: list[str], version: str) -> Message | None:
+    """Make a worker ready; runs there, where nobody knows its name.  Returns what is wrong with it."""
+    limit_opencv()
+    if version != __version__:
+        return message("error.cluster_version", worker="", theirs=__version__, ours=version)
+    unseen = [folder for folder in folders if not Path(folder).is_dir()]
+    return message("error.cluster_folder", worker="", folder=unseen[0]) if unseen else None
+
+
+def _watch(client: Any, executor: ClusterExecutor, stop: threading.Event) -> None:
+    alone_s, every_s = 0.0, ABANDONED_S / 12
+    while not stop.wait(every_s):
+        alone_s = 0.0 if client.scheduler_info(n_workers=-1)["workers"] else alone_s + every_s
+        if alone_s >= ABANDONED_S:
+            executor.give_up("all workers are gone")
