@@ -20,9 +20,9 @@ SKY_LEVEL = 0.14
 """Brightness of the empty sky in the picture, 0 to 1."""
 SHADOW_SIGMAS = 2.8
 """How far below the sky black lies at least, in standard deviations of the sky."""
-BROAD_LIGHT = 11.0
+BROAD_LIGHT = 9.0
 """Brightness of nebulae and galaxies that the stretch leaves room for, in units of that depth."""
-COLOUR_KEPT = 0.45
+COLOUR_KEPT = 0.7
 """Part of a bright pixel's colour that the stretch keeps unless asked otherwise: 0 is white, 1 is all."""
 WHITENING = 8
 """How late bright pixels go to white: the power of their brightness in the picture that does it."""
