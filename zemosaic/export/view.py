@@ -171,15 +171,21 @@ def _star_gains(clear: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]
     ones = np.ones(len(clear), np.float32)
     if len(clear) == 1:
         return ones
-    peaks = np.stack([plane - cv2.blur(plane, (15, 15)) for plane in clear])
-    height = peaks.min(axis=0)
+    height = _peaks(clear[0])
+    for plane in clear[1:]:
+        np.minimum(height, _peaks(plane), out=height)
     low, high = np.percentile(height[inside], [99.7, 99.97])
     stars = inside & (height > max(low, 0.0)) & (height < high)
     if stars.sum() < 30:
         return ones
-    chosen = peaks[:, stars]
+    chosen = np.stack([_peaks(plane)[stars] for plane in clear])
     ratios = np.median(chosen[1] / chosen, axis=1)
     return np.clip(ratios, 1.0 / GAIN_LIMIT, GAIN_LIMIT).astype(np.float32)
+
+
+def _peaks(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a plane without its broad light."""
+    return np.asarray(plane - cv2.blur(plane, (15, 15)), np.float32)
 
 
 @dataclass(frozen=True)
