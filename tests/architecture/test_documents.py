@@ -59,6 +59,7 @@ def test_links_and_flags_of_the_documents_exist(document):
         "--until",
         "--dry-run",
         "--list-settings",
+        "--detect-astap",
         "--KEY",
         "--nthreads",  # of Dask
         "--nworkers",  # of Dask

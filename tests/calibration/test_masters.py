@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from zemosaic.events import Event, Warned
 from zemosaic.frames.scan import read_frame
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef
+from zemosaic.phases import quick_look
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.masters import make_masters
 from zemosaic.phases.measure import measure_frames, mended_pixels
@@ -144,6 +146,11 @@ def test_calibrated_frames_show_neither_pattern_nor_dust(tmp_path):
         camera = cameras[lights[0].group]
         pixels = mended_pixels(lights[0], camera.path, context.scratch)
         window = mended_pixels(lights[0], camera.path, context.scratch, (70, 110, 20, 60))
+        plain = SimpleNamespace(
+            frame=lights[0], illumination=(), bias_adu=0.0, sky_adu=((0.0,) * 3,) * 3, transparency=(1.0,) * 3
+        )
+        quick = quick_look.read_reduced(quick_look.Task(plain, 8, camera.path, context.scratch))
+    np.testing.assert_array_equal(quick, quick_look.reduced(plain, pixels, 8), "the quick look is calibrated too")
     assert not [event for event in events if isinstance(event, Warned)]
     np.testing.assert_array_equal(window, pixels[70:110, 20:60])
     sky = pixels / true_scene()

@@ -19,9 +19,10 @@ import platformdirs
 from numpy.typing import NDArray
 
 from zemosaic.export.mosaic_file import MosaicFile
+from zemosaic.export.overview import Overview
 from zemosaic.export.preview import coverage_colours
 from zemosaic.export.pyramid_kernel import Grid, averaged, halved, shown
-from zemosaic.export.view import View, view_of
+from zemosaic.export.view import View
 from zemosaic.sky import FrameWcs
 
 __all__ = ["MosaicView", "Pyramid"]
@@ -191,6 +192,7 @@ class MosaicView:
     def __init__(self, mosaic: Pyramid, coverage: Pyramid | None) -> None:
         self._mosaic, self._coverage = mosaic, coverage
         self._most: float | None = None
+        self._overview: Overview | None = None
 
     @classmethod
     def open(cls, path: Path, coverage: Path | None = None) -> MosaicView:
@@ -250,19 +252,20 @@ class MosaicView:
         if self._coverage is not None:
             self._coverage.close()
 
-    def auto_stretch(self, linked: bool = True, max_px: int = 1600) -> View:
-        """Return the stretch of the preview, for single pixels.
+    def auto_stretch(self, linked: bool = True) -> View:
+        """Return the stretch of the preview.
 
-        Reads the whole file while the levels are not made yet: call it in a thread.
+        The first call reads the whole file: make it in a thread.  From then on windows that show the mosaic from afar
+        show it with less noise, like the preview, and those that show single pixels are stretched more gently.
 
         Parameters
         ----------
         linked : bool
             Whether all colours share one stretch and stars are balanced, or each colour has its own.
-        max_px : int
-            Longest side of the reduced picture that the stretch is found on.
         """
-        return view_of(self._mosaic.file, None, max_px, axis_order="CHW", linked=linked, full_size=True)
+        if self._overview is None:
+            self._overview = Overview.of(self._mosaic.file, None if self._coverage is None else self._coverage.file)
+        return self._overview.views[0 if linked else 1]
 
     def window(
         self,
@@ -293,6 +296,10 @@ class MosaicView:
         ndarray, shape (out_h, out_w, 3), uint8
             Row 0 at the top.  Larger than life, single pixels are seen; smaller, means of those that fall together.
         """
+        if self._overview is not None:
+            if afar := self._overview.part(x0, y0, x1, y1, out_w, out_h):
+                return shown(*afar, out_w, out_h, stretch, channel)
+            stretch = self._overview.near(stretch, (x1 - x0) / out_w)
         pixels, grid = self._mosaic.part(x0, y0, x1, y1, out_w, out_h)
         return shown(pixels, grid, out_w, out_h, stretch, channel)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -14,14 +15,14 @@ from zemosaic.errors import FrameError
 from zemosaic.events import PreviewReady
 from zemosaic.export.preview import stretched_preview, write_png
 from zemosaic.frames.debayer import half_size
-from zemosaic.frames.pixels import open_pixels
 from zemosaic.frames.planes import colour_planes
 from zemosaic.model import CalibratedFrame, GridPlan
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.growing import LONGEST_PX, coarse_side, keep_quick_look
+from zemosaic.phases.measure import DefectMaps, mended_pixels
 from zemosaic.phases.plan import Grid
 
-__all__ = ["covering", "reduced", "show_quick_look"]
+__all__ = ["Task", "covering", "read_reduced", "reduced", "show_quick_look"]
 
 MOST_FRAMES = 24
 LOOKED_THROUGH = 1000
@@ -33,23 +34,34 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class _Task:
+class Task:
     """A frame to be read and made small."""
 
     frame: CalibratedFrame
     block_px: int
+    defects: Path
+    """What its camera's pixels need; see `mended_pixels`."""
+    scratch: Path
 
 
-def show_quick_look(context: RunContext, grid: Grid) -> None:
+def show_quick_look(context: RunContext, grid: Grid, defects: DefectMaps) -> None:
     """Show a picture of `MOST_FRAMES` calibrated frames at most; nothing of the mosaic depends on it."""
     if any(context.work_dir.glob("canvas_*.zarr")):
         return  # an earlier run left tiles, which are shown at once
     plan, chosen = grid.plan, covering(grid.plan, grid.frames)
     side = coarse_side(plan)
-    tasks = [_Task(frame, _block_px(frame, side * plan.wcs.scale_arcsec)) for frame in chosen]
+    tasks = [
+        Task(
+            frame,
+            _block_px(frame, side * plan.wcs.scale_arcsec),
+            defects[frame.frame.group].path,
+            context.scratch,
+        )
+        for frame in chosen
+    ]
     shape = -(-plan.height // side), -(-plan.width // side)
     total, number, used = np.zeros((plan.channels, *shape)), np.zeros(shape), 0
-    for task, planes in zip(tasks, context.map(_read, tasks), strict=True):
+    for task, planes in zip(tasks, context.map(read_reduced, tasks), strict=True):
         if planes is not None:
             _add(total, number, planes, task, plan, side)
             used += 1
@@ -94,7 +106,7 @@ def reduced(frame: CalibratedFrame, pixels: NDArray[Any], block_px: int) -> Floa
     ----------
     frame : CalibratedFrame
     pixels : ndarray, shape (h, w) or (h, w, 3)
-        As read.
+        Mended, and with the user's masters applied.
     block_px : int
         Side of a block; even for raw colour frames.
 
@@ -123,15 +135,17 @@ def reduced(frame: CalibratedFrame, pixels: NDArray[Any], block_px: int) -> Floa
     return np.asarray(calibrated, np.float32)
 
 
-def _read(task: _Task) -> Floats | None:
+def read_reduced(task: Task) -> Floats | None:
+    """Return a frame's calibrated means over blocks, its pixels mended; None where it cannot be read."""
     try:
-        return reduced(task.frame, open_pixels(task.frame.frame, None).read_all(), task.block_px)
+        pixels = mended_pixels(task.frame.frame, task.defects, task.scratch)
+        return reduced(task.frame, pixels, task.block_px)
     except FrameError:
         return None  # told when it is stacked
 
 
 def _add(
-    total: NDArray[np.float64], number: NDArray[np.float64], planes: Floats, task: _Task, plan: GridPlan, side: int
+    total: NDArray[np.float64], number: NDArray[np.float64], planes: Floats, task: Task, plan: GridPlan, side: int
 ) -> None:
     """Add a small frame to the coarse canvas, each coarse pixel from the block that holds its middle."""
     frame = task.frame
