@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zemosaic.calibration.held import Held, with_known_frames
 from zemosaic.calibration.joint import JointProblem, JointSolution, solve_joint
 from zemosaic.model import MeasuredFrame
 
@@ -25,6 +26,8 @@ LEAST_SNR = 5.0
 """Observations count whose light should stand out by this many errors."""
 MOST_OBSERVATIONS, ENOUGH_STARS = 3_000_000, 60
 """Stars of all frames that are compared; of so many frames that this is less than enough for each, enough."""
+SURELY = 1e-9
+"""Error of what is held."""
 SYSTEMATIC = 0.01
 """Part of a star's light that differs from frame to frame for reasons other than noise."""
 
@@ -45,6 +48,8 @@ class Photometry:
     """Stars in common with other frames, per frame."""
     star_flux: Floats
     """Flux per star on the median frame's scale, shape (stars, channels); NaN for stars seen once."""
+    pull: Floats
+    """How much more light the stars of a held frame would have it pass, as a part; 0 for the others. Shape (frames,)"""
 
 
 def detector_coordinates(x: Floats, y: Floats, width: int, height: int) -> tuple[Floats, Floats]:
@@ -57,6 +62,7 @@ def solve_photometry(
     star_ids: Sequence[NDArray[np.int64]],
     groups: NDArray[np.int64],
     vignetting_prior: Floats | None = None,
+    held: Held | None = None,
 ) -> Photometry:
     """Solve zero points of all frames and the vignetting of their cameras jointly, per channel.
 
@@ -70,12 +76,16 @@ def solve_photometry(
     vignetting_prior : ndarray, shape (groups,), optional
         Standard deviation expected of each camera's coefficient of r**2, `VIGNETTING_PRIOR` by default; small
         where a flat was divided out.
+    held : Held, optional
+        What is known from before; all zero points are then on its scale, not on that of the median frame.
     """
     channels = frames[0].stars.flux_adu.shape[1]
     green = 1 if channels == 3 else 0
     table = _observations(frames, star_ids, green)
     n_groups = int(groups.max()) + 1
-    vignetting = np.zeros(n_groups)
+    held = held or Held.nothing(len(frames), channels, n_groups)
+    before = np.where(held.frames[:, None], np.log(held.transparency), 0.0)
+    vignetting = np.where(held.cameras, held.vignetting, 0.0)
     prior = np.full(n_groups, VIGNETTING_PRIOR) if vignetting_prior is None else vignetting_prior
     sigma = prior
     expected = table.flux[:, green]
@@ -83,12 +93,14 @@ def solve_photometry(
         problem = _problem(table, groups, vignetting, len(frames), green, expected, prior)
         if not len(problem.value):
             break
-        solution = solve_joint(problem, rounds=rounds)
-        vignetting = vignetting + solution.shared
+        problem = replace(problem, shared_basis=problem.shared_basis * ~held.cameras)
+        solution = _solved(problem, rounds, held.frames, before[:, green])
+        vignetting = np.where(held.cameras, held.vignetting, vignetting + solution.shared)
         sigma = _error_of_shared(problem, solution, prior)
         expected = _expected(table, problem, solution, groups, vignetting, expected)
     transparency = np.ones((len(frames), channels))
     error = np.full((len(frames), channels), ZERO_POINT_PRIOR)
+    pull = np.zeros(len(frames))
     n_stars = int(max((ids.max(initial=-1) for ids in star_ids), default=-1)) + 1
     star_flux = np.full((n_stars, channels), np.nan)
     for channel in range(channels):
@@ -97,9 +109,9 @@ def solve_photometry(
             problem = _problem(table, groups, vignetting, len(frames), channel, expected)
             if not len(problem.value):
                 break
-            solution = solve_joint(problem, rounds=rounds)
+            solution = _solved(problem, rounds, held.frames, before[:, channel])
             expected = _expected(table, problem, solution, groups, vignetting, expected)
-            middle = float(np.median(solution.frame[:, 0]))
+            middle = 0.0 if held.frames.any() else float(np.median(solution.frame[:, 0]))
             transparency[:, channel] = np.exp(solution.frame[:, 0] - middle)
             known = np.bincount(problem.frame, solution.weight, len(frames)) + ZERO_POINT_PRIOR**-2
             # Stars that do not agree within their errors (neighbours, colours) know the less.
@@ -107,7 +119,24 @@ def solve_photometry(
             error[:, channel] = transparency[:, channel] * np.hypot(disagree * known**-0.5, SMALLEST_ERROR)
             seen = np.unique(problem.item)
             star_flux[table.star_number[seen], channel] = np.exp(solution.item[seen] + middle)
-    return Photometry(transparency, error, vignetting, sigma, table.in_common, star_flux)
+            if channel == green:
+                pull = np.where(held.frames, _mean_residual(problem, solution), 0.0)
+    transparency = np.where(held.frames[:, None], held.transparency, transparency)
+    error[held.frames], sigma = SURELY, np.where(held.cameras, SURELY, sigma)
+    return Photometry(transparency, error, vignetting, sigma, table.in_common, star_flux, pull)
+
+
+def _solved(problem: JointProblem, rounds: int, known: NDArray[np.bool_], before: Floats) -> JointSolution:
+    """Solve with the log transparencies `before`, shape (frames,), of the frames that are known."""
+    solution = solve_joint(with_known_frames(problem, known, before[problem.frame]), rounds=rounds)
+    return replace(solution, frame=np.where(known[:, None], before[:, None], solution.frame))
+
+
+def _mean_residual(problem: JointProblem, solution: JointSolution) -> Floats:
+    """Return the weighted mean of each frame's residuals, 0 for frames without, shape (frames,)."""
+    weight = np.bincount(problem.frame, solution.weight, problem.n_frames)
+    total = np.bincount(problem.frame, solution.weight * solution.residual, problem.n_frames)
+    return np.asarray(total / np.maximum(weight, 1e-300), np.float64)
 
 
 @dataclass(frozen=True)
