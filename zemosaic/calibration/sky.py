@@ -96,7 +96,7 @@ def solve_sky(
     """
     table = _observations(cells, transparency, groups)
     n_groups = len(vignetting)
-    held = held or Held.nothing(*transparency.shape, n_groups)
+    held = held or Held.nothing(len(transparency), transparency.shape[1], n_groups)
     known = np.repeat(held.frames, transparency.shape[1])
     v = np.where(held.cameras, held.vignetting, vignetting)
     b = np.where(held.cameras, held.bias_adu, [estimate.bias_adu for estimate in bias])
@@ -138,7 +138,9 @@ def solve_sky(
 
 def _pulls(table: _Table, residual: Floats, n_frames: int) -> Floats:
     """Return the largest of the mean residual of each frame and of its change from middle to edge, in noise."""
-    noise = np.bincount(table.frame, table.pixel, table.n_frames) / np.maximum(np.bincount(table.frame, minlength=table.n_frames), 1)
+    noise = np.bincount(table.frame, table.pixel, table.n_frames) / np.maximum(
+        np.bincount(table.frame, minlength=table.n_frames), 1
+    )
     pull = np.zeros(table.n_frames)
     for along in (np.ones_like(table.u), table.u, table.v):
         square = np.maximum(np.bincount(table.frame, along**2, table.n_frames), 1e-12)
