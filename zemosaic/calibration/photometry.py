@@ -122,7 +122,7 @@ def solve_photometry(
             if channel == green:
                 pull = np.where(held.frames, _mean_residual(problem, solution), 0.0)
     transparency = np.where(held.frames[:, None], held.transparency, transparency)
-    error[held.frames], sigma = SURELY, np.where(held.cameras, SURELY, sigma)
+    error[held.frames] = SURELY
     return Photometry(transparency, error, vignetting, sigma, table.in_common, star_flux, pull)
 
 

@@ -162,10 +162,12 @@ def _start(frames: list[JointFrame], catalogue: Catalogue) -> _State:
     half = np.array([0.5 * np.hypot(f.width, f.height) for f in frames])
     reach = np.array([half[optics[camera] == telescope].max() for telescope in optics])
     cameras = cameras_of([_centred(f) for f in frames], camera, optics, reach)
-    cameras = held_cameras(cameras, {index: f.wcs for index, f in enumerate(frames) if f.held})
+    centre = [((f.width - 1) / 2.0, (f.height - 1) / 2.0) for f in frames]
+    # A frame that was alone has a solution of its own, about another pixel than its centre.
+    about = [f.held and (f.wcs.x_ref, f.wcs.y_ref) == c for f, c in zip(frames, centre, strict=True)]
+    cameras = held_cameras(cameras, {index: frames[index].wcs for index in np.flatnonzero(about).tolist()})
     stars = [len(f.x_px) for f in frames]
     frame = np.repeat(np.arange(len(frames)), stars)
-    centre = [((f.width - 1) / 2.0, (f.height - 1) / 2.0) for f in frames]
     u = np.concatenate([(f.x_px - c[0]) / reach[g] for f, c, g in zip(frames, centre, camera, strict=True)])
     v = np.concatenate([(f.y_px - c[1]) / reach[g] for f, c, g in zip(frames, centre, camera, strict=True)])
     photon = np.concatenate([f.error_px for f in frames])
