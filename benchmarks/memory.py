@@ -39,6 +39,7 @@ class Watched:
     """A run that was watched."""
 
     frames: int
+    cpu_s: float
     modes: tuple[str, ...]
     peak: Peak
 
@@ -74,7 +75,7 @@ def watched(lights: Path, limit_gb: float, workers: int, flags: list[str]) -> Wa
                 except psutil.NoSuchProcess:
                     return
 
-        frames, modes, event = 0, set(), {}
+        frames, cpu_s, modes, event = 0, 0.0, set(), {}
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             sampler = threading.Thread(target=sample, args=(process.pid,))
             sampler.start()
@@ -86,13 +87,13 @@ def watched(lights: Path, limit_gb: float, workers: int, flags: list[str]) -> Wa
                 elif event["event"] == "TileStacked":
                     modes.add(event["mode"])
                 elif event["event"] == "RunFinished":
-                    frames = event["frames_used"]
+                    frames, cpu_s = event["frames_used"], event["cpu_s"]
             code = process.wait()
         ended.set()
         sampler.join()
     if code:
         raise RuntimeError(f"the run did not finish: {event}")
-    return Watched(frames, tuple(sorted(modes)), peak)
+    return Watched(frames, cpu_s, tuple(sorted(modes)), peak)
 
 
 def main() -> None:
@@ -103,7 +104,10 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--detail", action="store_true")
     choice, flags = parser.parse_known_args()
-    print("| Survey | Limit, GB | Frames used | Peak RSS, GB | Peak PSS, GB | How tiles were stacked |", flush=True)
+    print(
+        "| Survey | Limit, GB | Frames used | Peak RSS, GB | Peak PSS, GB | CPU s | How tiles were stacked |",
+        flush=True,
+    )
     print("|---|---|---|---|---|---|")
     for folder in choice.folder:
         for limit_gb in choice.limit:
@@ -116,6 +120,7 @@ def main() -> None:
                 run.frames,
                 f"{peak.rss_bytes / 1e9:.2f}",
                 f"{peak.pss_bytes / 1e9:.2f}",
+                f"{run.cpu_s:.0f}",
             )
             print("|", " | ".join(map(str, (*told, ", ".join(run.modes)))), "|", flush=True)
             if choice.detail:

@@ -197,19 +197,6 @@ def test_a_second_run_lies_on_the_grid_of_the_first_and_packs_its_files(frames, 
 
 
 @pytest.mark.slow
-def test_little_memory_takes_more_passes_to_the_same_bytes(frames, tmp_path):
-    modes, files = [], []
-    for memory in (0.8, 6.0):
-        output = tmp_path / str(memory)
-        events = run_to_end(settings_for(frames, output, grid_tile_px=4096, memory_limit_gb=memory))
-        assert isinstance(events[-1], RunFinished), events[-1]
-        modes.append({event.mode for event in events if isinstance(event, TileStacked)})
-        files.append(mosaic_files(output))
-    assert modes == [{"exact in passes"}, {"exact"}]
-    assert files[0] == files[1]
-
-
-@pytest.mark.slow
 def test_mono_frames_among_colour_ones_are_used(frames, tmp_path):
     lights = tmp_path / "lights"
     shutil.copytree(frames, lights)
@@ -455,30 +442,6 @@ def test_an_output_that_is_a_file_is_told(frames, tmp_path):
     events = run_to_end(settings_for(frames, tmp_path / "out"))
     assert isinstance(events[-1], RunFailed)
     assert (events[-1].error.key, events[-1].exit_code) == ("error.output_unwritable", OutputError.exit_code)
-
-
-@posix_only
-@pytest.mark.parametrize(
-    "megabytes",
-    [
-        pytest.param(0.05, id="journal"),
-        pytest.param(0.5, id="tile"),
-        pytest.param(6, id="mosaic", marks=pytest.mark.slow),
-    ],
-)
-def test_a_disk_that_takes_no_more_ends_the_run_with_a_clear_message(megabytes, frames, tmp_path, zemosaic):
-    import resource
-
-    limit = int(megabytes * 2**20)
-    done = zemosaic(
-        *("--input_dir", frames, "--output_dir", tmp_path, "--num_processing_workers", 1),
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
-    )
-    assert done.returncode == OutputError.exit_code, done.stderr
-    assert "Traceback" not in done.stderr
-    assert Translator("en").text("cli.error", text="").strip() in done.stderr
-    assert "{" not in done.stderr
-    assert not mosaic_files(tmp_path), "no file is left half written"
 
 
 def test_a_second_run_into_the_same_folder_is_refused(frames, tmp_path):

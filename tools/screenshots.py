@@ -23,7 +23,8 @@ import numpy as np
 from PIL import Image, ImageGrab
 
 from zemosaic.demo import make_demo
-from zemosaic.events import Event, PhaseAdvanced, PreviewReady
+from zemosaic.errors import Message
+from zemosaic.events import Event, Logged, PhaseAdvanced, PreviewReady
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.window_state import WindowState, save_window_state, window_state_file
 from zemosaic.i18n import Translator
@@ -34,8 +35,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SIZES = ((1366, 768), (2560, 1440))
 LANGUAGES, THEMES, TOOLKITS = ("en", "fr"), ("light", "dark"), ("tk", "qt")
 VIEWS = ("frames", "settings", "run", "result", "pixel")
-COLOURS = {1366: 64, 2560: 48}
-"""Colours of a picture by its width: all pictures together are to stay below 7 MB."""
+COLOURS = {1366: 160, 2560: 64}
+"""Colours of a picture by its width: all pictures together are to stay below 8 MB."""
 SETTLE_S = 0.4
 SATELLITE = (731.5, 1158.5)
 """A place of the demo's mosaic that a satellite crossed, from the top left; told of at the smaller size only."""
@@ -102,9 +103,20 @@ def record(home: Path) -> Recording:
             kept = home / f"preview_{len(told)}.png"
             shutil.copy(event.path, kept)
             event = replace(event, path=str(kept))
+        if isinstance(event, Logged):
+            event = replace(event, text=without_folder(event.text, home))
         told.append((time.monotonic() - begun, event))
     run.close()
     return Recording(frames, output, tuple(told))
+
+
+def without_folder(text: Message, home: Path) -> Message:
+    """Return a message whose paths begin below the folder of the recording."""
+    folder = f"{home.absolute()}{os.sep}"
+    params = {
+        key: value.removeprefix(folder) if isinstance(value, str) else value for key, value in text.params.items()
+    }
+    return replace(text, params=params)
 
 
 class Tour:

@@ -20,7 +20,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from zemosaic.catalogue import load_bundled
-from zemosaic.errors import OutputError
+from zemosaic.errors import write_refused
 from zemosaic.export.files import write_whole
 from zemosaic.sky import FrameWcs, from_tangent_plane, tangent_plane
 
@@ -324,4 +324,4 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as failure:
-        raise OutputError("error.write_failed", path=str(folder), detail=failure.strerror or str(failure)) from failure
+        raise write_refused(failure, str(folder)) from failure

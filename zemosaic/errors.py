@@ -10,7 +10,7 @@ this module ends the run with a documented exit code.
     ├── SettingsError     2   a setting is wrong
     ├── InputError        3   the input folder is missing, empty or holds no frames
     ├── NothingUsable     4   frames were found, and none of them can be used
-    ├── ResourceError     5   the mosaic would not fit memory, disk or the canvas limit
+    ├── ResourceError     5   the mosaic does not fit memory, disk or the canvas limit
     ├── OutputError       6   the output folder cannot be written
     ├── WorkerDied        7   the worker process ended without a word
     └── RunCancelled    130   the user stopped the run
@@ -18,6 +18,7 @@ this module ends the run with a documented exit code.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,7 +34,9 @@ __all__ = [
     "SettingsError",
     "WorkerDied",
     "ZeMosaicError",
+    "disk_full",
     "message",
+    "write_refused",
 ]
 
 
@@ -105,6 +108,20 @@ class OutputError(ZeMosaicError):
     """The output folder cannot be written."""
 
     exit_code = 6
+
+
+_DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+def disk_full(error: OSError, folder: str) -> ResourceError | None:
+    """Return what to tell the user when the disk of a folder is full; None where the error is another."""
+    return ResourceError("error.disk_full", folder=folder) if error.errno in _DISK_FULL else None
+
+
+def write_refused(error: OSError, folder: str, path: str = "") -> ZeMosaicError:
+    """Return what to tell the user when the system refuses to write into a folder, or a file there."""
+    other = OutputError("error.write_failed", path=path or folder, detail=error.strerror or str(error))
+    return disk_full(error, folder) or other
 
 
 class WorkerDied(ZeMosaicError):

@@ -34,9 +34,11 @@ from zemosaic.errors import (
     InputError,
     NothingUsable,
     OutputError,
+    ResourceError,
     RunCancelled,
     SettingsError,
     ZeMosaicError,
+    disk_full,
     message,
 )
 from zemosaic.events import (
@@ -197,8 +199,13 @@ def run_process(
         ending = RunFailed(error.message, error.exit_code, log_path)
     except OSError as error:
         log.exception("the run ended")
-        told = message("error.system", detail=error.strerror or str(error), file=str(error.filename or "?"))
-        ending = RunFailed(told, OutputError.exit_code, log_path)
+        file = str(error.filename or settings.output_dir)
+        other = OutputError("error.system", detail=error.strerror or str(error), file=file)
+        told = disk_full(error, settings.output_dir) or other
+        ending = RunFailed(told.message, told.exit_code, log_path)
+    except MemoryError:
+        log.exception("the run ended")
+        ending = RunFailed(message("error.memory"), ResourceError.exit_code, log_path)
     except Exception as error:  # the border of the process: whatever it is, the user is told
         log.exception("the run ended")
         ending = RunFailed(

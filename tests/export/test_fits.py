@@ -30,6 +30,7 @@ from zemosaic.export.crop import coverage_box
 from zemosaic.export.fits import write_fits
 from zemosaic.export.layout import BAND_BYTES, layout_of
 from zemosaic.export.mosaic_file import MosaicFile
+from zemosaic.i18n import Translator
 from zemosaic.sky import Distortion, FrameWcs
 
 NOISE = np.random.default_rng(0).normal(100, 10, (3, 70, 53)).astype(np.float32)
@@ -167,18 +168,23 @@ def test_fitsverify_has_nothing_to_say(tmp_path):
     assert told.count("verification OK") == 2, told
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("number", "kind", "key"),
+    [(errno.ENOSPC, ResourceError, "error.disk_full"), (errno.EIO, OutputError, "error.write_failed")],
+)
+def test_a_failed_write_leaves_the_old_file(number, kind, key, tmp_path, monkeypatch):
     path = tmp_path / "m.fits"
     write_planes(path, NOISE)
     before = path.read_bytes()
 
     def full(fd):
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OutputError) as caught:
+    with pytest.raises(kind) as caught:
         write_planes(path, NOISE + 1)
-    assert caught.value.message.params == {"path": str(path), "detail": "No space left on device"}
+    assert caught.value.message.key == key
+    assert str(tmp_path) in Translator("en").message(caught.value.message)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["m.fits"]
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from mosaic_frames import calibrated_of, solved_of, wcs_of
 
-from zemosaic.errors import NothingUsable, OutputError, SettingsError
+from zemosaic.errors import NothingUsable, OutputError, ResourceError, SettingsError
 from zemosaic.export.grid_file import JSON_NAME, read_grids
 from zemosaic.model import CalibratedFrame
 from zemosaic.phases.context import RunContext
@@ -173,3 +173,15 @@ def test_a_region_saves_the_whole_grid(tmp_path):
     (saved,) = read_grids(Path(folder))
     assert (saved.width, saved.height) == (whole.plan.width, whole.plan.height)
     assert cut.plan.width < saved.width
+
+
+def test_what_a_broken_run_has_stored_counts_as_room(monkeypatch, tmp_path):
+    monkeypatch.setattr("zemosaic.phases.plan.disk_free", lambda _: 1 << 20)
+    with pytest.raises(ResourceError) as refused:
+        plan(tmp_path, FIRST_NIGHT)
+    assert refused.value.message.key == "error.disk_too_small"
+    stored = tmp_path / "canvas_.zarr" / "tile_value" / "c"
+    stored.mkdir(parents=True)
+    with (stored / "0").open("wb") as file:
+        file.truncate(8 << 30)
+    plan(tmp_path, FIRST_NIGHT)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from zemosaic.errors import OutputError, ResourceError
+from zemosaic.errors import ResourceError, write_refused
 
 __all__ = ["check_free_disk", "replacing", "write_whole"]
 
@@ -28,7 +28,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Raises
     ------
     OutputError
-        The file cannot be written (rights, disk, a folder of that name); `path` is as it was before.
+        The file cannot be written (rights, a folder of that name); `path` is as it was before.
+    ResourceError
+        The disk is full; the same holds.
     """
     part = path.with_name(path.name + ".part")
     try:
@@ -38,13 +40,13 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             os.fsync(out.fileno())
         part.replace(path)
     except OSError as failure:
-        raise OutputError("error.write_failed", path=str(path), detail=failure.strerror or str(failure)) from failure
+        raise write_refused(failure, str(path.parent), str(path)) from failure
     finally:
         part.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a small file in one piece; raises OutputError like `replacing`."""
+    """Write a small file in one piece; raises what `replacing` raises."""
     with replacing(path) as out:
         out.write(content)
 
@@ -54,7 +56,7 @@ def check_free_disk(path: Path, needed_bytes: int) -> None:
     try:
         free = shutil.disk_usage(path.parent).free
     except OSError as failure:
-        raise OutputError("error.write_failed", path=str(path), detail=failure.strerror or str(failure)) from failure
+        raise write_refused(failure, str(path.parent), str(path)) from failure
     if free < needed_bytes + SPARE_BYTES:
         raise ResourceError(
             "error.disk_full_for_file",

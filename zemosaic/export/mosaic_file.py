@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import threading
 from pathlib import Path
 from typing import Any, cast
@@ -22,7 +23,8 @@ class MosaicFile:
     """The pixels of a mosaic or of one of its maps on disk; row 0 is the bottom of the picture.
 
     It can be shrunk and stretched like an array of order (channels, height, width): it has `shape` and takes slices.
-    An uncompressed file is mapped into memory; of a compressed one only the tiles that are asked for are decoded.
+    An uncompressed file is mapped into memory, of which nothing stays with this process between two reads; of a
+    compressed one only the tiles that are asked for are decoded.
 
     Attributes
     ----------
@@ -68,9 +70,11 @@ class MosaicFile:
             # One reader at a time: decoding moves the place in the file.
             with self._lock:
                 raw = np.asarray(self._source[key[1:] if self._flat else key])
-        else:
-            raw = np.asarray(self._source[key[1:] if self._flat else key])
-        return self._values(raw[None] if self._flat else raw)
+            return self._values(raw[None] if self._flat else raw)
+        raw = np.asarray(self._source[key[1:] if self._flat else key])
+        values = self._values(raw[None] if self._flat else raw)
+        _let_go(self._source)
+        return values
 
     def close(self) -> None:
         """Close the file; views of its memory stay valid as long as they are used."""
@@ -85,6 +89,14 @@ class MosaicFile:
         if self._zero_is_empty:
             pixels[pixels == 0] = np.nan
         return pixels
+
+
+def _let_go(pixels: Any) -> None:
+    """Give the pages of a memory map back: they stay in the system's cache of files, and count no more as ours."""
+    while isinstance(pixels, np.ndarray):
+        pixels = pixels.base
+    if isinstance(pixels, mmap.mmap) and hasattr(pixels, "madvise"):
+        pixels.madvise(mmap.MADV_DONTNEED)
 
 
 def wcs_of(header: fits.Header) -> FrameWcs | None:

@@ -131,8 +131,9 @@ def jpeg_bytes(picture: Picture, max_px: int, quality: int = 85) -> bytes:
 
 
 COVERAGE_COLOURS = np.array(
-    [(13, 14, 30), (38, 40, 92), (38, 90, 130), (40, 140, 130), (110, 188, 96), (224, 214, 80), (255, 250, 205)], float
+    [(52, 46, 112), (40, 84, 136), (40, 140, 130), (110, 188, 96), (224, 214, 80), (255, 250, 205)], float
 )
+"""From few frames to many; the first one is seen on a dark page as well as on a light one."""
 
 
 def coverage_picture(coverage: Pixels, max_px: int, box: Box | None = None) -> tuple[Picture, float]:

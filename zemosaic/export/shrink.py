@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.export.layout import AxisOrder, Box, Pixels, layout_of
 
 __all__ = ["block_size", "sampled", "shrunk"]
+
+STRIP_ROWS = 128
+"""Rows that are averaged at a time."""
 
 
 def block_size(height: int, width: int, max_px: int) -> int:
@@ -45,14 +50,17 @@ def shrunk(
     sums = np.zeros((layout.planes, h, w), np.float32)
     counts = np.zeros((layout.planes, h, w), np.float32)
     for start, stop in layout.bands(y0, y1):
-        rows = layout.rows(start, stop, x0, x1).astype(np.float32)
-        finite = np.isfinite(rows)
-        blocks = (np.arange(start, stop) - y0) // side
-        firsts = np.flatnonzero(np.diff(blocks, prepend=-1))
-        sums[:, blocks[firsts]] += _block_sums(np.where(finite, rows, np.float32(0)), side, firsts)
-        counts[:, blocks[firsts]] += _block_sums(finite.astype(np.float32), side, firsts)
-    means = np.full(sums.shape, empty, np.float32)
-    return np.divide(sums, counts, out=means, where=counts > 0)
+        band = layout.rows(start, stop, x0, x1)
+        for first, last in _whole_blocks(start - y0, stop - y0, side):
+            rows = band[:, first + y0 - start : last + y0 - start].astype(np.float32, copy=False)
+            finite = np.isfinite(rows)
+            blocks = np.arange(first, last) // side
+            firsts = np.flatnonzero(np.diff(blocks, prepend=-1))
+            sums[:, blocks[firsts]] += _block_sums(np.where(finite, rows, np.float32(0)), side, firsts)
+            counts[:, blocks[firsts]] += _block_sums(finite.astype(np.float32), side, firsts)
+    np.divide(sums, counts, out=sums, where=counts > 0)
+    sums[counts == 0] = empty
+    return sums
 
 
 def sampled(
@@ -70,6 +78,13 @@ def sampled(
         rows = layout.rows(start, stop, x0, x1)
         bands.append(rows[:, -(start - y0) % side :: side, ::side].astype(np.float32))
     return np.concatenate(bands, axis=1)
+
+
+def _whole_blocks(start: int, stop: int, side: int) -> Iterator[tuple[int, int]]:
+    """Divide rows into strips that end with a block, so that what is made of a band at a time takes little memory."""
+    step = max(1, STRIP_ROWS // side) * side
+    for first in range(start // step * step, stop, step):
+        yield max(first, start), min(first + step, stop)
 
 
 def _block_sums(rows: NDArray[np.float32], side: int, firsts: NDArray[np.intp]) -> NDArray[np.float32]:

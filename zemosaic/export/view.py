@@ -20,9 +20,9 @@ SKY_LEVEL = 0.14
 """Brightness of the empty sky in the picture, 0 to 1."""
 SHADOW_SIGMAS = 2.8
 """How far below the sky black lies at least, in standard deviations of the sky."""
-BROAD_LIGHT = 11.0
+BROAD_LIGHT = 9.0
 """Brightness of nebulae and galaxies that the stretch leaves room for, in units of that depth."""
-COLOUR_KEPT = 0.45
+COLOUR_KEPT = 0.7
 """Part of a bright pixel's colour that the stretch keeps unless asked otherwise: 0 is white, 1 is all."""
 WHITENING = 8
 """How late bright pixels go to white: the power of their brightness in the picture that does it."""
@@ -171,15 +171,21 @@ def _star_gains(clear: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]
     ones = np.ones(len(clear), np.float32)
     if len(clear) == 1:
         return ones
-    peaks = np.stack([plane - cv2.blur(plane, (15, 15)) for plane in clear])
-    height = peaks.min(axis=0)
+    height = _peaks(clear[0])
+    for plane in clear[1:]:
+        np.minimum(height, _peaks(plane), out=height)
     low, high = np.percentile(height[inside], [99.7, 99.97])
     stars = inside & (height > max(low, 0.0)) & (height < high)
     if stars.sum() < 30:
         return ones
-    chosen = peaks[:, stars]
+    chosen = np.stack([_peaks(plane)[stars] for plane in clear])
     ratios = np.median(chosen[1] / chosen, axis=1)
     return np.clip(ratios, 1.0 / GAIN_LIMIT, GAIN_LIMIT).astype(np.float32)
+
+
+def _peaks(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a plane without its broad light."""
+    return np.asarray(plane - cv2.blur(plane, (15, 15)), np.float32)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.compute.executors import map_ordered
-from zemosaic.errors import NothingUsable, OutputError, message
+from zemosaic.errors import NothingUsable, message, write_refused
 from zemosaic.model import CalibratedFrame, GridPlan, TileProduct
 from zemosaic.mosaic.coadd import coadded_block
 from zemosaic.mosaic.incremental import merged_block
@@ -159,7 +161,8 @@ def _block(task: AssembleTask, box: Box, shelf: Shelf) -> TilePixels | None:
         return coadded_block(box, task.pieces, task.placing, shelf)
     path = task.sums_folder / f"{task.store.path.stem}_{box[0]}_{box[2]}.f4"
     shape = (2, len(task.level), box[1] - box[0], box[3] - box[2])
-    sums = np.memmap(path, np.float32, mode="w+", shape=shape)
+    _reserve(path, 4 * math.prod(shape))
+    sums = np.memmap(path, np.float32, mode="r+", shape=shape)
     try:
         return coadded_block(box, task.pieces, task.placing, shelf, (sums[0], sums[1]))
     finally:
@@ -168,14 +171,21 @@ def _block(task: AssembleTask, box: Box, shelf: Shelf) -> TilePixels | None:
             path.unlink()
 
 
+def _reserve(path: Path, size: int) -> None:
+    """Make a file of zeros that the disk holds for certain: a full one would end the process in the midst of a sum."""
+    with path.open("wb") as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        file.truncate(size)
+
+
 def _sums_folder(context: RunContext) -> Path:
     named = context.settings.coadd_memmap_dir
     folder = Path(named) if named else context.scratch / "coadd"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as failure:
-        detail = failure.strerror or str(failure)
-        raise OutputError("error.write_failed", path=str(folder), detail=detail) from failure
+        raise write_refused(failure, str(folder)) from failure
     return folder
 
 

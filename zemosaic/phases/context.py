@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from zemosaic import __version__
 from zemosaic.compute.budget import Budget, make_budget
-from zemosaic.compute.executors import map_ordered
+from zemosaic.compute.executors import SerialExecutor, map_ordered
 from zemosaic.compute.resources import ResourceMonitor, return_freed_memory
 from zemosaic.errors import Message, RunCancelled
 from zemosaic.events import Event, FrameDropped, Logged, PhaseAdvanced, PhaseFinished, PhaseStarted, Warned
@@ -93,6 +93,12 @@ class RunContext:
         self.budget = make_budget(*given, frames=frames, compiling=not is_compiled())
         if self.open_workers is not None:
             self.executor, self.budget = self.open_workers(self.budget)
+
+    def end_workers(self) -> None:
+        """Let the workers go, and with them their memory; what comes later runs in this process."""
+        self.monitor.sample()  # of the CPU time of processes that have ended only what was seen before counts
+        self.executor.shutdown()
+        self.executor = SerialExecutor()
 
     def check_cancelled(self) -> None:
         """Raise RunCancelled if the user asked to stop."""

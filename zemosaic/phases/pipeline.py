@@ -151,13 +151,14 @@ def _grid(context: RunContext, progress: _Progress, stars: Mapping[str, FieldSta
     for made, tiles in zip(progress.made, stack_tiles(context, jobs, defects), strict=True):
         made.tiles = tiles
 
-    def finish(made: FieldRecord) -> None:
-        store = stores[made.grid.key]
-        assemble_canvas(context, made.grid, made.tiles, store)
-        made.outputs = export_mosaic(context, len(progress.frames), made.grid, made.tiles, store)
-        made.record = record_of(made.grid, made.outputs.product, stars[made.grid.key], defects, tiles=made.tiles)
+    def assemble(made: FieldRecord) -> None:
+        assemble_canvas(context, made.grid, made.tiles, stores[made.grid.key])
 
-    _for_each(context, progress.made, lambda made: made.grid.plan.name, finish)
+    def write(made: FieldRecord, _: None) -> None:
+        product = _export(context, progress, made).product
+        made.record = record_of(made.grid, product, stars[made.grid.key], defects, tiles=made.tiles)
+
+    _finish(context, progress.made, assemble, write)
 
 
 def _classic(context: RunContext, progress: _Progress, stars: Mapping[str, FieldStars], defects: DefectMaps) -> None:
@@ -170,20 +171,21 @@ def _classic(context: RunContext, progress: _Progress, stars: Mapping[str, Field
         for group in plans
     ]
     products = iter(stack_tiles(context, jobs, defects))
-    stacked: list[list[StackedGroup]] = [
-        [(group, stores[group.key], next(products)) for group in plans] for plans in groups
-    ]
-    found = len(progress.frames)
+    stacked: dict[str, list[StackedGroup]] = {
+        made.grid.key: [(group, stores[group.key], next(products)) for group in plans]
+        for made, plans in zip(progress.made, groups, strict=True)
+    }
 
-    def finish(one: tuple[FieldRecord, list[StackedGroup]]) -> None:
-        made, plans = one
+    def assemble(made: FieldRecord) -> list[MasterTile]:
         level = pedestal(made.grid.frames, made.grid.plan.channels)
-        masters = make_masters(context, plans, level, found)
-        outputs, pieces = _finish_masters(context, made, masters, _store(context, made.grid.key), found)
-        star_list = stars[made.grid.key]
-        made.record = record_of(made.grid, outputs.product, star_list, defects, groups=plans, pieces=pieces)
+        masters = make_masters(context, stacked[made.grid.key], level, len(progress.frames))
+        return _assemble_masters(context, made, masters)
 
-    _for_each(context, list(zip(progress.made, stacked, strict=True)), lambda one: one[0].grid.plan.name, finish)
+    def write(made: FieldRecord, pieces: list[MasterTile]) -> None:
+        product, key = _export(context, progress, made).product, made.grid.key
+        made.record = record_of(made.grid, product, stars[key], defects, groups=stacked[key], pieces=pieces)
+
+    _finish(context, progress.made, assemble, write)
 
 
 def _existing(context: RunContext, progress: _Progress) -> None:
@@ -192,11 +194,13 @@ def _existing(context: RunContext, progress: _Progress) -> None:
     grids = make_grids(context, [(one, uncalibrated(one.frames)) for one in fields])
     progress.made = [FieldRecord(grid) for grid in grids]
 
-    def finish(made: FieldRecord) -> None:
-        masters = read_masters(context, made.grid)
-        _finish_masters(context, made, masters, _store(context, made.grid.key), len(progress.frames), foreign=True)
+    def assemble(made: FieldRecord) -> None:
+        _assemble_masters(context, made, read_masters(context, made.grid), foreign=True)
 
-    _for_each(context, progress.made, lambda made: made.grid.plan.name, finish)
+    def write(made: FieldRecord, _: None) -> None:
+        _export(context, progress, made)
+
+    _finish(context, progress.made, assemble, write)
 
 
 def _store(context: RunContext, key: str) -> CanvasStore:
@@ -207,19 +211,31 @@ def _job(grid: Grid, stores: Mapping[str, CanvasStore], stars: FieldStars) -> St
     return StackJob(grid, stores[grid.key], stars, f"{grid.key}/")
 
 
-def _finish_masters(
-    context: RunContext,
-    made: FieldRecord,
-    masters: Sequence[Master],
-    store: CanvasStore,
-    found: int,
-    foreign: bool = False,
-) -> tuple[Outputs, list[MasterTile]]:
-    """Make a field's mosaic out of its master tiles, and write its files; returns both as they went in."""
+def _assemble_masters(
+    context: RunContext, made: FieldRecord, masters: Sequence[Master], foreign: bool = False
+) -> list[MasterTile]:
+    """Make a field's canvas out of its master tiles; returns these as they went in."""
     made.tiles = [one.product for one in masters]
-    made.grid, pieces = assemble_masters(context, made.grid, masters, store, foreign=foreign)
-    made.outputs = export_mosaic(context, found, made.grid, made.tiles, store)
-    return made.outputs, pieces
+    made.grid, pieces = assemble_masters(context, made.grid, masters, _store(context, made.grid.key), foreign=foreign)
+    return pieces
+
+
+def _export(context: RunContext, progress: _Progress, made: FieldRecord) -> Outputs:
+    store = _store(context, made.grid.key)
+    made.outputs = export_mosaic(context, len(progress.frames), made.grid, made.tiles, store)
+    return made.outputs
+
+
+def _finish(
+    context: RunContext,
+    fields: Sequence[FieldRecord],
+    assemble: Callable[[FieldRecord], R],
+    write: Callable[[FieldRecord, R], None],
+) -> None:
+    """Assemble every field's canvas on the workers, then write all files with the memory that these have left."""
+    assembled = _for_each(context, fields, lambda made: made.grid.plan.name, assemble)
+    context.end_workers()
+    _for_each(context, assembled, lambda one: one[0].grid.plan.name, lambda one: write(*one))
 
 
 def _for_each(

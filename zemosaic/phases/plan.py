@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zemosaic.compute.resources import disk_free
-from zemosaic.errors import NothingUsable, OutputError, ResourceError, SettingsError, message
+from zemosaic.errors import NothingUsable, ResourceError, SettingsError, message, write_refused
 from zemosaic.events import PlanReady
 from zemosaic.export.grid_file import SavedGrid, write_grid
 from zemosaic.model import CalibratedFrame, Dropped, FrameStatus, GridPlan
@@ -132,7 +132,7 @@ def _save_canvas(context: RunContext, canvas: Canvas, field: Field, several: boo
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as failure:
-        raise OutputError("error.write_failed", path=named, detail=failure.strerror or str(failure)) from failure
+        raise write_refused(failure, named) from failure
     name, key = (field.name, field.key) if several else ("", "")
     write_grid(folder, SavedGrid(canvas.wcs, canvas.width, canvas.height, name), key)
     context.log(message("log.grid_saved", folder=named))
@@ -159,7 +159,9 @@ def _disk_bytes(plan: GridPlan) -> int:
 
 
 def _check_disk(context: RunContext, plans: Sequence[GridPlan]) -> None:
-    free = disk_free(context.work_dir)
+    # What an earlier, broken run has stored is used again or replaced.
+    stored = sum(file.stat().st_size for file in context.work_dir.glob("canvas_*.zarr/**/*") if file.is_file())
+    free = disk_free(context.work_dir) + stored
     needed = sum(map(_disk_bytes, plans)) + DISK_RESERVE
     if needed > free:
         raise ResourceError(

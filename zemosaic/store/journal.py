@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from zemosaic.errors import OutputError
+from zemosaic.errors import OutputError, ResourceError
 
 __all__ = ["Journal", "digest"]
 
@@ -44,7 +44,7 @@ def _number(value: Any) -> Any:
 class Journal:
     """Entries by kind and key in one SQLite file; only the run's worker process writes it.
 
-    All methods raise OutputError when the file cannot be read or written, as on a full disk.
+    All methods raise OutputError when the file cannot be read or written, ResourceError when the disk is full.
     """
 
     def __init__(self, path: Path) -> None:
@@ -90,6 +90,8 @@ class Journal:
         try:
             yield
         except sqlite3.Error as problem:
+            if getattr(problem, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                raise ResourceError("error.disk_full", folder=str(self._path.parent)) from problem
             raise OutputError("error.system", file=str(self._path), detail=str(problem)) from problem
 
 
