@@ -18,13 +18,13 @@ from zemosaic.events import Event, Logged, RunFailed, RunFinished, TileStacked
 from zemosaic.settings.schema import Settings
 from zemosaic.worker_process import WORK_NAME
 
-FIRST, SECOND = (0, 1, 2, 9, 10, 11), (18, 19, 20)
+FIRST, SECOND = (0, 1, 6, 7), (12, 13)
 """Two pointings, and another beside the second one, which makes the canvas larger."""
 
 
 def night(frames: Path, output: Path, act=None, **changes: object) -> list[Event]:
     """Return all events of a run; `act(run)` is called at the first stacked tile."""
-    values = {"solver": "embedded", "num_processing_workers": 1, "keep_work_files": True, "grid_tile_px": 256} | changes
+    values = {"solver": "embedded", "num_processing_workers": 2, "keep_work_files": True, "grid_tile_px": 256} | changes
     run = worker.start(Settings(input_dir=str(frames), output_dir=str(output), **values))
     seen: list[Event] = []
     try:
@@ -94,21 +94,24 @@ def test_a_second_night_keeps_what_its_frames_do_not_touch(nights):
     assert len(stacked["frames"]) == len(FIRST) + len(SECOND)
 
 
-def test_a_night_broken_off_gives_the_same_bytes_and_one_without_new_frames_too(nights):
+def test_a_night_broken_off_and_gone_on_with_gives_the_same_bytes(nights):
     folder, _ = nights
     frames, broken = folder / "frames", folder / "broken"
     assert isinstance(night(frames, broken, lambda run: os.kill(run.pid, signal.SIGKILL))[-1], RunFailed)
-    told(night(frames, broken, num_processing_workers=2))
+    told(night(frames, broken, num_processing_workers=1))
     assert pixels(broken) == pixels(folder / "both")
-    again = told(night(frames, broken))
-    assert again["again"] == again["new"] == 0 and pixels(broken) == pixels(folder / "both")
     stores = [path for path in (broken / WORK_NAME).glob("**/canvas_*.zarr") if path.is_dir()]
     assert len(stores) == 1, "one set of tiles is kept"
 
 
-def test_other_settings_and_lost_frames_are_made_again(nights):
+@pytest.mark.slow
+def test_nothing_new_costs_nothing_and_other_settings_or_lost_frames_are_made_again(nights):
     folder, _ = nights
     frames, other = folder / "frames", folder / "other"
+    before = pixels(folder / "both")
+    nothing = told(night(frames, folder / "both"))
+    assert pixels(folder / "both") == before
+    assert nothing["again"] == nothing["new"] == 0
     fewer = folder / "fewer"
     fewer.mkdir()
     assert told(night(frames, other, stacking_kappa_low=2.5)) is None, "nothing is known of other settings"

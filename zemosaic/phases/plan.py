@@ -160,7 +160,7 @@ def _disk_bytes(plan: GridPlan) -> int:
 
 def _check_disk(context: RunContext, plans: Sequence[GridPlan]) -> None:
     # What an earlier, broken run has stored is used again or replaced.
-    stored = sum(file.stat().st_size for file in context.work_dir.glob("canvas_*.zarr/**/*") if file.is_file())
+    stored = sum(file.stat().st_size for file in context.stores.glob("canvas_*.zarr/**/*") if file.is_file())
     free = disk_free(context.work_dir) + stored
     needed = sum(map(_disk_bytes, plans)) + DISK_RESERVE
     if needed > free:
