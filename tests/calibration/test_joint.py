@@ -102,3 +102,33 @@ def test_a_prior_holds_what_the_observations_cannot():
     np.testing.assert_allclose(got.frame, 0.0, atol=1e-6)
     np.testing.assert_allclose(got.shared, p.shared_prior, atol=1e-6)
     assert got.residual == pytest.approx(np.zeros(20), abs=1e-6)
+
+
+def test_a_long_chain_is_solved_to_its_ends():
+    """What bends a whole chain is what conjugate gradients find last."""
+    rng = np.random.default_rng(4)
+    n_frames, n = 40, 60
+    frame = np.repeat(np.arange(n_frames), n)
+    place = frame * 6 + np.tile(np.arange(n), n_frames) % 12
+    u = (place - frame * 6) / 12.0 - 0.5
+    truth = np.stack([0.3 * np.arange(n_frames), rng.normal(0, 1, n_frames)], axis=1)
+    sky = np.cos(np.arange(n_frames * 6 + 12) / 9.0) * 30.0
+    value = sky[place] + truth[frame, 0] + truth[frame, 1] * u - 4.0 * u * u
+    basis = np.stack([np.ones(len(u)), u], axis=1)
+    p = JointProblem(
+        item=place,
+        frame=frame,
+        factor=np.ones(len(u)),
+        frame_basis=basis,
+        shared_basis=(u * u)[:, None],
+        value=value,
+        sigma=np.full(len(u), 0.1),
+        n_items=len(sky),
+        n_frames=n_frames,
+        frame_precision=np.array([1e-6, 1e-4]),
+        shared_prior=np.array([-4.0]),
+        shared_precision=np.array([[1e-2]]),
+    )
+    got = solve_joint(p, rounds=1)
+    item, _, shared = dense(p, p.sigma**-2)
+    assert np.abs(got.item - item).max() < 0.05 and abs(got.shared[0] - shared[0]) < 0.005

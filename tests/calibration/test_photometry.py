@@ -9,7 +9,7 @@ import pytest
 from calibration_frames import frame_of, measured_of
 
 from zemosaic.calibration.held import Held
-from zemosaic.calibration.photometry import detector_coordinates, solve_photometry
+from zemosaic.calibration.photometry import detector_coordinates, mostly_grey, solve_photometry
 from zemosaic.model import MeasuredFrame
 
 WIDTH, HEIGHT = 1080, 1920
@@ -144,6 +144,37 @@ def test_a_flat_leaves_no_vignetting_to_be_found_in_the_noise():
     held = solve_photometry(frames, ids, groups, np.array([0.01]))
     assert abs(held.vignetting[0]) < 0.01 < free.vignetting_sigma[0]
     assert held.vignetting_sigma[0] <= 0.01
+
+
+@pytest.mark.parametrize("colour", [0.0, 0.03])
+def test_channels_learn_from_each_other_as_far_as_clouds_are_grey(colour):
+    rng = np.random.default_rng(5)
+    grey = rng.normal(0.0, 0.2, (40, 1))
+    truth = grey + rng.normal(0.0, colour, (40, 3)) + np.array([0.1, 0.0, -0.2])
+    sigma = np.tile([0.03, 0.01, 0.02], (40, 1))
+    seen = truth + rng.normal(0.0, 1.0, truth.shape) * sigma
+    centre, spread = mostly_grey(seen, sigma, np.zeros(40, int))
+    assert 0.6 * colour < spread[0] < max(1.5 * colour, 0.01)
+    pulled = (seen / sigma**2 + centre / spread[:, None] ** 2) / (sigma**-2 + spread[:, None] ** -2)
+    better = (pulled - truth).std(axis=0) / (seen - truth).std(axis=0)
+    assert (better < (1.1 if colour else 0.9)).all() and better[0] < (0.95 if colour else 0.5)
+
+
+def test_few_blue_stars_do_not_colour_a_chain_of_frames():
+    """Faint stars alone would let the blue of a long strip drift."""
+    rng = np.random.default_rng(11)
+    truth = rng.uniform(0.6, 1.1, (24, 1)) * np.ones(3)
+    truth /= np.median(truth, axis=0)
+    frames, ids, groups, _ = survey(truth, stars=300)
+    for k, measured in enumerate(frames):
+        flux, error = measured.stars.flux_adu.copy(), measured.stars.flux_error_adu.copy()
+        error[:, 2] = 0.15 * flux[:, 2]
+        flux[:, 2] *= 1.0 + rng.normal(0.0, 0.15, len(flux))
+        stars = replace(measured.stars, flux_adu=flux, flux_error_adu=error)
+        frames[k] = replace(measured, stars=stars)
+    got = solve_photometry(frames, ids, groups)
+    off = np.abs(np.log(got.transparency / truth))
+    assert np.sqrt((off[:, 2] ** 2).mean()) < 0.006, "alone, 60 stars of 15 % tell blue to 2 %"
 
 
 def test_new_frames_are_put_onto_the_scale_of_held_ones():

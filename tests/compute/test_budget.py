@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -100,3 +102,11 @@ def test_monitor_sees_the_peak_and_the_work():
     assert held.rss_bytes - before.rss_bytes > 80e6
     assert monitor.peak_rss_bytes >= held.rss_bytes
     assert after.cpu_s >= held.cpu_s >= before.cpu_s > 0
+
+
+def test_no_process_of_a_run_loads_what_it_does_not_need():
+    """A megabyte of libraries counts once for each process: these alone would take thirty."""
+    heavy = {"scipy.stats", "scipy.optimize", "distributed", "PySide6", "tkinter"}
+    code = f"import sys, zemosaic.worker_process; print(*{heavy} & set(sys.modules))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == []

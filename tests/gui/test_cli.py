@@ -96,7 +96,7 @@ def test_every_setting_is_a_flag_and_reaches_the_run(tmp_path, environ):
                 {"region_of_interest": "202.5,47.2,1,0.8"}.get(spec.key, "fr")
                 if spec.kind in ("text",)
                 else str(tmp_path)
-                if spec.kind in ("folder", "file")
+                if spec.kind in ("folder", "file", "file or folder")
                 else f"{spec.maximum:g}"
             )
         code, started = run([*folders(tmp_path), f"--{spec.key}", value], environ)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import NormalDist
 
 import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from zemosaic.calibration.photometry import detector_coordinates
 from zemosaic.calibration.transfer import FEWEST_PAIRS, cell_variances, transfer_points
@@ -28,8 +28,10 @@ Float64s = NDArray[np.float64]
 LATTICE = 48
 """Detector pixels between exact positions on the cell grid."""
 CLIP = (3.0, 2.5)
-CLIP_LOSS = float((norm.pdf(CLIP[1]) - norm.pdf(CLIP[0])) / (norm.cdf(CLIP[1]) - norm.cdf(-CLIP[0])))
 """Pixels this many sigma below or above their cell's mean are left out."""
+_UNIT = NormalDist()
+CLIP_LOSS = (_UNIT.pdf(CLIP[1]) - _UNIT.pdf(CLIP[0])) / (_UNIT.cdf(CLIP[1]) - _UNIT.cdf(-CLIP[0]))
+"""What the mean of normal noise loses that way, in sigma."""
 EDGE_PX = 6
 TRAIL_SIDE_PX = 6.0
 """Beside twice a trail's width, to either side."""

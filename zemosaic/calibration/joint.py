@@ -4,10 +4,10 @@ Every observation o is of one item (a star, a patch of sky) by one frame:
 
 ``value[o] = factor[o] * item[i(o)] + frame_basis[o] . frame[f(o)] + shared_basis[o] . shared``
 
-The items are eliminated exactly (variable projection); what remains is solved by conjugate
-gradients with one small block per frame as preconditioner.  Cost and memory are proportional to
-the observations, so that 50,000 frames are no other problem than 10.  Outliers are weighed down
-iteratively (Huber's weights).
+The items are eliminated exactly (variable projection); what remains is solved by conjugate gradients.  Their
+preconditioner is the whole matrix where frames that hang together are few, one small block per frame else: cost and
+memory are proportional to the observations, so that 50,000 frames are no other problem than 10.  Outliers are
+weighed down iteratively (Huber's weights).
 
 The same form serves photometry (item = star's magnitude, frame = zero point) and background
 (item = light of a sky cell, frame = plane of its sky).  Cf. Padmanabhan et al. 2008, ApJ 674, 1217.
@@ -20,11 +20,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import bmat, csr_matrix
+from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import LinearOperator, cg
 
 __all__ = ["JointProblem", "JointSolution", "solve_joint"]
 
 Floats = NDArray[np.float64]
+
+TOLERANCE, MOST_STEPS = 1e-7, 3000
+"""What a chain of frames knows least, a bend from one end to the other, is what conjugate gradients find last: at 1e-5
+they stopped before it."""
+EXACT = 1e-10
+"""The same where the preconditioner knows the bends too."""
+MOST_DENSE, MOST_PAIRS = 2000, 4_000_000
+"""Unknowns and pairs of observations of the frames that hang together, up to which their matrix is written down."""
+JITTER = 1e-10
+"""Part of the diagonal that keeps the factors of such a matrix real."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +82,12 @@ class JointSolution:
 def solve_joint(problem: JointProblem, *, rounds: int = 4, huber: float = 2.0) -> JointSolution:
     """Solve, weighing outliers down `rounds` times."""
     weight = problem.sigma**-2
+    # The weights change too little to be worth another preconditioner.
+    preconditioner, tolerance = _Eliminated(problem, weight).preconditioner()
     start = np.zeros(problem.n_frames * problem.frame_basis.shape[1] + problem.shared_basis.shape[1])
     solution = None
     for _ in range(max(1, rounds)):
-        solution = _solve_weighted(problem, weight, start)
+        solution = _solve_weighted(problem, weight, start, preconditioner, tolerance)
         start = np.concatenate([solution.frame.ravel(), solution.shared])
         scaled = np.abs(solution.residual) / problem.sigma
         spread = max(1.0, 1.4826 * float(np.median(scaled)))
@@ -136,7 +151,8 @@ class _Eliminated:
         )
         return np.asarray(out + self.prior(x), np.float64)
 
-    def preconditioner(self) -> LinearOperator:
+    def preconditioner(self) -> tuple[LinearOperator, float]:
+        """Return what nearly inverts the equations, and how exactly they can be solved with it."""
         p = self.problem
         blocks = np.zeros((p.n_frames, self.terms, self.terms))
         for a in range(self.terms):
@@ -147,12 +163,66 @@ class _Eliminated:
         inverse = np.linalg.inv(blocks)
         shared = np.einsum("os,o,ot->st", p.shared_basis, self.weight, p.shared_basis) + p.shared_precision
         shared_inverse = np.linalg.pinv(shared) if shared.size else shared
+        factors, whole = self._factors()
 
         def apply(x: Floats) -> Floats:
-            frames = np.einsum("fab,fb->fa", inverse, x[: self.size].reshape(p.n_frames, self.terms))
+            given = x[: self.size].reshape(p.n_frames, self.terms)
+            frames = np.einsum("fab,fb->fa", inverse, given)
+            for members, factor in factors:
+                frames[members] = cho_solve(factor, given[members].ravel(), check_finite=False).reshape(-1, self.terms)
             return np.concatenate([frames.ravel(), shared_inverse @ x[self.size :]])
 
-        return LinearOperator((self.size + p.shared_basis.shape[1],) * 2, matvec=apply)
+        operator = LinearOperator((self.size + p.shared_basis.shape[1],) * 2, matvec=apply)
+        return operator, EXACT if whole else TOLERANCE
+
+    def _factors(self) -> tuple[list[tuple[NDArray[np.int64], tuple[Floats, bool]]], bool]:
+        """Return the Cholesky factors of frames that hang together, where they are few, and whether these are all."""
+        p, factors, whole = self.problem, [], True
+        links = csr_matrix((np.ones(len(p.item)), (p.frame, p.item)), shape=(p.n_frames, p.n_items))
+        _, label = connected_components(bmat([[None, links], [links.T, None]]), directed=False)
+        label = label[: p.n_frames]
+        order = np.argsort(p.item, kind="stable")
+        for k in np.unique(label[p.frame]):
+            members, own = np.flatnonzero(label == k), order[label[p.frame[order]] == k]
+            _, start, number = np.unique(p.item[own], return_index=True, return_counts=True)
+            if len(members) * self.terms > MOST_DENSE or (number**2).sum() > MOST_PAIRS:
+                whole = False
+                continue
+            local = np.searchsorted(members, p.frame[own])
+            matrix = _normal_matrix(
+                np.append(start, len(own)), local, p.factor[own], self.weight[own], p.frame_basis[own], len(members)
+            )
+            precision = np.broadcast_to(p.frame_precision, (p.n_frames, self.terms))[members].ravel()
+            diagonal = np.diag_indices_from(matrix)
+            matrix[diagonal] = (matrix[diagonal] + precision) * (1.0 + JITTER) + 1e-12
+            factors.append((members, cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)))
+        return factors, whole
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _normal_matrix(start, frame, factor, weight, basis, frames):  # type: ignore[no-untyped-def]
+    """Return the lower half of the normal matrix of frame terms, items eliminated; observations lie item by item."""
+    terms = basis.shape[1]
+    out = np.zeros((frames * terms, frames * terms))
+    for i in range(len(start) - 1):
+        norm = 0.0
+        for a in range(start[i], start[i + 1]):
+            norm += weight[a] * factor[a] * factor[a]
+        for a in range(start[i], start[i + 1]):
+            for b in range(start[i], a + 1):
+                scale = -weight[a] * factor[a] * weight[b] * factor[b] / norm
+                if a == b:
+                    scale += weight[a]
+                twice = a != b and frame[a] == frame[b]
+                low, high = (a, b) if frame[a] >= frame[b] else (b, a)
+                row, column = frame[low] * terms, frame[high] * terms
+                for t in range(terms):
+                    for u in range(terms):
+                        product = basis[low, t] * basis[high, u]
+                        if twice:
+                            product += basis[high, t] * basis[low, u]
+                        out[row + t, column + u] += scale * product
+    return out
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -182,13 +252,15 @@ def _normal(item, frame, factor, weight, basis, shared_basis, inverse_norm, fram
     return out
 
 
-def _solve_weighted(problem: JointProblem, weight: Floats, start: Floats) -> JointSolution:
+def _solve_weighted(
+    problem: JointProblem, weight: Floats, start: Floats, preconditioner: LinearOperator, tolerance: float
+) -> JointSolution:
     system = _Eliminated(problem, weight)
     size = system.size + problem.shared_basis.shape[1]
     right = system.back(system.project(problem.value))
     right[system.size :] += problem.shared_precision @ problem.shared_prior
     operator = LinearOperator((size, size), matvec=system.matvec)
-    x, _ = cg(operator, right, x0=start, rtol=1e-5, maxiter=800, M=system.preconditioner())
+    x, _ = cg(operator, right, x0=start, rtol=tolerance, maxiter=MOST_STEPS, M=preconditioner)
     left = problem.value - system.forward(x)
     items = system.items(left)
     return JointSolution(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.calibration.held import Held, with_known_frames
+from zemosaic.calibration.held import Held
 from zemosaic.calibration.joint import JointProblem, JointSolution, solve_joint
 from zemosaic.model import MeasuredFrame
 
-__all__ = ["Photometry", "detector_coordinates", "solve_photometry"]
+__all__ = ["Photometry", "detector_coordinates", "mostly_grey", "solve_photometry"]
 
 Floats = NDArray[np.float64]
 
@@ -22,14 +23,24 @@ ZERO_POINT_PRIOR = 2.0
 """Standard deviation expected of a frame's log transparency: weak, it only holds frames without stars."""
 SMALLEST_ERROR = 0.003
 """Error of a zero point that no number of stars takes away."""
+SHARED = 2.0
+"""How much larger errors are than those that frames have each for itself: neighbours share those of their stars."""
 LEAST_SNR = 5.0
 """Observations count whose light should stand out by this many errors."""
 MOST_OBSERVATIONS, ENOUGH_STARS = 3_000_000, 60
 """Stars of all frames that are compared; of so many frames that this is less than enough for each, enough."""
 SURELY = 1e-9
 """Error of what is held."""
+GREY_TURNS = 2
+FEWEST_GREY = 4
+"""Frames of a camera from which the scatter of their colours can be told."""
+WILD = 4.0
+"""A colour this many errors off says no more about the usual scatter than one that far."""
 SYSTEMATIC = 0.01
-"""Part of a star's light that differs from frame to frame for reasons other than noise."""
+"""Part of a star's light expected to differ from frame to frame for reasons other than noise, until it is known."""
+MOST_SYSTEMATIC = 0.2
+BRIGHT = 0.1
+"""The brightest part of the observations tells what differs for other reasons: coarse sampling above all."""
 
 
 @dataclass(frozen=True)
@@ -85,58 +96,149 @@ def solve_photometry(
     n_groups = int(groups.max()) + 1
     held = held or Held.nothing(len(frames), channels, n_groups)
     before = np.where(held.frames[:, None], np.log(held.transparency), 0.0)
+    spread = np.where(held.frames, 0.0, ZERO_POINT_PRIOR)
     vignetting = np.where(held.cameras, held.vignetting, 0.0)
     prior = np.full(n_groups, VIGNETTING_PRIOR) if vignetting_prior is None else vignetting_prior
-    sigma = prior
-    expected = table.flux[:, green]
+    vignetting_error = prior
+    known = _Channel(table.flux[:, green], SYSTEMATIC)
     for rounds in (2, 4):
-        problem = _problem(table, groups, vignetting, len(frames), green, expected, prior)
+        problem = _problem(table, groups, vignetting, green, known, before[:, green], spread, prior)
         if not len(problem.value):
             break
         problem = replace(problem, shared_basis=problem.shared_basis * ~held.cameras)
-        solution = _solved(problem, rounds, held.frames, before[:, green])
+        solution = solve_joint(problem, rounds=rounds)
         vignetting = np.where(held.cameras, held.vignetting, vignetting + solution.shared)
-        sigma = _error_of_shared(problem, solution, prior)
-        expected = _expected(table, problem, solution, groups, vignetting, expected)
-    transparency = np.ones((len(frames), channels))
-    error = np.full((len(frames), channels), ZERO_POINT_PRIOR)
-    pull = np.zeros(len(frames))
+        vignetting_error = _error_of_shared(problem, solution, prior)
+        zero = solution.frame[:, 0] + before[:, green]
+        light = _expected(table, problem, solution.item, zero, groups, vignetting, known.expected)
+        known = _Channel(light, _systematic(problem, solution, known.systematic))
+    solved = [_Channel(table.flux[:, c], SYSTEMATIC) for c in range(channels)]
+    for rounds in (2, 4):
+        solved = [
+            _solve_channel(table, groups, vignetting, c, solved[c], before[:, c], spread, rounds=rounds)
+            for c in range(channels)
+        ]
+    for _ in range(GREY_TURNS if channels > 1 else 0):
+        light, sigma = _logarithms(solved, len(frames))
+        centre, grey = mostly_grey(light, sigma, groups)
+        centre, grey = np.where(held.frames[:, None], before, centre), np.where(held.frames, 0.0, grey)
+        solved = [
+            _solve_channel(table, groups, vignetting, c, solved[c], centre[:, c], grey, rounds=2)
+            for c in range(channels)
+        ]
+    light, sigma = _logarithms(solved, len(frames))
+    middle = np.zeros(channels) if held.frames.any() else np.median(light, axis=0)
+    transparency = np.where(held.frames[:, None], held.transparency, np.exp(light - middle))
     n_stars = int(max((ids.max(initial=-1) for ids in star_ids), default=-1)) + 1
     star_flux = np.full((n_stars, channels), np.nan)
-    for channel in range(channels):
-        expected = table.flux[:, channel]
-        for rounds in (2, 4):
-            problem = _problem(table, groups, vignetting, len(frames), channel, expected)
-            if not len(problem.value):
-                break
-            solution = _solved(problem, rounds, held.frames, before[:, channel])
-            expected = _expected(table, problem, solution, groups, vignetting, expected)
-            middle = 0.0 if held.frames.any() else float(np.median(solution.frame[:, 0]))
-            transparency[:, channel] = np.exp(solution.frame[:, 0] - middle)
-            known = np.bincount(problem.frame, solution.weight, len(frames)) + ZERO_POINT_PRIOR**-2
-            # Stars that do not agree within their errors (neighbours, colours) know the less.
-            disagree = max(1.0, 1.4826 * float(np.median(np.abs(solution.residual) / problem.sigma)))
-            error[:, channel] = transparency[:, channel] * np.hypot(disagree * known**-0.5, SMALLEST_ERROR)
-            seen = np.unique(problem.item)
-            star_flux[table.star_number[seen], channel] = np.exp(solution.item[seen] + middle)
-            if channel == green:
-                pull = np.where(held.frames, _mean_residual(problem, solution), 0.0)
-    transparency = np.where(held.frames[:, None], held.transparency, transparency)
-    error[held.frames] = SURELY
-    return Photometry(transparency, error, vignetting, sigma, table.in_common, star_flux, pull)
+    for c, channel in enumerate(solved):
+        star_flux[table.star_number[channel.seen], c] = np.exp(channel.star[channel.seen] + middle[c])
+    error = np.where(held.frames[:, None], SURELY, transparency * np.hypot(SHARED * sigma, SMALLEST_ERROR))
+    pull = np.where(held.frames, solved[green].left, 0.0)
+    return Photometry(transparency, error, vignetting, vignetting_error, table.in_common, star_flux, pull)
 
 
-def _solved(problem: JointProblem, rounds: int, known: NDArray[np.bool_], before: Floats) -> JointSolution:
-    """Solve with the log transparencies `before`, shape (frames,), of the frames that are known."""
-    solution = solve_joint(with_known_frames(problem, known, before[problem.frame]), rounds=rounds)
-    return replace(solution, frame=np.where(known[:, None], before[:, None], solution.frame))
+@dataclass(frozen=True)
+class _Channel:
+    """What is known of one channel."""
+
+    expected: Floats
+    """Light of each observation."""
+    systematic: float
+    light: Floats | None = None
+    """Logarithm of the light that each frame let through; None where no star tells."""
+    sigma: Floats | None = None
+    star: Floats = field(default_factory=lambda: np.zeros(0))
+    """Logarithm of each compact star's light."""
+    seen: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """Compact stars that were used."""
+    left: Floats | float = 0.0
+    """Weighted mean of what the solution leaves of each frame's stars, shape (frames,)."""
 
 
-def _mean_residual(problem: JointProblem, solution: JointSolution) -> Floats:
-    """Return the weighted mean of each frame's residuals, 0 for frames without, shape (frames,)."""
-    weight = np.bincount(problem.frame, solution.weight, problem.n_frames)
-    total = np.bincount(problem.frame, solution.weight * solution.residual, problem.n_frames)
-    return np.asarray(total / np.maximum(weight, 1e-300), np.float64)
+def _solve_channel(
+    table: _Table,
+    groups: NDArray[np.int64],
+    vignetting: Floats,
+    channel: int,
+    before: _Channel,
+    centre: Floats,
+    spread: Floats,
+    *,
+    rounds: int,
+) -> _Channel:
+    """Solve the zero points of a channel, expected at `centre` with errors of `spread`, shape (frames,).
+
+    Those without an error are known, and stay.
+    """
+    problem = _problem(table, groups, vignetting, channel, before, centre, spread)
+    if not len(problem.value):
+        return before
+    solution = solve_joint(problem, rounds=rounds)
+    light = solution.frame[:, 0] + centre
+    weight = np.bincount(problem.frame, solution.weight, len(centre))
+    known = weight + problem.frame_precision[:, 0]
+    left = np.bincount(problem.frame, solution.weight * solution.residual, len(centre)) / np.maximum(weight, 1e-300)
+    # Stars that do not agree within their errors (neighbours, colours) know the less.
+    disagree = max(1.0, 1.4826 * float(np.median(np.abs(solution.residual) / problem.sigma)))
+    return _Channel(
+        _expected(table, problem, solution.item, light, groups, vignetting, before.expected),
+        _systematic(problem, solution, before.systematic),
+        light,
+        disagree * known**-0.5,
+        solution.item,
+        np.unique(problem.item),
+        left,
+    )
+
+
+def _logarithms(solved: Sequence[_Channel], n_frames: int) -> tuple[Floats, Floats]:
+    """Return the logarithms of the light let through and their errors, shape (frames, channels)."""
+    light = [np.zeros(n_frames) if one.light is None else one.light for one in solved]
+    sigma = [np.full(n_frames, ZERO_POINT_PRIOR) if one.sigma is None else one.sigma for one in solved]
+    return np.stack(light, axis=1), np.stack(sigma, axis=1)
+
+
+def mostly_grey(light: Floats, sigma: Floats, groups: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Return what the channels of a frame say of each other: clouds are grey, and air changes its colour but little.
+
+    How little is taken from the frames themselves: what the ratios of their channels scatter more than their errors
+    explain (Paule & Mandel 1982, J. Res. NBS 87, 377), camera by camera.
+
+    Parameters
+    ----------
+    light, sigma : ndarray, shape (frames, channels)
+        Logarithms of the light let through, and their errors.
+    groups : ndarray of int, shape (frames,)
+        Camera of each frame.
+
+    Returns
+    -------
+    centre : ndarray, shape (frames, channels)
+        Logarithms expected of each frame's channels.
+    spread : ndarray, shape (frames,)
+        How far from that they are expected.
+    """
+    centre, spread = np.zeros_like(light), np.full(len(light), ZERO_POINT_PRIOR)
+    for g in range(int(groups.max(initial=-1)) + 1):
+        members = np.flatnonzero(groups == g)
+        if len(members) >= FEWEST_GREY:
+            centre[members], spread[members] = _towards_grey(light[members], sigma[members])
+    return centre, spread
+
+
+def _towards_grey(light: Floats, sigma: Floats) -> tuple[Floats, float]:
+    colour = np.median(light - light.mean(axis=1, keepdims=True), axis=0)
+    freedom = (len(light) - 1) * (light.shape[1] - 1)
+    variance = SMALLEST_ERROR**2
+    for _ in range(30):
+        weight = 1.0 / (sigma**2 + variance)
+        grey = (weight * (light - colour)).sum(axis=1, keepdims=True) / weight.sum(axis=1, keepdims=True)
+        colour = (weight * (light - grey)).sum(axis=0) / weight.sum(axis=0)
+        squares = np.minimum(weight * (light - grey - colour) ** 2, WILD**2)
+        change = (squares.sum() - freedom) / max((weight * squares).sum(), 1e-300)
+        variance = max(SMALLEST_ERROR**2, variance + change)
+    return grey + colour, math.sqrt(variance)
 
 
 @dataclass(frozen=True)
@@ -197,17 +299,18 @@ def _problem(
     table: _Table,
     groups: NDArray[np.int64],
     vignetting: Floats,
-    n_frames: int,
     channel: int,
-    expected: Floats,
+    known: _Channel,
+    centre: Floats,
+    spread: Floats,
     vignetting_prior: Floats | None = None,
 ) -> JointProblem:
-    """Return the problem of the zero points; with a prior, the cameras' vignetting is solved for as well.
+    """Return the problem of zero points, told from `centre`, and of the cameras' vignetting where a prior is given.
 
     Which observations count, and how much, follows from the light that is expected of them: chosen and
     weighed by the light that was found, the lucky ones would make dim frames look clearer than they are.
     """
-    flux, error = table.flux[:, channel], table.error[:, channel]
+    flux, error, expected = table.flux[:, channel], table.error[:, channel], known.expected
     good = (expected > LEAST_SNR * error) & (flux > 0)
     star, frame, r2 = table.star[good], table.frame[good], table.r2[good]
     relative = error[good] / expected[good]
@@ -221,23 +324,32 @@ def _problem(
         item=star,
         frame=frame,
         factor=np.ones(len(star)),
-        frame_basis=np.ones((len(star), 1)),
+        frame_basis=(spread[frame, None] > 0.0).astype(np.float64),
         shared_basis=shared,
         # The mean of a logarithm lies below the logarithm of the mean by half the variance.
-        value=np.log(flux[good]) - np.log(fall) + 0.5 * relative**2,
-        sigma=np.hypot(relative, SYSTEMATIC),
+        value=np.log(flux[good]) - np.log(fall) + 0.5 * relative**2 - centre[frame],
+        sigma=np.hypot(relative, known.systematic),
         n_items=len(table.star_number),
-        n_frames=n_frames,
-        frame_precision=np.array([ZERO_POINT_PRIOR**-2]),
+        n_frames=len(centre),
+        frame_precision=np.where(spread > 0.0, spread, SURELY)[:, None] ** -2,
         shared_prior=-vignetting[: shared.shape[1]],
         shared_precision=np.diag(precision),
     )
 
 
+def _systematic(problem: JointProblem, solution: JointSolution, assumed: float) -> float:
+    """Return by how much the light of bright stars differs from frame to frame beyond its noise."""
+    bright = problem.sigma <= np.quantile(problem.sigma, BRIGHT)
+    scatter = 1.4826 * float(np.median(np.abs(solution.residual[bright])))
+    noise = float(np.median(problem.sigma[bright] ** 2)) - assumed**2
+    return float(np.sqrt(np.clip(scatter**2 - noise, 0.0, MOST_SYSTEMATIC**2)))
+
+
 def _expected(
     table: _Table,
     problem: JointProblem,
-    solution: JointSolution,
+    star: Floats,
+    light: Floats,
     groups: NDArray[np.int64],
     vignetting: Floats,
     before: Floats,
@@ -245,7 +357,7 @@ def _expected(
     """Return the light that the solution expects of each observation; of stars it does not know, what was before."""
     fall = 1.0 + vignetting[groups[table.frame]] * table.r2
     known = np.bincount(problem.item, minlength=problem.n_items)[table.star] > 0
-    return np.where(known, np.exp(solution.item[table.star] + solution.frame[table.frame, 0]) * fall, before)
+    return np.where(known, np.exp(star[table.star] + light[table.frame]) * fall, before)
 
 
 def _error_of_shared(problem: JointProblem, solution: JointSolution, prior: Floats) -> Floats:

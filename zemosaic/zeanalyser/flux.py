@@ -34,6 +34,8 @@ SURE = 0.1
 ODD = 0.08
 """... unless they differ by more than this part from the others: they have neighbours."""
 SYSTEMATIC = 0.01
+DARKEST = 5.0
+"""Noises that a sky lies above zero at least; less, and it was subtracted."""
 
 
 def star_fluxes(
@@ -109,6 +111,7 @@ def _kernel(image, sites, channels, x, y, fwhm, sky_in, sky_out):  # type: ignor
         model = np.zeros((2, channels))
         area = np.zeros((2, channels))
         square = np.zeros((2, channels))
+        shot = np.zeros((2, channels))
         x0, y0 = round(x[k]), round(y[k])
         for i in range(across.size):
             across[i] = math.exp(-0.5 * ((x0 - reach + i - x[k]) / (WIDE * fwhm)) ** 2)
@@ -133,6 +136,7 @@ def _kernel(image, sites, channels, x, y, fwhm, sky_in, sky_out):  # type: ignor
                         model[w, c] += windows[w] * profile
                         area[w, c] += windows[w]
                         square[w, c] += windows[w] * windows[w]
+                        shot[w, c] += windows[w] * windows[w] * profile
                 elif r2 < sky_out * sky_out:
                     ring[c, number[c]] = value
                     number[c] += 1
@@ -140,9 +144,14 @@ def _kernel(image, sites, channels, x, y, fwhm, sky_in, sky_out):  # type: ignor
             if number[c] < 8:
                 continue
             sky, noise, n = _ring_sky(ring[c, : number[c]])
+            variance = noise * noise
+            # One photon's worth, were there no bias: at least that much noise comes with a star's own light.
+            photon = variance / max(sky, DARKEST * noise)
             for w in range(2):
-                out[w, 0, k, c] = (light[w, c] - sky * area[w, c]) / model[w, c]
-                out[w, 1, k, c] = noise * math.sqrt(square[w, c] + area[w, c] ** 2 / n) / model[w, c]
+                flux = (light[w, c] - sky * area[w, c]) / model[w, c]
+                own = photon * max(flux, 0.0) * shot[w, c]
+                out[w, 0, k, c] = flux
+                out[w, 1, k, c] = math.sqrt(variance * (square[w, c] + area[w, c] ** 2 / n) + own) / model[w, c]
     return out
 
 
