@@ -289,6 +289,8 @@ class GridPlan:
     tiles: tuple[TileSpec, ...]
     name: str = ""
     """Name of the field where one folder holds several."""
+    origin: tuple[int, int] = (0, 0)
+    """Row and column of a corner of a cell of the tiles' grid; the first row and column of tiles may be cut."""
 
 
 @dataclass(frozen=True)

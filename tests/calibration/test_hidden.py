@@ -62,7 +62,13 @@ def found_in(frames: list[tuple[SolvedFrame, np.ndarray, CellSamples]]) -> list[
     flux = 10 ** np.random.default_rng(2).uniform(4.0, 5.0, N)
     n = len(frames)
     photometry = Photometry(
-        np.ones((n, 3)), np.full((n, 3), 0.01), np.zeros(1), np.zeros(1), np.full(n, N), flux[:, None].repeat(3, 1)
+        np.ones((n, 3)),
+        np.full((n, 3), 0.01),
+        np.zeros(1),
+        np.zeros(1),
+        np.full(n, N),
+        flux[:, None].repeat(3, 1),
+        np.zeros(n),
     )
     return hidden_blocks(
         [f[0] for f in frames],
@@ -122,6 +128,7 @@ def test_a_frame_behind_a_roof_is_judged_by_its_open_part_and_one_behind_a_cloud
         np.zeros(1),
         np.full(3, N),
         flux[:, None].repeat(3, 1),
+        np.zeros(3),
     )
     passed = open_transparency([f[0] for f in frames], [f[1] for f in frames], photometry, np.zeros(3, int))
     assert passed[0] == 1.0

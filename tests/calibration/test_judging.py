@@ -42,9 +42,10 @@ def reasons(**settings: object) -> dict[int, str]:
     passed[3] = 0.3
     n_stars = np.full(N, 50)
     n_stars[5] = 5
-    photometry = Photometry(passed, 0.01 * passed, np.zeros(1), np.zeros(1), n_stars, np.zeros((0, 1)))
+    none = np.zeros((0, 1)), np.zeros(len(passed))
+    photometry = Photometry(passed, 0.01 * passed, np.zeros(1), np.zeros(1), n_stars, *none)
     context = Context(Settings(**settings))
-    kept = _judge(context, solved, [np.zeros(0, int)] * N, photometry, np.zeros(N, int))  # type: ignore[arg-type]
+    kept = _judge(context, solved, [np.zeros(0, int)] * N, photometry, np.zeros(N, int), {})  # type: ignore[arg-type]
     assert len(kept) + len(context.dropped) == N
     return {one.frame_id: one.reason.key for one in context.dropped if one.frame_id is not None}
 

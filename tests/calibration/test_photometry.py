@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from calibration_frames import frame_of, measured_of
 
+from zemosaic.calibration.held import Held
 from zemosaic.calibration.photometry import detector_coordinates, mostly_grey, solve_photometry
 from zemosaic.model import MeasuredFrame
 
@@ -174,3 +175,19 @@ def test_few_blue_stars_do_not_colour_a_chain_of_frames():
     got = solve_photometry(frames, ids, groups)
     off = np.abs(np.log(got.transparency / truth))
     assert np.sqrt((off[:, 2] ** 2).mean()) < 0.006, "alone, 60 stars of 15 % tell blue to 2 %"
+
+
+def test_new_frames_are_put_onto_the_scale_of_held_ones():
+    rng = np.random.default_rng(4)
+    truth = rng.uniform(0.5, 1.1, (20, 1))
+    frames, ids, groups, _ = survey(truth)
+    known = np.arange(20) < 12
+    held = Held.nothing(20, 1, 1)
+    held.frames[:], held.transparency[:], held.cameras[:], held.vignetting[:] = known, 0.5 * truth, True, -0.25
+    got = solve_photometry(frames, ids, groups, held=held)
+    np.testing.assert_array_equal(got.transparency[known], held.transparency[known])
+    np.testing.assert_allclose(got.transparency[~known] / truth[~known], 0.5, rtol=0.02)
+    assert got.vignetting[0] == -0.25 and np.abs(got.pull).max() < 0.02
+    held.transparency[3] *= 0.9
+    pull = solve_photometry(frames, ids, groups, held=held).pull
+    assert pull[3] > 0.05 and int(np.argmax(np.abs(pull))) == 3

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from zemosaic.calibration.cells import CellSamples
+from zemosaic.calibration.held import Held
 from zemosaic.calibration.sky import SkySolution, solve_sky
 from zemosaic.calibration.transfer import BiasEstimate
 
@@ -214,3 +215,34 @@ def test_slopes_that_cancel_and_empty_sky_leave_no_tilt():
     across = np.abs(slope) * np.ptp(place, axis=0)
     assert (across < 20.0).all(), "of gradients of some 50 in each frame"
     assert abs(level) < 12.0
+
+
+def held_from(truth: Truth, got: SkySolution, known: np.ndarray) -> Held:
+    return Held(known, truth.transparency, got.sky_adu, np.ones(1, bool), got.vignetting, got.bias_adu)
+
+
+def test_new_frames_meet_held_ones_without_a_seam_and_leave_them_alone():
+    truth = observe([(3 * k, 2 * (k % 3)) for k in range(8)], turns=[0.1 * k for k in range(8)])
+    known = np.arange(8) < 5
+    first = solve(truth)
+    # As an earlier night may have it: another plane over the mosaic, which no overlap can tell.
+    tilted = first.sky_adu.copy()
+    tilted[..., 0] += 40.0 * truth.transparency
+    held = held_from(truth, replace(first, sky_adu=tilted), known)
+    estimates = [BiasEstimate(b, 10.0) for b in truth.bias]
+    got = solve_sky(
+        truth.cells, truth.transparency, truth.groups, truth.vignetting, np.array([0.02]), estimates, held=held
+    )
+    np.testing.assert_array_equal(got.sky_adu[known], tilted[known])
+    np.testing.assert_array_equal(got.vignetting, first.vignetting)
+    np.testing.assert_array_equal(got.bias_adu, first.bias_adu)
+    moved = got.sky_adu[~known, 0, 0] - first.sky_adu[~known, 0, 0]
+    np.testing.assert_allclose(moved / truth.transparency[~known, 0], 40.0, atol=2.0)
+    assert got.pull_sigma.max() < 0.1, "frames that are right are not pulled"
+    wrong = tilted.copy()
+    wrong[2, 0, 0] += 3.0 * NOISE
+    held = held_from(truth, replace(first, sky_adu=wrong), known)
+    pulled = solve_sky(
+        truth.cells, truth.transparency, truth.groups, truth.vignetting, np.array([0.02]), estimates, held=held
+    ).pull_sigma
+    assert pulled[2] > 0.5 and int(np.argmax(pulled)) == 2

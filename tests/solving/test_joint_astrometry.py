@@ -241,3 +241,20 @@ def test_sessions_are_told_by_long_pauses():
     assert [part.session for part in parts[:21]] == wanted
     assert {part.session for part in parts[21:]} == {0}, "each telescope has sessions of its own"
     assert [part.frame_id for part in parts] == list(range(30))
+
+
+def test_held_frames_stay_and_new_ones_join_them(tycho):
+    frames, truth = survey(tycho, 314.0, 44.0, 3, 2, 8)
+    night = [k for k in range(len(frames)) if k % 24 < 16]
+    first = {one.frame_id: one.wcs for one in solve_jointly([frames[k] for k in night], tycho).frames}
+    both = [replace(f, wcs=first.get(f.frame_id, f.wcs), held=f.frame_id in first) for f in frames]
+    solution = solve_jointly(both, tycho)
+    for refined in solution.frames:
+        if refined.frame_id in first:
+            assert worst_offset_px(refined.wcs, first[refined.frame_id]) < 1e-5
+            assert refined.pull_px < 0.05
+    assert overlap_error_px(solution.frames, truth) < 0.1
+    wrong = both[night[3]]
+    moved = replace(wrong, wcs=replace(wrong.wcs, dec_deg=wrong.wcs.dec_deg + 1.5 / 3600.0))
+    pulls = [one.pull_px for one in solve_jointly([moved if f is wrong else f for f in both], tycho).frames]
+    assert pulls[night[3]] > 0.2 and int(np.argmax(pulls)) == night[3]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zemosaic.calibration.held import Held
 from zemosaic.calibration.joint import JointProblem, JointSolution, solve_joint
 from zemosaic.model import MeasuredFrame
 
@@ -28,6 +29,8 @@ LEAST_SNR = 5.0
 """Observations count whose light should stand out by this many errors."""
 MOST_OBSERVATIONS, ENOUGH_STARS = 3_000_000, 60
 """Stars of all frames that are compared; of so many frames that this is less than enough for each, enough."""
+SURELY = 1e-9
+"""Error of what is held."""
 GREY_TURNS = 2
 FEWEST_GREY = 4
 """Frames of a camera from which the scatter of their colours can be told."""
@@ -56,6 +59,8 @@ class Photometry:
     """Stars in common with other frames, per frame."""
     star_flux: Floats
     """Flux per star on the median frame's scale, shape (stars, channels); NaN for stars seen once."""
+    pull: Floats
+    """How much more light the stars of a held frame would have it pass, as a part; 0 for the others. Shape (frames,)"""
 
 
 def detector_coordinates(x: Floats, y: Floats, width: int, height: int) -> tuple[Floats, Floats]:
@@ -68,6 +73,7 @@ def solve_photometry(
     star_ids: Sequence[NDArray[np.int64]],
     groups: NDArray[np.int64],
     vignetting_prior: Floats | None = None,
+    held: Held | None = None,
 ) -> Photometry:
     """Solve zero points of all frames and the vignetting of their cameras jointly, per channel.
 
@@ -81,46 +87,55 @@ def solve_photometry(
     vignetting_prior : ndarray, shape (groups,), optional
         Standard deviation expected of each camera's coefficient of r**2, `VIGNETTING_PRIOR` by default; small
         where a flat was divided out.
+    held : Held, optional
+        What is known from before; all zero points are then on its scale, not on that of the median frame.
     """
     channels = frames[0].stars.flux_adu.shape[1]
     green = 1 if channels == 3 else 0
     table = _observations(frames, star_ids, green)
     n_groups = int(groups.max()) + 1
-    vignetting = np.zeros(n_groups)
+    held = held or Held.nothing(len(frames), channels, n_groups)
+    before = np.where(held.frames[:, None], np.log(held.transparency), 0.0)
+    spread = np.where(held.frames, 0.0, ZERO_POINT_PRIOR)
+    vignetting = np.where(held.cameras, held.vignetting, 0.0)
     prior = np.full(n_groups, VIGNETTING_PRIOR) if vignetting_prior is None else vignetting_prior
     vignetting_error = prior
-    no_prior = np.zeros(len(frames)), np.full(len(frames), ZERO_POINT_PRIOR)
     known = _Channel(table.flux[:, green], SYSTEMATIC)
     for rounds in (2, 4):
-        problem = _problem(table, groups, vignetting, green, known, *no_prior, prior)
+        problem = _problem(table, groups, vignetting, green, known, before[:, green], spread, prior)
         if not len(problem.value):
             break
+        problem = replace(problem, shared_basis=problem.shared_basis * ~held.cameras)
         solution = solve_joint(problem, rounds=rounds)
-        vignetting = vignetting + solution.shared
+        vignetting = np.where(held.cameras, held.vignetting, vignetting + solution.shared)
         vignetting_error = _error_of_shared(problem, solution, prior)
-        light = _expected(table, problem, solution.item, solution.frame[:, 0], groups, vignetting, known.expected)
+        zero = solution.frame[:, 0] + before[:, green]
+        light = _expected(table, problem, solution.item, zero, groups, vignetting, known.expected)
         known = _Channel(light, _systematic(problem, solution, known.systematic))
     solved = [_Channel(table.flux[:, c], SYSTEMATIC) for c in range(channels)]
     for rounds in (2, 4):
         solved = [
-            _solve_channel(table, groups, vignetting, c, solved[c], *no_prior, rounds=rounds) for c in range(channels)
+            _solve_channel(table, groups, vignetting, c, solved[c], before[:, c], spread, rounds=rounds)
+            for c in range(channels)
         ]
     for _ in range(GREY_TURNS if channels > 1 else 0):
         light, sigma = _logarithms(solved, len(frames))
-        centre, spread = mostly_grey(light, sigma, groups)
+        centre, grey = mostly_grey(light, sigma, groups)
+        centre, grey = np.where(held.frames[:, None], before, centre), np.where(held.frames, 0.0, grey)
         solved = [
-            _solve_channel(table, groups, vignetting, c, solved[c], centre[:, c], spread, rounds=2)
+            _solve_channel(table, groups, vignetting, c, solved[c], centre[:, c], grey, rounds=2)
             for c in range(channels)
         ]
     light, sigma = _logarithms(solved, len(frames))
-    middle = np.median(light, axis=0)
-    transparency = np.exp(light - middle)
+    middle = np.zeros(channels) if held.frames.any() else np.median(light, axis=0)
+    transparency = np.where(held.frames[:, None], held.transparency, np.exp(light - middle))
     n_stars = int(max((ids.max(initial=-1) for ids in star_ids), default=-1)) + 1
     star_flux = np.full((n_stars, channels), np.nan)
     for c, channel in enumerate(solved):
         star_flux[table.star_number[channel.seen], c] = np.exp(channel.star[channel.seen] + middle[c])
-    error = transparency * np.hypot(SHARED * sigma, SMALLEST_ERROR)
-    return Photometry(transparency, error, vignetting, vignetting_error, table.in_common, star_flux)
+    error = np.where(held.frames[:, None], SURELY, transparency * np.hypot(SHARED * sigma, SMALLEST_ERROR))
+    pull = np.where(held.frames, solved[green].left, 0.0)
+    return Photometry(transparency, error, vignetting, vignetting_error, table.in_common, star_flux, pull)
 
 
 @dataclass(frozen=True)
@@ -137,6 +152,8 @@ class _Channel:
     """Logarithm of each compact star's light."""
     seen: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     """Compact stars that were used."""
+    left: Floats | float = 0.0
+    """Weighted mean of what the solution leaves of each frame's stars, shape (frames,)."""
 
 
 def _solve_channel(
@@ -150,13 +167,18 @@ def _solve_channel(
     *,
     rounds: int,
 ) -> _Channel:
-    """Solve the zero points of a channel, expected at `centre` with errors of `spread`, shape (frames,)."""
+    """Solve the zero points of a channel, expected at `centre` with errors of `spread`, shape (frames,).
+
+    Those without an error are known, and stay.
+    """
     problem = _problem(table, groups, vignetting, channel, before, centre, spread)
     if not len(problem.value):
         return before
     solution = solve_joint(problem, rounds=rounds)
     light = solution.frame[:, 0] + centre
-    known = np.bincount(problem.frame, solution.weight, len(centre)) + spread**-2
+    weight = np.bincount(problem.frame, solution.weight, len(centre))
+    known = weight + problem.frame_precision[:, 0]
+    left = np.bincount(problem.frame, solution.weight * solution.residual, len(centre)) / np.maximum(weight, 1e-300)
     # Stars that do not agree within their errors (neighbours, colours) know the less.
     disagree = max(1.0, 1.4826 * float(np.median(np.abs(solution.residual) / problem.sigma)))
     return _Channel(
@@ -166,6 +188,7 @@ def _solve_channel(
         disagree * known**-0.5,
         solution.item,
         np.unique(problem.item),
+        left,
     )
 
 
@@ -301,14 +324,14 @@ def _problem(
         item=star,
         frame=frame,
         factor=np.ones(len(star)),
-        frame_basis=np.ones((len(star), 1)),
+        frame_basis=(spread[frame, None] > 0.0).astype(np.float64),
         shared_basis=shared,
         # The mean of a logarithm lies below the logarithm of the mean by half the variance.
         value=np.log(flux[good]) - np.log(fall) + 0.5 * relative**2 - centre[frame],
         sigma=np.hypot(relative, known.systematic),
         n_items=len(table.star_number),
         n_frames=len(centre),
-        frame_precision=spread[:, None] ** -2,
+        frame_precision=np.where(spread > 0.0, spread, SURELY)[:, None] ** -2,
         shared_prior=-vignetting[: shared.shape[1]],
         shared_precision=np.diag(precision),
     )

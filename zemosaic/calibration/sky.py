@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from zemosaic.calibration.cells import CellSamples
 from zemosaic.calibration.gauge import settle_plane
+from zemosaic.calibration.held import Held, with_known_frames
 from zemosaic.calibration.joint import JointProblem, JointSolution, solve_joint
 from zemosaic.calibration.transfer import BiasEstimate
 
@@ -59,6 +60,9 @@ class SkySolution:
     """Coefficient of r**2 per camera."""
     residual_sigma: Floats
     """Per frame: rms of its cells' residuals in units of their errors."""
+    pull_sigma: Floats
+    """Per frame: how far a held frame's cells would have its sky elsewhere, on the mean over the frame or along its
+    slopes, in noise of one pixel; 0 for frames that are not held."""
 
 
 def solve_sky(
@@ -69,6 +73,7 @@ def solve_sky(
     vignetting_sigma: Floats,
     bias: Sequence[BiasEstimate],
     transparency_sigma: Floats | None = None,
+    held: Held | None = None,
 ) -> SkySolution:
     """Solve the skies of all frames and channels and the cameras' illumination jointly.
 
@@ -86,37 +91,64 @@ def solve_sky(
     transparency_sigma : ndarray, shape (frames, channels), optional
         How well the stars know the transparency; as far as that, the light of the sky itself has a
         say in it.  Without it, the transparency is taken as it is.
+    held : Held, optional
+        What is known from before; the mosaic's plane is then the one of that solution.
     """
     table = _observations(cells, transparency, groups)
     n_groups = len(vignetting)
-    v = vignetting.astype(float).copy()
-    b = np.array([estimate.bias_adu for estimate in bias])
+    held = held or Held.nothing(len(transparency), transparency.shape[1], n_groups)
+    known = np.repeat(held.frames, transparency.shape[1])
+    v = np.where(held.cameras, held.vignetting, vignetting)
+    b = np.where(held.cameras, held.bias_adu, [estimate.bias_adu for estimate in bias])
     dark = _dark_levels(cells, transparency.shape[1]) - b[groups][:, None]
+    dark = np.where(held.frames[:, None], held.sky_adu[..., 0], dark)
+    tilt = (held.sky_adu.reshape(-1, 3)[table.frame, 1:] * np.stack([table.u, table.v], axis=1)).sum(axis=1)
     solution: JointSolution | None = None
     light = table.value - b[table.group]
     glow = np.zeros(len(table.value))
     doubt = np.full(transparency.size, 1e-9) if transparency_sigma is None else transparency_sigma.ravel()
     for turn in range(4):
         problem = _problem(table, v, b, light, dark, vignetting, vignetting_sigma, bias)
-        problem = _with_doubt(problem, glow, doubt)
+        problem = with_known_frames(_with_doubt(problem, glow, doubt), known, problem.frame_basis[:, 0] * tilt)
+        problem = replace(problem, shared_basis=problem.shared_basis * ~np.tile(held.cameras, 2))
         solution = solve_joint(problem, rounds=1 if turn == 0 else 2)
         glow = solution.item[table.item]
-        v = np.clip(v + solution.shared[:n_groups], -1.5, 0.5)
-        b = b + solution.shared[n_groups:]
+        v = np.where(held.cameras, v, np.clip(v + solution.shared[:n_groups], -1.5, 0.5))
+        b = np.where(held.cameras, b, b + solution.shared[n_groups:])
         fall = 1.0 + v[table.group] * table.r2
         light = (table.value - b[table.group] - solution.residual) / fall
     assert solution is not None
     n_frames, channels = transparency.shape
     terms = solution.frame.reshape(n_frames, channels, 4)
-    transparency = _on_scale_of_stars(transparency + terms[..., 3], transparency, doubt.reshape(n_frames, channels))
+    solved = _on_scale_of_stars(transparency + terms[..., 3], transparency, doubt.reshape(n_frames, channels))
+    transparency = np.where(held.frames[:, None], held.transparency, solved)
     sky = terms[..., :3].copy()
     sky[..., 0] += dark
-    sky = _settled(sky, solution.item, table, transparency)
+    if held.frames.any():
+        sky = np.where(held.frames[:, None, None], held.sky_adu, sky)
+    else:
+        sky = _settled(sky, solution.item, table, transparency)
     scaled = (solution.residual / problem.sigma) ** 2
     rms = np.sqrt(
         np.bincount(table.source, scaled, n_frames) / np.maximum(np.bincount(table.source, None, n_frames), 1)
     )
-    return SkySolution(sky, transparency, b, v, rms)
+    pull = np.where(held.frames, _pulls(table, solution.residual, n_frames), 0.0)
+    return SkySolution(sky, transparency, b, v, rms, pull)
+
+
+def _pulls(table: _Table, residual: Floats, n_frames: int) -> Floats:
+    """Return the largest of the mean residual of each frame and of its change from middle to edge, in noise."""
+    noise = np.bincount(table.frame, table.pixel, table.n_frames) / np.maximum(
+        np.bincount(table.frame, minlength=table.n_frames), 1
+    )
+    pull = np.zeros(table.n_frames)
+    for along in (np.ones_like(table.u), table.u, table.v):
+        square = np.maximum(np.bincount(table.frame, along**2, table.n_frames), 1e-12)
+        edge = np.zeros(table.n_frames)
+        np.maximum.at(edge, table.frame, np.abs(along))
+        pull = np.maximum(pull, np.abs(np.bincount(table.frame, along * residual, table.n_frames) / square * edge))
+    largest: Floats = (pull / np.where(noise > 0, noise, 1.0)).reshape(n_frames, -1).max(axis=1)
+    return largest
 
 
 @dataclass(frozen=True)
@@ -130,6 +162,8 @@ class _Table:
     group: NDArray[np.int64]
     factor: Floats
     value: Floats
+    pixel: Floats
+    """Noise of one pixel of the frame."""
     sigma: Floats
     u: Floats
     v: Floats
@@ -172,6 +206,7 @@ def _observations(cells: Sequence[CellSamples], transparency: Floats, groups: ND
         group=np.tile(groups[source], channels),
         factor=np.concatenate([transparency[source, c] for c in parts]),
         value=np.concatenate([mean[:, c] for c in parts]),
+        pixel=np.concatenate([pixel[:, c] for c in parts]),
         sigma=np.concatenate([pixel[:, c] * np.hypot(count**-0.5, FLOOR) for c in parts]),
         u=np.tile(u, channels),
         v=np.tile(v, channels),

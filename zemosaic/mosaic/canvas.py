@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -17,12 +17,14 @@ from zemosaic.errors import ResourceError
 from zemosaic.model import CalibratedFrame, GridPlan, SolvedFrame, TileSpec
 from zemosaic.sky import FrameWcs, Projection, from_tangent_plane, mean_direction, separation_deg, unit_vectors
 
-__all__ = ["Canvas", "canvas_reaches", "connected_fields", "make_canvas", "make_plan", "region_of"]
+__all__ = ["Canvas", "canvas_reaches", "connected_fields", "grown", "make_canvas", "make_plan", "moved", "region_of"]
 
 Box = tuple[int, int, int, int]
 
 WIDE_DEG = 15.0
 """Diameter of a field up to which the tangent plane serves: at its border, areas grow by 5 per cent."""
+PLACE_PX = 1e-6
+"""Places on the pixels of one plane are the same within this."""
 OUTLINE = 9
 """Points along each edge of a frame when its outline is projected."""
 
@@ -113,6 +115,24 @@ def make_canvas(
     return Canvas(plane.shifted(x0, y0), width, height)
 
 
+def grown(before: Canvas, frames: Sequence[SolvedFrame]) -> Canvas:
+    """Return an earlier canvas, larger by whole pixels on each side as far as frames reach beyond it."""
+    outlines = [before.wcs.sky_to_pixel(*_outline(frame)) for frame in frames]
+    x, y = (np.concatenate(column) for column in zip(*outlines, strict=True))
+    x0, y0 = min(0, math.floor(x.min()) - 1), min(0, math.floor(y.min()) - 1)
+    x1, y1 = max(before.width, math.ceil(x.max()) + 2), max(before.height, math.ceil(y.max()) + 2)
+    return before.cut((y0, y1, x0, x1))
+
+
+def moved(canvas: Canvas, before: Canvas) -> tuple[int, int] | None:
+    """Return the row and column of a canvas on which the first pixel of another lies; None where pixels differ."""
+    one, other = canvas.wcs, before.wcs
+    rows, columns = one.y_ref - other.y_ref, one.x_ref - other.x_ref
+    whole = round(rows), round(columns)
+    same = replace(other, x_ref=one.x_ref, y_ref=one.y_ref) == one
+    return whole if same and max(abs(rows - whole[0]), abs(columns - whole[1])) < PLACE_PX else None
+
+
 def region_of(canvas: Canvas, ra_deg: float, dec_deg: float, width_deg: float, height_deg: float) -> Box | None:
     """Return the part of a canvas that holds a region of the sky, (y0, y1, x0, x1), half open.
 
@@ -149,7 +169,12 @@ def canvas_reaches(canvas: Canvas, frame: SolvedFrame) -> bool:
 
 
 def make_plan(
-    canvas: Canvas, frames: Sequence[CalibratedFrame], channels: int, tile_px: int, overlap_px: int
+    canvas: Canvas,
+    frames: Sequence[CalibratedFrame],
+    channels: int,
+    tile_px: int,
+    overlap_px: int,
+    origin: tuple[int, int] = (0, 0),
 ) -> GridPlan:
     """Divide a canvas into tiles and give each the frames that reach it.
 
@@ -162,13 +187,15 @@ def make_plan(
         Side of a tile's inner box.
     overlap_px : int
         How far the outer box reaches beyond the inner one on each side.
+    origin : tuple of int
+        Row and column of a corner of any cell of the grid; the cells at the canvas's edges are cut.
     """
     outlines = [canvas.wcs.sky_to_pixel(*_outline(frame.solved)) for frame in frames]
     bounds = np.array([(y.min(), y.max(), x.min(), x.max()) for x, y in outlines]).reshape(-1, 4).T
     tiles: list[TileSpec] = []
-    for y0 in range(0, canvas.height, tile_px):
-        for x0 in range(0, canvas.width, tile_px):
-            inner = (y0, min(y0 + tile_px, canvas.height), x0, min(x0 + tile_px, canvas.width))
+    for y0 in range(-(-origin[0] % tile_px), canvas.height, tile_px):
+        for x0 in range(-(-origin[1] % tile_px), canvas.width, tile_px):
+            inner = (max(y0, 0), min(y0 + tile_px, canvas.height), max(x0, 0), min(x0 + tile_px, canvas.width))
             outer = _grown(inner, overlap_px, canvas)
             # All frames against all tiles is the square of the sky's area: only in whole arrays is that little.
             near = (bounds[1] >= outer[0] - 1) & (bounds[0] <= outer[1]) & (bounds[3] >= outer[2] - 1)
@@ -179,7 +206,7 @@ def make_plan(
             )
             if members:
                 tiles.append(TileSpec(len(tiles), inner, outer, members))
-    return GridPlan(canvas.wcs, canvas.width, canvas.height, channels, tuple(tiles))
+    return GridPlan(canvas.wcs, canvas.width, canvas.height, channels, tuple(tiles), origin=origin)
 
 
 def _reaches(

@@ -23,7 +23,9 @@ from zemosaic.frames.planes import colour_planes
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, SolvedFrame
 from zemosaic.mosaic.canvas import make_canvas
 from zemosaic.phases.context import RunContext, camera_groups, quality_limits
+from zemosaic.phases.held import Known, held_of, known_frames, rows_to_solve, still_known
 from zemosaic.phases.measure import DefectMaps, mended_pixels
+from zemosaic.phases.nights import EarlierField
 from zemosaic.settings.schema import Settings
 from zemosaic.sky import FrameWcs, unit_vectors
 from zemosaic.zeanalyser.picks import Picks, read_picks
@@ -44,6 +46,12 @@ AFTER_FLAT = 0.01
 """Standard deviation of the coefficient of r**2 that a user's flat may leave."""
 AFTER_DARK_ADU = 2.0
 """Standard deviation of the level without light that a user's dark or bias may leave."""
+
+HELD_GAIN = 0.02
+"""A known frame whose stars differ more than this, as a part, is calibrated anew ..."""
+HELD_NOISE = 0.1
+"""... and one whose sky does, in noise of one of its pixels."""
+OF_FRAMES = ("transparency", "transparency_sigma", "n_stars", "pull")
 
 Floats = NDArray[np.float64]
 
@@ -67,8 +75,12 @@ class _CellTask:
     """Discs to leave out (ra_deg, dec_deg, radius_px), shape (3, n)."""
 
 
-def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects: DefectMaps) -> Calibration:
+def calibrate_frames(
+    context: RunContext, solved: Sequence[SolvedFrame], defects: DefectMaps, before: EarlierField | None = None
+) -> Calibration:
     """Return the frames that are good enough, calibrated; the others are dropped with their reasons.
+
+    Frames that an earlier night calibrated stay as they are, as far as the new ones agree.
 
     Raises
     ------
@@ -77,28 +89,68 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
     """
     channels = max(len(one.measured.sky_adu) for one in solved)
     solved = [_in_colours(one, channels) for one in solved]
+    known = known_frames(before, solved, channels)
     with context.phase("calibrate", len(solved)) as advance:
-        solved, ids, photometry = _photometry(context, solved, defects)
+        solved, ids, photometry, known = _photometry(context, solved, defects, known)
         stars = _field_stars(solved, ids, photometry)
         if context.settings.stacking_normalize_method != "linear_fit":
-            calibrated = _simply(context, solved)
-            advance(len(solved))
-            return Calibration(tuple(calibrated), stars)
-        groups = np.array(camera_groups([one.frame for one in solved]))
-        cell_px = _cell_px(solved)
-        cells = _cells(context, solved, defects, _discs(solved, stars), cell_px, advance)
-        hidden: list[tuple[int, ...]] = [()] * len(solved)
-        if context.settings.quality_partial_frames:
-            hidden = hidden_blocks(solved, ids, (stars.ra_deg, stars.dec_deg), photometry, groups, cells)
-        if any(hidden):
-            ids, cells = _only_open(solved, ids, cells, hidden)
-            photometry = solve_photometry(
-                [one.measured for one in solved], ids, groups, _vignetting_prior(solved, groups, defects)
-            )
+            frames = _simply(context, solved)
+        else:
+            rows = rows_to_solve(solved, known)
+            part = _Part([solved[k] for k in rows], [ids[k] for k in rows], *_only(photometry, solved, rows), known)
+            frames, known, stars = _jointly(context, part, stars, defects, advance) if rows else ([], known, stars)
+        advance(len(solved))
+        fresh = {one.frame.frame_id: one for one in frames} | dict(known)
+        frames = [fresh[one.frame.frame_id] for one in solved]
+        return Calibration(tuple(_weighted(frames, context.settings.stacking_weighting_method, known)), stars)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Frames that are solved jointly: the new ones and the known ones beside them."""
+
+    solved: Sequence[SolvedFrame]
+    ids: Sequence[NDArray[np.int64]]
+    photometry: Photometry
+    groups: NDArray[np.int64]
+    known: Known
+
+
+def _only(
+    photometry: Photometry, solved: Sequence[SolvedFrame], rows: Sequence[int]
+) -> tuple[Photometry, NDArray[np.int64]]:
+    """Return the photometry of some frames, and their camera groups counted anew."""
+    whole = np.array(camera_groups([one.frame for one in solved]))[list(rows)]
+    used, groups = list(dict.fromkeys(whole.tolist())), np.array(camera_groups([solved[k].frame for k in rows]))
+    of_frames = {name: getattr(photometry, name)[list(rows)] for name in OF_FRAMES}
+    of_cameras = {name: getattr(photometry, name)[used] for name in ("vignetting", "vignetting_sigma")}
+    return replace(photometry, **of_frames, **of_cameras), groups
+
+
+def _jointly(
+    context: RunContext, part: _Part, stars: FieldStars, defects: DefectMaps, advance: Callable[[int], None]
+) -> tuple[list[CalibratedFrame], Known, FieldStars]:
+    """Return calibrated frames, which of the known ones still are, and the stars where nothing hides them."""
+    solved, ids, photometry, groups, known = part.solved, part.ids, part.photometry, part.groups, part.known
+    cell_px = _cell_px(solved)
+    cells = _cells(context, solved, defects, _discs(solved, stars), cell_px, advance)
+    hidden: list[tuple[int, ...]] = [()] * len(solved)
+    if context.settings.quality_partial_frames:
+        hidden = hidden_blocks(solved, ids, (stars.ra_deg, stars.dec_deg), photometry, groups, cells)
+        hidden = [
+            known[one.frame.frame_id].hidden if one.frame.frame_id in known else blocks
+            for one, blocks in zip(solved, hidden, strict=True)
+        ]
+    if any(hidden):
+        ids, cells = _only_open(solved, ids, cells, hidden)
+        photometry = _zero_points(solved, ids, groups, defects, known)
+        if len(known) == 0:
             stars = _field_stars(solved, ids, photometry)
-            context.log(message("log.frames_half_hidden", frames=sum(map(bool, hidden))))
-        bias = _biases(solved, groups, cells, defects)
-        sky = solve_sky(
+        context.log(message("log.frames_half_hidden", frames=sum(map(bool, hidden))))
+    bias = _biases(solved, groups, cells, defects)
+
+    def sky_of(known: Known) -> SkySolution:
+        return solve_sky(
             cells,
             photometry.transparency,
             groups,
@@ -107,19 +159,29 @@ def calibrate_frames(context: RunContext, solved: Sequence[SolvedFrame], defects
             bias,
             # Of a frame half hidden the sky near the edge is not to be trusted with more than a plane.
             np.where([[bool(blocks)] for blocks in hidden], SURE, photometry.transparency_sigma),
+            held_of(known, solved, groups, photometry.transparency.shape[1]),
         )
-        for g in range(len(bias)):
-            context.log(
-                message(
-                    "log.camera_calibrated",
-                    vignetting=round(float(sky.vignetting[g]), 4),
-                    bias=round(float(sky.bias_adu[g]), 1),
-                    stars_vignetting=round(float(photometry.vignetting[g]), 4),
-                )
+
+    sky = sky_of(known)
+    left = still_known(context, solved, known, sky.pull_sigma > HELD_NOISE)
+    if len(left) < len(known):
+        known, sky = left, sky_of(left)
+    _tell_cameras(context, sky, photometry)
+    steps = edge_steps([one.measured for one in solved], cells, sky, groups, cell_px)
+    frames = _assemble(context, solved, sky, groups, hidden)
+    return [replace(one, steps=own) for one, own in zip(frames, steps, strict=True)], known, stars
+
+
+def _tell_cameras(context: RunContext, sky: SkySolution, photometry: Photometry) -> None:
+    for g in range(len(sky.bias_adu)):
+        context.log(
+            message(
+                "log.camera_calibrated",
+                vignetting=round(float(sky.vignetting[g]), 4),
+                bias=round(float(sky.bias_adu[g]), 1),
+                stars_vignetting=round(float(photometry.vignetting[g]), 4),
             )
-        steps = edge_steps([one.measured for one in solved], cells, sky, groups, cell_px)
-        frames = _assemble(context, solved, sky, groups, hidden)
-        return Calibration(tuple(replace(one, steps=own) for one, own in zip(frames, steps, strict=True)), stars)
+        )
 
 
 def _by_camera(solved: Sequence[SolvedFrame], groups: NDArray[np.int64]) -> list[list[SolvedFrame]]:
@@ -179,22 +241,38 @@ def _only_open(
 
 
 def _photometry(
-    context: RunContext, solved: Sequence[SolvedFrame], defects: DefectMaps
-) -> tuple[list[SolvedFrame], list[NDArray[np.int64]], Photometry]:
+    context: RunContext, solved: Sequence[SolvedFrame], defects: DefectMaps, known: Known
+) -> tuple[list[SolvedFrame], list[NDArray[np.int64]], Photometry, Known]:
     """Solve zero points, reject what is unusable, and solve again without it."""
     solved = list(solved)
+    # Without a joint calibration nothing is known of what frames let through.
+    gains = known if context.settings.stacking_normalize_method == "linear_fit" else {}
     for turn in range(2):
         ids = _merge(solved)
         groups = np.array(camera_groups([one.frame for one in solved]))
-        prior = _vignetting_prior(solved, groups, defects)
-        photometry = solve_photometry([one.measured for one in solved], ids, groups, prior)
+        photometry = _zero_points(solved, ids, groups, defects, gains)
         if turn == 1:
             break
-        kept = _judge(context, solved, ids, photometry, groups)
+        kept = _judge(context, solved, ids, photometry, groups, known)
         if len(kept) == len(solved):
             break
         solved = kept
-    return solved, ids, photometry
+    left = still_known(context, solved, known, np.abs(photometry.pull) > HELD_GAIN)
+    if len(left) < len(known) and gains:
+        photometry = _zero_points(solved, ids, groups, defects, left)
+    return solved, ids, photometry, left
+
+
+def _zero_points(
+    solved: Sequence[SolvedFrame],
+    ids: Sequence[NDArray[np.int64]],
+    groups: NDArray[np.int64],
+    defects: DefectMaps,
+    known: Known,
+) -> Photometry:
+    channels = len(solved[0].measured.sky_adu)
+    prior, held = _vignetting_prior(solved, groups, defects), held_of(known, solved, groups, channels)
+    return solve_photometry([one.measured for one in solved], ids, groups, prior, held)
 
 
 def _judge(
@@ -203,8 +281,9 @@ def _judge(
     ids: Sequence[NDArray[np.int64]],
     photometry: Photometry,
     groups: NDArray[np.int64],
+    known: Known,
 ) -> list[SolvedFrame]:
-    """Return the frames that are good enough; what the user picked by hand wins over every verdict."""
+    """Return the frames that are good enough, as known ones are; what the user picked by hand wins over all else."""
     settings = context.settings
     file = settings.quality_picks_file
     picks = read_picks(Path(file), Path(settings.input_dir)) if file else Picks()
@@ -216,7 +295,8 @@ def _judge(
     kept = []
     for one, reason in zip(solved, verdicts, strict=True):
         pick = picks.of(one.frame.path)
-        reason = message("reason.picked_out") if pick is False else None if pick else reason
+        sound = pick or one.frame.frame_id in known
+        reason = message("reason.picked_out") if pick is False else None if sound else reason
         if reason is None:
             kept.append(one)
         else:
@@ -332,7 +412,7 @@ def _assemble(
     groups: NDArray[np.int64],
     hidden: Sequence[tuple[int, ...]],
 ) -> list[CalibratedFrame]:
-    frames = [
+    return [
         CalibratedFrame(
             solved=one,
             transparency=tuple(float(t) for t in sky.transparency[k]),
@@ -345,13 +425,12 @@ def _assemble(
         )
         for k, one in enumerate(solved)
     ]
-    return _weighted(frames, context.settings.stacking_weighting_method)
 
 
 def _simply(context: RunContext, solved: Sequence[SolvedFrame]) -> list[CalibratedFrame]:
     """Return frames brought to a common sky level at most, as the settings ask."""
     level = context.settings.stacking_normalize_method == "sky_mean"
-    frames = [
+    return [
         CalibratedFrame(
             solved=one,
             transparency=tuple(1.0 for _ in one.measured.sky_adu),
@@ -363,11 +442,13 @@ def _simply(context: RunContext, solved: Sequence[SolvedFrame]) -> list[Calibrat
         )
         for one in solved
     ]
-    return _weighted(frames, context.settings.stacking_weighting_method)
 
 
-def _weighted(frames: Sequence[CalibratedFrame], method: str) -> list[CalibratedFrame]:
-    """Return the frames with their weights: inverse variance of the calibrated frame, sharpened by FWHM on request."""
+def _weighted(frames: Sequence[CalibratedFrame], method: str, known: Known) -> list[CalibratedFrame]:
+    """Return the frames with their weights: inverse variance of the calibrated frame, sharpened by FWHM on request.
+
+    Relative to the best frame; where some are known, as theirs are, so that a new one may weigh more than 1.
+    """
     weight = np.ones(len(frames))
     if method != "none":
         weight = np.array([frame.noise[min(1, len(frame.noise) - 1)] ** -2 for frame in frames])
@@ -375,5 +456,9 @@ def _weighted(frames: Sequence[CalibratedFrame], method: str) -> list[Calibrated
         fwhm = np.array([frame.solved.measured.fwhm_px for frame in frames])
         usual = float(np.nanmedian(fwhm)) if np.isfinite(fwhm).any() else 1.0
         weight *= (usual / np.nan_to_num(fwhm, nan=usual)) ** 2
-    weight /= weight.max()
-    return [replace(frame, weight=float(w)) for frame, w in zip(frames, weight, strict=True)]
+    row = next((k for k, frame in enumerate(frames) if frame.frame.frame_id in known), None)
+    weight /= weight.max() if row is None else weight[row] / frames[row].weight
+    return [
+        frame if frame.frame.frame_id in known else replace(frame, weight=float(w))
+        for frame, w in zip(frames, weight, strict=True)
+    ]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from zemosaic import __version__
 from zemosaic.compute.budget import Budget, make_budget
@@ -21,6 +21,9 @@ from zemosaic.settings.schema import Settings, specs
 from zemosaic.stacking.kernel import is_compiled
 from zemosaic.store.journal import Journal, digest
 from zemosaic.zeanalyser.verdicts import QualityLimits
+
+if TYPE_CHECKING:
+    from zemosaic.phases.nights import Nights
 
 __all__ = ["RunContext", "Timing", "camera_groups", "quality_limits"]
 
@@ -54,6 +57,8 @@ class RunContext:
     monitor: ResourceMonitor
     open_workers: Callable[[Budget], tuple[Executor, Budget]] | None = None
     """Opens what runs the tasks, once it is known how many frames there are, and says what each may take there."""
+    nights: Nights | None = None
+    """What is known from earlier nights; None where nothing is to be kept."""
     paused_s: Callable[[], float] = float
     """Seconds that the run was paused so far."""
     dropped: list[Dropped] = field(default_factory=list)
@@ -68,6 +73,12 @@ class RunContext:
     def scratch(self) -> Path:
         """Where decoded frames and defect maps lie during the run."""
         return self.work_dir / "scratch"
+
+    @property
+    def stores(self) -> Path:
+        """Where this run's tiles lie, beside those of the last finished run."""
+        number = self.nights.number if self.nights is not None else 0
+        return self.work_dir / f"night_{number}" if number else self.work_dir
 
     def divide_memory(self, frames: int) -> None:
         """Divide the memory for so many frames, and make as many workers as fit beside them.

@@ -14,6 +14,7 @@ from zemosaic.export.grid_file import SavedGrid, read_grids
 from zemosaic.model import Dropped, FrameStatus, SolvedFrame
 from zemosaic.mosaic.canvas import Canvas, canvas_reaches, connected_fields, make_canvas
 from zemosaic.phases.context import RunContext
+from zemosaic.phases.nights import EarlierField, field_of
 from zemosaic.sky import mean_direction
 
 __all__ = ["Field", "canvas_of", "divide", "file_key"]
@@ -38,6 +39,8 @@ class Field:
     frames: tuple[SolvedFrame, ...]
     saved: SavedGrid | None = None
     """The grid of an earlier run that the frames reach."""
+    before: EarlierField | None = None
+    """The field as an earlier night left it."""
 
 
 def divide(context: RunContext, frames: Sequence[SolvedFrame]) -> list[Field]:
@@ -68,7 +71,9 @@ def divide(context: RunContext, frames: Sequence[SolvedFrame]) -> list[Field]:
         if file_key(name) in {field.key for field in fields}:
             name = f"{name} {_place(members)}"
         key = _unique(file_key(name), {field.key for field in fields})
-        fields.append(Field(name, key, members, saved))
+        taken = [field.before for field in fields if field.before is not None]
+        before = field_of(context.nights, members, taken) if context.nights is not None else None
+        fields.append(Field(name, key, members, saved, before))
     if len(fields) > 1:
         told = ", ".join(f"{field.name} ({len(field.frames)})" for field in fields)
         context.log(message("log.several_fields", fields=len(fields), names=told))

@@ -25,6 +25,8 @@ from zemosaic.zeanalyser.measure import cut_off_level, measure
 
 __all__ = ["DefectMaps", "Defects", "camera_mark", "measure_frames", "mended_pixels", "write_camera"]
 
+SETTLED = 0.1
+"""Earlier defects hold where those found in more frames than before differ in at most this part of them all."""
 CONTENT_VERSION = 7
 """Raised when a change of the code makes stored measurements stale."""
 
@@ -173,20 +175,43 @@ def _find_all_defects(context: RunContext, frames: Sequence[FrameRef]) -> Defect
     members: dict[Group, list[FrameRef]] = {}
     for frame in frames:
         members.setdefault(frame.group, []).append(frame)
-    tasks = []
+    tasks: dict[Group, _DefectTask] = {}
+    found: DefectMaps = {}
     for number, (group, group_frames) in enumerate(members.items()):
         ordered = sorted(group_frames, key=lambda frame: (frame.date_obs or "", frame.frame_id))
         chosen = np.unique(np.linspace(0, len(ordered) - 1, MAX_SAMPLE).astype(int))
         into = context.scratch / f"camera_{number}.npz"
         own = masters.get(group, CameraMasters())
-        tasks.append(_DefectTask(tuple(ordered[i] for i in chosen), own, context.scratch, into))
-    found: DefectMaps = {}
-    answers = context.map(find_group_defects, tasks)
-    for group, task, (number, fingerprint) in zip(members, tasks, answers, strict=True):
+        tasks[group] = _DefectTask(tuple(ordered[i] for i in chosen), own, context.scratch, into)
+        known = context.nights and context.nights.camera(group, own.fingerprint)
+        if known and known[1] >= len(chosen):
+            found[group] = _held(tasks.pop(group), known[0])
+            _learn(context, group, found[group], own, known[1])
+    answers = context.map(find_group_defects, tasks.values())
+    for (group, task), (number, fingerprint) in zip(tasks.items(), answers, strict=True):
         found[group] = Defects(task.into, fingerprint, task.masters.masters)
+        known = context.nights and context.nights.camera(group, task.masters.fingerprint)
+        if known and _alike(known[0], _load(task.into).defects):
+            found[group] = _held(task, known[0])
+        _learn(context, group, found[group], task.masters, len(task.sample))
         camera = task.sample[0].instrument or task.sample[0].telescope or "?"
         context.log(message("log.defects_found", number=number, camera=camera, frames=len(task.sample)))
-    return found
+    return {group: found[group] for group in members}
+
+
+def _held(task: _DefectTask, defects: NDArray[np.int64]) -> Defects:
+    """Return a camera with the defects that an earlier night found."""
+    write_camera(task.into, defects, task.masters.masters)
+    return Defects(task.into, camera_mark(defects, task.masters.fingerprint), task.masters.masters)
+
+
+def _learn(context: RunContext, group: Group, found: Defects, masters: CameraMasters, frames: int) -> None:
+    if context.nights is not None:
+        context.nights.learn_camera(group, _load(found.path).defects, masters.fingerprint, frames)
+
+
+def _alike(one: NDArray[np.int64], other: NDArray[np.int64]) -> bool:
+    return len(np.setxor1d(one, other)) <= SETTLED * len(np.union1d(one, other))
 
 
 def _wanted(context: RunContext, frame: FrameRef, defects: Defects) -> str:

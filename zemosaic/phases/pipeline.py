@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from zemosaic.errors import NothingUsable, RunCancelled, ZeMosaicError, message
 from zemosaic.events import Preparation
-from zemosaic.model import FieldStars, FrameRef, MeasuredFrame, SolvedFrame
+from zemosaic.model import CalibratedFrame, FieldStars, FrameRef, MeasuredFrame, SolvedFrame
+from zemosaic.mosaic.canvas import Canvas
 from zemosaic.mosaic.master import MasterTile
 from zemosaic.mosaic.mode import Mode
 from zemosaic.phases.assemble import assemble_canvas, pedestal
@@ -21,6 +22,7 @@ from zemosaic.phases.export import FieldRecord, Outputs, export_mosaic, write_re
 from zemosaic.phases.fields import divide
 from zemosaic.phases.measure import DefectMaps, measure_frames
 from zemosaic.phases.mode import mode_of
+from zemosaic.phases.nights import Learnt, open_nights
 from zemosaic.phases.pixel_record import StackedGroup, record_of
 from zemosaic.phases.plan import Grid, make_grids
 from zemosaic.phases.quick_look import show_quick_look
@@ -109,6 +111,8 @@ def _look(context: RunContext, progress: _Progress, until: Preparation) -> Defec
 
 def _run(context: RunContext, progress: _Progress) -> None:
     """Run the phases that make mosaics, each for all fields before the next one."""
+    if not context.settings.use_existing_master_tiles:
+        context.nights = open_nights(context)
     defects = _look(context, progress, "solve")
     if context.settings.use_existing_master_tiles:
         _existing(context, progress)
@@ -119,7 +123,7 @@ def _run(context: RunContext, progress: _Progress) -> None:
         context,
         divide(context, progress.solved),
         lambda one: one.name,
-        lambda one: calibrate_frames(context, one.frames, defects),
+        lambda one: calibrate_frames(context, one.frames, defects, one.before),
     )
     stars = {one.key: calibration.stars for one, calibration in calibrated}
     grids = make_grids(context, [(one, calibration.frames) for one, calibration in calibrated])
@@ -129,6 +133,15 @@ def _run(context: RunContext, progress: _Progress) -> None:
         _classic(context, progress, stars, defects)
     else:
         _grid(context, progress, stars, defects)
+    if context.nights is not None:
+        frames = {one.key: calibration.frames for one, calibration in calibrated}
+        marks = {group: camera.fingerprint for group, camera in defects.items()}
+        context.nights.keep(context, progress.solved, marks, [_learnt(grid, frames[grid.key]) for grid in grids])
+
+
+def _learnt(grid: Grid, frames: Sequence[CalibratedFrame]) -> Learnt:
+    plan = grid.plan
+    return Learnt(Canvas(plan.wcs, plan.width, plan.height), plan.origin, plan.channels, frames)
 
 
 def _grid(context: RunContext, progress: _Progress, stars: Mapping[str, FieldStars], defects: DefectMaps) -> None:
@@ -191,7 +204,7 @@ def _existing(context: RunContext, progress: _Progress) -> None:
 
 
 def _store(context: RunContext, key: str) -> CanvasStore:
-    return CanvasStore(context.work_dir / f"canvas_{key}.zarr")
+    return CanvasStore(context.stores / f"canvas_{key}.zarr")
 
 
 def _job(grid: Grid, stores: Mapping[str, CanvasStore], stars: FieldStars) -> StackJob:

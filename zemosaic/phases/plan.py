@@ -11,9 +11,10 @@ from zemosaic.errors import NothingUsable, ResourceError, SettingsError, message
 from zemosaic.events import PlanReady
 from zemosaic.export.grid_file import SavedGrid, write_grid
 from zemosaic.model import CalibratedFrame, Dropped, FrameStatus, GridPlan
-from zemosaic.mosaic.canvas import Canvas, canvas_reaches, make_plan, region_of
+from zemosaic.mosaic.canvas import Canvas, canvas_reaches, grown, make_plan, moved, region_of
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.fields import Field, canvas_of
+from zemosaic.phases.nights import EarlierField
 from zemosaic.settings.region import parse_region
 from zemosaic.store.canvas import bytes_needed
 
@@ -86,6 +87,8 @@ def _grid_of(context: RunContext, field: Field, frames: Sequence[CalibratedFrame
         context.log(message("log.grid_reused", folder=named, width=grid.width, height=grid.height))
     else:
         canvas = canvas_of(context, [frame.solved for frame in frames])
+        if field.before is not None and canvas.wcs.projection == field.before.canvas.wcs.projection:
+            canvas = grown(field.before.canvas, [frame.solved for frame in frames])
         _save_canvas(context, canvas, field, several)
     whole = canvas
     if region is not None:
@@ -93,11 +96,18 @@ def _grid_of(context: RunContext, field: Field, frames: Sequence[CalibratedFrame
         canvas = canvas.cut(box) if box else Canvas(canvas.wcs, 0, 0)
     _check_size(context, canvas)
     channels = max(len(frame.sky_adu) for frame in frames)
-    plan = make_plan(canvas, frames, channels, settings.grid_tile_px, settings.grid_overlap_px)
+    sides = settings.grid_tile_px, settings.grid_overlap_px
+    plan = make_plan(canvas, frames, channels, *sides, _origin(canvas, field.before))
     kept = _reaching(context, frames, plan, whole)
     if not kept:
         return None
     return Grid(replace(plan, name=field.name if several else ""), tuple(kept), field.key)
+
+
+def _origin(canvas: Canvas, before: EarlierField | None) -> tuple[int, int]:
+    """Return a corner of the tiles' grid: where an earlier night had one, so that tiles stay what they were."""
+    place = None if before is None else moved(canvas, before.canvas)
+    return (0, 0) if before is None or place is None else (before.origin[0] + place[0], before.origin[1] + place[1])
 
 
 def _check_size(context: RunContext, canvas: Canvas) -> None:
@@ -150,7 +160,7 @@ def _disk_bytes(plan: GridPlan) -> int:
 
 def _check_disk(context: RunContext, plans: Sequence[GridPlan]) -> None:
     # What an earlier, broken run has stored is used again or replaced.
-    stored = sum(file.stat().st_size for file in context.work_dir.glob("canvas_*.zarr/**/*") if file.is_file())
+    stored = sum(file.stat().st_size for file in context.stores.glob("canvas_*.zarr/**/*") if file.is_file())
     free = disk_free(context.work_dir) + stored
     needed = sum(map(_disk_bytes, plans)) + DISK_RESERVE
     if needed > free:

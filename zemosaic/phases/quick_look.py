@@ -46,7 +46,7 @@ class Task:
 
 def show_quick_look(context: RunContext, grid: Grid, defects: DefectMaps) -> None:
     """Show a picture of `MOST_FRAMES` calibrated frames at most; nothing of the mosaic depends on it."""
-    if any(context.work_dir.glob("canvas_*.zarr")):
+    if any(context.stores.glob("canvas_*.zarr")):
         return  # an earlier run left tiles, which are shown at once
     plan, chosen = grid.plan, covering(grid.plan, grid.frames)
     side = coarse_side(plan)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -46,6 +46,8 @@ BLIND_TRIES = 5
 """Frames without a hint that may be found nowhere, one after the other, before the rest is given up."""
 NEIGHBOURS = 6
 """Solved frames of a pointing whose stars the next one is compared with."""
+HELD_PX = 0.05
+"""Frames of an earlier night whose stars are further from their places than this, on the mean, are placed anew."""
 ANOTHER_PX = 1.0
 """A solution that puts corners further from where they were is another solution."""
 WAITING_TOLD_S = 60.0
@@ -73,15 +75,18 @@ def solve_frames(context: RunContext, measured: Sequence[MeasuredFrame], defects
     """
     catalogue = load_bundled()
     with context.phase("solve", len(measured)) as advance:
-        before = Before.of(context, measured, _at_hand(context))
+        held = _held(context, measured, defects)
+        at_hand = [*_at_hand(context), *([i, asdict(solution)] for i, solution in held.items())]
+        before = Before.of(context, measured, at_hand)
         solved = solved_before(context, measured, before)
         if solved is None:
             session = _Session(context, _make_solvers(context, catalogue), defects, advance)
-            session.solve(measured)
+            session.solve(measured, held)
             solved = sorted(session.solved, key=lambda one: one.frame.frame_id)
             if not solved:
                 raise NothingUsable("error.nothing_solved", frames=len(measured))
-            solved = _jointly(session, solved, catalogue)
+            if len(solved) > len(held):
+                solved = _jointly(session, solved, catalogue, set(held))
             before.keep(context, solved)
         for one in solved:
             context.emit(_event(one))
@@ -89,6 +94,14 @@ def solve_frames(context: RunContext, measured: Sequence[MeasuredFrame], defects
     if not solved:
         raise NothingUsable("error.nothing_solved", frames=len(measured))
     return solved
+
+
+def _held(context: RunContext, measured: Sequence[MeasuredFrame], defects: DefectMaps) -> dict[int, Solution]:
+    """Return by frame id the places that an earlier night found for frames that are the same."""
+    if context.nights is None:
+        return {}
+    found = {one.frame.frame_id: context.nights.place(one, defects[one.frame.group].fingerprint) for one in measured}
+    return {frame_id: solution for frame_id, solution in found.items() if solution is not None}
 
 
 @dataclass(frozen=True)
@@ -117,10 +130,14 @@ class _Session:
         self.measured: Sequence[MeasuredFrame] = ()
         self.dropped = 0
 
-    def solve(self, measured: Sequence[MeasuredFrame]) -> None:
-        """Solve what can be solved: pointings by their hints first, then what neighbours or the whole sky tell."""
+    def solve(self, measured: Sequence[MeasuredFrame], held: Mapping[int, Solution]) -> None:
+        """Solve what can be solved: pointings by their hints first, then what neighbours or the whole sky tell.
+
+        Frames whose solutions are held, by id, need none.
+        """
         self.measured = measured
-        hinted, unhinted = pointings(measured)
+        self.solved = [SolvedFrame(one, held[one.frame.frame_id]) for one in measured if one.frame.frame_id in held]
+        hinted, unhinted = pointings([one for one in measured if one.frame.frame_id not in held])
         strays: list[tuple[MeasuredFrame, Message]] = []
         lost: list[tuple[list[MeasuredFrame], dict[int, Message], int]] = [
             (group, {}, BLIND_TRIES) for group in unhinted
@@ -395,10 +412,18 @@ def _placed(solved: SolvedFrame) -> tuple[FrameWcs, np.ndarray, np.ndarray]:
     return solved.wcs, solved.measured.stars.x_px, solved.measured.stars.y_px
 
 
-def _jointly(session: _Session, solved: list[SolvedFrame], catalogue: Catalogue) -> list[SolvedFrame]:
-    """Return the frames with the places that all agree on; who does not agree is solved anew before it is left out."""
+def _jointly(session: _Session, solved: list[SolvedFrame], catalogue: Catalogue, held: set[int]) -> list[SolvedFrame]:
+    """Return the frames with the places that all agree on; who does not agree is solved anew before it is left out.
+
+    Frames with ids in `held` stay where they are as far as the others agree.
+    """
     context = session.context
-    result = solve_jointly(joint_frames(solved), catalogue)
+    result = solve_jointly(joint_frames(solved, held), catalogue)
+    astray = {one.frame_id for one in result.frames if one.frame_id in held and _astray(one)}
+    if astray:
+        context.log(message("log.night_moved", frames=len(astray), tolerance=HELD_PX))
+        held = held - astray
+        result = solve_jointly(joint_frames(solved, held), catalogue)
     sound = [refined.disagreement is None for refined in result.frames]
     known = [
         _refined(*pair) for pair, agrees in zip(zip(solved, result.frames, strict=True), sound, strict=True) if agrees
@@ -410,7 +435,7 @@ def _jointly(session: _Session, solved: list[SolvedFrame], catalogue: Catalogue)
         ]
         if any(again):
             solved = [new or old for new, old in zip(again, solved, strict=True)]
-            result = solve_jointly(joint_frames(solved), catalogue)
+            result = solve_jointly(joint_frames(solved, held), catalogue)
     kept = []
     for one, refined in zip(solved, result.frames, strict=True):
         if refined.disagreement is not None and refined.disagreement.key == "reason.joint_few_stars":
@@ -418,11 +443,17 @@ def _jointly(session: _Session, solved: list[SolvedFrame], catalogue: Catalogue)
         elif refined.disagreement is not None:
             _drop(context, one.measured, [other.measured for other in solved], refined.disagreement)
             continue
-        kept.append(_refined(one, refined))
+        kept.append(one if one.frame.frame_id in held else _refined(one, refined))
     context.log(
         message("log.joint_solution", frames=len(kept), stars=result.n_stars, rms_arcsec=round(result.rms_arcsec, 3))
     )
     return kept
+
+
+def _astray(refined: RefinedFrame) -> bool:
+    """Whether a held frame is not where the others have it."""
+    told = refined.disagreement
+    return refined.pull_px > HELD_PX or (told is not None and told.key != "reason.joint_few_stars")
 
 
 def _refined(solved: SolvedFrame, refined: RefinedFrame) -> SolvedFrame:

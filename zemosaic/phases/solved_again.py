@@ -18,7 +18,7 @@ from zemosaic.phases.context import RunContext, identity
 from zemosaic.sky import Distortion, FrameWcs
 from zemosaic.store.codec import measured_to_bytes
 
-__all__ = ["Before", "solved_before"]
+__all__ = ["Before", "solution_from", "solved_before", "wcs_from"]
 
 CONTENT_VERSION = 2
 KIND, KEY = "solve", "all"
@@ -65,16 +65,21 @@ def solved_before(context: RunContext, measured: Sequence[MeasuredFrame], before
         path = by_id[frame_id].frame.path
         context.drop(Dropped(path, frame_id, phase, FrameStatus(status), Message(**reason)))
     context.log(message("log.solved_before", frames=len(values["solved"])))
-    return [SolvedFrame(by_id[frame_id], _solution(told)) for frame_id, told in values["solved"]]
+    return [SolvedFrame(by_id[frame_id], solution_from(told)) for frame_id, told in values["solved"]]
 
 
 def _of_dropped(one: Dropped) -> list[Any]:
     return [one.frame_id, one.phase, one.status.value, one.reason.to_dict()]
 
 
-def _solution(told: dict[str, Any]) -> Solution:
-    wcs = told["wcs"]
-    bent = wcs["distortion"]
+def solution_from(told: dict[str, Any]) -> Solution:
+    """Return the solution whose `asdict` went through JSON."""
+    return Solution(**told | {"wcs": wcs_from(told["wcs"])})
+
+
+def wcs_from(told: dict[str, Any]) -> FrameWcs:
+    """Return the WCS whose `asdict` went through JSON."""
+    bent = told["distortion"]
     distortion = None if bent is None else Distortion(tuple(bent["a"]), tuple(bent["b"]))
-    cd = tuple(tuple(row) for row in wcs["cd"])
-    return Solution(**told | {"wcs": FrameWcs(**wcs | {"cd": cd, "distortion": distortion})})
+    cd = tuple(tuple(row) for row in told["cd"])
+    return FrameWcs(**told | {"cd": cd, "distortion": distortion})

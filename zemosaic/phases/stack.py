@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,13 +11,14 @@ from zemosaic.compute.budget import Share, stack_share
 from zemosaic.compute.executors import map_ordered
 from zemosaic.errors import Message, message
 from zemosaic.events import TileStacked
-from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, TileProduct
+from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, TileProduct, TileSpec
 from zemosaic.mosaic.drizzle import DropKernel, DropRules
 from zemosaic.mosaic.interpolation import Interpolation
 from zemosaic.mosaic.starlight import TileStars, stars_by_tile
 from zemosaic.phases.context import RunContext, identity
 from zemosaic.phases.growing import GrowingPicture
 from zemosaic.phases.measure import DefectMaps
+from zemosaic.phases.nights import Nights
 from zemosaic.phases.plan import Grid
 from zemosaic.phases.tile import TileAnswer, TileTask, stack_tile
 from zemosaic.phases.tile_device import Device
@@ -61,8 +62,10 @@ def stack_tiles(context: RunContext, jobs: Sequence[StackJob], defects: DefectMa
     if context.settings.stacking_drizzle and context.settings.stacking_final_combine_method == "median":
         context.warn(message("warning.drizzle_is_mean"))
     prepared = [_prepare(context, job, defects) for job in jobs]
+    _tell_kept(context, prepared)
     tasks = [(one, task) for one in prepared for task in one.tasks]
     failed: dict[int, Message] = {}
+    broken: set[tuple[str, int]] = set()
     growing = {one.job.name: _growing(context, one) for one in prepared}
     with context.phase("stack", sum(len(job.grid.plan.tiles) for job in jobs)) as advance:
         done = sum(len(one.products) for one in prepared)
@@ -70,7 +73,9 @@ def stack_tiles(context: RunContext, jobs: Sequence[StackJob], defects: DefectMa
         for (one, task), answer in zip(tasks, _answers(context, [task for _, task in tasks]), strict=True):
             one.products[task.row] = answer.product
             failed.update(answer.failed)
-            if not answer.failed:
+            if answer.failed:
+                broken.add((one.job.name, task.row))
+            else:
                 key = f"{one.job.name}{task.row}"
                 context.journal.put("tile", key, one.digests[task.row], _product_bytes(answer.product))
             done += 1
@@ -81,6 +86,9 @@ def stack_tiles(context: RunContext, jobs: Sequence[StackJob], defects: DefectMa
             )
             advance(done)
     paths = {frame.frame.frame_id: frame.frame.path for job in jobs for frame in job.grid.frames}
+    if context.nights is not None:
+        for one in prepared:
+            _learn(context, context.nights, one, paths, broken)
     for frame_id, reason in sorted(failed.items()):
         context.drop(Dropped(paths[frame_id], frame_id, "stack", FrameStatus.UNREADABLE, reason))
     return [[one.products[row] for row in range(len(one.job.grid.plan.tiles))] for one in prepared]
@@ -102,6 +110,66 @@ class _Prepared:
     products: dict[int, TileProduct] = field(default_factory=dict)
     tasks: list[TileTask] = field(default_factory=list)
     digests: dict[int, str] = field(default_factory=dict)
+    places: dict[int, _Place] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A tile as another night may know it."""
+
+    cell: str
+    """Digest of the piece of the sky."""
+    wanted: str
+    """Digest of that and of all that its pixels depend on, wherever the canvas ends."""
+    outer: tuple[int, int, int, int]
+    """The outer box counted from the cell's corner."""
+
+
+def _place(context: RunContext, grid: Grid, tile: TileSpec, depends_on: Sequence[object]) -> _Place:
+    settings, plan = context.settings, grid.plan
+    side, wcs = settings.grid_tile_px, asdict(plan.wcs)
+    y = tile.inner[0] - (tile.inner[0] - plan.origin[0]) % side
+    x = tile.inner[2] - (tile.inner[2] - plan.origin[1]) % side
+    corner = [round(y - wcs.pop("y_ref"), 5), round(x - wcs.pop("x_ref"), 5)]
+    cell = digest(wcs, corner, side, settings.grid_overlap_px, plan.channels)
+    outer = tile.outer[0] - y, tile.outer[1] - y, tile.outer[2] - x, tile.outer[3] - x
+    # The frames all lie within the canvas, wherever it ends, except where it is cut on purpose.
+    cut = outer if settings.region_of_interest or settings.global_wcs_output_path else None
+    return _Place(cell, context.depends("stack", CONTENT_VERSION, cell, cut, *depends_on), outer)
+
+
+def _take_over(context: RunContext, prepared: _Prepared, row: int, ids: Mapping[str, int]) -> bool:
+    """Copy a tile of an earlier night; returns whether there was one."""
+    nights, place, plan = context.nights, prepared.places[row], prepared.job.grid.plan
+    if nights is None or not nights.holds(place.wanted, place.outer):
+        return False
+    pixels = nights.pixels(context.work_dir, place.wanted, place.outer, plan.channels)
+    prepared.job.store.write_tile(plan.tiles[row], row, pixels)
+    product = nights.product(place.wanted, plan.tiles[row].tile_id, ids)
+    prepared.products[row] = product
+    context.journal.put("tile", f"{prepared.job.name}{row}", prepared.digests[row], _product_bytes(product))
+    return True
+
+
+def _tell_kept(context: RunContext, prepared: Sequence[_Prepared]) -> None:
+    """Say how many tiles are those of an earlier night."""
+    nights = context.nights
+    if nights is None or not nights.number:
+        return
+    places = [place for one in prepared for place in one.places.values()]
+    kept = sum(nights.holds(place.wanted, place.outer) for place in places)
+    known = sum(place.cell in nights.cells for place in places)
+    context.log(message("log.night_tiles", kept=kept, again=known - kept, new=len(places) - known))
+
+
+def _learn(
+    context: RunContext, nights: Nights, one: _Prepared, paths: Mapping[int, str], broken: set[tuple[str, int]]
+) -> None:
+    """Remember the tiles of a job for the next night, without those of which a frame could not be read."""
+    store = one.job.store.path.relative_to(context.work_dir).as_posix()
+    for row, place in one.places.items():
+        if (one.job.name, row) not in broken:
+            nights.learn_tile(place.wanted, place.cell, store, row, place.outer, one.products[row], paths)
 
 
 def _prepare(context: RunContext, job: StackJob, defects: DefectMaps) -> _Prepared:
@@ -110,7 +178,9 @@ def _prepare(context: RunContext, job: StackJob, defects: DefectMaps) -> _Prepar
     counts = {i: digest(*_what_counts(frame)) for i, frame in by_id.items()}
     same = stacking_of(context.settings)
     shape = [plan.width, plan.height, plan.channels, [tile.outer for tile in plan.tiles]]
-    fingerprint = context.depends("plan", CONTENT_VERSION, asdict(plan.wcs), shape)
+    night = context.nights.number if context.nights is not None else 0
+    fingerprint = context.depends("plan", CONTENT_VERSION, asdict(plan.wcs), shape, *([night] if night else []))
+    ids = {frame.frame.path: i for i, frame in by_id.items()}
     job.store.create(plan, fingerprint)
     prepared = _Prepared(job)
     nearby = stars_by_tile(plan, job.stars)
@@ -121,9 +191,12 @@ def _prepare(context: RunContext, job: StackJob, defects: DefectMaps) -> _Prepar
         light = _light_of(nearby[row])
         wanted = context.depends("stack", CONTENT_VERSION, fingerprint, asdict(tile), own, maps, light)
         prepared.digests[row] = wanted
+        prepared.places[row] = _place(context, job.grid, tile, [own, maps])
         stored = context.journal.get("tile", f"{job.name}{row}", wanted)
         if stored is not None:
             prepared.products[row] = _product_from(stored)
+            continue
+        if _take_over(context, prepared, row, ids):
             continue
         prepared.tasks.append(
             TileTask(

@@ -9,6 +9,7 @@ and memory grow with the number of sightings only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -29,6 +30,7 @@ __all__ = [
     "camera_wcs",
     "cameras_of",
     "directions",
+    "held_cameras",
     "misses",
     "strays",
     "terms",
@@ -84,6 +86,15 @@ class Cameras:
     """Half diagonals in pixels, shape (cameras,)."""
     bend: Floats
     """Pixels per term of `SIP_TERMS` in units of the reach, x and y, shape (cameras, 7, 2)."""
+    held: NDArray[np.bool_]
+    """Frames that are where they are, shape (frames,)."""
+    held_bends: NDArray[np.bool_]
+    """Cameras that bend as they do, shape (cameras,)."""
+
+    @property
+    def free(self) -> Floats:
+        """1 for each unknown of `adjusted`, 0 for what is held, frames first."""
+        return np.concatenate([np.repeat(~self.held, 6), np.repeat(~self.held_bends, 2 * _TERMS)]).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -103,7 +114,32 @@ def cameras_of(frames: list[FrameWcs], camera: Indices, optics: Indices, reach: 
     pointing = np.array([(w.ra_deg, w.dec_deg) for w in frames])
     cd = np.radians(np.array([w.cd for w in frames]))
     axes = _axes(unit_vectors(pointing[:, 0], pointing[:, 1]))
-    return Cameras(axes, cd, camera, optics, reach, np.zeros((len(reach), _BENDS, 2)))
+    bend, none = np.zeros((len(reach), _BENDS, 2)), np.zeros(len(frames), bool)
+    return Cameras(axes, cd, camera, optics, reach, bend, none, np.zeros(len(reach), bool))
+
+
+def held_cameras(cameras: Cameras, known: Mapping[int, FrameWcs]) -> Cameras:
+    """Return cameras some of whose frames are held, and with them how their cameras bend.
+
+    Parameters
+    ----------
+    cameras : Cameras
+    known : mapping
+        By frame its solution as `camera_wcs` gave it.  Of a camera, those are held that bend like its first.
+    """
+    axes, cd, bend = cameras.axes.copy(), cameras.cd.copy(), cameras.bend.copy()
+    held, held_bends = cameras.held.copy(), cameras.held_bends.copy()
+    bends: dict[int, Distortion] = {}
+    for frame, wcs in sorted(known.items()):
+        group = int(cameras.camera[frame])
+        if wcs.distortion is None or bends.setdefault(group, wcs.distortion) != wcs.distortion:
+            continue
+        axes[frame] = _axes(unit_vectors(np.array([wcs.ra_deg]), np.array([wcs.dec_deg])))[0]
+        cd[frame], held[frame], held_bends[group] = np.radians(wcs.cd), True, True
+    for group, distortion in bends.items():
+        powers = cameras.reach[group] ** np.array([p + q for p, q in SIP_TERMS])
+        bend[group] = np.array([distortion.a, distortion.b]).T * powers[:, None]
+    return replace(cameras, axes=axes, cd=cd, bend=bend, held=held, held_bends=held_bends)
 
 
 def camera_wcs(cameras: Cameras, frame: int, x_ref: float, y_ref: float) -> FrameWcs:
@@ -147,7 +183,9 @@ def adjusted(
     pull = (anchors.weight[:, None] * anchors.offset).T
     right = -system.gathered(system.without_stars(miss, pull))
     right -= system.held_back(np.concatenate([strays(cameras).ravel(), _with_linear(cameras.bend).ravel()]))
-    operator = LinearOperator((len(right), len(right)), matvec=system.apply, dtype=np.float64)
+    free = cameras.free
+    right *= free
+    operator = LinearOperator((len(right), len(right)), matvec=lambda x: free * system.apply(x), dtype=np.float64)
     precondition = LinearOperator(operator.shape, matvec=system.precondition, dtype=np.float64)
     # Where it stops short, the next round goes on: the caller repeats the step until nothing moves.
     change, _ = cg(operator, right, rtol=tolerance, maxiter=150, M=precondition)

@@ -26,6 +26,7 @@ from zemosaic.solving.adjust import (
     camera_wcs,
     cameras_of,
     directions,
+    held_cameras,
     misses,
 )
 from zemosaic.solving.fit import fit_wcs
@@ -70,6 +71,8 @@ class JointFrame:
     """Standard errors of the centroids, shape (n,)."""
     session: int = 0
     """Distortions of one telescope differ a little from session to session."""
+    held: bool = False
+    """Whether `wcs` is the place that a joint solution gave it before, where it stays."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ class RefinedFrame:
     """Of its stars against the places all frames agree on; NaN where it shares none."""
     disagreement: Message | None = None
     """Why the frame was left out of the common solution; `wcs` is then its own."""
+    pull_px: float = 0.0
+    """How far its stars are, on the mean, from where they should be in a frame that is held."""
 
 
 @dataclass(frozen=True)
@@ -157,9 +162,12 @@ def _start(frames: list[JointFrame], catalogue: Catalogue) -> _State:
     half = np.array([0.5 * np.hypot(f.width, f.height) for f in frames])
     reach = np.array([half[optics[camera] == telescope].max() for telescope in optics])
     cameras = cameras_of([_centred(f) for f in frames], camera, optics, reach)
+    centre = [((f.width - 1) / 2.0, (f.height - 1) / 2.0) for f in frames]
+    # A frame that was alone has a solution of its own, about another pixel than its centre.
+    about = [f.held and (f.wcs.x_ref, f.wcs.y_ref) == c for f, c in zip(frames, centre, strict=True)]
+    cameras = held_cameras(cameras, {index: frames[index].wcs for index in np.flatnonzero(about).tolist()})
     stars = [len(f.x_px) for f in frames]
     frame = np.repeat(np.arange(len(frames)), stars)
-    centre = [((f.width - 1) / 2.0, (f.height - 1) / 2.0) for f in frames]
     u = np.concatenate([(f.x_px - c[0]) / reach[g] for f, c, g in zip(frames, centre, camera, strict=True)])
     v = np.concatenate([(f.y_px - c[1]) / reach[g] for f, c, g in zip(frames, centre, camera, strict=True)])
     photon = np.concatenate([f.error_px for f in frames])
@@ -334,6 +342,7 @@ def _result(
     square = np.bincount(seen.frame[close], off[close] ** 2, len(frames))
     scale = _pixel_arcsec(state.cameras)
     median = _median_per_frame(off, seen.frame, len(frames))
+    pull = _pulls(state.cameras, seen, stars, off, used)
     refined: list[RefinedFrame | None] = [None] * len(frames)
     for index, frame in enumerate(frames):
         refusal = _refusal(bool(state.left_out[index]), int(used[index]), float(median[index]))
@@ -341,9 +350,19 @@ def _result(
         if refusal is None:
             wcs = camera_wcs(state.cameras, index, (frame.width - 1) / 2.0, (frame.height - 1) / 2.0)
         rms = float(np.sqrt(square[index] / used[index]) * scale[index]) if used[index] else float("nan")
-        refined[order[index]] = RefinedFrame(frame.frame_id, wcs, int(used[index]), rms, refusal)
+        refined[order[index]] = RefinedFrame(frame.frame_id, wcs, int(used[index]), rms, refusal, float(pull[index]))
     total = float(np.sqrt(np.mean((off[close] * scale[seen.frame[close]]) ** 2))) if close.any() else float("nan")
     return JointSolution(tuple(r for r in refined if r is not None), len(stars), int((anchored >= 0).sum()), total)
+
+
+def _pulls(cameras: Cameras, seen: Sightings, stars: Floats, off: Floats, used: Indices) -> Floats:
+    """Return the length of the mean miss of each held frame with enough stars, 0 for the others, shape (frames,)."""
+    if len(off) == 0:
+        return np.zeros(len(used))
+    weight = _trust(off)
+    miss, total = misses(cameras, seen, stars), np.maximum(np.bincount(seen.frame, weight, len(used)), 1e-9)
+    mean = [np.bincount(seen.frame, weight * miss[:, k], len(used)) / total for k in range(2)]
+    return np.where(cameras.held & (used >= _FEWEST), np.hypot(*mean), 0.0)
 
 
 def _refusal(left_out: bool, used: int, median_px: float) -> Message | None:

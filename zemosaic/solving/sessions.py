@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -19,15 +19,18 @@ _FEWEST = 8
 """Frames that a session has; fewer go with the session before them, or with the one after the very first."""
 
 
-def joint_frames(solved: Sequence[SolvedFrame]) -> list[JointFrame]:
-    """Return the frames' parts of the joint solution, in the order given."""
+def joint_frames(solved: Sequence[SolvedFrame], held: Collection[int] = ()) -> list[JointFrame]:
+    """Return the frames' parts of the joint solution, in the order given; those are held whose ids are in `held`."""
     optics = [_optics(one) for one in solved]
     session = [0] * len(solved)
     for name in set(optics):
         own = [place for place, other in enumerate(optics) if other == name]
         for place, number in zip(own, _sessions([solved[place].frame.date_obs for place in own]), strict=True):
             session[place] = number
-    return [_joint_frame(*parts) for parts in zip(solved, optics, session, strict=True)]
+    return [
+        _joint_frame(one, name, number, one.frame.frame_id in held)
+        for one, name, number in zip(solved, optics, session, strict=True)
+    ]
 
 
 def _optics(solved: SolvedFrame) -> str:
@@ -58,7 +61,7 @@ def _sessions(started: Sequence[str | None]) -> list[int]:
     return numbers
 
 
-def _joint_frame(solved: SolvedFrame, optics: str, session: int) -> JointFrame:
+def _joint_frame(solved: SolvedFrame, optics: str, session: int, held: bool) -> JointFrame:
     """Return the part of a solved frame; saturated stars are left out, errors follow from the stars' S/N.
 
     Stars are centred in green light alone, so its noise counts; the factor is that of a star fainter than its sky.
@@ -79,4 +82,5 @@ def _joint_frame(solved: SolvedFrame, optics: str, session: int) -> JointFrame:
         stars.y_px[good],
         error_px,
         session,
+        held,
     )

@@ -81,6 +81,13 @@ class CanvasStore:
         self._make_canvas(channels, height, width, (min(block_px, height), min(block_px, width)))
         self._group.attrs["plan"] = fingerprint
 
+    def drop_canvas(self) -> None:
+        """Remove the canvas; the tiles stay.  What is made for a plan begins anew."""
+        self._group.attrs["plan"] = ""
+        self._arrays = {}
+        for name in [name for name in self._group.array_keys() if name.startswith("canvas_")]:
+            del self._group[name]
+
     def _begin_anew(self) -> None:
         self._group = zarr.open_group(str(self.path), mode="w")
         self._arrays = {}

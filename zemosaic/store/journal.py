@@ -76,6 +76,11 @@ class Journal:
                 "INSERT OR REPLACE INTO entries VALUES (?,?,?,?)", (kind, _stored(key), depends_on, payload)
             )
 
+    def forget(self, kind: str) -> None:
+        """Remove all entries of a kind."""
+        with self._told():
+            self._db.execute("DELETE FROM entries WHERE kind=?", (kind,))
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()
