@@ -215,6 +215,7 @@ def open_nights(context: RunContext) -> Nights | None:
         tiles={
             wanted: EarlierTile(tile["store"], tile["row"], _tuples(tile["outer"]), tile["product"])
             for wanted, tile in values["tiles"].items()
+            if (context.work_dir / tile["store"]).is_dir()
         },
         cells=frozenset(values["cells"]),
     )
