@@ -200,9 +200,9 @@ def _tell_cameras(context: RunContext, sky: SkySolution, photometry: Photometry)
         context.log(
             message(
                 "log.camera_calibrated",
-                vignetting=round(float(sky.vignetting[g]), 4),
+                vignetting=-round(float(sky.vignetting[g]), 4),
                 bias=round(float(sky.bias_adu[g]), 1),
-                stars_vignetting=round(float(photometry.vignetting[g]), 4),
+                stars_vignetting=-round(float(photometry.vignetting[g]), 4),
             )
         )
 
