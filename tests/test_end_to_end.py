@@ -285,6 +285,17 @@ def test_a_killed_worker_is_told_and_the_next_run_finishes(frames, reference, tm
     assert mosaic_files(tmp_path) == mosaic_files(reference[0])
 
 
+def test_a_run_whose_process_has_died_can_be_stopped(frames, tmp_path):
+    def kill_and_stop(run):
+        process = psutil.Process(run.pid)
+        process.kill()
+        while process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        run.cancel()
+
+    assert isinstance(run_to_end(settings_for(frames, tmp_path), PhaseStarted, kill_and_stop)[-1], RunCancelledEvent)
+
+
 @posix_only
 @pytest.mark.slow
 def test_a_killed_helper_process_ends_the_run_with_advice(frames, tmp_path):

@@ -144,7 +144,7 @@ def test_what_the_system_refuses_is_told(fault, key, code, tmp_path):
     """Such errors come out of any phase, and out of the processes of the workers."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    cancel, held = context.Event(), context.RawValue("b", 0)
+    cancel, held = context.RawValue("b", 0), context.RawValue("b", 0)
     what = settings_for(tmp_path, tmp_path / "out"), None, tmp_path / "log", there, cancel, held
     process = context.Process(target=refused_run, args=(fault, *what))
     process.start()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import signal
+import sqlite3
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +72,7 @@ def nights(tmp_path_factory):
     assert told(night(frames, folder / "first")) is None
     for path in sorted(made.iterdir())[len(FIRST) :]:
         shutil.copy2(path, frames)
-    for name in ("both", "broken", "other"):
+    for name in ("both", "broken", "other", "wrong"):
         shutil.copytree(folder / "first", folder / name)
         for path in (folder / name).glob("zemosaic_MT*"):
             path.unlink()
@@ -124,3 +127,28 @@ def test_nothing_new_costs_nothing_and_other_settings_or_lost_frames_are_made_ag
     assert counted["kept"] > 0 and counted["again"] > 0 and counted["new"] == 0
     assert isinstance(night(frames, other, stacking_kappa_low=2.5, keep_work_files=False)[-1], RunFinished)
     assert not (other / WORK_NAME).exists()
+
+
+@pytest.mark.slow
+def test_what_new_frames_contradict_is_calibrated_anew(nights):
+    folder, _ = nights
+    frames, wrong = folder / "frames", folder / "wrong"
+    spoil(wrong / WORK_NAME / "journal.sqlite", sorted(frames.iterdir())[3])
+    events = night(frames, wrong)
+    told(events)
+    lines = [one.text.params["frames"] for one in events if isinstance(one, Logged) and "recalibrated" in one.text.key]
+    assert lines and lines[0] >= 1
+    (right, _), (got, _) = mosaic(folder / "both"), mosaic(wrong)
+    lit = (right[1] != 0) & (got[1] != 0)
+    apart = (got[1] - right[1])[lit]
+    assert np.abs(np.percentile(apart, [2, 98]) - np.median(apart)).max() < 20.0, "60 in one frame of two is not left"
+
+
+def spoil(journal: Path, frame: Path) -> None:
+    """Make the sky of one frame wrong in what an earlier night left."""
+    with contextlib.closing(sqlite3.connect(journal)) as db:
+        values = json.loads(zlib.decompress(db.execute("SELECT payload FROM entries WHERE kind='night'").fetchone()[0]))
+        for channel in values["fields"][0]["frames"][str(frame)]["sky_adu"]:
+            channel[0] += 60.0
+        db.execute("UPDATE entries SET payload=? WHERE kind='night'", (zlib.compress(json.dumps(values).encode()),))
+        db.commit()

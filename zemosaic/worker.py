@@ -23,7 +23,6 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Event as ProcessEvent
 from pathlib import Path
 
 import psutil
@@ -47,7 +46,8 @@ class Run:
         spawn = multiprocessing.get_context("spawn")
         self._log = Path(settings.output_dir) / LOG_NAME
         self._output_dir = settings.output_dir
-        self._cancel = spawn.Event()
+        # A number: whoever sets an event waits for those who wait for it, for ever if their process has died.
+        self._cancel: Flag = spawn.RawValue("b", 0)
         self._reader, writer = spawn.Pipe(duplex=False)
         self._held: Flag = spawn.RawValue("b", 0)
         arguments = (settings, until, self._log, writer, self._cancel, self._held)
@@ -81,7 +81,7 @@ class Run:
 
     def cancel(self) -> None:
         """Ask the run to stop; `RunCancelled` follows within five seconds."""
-        self._cancel.set()
+        self._cancel.value = 1
 
     def pause(self) -> None:
         """Let the run hold after the tasks under way; `RunPaused` follows."""
@@ -113,7 +113,7 @@ class Run:
         return event
 
     def _last_word(self) -> Event:
-        if self._cancel.is_set():
+        if self._cancel.value:
             return RunCancelledEvent(self._output_dir)
         told = message("error.worker_died")
         return RunFailed(told, WorkerDied.exit_code, str(self._log))
@@ -138,7 +138,7 @@ def _child(
     until: Preparation | None,
     log: Path,
     connection: Connection,
-    cancel: ProcessEvent,
+    cancel: Flag,
     held: Flag,
 ) -> None:
     # Imported here, in the new process: a front end needs none of what a run is made of.

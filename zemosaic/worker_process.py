@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Event as ProcessEvent
 from pathlib import Path
 from typing import IO
 
@@ -72,8 +71,8 @@ __all__ = ["WORK_NAME", "run_process"]
 WORK_NAME = ".zemosaic_work"
 JOURNAL_NAME = "journal.sqlite"
 GRACE_S = 3.5
-PAUSE_LOOK_S = 0.2
-"""How soon a paused run sees that it may go on."""
+LOOK_S = 0.2
+"""How soon a run sees that it is to stop, a paused one that it may go on."""
 SAMPLE_S = 1.0
 _QUIET = (PhaseAdvanced, ResourceSample)
 _DETAIL = (FrameMeasured, FrameSolved)
@@ -127,7 +126,7 @@ class _Outbox:
 class _Control:
     """What the user asks of the run, as its process sees it."""
 
-    def __init__(self, cancel: ProcessEvent, held: Flag, emit: Callable[[Event], None]) -> None:
+    def __init__(self, cancel: Flag, held: Flag, emit: Callable[[Event], None]) -> None:
         self.cancel, self.held, self._emit = cancel, held, emit
         self._paused_s = 0.0
 
@@ -137,15 +136,15 @@ class _Control:
 
     def cancelled(self) -> bool:
         """Return whether the user stopped the run; while it is paused, wait for the user's next word."""
-        if self.held.value and not self.cancel.is_set():
+        if self.held.value and not self.cancel.value:
             began = time.monotonic()
             self._emit(RunPaused())
-            while self.held.value and not self.cancel.wait(PAUSE_LOOK_S):
-                pass
+            while self.held.value and not self.cancel.value:
+                time.sleep(LOOK_S)
             took = time.monotonic() - began
             self._paused_s += took
             self._emit(RunResumed(took))
-        return self.cancel.is_set()
+        return bool(self.cancel.value)
 
 
 def run_process(
@@ -153,7 +152,7 @@ def run_process(
     until: Preparation | None,
     log_file: Path,
     connection: Connection,
-    cancel: ProcessEvent,
+    cancel: Flag,
     held: Flag,
 ) -> None:
     """Run to the end and tell it; the main function of the run's process.
@@ -167,8 +166,8 @@ def run_process(
         Written once the output folder is there.
     connection : Connection
         Where events go.
-    cancel : multiprocessing.Event
-        Set when the user stops the run.
+    cancel : Flag
+        1 when the user stops the run.
     held : Flag
         1 while the run is paused.
     """
@@ -339,11 +338,12 @@ def _open_log(log: logging.Logger, file: Path, level: str) -> IO[str]:
     return handler.stream
 
 
-def _end_in_time(cancel: ProcessEvent, outbox: _Outbox, output_dir: str) -> None:
+def _end_in_time(cancel: Flag, outbox: _Outbox, output_dir: str) -> None:
     """End this process `GRACE_S` after the user stopped the run, whatever it is doing."""
 
     def watch() -> None:
-        cancel.wait()
+        while not cancel.value:
+            time.sleep(LOOK_S)
         time.sleep(GRACE_S)
         _kill_children()
         outbox.emit(RunCancelledEvent(output_dir))

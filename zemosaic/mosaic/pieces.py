@@ -18,7 +18,7 @@ from zemosaic.mosaic.feather import tile_weight
 from zemosaic.sky import FrameWcs
 from zemosaic.store.canvas import TilePixels
 
-__all__ = ["Box", "GridTile", "PiecePixels", "Shelf", "TileReader", "cropped", "overlap"]
+__all__ = ["SHELF_BYTES", "Box", "GridTile", "PiecePixels", "Shelf", "TileReader", "cropped", "overlap"]
 
 Box = tuple[int, int, int, int]
 Floats = NDArray[np.float32]

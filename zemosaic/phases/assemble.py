@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.compute.executors import map_ordered
+from zemosaic.compute.resources import return_freed_memory
 from zemosaic.errors import NothingUsable, message, write_refused
 from zemosaic.model import CalibratedFrame, GridPlan, TileProduct
 from zemosaic.mosaic.coadd import coadded_block
 from zemosaic.mosaic.incremental import merged_block
-from zemosaic.mosaic.pieces import Box, GridTile, Shelf, TileReader, overlap
+from zemosaic.mosaic.pieces import SHELF_BYTES, Box, GridTile, Shelf, TileReader, overlap
 from zemosaic.mosaic.placing import Piece, Placing
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.plan import Grid
@@ -35,6 +36,8 @@ __all__ = [
 ]
 
 Method = Literal["reproject_coadd", "incremental"]
+PIXEL_BYTES = 160
+"""What a pixel of a block takes while it is made: tiles with their shares, sums, the block itself."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class AssembleTask:
     sums_folder: Path | None = None
     """Where `reproject_coadd` adds up in memory-mapped files; None for memory."""
     keep_sums: bool = False
+    shelf_bytes: int = SHELF_BYTES
+    """What tiles that are kept for the next block may take."""
 
 
 def assemble_canvas(context: RunContext, grid: Grid, products: Sequence[TileProduct], store: CanvasStore) -> None:
@@ -83,7 +88,7 @@ def assemble_pieces(
     OutputError
         When the folder of the memory-mapped files cannot be made.
     """
-    settings = context.settings
+    settings, budget = context.settings, context.budget
     rows = blocks_of(plan, settings.grid_tile_px)
     sums = _sums_folder(context) if method == "reproject_coadd" and settings.coadd_use_memmap else None
     tasks = (
@@ -96,10 +101,12 @@ def assemble_pieces(
             method,
             sums,
             not settings.coadd_cleanup_memmap,
+            min(SHELF_BYTES, budget.task_bytes // 4),
         )
         for blocks, near in _near_pieces(rows, pieces, plan.width)
     )
-    workers = min(settings.assembly_process_workers or context.budget.workers, context.budget.workers)
+    fitting = budget.workers * budget.task_bytes // (PIXEL_BYTES * settings.grid_tile_px**2)
+    workers = max(1, min(settings.assembly_process_workers or budget.workers, budget.workers, fitting))
     with context.phase("assemble", sum(len(blocks) for blocks in rows)) as advance:
         done = 0
         # As many tasks as workers are under way, none waits: fewer workers than the run has stay idle otherwise.
@@ -144,8 +151,9 @@ def _near_pieces(
 
 def assemble_blocks(task: AssembleTask) -> int:
     """Make and store the blocks of a task; returns their number."""
+    return_freed_memory()  # stacking leaves much behind, and here several pieces lie in memory
     level = np.array(task.level, np.float32)[:, None, None]
-    shelf = Shelf()
+    shelf = Shelf(task.shelf_bytes)
     for box in task.blocks:
         pixels = _block(task, box, shelf)
         if pixels is not None:

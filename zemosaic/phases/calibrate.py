@@ -51,6 +51,8 @@ HELD_GAIN = 0.02
 """A known frame whose stars differ more than this, as a part, is calibrated anew ..."""
 HELD_NOISE = 0.1
 """... and one whose sky does, in noise of one of its pixels."""
+RELEASES = 2
+"""How often known frames may be found wrong before the rest is believed."""
 OF_FRAMES = ("transparency", "transparency_sigma", "n_stars", "pull")
 
 Floats = NDArray[np.float64]
@@ -96,13 +98,41 @@ def calibrate_frames(
         if context.settings.stacking_normalize_method != "linear_fit":
             frames = _simply(context, solved)
         else:
-            rows = rows_to_solve(solved, known)
-            part = _Part([solved[k] for k in rows], [ids[k] for k in rows], *_only(photometry, solved, rows), known)
-            frames, known, stars = _jointly(context, part, stars, defects, advance) if rows else ([], known, stars)
+            frames, known, stars = _beside_known(context, solved, ids, photometry, known, stars, defects, advance)
         advance(len(solved))
         fresh = {one.frame.frame_id: one for one in frames} | dict(known)
         frames = [fresh[one.frame.frame_id] for one in solved]
         return Calibration(tuple(_weighted(frames, context.settings.stacking_weighting_method, known)), stars)
+
+
+def _beside_known(
+    context: RunContext,
+    solved: Sequence[SolvedFrame],
+    ids: Sequence[NDArray[np.int64]],
+    photometry: Photometry,
+    known: Known,
+    stars: FieldStars,
+    defects: DefectMaps,
+    advance: Callable[[int], None],
+) -> tuple[list[CalibratedFrame], Known, FieldStars]:
+    """Return the frames that had to be calibrated, the known ones that still hold, and the stars.
+
+    Each turn solves the frames that are not known and those beside them; known ones that these contradict are
+    solved as well in the next.
+    """
+    for turn in range(RELEASES + 1):
+        rows = rows_to_solve(solved, known)
+        if not rows:
+            return [], known, stars
+        part = _Part([solved[k] for k in rows], [ids[k] for k in rows], *_only(photometry, solved, rows), known)
+        frames, seen, pull = _jointly(context, part, stars, defects, advance)
+        left = still_known(context, part.solved, known, pull > HELD_NOISE) if turn < RELEASES else known
+        if len(left) == len(known):
+            break
+        known = left
+        groups = np.array(camera_groups([one.frame for one in solved]))
+        photometry = _zero_points(solved, ids, groups, defects, known)
+    return frames, known, seen
 
 
 @dataclass(frozen=True)
@@ -129,8 +159,8 @@ def _only(
 
 def _jointly(
     context: RunContext, part: _Part, stars: FieldStars, defects: DefectMaps, advance: Callable[[int], None]
-) -> tuple[list[CalibratedFrame], Known, FieldStars]:
-    """Return calibrated frames, which of the known ones still are, and the stars where nothing hides them."""
+) -> tuple[list[CalibratedFrame], FieldStars, Floats]:
+    """Return calibrated frames, the stars where nothing hides them, and what pulls on the known frames' skies."""
     solved, ids, photometry, groups, known = part.solved, part.ids, part.photometry, part.groups, part.known
     cell_px = _cell_px(solved)
     cells = _cells(context, solved, defects, _discs(solved, stars), cell_px, advance)
@@ -148,28 +178,21 @@ def _jointly(
             stars = _field_stars(solved, ids, photometry)
         context.log(message("log.frames_half_hidden", frames=sum(map(bool, hidden))))
     bias = _biases(solved, groups, cells, defects)
-
-    def sky_of(known: Known) -> SkySolution:
-        return solve_sky(
-            cells,
-            photometry.transparency,
-            groups,
-            photometry.vignetting,
-            photometry.vignetting_sigma,
-            bias,
-            # Of a frame half hidden the sky near the edge is not to be trusted with more than a plane.
-            np.where([[bool(blocks)] for blocks in hidden], SURE, photometry.transparency_sigma),
-            held_of(known, solved, groups, photometry.transparency.shape[1]),
-        )
-
-    sky = sky_of(known)
-    left = still_known(context, solved, known, sky.pull_sigma > HELD_NOISE)
-    if len(left) < len(known):
-        known, sky = left, sky_of(left)
+    sky = solve_sky(
+        cells,
+        photometry.transparency,
+        groups,
+        photometry.vignetting,
+        photometry.vignetting_sigma,
+        bias,
+        # Of a frame half hidden the sky near the edge is not to be trusted with more than a plane.
+        np.where([[bool(blocks)] for blocks in hidden], SURE, photometry.transparency_sigma),
+        held_of(known, solved, groups, photometry.transparency.shape[1]),
+    )
     _tell_cameras(context, sky, photometry)
     steps = edge_steps([one.measured for one in solved], cells, sky, groups, cell_px)
     frames = _assemble(context, solved, sky, groups, hidden)
-    return [replace(one, steps=own) for one, own in zip(frames, steps, strict=True)], known, stars
+    return [replace(one, steps=own) for one, own in zip(frames, steps, strict=True)], stars, sky.pull_sigma
 
 
 def _tell_cameras(context: RunContext, sky: SkySolution, photometry: Photometry) -> None:
@@ -177,9 +200,9 @@ def _tell_cameras(context: RunContext, sky: SkySolution, photometry: Photometry)
         context.log(
             message(
                 "log.camera_calibrated",
-                vignetting=round(float(sky.vignetting[g]), 4),
+                vignetting=-round(float(sky.vignetting[g]), 4),
                 bias=round(float(sky.bias_adu[g]), 1),
-                stars_vignetting=round(float(photometry.vignetting[g]), 4),
+                stars_vignetting=-round(float(photometry.vignetting[g]), 4),
             )
         )
 

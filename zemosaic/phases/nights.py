@@ -215,6 +215,7 @@ def open_nights(context: RunContext) -> Nights | None:
         tiles={
             wanted: EarlierTile(tile["store"], tile["row"], _tuples(tile["outer"]), tile["product"])
             for wanted, tile in values["tiles"].items()
+            if (context.work_dir / tile["store"]).is_dir()
         },
         cells=frozenset(values["cells"]),
     )
@@ -276,9 +277,14 @@ def _tuples(value: Any) -> Any:
 
 
 def _remove_others(context: RunContext, used: set[str]) -> None:
-    """Remove all stores but those named, and of these the canvases, which the next run makes anew."""
+    """Remove all stores but those named, of these the canvases, which the next run makes anew, and decoded frames."""
+    for copy in context.scratch.glob("*.npy"):
+        copy.unlink(missing_ok=True)
     for path in sorted(context.work_dir.glob("**/canvas_*.zarr")):
         if path.relative_to(context.work_dir).as_posix() in used:
             CanvasStore(path).drop_canvas()
         else:
             shutil.rmtree(path, ignore_errors=True)
+    for folder in context.work_dir.glob("night_*"):
+        if not any(folder.iterdir()):
+            folder.rmdir()
