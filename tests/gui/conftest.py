@@ -42,7 +42,7 @@ def environ(tmp_path):
 def wait_until():
     """A function that lets a window work until a condition holds."""
 
-    def wait(root, condition, seconds=10.0):
+    def wait(root, condition, seconds=60.0):
         until = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < until, "the window did not get there in time"

@@ -70,7 +70,7 @@ def opened(app, environ):
     app.processEvents()
 
 
-def wait(condition, seconds=15.0):
+def wait(condition, seconds=60.0):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "the window did not get there in time"

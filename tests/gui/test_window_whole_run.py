@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from watching import LONGEST_TURN_S, Watch
+from watching import LONGEST_TURN_S, Watch, one_event
 
 from zemosaic import demo, worker
 from zemosaic.gui.presenter.run_state import Status
@@ -81,7 +81,7 @@ def test_a_run_through_the_window_never_blocks_it_and_makes_the_same_bytes_as_wi
     root.report_callback_exception = lambda kind, fault, trace: faults.append(fault)
     window = MainWindow(root, session)
     root.update()
-    watch = Watch(root.update, lambda: session.running)
+    watch = Watch(one_event(root), lambda: session.running)
     try:
         type_into(window, "input_dir", frames)
         type_into(window, "output_dir", tmp_path / "window")

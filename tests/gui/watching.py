@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import tkinter as tk
 
 LONGEST_TURN_S = 0.1
 """CPU seconds that the window's thread may take before it looks at the user again."""
+
+
+MOST_EVENTS = 1000
+DONT_WAIT = 2
+"""Of Tcl (tcl.h)."""
+
+
+def one_event(root: tk.Tk) -> Callable[[], object]:
+    """Return what lets a Tk window do one thing that waits."""
+    return lambda: root.tk.dooneevent(DONT_WAIT)
 
 
 class Watch:
@@ -15,7 +29,8 @@ class Watch:
     Parameters
     ----------
     work : callable
-        Lets the window do what waits.
+        Lets the window do one thing that waits and says whether there was any, or all that waits and says nothing.
+        Between two things a window looks at the user.
     counts : callable
         Whether a turn counts that begins or ends now.
     """
@@ -26,11 +41,17 @@ class Watch:
 
     def turn(self, act: Callable[[], object] = lambda: None) -> None:
         """Do something, and let the window do what follows from it."""
+        self._timed(act)
+        for _ in range(MOST_EVENTS):
+            if not self._timed(self._work):
+                break
+
+    def _timed(self, act: Callable[[], object]) -> object:
         counted, began = self._counts(), time.thread_time()
-        act()
-        self._work()
+        done = act()
         if counted and self._counts():
             self.turns.append(time.thread_time() - began)
+        return done
 
     def until(self, condition: Callable[[], bool], seconds: float) -> None:
         """Let the window work until a condition holds."""
