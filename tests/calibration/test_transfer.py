@@ -33,6 +33,9 @@ def frame(level: float, bias: float, seed: int, *, raw_pixels: int = 1) -> np.nd
     return (bias + GAIN * (electrons + noise)).astype(np.float32)
 
 
+SKY = np.array([1000.0])
+
+
 def points_of(plane: np.ndarray, raw_pixels: int = 1) -> np.ndarray:
     line, cell = cells_of(plane.shape)
     counts = np.bincount(cell, line[:, 2] - line[:, 1])
@@ -44,13 +47,13 @@ def points_of(plane: np.ndarray, raw_pixels: int = 1) -> np.ndarray:
 @pytest.mark.parametrize("bias", [0.0, 150.0, 2000.0])
 def test_the_bias_is_found_under_gradients_and_stars(bias):
     points = np.concatenate([points_of(frame(level, bias, k)) for k, level in enumerate((500.0, 700.0, 900.0, 1200.0))])
-    got = estimate_bias(points)
+    got = estimate_bias(points, SKY)
     assert abs(got.bias_adu - bias) < max(25.0, 2.0 * got.sigma_adu)
     assert got.sigma_adu < 80.0
 
 
 def test_one_frame_with_a_gradient_is_enough_to_know_something():
-    got = estimate_bias(np.concatenate([points_of(frame(900.0, 300.0, k)) for k in range(3)]))
+    got = estimate_bias(np.concatenate([points_of(frame(900.0, 300.0, k)) for k in range(3)]), SKY)
     assert abs(got.bias_adu - 300.0) < 3.0 * got.sigma_adu
 
 
@@ -64,16 +67,17 @@ def test_a_plane_of_means_of_two_pixels_tells_the_noise_of_one():
 def test_a_wild_frame_does_not_move_the_bias():
     points = np.concatenate([points_of(frame(level, 200.0, k)) for k, level in enumerate((500.0, 800.0, 1100.0))])
     wild = np.concatenate([points, [[900.0, 20000.0, 30000.0]]])
-    assert abs(estimate_bias(wild).bias_adu - estimate_bias(points).bias_adu) < 10.0
+    assert abs(estimate_bias(wild, SKY).bias_adu - estimate_bias(points, SKY).bias_adu) < 10.0
 
 
 def test_the_bias_is_unknown_without_a_spread_of_levels_or_with_noise_that_falls():
     level = 1000.0 + np.arange(12.0)
-    alike = estimate_bias(np.stack([level, np.full(12, 100.0), np.full(12, 1e4)], axis=1))
+    alike = estimate_bias(np.stack([level, np.full(12, 100.0), np.full(12, 1e4)], axis=1), SKY)
     assert alike.bias_adu == pytest.approx(500.0, rel=0.01) and alike.sigma_adu == pytest.approx(300.0, rel=0.01)
     falling = np.stack([1000.0 + 50.0 * np.arange(12), 900.0 - 40.0 * np.arange(12), np.full(12, 1e4)], axis=1)
-    assert estimate_bias(falling).sigma_adu > 250.0
+    assert estimate_bias(falling, SKY).sigma_adu > 250.0
 
 
-def test_frames_without_bare_sky_know_nothing():
-    assert estimate_bias(np.empty((0, 3))).sigma_adu > 0.0
+def test_frames_without_bare_sky_know_no_more_than_that_the_bias_lies_below_their_level():
+    got = estimate_bias(np.empty((0, 3)), SKY)
+    assert got.bias_adu == pytest.approx(500.0) and got.sigma_adu == pytest.approx(300.0)

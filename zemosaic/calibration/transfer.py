@@ -92,23 +92,23 @@ def transfer_points(mean: Floats, variance: Floats, pairs: Floats) -> Floats:
     return np.array(points).reshape(-1, 3)
 
 
-def estimate_bias(points: Floats) -> BiasEstimate:
+def estimate_bias(points: Floats, sky_adu: Floats) -> BiasEstimate:
     """Estimate a camera's bias from the levels and variances of its frames.
 
     Parameters
     ----------
     points : ndarray, shape (n, 3)
         Of all frames and channels of one camera, see `transfer_points`.
+    sky_adu : ndarray
+        Levels of the frames' skies, for when there are no points.
 
     Returns
     -------
     BiasEstimate
         Without enough spread in the levels, half the darkest level with an error as wide as what is possible.
     """
-    if not len(points):
-        return BiasEstimate(0.0, 1e-6)
     level, variance, pairs = points.T
-    darkest = float(np.percentile(level, 2))
+    darkest = float(np.percentile(level if len(level) else sky_adu, 2))
     unknown = BiasEstimate(0.5 * darkest, 0.3 * max(darkest, 1e-6))
     if len(level) < 8 or np.ptp(level) < LEAST_SPREAD * darkest:
         return unknown

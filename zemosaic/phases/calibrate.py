@@ -229,7 +229,8 @@ def _biases(
             found.append(BiasEstimate(0.0, AFTER_DARK_ADU))
         else:
             own = [one.transfer for one, group in zip(cells, groups, strict=True) if group == g]
-            found.append(estimate_bias(np.concatenate(own)))
+            levels = np.concatenate([one.measured.sky_adu for one in members])
+            found.append(estimate_bias(np.concatenate(own), levels))
     return found
 
 
