@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,9 @@ from zemosaic.gui.presenter.frame_cells import cell_text
 from zemosaic.gui.presenter.frame_table import COLUMNS, METRICS
 from zemosaic.gui.presenter.session import Session
 
-__all__ = ["FrameModel", "FrameTableView"]
+__all__ = ["FrameModel", "FrameTableView", "Index"]
 
-Index = QModelIndex | QPersistentModelIndex
+Index: TypeAlias = "QModelIndex | QPersistentModelIndex"
 _WIDTHS = {
     "keep": 68,
     "file": 200,

@@ -6,18 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, Qt
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QPlainTextEdit, QPushButton, QTableView
 
 from zemosaic.gui.presenter.desktop import open_path
 from zemosaic.gui.presenter.pixel_desk import PixelDesk
 from zemosaic.gui.presenter.pixel_text import COLUMNS, PixelRow, detail_lines, panel_heading, panel_lines, pixel_rows
 from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.qt.frames_table import Index
 from zemosaic.gui.qt.widgets import card, label
 
 __all__ = ["PixelPanel"]
 
-Index = QModelIndex | QPersistentModelIndex
 _WIDTHS = {"state": 106, "file": 140, "sigmas": 132, "share": 64}
 
 
