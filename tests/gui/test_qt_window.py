@@ -105,6 +105,14 @@ def test_a_mosaic_in_three_clicks(opened, tmp_path):
     assert "zemosaic_MT6_R16.fits" in window.result.told.toPlainText()
 
 
+def test_a_run_that_is_over_before_the_window_looks_ends_on_the_result_page(opened, tmp_path):
+    window = opened()
+    fill_in(window, tmp_path, tmp_path / "out")
+    window.start()
+    window.session._run._thread.join()
+    wait(lambda: window.pages.currentIndex() == RESULT)
+
+
 def test_frames_are_looked_at_and_left_out_by_mouse(opened, frames, tmp_path):
     window = opened()
     started = []

@@ -101,6 +101,14 @@ def test_a_mosaic_in_three_clicks(opened, tmp_path, wait_until):
     assert window.result.picture.find_all()
 
 
+def test_a_run_that_is_over_before_the_window_looks_ends_on_the_result_page(opened, tmp_path, wait_until):
+    window = opened()
+    fill_in(window, tmp_path)
+    window.start()
+    window.session._run._thread.join()
+    wait_until(window.root, lambda: page(window) == RESULT)
+
+
 def test_a_picture_read_before_the_run_ended_is_on_the_result_page(opened, tmp_path, wait_until):
     window = opened(ending="early picture")
     fill_in(window, tmp_path)

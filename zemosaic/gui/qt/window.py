@@ -139,6 +139,7 @@ class MainWindow(QMainWindow):
             self.session.problem = fault.message
             self.pages.setCurrentIndex(SETTINGS)
         else:
+            self._was_running = True  # a short run may be over before the pump looks
             self._loading = None
             self.run.show_picture(None)
             self.result.show_picture(None)
