@@ -344,6 +344,34 @@ def test_a_session_pauses_goes_on_and_can_be_stopped_while_it_is_paused(environ,
     until(Status.PAUSED)
     session.stop()
     until(Status.CANCELLED)
+    assert not session.held, "the next run is not paused"
+
+
+def test_the_end_of_each_run_is_told_once_however_short_it_was(environ, tmp_path):
+    session = opened(environ)
+    form = session.form.edited("input_dir", str(tmp_path))
+    session.form = form.edited("output_dir", str(tmp_path / "o"))
+    for _ in range(2):
+        session.start()
+        assert not session.run_ended()
+        session._run._thread.join()
+        run_out(session)
+        assert session.run_ended()
+        assert not session.run_ended()
+
+
+def test_a_run_that_cannot_start_leaves_everything_as_it_was(environ, tmp_path):
+    def start(settings):
+        raise InputError("error.folder_gone", path="x")
+
+    session = Session(WORDS, environ, start, make_demo)
+    form = session.form.edited("input_dir", str(tmp_path))
+    session.form = form.edited("output_dir", str(tmp_path / "o"))
+    before = session.state
+    with pytest.raises(InputError):
+        session.start()
+    assert session.state == before
+    assert not session.running
 
 
 @pytest.mark.parametrize("until", PREPARATIONS)

@@ -7,6 +7,7 @@ import json
 import os
 import threading
 import time
+from functools import partial
 
 import numpy as np
 import psutil
@@ -103,6 +104,23 @@ def test_a_mosaic_in_three_clicks(opened, tmp_path):
     wait(lambda: window.pages.currentIndex() == RESULT)
     wait(lambda: window.result.picture.loaded is not None)
     assert "zemosaic_MT6_R16.fits" in window.result.told.toPlainText()
+
+
+def test_the_picture_of_an_earlier_run_does_not_come_into_the_next_one(opened, tmp_path, monkeypatch):
+    window, late = opened(), []
+    loader = type(window._loader)
+    read = loader._read
+    monkeypatch.setattr(loader, "_read", lambda self, *asked: late.append(partial(read, self, *asked)))
+    fill_in(window, tmp_path, tmp_path / "out")
+    window.start()
+    wait(lambda: not window.session.running and len(late) == 2)
+    monkeypatch.setattr(window.session, "earlier_result", lambda: None)
+    window.session._start = lambda settings: FakeRun(settings, step_s=60.0)
+    window.start()
+    for reading in late:
+        reading()
+    assert window.session.running
+    assert window._loader.take() is None
 
 
 def test_a_run_that_is_over_before_the_window_looks_ends_on_the_result_page(opened, tmp_path):

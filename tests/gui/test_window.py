@@ -7,6 +7,7 @@ import json
 import threading
 import time
 import warnings
+from functools import partial
 
 import psutil
 import pytest
@@ -116,6 +117,23 @@ def test_a_picture_read_before_the_run_ended_is_on_the_result_page(opened, tmp_p
     wait_until(window.root, lambda: window.run.picture._loaded is not None)
     assert window.session.running
     wait_until(window.root, lambda: window.result.picture._loaded is not None)
+
+
+def test_the_picture_of_an_earlier_run_does_not_come_into_the_next_one(opened, tmp_path, wait_until, monkeypatch):
+    window, late = opened(), []
+    loader = type(window._loader)
+    read = loader._read
+    monkeypatch.setattr(loader, "_read", lambda self, *asked: late.append(partial(read, self, *asked)))
+    fill_in(window, tmp_path)
+    window.start()
+    wait_until(window.root, lambda: not window.session.running and len(late) == 2)
+    monkeypatch.setattr(window.session, "earlier_result", lambda: None)
+    window.session._start = lambda settings: FakeRun(settings, step_s=60.0)
+    window.start()
+    for reading in late:
+        reading()
+    assert window.session.running
+    assert window._loader.take() is None
 
 
 def test_the_window_is_there_at_once_and_draws_fast(opened):
