@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from waiting import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -36,7 +37,9 @@ def zemosaic():
     """
 
     def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(command(*arguments), text=True, capture_output=True, timeout=120, check=False, **options)
+        return subprocess.run(
+            command(*arguments), text=True, capture_output=True, timeout=PATIENCE_S, check=False, **options
+        )
 
     def command(*arguments: object) -> list[str]:
         return [sys.executable, str(ROOT / "run_zemosaic.py"), *map(str, arguments)]

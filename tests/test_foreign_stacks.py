@@ -11,6 +11,7 @@ import pytest
 import sep
 from astropy.io import fits
 from astropy.wcs import WCS
+from waiting import PATIENCE_S
 
 from zemosaic import demo, worker
 from zemosaic.events import RunFinished
@@ -158,7 +159,7 @@ def test_stacks_made_by_siril(tmp_path):
             encoding="utf-8",
         )
         command = ["siril-cli", "-d", str(frames), "-s", str(script)]
-        told = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        told = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         assert told.returncode == 0, told.stdout[-2000:]
     colour, wcs, ending = mosaic_of(folder, tmp_path / "out")
     assert ending.frames_used == 2

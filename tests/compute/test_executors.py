@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
 import threading
@@ -111,6 +112,27 @@ class TestProcesses(ExecutorContract):
             next(results)
         assert not ended.exists()
         (tmp_path / "go").touch()
+
+
+def test_workers_begin_nothing_while_the_run_is_paused(tmp_path: Path) -> None:
+    held = multiprocessing.get_context("spawn").RawValue("b", 0)
+    looks: list[int] = []
+
+    def look() -> bool:
+        looks.append(len(list(tmp_path.iterdir())))
+        held.value = len(looks) < 4
+        return False
+
+    with make_executor(2, held) as executor:
+        list(map_ordered(executor, tasks.square, range(8), ahead=8))
+        held.value = 1
+        list(
+            map_ordered(
+                executor, tasks.mark_and_wait, [(str(tmp_path), n, 0.0) for n in range(6)], ahead=6, cancelled=look
+            )
+        )
+    assert looks[:4] == [0, 0, 0, 0]
+    assert len(list(tmp_path.iterdir())) == 6
 
 
 def test_a_killed_process_is_told() -> None:

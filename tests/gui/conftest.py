@@ -6,9 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 
 import pytest
+import waiting
 
 
 @pytest.fixture(scope="session")
@@ -42,11 +42,4 @@ def environ(tmp_path):
 def wait_until():
     """A function that lets a window work until a condition holds."""
 
-    def wait(root, condition, seconds=60.0):
-        until = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < until, "the window did not get there in time"
-            root.update()
-            time.sleep(0.005)
-
-    return wait
+    return lambda root, condition: waiting.wait_until(condition, root.update)

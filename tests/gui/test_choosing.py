@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from test_frames import WORDS, frame, table_of
+from waiting import wait_until
 
 import zemosaic
 from zemosaic import demo
@@ -143,10 +143,7 @@ def test_small_pictures_come_from_the_frames(tmp_path, monkeypatch):
     frames = scan_folder(demo.make_demo(tmp_path)).frames
     desk = ThumbnailDesk()
     desk.ask(frames[0])
-    until = time.monotonic() + 20
-    while not desk.pump():
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    wait_until(desk.pump)
     picture = desk.shown.picture
     assert max(picture.shape) <= 360
     assert picture.std() > 5, "stars on a dark sky"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import PATIENCE_S, wait_until
 
 from zemosaic.errors import message
 from zemosaic.events import FrameDropped, FrameMeasured, FrameSolved, RunStarted
@@ -290,11 +290,7 @@ def test_the_pointer_selects_on_the_map():
 def test_a_folder_is_scanned_in_the_background(tmp_path):
     desk = FramesDesk()
     desk.scan(str(tmp_path))
-    until = time.monotonic() + 10
-    while desk.problem is None:
-        assert time.monotonic() < until
-        desk.pump()
-        time.sleep(0.005)
+    wait_until(lambda: desk.problem is not None, desk.pump)
     assert desk.problem.key == "error.input_no_fits"
     assert desk.progress is None
     desk.close()
@@ -373,7 +369,7 @@ def test_the_analyser_is_found_by_its_folder_and_really_starts(tmp_path):
     assert found.name == "ZeAnalyser"
     process = start_analyser(found)
     assert process is not None
-    assert process.wait(20) == 0
+    assert process.wait(PATIENCE_S) == 0
     assert made.read_text() == "x"
 
 

@@ -57,18 +57,18 @@ def test_a_run_paused_stopped_and_begun_again_makes_the_same_bytes_and_never_blo
         session.form = form.edited("output_dir", str(tmp_path / "window"))
         QTest.mouseClick(window.start_button, Qt.MouseButton.LeftButton)
         assert window.pages.currentIndex() == RUN
-        watch.until(lambda: session.state.preview is not None or not session.running, 120)
+        watch.until(lambda: session.state.preview is not None or not session.running)
         assert session.running and not session.state.preview.final, "the mosaic is seen before it is finished"
         assert 2 <= session.state.preview.quick_frames <= 4, "of each place, before anything is stacked"
         assert caption_text(session.state, session.words).startswith("Quick look: ")
         QTest.mouseClick(window.pause_button, Qt.MouseButton.LeftButton)
-        watch.until(lambda: session.state.status is Status.PAUSED or not session.running, 20)
+        watch.until(lambda: session.state.status is Status.PAUSED or not session.running)
         assert window.pause_button.text() == "Continue"
         QTest.mouseClick(window.stop_button, Qt.MouseButton.LeftButton)
-        watch.until(lambda: not session.running, 20)
+        watch.until(lambda: not session.running)
         assert session.state.status is Status.CANCELLED
         QTest.mouseClick(window.start_button, Qt.MouseButton.LeftButton)
-        watch.until(lambda: window.pages.currentIndex() == RESULT, 120)
+        watch.until(lambda: window.pages.currentIndex() == RESULT)
         chosen = session.form.settings()
     finally:
         window.close()

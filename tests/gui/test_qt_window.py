@@ -6,13 +6,13 @@ import gc
 import json
 import os
 import threading
-import time
 from functools import partial
 
 import numpy as np
 import psutil
 import pytest
 from fake_worker import FakeRun, make_demo
+from waiting import PATIENCE_S, wait_until
 
 from zemosaic import demo, worker
 from zemosaic.gui.presenter.run_state import Status
@@ -71,12 +71,8 @@ def opened(app, environ):
     app.processEvents()
 
 
-def wait(condition, seconds=60.0):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "the window did not get there in time"
-        QApplication.processEvents()
-        time.sleep(0.005)
+def wait(condition):
+    wait_until(condition, QApplication.processEvents)
 
 
 def fill_in(window, folder, output):
@@ -204,7 +200,7 @@ def test_analyse_is_there_only_with_an_analyser(opened, tmp_path, monkeypatch):
     assert "ZeAnalyser" in button.toolTip()
     window.pages.setCurrentIndex(FRAMES)
     click(button)
-    assert window.frames.page.analysing.wait(20) == 0
+    assert window.frames.page.analysing.wait(PATIENCE_S) == 0
 
 
 def test_every_setting_can_be_edited_and_reset(opened):
@@ -320,7 +316,7 @@ def test_a_real_run_leaves_out_what_the_map_left_out(opened, frames, tmp_path):
     click(window.frames.buttons["leave_out"])
     window.session.form = window.session.form.edited("output_dir", str(tmp_path / "out"))
     click(window.start_button)
-    wait(lambda: not window.session.running, 120)
+    wait(lambda: not window.session.running)
     assert window.session.state.error is None, window.session.state.error
     assert window.pages.currentIndex() == RESULT
     desk, picture = window.result.desk, window.result.picture

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
 
 import psutil
 import pytest
 from test_frames_windows import QtDriver, TkDriver
+from waiting import wait_until
 
 from zemosaic import demo, worker
 from zemosaic.gui.presenter.session import Session
@@ -28,12 +28,8 @@ def test_ten_runs_leave_nothing_behind(toolkit, display, environ, tmp_path, monk
     session.form = form.edited("solver", "embedded")
     driver.window.frames.open_folder(str(frames))
 
-    def work(condition, seconds=120.0):
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end
-            driver.work()
-            time.sleep(0.01)
+    def work(condition):
+        wait_until(condition, driver.work)
 
     def left():
         gc.collect()

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE_S
 from watching import LONGEST_TURN_S, Watch, one_event
 
 from zemosaic import demo, worker
@@ -87,23 +88,23 @@ def test_a_run_through_the_window_never_blocks_it_and_makes_the_same_bytes_as_wi
         type_into(window, "output_dir", tmp_path / "window")
         window.start_button.invoke()
         assert window.pages.index("current") == RUN
-        watch.until(lambda: session.state.preview is not None or not session.running, 120)
+        watch.until(lambda: session.state.preview is not None or not session.running)
         assert session.running and not session.state.preview.final, "the mosaic is seen before it is finished"
-        watch.until(lambda: window.run.picture._loaded is not None or not session.running, 20)
         window.pause_button.invoke()
-        watch.until(lambda: session.state.status is Status.PAUSED or not session.running, 20)
+        watch.until(lambda: session.state.status is Status.PAUSED or not session.running)
+        watch.until(lambda: window.run.picture._loaded is not None or not session.running)
         window.stop_button.invoke()
-        watch.until(lambda: not session.running, 20)
+        watch.until(lambda: not session.running)
         assert session.state.status is Status.CANCELLED
         window.start_button.invoke()
-        watch.until(lambda: window.pages.index("current") == RESULT, 120)
+        watch.until(lambda: window.pages.index("current") == RESULT)
         look_closely(window, root, wait_until)
     finally:
         root.destroy()
     assert faults == []
     assert max(watch.turns) < LONGEST_TURN_S
     argv = [sys.executable, "run_zemosaic.py", "--input_dir", str(frames), "--output_dir", str(tmp_path / "headless")]
-    done = subprocess.run(argv, cwd=ROOT, env=os.environ | environ, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(argv, cwd=ROOT, env=os.environ | environ, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     made = pixel_files(tmp_path / "window")
     assert len(made) == 4
