@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import waiting
@@ -30,6 +33,33 @@ def display():
     del os.environ["DISPLAY"]
     server.terminate()
     server.wait(10)
+
+
+@dataclass(frozen=True)
+class Headless:
+    """Frames, and what a run of the program without a window makes of them: the digests of its pixel files."""
+
+    frames: Path
+    made: dict[str, str]
+
+    @staticmethod
+    def files(folder: Path) -> dict[str, str]:
+        """Return the digests of an output folder's files with pixels."""
+        return {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in folder.iterdir()
+            if path.suffix in (".fits", ".png")
+        }
+
+
+@pytest.fixture(scope="session")
+def headless(demo_frames, zemosaic, tmp_path_factory):
+    """Four frames of two pointings of the demo, and their mosaic with the settings that a window begins with."""
+    folder = tmp_path_factory.mktemp("headless")
+    frames = demo_frames(folder, (0, 1, 6, 7))
+    done = zemosaic("--input_dir", frames, "--output_dir", folder / "mosaic")
+    assert done.returncode == 0, done.stderr
+    return Headless(frames, Headless.files(folder / "mosaic"))
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from waiting import wait_until
 from watching import LONGEST_TURN_S, Watch, one_event
 
 from benchmarks.frames_view import table_of
-from zemosaic import demo
 from zemosaic.frames.selection import read_selection
 from zemosaic.gui.presenter.map_picture import COLOURINGS
 from zemosaic.gui.presenter.session import Session
@@ -19,8 +18,8 @@ from zemosaic.i18n import Translator
 
 
 @pytest.fixture(scope="module")
-def frames(tmp_path_factory):
-    return demo.make_demo(tmp_path_factory.mktemp("survey"))
+def frames(demo_frames, tmp_path_factory):
+    return demo_frames(tmp_path_factory.mktemp("survey"), range(24))
 
 
 class TkDriver:

@@ -14,7 +14,7 @@ import pytest
 from fake_worker import FakeRun, make_demo
 from waiting import PATIENCE_S, wait_until
 
-from zemosaic import demo, worker
+from zemosaic import worker
 from zemosaic.gui.presenter.run_state import Status
 from zemosaic.gui.presenter.session import Session
 from zemosaic.i18n import Translator
@@ -39,12 +39,9 @@ def app():
 
 
 @pytest.fixture(scope="module")
-def frames(tmp_path_factory):
+def frames(demo_frames, tmp_path_factory):
     """Four frames of two pointings of the demo."""
-    plan = [demo.exposures()[number] for number in (0, 1, 6, 7)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "exposures", lambda: plan)
-        return demo.make_demo(tmp_path_factory.mktemp("survey"))
+    return demo_frames(tmp_path_factory.mktemp("survey"), (0, 1, 6, 7))
 
 
 @pytest.fixture

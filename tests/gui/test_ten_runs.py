@@ -17,11 +17,9 @@ from zemosaic.i18n import Translator
 
 @pytest.mark.slow
 @pytest.mark.parametrize("toolkit", ["tk", "qt"])
-def test_ten_runs_leave_nothing_behind(toolkit, display, environ, tmp_path, monkeypatch):
+def test_ten_runs_leave_nothing_behind(toolkit, display, environ, demo_frames, tmp_path):
     pytest.importorskip("tkinter" if toolkit == "tk" else "PySide6.QtWidgets", exc_type=ImportError)
-    plan = [demo.exposures()[number] for number in (0, 1)]
-    monkeypatch.setattr(demo, "exposures", lambda: plan)
-    frames = demo.make_demo(tmp_path / "survey")
+    frames = demo_frames(tmp_path / "survey", (0, 1))
     session = Session(Translator("en"), environ, worker.start, demo.make_demo)
     driver = (TkDriver if toolkit == "tk" else QtDriver)(session)
     form = session.form.edited("output_dir", str(tmp_path / "out")).edited("num_processing_workers", "1")
