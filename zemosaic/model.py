@@ -95,15 +95,17 @@ class FrameRef:
     header_wcs: FrameWcs | None
     """WCS found in the header, not yet verified."""
     is_seestar: bool = False
+    group_name: str = ""
+    """Of the group that the user put it into by hand; empty where the program groups it."""
     notes: tuple[Message, ...] = ()
     """What the header lacks or contradicts, for the report."""
 
     @property
-    def group(self) -> tuple[str, int, int, int, str, float | None, float | None, int]:
-        """Frames with equal groups share a camera: its defects, bias and optics."""
+    def group(self) -> tuple[str, int, int, int, str, float | None, float | None, int, str]:
+        """Frames with equal groups share a camera: its defects, bias and optics; a group by hand stands for itself."""
         camera = self.instrument or self.telescope
         size = (self.width, self.height, self.planes)
-        return (camera, *size, self.bayer or "", self.gain, self.exposure_s, self.binning)
+        return (camera, *size, self.bayer or "", self.gain, self.exposure_s, self.binning, self.group_name)
 
 
 @dataclass(frozen=True)
