@@ -228,7 +228,7 @@ class FramesView(QWidget):
         self.kinds.currentIndexChanged.connect(lambda _: self._filter())
         tools.addWidget(self.search, 1)
         tools.addWidget(self.kinds)
-        for key in ("leave_out", "keep", "group", "undo", "redo"):
+        for key in ("leave_out", "keep", "undo", "redo"):
             tools.addWidget(self.buttons[key])
         for key in _SIGNS:
             self.buttons[key].setFixedWidth(40)
@@ -262,6 +262,7 @@ class FramesView(QWidget):
             line.addWidget(widget)
         line.addStretch(1)
         line.addWidget(self._selected)
+        line.addWidget(self.buttons["group"])
         return line
 
     def _use_metric(self, metric: str) -> None:

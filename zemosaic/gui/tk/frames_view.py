@@ -209,7 +209,7 @@ class FramesView(ttk.Frame):
         tools.pack(side="top", fill="x", pady=(0, gap), padx=(self._theme.px(4), 0))
         right = ttk.Frame(tools)
         right.pack(side="right")
-        for key in ("leave_out", "keep", "group"):
+        for key in ("leave_out", "keep"):
             self._button(right, key).pack(side="left", padx=(gap, 0))
         for key in _SIGNS:
             self._button(right, key, width=2).pack(side="left", padx=(gap, 0))
@@ -246,8 +246,9 @@ class FramesView(ttk.Frame):
         for entry in entries:
             for event in ("<Return>", "<FocusOut>"):
                 entry.bind(event, lambda _: self._limits_typed())
+        self._button(line, "group").pack(side="right")
         self._selected = ttk.Label(line, style="Muted.TLabel")
-        self._selected.pack(side="right")
+        self._selected.pack(side="right", padx=gap)
         self._range = ttk.Label(line, style="Muted.TLabel")
         self._range.pack(side="left")
 
