@@ -484,7 +484,7 @@ def test_windows_leave_nothing_behind(cycles, opened, frames_folder):
             warnings.simplefilter("error")
             window.close()
         assert root.tk.splitlist(root.tk.call("after", "info")) == ()
-    wait_until(window.root, lambda: threading.active_count() <= threads)
+    wait_until(lambda: threading.active_count() <= threads)
     assert psutil.Process().children(recursive=True) == processes
 
 
