@@ -46,8 +46,9 @@ DARK_PERCENT = 10.0
 """Part of a frame's cells that is taken to show its sky, until the overlaps know better."""
 SLOPE_PRIOR = 1.0
 """Standard deviation expected of a sky's slope across the frame, in parts of its level."""
-BEND_PRIOR = 0.01
-"""Standard deviation expected of each of the bends at the corner of a frame, in parts of the sky's level."""
+BENDS = (1e-5, 3e-3, 1e-2)
+"""Standard deviation expected of each of the bends at the corner of a frame, in parts of the sky's level: at least, in
+the beginning, and at most."""
 
 
 @dataclass(frozen=True)
@@ -283,23 +284,30 @@ def _with_bends(problem: JointProblem, table: _Table, level: Floats, bends: Floa
     for k, term in enumerate(sky_terms(table.u, table.v)[3:]):
         basis[:, 2 + k] = sky * term
         value -= bends[table.group, k] * sky * term
-    corner = np.sqrt(table.r2.max(initial=1e-6))
-    precision = (corner ** np.repeat([2, 3, 4], [2, 4, 5]) / BEND_PRIOR) ** 2
+    # What the last turn found is what is expected, less where that is little: chance vanishes turn by turn.
+    corner = np.sqrt(table.r2.max(initial=1e-6)) ** np.repeat([2, 3, 4], [2, 4, 5])
+    found = np.sqrt(((bends * corner) ** 2).mean(axis=1, keepdims=True))
+    expected = np.where(
+        bends.any(axis=1, keepdims=True), np.clip(found * np.minimum(found / BENDS[1], 1.0), *BENDS[::2]), BENDS[1]
+    )
+    precision = (corner / expected) ** 2
     return replace(
         problem,
         value=value,
         shared_basis=basis,
         shared_prior=np.concatenate([problem.shared_prior, -bends], axis=1),
-        shared_precision=np.concatenate([problem.shared_precision, np.broadcast_to(precision, bends.shape)], axis=1),
+        shared_precision=np.concatenate([problem.shared_precision, precision], axis=1),
     )
 
 
 def _bends_held(held: Held, groups: NDArray[np.int64]) -> Floats:
     """Return the bends of the held cameras, shape (groups, bends): those of their held frames."""
-    bends = np.zeros((len(held.cameras), SKY_BENDS))
+    bends, squares = np.zeros((len(held.cameras), SKY_BENDS)), np.zeros((len(held.cameras), 1))
     for k in np.flatnonzero(held.frames):
-        bends[groups[k]] = (held.sky_adu[k, :, 3:] / held.sky_adu[k, :, :1]).mean(axis=0)
-    return bends
+        level = held.sky_adu[k, :, 0]
+        bends[groups[k]] += level @ held.sky_adu[k, :, 3:]
+        squares[groups[k]] += level @ level
+    return bends / np.where(squares > 0, squares, 1.0)
 
 
 def _tilt(sky_adu: Floats, table: _Table) -> Floats:
