@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from zemosaic import demo, worker, worker_process
+from zemosaic import worker, worker_process
 from zemosaic.errors import OutputError, ResourceError
 from zemosaic.events import Event, RunFailed, RunFinished, TileStacked
 from zemosaic.i18n import Translator
@@ -47,12 +47,9 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def frames(tmp_path_factory):
+def frames(demo_frames, tmp_path_factory):
     tile._have_compiled(3)  # the first run after an installation needs more memory
-    plan = [demo.exposures()[k] for k in SHOTS]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "exposures", lambda: plan)
-        return demo.make_demo(tmp_path_factory.mktemp("survey"))
+    return demo_frames(tmp_path_factory.mktemp("survey"), SHOTS)
 
 
 @pytest.mark.slow

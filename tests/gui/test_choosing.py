@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from test_frames import WORDS, frame, table_of
+from waiting import wait_until
 
 import zemosaic
-from zemosaic import demo
 from zemosaic.frames.scan import scan_folder
 from zemosaic.gui.presenter import desktop
 from zemosaic.gui.presenter.equipment import Equipment
@@ -137,16 +136,11 @@ def test_a_region_is_where_it_was_drawn():
     assert check_value("region_of_interest", text) == text
 
 
-def test_small_pictures_come_from_the_frames(tmp_path, monkeypatch):
-    first = demo.exposures()[:1]
-    monkeypatch.setattr(demo, "exposures", lambda: first)
-    frames = scan_folder(demo.make_demo(tmp_path)).frames
+def test_small_pictures_come_from_the_frames(demo_frames, tmp_path):
+    frames = scan_folder(demo_frames(tmp_path, [0])).frames
     desk = ThumbnailDesk()
     desk.ask(frames[0])
-    until = time.monotonic() + 20
-    while not desk.pump():
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    wait_until(desk.pump)
     picture = desk.shown.picture
     assert max(picture.shape) <= 360
     assert picture.std() > 5, "stars on a dark sky"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import PATIENCE_S, wait_until
 
 from zemosaic.errors import message
 from zemosaic.events import FrameDropped, FrameMeasured, FrameSolved, RunStarted
@@ -18,7 +18,7 @@ from zemosaic.gui.presenter.analyser import find_analyser, start_analyser
 from zemosaic.gui.presenter.footprints import Footprints, MapView
 from zemosaic.gui.presenter.frame_cells import cell_text
 from zemosaic.gui.presenter.frame_table import COLUMNS, METRICS, FrameTable
-from zemosaic.gui.presenter.frames_desk import FramesDesk
+from zemosaic.gui.presenter.frames_desk import FramesDesk, Scanned
 from zemosaic.gui.presenter.frames_files import report_numbers
 from zemosaic.gui.presenter.histograms import Histogram
 from zemosaic.gui.presenter.map_picture import COLOURINGS, MapPainter, legend
@@ -290,13 +290,48 @@ def test_the_pointer_selects_on_the_map():
 def test_a_folder_is_scanned_in_the_background(tmp_path):
     desk = FramesDesk()
     desk.scan(str(tmp_path))
-    until = time.monotonic() + 10
-    while desk.problem is None:
-        assert time.monotonic() < until
-        desk.pump()
-        time.sleep(0.005)
+    wait_until(lambda: desk.problem is not None, desk.pump)
     assert desk.problem.key == "error.input_no_fits"
     assert desk.progress is None
+    desk.close()
+
+
+def scanned(desk):
+    """Let a scan end with frames."""
+    desk._thread.join()
+    while not desk._news.empty():
+        desk._news.get()
+    desk._news.put(Scanned(desk._number, table=table_of()))
+    desk.pump()
+
+
+def test_what_a_run_tells_during_the_scan_is_in_the_table(tmp_path):
+    desk, corners = FramesDesk(), ((81.0, 80.0, 80.0, 81.0), (-5.5, -5.5, -4.5, -4.5))
+    desk.scan(str(tmp_path))
+    desk.note(RunStarted("1", "a", "b", "c"))
+    desk.note(FrameMeasured(0, "/frames/light_0.fit", 120, 2.5, 0.3, 900.0, 12.0))
+    scanned(desk)
+    desk.note(FrameSolved(0, "/frames/light_0.fit", "embedded", 40, 0.4, *corners))
+    assert cell_text(desk.table, 0, "stars", WORDS) == "120"
+    assert cell_text(desk.table, 0, "solved", WORDS) == "built-in"
+    desk.scan(str(tmp_path))
+    scanned(desk)
+    assert cell_text(desk.table, 0, "stars", WORDS) == "", "a table that was scanned later knows nothing of it"
+    desk.close()
+
+
+def test_numbers_of_a_run_do_not_come_into_the_next_one():
+    desk = FramesDesk()
+    desk.table = table_of()
+    for late in (False, True):
+        desk.note(RunStarted("1", "a", "b", "c"))
+        numbers = {"fwhm": np.full(len(desk.table), 3.0 + late)}
+        told = Scanned(desk._number, numbers=numbers, run=desk._run)
+        if late:
+            desk.note(RunStarted("1", "a", "b", "c"))
+        desk._news.put(told)
+        desk.pump()
+        assert desk.table.metrics["fwhm"][0] == 3.0
     desk.close()
 
 
@@ -334,7 +369,7 @@ def test_the_analyser_is_found_by_its_folder_and_really_starts(tmp_path):
     assert found.name == "ZeAnalyser"
     process = start_analyser(found)
     assert process is not None
-    assert process.wait(20) == 0
+    assert process.wait(PATIENCE_S) == 0
     assert made.read_text() == "x"
 
 

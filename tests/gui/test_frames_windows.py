@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
-import time
 
 import pytest
 from fake_worker import FakeRun
+from waiting import wait_until
 from watching import LONGEST_TURN_S, Watch, one_event
 
 from benchmarks.frames_view import table_of
-from zemosaic import demo
 from zemosaic.frames.selection import read_selection
 from zemosaic.gui.presenter.map_picture import COLOURINGS
 from zemosaic.gui.presenter.session import Session
@@ -19,8 +18,8 @@ from zemosaic.i18n import Translator
 
 
 @pytest.fixture(scope="module")
-def frames(tmp_path_factory):
-    return demo.make_demo(tmp_path_factory.mktemp("survey"))
+def frames(demo_frames, tmp_path_factory):
+    return demo_frames(tmp_path_factory.mktemp("survey"), range(24))
 
 
 class TkDriver:
@@ -130,12 +129,8 @@ def driver(request, environ, display):
     made.close()
 
 
-def wait(driver, condition, seconds=60.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "the window did not get there in time"
-        driver.work()
-        time.sleep(0.005)
+def wait(driver, condition):
+    wait_until(condition, driver.work)
 
 
 def test_frames_are_chosen_by_mouse_and_the_choice_reaches_the_run(driver, frames, tmp_path):
@@ -197,7 +192,7 @@ def test_fifty_thousand_frames_never_hold_the_window(driver):
     session.frames.table, session.frames.version = table_of(50_000), session.frames.version + 1
     watch = Watch(one_event(driver.root) if hasattr(driver, "root") else driver.work)
     watch.turn(view.update_state)
-    watch.until(lambda: session.frames.forecast is not None, 30)
+    watch.until(lambda: session.frames.forecast is not None)
     for colouring in COLOURINGS:
         watch.turn(lambda colouring=colouring: (view.page.map.colour_by(colouring), redraw(view)))
     for _ in range(5):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fake_worker import FakeRun, make_demo
+from waiting import PATIENCE_S
 
 from zemosaic.gui.presenter.session import Session
 from zemosaic.i18n import Translator
@@ -105,7 +106,7 @@ def test_nothing_is_cut_in_qt(factor, size, tmp_path):
     pytest.importorskip("PySide6.QtWidgets", exc_type=ImportError)
     environ = os.environ | {"QT_SCALE_FACTOR": factor, "QT_QPA_PLATFORM": "offscreen"}
     argv = [sys.executable, "-c", QT_PROBE, str(tmp_path), str(Path(__file__).parent), *size]
-    done = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""
 
