@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from waiting import PATIENCE_S
 
 from zemosaic import worker, worker_process
 from zemosaic.errors import OutputError, ResourceError
@@ -147,7 +148,7 @@ def test_what_the_system_refuses_is_told(fault, key, code, tmp_path):
     process.start()
     told = []
     while not told or not isinstance(told[-1], RunFailed):
-        assert here.poll(60)
+        assert here.poll(PATIENCE_S)
         told.append(here.recv())
     process.join()
     assert (told[-1].error.key, told[-1].exit_code) == (key, code)

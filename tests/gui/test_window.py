@@ -297,7 +297,7 @@ def test_stop_ends_a_run_and_says_how_to_go_on(opened, tmp_path, wait_until):
     wait_until(window.root, lambda: window.session.state.current is not None)
     window.stop_button.invoke()
     assert window.stop_button.instate(["disabled"])
-    wait_until(window.root, lambda: not window.session.running, 5)
+    wait_until(window.root, lambda: not window.session.running)
     assert window.session.state.status is Status.CANCELLED
     assert "start again to go on" in window._status.cget("text")
 
@@ -313,7 +313,7 @@ def test_closing_during_a_run_asks_first(answer, opened, tmp_path, monkeypatch, 
     window.close()
     assert len(asked) == 1
     if answer == 0:
-        wait_until(window.root, lambda: run.closed, 5)
+        wait_until(window.root, lambda: run.closed)
         assert run.cancelled
         assert not _alive(window.root)
     else:
@@ -385,7 +385,7 @@ def test_buttons_open_the_folder_and_the_report(opened, tmp_path, monkeypatch, w
     window.result._open_folder.invoke()
     window.result._open_report.invoke()
     assert seen == [tmp_path / "out", tmp_path / "out" / "run_report.html"]
-    wait_until(window.root, lambda: "could not be opened" in window._status.cget("text"), 2)
+    wait_until(window.root, lambda: "could not be opened" in window._status.cget("text"))
 
 
 def test_the_picture_zooms_where_the_pointer_is(opened, tmp_path, wait_until):
@@ -484,7 +484,7 @@ def test_windows_leave_nothing_behind(cycles, opened, frames_folder):
             warnings.simplefilter("error")
             window.close()
         assert root.tk.splitlist(root.tk.call("after", "info")) == ()
-    wait_until(window.root, lambda: threading.active_count() <= threads)
+    wait_until(lambda: threading.active_count() <= threads)
     assert psutil.Process().children(recursive=True) == processes
 
 

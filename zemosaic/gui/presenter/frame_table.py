@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -52,7 +53,7 @@ class FrameTable:
         self.files = [Path(path).name for path in self.paths]
         lost = [""] * len(dropped)
         self.nights = [(frame.date_obs or "")[:10] for frame in frames] + lost
-        self.telescopes = [frame.instrument or frame.telescope for frame in frames] + lost
+        self.telescopes = _telescopes(frames) + lost
         self.solved = [""] * len(self.paths)
         self.why: dict[int, Message] = {len(frames) + i: item.reason for i, item in enumerate(dropped)}
         count = len(self.paths)
@@ -314,6 +315,16 @@ class FrameTable:
         if shown != "all":
             passing &= self.keep if shown == "kept" else ~self.keep
         return passing
+
+
+def _telescopes(frames: Sequence[FrameRef]) -> list[str]:
+    """Return each frame's camera, or its telescope where several have the same camera."""
+    told = {(frame.instrument, frame.telescope) for frame in frames if frame.telescope}
+    seen = Counter(instrument for instrument, _ in told)
+    return [
+        (frame.telescope if seen[frame.instrument] > 1 else "") or frame.instrument or frame.telescope
+        for frame in frames
+    ]
 
 
 def _ranks(values: Sequence[str], names: Sequence[str]) -> NDArray[np.intp]:
