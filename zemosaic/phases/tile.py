@@ -13,7 +13,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.compute.resources import disk_free
+from zemosaic.compute.resources import disk_free, lent_floats, return_freed_memory
 from zemosaic.errors import FrameError, Message, ResourceError, message
 from zemosaic.model import HIDDEN_BLOCK_PX, CalibratedFrame, TileProduct, TileSpec
 from zemosaic.mosaic.drizzle import DropRules
@@ -120,6 +120,7 @@ def stack_tile(task: TileTask) -> TileAnswer:
             smaller = task.task_bytes // 2
             if not task.memory.retry or smaller < LEAST_TASK_BYTES:
                 raise ResourceError("error.tile_memory", tile=task.tile.tile_id, frames=len(task.frames)) from error
+            return_freed_memory()
             told.append(message("warning.smaller_passes", tile=task.tile.tile_id, mb=smaller >> 20))
             task = replace(task, task_bytes=smaller)
 
@@ -165,9 +166,10 @@ class Stacker:
                 self._keep(band, self.streamed(band, low, high))
                 self._keep_limits(band, low, high)
         else:
-            for band in self._bands(self._rows_in_memory(len(task.frames))):
-                # The samples of a band are gone before those of the next one come: no name holds them.
-                self._stack_band(band, *self.samples(band, range(len(task.frames))))
+            frames = len(task.frames)
+            for band in self._bands(self._rows_in_memory(frames)):
+                with lent_floats((frames, self.planes, band[1] - band[0], self.shape[1])) as cube:
+                    self._stack_band(band, *self.samples(band, range(frames), cube))
         whole = self.whole
         if self.between is not None:
             self._drizzle(*self.between)
@@ -219,9 +221,18 @@ class Stacker:
             yield start, end, x0, x1
             start = end
 
-    def samples(self, band: Box, wanted: range | list[int]) -> tuple[Floats, list[int]]:
-        """Return the planes of the wanted frames that reach a band, and which frames these are."""
-        cube = np.empty((len(wanted), self.planes, band[1] - band[0], band[3] - band[2]), np.float32)
+    def samples(self, band: Box, wanted: range | list[int], cube: Floats | None = None) -> tuple[Floats, list[int]]:
+        """Return the planes of the wanted frames that reach a band, and which frames these are.
+
+        Parameters
+        ----------
+        band : tuple
+        wanted : sequence of int
+        cube : ndarray, shape (wanted, planes, h, w), optional
+            Where the planes are put.
+        """
+        if cube is None:
+            cube = np.empty((len(wanted), self.planes, band[1] - band[0], band[3] - band[2]), np.float32)
         present: list[int] = []
         for k in wanted:
             if self._resample(k, band, cube[len(present)]) is not None:
