@@ -31,8 +31,10 @@ from zemosaic.stacking.rules import (
 
 __all__ = ["accumulate", "is_compiled", "limits", "stack"]
 
-LANES = 128
+LANES = 256
 """Pixels in lock-step."""
+STRIDE = 16
+"""Of fewer, so many at a time: what a vector of the processor holds."""
 
 _BIG = np.float32(3e38)
 
@@ -145,7 +147,8 @@ def _stack(  # type: ignore[no-untyped-def]
     highs,
 ):
     frames, channels, pixels = cube.shape
-    block = np.empty((channels, frames, LANES), np.float32)
+    block, room = np.empty((channels, frames, LANES), np.float32), np.empty((frames, LANES), np.float32)
+    sizes, tallies = np.empty((8, LANES), np.float32), np.empty((5, LANES), np.int32)
     low = np.empty((channels, LANES), np.float32)
     high = np.empty((channels, LANES), np.float32)
     count = np.empty(LANES, np.int32)
@@ -168,9 +171,8 @@ def _stack(  # type: ignore[no-untyped-def]
                 if rejection == 3:
                     _line_limits(block[c], count, floor, kappas, rounds, few, low[c], high[c])
                 else:
-                    _limits(
-                        block[c], count, floor, rejection == 1, kappas, rounds, inner, numbers, few, low[c], high[c]
-                    )
+                    which = rejection == 1, kappas, rounds, inner, numbers, few
+                    _limits(block[c], room, sizes, tallies, count, floor, *which, low[c], high[c])
                 _few_limits(block[c], count, expected, kappas, numbers, few, low[c], high[c])
         _combine(cube, weights, start, lanes, low, high, value, weight, kept)
         if _lift_emptied(count, kept[start : start + lanes], low, high):
@@ -188,23 +190,23 @@ def _stack(  # type: ignore[no-untyped-def]
 @njit(cache=True, error_model="numpy", nogil=True)
 def _load(cube, start, lanes, block, count):  # type: ignore[no-untyped-def]
     frames, channels = cube.shape[0], cube.shape[1]
-    good = np.empty(LANES, np.bool_)
+    zero, one, none = np.float32(0), np.int32(1), np.int32(0)
+    sound = np.empty(LANES, np.float32)
     count[:] = 0
     for i in range(frames):
-        good[:] = True
+        sound[:lanes] = 0
         for c in range(channels):
             row = cube[i, c, start : start + lanes]
             for j in range(lanes):
-                good[j] &= np.isfinite(row[j])
-        good[lanes:] = False
+                sound[j] += row[j] - row[j]  # 0 as long as all are finite
         for c in range(channels):
             row = cube[i, c, start : start + lanes]
             into = block[c, i]
             for j in range(lanes):
-                into[j] = row[j] if good[j] else np.float32(np.inf)
+                into[j] = row[j] if sound[j] == zero else np.float32(np.inf)
             into[lanes:] = np.inf
-        for j in range(LANES):
-            count[j] += good[j]
+        for j in range(lanes):
+            count[j] += one if sound[j] == zero else none
 
 
 @njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
@@ -233,62 +235,122 @@ def _middle(block, first, n, j):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
-def _limits(block, count, floor, winsorize, kappas, rounds, inner, numbers, few, low, high):  # type: ignore[no-untyped-def]
-    centre = np.empty(LANES, np.float32)
-    scatter = np.empty(LANES, np.float32)
-    inside = count.copy()
-    below = np.empty(LANES, np.int32)
-    left = np.empty(LANES, np.int32)
-    done = np.empty(LANES, np.bool_)
+def _limits(block, room, sizes, tallies, count, floor, winsorize, kappas, rounds, inner, numbers, few, low, high):  # type: ignore[no-untyped-def]
+    """Fill low and high.
+
+    Most pixels are done after a round or two; the columns of the others are then moved together in `room`, and only
+    these are looked at again.
+    """
+    centre, scatter, least, most, safe = sizes[0], sizes[1], sizes[2], sizes[3], sizes[4]
+    below, left, inside, lane, still = tallies[0], tallies[1], tallies[2], tallies[3], tallies[4]
     for j in range(LANES):
-        n = count[j]
-        low[j] = -_BIG
-        high[j] = _BIG
-        centre[j] = _middle(block, 0, n, j)
-        scatter[j] = np.float32(0.5) * (_at(block, (n - 1) * 27 // 32, j) - _at(block, (n - 1) * 5 // 32, j))
-        done[j] = n < few
+        least[j], most[j], safe[j] = -_BIG, _BIG, floor[j]
+        low[j], high[j] = -_BIG, _BIG
+        below[j], inside[j], lane[j] = 0, count[j], j if count[j] >= few else -1
+    _begin(block, count, centre, scatter)
+    work, lanes, wide = block, LANES, LANES
     for _ in range(rounds):
         for _step in range(inner):
-            _update_scatter(block, inside, centre, low, high, winsorize, numbers, scatter)
-        for j in range(LANES):
-            safe = max(scatter[j], floor[j])
-            low[j] = low[j] if done[j] else centre[j] - kappas[0] * safe
-            high[j] = high[j] if done[j] else centre[j] + kappas[1] * safe
-        _count_inside(block, low, high, below, left)
-        finished = True
-        for j in range(LANES):
-            done[j] |= left[j] == inside[j]
-            if not done[j]:
-                finished = False
-                inside[j] = left[j]
-                centre[j] = _middle(block, below[j], left[j], j)
-        if finished:
+            _update_scatter(work, wide, below, inside, centre, least, most, winsorize, numbers, sizes[5:], scatter)
+        for j in range(wide):
+            scale = max(scatter[j], safe[j])
+            least[j] = centre[j] - kappas[0] * scale
+            most[j] = centre[j] + kappas[1] * scale
+        _count_inside(work, wide, least, most, below, left)
+        going = 0
+        for j in range(lanes):
+            if lane[j] >= 0:
+                low[lane[j]] = least[j]
+                high[lane[j]] = most[j]
+                if left[j] == inside[j]:
+                    lane[j] = -1
+                else:
+                    still[going] = j
+                    centre[j], inside[j] = _middle(work, below[j], left[j], j), left[j]
+                    going += 1
+        if going == 0:
             break
+        if 2 * going > lanes:
+            continue
+        lanes, wide = going, -(-going // STRIDE) * STRIDE
+        still[lanes:wide] = still[lanes - 1]
+        _move(work, room, still[:wide], sizes, tallies)
+        work = room
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _move(block, room, columns, sizes, tallies):  # type: ignore[no-untyped-def]
+    """Move some columns of a block and what belongs to them to the front; block and room may be the same."""
+    for k, j in enumerate(columns):
+        for m in range(5):
+            sizes[m, k] = sizes[m, j]
+        for m in range(4):
+            tallies[m, k] = tallies[m, j]
+    for i in range(block.shape[0]):
+        into, row = room[i], block[i]
+        for k, j in enumerate(columns):
+            into[k] = row[j]
 
 
 @njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
-def _update_scatter(block, inside, centre, low, high, winsorize, numbers, scatter):  # type: ignore[no-untyped-def]
+def _begin(block, count, centre, scatter):  # type: ignore[no-untyped-def]
+    """Fill centre with medians and scatter with half of what holds the middle 68 %."""
+    half, n = np.float32(0.5), count[0]
+    if n > 0 and (count == n).all():  # as nearly everywhere: whole rows at once
+        lower, upper = block[(n - 1) // 2], block[n // 2]
+        under, over = block[(n - 1) * 5 // 32], block[(n - 1) * 27 // 32]
+        for j in range(LANES):
+            centre[j] = half * (lower[j] + upper[j])
+            scatter[j] = half * (over[j] - under[j])
+        return
+    for j in range(LANES):
+        n = count[j]
+        centre[j] = _middle(block, 0, n, j)
+        scatter[j] = half * (_at(block, (n - 1) * 27 // 32, j) - _at(block, (n - 1) * 5 // 32, j))
+
+
+@njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
+def _update_scatter(block, lanes, below, inside, centre, low, high, winsorize, numbers, sums, scatter):  # type: ignore[no-untyped-def]
     """Replace the scatter by the standard deviation of the samples inside, winsorized at the old scatter."""
     zero, one = np.float32(0), np.float32(1)
-    total = np.zeros(LANES, np.float32)
-    square = np.zeros(LANES, np.float32)
-    cut = np.empty(LANES, np.float32)
-    for j in range(LANES):
+    frames = block.shape[0]
+    total, square, cut = sums[0], sums[1], sums[2]
+    first, last, i = 0, frames, 0
+    for j in range(lanes):
+        total[j] = 0
+        square[j] = 0
         cut[j] = numbers[2] * scatter[j] if winsorize else _BIG
-    for i in range(block.shape[0]):
+        first, last = max(first, below[j]), min(last, below[j] + inside[j])
+    while i < frames:
+        if (i >= first) & (i + 4 <= last):  # inside in all columns
+            row_0, row_1, row_2, row_3 = block[i], block[i + 1], block[i + 2], block[i + 3]
+            for j in range(lanes):
+                a = _winsorized(row_0[j] - centre[j], cut[j])
+                b = _winsorized(row_1[j] - centre[j], cut[j])
+                c = _winsorized(row_2[j] - centre[j], cut[j])
+                d = _winsorized(row_3[j] - centre[j], cut[j])
+                total[j] = total[j] + a + b + c + d
+                square[j] = square[j] + a * a + b * b + c * c + d * d
+            i += 4
+            continue
         row = block[i]
-        for j in range(LANES):
-            off = row[j] - centre[j]
-            off = off if off > -cut[j] else -cut[j]
-            off = off if off < cut[j] else cut[j]
+        for j in range(lanes):
+            off = _winsorized(row[j] - centre[j], cut[j])
             off = off if (row[j] >= low[j]) & (row[j] <= high[j]) else zero
             total[j] += off
             square[j] += off * off
-    for j in range(LANES):
+        i += 1
+    for j in range(lanes):
         number = np.float32(max(inside[j], 1))
         mean = total[j] / number
         spread = max(square[j] / number - mean * mean, zero)
         scatter[j] = (numbers[3] if winsorize else one) * np.sqrt(spread)
+
+
+@njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
+def _winsorized(off, cut):  # type: ignore[no-untyped-def]
+    off = off if off > -cut else -cut
+    return off if off < cut else cut
 
 
 @njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
@@ -311,7 +373,7 @@ def _line_limits(block, count, floor, kappas, rounds, few, low, high):  # type: 
         for j in range(LANES):
             low[j] = low[j] if done[j] else _at(block, lowest[j], j)
             high[j] = high[j] if done[j] else _at(block, highest[j], j)
-        _count_inside(block, low, high, below, left)
+        _count_inside(block, LANES, low, high, below, left)
         finished = True
         for j in range(LANES):
             done[j] |= left[j] == size[j]
@@ -420,14 +482,28 @@ def accumulate(samples, weights, low, high, value, weight, kept, rejected):  # t
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _count_inside(block, low, high, below, left):  # type: ignore[no-untyped-def]
-    below[:] = 0
-    left[:] = 0
-    for i in range(block.shape[0]):
-        row = block[i]
-        for j in range(LANES):
-            below[j] += row[j] < low[j]
-            left[j] += (row[j] >= low[j]) & (row[j] <= high[j])
+def _count_inside(block, lanes, low, high, below, left):  # type: ignore[no-untyped-def]
+    """Count the samples below the low limit and those within both, in from the ends as far as any lies outside."""
+    frames = block.shape[0]
+    below[:lanes] = 0
+    left[:lanes] = frames
+    for i in range(frames):
+        row, found = block[i], 0
+        for j in range(lanes):
+            out = row[j] < low[j]
+            below[j] += out
+            left[j] -= out
+            found |= out
+        if not found:
+            break
+    for i in range(frames - 1, -1, -1):
+        row, found = block[i], 0
+        for j in range(lanes):
+            out = row[j] > high[j]
+            left[j] -= out
+            found |= out
+        if not found:
+            break
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -444,7 +520,7 @@ def _few_limits(block, count, noise, kappas, numbers, few, low, high):  # type: 
 @njit(cache=True, fastmath={"nsz", "contract"}, error_model="numpy", nogil=True)
 def _combine(cube, weights, start, lanes, low, high, value, weight, kept):  # type: ignore[no-untyped-def]
     frames, channels = cube.shape[0], cube.shape[1]
-    zero = np.float32(0)
+    zero, one, none = np.float32(0), np.int32(1), np.int32(0)
     each = np.empty(LANES, np.float32)
     total = np.zeros((channels, LANES), np.float32)
     heavy = np.zeros(LANES, np.float32)
@@ -456,15 +532,14 @@ def _combine(cube, weights, start, lanes, low, high, value, weight, kept):  # ty
         else:
             each[:lanes] = weights[i, start : start + lanes]
         for c in range(channels):
-            row = cube[i, c, start : start + lanes]
+            row, least, most = cube[i, c, start : start + lanes], low[c], high[c]
             for j in range(lanes):
-                each[j] = each[j] if (row[j] >= low[c, j]) & (row[j] <= high[c, j]) else zero
+                each[j] = each[j] if (row[j] >= least[j]) & (row[j] <= most[j]) else zero
         for j in range(lanes):
             heavy[j] += each[j]
-            number[j] += each[j] > zero
+            number[j] += one if each[j] > zero else none
         for c in range(channels):
-            row = cube[i, c, start : start + lanes]
-            sums = total[c]
+            row, sums = cube[i, c, start : start + lanes], total[c]
             for j in range(lanes):
                 sums[j] += each[j] * (row[j] if each[j] > zero else zero)
     for j in range(lanes):
