@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from waiting import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -36,7 +39,9 @@ def zemosaic():
     """
 
     def run(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(command(*arguments), text=True, capture_output=True, timeout=120, check=False, **options)
+        return subprocess.run(
+            command(*arguments), text=True, capture_output=True, timeout=PATIENCE_S, check=False, **options
+        )
 
     def command(*arguments: object) -> list[str]:
         return [sys.executable, str(ROOT / "run_zemosaic.py"), *map(str, arguments)]
@@ -46,9 +51,32 @@ def zemosaic():
 
 
 @pytest.fixture(scope="session")
-def explained_run(tmp_path_factory):
+def demo_frames(tmp_path_factory):
+    """A function that puts frames of the demo into a new folder; each is made once a session.
+
+    ``demo_frames(folder, numbers)`` returns the folder of the frames, one below the folder given.
+    """
+    from zemosaic import demo
+
+    everything, made = demo.exposures(), tmp_path_factory.mktemp("demo")
+
+    def put(folder: Path, numbers: Iterable[int]) -> Path:
+        plan = [everything[number] for number in numbers]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(demo, "exposures", lambda: plan)
+            kept = demo.make_demo(made)
+        frames = folder / "frames"
+        frames.mkdir(parents=True)
+        for shot in plan:
+            shutil.copy2(kept / shot.file_name, frames)
+        return frames
+
+    return put
+
+
+@pytest.fixture(scope="session")
+def explained_run(demo_frames, tmp_path_factory):
     """A small survey and its mosaic; see `small_survey`."""
-    sys.path.insert(0, str(Path(__file__).parent))
     from small_survey import make_survey
 
-    return make_survey(tmp_path_factory.mktemp("explained"))
+    return make_survey(demo_frames, tmp_path_factory.mktemp("explained"))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
-from zemosaic import demo, worker
+from zemosaic import worker
 from zemosaic.events import RunFinished
 from zemosaic.settings.schema import Settings
 
@@ -59,12 +58,8 @@ class SmallSurvey:
         return output
 
 
-def make_survey(folder: Path) -> SmallSurvey:
+def make_survey(demo_frames: Callable[[Path, Iterable[int]], Path], folder: Path) -> SmallSurvey:
     """Make the frames and the mosaic below a folder."""
-    plan = [demo.exposures()[k] for k in SHOTS]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "exposures", lambda: plan)
-        frames = demo.make_demo(folder)
-    survey = SmallSurvey(frames, folder / "mosaic")
+    survey = SmallSurvey(demo_frames(folder, SHOTS), folder / "mosaic")
     survey.run(survey.output, quality_crop_enabled=True, quality_crop_k_sigma=1.0)
     return survey

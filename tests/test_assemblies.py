@@ -16,7 +16,7 @@ from astropy.wcs import WCS
 from reproject import reproject_interp
 from reproject.mosaicking import reproject_and_coadd
 
-from zemosaic import demo, worker
+from zemosaic import worker
 from zemosaic.events import Event, RunFailed, RunFinished, TileStacked
 from zemosaic.mosaic.master import feather_map, filled
 from zemosaic.settings.schema import Settings
@@ -34,11 +34,8 @@ WAYS = [
 
 
 @pytest.fixture(scope="module")
-def frames(tmp_path_factory):
-    plan = [demo.exposures()[k] for k in SHOTS]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "exposures", lambda: plan)
-        return demo.make_demo(tmp_path_factory.mktemp("survey"))
+def frames(demo_frames, tmp_path_factory):
+    return demo_frames(tmp_path_factory.mktemp("survey"), SHOTS)
 
 
 def run_of(

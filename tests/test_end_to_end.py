@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import shutil
 import signal
@@ -21,8 +20,9 @@ import numpy as np
 import psutil
 import pytest
 from astropy.io import fits
+from waiting import PATIENCE_S, wait_until
 
-from zemosaic import demo, worker
+from zemosaic import worker
 from zemosaic.errors import InputError, NothingUsable, OutputError, RunCancelled, SettingsError, WorkerDied
 from zemosaic.events import (
     Event,
@@ -99,12 +99,9 @@ def sentence(event: RunFailed) -> str:
 
 
 @pytest.fixture(scope="module")
-def frames(tmp_path_factory):
+def frames(demo_frames, tmp_path_factory):
     """The folder with the survey's frames; nobody may change it."""
-    plan = [demo.exposures()[k] for k in SHOTS]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "exposures", lambda: plan)
-        folder = demo.make_demo(tmp_path_factory.mktemp("survey"))
+    folder = demo_frames(tmp_path_factory.mktemp("survey"), SHOTS)
     before = inventory(folder)
     yield folder
     assert inventory(folder) == before
@@ -126,12 +123,6 @@ def test_the_output_folder_holds_the_promised_files_and_nothing_else(reference):
     assert stem == f"zemosaic_MT{tiles}_R{len(SHOTS)}"
     wanted = {stem + end for end in PIXEL_FILES} | {"run_report.json", "run_report.html", "zemosaic_worker.log"}
     assert {path.name for path in output.iterdir()} == wanted
-
-
-def test_the_list_of_frames_is_written_on_request(frames, tmp_path):
-    events = run_to_end(settings_for(frames, tmp_path, save_frames_csv=True))
-    assert isinstance(events[-1], RunFinished), events[-1]
-    assert len((tmp_path / "zemosaic_frames.csv").read_text(encoding="utf-8").splitlines()) == len(SHOTS) + 1
 
 
 def test_the_mosaic_opens_everywhere_and_agrees_with_its_report(reference):
@@ -210,7 +201,7 @@ def test_mono_frames_among_colour_ones_are_used(frames, tmp_path):
     assert events[-1].frames_used == len(SHOTS)
 
 
-def test_a_stopped_run_ends_in_time_and_the_next_one_goes_on_to_the_same_bytes(frames, reference, tmp_path):
+def test_a_run_killed_and_then_stopped_in_time_is_gone_on_with_to_the_same_bytes(frames, reference, tmp_path):
     settings = settings_for(frames, tmp_path)
     asked = []
 
@@ -218,8 +209,11 @@ def test_a_stopped_run_ends_in_time_and_the_next_one_goes_on_to_the_same_bytes(f
         asked.append(time.monotonic())
         run.cancel()
 
+    events = run_to_end(settings, TileStacked, lambda run: os.kill(run.pid, signal.SIGKILL))
+    assert isinstance(events[-1], RunFailed)
+    assert (events[-1].error.key, events[-1].exit_code) == ("error.worker_died", WorkerDied.exit_code)
     events = run_to_end(settings, TileStacked, stop)
-    assert time.monotonic() - asked[0] < STOP_S
+    assert time.monotonic() - asked[0] < 3 * STOP_S, "the promised time, and room for a busy machine"
     assert isinstance(events[-1], RunCancelledEvent)
     assert not mosaic_files(tmp_path)
     events = run_to_end(settings)
@@ -234,32 +228,32 @@ def test_a_stopped_run_ends_in_time_and_the_next_one_goes_on_to_the_same_bytes(f
 def test_a_paused_run_holds_and_goes_on_to_the_same_bytes(frames, reference, tmp_path):
     run = worker.start(settings_for(frames, tmp_path, num_processing_workers=2))
     seen: list[Event] = []
-    began, cpu_s = time.monotonic(), math.inf
+    began, held = time.monotonic(), 0.0
     try:
         for event in run.events():
             if isinstance(event, TileStacked) and not any(isinstance(known, TileStacked) for known in seen):
                 run.pause()
             seen.append(event)
             if isinstance(event, RunPaused):
-                time.sleep(1.0)  # the tasks under way come to their end
-                before = cpu_of(run.pid)
-                time.sleep(1.5)
-                cpu_s = cpu_of(run.pid) - before
+                held = time.monotonic()
+                wait_until(lambda: worked_s(run.pid, 1.0) < 0.2)  # the tasks under way come to their end
+                held = time.monotonic() - held
                 run.resume()
     finally:
         run.close()
     assert isinstance(seen[-1], RunFinished), seen[-1]
-    assert cpu_s < 0.3, "a paused run works"
     (resumed,) = [event for event in seen if isinstance(event, RunResumed)]
-    assert resumed.paused_s > 2.0
+    assert resumed.paused_s > held - 0.1
     assert seen[-1].wall_s < time.monotonic() - began - resumed.paused_s
     assert mosaic_files(tmp_path) == mosaic_files(reference[0])
 
 
-def cpu_of(pid: int) -> float:
-    """Return the CPU seconds of a process and its children."""
+def worked_s(pid: int, seconds: float) -> float:
+    """Return the CPU seconds that a process and its children use in some seconds."""
     family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    return sum(sum(process.cpu_times()[:2]) for process in family)
+    before = sum(sum(process.cpu_times()[:2]) for process in family)
+    time.sleep(seconds)
+    return sum(sum(process.cpu_times()[:2]) for process in family) - before
 
 
 def test_a_run_that_only_prepares_makes_no_mosaic_and_the_next_one_takes_its_work_over(frames, reference, tmp_path):
@@ -276,16 +270,6 @@ def test_a_run_that_only_prepares_makes_no_mosaic_and_the_next_one_takes_its_wor
     taken = {event.phase: event.cpu_s for event in full if isinstance(event, PhaseFinished)}
     before = {event.phase: event.cpu_s for event in told if isinstance(event, PhaseFinished)}
     assert taken["measure"] < 0.7 * before["measure"], "the frames were measured again"
-
-
-def test_a_killed_worker_is_told_and_the_next_run_finishes(frames, reference, tmp_path):
-    settings = settings_for(frames, tmp_path)
-    events = run_to_end(settings, TileStacked, lambda run: os.kill(run.pid, signal.SIGKILL))
-    assert isinstance(events[-1], RunFailed)
-    assert (events[-1].error.key, events[-1].exit_code) == ("error.worker_died", WorkerDied.exit_code)
-    events = run_to_end(settings)
-    assert isinstance(events[-1], RunFinished), events[-1]
-    assert mosaic_files(tmp_path) == mosaic_files(reference[0])
 
 
 def test_a_run_whose_process_has_died_can_be_stopped(frames, tmp_path):
@@ -324,8 +308,8 @@ def test_ctrl_c_stops_the_program_in_time_with_a_hint(frames, tmp_path, zemosaic
                 break
         began = time.monotonic()
         os.killpg(program.pid, signal.SIGINT)
-        _, errors = program.communicate(timeout=30)
-    assert time.monotonic() - began < STOP_S
+        _, errors = program.communicate(timeout=PATIENCE_S)
+    assert time.monotonic() - began < 3 * STOP_S
     assert program.returncode == RunCancelled.exit_code
     assert "Traceback" not in errors
     assert Translator("en").text("cli.stopped") in errors
@@ -470,9 +454,18 @@ def test_a_second_run_into_the_same_folder_is_refused(frames, tmp_path):
     assert (refused[-1].error.key, refused[-1].exit_code) == ("error.output_busy", OutputError.exit_code)
 
 
-def test_classic_mode_makes_master_tiles_and_both_assemblies_agree(frames, reference, tmp_path):
-    classic = {"mosaic_mode": "classic", "save_master_tiles": True, "num_processing_workers": 2}
-    told = run_to_end(settings_for(frames, tmp_path / "one", **classic))
+@pytest.fixture(scope="module")
+def classic(frames, tmp_path_factory):
+    """The output folder of a run of Classic mode that keeps its master tiles and lists its frames, and its events."""
+    output = tmp_path_factory.mktemp("classic")
+    kept = {
+        "mosaic_mode": "classic", "save_master_tiles": True, "save_frames_csv": True, "num_processing_workers": 2
+    }  # fmt: skip
+    return output, run_to_end(settings_for(frames, output, **kept))
+
+
+def test_classic_mode_makes_master_tiles_and_both_assemblies_agree(frames, reference, classic, tmp_path):
+    output, told = classic
     other = run_to_end(
         settings_for(
             frames,
@@ -487,7 +480,7 @@ def test_classic_mode_makes_master_tiles_and_both_assemblies_agree(frames, refer
     assert isinstance(told[-1], RunFinished) and isinstance(other[-1], RunFinished), (told[-1], other[-1])
     one, two, grid = (fits.getdata(events[-1].mosaic) for events in (told, other, reference[1]))
     assert one.shape == two.shape == grid.shape
-    made = report(tmp_path / "one")
+    made = report(output)
     noise = min(frame["metrics"]["noise_adu"][1] for frame in made["frames"])
     both = (one != 0) & (two != 0)
     assert np.abs(one - two)[both].max() < 0.02 * noise
@@ -496,21 +489,27 @@ def test_classic_mode_makes_master_tiles_and_both_assemblies_agree(frames, refer
     assert any((tmp_path / "sums").iterdir()), "the sums were to be kept"
     assert {frame["status"] for frame in made["frames"]} == {"used"}
     assert sum(tile["frames_used"] for tile in made["tiles"]) == len(SHOTS), "no frame counts twice"
-    tiles = sorted(path.name for path in (tmp_path / "one" / "master_tiles").iterdir())
+    tiles = sorted(path.name for path in (output / "master_tiles").iterdir())
     assert len(tiles) == 3 * len(made["tiles"])
 
 
-def test_master_tiles_made_earlier_become_a_mosaic(frames, reference, tmp_path):
-    first = run_to_end(settings_for(frames, tmp_path / "made", mosaic_mode="classic", save_master_tiles=True))
+def test_the_list_of_frames_is_written_on_request(classic):
+    output, events = classic
+    assert isinstance(events[-1], RunFinished), events[-1]
+    assert len((output / "zemosaic_frames.csv").read_text(encoding="utf-8").splitlines()) == len(SHOTS) + 1
+
+
+def test_master_tiles_made_earlier_become_a_mosaic(classic, tmp_path):
+    output, first = classic
     assert isinstance(first[-1], RunFinished), first[-1]
-    folder = tmp_path / "made" / "master_tiles"
+    folder = output / "master_tiles"
     before = inventory(folder)
     events = run_to_end(settings_for(folder, tmp_path / "out", use_existing_master_tiles=True))
     assert isinstance(events[-1], RunFinished), events[-1]
     assert inventory(folder) == before
     again, whole = fits.getdata(events[-1].mosaic), fits.getdata(first[-1].mosaic)
     assert 0.1 < (again != 0).mean() == pytest.approx((whole != 0).mean(), abs=0.02)
-    assert events[-1].frames_used == len(report(tmp_path / "made")["tiles"])
+    assert events[-1].frames_used == len(report(output)["tiles"])
     reasons = {frame["status"] for frame in report(tmp_path / "out")["frames"] if "_weight" in frame["path"]}
     assert "used" not in reasons, "a map of weights is no picture"
     if program := shutil.which("fitsverify"):

@@ -11,6 +11,7 @@ import pytest
 import sep
 from astropy.io import fits
 from astropy.wcs import WCS
+from waiting import PATIENCE_S
 
 from zemosaic import demo, worker
 from zemosaic.events import RunFinished
@@ -143,14 +144,11 @@ def test_stacks_as_astap_and_pixinsight_write_them(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("siril-cli") is None, reason="Siril is not installed")
-def test_stacks_made_by_siril(tmp_path):
+def test_stacks_made_by_siril(demo_frames, tmp_path):
     folder = tmp_path / "stacks"
     folder.mkdir()
     for number, shots in enumerate(((0, 1, 2), (18, 19, 20))):
-        plan = [demo.exposures()[k] for k in shots]
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(demo, "exposures", lambda plan=plan: plan)
-            frames = demo.make_demo(tmp_path / f"lights{number}")
+        frames = demo_frames(tmp_path / f"lights{number}", shots)
         script = tmp_path / f"stack{number}.ssf"
         script.write_text(
             "requires 1.0.0\nconvert light -debayer -out=.\nregister light_\n"
@@ -158,7 +156,7 @@ def test_stacks_made_by_siril(tmp_path):
             encoding="utf-8",
         )
         command = ["siril-cli", "-d", str(frames), "-s", str(script)]
-        told = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        told = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
         assert told.returncode == 0, told.stdout[-2000:]
     colour, wcs, ending = mosaic_of(folder, tmp_path / "out")
     assert ending.frames_used == 2

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from waiting import PATIENCE_S
 
-from zemosaic import demo, worker, worker_process
+from zemosaic import worker, worker_process
 from zemosaic.errors import OutputError, ResourceError
 from zemosaic.events import Event, RunFailed, RunFinished, TileStacked
 from zemosaic.i18n import Translator
@@ -47,12 +48,9 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def frames(tmp_path_factory):
+def frames(demo_frames, tmp_path_factory):
     tile._have_compiled(3)  # the first run after an installation needs more memory
-    plan = [demo.exposures()[k] for k in SHOTS]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "exposures", lambda: plan)
-        return demo.make_demo(tmp_path_factory.mktemp("survey"))
+    return demo_frames(tmp_path_factory.mktemp("survey"), SHOTS)
 
 
 @pytest.mark.slow
@@ -150,7 +148,7 @@ def test_what_the_system_refuses_is_told(fault, key, code, tmp_path):
     process.start()
     told = []
     while not told or not isinstance(told[-1], RunFailed):
-        assert here.poll(60)
+        assert here.poll(PATIENCE_S)
         told.append(here.recv())
     process.join()
     assert (told[-1].error.key, told[-1].exit_code) == (key, code)

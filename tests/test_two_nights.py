@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from zemosaic import demo, worker
+from zemosaic import worker
 from zemosaic.events import Event, Logged, RunFailed, RunFinished, TileStacked
 from zemosaic.settings.schema import Settings
 from zemosaic.worker_process import WORK_NAME
@@ -58,13 +58,10 @@ def mosaic(output: Path) -> tuple[np.ndarray, fits.Header]:
 
 
 @pytest.fixture(scope="module")
-def nights(tmp_path_factory):
+def nights(demo_frames, tmp_path_factory):
     """Folders: the frames of both nights, the output after the first and after both."""
     folder = tmp_path_factory.mktemp("nights")
-    plan = [demo.exposures()[k] for k in (*FIRST, *SECOND)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "exposures", lambda: plan)
-        made = demo.make_demo(folder / "made")
+    made = demo_frames(folder / "made", (*FIRST, *SECOND))
     frames = folder / "frames"
     frames.mkdir()
     for path in sorted(made.iterdir())[: len(FIRST)]:

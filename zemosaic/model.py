@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,7 @@ from zemosaic.sky import FrameWcs
 
 __all__ = [
     "HIDDEN_BLOCK_PX",
+    "SKY_BENDS",
     "CalibratedFrame",
     "Dropped",
     "EdgeSteps",
@@ -33,6 +36,9 @@ __all__ = [
     "TileProduct",
     "TileSpec",
     "Trail",
+    "detector_coordinates",
+    "sky_level",
+    "sky_terms",
 ]
 
 Float64s = NDArray[np.float64]
@@ -95,15 +101,21 @@ class FrameRef:
     header_wcs: FrameWcs | None
     """WCS found in the header, not yet verified."""
     is_seestar: bool = False
+    group_name: str = ""
+    """Of the group that the user put it into by hand; empty where the program groups it."""
     notes: tuple[Message, ...] = ()
     """What the header lacks or contradicts, for the report."""
 
     @property
-    def group(self) -> tuple[str, int, int, int, str, float | None, float | None, int]:
-        """Frames with equal groups share a camera: its defects, bias and optics."""
-        camera = self.instrument or self.telescope
+    def group(self) -> tuple[str, str, int, int, int, str, float | None, float | None, int, str]:
+        """Frames with equal groups share a camera: its defects, bias and optics.
+
+        Smart telescopes of one make name the same camera; the name of the telescope tells them apart.  A group by
+        hand stands for itself.
+        """
         size = (self.width, self.height, self.planes)
-        return (camera, *size, self.bayer or "", self.gain, self.exposure_s, self.binning)
+        settings = (self.bayer or "", self.gain, self.exposure_s, self.binning)
+        return (self.instrument, self.telescope, *size, *settings, self.group_name)
 
 
 @dataclass(frozen=True)
@@ -228,6 +240,35 @@ class EdgeSteps:
     """Calibrated."""
 
 
+SKY_BENDS = 11
+
+
+def detector_coordinates(x: Any, y: Any, width: int, height: int) -> tuple[Any, Any]:
+    """Return (u, v): position from the centre in units of the frame's height."""
+    return (x - 0.5 * width) / height, (y - 0.5 * height) / height
+
+
+def sky_terms(u: Any, v: Any) -> tuple[Any, ...]:
+    """Return the terms of a frame's sky at detector coordinates: 1, u, v and the `SKY_BENDS` of order 2 to 4.
+
+    What falls with r**2 is left to the illumination.
+
+    Parameters
+    ----------
+    u, v : float or array
+        See `CalibratedFrame`.
+    """
+    uu, vv = u * u, v * v
+    square = (uu - vv, 2.0 * u * v)
+    cube = (uu * u, uu * v, u * vv, vv * v)
+    return (1.0, u, v, *square, *cube, uu * uu, uu * u * v, uu * vv, u * v * vv, vv * vv)
+
+
+def sky_level(sky_adu: Sequence[float], u: Any, v: Any) -> Any:
+    """Return the sky of one channel of a `CalibratedFrame` at detector coordinates."""
+    return sum(part * term for part, term in zip(sky_adu, sky_terms(u, v), strict=False))
+
+
 @dataclass(frozen=True)
 class CalibratedFrame:
     """A solved frame with all that turns its raw numbers into mosaic units.
@@ -235,14 +276,14 @@ class CalibratedFrame:
     For channel c at detector position (x, y), with u = (x - width / 2) / height and
     v = (y - height / 2) / height:
 
-    ``mosaic = ((raw - bias) / illumination(u, v) - sky[c] . (1, u, v)) / transparency[c]``
+    ``mosaic = ((raw - bias) / illumination(u, v) - sky[c] . sky_terms(u, v)) / transparency[c]``
     """
 
     solved: SolvedFrame
     transparency: tuple[float, ...]
     """Light passed per channel relative to the set's median frame."""
-    sky_adu: tuple[tuple[float, float, float], ...]
-    """Per channel: level and slopes along u and v of the sky."""
+    sky_adu: tuple[tuple[float, ...], ...]
+    """Per channel: level and slopes along u and v of the sky, and as many more of `sky_terms` as are known."""
     bias_adu: float
     """Level without light, shared by the camera's frames."""
     illumination: tuple[float, ...]

@@ -22,13 +22,12 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import signal
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import psutil
-
-from zemosaic.compute.executors import Flag, limit_library_threads
+from zemosaic.compute.executors import Flag, kill_children, limit_library_threads
 from zemosaic.errors import WorkerDied, message
 from zemosaic.events import Event, Preparation, PreparationFinished, RunFailed, RunFinished
 from zemosaic.events import RunCancelled as RunCancelledEvent
@@ -37,6 +36,8 @@ from zemosaic.settings.schema import Settings
 __all__ = ["Run", "start"]
 
 LOG_NAME = "zemosaic_worker.log"
+_LEAVE_S = 10.0
+"""A process that told its run's end has this time to leave by itself."""
 _ENDINGS = (RunFinished, PreparationFinished, RunCancelledEvent, RunFailed)
 
 
@@ -76,7 +77,7 @@ class Run:
     def poll(self) -> list[Event]:
         """Return all events that wait, without waiting."""
         found: list[Event] = []
-        while not self._ended and self._reader.poll():
+        while not self._ended and self._waits():
             found.append(self._receive())
         return found
 
@@ -94,23 +95,29 @@ class Run:
 
     def close(self) -> None:
         """End the process if it still runs, and free what belongs to it."""
+        if self._ended:
+            self._process.join(timeout=_LEAVE_S)
         self._ended = True
         if self._process.is_alive():
-            for child in psutil.Process(self._process.pid).children(recursive=True):
-                child.kill()
+            kill_children(self._process.pid)
             self._process.kill()
         self._process.join()
         self._reader.close()
+
+    def _waits(self) -> bool:
+        """Return whether there is something to receive: an event, or that no more will come."""
+        try:
+            return self._reader.poll()
+        except OSError:  # on Windows, where the other end is gone
+            return True
 
     def _receive(self) -> Event:
         try:
             event: Event = self._reader.recv()
         except (EOFError, OSError):
-            self._process.join()
             event = self._last_word()
-        if isinstance(event, _ENDINGS):
-            self._ended = True
-            self._process.join(timeout=10)
+        # Its process takes a moment to leave; `close` waits for that, as the window's thread must not.
+        self._ended = isinstance(event, _ENDINGS)
         return event
 
     def _last_word(self) -> Event:
@@ -145,6 +152,7 @@ def _child(
     cancel: Flag,
     held: Flag,
 ) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches this process too; the front end handles it
     # Imported here, in the new process: a front end needs none of what a run is made of.  All of it stays to the end,
     # so that Python need not look through it again and again for what could be freed.
     gc.disable()

@@ -11,7 +11,6 @@ import logging
 import os
 import queue
 import shutil
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -20,13 +19,19 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO
 
-import psutil
 from filelock import FileLock, Timeout
 
 from zemosaic import __version__
 from zemosaic.compute.budget import Budget, make_budget
 from zemosaic.compute.cluster import join_cluster
-from zemosaic.compute.executors import Flag, SerialExecutor, exit_with_parent, limit_library_threads, make_executor
+from zemosaic.compute.executors import (
+    Flag,
+    SerialExecutor,
+    exit_with_parent,
+    kill_children,
+    limit_library_threads,
+    make_executor,
+)
 from zemosaic.compute.gpu_load import GpuMeter
 from zemosaic.compute.resources import ResourceMonitor, Usage, disk_free
 from zemosaic.errors import (
@@ -70,6 +75,9 @@ __all__ = ["WORK_NAME", "run_process"]
 
 WORK_NAME = ".zemosaic_work"
 JOURNAL_NAME = "journal.sqlite"
+LOCK_NAME = "lock"
+LOCK_S = 2.0
+"""How long a run that was just ended may take to let go of its work folder."""
 GRACE_S = 3.5
 LOOK_S = 0.2
 """How soon a run sees that it is to stop, a paused one that it may go on."""
@@ -92,10 +100,10 @@ class _Outbox:
         self._write_log(event)
         self._waiting.put(event)
 
-    def close(self) -> None:
-        """Send what waits and end."""
+    def close(self, timeout_s: float | None = None) -> None:
+        """Send what waits and end; a front end that is busy gets it later, for at most so long."""
         self._waiting.put(None)
-        self._thread.join(timeout=5)
+        self._thread.join(timeout_s)
 
     def _send(self) -> None:
         while (event := self._waiting.get()) is not None:
@@ -174,7 +182,6 @@ def run_process(
     held : Flag
         1 while the run is paused.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     exit_with_parent()
     limit_library_threads()
     no_crash_dialogs()
@@ -213,7 +220,7 @@ def run_process(
         ending = RunFailed(
             message("error.internal", detail=f"{type(error).__name__}: {error}", path=log_path), 1, log_path
         )
-    _kill_children()
+    kill_children()
     outbox.emit(ending)
     outbox.close()
 
@@ -223,17 +230,17 @@ def _run(
 ) -> RunFinished | PreparationFinished:
     """Run the phases in a work folder that no other run uses at the same time."""
     work = Path(settings.output_dir) / WORK_NAME
-    if settings.resume == "off":
-        shutil.rmtree(work, ignore_errors=True)
-    earlier = (work / JOURNAL_NAME).is_file()
     work.mkdir(exist_ok=True)
-    lock = FileLock(work / "lock")
+    lock = FileLock(work / LOCK_NAME)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=LOCK_S)
     except Timeout:
         raise OutputError("error.output_busy", folder=settings.output_dir) from None
     keep = True
     try:
+        if settings.resume == "off":
+            _empty(work)
+        earlier = (work / JOURNAL_NAME).is_file()
         ending = _pipeline(settings, until, work, outbox, control)
         keep = settings.keep_work_files or until is not None
         return ending
@@ -242,9 +249,24 @@ def _run(
         keep = earlier or (until is not None and isinstance(failure, NothingUsable))
         raise
     finally:
+        if not keep:
+            _empty(work)
+            with contextlib.suppress(OSError):  # on Windows the lock itself removes its file
+                (work / LOCK_NAME).unlink()
         lock.release()
         if not keep:
-            shutil.rmtree(work, ignore_errors=True)
+            with contextlib.suppress(OSError):  # another run has come for the folder
+                work.rmdir()
+
+
+def _empty(work: Path) -> None:
+    """Remove what lies in a work folder that this process has locked."""
+    for path in work.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != LOCK_NAME:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _pipeline(
@@ -284,7 +306,7 @@ def _pipeline(
                 return PreparationFinished(until, measured, solved, len(context.dropped), *taken)
             outcome = run_pipeline(context)
         except BaseException:
-            _kill_children()
+            kill_children()
             raise
         finally:
             journal.close()
@@ -349,17 +371,9 @@ def _end_in_time(cancel: Flag, outbox: _Outbox, output_dir: str) -> None:
         while not cancel.value:
             time.sleep(LOOK_S)
         time.sleep(GRACE_S)
-        _kill_children()
+        kill_children()
         outbox.emit(RunCancelledEvent(output_dir))
-        outbox.close()
+        outbox.close(LOOK_S)
         os._exit(RunCancelled.exit_code)
 
     threading.Thread(target=watch, name="stop-watch", daemon=True).start()
-
-
-def _kill_children() -> None:
-    for child in psutil.Process().children(recursive=True):
-        try:
-            child.kill()
-        except psutil.NoSuchProcess:
-            continue  # it ended by itself

@@ -10,8 +10,8 @@ from calibration_frames import frame_of, measured_of
 
 from zemosaic.calibration.cells import CellSamples
 from zemosaic.calibration.hidden import blocks_at, hidden_blocks, open_cells, open_transparency
-from zemosaic.calibration.photometry import Photometry, detector_coordinates
-from zemosaic.model import HIDDEN_BLOCK_PX, MeasuredFrame, Solution, SolvedFrame, StarList, Trail
+from zemosaic.calibration.photometry import Photometry
+from zemosaic.model import HIDDEN_BLOCK_PX, MeasuredFrame, Solution, SolvedFrame, StarList, Trail, detector_coordinates
 from zemosaic.sky import FrameWcs
 
 WIDTH, HEIGHT, N = 1280, 832, 120

@@ -12,42 +12,47 @@ from hypothesis import strategies as st
 from zemosaic.calibration.joint import JointProblem, solve_joint
 
 
-def problem_of(seed: int, n_items: int, n_frames: int, terms: int, shared: int, n: int) -> JointProblem:
+def problem_of(
+    seed: int, n_items: int, n_frames: int, terms: int, shared: int, n: int, groups: int = 1
+) -> JointProblem:
     rng = np.random.default_rng(seed)
     return JointProblem(
         item=rng.integers(0, n_items, n),
         frame=rng.integers(0, n_frames, n),
         factor=rng.uniform(0.5, 1.5, n),
         frame_basis=rng.normal(0, 1, (n, terms)),
+        group=rng.integers(0, groups, n),
         shared_basis=rng.normal(0, 1, (n, shared)),
         value=rng.normal(0, 10, n),
         sigma=rng.uniform(0.5, 2.0, n),
         n_items=n_items,
         n_frames=n_frames,
         frame_precision=rng.uniform(0.01, 0.5, terms),
-        shared_prior=rng.normal(0, 1, shared),
-        shared_precision=np.diag(rng.uniform(0.1, 2.0, shared)),
+        shared_prior=rng.normal(0, 1, (groups, shared)),
+        shared_precision=rng.uniform(0.1, 2.0, (groups, shared)),
     )
 
 
 def dense(p: JointProblem, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Solve by writing the whole matrix down."""
     n, terms, shared = len(p.value), p.frame_basis.shape[1], p.shared_basis.shape[1]
-    design = np.zeros((n, p.n_items + p.n_frames * terms + shared))
+    before = p.n_items + p.n_frames * terms
+    design = np.zeros((n, before + p.shared_prior.size))
     rows = np.arange(n)
     design[rows, p.item] = p.factor
     for t in range(terms):
         design[rows, p.n_items + p.frame * terms + t] = p.frame_basis[:, t]
-    design[:, p.n_items + p.n_frames * terms :] = p.shared_basis
+    for t in range(shared):
+        design[rows, before + p.group * shared + t] = p.shared_basis[:, t]
     normal = design.T @ (weight[:, None] * design)
     right = design.T @ (weight * p.value)
-    frames = slice(p.n_items, p.n_items + p.n_frames * terms)
+    frames = slice(p.n_items, before)
     normal[frames, frames] += np.diag(np.tile(p.frame_precision, p.n_frames))
-    last = slice(p.n_items + p.n_frames * terms, None)
-    normal[last, last] += p.shared_precision
-    right[last] += p.shared_precision @ p.shared_prior
+    last = slice(before, None)
+    normal[last, last] += np.diag(p.shared_precision.ravel())
+    right[last] += (p.shared_precision * p.shared_prior).ravel()
     x = np.linalg.lstsq(normal, right, rcond=None)[0]
-    return x[: p.n_items], x[frames].reshape(p.n_frames, terms), x[last]
+    return x[: p.n_items], x[frames].reshape(p.n_frames, terms), x[last].reshape(p.shared_prior.shape)
 
 
 @given(
@@ -57,17 +62,19 @@ def dense(p: JointProblem, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     terms=st.integers(1, 3),
     shared=st.integers(0, 2),
     n=st.integers(1, 90),
+    groups=st.integers(1, 3),
 )
 @settings(max_examples=40)
-def test_it_is_the_least_squares_solution(seed, n_items, n_frames, terms, shared, n):
-    p = problem_of(seed, n_items, n_frames, terms, shared, n)
+def test_it_is_the_least_squares_solution(seed, n_items, n_frames, terms, shared, n, groups):
+    p = problem_of(seed, n_items, n_frames, terms, shared, n, groups)
     got = solve_joint(p, rounds=1)
     item, frame, common = dense(p, p.sigma**-2)
     seen = np.unique(p.item)
     np.testing.assert_allclose(got.frame, frame, rtol=2e-4, atol=2e-4)
     np.testing.assert_allclose(got.shared, common, rtol=2e-4, atol=2e-4)
     np.testing.assert_allclose(got.item[seen], item[seen], atol=1e-3)
-    model = p.factor * got.item[p.item] + (p.frame_basis * got.frame[p.frame]).sum(axis=1) + p.shared_basis @ got.shared
+    model = p.factor * got.item[p.item] + (p.frame_basis * got.frame[p.frame]).sum(axis=1)
+    model += (p.shared_basis * got.shared[p.group]).sum(axis=1)
     np.testing.assert_allclose(got.residual, p.value - model, atol=1e-9)
 
 
@@ -120,15 +127,16 @@ def test_a_long_chain_is_solved_to_its_ends():
         frame=frame,
         factor=np.ones(len(u)),
         frame_basis=basis,
+        group=np.zeros(len(u), np.int64),
         shared_basis=(u * u)[:, None],
         value=value,
         sigma=np.full(len(u), 0.1),
         n_items=len(sky),
         n_frames=n_frames,
         frame_precision=np.array([1e-6, 1e-4]),
-        shared_prior=np.array([-4.0]),
+        shared_prior=np.array([[-4.0]]),
         shared_precision=np.array([[1e-2]]),
     )
     got = solve_joint(p, rounds=1)
     item, _, shared = dense(p, p.sigma**-2)
-    assert np.abs(got.item - item).max() < 0.05 and abs(got.shared[0] - shared[0]) < 0.005
+    assert np.abs(got.item - item).max() < 0.05 and abs(got.shared[0, 0] - shared[0, 0]) < 0.005

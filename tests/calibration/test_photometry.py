@@ -9,8 +9,8 @@ import pytest
 from calibration_frames import frame_of, measured_of
 
 from zemosaic.calibration.held import Held
-from zemosaic.calibration.photometry import detector_coordinates, mostly_grey, solve_photometry
-from zemosaic.model import MeasuredFrame
+from zemosaic.calibration.photometry import mostly_grey, solve_photometry
+from zemosaic.model import MeasuredFrame, detector_coordinates
 
 WIDTH, HEIGHT = 1080, 1920
 

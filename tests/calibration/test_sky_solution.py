@@ -16,6 +16,7 @@ from zemosaic.calibration.cells import CellSamples
 from zemosaic.calibration.held import Held
 from zemosaic.calibration.sky import SkySolution, solve_sky
 from zemosaic.calibration.transfer import BiasEstimate
+from zemosaic.model import SKY_BENDS, sky_level
 
 WIDTH, HEIGHT, CELL = 1080, 1920, 96
 NOISE = 12.0
@@ -49,9 +50,10 @@ def observe(
     vignetting: tuple[float, ...] = (-0.2,),
     channels: int = 1,
     outliers: float = 0.0,
+    bends: Sequence[float] = (),
     seed: int = 0,
 ) -> Truth:
-    """Return what frames shifted by whole cells (rows, columns) see."""
+    """Return what frames shifted by whole cells (rows, columns) see; bends are those of the first camera's sky."""
     rng = np.random.default_rng(seed)
     n = len(shifts)
     groups = np.zeros(n, int) if groups is None else groups
@@ -69,6 +71,8 @@ def observe(
         fall = 1.0 + vignetting[groups[k]] * (u * u + v * v)
         row, column = row + down, column + right
         plane = sky[k, :, 0] + u[:, None] * sky[k, :, 1] + v[:, None] * sky[k, :, 2]
+        bent = [0.0, 0.0, 0.0, *bends] if groups[k] == 0 else []
+        plane = plane + np.multiply.outer(sky_level(bent, u, v) * np.ones(len(u)), sky[k, :, 0])
         light = transparency[k] * nebula(row, column)[:, None]
         count = rng.integers(3000, 4600, len(row))
         error = NOISE * np.hypot(count**-0.5, 0.02)[:, None]
@@ -101,8 +105,7 @@ def light_seen(truth: Truth, got: SkySolution, channel: int = 0) -> tuple[np.nda
     for k, cells in enumerate(truth.cells):
         g = truth.groups[k]
         fall = 1.0 + got.vignetting[g] * (cells.u**2 + cells.v**2)
-        level, along_u, along_v = got.sky_adu[k, channel]
-        plane = level + along_u * cells.u + along_v * cells.v
+        plane = sky_level(got.sky_adu[k, channel], cells.u, cells.v)
         light.append(((cells.mean_adu[:, channel] - got.bias_adu[g]) / fall - plane) / truth.transparency[k, channel])
         frame.append(np.full(len(cells.row), k))
         place.append(np.stack([cells.row, cells.column], axis=1))
@@ -131,7 +134,7 @@ GRID = [(a, b) for a in range(0, 25, 6) for b in range(0, 13, 4)]
 def test_the_nebula_is_kept_and_the_sky_goes(channels, outliers):
     truth = observe(GRID, channels=channels, turns=list(np.linspace(0, 0.5, len(GRID))), outliers=outliers)
     got = solve(truth)
-    assert got.sky_adu.shape == (len(GRID), channels, 3)
+    assert got.sky_adu.shape == (len(GRID), channels, 3 + SKY_BENDS)
     for channel in range(channels):
         gain, rms, off = judged(truth, got, channel)
         assert gain == pytest.approx(1.0, abs=0.02 if outliers else 0.01)
@@ -157,6 +160,44 @@ def test_cameras_with_their_own_bias_and_vignetting():
     assert got.vignetting == pytest.approx(truth.vignetting, abs=0.01)
     gain, rms, off = judged(truth, got)
     assert gain == pytest.approx(1.0, abs=0.01) and rms < 0.6 and off < 0.3
+
+
+BENT = (0.03, -0.04, -0.2, 0.1, 0.15, -0.05, 0.3, 0.2, -0.2, 0.1, -0.1)
+"""Some percent towards the corners, as moonlight in the tube of one real telescope."""
+
+
+def rms_of_bends(got: SkySolution, group: int, truth: Truth) -> float:
+    """Return the largest mean square of what bends make of a frame's cells, in parts of its sky."""
+    of = [k for k in range(len(truth.cells)) if truth.groups[k] == group]
+    made = [sky_level([0, 0, 0, *got.sky_adu[k, 0, 3:]], truth.cells[k].u, truth.cells[k].v) for k in of]
+    return max(float(np.std(one) / truth.sky[k, 0, 0]) for one, k in zip(made, of, strict=True))
+
+
+def test_a_sky_that_bends_in_one_camera_makes_no_seam():
+    groups, turns = np.arange(len(GRID)) % 2, 1.2 * (np.arange(len(GRID)) % 2) + np.linspace(0, 0.1, len(GRID))
+    truth = observe(GRID, groups=groups, bias=(200.0, 50.0), vignetting=(-0.2, -0.1), turns=list(turns), bends=BENT)
+    got = solve(truth)
+    gain, rms, off = judged(truth, got)
+    assert gain == pytest.approx(1.0, abs=0.02) and rms < 1.0 and off < 0.5
+    assert rms_of_bends(got, 0, truth) > 0.004 > 4.0 * rms_of_bends(got, 1, truth)
+
+
+def test_no_bend_is_made_of_noise():
+    truth = observe(GRID, turns=list(np.linspace(0, 0.5, len(GRID))))
+    assert rms_of_bends(solve(truth), 0, truth) < 3e-4
+
+
+def test_bends_of_a_held_camera_hold_for_its_new_frames():
+    truth = observe(GRID, turns=list(np.linspace(0, 1.5, len(GRID))), bends=BENT)
+    first, known = solve(truth), np.arange(len(GRID)) < 14
+    estimates = [BiasEstimate(b, 10.0) for b in truth.bias]
+    held = held_from(truth, first, known)
+    got = solve_sky(
+        truth.cells, truth.transparency, truth.groups, truth.vignetting, np.array([0.02]), estimates, held=held
+    )
+    assert got.pull_sigma.max() < 0.1
+    _, rms, off = judged(truth, got)
+    assert rms < 1.0 and off < 0.6
 
 
 def test_a_single_frame():

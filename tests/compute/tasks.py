@@ -22,6 +22,15 @@ def mark_and_wait(folder_and_number: tuple[str, int, float]) -> int:
     return number
 
 
+def wait_to_go(files: tuple[str, str, str]) -> None:
+    begun, go, ended = map(Path, files)
+    begun.touch()
+    until = time.monotonic() + 120
+    while not go.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    ended.touch()
+
+
 def fail(x: int) -> int:
     if x == 3:
         raise FrameError("reason.no_pixels", path=f"frame {x}")

@@ -13,6 +13,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 from run_of_frames import CANVAS
 from test_phase_export import export
+from waiting import PATIENCE_S
 
 from zemosaic.export.fits import write_fits
 from zemosaic.export.grid_file import FITS_NAME, SavedGrid, write_grid
@@ -72,7 +73,7 @@ def saved_by_siril(path: Path) -> tuple[np.ndarray, fits.Header, str]:
     home.mkdir()
     words = [program, "-d", str(path.parent), "-s", str(script)]
     environment = {"HOME": str(home), "PATH": str(Path(program).parent), "LC_ALL": "C"}
-    told = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60, env=environment)
+    told = subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE_S, env=environment)
     saved = path.parent / "again.fit"
     assert saved.exists(), told.stdout + told.stderr
     return *fits.getdata(saved, header=True), told.stdout

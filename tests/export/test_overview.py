@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from run_of_frames import CANVAS
+from waiting import PATIENCE_S
 
 from zemosaic.export.fits import write_fits
 from zemosaic.export.overview import LEAST_STEP, Overview
@@ -33,7 +34,7 @@ def view(planes, tmp_path_factory):
     path = tmp_path_factory.mktemp("overview") / "zemosaic_MT1_R1.fits"
     write_fits(path, planes, wcs=CANVAS, axis_order="CHW")
     opened = MosaicView.open(path)
-    opened.wait(30)
+    opened.wait(PATIENCE_S)
     yield opened
     opened.close()
 

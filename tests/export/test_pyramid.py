@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from run_of_frames import CANVAS
+from waiting import PATIENCE_S
 
 from zemosaic.errors import OutputError
 from zemosaic.export import pyramid
@@ -79,7 +80,7 @@ def test_enlarged_pixels_are_squares(opened):
 @pytest.mark.parametrize("side", [2, 4, 8])
 def test_smaller_pictures_average(opened, side):
     view = opened()
-    assert view.wait(30) and view.progress == 1.0
+    assert view.wait(PATIENCE_S) and view.progress == 1.0
     # Levels are counted from the bottom, so that blocks of whole level pixels begin there.
     y1 = HEIGHT - 80
     box = (480, y1 - 20 * side, 480 + 30 * side, y1, 30, 20)
@@ -101,7 +102,7 @@ def test_before_the_levels_are_made_the_same_place_is_shown(opened, monkeypatch)
 )
 def test_every_kind_of_file_shows_the_same(opened, how):
     view = opened(**how)
-    view.wait(30)
+    view.wait(PATIENCE_S)
     plain = np.moveaxis(picture()[:, ::-1], 0, -1)
     value = view.value_at(700.5, 40.2)
     assert value == pytest.approx(plain[40, 700], abs=0.01)
@@ -129,7 +130,7 @@ def test_large_levels_lie_in_a_file_that_leaves_nothing_behind(opened, monkeypat
     monkeypatch.setattr(pyramid, "MEMORY_BYTES", 0)
     monkeypatch.setattr(pyramid.platformdirs, "user_cache_dir", lambda *_, **__: str(cache))
     view = opened()
-    assert view.wait(30)
+    assert view.wait(PATIENCE_S)
     box = (480, 100, 720, 260, 60, 40)
     assert np.abs(view.window(*box, GREY) - wanted(*box) / 800 * 255).max() < 3.0
     view.close()

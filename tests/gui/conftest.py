@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
-import time
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+import waiting
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +35,33 @@ def display():
     server.wait(10)
 
 
+@dataclass(frozen=True)
+class Headless:
+    """Frames, and what a run of the program without a window makes of them: the digests of its pixel files."""
+
+    frames: Path
+    made: dict[str, str]
+
+    @staticmethod
+    def files(folder: Path) -> dict[str, str]:
+        """Return the digests of an output folder's files with pixels."""
+        return {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in folder.iterdir()
+            if path.suffix in (".fits", ".png")
+        }
+
+
+@pytest.fixture(scope="session")
+def headless(demo_frames, zemosaic, tmp_path_factory):
+    """Four frames of two pointings of the demo, and their mosaic with the settings that a window begins with."""
+    folder = tmp_path_factory.mktemp("headless")
+    frames = demo_frames(folder, (0, 1, 6, 7))
+    done = zemosaic("--input_dir", frames, "--output_dir", folder / "mosaic")
+    assert done.returncode == 0, done.stderr
+    return Headless(frames, Headless.files(folder / "mosaic"))
+
+
 @pytest.fixture
 def environ(tmp_path):
     """An environment with a configuration folder of its own, in English."""
@@ -42,11 +72,4 @@ def environ(tmp_path):
 def wait_until():
     """A function that lets a window work until a condition holds."""
 
-    def wait(root, condition, seconds=60.0):
-        until = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < until, "the window did not get there in time"
-            root.update()
-            time.sleep(0.005)
-
-    return wait
+    return lambda root, condition: waiting.wait_until(condition, root.update)

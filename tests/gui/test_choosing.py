@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from test_frames import WORDS, frame, table_of
+from waiting import wait_until
 
 import zemosaic
-from zemosaic import demo
 from zemosaic.frames.scan import scan_folder
 from zemosaic.gui.presenter import desktop
 from zemosaic.gui.presenter.equipment import Equipment
@@ -99,7 +98,10 @@ def test_a_frame_measured_later_meets_the_limit(histogram):
     assert cell_text(table, 0, "snr", WORDS) == "33.0"
 
 
-@given(st.lists(st.tuples(st.sampled_from(["keep", "out", "limit", "undo", "redo"]), st.integers(0, 5)), max_size=12))
+ACTS = st.sampled_from(["keep", "out", "limit", "group", "undo", "redo"])
+
+
+@given(st.lists(st.tuples(ACTS, st.integers(0, 5)), max_size=12))
 def test_redo_leads_back_to_where_undo_began(acts):
     table = table_of()
     table.metrics["fwhm"][:6] = np.arange(1.0, 7.0)
@@ -108,17 +110,19 @@ def test_redo_leads_back_to_where_undo_began(acts):
             table.set_limit("fwhm", (None, float(number)))
         elif act in ("undo", "redo"):
             getattr(table, act)()
+        elif act == "group":
+            table.put_together(np.array([number]), "ab"[number % 2])
         else:
             table.set_keep(np.array([number]), act == "keep")
     while table.keeping.can_redo:
         table.redo()
-    last = table.keep.tolist()
+    last, groups = table.keep.tolist(), [table.group_of(row) for row in range(7)]
     while table.keeping.can_undo:
         table.undo()
-    assert table.keep.tolist() == table.usable.tolist()
+    assert table.keep.tolist() == table.usable.tolist() and table.group_names == []
     while table.keeping.can_redo:
         table.redo()
-    assert table.keep.tolist() == last
+    assert table.keep.tolist() == last and [table.group_of(row) for row in range(7)] == groups
 
 
 def test_fields_are_the_pointings():
@@ -137,16 +141,11 @@ def test_a_region_is_where_it_was_drawn():
     assert check_value("region_of_interest", text) == text
 
 
-def test_small_pictures_come_from_the_frames(tmp_path, monkeypatch):
-    first = demo.exposures()[:1]
-    monkeypatch.setattr(demo, "exposures", lambda: first)
-    frames = scan_folder(demo.make_demo(tmp_path)).frames
+def test_small_pictures_come_from_the_frames(demo_frames, tmp_path):
+    frames = scan_folder(demo_frames(tmp_path, [0])).frames
     desk = ThumbnailDesk()
     desk.ask(frames[0])
-    until = time.monotonic() + 20
-    while not desk.pump():
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    wait_until(desk.pump)
     picture = desk.shown.picture
     assert max(picture.shape) <= 360
     assert picture.std() > 5, "stars on a dark sky"

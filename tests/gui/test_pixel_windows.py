@@ -12,6 +12,8 @@ import numpy as np
 import psutil
 import pytest
 from fake_worker import make_demo
+from waiting import wait_until
+from watching import LONGEST_TURN_S, Watch
 
 from zemosaic.events import PreviewReady, RunFinished
 from zemosaic.export.mosaic_file import MosaicFile
@@ -22,8 +24,6 @@ from zemosaic.i18n import Translator
 from zemosaic.phases.pixel_story import FrameHere, PixelState, PixelStory
 
 WORDS = Translator("en")
-ANSWER_S = 60.0
-LONGEST_TURN_S = 0.1
 """CPU seconds that the window's thread may take before it looks at the user again."""
 
 
@@ -54,12 +54,8 @@ class FinishedRun:
     def close(self) -> None: ...
 
 
-def wait(work, condition, seconds=ANSWER_S):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it did not get there in time"
-        work()
-        time.sleep(0.005)
+def wait(work, condition):
+    wait_until(condition, work)
 
 
 def answered(desk: PixelDesk) -> None:
@@ -92,11 +88,10 @@ def test_one_process_answers_until_the_desk_is_closed(explained_run, crossed):
     assert pixel_text.panel_lines(desk, WORDS) == ["Looking at the frames…"]
     answered(desk)
     assert (desk.story.column, desk.story.row) == (column, row) and desk.story.value == desk.story.stored
-    began = time.monotonic()
     desk.ask(str(explained_run.mosaic), 1, 1)
     desk.ask(str(explained_run.mosaic), column + 1, row)
     answered(desk)
-    assert desk.story.column == column + 1 and time.monotonic() - began < 30, "only the last question counts"
+    assert desk.story.column == column + 1, "only the last question counts"
     desk.ask(str(explained_run.mosaic.with_name("other.fits")), 1, 1)
     answered(desk)
     assert desk.problem.key == "error.pixel_other_run" and desk.story is None
@@ -337,7 +332,7 @@ def click(hand):
     at = hand.view.to_window(*hand.point)
     hand.press(*at)
     hand.release(*at)
-    wait(hand.work, lambda: hand.desk.place is not None, 5)
+    wait(hand.work, lambda: hand.desk.place is not None)
 
 
 def test_a_click_tells_of_the_pixel_and_escape_puts_the_panel_away(hand, explained_run, crossed):
@@ -376,11 +371,6 @@ def test_neither_a_drag_nor_a_double_click_asks_and_return_asks_about_the_middle
 
 def test_the_window_stays_awake_while_the_frames_are_read(hand):
     click(hand)
-    turns = []
-    while not hand.rows:
-        began = time.thread_time()
-        hand.work()
-        turns.append(time.thread_time() - began)
-        time.sleep(0.005)
-        assert sum(turns) < ANSWER_S
-    assert len(turns) > 10 and max(turns) < LONGEST_TURN_S
+    watch = Watch(hand.work)
+    watch.until(lambda: hand.rows)
+    assert len(watch.turns) > 10 and max(watch.turns) < LONGEST_TURN_S

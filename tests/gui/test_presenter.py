@@ -12,6 +12,7 @@ import pytest
 from fake_worker import FakeRun, make_demo
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import wait_until
 
 from zemosaic.errors import InputError, SettingsError, message
 from zemosaic.events import (
@@ -298,11 +299,7 @@ def opened(environ, **kind):
 
 
 def run_out(session):
-    until = time.monotonic() + 10
-    while session.running:
-        assert time.monotonic() < until
-        session.pump()
-        time.sleep(0.005)
+    wait_until(lambda: not session.running, session.pump)
 
 
 def test_a_session_runs_and_remembers(environ, tmp_path):
@@ -326,11 +323,7 @@ def test_a_session_pauses_goes_on_and_can_be_stopped_while_it_is_paused(environ,
     session.start()
 
     def until(status):
-        limit = time.monotonic() + 5
-        while session.state.status is not status:
-            assert time.monotonic() < limit, session.state.status
-            session.pump()
-            time.sleep(0.005)
+        wait_until(lambda: session.state.status is status, session.pump)
 
     session.pause()
     until(Status.PAUSED)
@@ -344,6 +337,34 @@ def test_a_session_pauses_goes_on_and_can_be_stopped_while_it_is_paused(environ,
     until(Status.PAUSED)
     session.stop()
     until(Status.CANCELLED)
+    assert not session.held, "the next run is not paused"
+
+
+def test_the_end_of_each_run_is_told_once_however_short_it_was(environ, tmp_path):
+    session = opened(environ)
+    form = session.form.edited("input_dir", str(tmp_path))
+    session.form = form.edited("output_dir", str(tmp_path / "o"))
+    for _ in range(2):
+        session.start()
+        assert not session.run_ended()
+        session._run._thread.join()
+        run_out(session)
+        assert session.run_ended()
+        assert not session.run_ended()
+
+
+def test_a_run_that_cannot_start_leaves_everything_as_it_was(environ, tmp_path):
+    def start(settings):
+        raise InputError("error.folder_gone", path="x")
+
+    session = Session(WORDS, environ, start, make_demo)
+    form = session.form.edited("input_dir", str(tmp_path))
+    session.form = form.edited("output_dir", str(tmp_path / "o"))
+    before = session.state
+    with pytest.raises(InputError):
+        session.start()
+    assert session.state == before
+    assert not session.running
 
 
 @pytest.mark.parametrize("until", PREPARATIONS)
@@ -413,10 +434,7 @@ def test_a_broken_user_file_opens_with_defaults_and_says_so(environ, tmp_path):
 def test_the_demo_fills_in_the_folders(environ, tmp_path):
     session = opened(environ)
     session.start_demo(tmp_path / "d")
-    until = time.monotonic() + 5
-    while session.making_demo:
-        assert time.monotonic() < until
-        session.demo_progress()
+    wait_until(lambda: not session.making_demo, session.demo_progress)
     assert session.form.row("input_dir").value == str(tmp_path / "d" / "lights")
     assert session.form.row("output_dir").value == str(tmp_path / "d" / "mosaic")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 
 import pytest
+from waiting import wait_until
 
 from zemosaic.gui.presenter.programs import DEFAULT, Program, Programs, find_programs
 
@@ -37,9 +37,7 @@ def test_a_program_gets_the_file_and_a_broken_one_is_told(tmp_path):
     programs = Programs([good, Program("Gone", tmp_path / "gone")])
     assert programs.names == ("Good", "Gone", DEFAULT)
     assert programs.send("Good", mosaic)
-    until = time.monotonic() + 10
-    while not (told.is_file() and told.stat().st_size) and time.monotonic() < until:
-        time.sleep(0.01)
+    wait_until(lambda: told.is_file() and told.stat().st_size)
     assert told.read_text(encoding="utf-8") == os.fspath(mosaic)
     assert not programs.send("Gone", mosaic)
     assert not programs.send(DEFAULT, tmp_path / "not there.fits")

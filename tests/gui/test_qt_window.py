@@ -6,14 +6,15 @@ import gc
 import json
 import os
 import threading
-import time
+from functools import partial
 
 import numpy as np
 import psutil
 import pytest
 from fake_worker import FakeRun, make_demo
+from waiting import PATIENCE_S, wait_until
 
-from zemosaic import demo, worker
+from zemosaic import worker
 from zemosaic.gui.presenter.run_state import Status
 from zemosaic.gui.presenter.session import Session
 from zemosaic.i18n import Translator
@@ -38,12 +39,9 @@ def app():
 
 
 @pytest.fixture(scope="module")
-def frames(tmp_path_factory):
+def frames(demo_frames, tmp_path_factory):
     """Four frames of two pointings of the demo."""
-    plan = [demo.exposures()[number] for number in (0, 1, 6, 7)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "exposures", lambda: plan)
-        return demo.make_demo(tmp_path_factory.mktemp("survey"))
+    return demo_frames(tmp_path_factory.mktemp("survey"), (0, 1, 6, 7))
 
 
 @pytest.fixture
@@ -70,12 +68,8 @@ def opened(app, environ):
     app.processEvents()
 
 
-def wait(condition, seconds=60.0):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "the window did not get there in time"
-        QApplication.processEvents()
-        time.sleep(0.005)
+def wait(condition):
+    wait_until(condition, QApplication.processEvents)
 
 
 def fill_in(window, folder, output):
@@ -103,6 +97,23 @@ def test_a_mosaic_in_three_clicks(opened, tmp_path):
     wait(lambda: window.pages.currentIndex() == RESULT)
     wait(lambda: window.result.picture.loaded is not None)
     assert "zemosaic_MT6_R16.fits" in window.result.told.toPlainText()
+
+
+def test_the_picture_of_an_earlier_run_does_not_come_into_the_next_one(opened, tmp_path, monkeypatch):
+    window, late = opened(), []
+    loader = type(window._loader)
+    read = loader._read
+    monkeypatch.setattr(loader, "_read", lambda self, *asked: late.append(partial(read, self, *asked)))
+    fill_in(window, tmp_path, tmp_path / "out")
+    window.start()
+    wait(lambda: not window.session.running and len(late) == 2)
+    monkeypatch.setattr(window.session, "earlier_result", lambda: None)
+    window.session._start = lambda settings: FakeRun(settings, step_s=60.0)
+    window.start()
+    for reading in late:
+        reading()
+    assert window.session.running
+    assert window._loader.take() is None
 
 
 def test_a_run_that_is_over_before_the_window_looks_ends_on_the_result_page(opened, tmp_path):
@@ -186,7 +197,7 @@ def test_analyse_is_there_only_with_an_analyser(opened, tmp_path, monkeypatch):
     assert "ZeAnalyser" in button.toolTip()
     window.pages.setCurrentIndex(FRAMES)
     click(button)
-    assert window.frames.page.analysing.wait(20) == 0
+    assert window.frames.page.analysing.wait(PATIENCE_S) == 0
 
 
 def test_every_setting_can_be_edited_and_reset(opened):
@@ -302,7 +313,7 @@ def test_a_real_run_leaves_out_what_the_map_left_out(opened, frames, tmp_path):
     click(window.frames.buttons["leave_out"])
     window.session.form = window.session.form.edited("output_dir", str(tmp_path / "out"))
     click(window.start_button)
-    wait(lambda: not window.session.running, 120)
+    wait(lambda: not window.session.running)
     assert window.session.state.error is None, window.session.state.error
     assert window.pages.currentIndex() == RESULT
     desk, picture = window.result.desk, window.result.picture

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from waiting import wait_until
 
 from zemosaic.export.fits import write_fits
 from zemosaic.gui.presenter.preview import View
@@ -34,10 +34,8 @@ def mosaic(folder: Path, name: str = "zemosaic_MT1_R9") -> Path:
 def opened(path: Path) -> ResultDesk:
     desk = ResultDesk()
     desk.open(str(path))
-    until = time.monotonic() + 20
-    while not desk.pump() or desk.size is None:
-        assert time.monotonic() < until and desk.problem is None
-        time.sleep(0.01)
+    wait_until(lambda: (desk.pump() and desk.size is not None) or desk.problem is not None)
+    assert desk.problem is None
     return desk
 
 
@@ -101,19 +99,12 @@ def test_what_cannot_be_opened_is_said_and_nothing_stays_behind(tmp_path):
     broken = tmp_path / "broken.fits"
     broken.write_bytes(b"no picture")
     desk.open(str(broken))
-    until = time.monotonic() + 20
-    while desk.problem is None:
-        assert time.monotonic() < until
-        desk.pump()
-        time.sleep(0.01)
+    wait_until(lambda: desk.problem is not None, desk.pump)
     assert desk.size is None and desk.picture(View(10, 10, 10, 10)) is None
     desk.open(str(mosaic(tmp_path)))
     desk.open("")
     desk.close()
-    until = time.monotonic() + 10
-    while threading.active_count() > before and time.monotonic() < until:
-        time.sleep(0.01)
-    assert threading.active_count() <= before
+    wait_until(lambda: threading.active_count() <= before)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1200, 800), (300, 200)])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fake_worker import FakeRun, make_demo
+from waiting import PATIENCE_S
 
 from zemosaic.gui.presenter.session import Session
 from zemosaic.i18n import Translator
@@ -16,7 +17,7 @@ from zemosaic.i18n import Translator
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 QT_PROBE = """
 import os, sys
-sys.path.insert(0, sys.argv[2])
+sys.path[:0] = sys.argv[2].split(os.pathsep)
 from test_scaling import qt_faults
 print("\\n".join(qt_faults(sys.argv[1], int(sys.argv[3]), int(sys.argv[4]))))
 """
@@ -104,8 +105,8 @@ def test_nothing_is_cut_in_qt(factor, size, tmp_path):
     """As in Tk; Qt counts in units that grow with the factor, and a panel of the desktop takes some of the height."""
     pytest.importorskip("PySide6.QtWidgets", exc_type=ImportError)
     environ = os.environ | {"QT_SCALE_FACTOR": factor, "QT_QPA_PLATFORM": "offscreen"}
-    argv = [sys.executable, "-c", QT_PROBE, str(tmp_path), str(Path(__file__).parent), *size]
-    done = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    argv = [sys.executable, "-c", QT_PROBE, str(tmp_path), os.pathsep.join(map(str, Path(__file__).parents[:2])), *size]
+    done = subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == ""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 import threading
-import time
 
 import psutil
 import pytest
 from test_frames_windows import QtDriver, TkDriver
+from waiting import wait_until
 
 from zemosaic import demo, worker
 from zemosaic.gui.presenter.session import Session
@@ -17,23 +17,17 @@ from zemosaic.i18n import Translator
 
 @pytest.mark.slow
 @pytest.mark.parametrize("toolkit", ["tk", "qt"])
-def test_ten_runs_leave_nothing_behind(toolkit, display, environ, tmp_path, monkeypatch):
+def test_ten_runs_leave_nothing_behind(toolkit, display, environ, demo_frames, tmp_path):
     pytest.importorskip("tkinter" if toolkit == "tk" else "PySide6.QtWidgets", exc_type=ImportError)
-    plan = [demo.exposures()[number] for number in (0, 1)]
-    monkeypatch.setattr(demo, "exposures", lambda: plan)
-    frames = demo.make_demo(tmp_path / "survey")
+    frames = demo_frames(tmp_path / "survey", (0, 1))
     session = Session(Translator("en"), environ, worker.start, demo.make_demo)
     driver = (TkDriver if toolkit == "tk" else QtDriver)(session)
     form = session.form.edited("output_dir", str(tmp_path / "out")).edited("num_processing_workers", "1")
     session.form = form.edited("solver", "embedded")
     driver.window.frames.open_folder(str(frames))
 
-    def work(condition, seconds=120.0):
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end
-            driver.work()
-            time.sleep(0.01)
+    def work(condition):
+        wait_until(condition, driver.work)
 
     def left():
         gc.collect()

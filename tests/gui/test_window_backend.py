@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from waiting import PATIENCE_S
 
 from zemosaic import app
 
@@ -49,7 +50,9 @@ def script(blocked: tuple[str, ...], body: str, environ: dict[str, str]) -> subp
     code = BLOCK.format(blocked=blocked) + body
     told = os.environ | environ | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
     argv = [sys.executable, "-c", code]
-    return subprocess.run(argv, env=told, capture_output=True, text=True, timeout=60, check=False, encoding="utf-8")
+    return subprocess.run(
+        argv, env=told, capture_output=True, text=True, timeout=PATIENCE_S, check=False, encoding="utf-8"
+    )
 
 
 def test_without_qt_the_tk_window_opens_and_says_why(display, environ):

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from waiting import wait_until
+
 if TYPE_CHECKING:
     import tkinter as tk
 
@@ -53,10 +55,6 @@ class Watch:
             self.turns.append(time.thread_time() - began)
         return done
 
-    def until(self, condition: Callable[[], bool], seconds: float) -> None:
+    def until(self, condition: Callable[[], bool]) -> None:
         """Let the window work until a condition holds."""
-        end = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < end, "the window did not get there in time"
-            self.turn()
-            time.sleep(0.005)
+        wait_until(condition, self.turn)

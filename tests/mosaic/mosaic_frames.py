@@ -10,6 +10,8 @@ from zemosaic.model import CalibratedFrame, FrameRef, MeasuredFrame, Solution, S
 from zemosaic.sky import Distortion, FrameWcs
 
 SCALE_DEG = 2.39 / 3600.0
+BENT = (0.6, -0.5, 0.3, 0.2, 0.2, -0.3, 0.6, 0.3, 0.3, -0.3, 0.2)
+"""A sky's terms of order 2 to 4, in ADU."""
 
 
 def bent(width: int, height: int, bend_px: float) -> Distortion | None:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mosaic_frames import SCALE_DEG, calibrated_of, solved_of, wcs_of
+from mosaic_frames import BENT, SCALE_DEG, calibrated_of, solved_of, wcs_of
 
-from zemosaic.model import CalibratedFrame
+from zemosaic.model import CalibratedFrame, detector_coordinates, sky_level
 from zemosaic.mosaic.drizzle import DropKernel, DropRules, _below, add_drops, drop_lattice, raw_cube
 from zemosaic.phases.tile import area_ratio
 from zemosaic.sky import FrameWcs
@@ -159,6 +159,18 @@ def test_calibration_and_rejection():
     value, before = total[seen] / heavy[seen], plain_total[seen] / plain_heavy[seen]
     assert np.abs(value - 2 * (before - 30.0)).max() < 12.0
     assert np.abs(np.mean(value - 2 * (before - 30.0))) < 3.0
+
+
+def test_a_bent_sky_goes_from_every_raw_pixel():
+    sky = (20.0, 4.0, -6.0, *(40.0 * bend for bend in BENT))
+    pixels = np.full(SIZE[::-1], 500.0, np.float32)
+    total, heavy = drizzled(pixels, frame_at(sky_adu=(sky,) * 3), canvas(), (0, 60, 0, 60), SUNS)
+    plain, _ = drizzled(pixels - 20.0, frame_at(), canvas(), (0, 60, 0, 60), SUNS)
+    px, py = frame_at().wcs.sky_to_pixel(*canvas().pixel_to_sky(*np.meshgrid(np.arange(60), np.arange(60))))
+    bent = sky_level((0.0, *sky[1:]), *detector_coordinates(px, py, *SIZE))
+    seen = np.s_[:, 20:40, 20:40]
+    off = ((plain - total) / np.where(heavy > 0, heavy, np.nan))[seen] - bent[20:40, 20:40]
+    assert np.nanmax(np.abs(off)) < 0.2 * np.ptp(bent[20:40, 20:40])
 
 
 def test_drops_carry_what_the_model_lacks():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mosaic_frames import SCALE_DEG, calibrated_of, solved_of, wcs_of
+from mosaic_frames import BENT, SCALE_DEG, calibrated_of, solved_of, wcs_of
 
 from zemosaic.model import CalibratedFrame
 from zemosaic.mosaic.interpolation import STEPS, Interpolation, kernels_of
@@ -85,7 +85,7 @@ def test_vectors_do_what_the_plain_form_says(turn, bayer, interpolation, scale, 
     shape = (SIZE[1], SIZE[0]) if bayer else (SIZE[1], SIZE[0], 3)
     raw = rng.integers(0, 60000, shape).astype(np.uint16)
     frame = frame_of(
-        turn, bayer, scale, transparency=(0.9, 1.1, 0.7), sky_adu=((900.0, 11.0, -7.0),) * 3, bias_adu=201.0,
+        turn, bayer, scale, transparency=(0.9, 1.1, 0.7), sky_adu=((900.0, 11.0, -7.0, *BENT),) * 3, bias_adu=201.0,
         illumination=(-0.2, 0.05),
     )  # fmt: skip
     lattice = frame_lattice(CANVAS, frame.wcs, BOX)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mosaic_frames import SCALE_DEG, calibrated_of, solved_of, wcs_of
+from mosaic_frames import BENT, SCALE_DEG, calibrated_of, solved_of, wcs_of
 
+from zemosaic.model import sky_level
 from zemosaic.mosaic.interpolation import STEPS, cubic_table, lanczos_table
 from zemosaic.mosaic.warp import BORDER, Lattice, frame_lattice, warp, window_of
 from zemosaic.sky import FrameWcs
@@ -185,7 +186,7 @@ def test_a_value_does_not_depend_on_the_tile(place, larger, turn, bayer):
     large = (small[0] - larger[0], small[1] + larger[1], small[2] - larger[2], small[3] + larger[3])
     calibration = {
         "transparency": (0.9, 1.1, 0.7),
-        "sky_adu": ((900.0, 11.0, -7.0),) * 3,
+        "sky_adu": ((900.0, 11.0, -7.0, *BENT), (700.0, 3.0, 5.0, *BENT), (650.0, 0.0, 0.0, *BENT)),
         "bias_adu": 201.0,
         "illumination": (-0.2,),
     }
@@ -252,7 +253,7 @@ def test_calibration_is_the_formula_of_the_record(bayer):
     levels = (1500.0, 2500.0, 3500.0)
     flat = np.stack([np.full(size[::-1], level) for level in levels])
     pixels = through_mask(flat, bayer) if bayer else np.moveaxis(flat, 0, -1)
-    sky = ((300.0, 40.0, -20.0), (500.0, -60.0, 10.0), (400.0, 5.0, 80.0))
+    sky = ((300.0, 40.0, -20.0, *BENT), (500.0, -60.0, 10.0, *BENT), (400.0, 5.0, 80.0, *BENT))
     transparency, bias, illumination = (0.8, 0.9, 1.2), 120.0, (-0.3, 0.11)
     out = resampled(
         pixels,
@@ -270,10 +271,7 @@ def test_calibration_is_the_formula_of_the_record(bayer):
     r2 = u * u + v * v
     fall = 1.0 + illumination[0] * r2 + illumination[1] * r2 * r2
     for c in range(3):
-        level, along_u, along_v = sky[c]
-        expected = np.broadcast_to(
-            ((levels[c] - bias) / fall - (level + along_u * u + along_v * v)) / transparency[c], size[::-1]
-        )
+        expected = np.broadcast_to(((levels[c] - bias) / fall - sky_level(sky[c], u, v)) / transparency[c], size[::-1])
         inner = np.s_[BORDER + 1 : -BORDER - 1, BORDER + 1 : -BORDER - 1]
         np.testing.assert_allclose(out[c][inner], expected[inner], rtol=2e-5)
         assert np.isnan(out[c][:BORDER]).all()

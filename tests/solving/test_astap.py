@@ -214,8 +214,8 @@ def test_time_out_kills_the_whole_family(tmp_path, tycho, field):
     pids = tmp_path / "pids"
     body = f"sleep 60 & echo $! > '{pids}'; echo $$ >> '{pids}'; wait"
     started = time.monotonic()
-    told = solver(tmp_path, tycho, body, timeout_s=0.5).solve(field)
-    assert time.monotonic() - started < 8.0
+    told = solver(tmp_path, tycho, body, timeout_s=2.0).solve(field)
+    assert time.monotonic() - started < 50.0
     assert isinstance(told, Message)
     assert told.key == "reason.astap_timeout"
     for pid in map(int, pids.read_text().split()):

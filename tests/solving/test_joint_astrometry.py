@@ -170,9 +170,9 @@ def test_cost_grows_with_the_number_of_frames_only(tycho):
     seconds = []
     for rows in (3, 6):
         frames, _ = survey(tycho, 314.0, 44.0, 6, rows, 10)
-        started = time.perf_counter()
+        started = time.process_time()
         solve_jointly(frames, tycho)
-        seconds.append(time.perf_counter() - started)
+        seconds.append(time.process_time() - started)
     assert seconds[1] < 4.0 * seconds[0]
 
 

@@ -15,6 +15,7 @@ import psutil
 import pytest
 from sky_frames import Survey, offsets_px, solved
 from star_lists import make_sky, observe, true_wcs, worst_offset_px
+from waiting import PATIENCE_S
 
 from zemosaic.catalogue import AstapCatalogue, CellCatalogue, open_astap
 from zemosaic.catalogue.astap import LAYOUTS, Layout
@@ -207,7 +208,7 @@ def test_it_opens_a_mosaic_and_finds_its_stars_where_the_header_says(
     write_fits(path, np.repeat(image[None], planes, axis=0), wcs=truth, axis_order="CHW", dtype=dtype, empty="zero")
     words = [str(shutil.which("astap_cli")), "-f", str(path), "-d", str(stars), "-r", "2", "-z", "1"]
     words += ["-fov", f"{1920 * truth.scale_arcsec / 3600.0:.4f}", "-o", str(tmp_path / "found")]
-    told = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60).stdout
+    told = subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE_S).stdout
     lines = (tmp_path / "found.ini").read_text(encoding="ascii").splitlines()
     found = dict(line.split("=", 1) for line in lines if "=" in line)
     assert found["PLTSOLVD"] == "T", told

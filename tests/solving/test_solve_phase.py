@@ -7,7 +7,6 @@ import hashlib
 import os
 import signal
 import stat
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 from astropy.coordinates import FK5, SkyCoord
 from astropy.io import fits
 from sky_frames import Survey, offsets_px, solved
+from waiting import wait_until
 
 from zemosaic import worker
 from zemosaic.catalogue import CellCatalogue, QuadIndex
@@ -146,8 +146,7 @@ def test_a_run_killed_while_astap_works_leaves_the_frames_alone(survey, tmp_path
     )  # fmt: skip
     run = worker.start(settings)
     try:
-        while not (tmp_path / "started").exists():
-            time.sleep(0.05)
+        wait_until((tmp_path / "started").exists)
         helpers = psutil.Process(run.pid).children(recursive=True)
         os.kill(run.pid, signal.SIGKILL)
         assert isinstance(list(run.events())[-1], RunFailed)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from zemosaic import demo, worker
+from zemosaic import worker
 from zemosaic.compute.budget import Budget
 from zemosaic.events import RunFinished, Warned
 from zemosaic.mosaic.interpolation import Interpolation
@@ -82,10 +82,8 @@ def test_the_largest_difference_of_the_device_is_logged_once(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_run_with_rejection_map_and_no_graphics_card(tmp_path, monkeypatch):
-    plan = demo.exposures()[:6]
-    monkeypatch.setattr(demo, "exposures", lambda: plan)
-    lights = demo.make_demo(tmp_path / "in")
+def test_a_run_with_rejection_map_and_no_graphics_card(demo_frames, tmp_path, monkeypatch):
+    lights = demo_frames(tmp_path / "in", range(6))
     output = tmp_path / "out"
     run = worker.start(
         Settings(

@@ -16,9 +16,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from zemosaic.calibration.photometry import detector_coordinates
 from zemosaic.calibration.transfer import FEWEST_PAIRS, cell_variances, transfer_points
-from zemosaic.model import FrameRef, MeasuredFrame, Trail
+from zemosaic.model import FrameRef, MeasuredFrame, Trail, detector_coordinates
 from zemosaic.sky import FrameWcs
 
 __all__ = ["CellSamples", "mask_radius_px", "sample_cells"]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.calibration.joint import JointProblem
+from zemosaic.model import SKY_BENDS
 
 __all__ = ["Held", "with_known_frames"]
 
@@ -28,7 +29,7 @@ class Held:
     transparency: Floats
     """Shape (frames, channels)."""
     sky_adu: Floats
-    """Level and slopes, shape (frames, channels, 3)."""
+    """Level, slopes and bends, shape (frames, channels, terms)."""
     cameras: NDArray[np.bool_]
     """Which cameras are held, shape (groups,)."""
     vignetting: Floats
@@ -42,7 +43,7 @@ class Held:
         return cls(
             np.zeros(frames, bool),
             np.ones((frames, channels)),
-            np.zeros((frames, channels, 3)),
+            np.zeros((frames, channels, 3 + SKY_BENDS)),
             np.zeros(groups, bool),
             np.zeros(groups),
             np.zeros(groups),

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from zemosaic.calibration.cells import CellSamples
-from zemosaic.calibration.photometry import Photometry, detector_coordinates
-from zemosaic.model import HIDDEN_BLOCK_PX, FrameRef, MeasuredFrame, SolvedFrame
+from zemosaic.calibration.photometry import Photometry
+from zemosaic.model import HIDDEN_BLOCK_PX, FrameRef, MeasuredFrame, SolvedFrame, detector_coordinates
 
 __all__ = ["blocks_at", "hidden_blocks", "open_cells", "open_transparency"]
 

@@ -2,7 +2,7 @@
 
 Every observation o is of one item (a star, a patch of sky) by one frame:
 
-``value[o] = factor[o] * item[i(o)] + frame_basis[o] . frame[f(o)] + shared_basis[o] . shared``
+``value[o] = factor[o] * item[i(o)] + frame_basis[o] . frame[f(o)] + shared_basis[o] . shared[g(o)]``
 
 The items are eliminated exactly (variable projection); what remains is solved by conjugate gradients.  Their
 preconditioner is the whole matrix where frames that hang together are few, one small block per frame else: cost and
@@ -49,7 +49,9 @@ class JointProblem:
     factor: Floats
     frame_basis: Floats
     """Shape (n, frame terms)."""
-    shared_basis: Floats
+    group: NDArray[np.int64]
+    """Which frames share terms."""
+    shared_basis: NDArray[np.floating]
     """Shape (n, shared terms), possibly no terms."""
     value: Floats
     sigma: Floats
@@ -60,9 +62,9 @@ class JointProblem:
     """Prior 1 / sigma**2 of each frame term about zero; holds what the observations cannot.
     Shape (frame terms,) or (n_frames, frame terms)."""
     shared_prior: Floats
-    """Values expected of the shared terms."""
+    """Values expected of the shared terms, shape (groups, shared terms)."""
     shared_precision: Floats
-    """Precision matrix of that expectation, shape (shared terms, shared terms)."""
+    """1 / sigma**2 of that expectation, same shape."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class JointSolution:
     frame: Floats
     """Shape (n_frames, frame terms)."""
     shared: Floats
+    """Shape (groups, shared terms)."""
     residual: Floats
     """Observed minus modelled."""
     weight: Floats
@@ -84,11 +87,11 @@ def solve_joint(problem: JointProblem, *, rounds: int = 4, huber: float = 2.0) -
     weight = problem.sigma**-2
     # The weights change too little to be worth another preconditioner.
     preconditioner, tolerance = _Eliminated(problem, weight).preconditioner()
-    start = np.zeros(problem.n_frames * problem.frame_basis.shape[1] + problem.shared_basis.shape[1])
+    start = np.zeros(problem.n_frames * problem.frame_basis.shape[1] + problem.shared_prior.size)
     solution = None
     for _ in range(max(1, rounds)):
         solution = _solve_weighted(problem, weight, start, preconditioner, tolerance)
-        start = np.concatenate([solution.frame.ravel(), solution.shared])
+        start = np.concatenate([solution.frame.ravel(), solution.shared.ravel()])
         scaled = np.abs(solution.residual) / problem.sigma
         spread = max(1.0, 1.4826 * float(np.median(scaled)))
         weight = problem.sigma**-2 * np.minimum(1.0, huber * spread / np.maximum(scaled, 1e-12))
@@ -110,8 +113,11 @@ class _Eliminated:
     def forward(self, x: Floats) -> Floats:
         """Return the modelled part of frame and shared terms at each observation."""
         p = self.problem
-        frames = x[: self.size].reshape(p.n_frames, self.terms)
-        return np.einsum("ot,ot->o", p.frame_basis, frames[p.frame]) + p.shared_basis @ x[self.size :]
+        return np.asarray(_modelled(p.frame, p.group, p.frame_basis, p.shared_basis, *self.parts(x)), np.float64)
+
+    def parts(self, x: Floats) -> tuple[Floats, Floats]:
+        """Return frame and shared terms, each in a row per frame or group."""
+        return x[: self.size].reshape(-1, self.terms), x[self.size :].reshape(self.problem.shared_prior.shape)
 
     def items(self, values: Floats) -> Floats:
         """Return the best item values for what is left at each observation."""
@@ -126,53 +132,37 @@ class _Eliminated:
         """Return basis^T W values."""
         p = self.problem
         weighted = self.weight * values
-        frames = [np.bincount(p.frame, weighted * p.frame_basis[:, t], p.n_frames) for t in range(self.terms)]
-        return np.concatenate([np.stack(frames, axis=1).ravel(), p.shared_basis.T @ weighted])
+        frames = _sums(p.frame, weighted, p.frame_basis, p.n_frames)
+        return np.concatenate([frames.ravel(), _sums(p.group, weighted, p.shared_basis, len(p.shared_prior)).ravel()])
 
     def prior(self, x: Floats) -> Floats:
+        frames, shared = self.parts(x)
         p = self.problem
-        frames = x[: self.size].reshape(p.n_frames, self.terms) * p.frame_precision
-        return np.concatenate([frames.ravel(), p.shared_precision @ x[self.size :]])
+        return np.concatenate([(frames * p.frame_precision).ravel(), (shared * p.shared_precision).ravel()])
 
     def matvec(self, x: Floats) -> Floats:
         """Return ``back(project(forward(x))) + prior(x)``, in two walks over the observations."""
         p = self.problem
-        frames = x[: self.size].reshape(p.n_frames, self.terms)
-        out = _normal(
-            p.item,
-            p.frame,
-            p.factor,
-            self.weight,
-            p.frame_basis,
-            p.shared_basis,
-            self.inverse_norm,
-            frames,
-            x[self.size :],
-        )
+        bases = p.frame_basis, p.shared_basis
+        out = _normal(p.item, p.frame, p.group, p.factor, self.weight, *bases, self.inverse_norm, *self.parts(x))
         return np.asarray(out + self.prior(x), np.float64)
 
     def preconditioner(self) -> tuple[LinearOperator, float]:
         """Return what nearly inverts the equations, and how exactly they can be solved with it."""
         p = self.problem
-        blocks = np.zeros((p.n_frames, self.terms, self.terms))
-        for a in range(self.terms):
-            for b in range(a, self.terms):
-                products = self.weight * p.frame_basis[:, a] * p.frame_basis[:, b]
-                blocks[:, a, b] = blocks[:, b, a] = np.bincount(p.frame, products, p.n_frames)
-        blocks[:, range(self.terms), range(self.terms)] += p.frame_precision + 1e-12
-        inverse = np.linalg.inv(blocks)
-        shared = np.einsum("os,o,ot->st", p.shared_basis, self.weight, p.shared_basis) + p.shared_precision
-        shared_inverse = np.linalg.pinv(shared) if shared.size else shared
+        inverse = np.linalg.inv(_blocks(p.frame, self.weight, p.frame_basis, p.frame_precision, p.n_frames))
+        groups = len(p.shared_prior)
+        shared_inverse = np.linalg.inv(_blocks(p.group, self.weight, p.shared_basis, p.shared_precision, groups))
         factors, whole = self._factors()
 
         def apply(x: Floats) -> Floats:
-            given = x[: self.size].reshape(p.n_frames, self.terms)
+            given, shared = self.parts(x)
             frames = np.einsum("fab,fb->fa", inverse, given)
             for members, factor in factors:
                 frames[members] = cho_solve(factor, given[members].ravel(), check_finite=False).reshape(-1, self.terms)
-            return np.concatenate([frames.ravel(), shared_inverse @ x[self.size :]])
+            return np.concatenate([frames.ravel(), np.einsum("gst,gt->gs", shared_inverse, shared).ravel()])
 
-        operator = LinearOperator((self.size + p.shared_basis.shape[1],) * 2, matvec=apply)
+        operator = LinearOperator((self.size + p.shared_prior.size,) * 2, matvec=apply)
         return operator, EXACT if whole else TOLERANCE
 
     def _factors(self) -> tuple[list[tuple[NDArray[np.int64], tuple[Floats, bool]]], bool]:
@@ -226,29 +216,59 @@ def _normal_matrix(start, frame, factor, weight, basis, frames):  # type: ignore
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _normal(item, frame, factor, weight, basis, shared_basis, inverse_norm, frames, shared):  # type: ignore[no-untyped-def]
+def _sums(index, weight, basis, number):  # type: ignore[no-untyped-def]
+    """Return the sums of weighted terms per frame or group, shape (number, terms)."""
+    out = np.zeros((number, basis.shape[1]))
+    for o in range(len(index)):
+        for t in range(basis.shape[1]):
+            out[index[o], t] += weight[o] * basis[o, t]
+    return out
+
+
+def _blocks(
+    index: NDArray[np.int64], weight: Floats, basis: NDArray[np.floating], precision: Floats, number: int
+) -> Floats:
+    """Return the normal matrices of frames or groups by themselves, shape (number, terms, terms)."""
+    terms = basis.shape[1]
+    blocks = np.zeros((number, terms, terms))
+    for a in range(terms):
+        for b in range(a, terms):
+            products = weight * basis[:, a] * basis[:, b]
+            blocks[:, a, b] = blocks[:, b, a] = np.bincount(index, products, number)
+    blocks[:, range(terms), range(terms)] += precision + 1e-12
+    return blocks
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _modelled(frame, group, basis, shared_basis, frames, shared):  # type: ignore[no-untyped-def]
+    """Return what frame and shared terms make of each observation."""
+    value = np.zeros(frame.size)
+    for o in range(frame.size):
+        for t in range(basis.shape[1]):
+            value[o] += basis[o, t] * frames[frame[o], t]
+        for t in range(shared_basis.shape[1]):
+            value[o] += shared_basis[o, t] * shared[group[o], t]
+    return value
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _normal(item, frame, group, factor, weight, basis, shared_basis, inverse_norm, frames, shared):  # type: ignore[no-untyped-def]
     """Return basis^T W (values less the items' share) of the values that terms make."""
     n, terms, extra = item.size, basis.shape[1], shared_basis.shape[1]
-    value = np.empty(n)
+    value = _modelled(frame, group, basis, shared_basis, frames, shared)
     light = np.zeros(inverse_norm.size)
     for o in range(n):
-        f = frame[o]
-        total = 0.0
-        for t in range(terms):
-            total += basis[o, t] * frames[f, t]
-        for t in range(extra):
-            total += shared_basis[o, t] * shared[t]
-        value[o] = total
-        light[item[o]] += weight[o] * factor[o] * total
+        light[item[o]] += weight[o] * factor[o] * value[o]
     light *= inverse_norm
-    out = np.zeros(frames.size + extra)
+    out = np.zeros(frames.size + shared.size)
     for o in range(n):
         rest = weight[o] * (value[o] - factor[o] * light[item[o]])
         first = frame[o] * terms
         for t in range(terms):
             out[first + t] += rest * basis[o, t]
+        first = frames.size + group[o] * extra
         for t in range(extra):
-            out[frames.size + t] += rest * shared_basis[o, t]
+            out[first + t] += rest * shared_basis[o, t]
     return out
 
 
@@ -256,17 +276,18 @@ def _solve_weighted(
     problem: JointProblem, weight: Floats, start: Floats, preconditioner: LinearOperator, tolerance: float
 ) -> JointSolution:
     system = _Eliminated(problem, weight)
-    size = system.size + problem.shared_basis.shape[1]
+    size = system.size + problem.shared_prior.size
     right = system.back(system.project(problem.value))
-    right[system.size :] += problem.shared_precision @ problem.shared_prior
+    right[system.size :] += (problem.shared_precision * problem.shared_prior).ravel()
     operator = LinearOperator((size, size), matvec=system.matvec)
     x, _ = cg(operator, right, x0=start, rtol=tolerance, maxiter=MOST_STEPS, M=preconditioner)
     left = problem.value - system.forward(x)
     items = system.items(left)
+    frames, shared = system.parts(x)
     return JointSolution(
         item=items,
-        frame=x[: system.size].reshape(problem.n_frames, system.terms),
-        shared=x[system.size :],
+        frame=frames,
+        shared=shared,
         residual=left - problem.factor * items[problem.item],
         weight=weight,
     )

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from zemosaic.calibration.held import Held
 from zemosaic.calibration.joint import JointProblem, JointSolution, solve_joint
-from zemosaic.model import MeasuredFrame
+from zemosaic.model import MeasuredFrame, detector_coordinates
 
-__all__ = ["Photometry", "detector_coordinates", "mostly_grey", "solve_photometry"]
+__all__ = ["Photometry", "mostly_grey", "solve_photometry"]
 
 Floats = NDArray[np.float64]
 
@@ -63,11 +63,6 @@ class Photometry:
     """How much more light the stars of a held frame would have it pass, as a part; 0 for the others. Shape (frames,)"""
 
 
-def detector_coordinates(x: Floats, y: Floats, width: int, height: int) -> tuple[Floats, Floats]:
-    """Return (u, v): position from the centre in units of the frame's height."""
-    return (x - 0.5 * width) / height, (y - 0.5 * height) / height
-
-
 def solve_photometry(
     frames: Sequence[MeasuredFrame],
     star_ids: Sequence[NDArray[np.int64]],
@@ -105,9 +100,9 @@ def solve_photometry(
         problem = _problem(table, groups, vignetting, green, known, before[:, green], spread, prior)
         if not len(problem.value):
             break
-        problem = replace(problem, shared_basis=problem.shared_basis * ~held.cameras)
+        problem = replace(problem, shared_basis=problem.shared_basis * ~held.cameras[problem.group, None])
         solution = solve_joint(problem, rounds=rounds)
-        vignetting = np.where(held.cameras, held.vignetting, vignetting + solution.shared)
+        vignetting = np.where(held.cameras, held.vignetting, vignetting + solution.shared[:, 0])
         vignetting_error = _error_of_shared(problem, solution, prior)
         zero = solution.frame[:, 0] + before[:, green]
         light = _expected(table, problem, solution.item, zero, groups, vignetting, known.expected)
@@ -316,24 +311,23 @@ def _problem(
     relative = error[good] / expected[good]
     group = groups[frame]
     fall = 1.0 + vignetting[group] * r2
-    precision = np.zeros(0) if vignetting_prior is None else vignetting_prior**-2
-    shared = np.zeros((len(star), len(precision)))
-    if len(precision):
-        shared[np.arange(len(star)), group] = r2 / fall
+    terms = 0 if vignetting_prior is None else 1
+    precision = np.zeros_like(vignetting) if vignetting_prior is None else vignetting_prior**-2
     return JointProblem(
         item=star,
         frame=frame,
         factor=np.ones(len(star)),
         frame_basis=(spread[frame, None] > 0.0).astype(np.float64),
-        shared_basis=shared,
+        group=group,
+        shared_basis=(r2 / fall)[:, None][:, :terms],
         # The mean of a logarithm lies below the logarithm of the mean by half the variance.
         value=np.log(flux[good]) - np.log(fall) + 0.5 * relative**2 - centre[frame],
         sigma=np.hypot(relative, known.systematic),
         n_items=len(table.star_number),
         n_frames=len(centre),
         frame_precision=np.where(spread > 0.0, spread, SURELY)[:, None] ** -2,
-        shared_prior=-vignetting[: shared.shape[1]],
-        shared_precision=np.diag(precision),
+        shared_prior=-vignetting[:, None][:, :terms],
+        shared_precision=precision[:, None][:, :terms],
     )
 
 
@@ -366,13 +360,12 @@ def _error_of_shared(problem: JointProblem, solution: JointSolution, prior: Floa
     Items and frames are strongly determined: what the shared term keeps after their means are taken out is,
     to a few percent, its information.
     """
-    kept = problem.shared_basis - _means(problem.shared_basis, problem.item, problem.n_items)
+    kept = problem.shared_basis[:, 0] - _means(problem.shared_basis[:, 0], problem.item, problem.n_items)
     kept -= _means(kept, problem.frame, problem.n_frames)
-    information = (solution.weight[:, None] * kept**2).sum(axis=0) + prior**-2
+    information = np.bincount(problem.group, solution.weight * kept**2, len(prior)) + prior**-2
     return np.asarray(1.0 / np.sqrt(information), np.float64)
 
 
-def _means(values: Floats, index: NDArray[np.int64], n: int) -> Floats:
-    number = np.maximum(np.bincount(index, minlength=n), 1)
-    sums = [np.bincount(index, values[:, k], n) for k in range(values.shape[1])]
-    return (np.stack(sums, axis=1) / number[:, None])[index]
+def _means(values: NDArray[np.floating], index: NDArray[np.int64], n: int) -> Floats:
+    mean: Floats = (np.bincount(index, values, n) / np.maximum(np.bincount(index, minlength=n), 1))[index]
+    return mean

@@ -1,9 +1,10 @@
-"""The sky of all frames at once: a plane per frame and channel, the fall of light per camera.
+"""The sky of all frames at once: a plane per frame and channel, the fall and the bends of light per camera.
 
 Model of a cell's mean in a frame, with ``I = 1 + V r**2`` the camera's illumination, ``b`` its bias,
-``t`` the frame's transparency and ``N`` the light of the sky cell itself:
+``t`` the frame's transparency, ``B(u, v)`` what bends the sky of all the camera's frames alike (stray light, the
+Moon's gradient, dew), in parts of its level, and ``N`` the light of the sky cell itself:
 
-``value = b + I (S . (1, u, v) + t N)``
+``value = b + I (S . (1, u, v) + S[0] B + t N)``
 
 N is free in every cell, so that nebulosity is never mistaken for sky.  What the overlaps cannot
 know, the mosaic's own plane, is settled by `zemosaic.calibration.gauge`.  V and b are held by what
@@ -24,6 +25,7 @@ from zemosaic.calibration.gauge import settle_plane
 from zemosaic.calibration.held import Held, with_known_frames
 from zemosaic.calibration.joint import JointProblem, JointSolution, solve_joint
 from zemosaic.calibration.transfer import BiasEstimate
+from zemosaic.model import SKY_BENDS, sky_terms
 
 __all__ = ["SkySolution", "solve_sky"]
 
@@ -44,6 +46,9 @@ DARK_PERCENT = 10.0
 """Part of a frame's cells that is taken to show its sky, until the overlaps know better."""
 SLOPE_PRIOR = 1.0
 """Standard deviation expected of a sky's slope across the frame, in parts of its level."""
+BENDS = (1e-5, 3e-3, 1e-2)
+"""Standard deviation expected of each of the bends at the corner of a frame, in parts of the sky's level: at least, in
+the beginning, and at most."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class SkySolution:
     """Sky of every frame and illumination of every camera."""
 
     sky_adu: Floats
-    """Shape (frames, channels, 3): level and slopes, less the bias."""
+    """Shape (frames, channels, terms): level, slopes and bends as in `sky_terms`, less the bias."""
     transparency: Floats
     """Shape (frames, channels)."""
     bias_adu: Floats
@@ -102,19 +107,24 @@ def solve_sky(
     b = np.where(held.cameras, held.bias_adu, [estimate.bias_adu for estimate in bias])
     dark = _dark_levels(cells, transparency.shape[1]) - b[groups][:, None]
     dark = np.where(held.frames[:, None], held.sky_adu[..., 0], dark)
-    tilt = (held.sky_adu.reshape(-1, 3)[table.frame, 1:] * np.stack([table.u, table.v], axis=1)).sum(axis=1)
+    tilt = _tilt(held.sky_adu, table)
+    bends = np.where(held.cameras[:, None], _bends_held(held, groups), 0.0)
+    level = dark.ravel()
     solution: JointSolution | None = None
     light = table.value - b[table.group]
     glow = np.zeros(len(table.value))
     doubt = np.full(transparency.size, 1e-9) if transparency_sigma is None else transparency_sigma.ravel()
     for turn in range(4):
         problem = _problem(table, v, b, light, dark, vignetting, vignetting_sigma, bias)
-        problem = with_known_frames(_with_doubt(problem, glow, doubt), known, problem.frame_basis[:, 0] * tilt)
-        problem = replace(problem, shared_basis=problem.shared_basis * ~np.tile(held.cameras, 2))
+        problem = _with_bends(_with_doubt(problem, glow, doubt), table, level, bends)
+        problem = with_known_frames(problem, known, problem.frame_basis[:, 0] * tilt)
+        problem = replace(problem, shared_basis=problem.shared_basis * ~held.cameras[table.group, None])
         solution = solve_joint(problem, rounds=1 if turn == 0 else 2)
         glow = solution.item[table.item]
-        v = np.where(held.cameras, v, np.clip(v + solution.shared[:n_groups], -1.5, 0.5))
-        b = np.where(held.cameras, b, b + solution.shared[n_groups:])
+        level = dark.ravel() + solution.frame[:, 0]
+        shared = np.where(held.cameras[:, None], 0.0, solution.shared)
+        v = np.where(held.cameras, v, np.clip(v + shared[:, 0], -1.5, 0.5))
+        b, bends = b + shared[:, 1], bends + shared[:, 2:]
         fall = 1.0 + v[table.group] * table.r2
         light = (table.value - b[table.group] - solution.residual) / fall
     assert solution is not None
@@ -124,10 +134,10 @@ def solve_sky(
     transparency = np.where(held.frames[:, None], held.transparency, solved)
     sky = terms[..., :3].copy()
     sky[..., 0] += dark
-    if held.frames.any():
-        sky = np.where(held.frames[:, None, None], held.sky_adu, sky)
-    else:
+    bent = (level[:, None] * bends[np.repeat(groups, channels)]).reshape(n_frames, channels, -1)
+    if not held.frames.any():
         sky = _settled(sky, solution.item, table, transparency)
+    sky = np.where(held.frames[:, None, None], held.sky_adu, np.concatenate([sky, bent], axis=2))
     scaled = (solution.residual / problem.sigma) ** 2
     rms = np.sqrt(
         np.bincount(table.source, scaled, n_frames) / np.maximum(np.bincount(table.source, None, n_frames), 1)
@@ -237,14 +247,8 @@ def _problem(
 
     So frames that overlap no others, whose level is theirs to choose, keep their sky out of the light.
     """
-    n_groups = len(v)
-    n = len(table.value)
     fall = 1.0 + v[table.group] * table.r2
-    shared = np.zeros((n, 2 * n_groups))
-    shared[np.arange(n), table.group] = table.r2 * light
-    shared[np.arange(n), n_groups + table.group] = -v[table.group] * table.r2
-    prior = np.concatenate([star_v - v, np.array([e.bias_adu for e in bias]) - b])
-    precision = np.concatenate([star_sigma**-2, np.array([(e.sigma_adu / BIAS_DOUBT) ** -2 for e in bias])])
+    expected, error = np.array([(e.bias_adu, e.sigma_adu / BIAS_DOUBT) for e in bias]).T
     level = float(np.median(light)) or 1.0
     slope = (SLOPE_PRIOR * level) ** -2
     return JointProblem(
@@ -252,15 +256,64 @@ def _problem(
         frame=table.frame,
         factor=fall * table.factor,
         frame_basis=np.stack([fall, fall * table.u, fall * table.v], axis=1),
-        shared_basis=shared,
+        group=table.group,
+        shared_basis=np.stack([table.r2 * light, -v[table.group] * table.r2], axis=1),
         value=table.value - b[table.group] - fall * dark.ravel()[table.frame],
         sigma=table.sigma,
         n_items=table.n_items,
         n_frames=table.n_frames,
         frame_precision=np.array([1e-3 * slope, slope, slope]),
-        shared_prior=prior,
-        shared_precision=np.diag(precision),
+        shared_prior=np.stack([star_v - v, expected - b], axis=1),
+        shared_precision=np.stack([star_sigma**-2, error**-2], axis=1),
     )
+
+
+def _with_bends(problem: JointProblem, table: _Table, level: Floats, bends: Floats) -> JointProblem:
+    """Return the problem with the bends of the cameras' skies as further shared terms, told from those so far.
+
+    Parameters
+    ----------
+    problem : JointProblem
+    level : ndarray, shape (frames * channels,)
+    bends : ndarray, shape (groups, bends)
+    """
+    sky = problem.frame_basis[:, 0] * level[table.frame]
+    basis = np.empty((len(sky), 2 + SKY_BENDS), np.float32)
+    basis[:, :2] = problem.shared_basis
+    value = problem.value.copy()
+    for k, term in enumerate(sky_terms(table.u, table.v)[3:]):
+        basis[:, 2 + k] = sky * term
+        value -= bends[table.group, k] * sky * term
+    # What the last turn found is what is expected, less where that is little: chance vanishes turn by turn.
+    corner = np.sqrt(table.r2.max(initial=1e-6)) ** np.repeat([2, 3, 4], [2, 4, 5])
+    found = np.sqrt(((bends * corner) ** 2).mean(axis=1, keepdims=True))
+    expected = np.where(
+        bends.any(axis=1, keepdims=True), np.clip(found * np.minimum(found / BENDS[1], 1.0), *BENDS[::2]), BENDS[1]
+    )
+    precision = (corner / expected) ** 2
+    return replace(
+        problem,
+        value=value,
+        shared_basis=basis,
+        shared_prior=np.concatenate([problem.shared_prior, -bends], axis=1),
+        shared_precision=np.concatenate([problem.shared_precision, precision], axis=1),
+    )
+
+
+def _bends_held(held: Held, groups: NDArray[np.int64]) -> Floats:
+    """Return the bends of the held cameras, shape (groups, bends): those of their held frames."""
+    bends, squares = np.zeros((len(held.cameras), SKY_BENDS)), np.zeros((len(held.cameras), 1))
+    for k in np.flatnonzero(held.frames):
+        level = held.sky_adu[k, :, 0]
+        bends[groups[k]] += level @ held.sky_adu[k, :, 3:]
+        squares[groups[k]] += level @ level
+    return bends / np.where(squares > 0, squares, 1.0)
+
+
+def _tilt(sky_adu: Floats, table: _Table) -> Floats:
+    """Return what the slopes of skies make of each observation."""
+    slopes = sky_adu.reshape(table.n_frames, -1)[table.frame, 1:3]
+    return np.asarray(slopes[:, 0] * table.u + slopes[:, 1] * table.v, np.float64)
 
 
 def _with_doubt(problem: JointProblem, glow: Floats, doubt: Floats) -> JointProblem:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from zemosaic.calibration.cells import CellSamples
 from zemosaic.calibration.sky import COMPLETE, SkySolution
-from zemosaic.model import EdgeSteps, MeasuredFrame
+from zemosaic.model import EdgeSteps, MeasuredFrame, sky_level
 
 __all__ = ["edge_steps"]
 
@@ -74,8 +74,8 @@ def edge_steps(
 def _calibrated(cells: CellSamples, sky: SkySolution, frame: int, group: int) -> Floats:
     """Return the cells' means in mosaic units, shape (cells, channels)."""
     fall = 1.0 + sky.vignetting[group] * (cells.u**2 + cells.v**2)
-    plane = np.stack([np.ones_like(cells.u), cells.u, cells.v], axis=1) @ sky.sky_adu[frame].T
-    light = (cells.mean_adu - sky.bias_adu[group]) / fall[:, None] - plane
+    glow = np.stack([sky_level(one, cells.u, cells.v) for one in sky.sky_adu[frame]], axis=1)
+    light = (cells.mean_adu - sky.bias_adu[group]) / fall[:, None] - glow
     return np.asarray(light / sky.transparency[frame], np.float64)
 
 

@@ -7,6 +7,7 @@ whatever the number of workers.  Worker processes are spawned, use one thread ea
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -17,12 +18,15 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from typing import Any, Protocol, TypeVar
 
+import psutil
+
 from zemosaic.errors import RunCancelled, WorkerDied
 
 __all__ = [
     "Flag",
     "SerialExecutor",
     "exit_with_parent",
+    "kill_children",
     "limit_library_threads",
     "limit_opencv",
     "make_executor",
@@ -117,6 +121,17 @@ def exit_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def kill_children(pid: int | None = None) -> None:
+    """End what a process started, by itself or through others; None is this process.  Any may be ending already."""
+    try:
+        children = psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return
+    for child in children:
+        with contextlib.suppress(psutil.Error):  # Windows denies access to one that is ending
+            child.kill()
 
 
 def map_ordered(

@@ -25,6 +25,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from zemosaic.model import CalibratedFrame
+from zemosaic.mosaic.resample import sky_at
 from zemosaic.mosaic.warp import LATTICE, Lattice, frame_lattice, light_of
 from zemosaic.sky import FrameWcs
 
@@ -171,7 +172,7 @@ def _values(raw, place, size, light, which, values):  # type: ignore[no-untyped-
     r2 = u * u + v * v
     flat = np.float32(1) / (np.float32(1) + r2 * (illumination[0] + r2 * illumination[1]))
     for c in range(which[0], which[1]):
-        level = sky[c, 0] + sky[c, 1] * u + sky[c, 2] * v
+        level = np.float32(sky_at(sky[c], u, v))
         values[c] = ((raw[c * which[2]] - bias) * flat - level) * gain[c]
 
 

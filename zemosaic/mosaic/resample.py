@@ -15,7 +15,9 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.extending import intrinsic
 
-__all__ = ["ALLOWANCE", "ONE", "RUN", "fill_radial", "resample"]
+from zemosaic.model import sky_terms
+
+__all__ = ["ALLOWANCE", "ONE", "RUN", "fill_radial", "resample", "sky_at"]
 
 ALLOWANCE = 0.125
 """Part of the range of the four nearest pixels of its colour by which a sample may undercut them."""
@@ -201,6 +203,19 @@ def _fixed(place, origin):  # type: ignore[no-untyped-def]
     return np.int32(np.int64(np.floor(place * ONE + 0.5)) - origin * ONE)
 
 
+_terms = njit(cache=True, error_model="numpy", nogil=True)(sky_terms)
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def sky_at(sky, u, v):  # type: ignore[no-untyped-def]
+    """Return the sky of one channel at a place of the detector."""
+    terms = _terms(np.float64(u), np.float64(v))
+    level = 0.0
+    for k in range(sky.size):
+        level += sky[k] * terms[k]
+    return level
+
+
 @njit(cache=True, fastmath={"nsz", "contract"}, error_model="numpy", nogil=True)
 def _calibrate(raw, run, size, light, u, v, flat):  # type: ignore[no-untyped-def]
     """Turn a run of raw samples, shape (channels, RUN), into mosaic units."""
@@ -209,18 +224,21 @@ def _calibrate(raw, run, size, light, u, v, flat):  # type: ignore[no-untyped-de
     bias, illumination, sky, gain = light
     one = np.float32(1)
     bowl, rim = illumination[0], illumination[1]
-    u0, du = np.float32((x - 0.5 * width) / height), np.float32(dx / height)
-    v0, dv = np.float32((y - 0.5 * height) / height), np.float32(dy / height)
+    left, top = (x - 0.5 * width) / height, (y - 0.5 * height) / height
+    u0, du = np.float32(left), np.float32(dx / height)
+    v0, dv = np.float32(top), np.float32(dy / height)
     for i in range(RUN):
         u[i] = u0 + np.float32(i) * du
         v[i] = v0 + np.float32(i) * dv
         r2 = u[i] * u[i] + v[i] * v[i]
         flat[i] = one / (one + r2 * (bowl + r2 * rim))
     for c in range(raw.shape[0]):
-        level, along_u, along_v, factor = sky[c, 0], sky[c, 1], sky[c, 2], gain[c]
+        begin = sky_at(sky[c], left, top)
+        end = sky_at(sky[c], left + RUN * dx / height, top + RUN * dy / height)
+        level, slope, factor = np.float32(begin), np.float32((end - begin) / RUN), gain[c]
         row = raw[c]
         for i in range(RUN):
-            row[i] = ((row[i] - bias) * flat[i] - (level + along_u * u[i] + along_v * v[i])) * factor
+            row[i] = ((row[i] - bias) * flat[i] - (level + slope * np.float32(i))) * factor
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

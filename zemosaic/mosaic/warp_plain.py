@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.model import CalibratedFrame
+from zemosaic.model import CalibratedFrame, detector_coordinates, sky_level
 from zemosaic.mosaic.interpolation import STEPS, Interpolation, kernels_of
 from zemosaic.mosaic.resample import ALLOWANCE, ONE
 from zemosaic.mosaic.warp import BORDER, LATTICE, Lattice, light_of, planes_of
@@ -36,9 +37,9 @@ def warp_plain(
     inside = (px >= BORDER) & (px <= frame.width - 1 - BORDER) & (py >= BORDER) & (py <= frame.height - 1 - BORDER)
     planes = planes_of(pixels, window, frame.bayer, len(calibrated.transparency))
     wide, sparse = kernels_of(interpolation)
-    u = xp.asarray((px - 0.5 * frame.width) / frame.height, dtype=xp.float32)
-    v = xp.asarray((py - 0.5 * frame.height) / frame.height, dtype=xp.float32)
+    u, v = (xp.asarray(one, dtype=xp.float32) for one in detector_coordinates(px, py, frame.width, frame.height))
     r2 = u * u + v * v
+    ends = [detector_coordinates(x + k * dx, y + k * dy, frame.width, frame.height) for k in (0, LATTICE)]
     bias, illumination, sky, gain = light_of(calibrated, area_ratio)
     flat = 1.0 / (1.0 + r2 * (float(illumination[0]) + r2 * float(illumination[1])))
     nan = xp.full(px.shape, xp.nan, dtype=xp.float32)
@@ -51,10 +52,15 @@ def warp_plain(
             places.append(xp.asarray(xp.where(inside, place, xp.full_like(place, 3.0 * ONE)), dtype=xp.int64))
         table = sparse if c in planes.sparse else wide
         raw = _weighted(plane, places[0], places[1], table, xp)
-        level, along_u, along_v = sky[c].tolist()
-        value = ((raw - float(bias)) * flat - (level + along_u * u + along_v * v)) * float(gain[c])
+        value = ((raw - float(bias)) * flat - _sky_along(sky[c].tolist(), ends, along, xp)) * float(gain[c])
         found.append(xp.where(inside, value, nan))
     return xp.stack(found)
+
+
+def _sky_along(sky: Sequence[float], ends: Sequence[tuple[Array, Array]], along: Array, xp: ModuleType) -> Array:
+    """Return one channel's sky, linear between the lattice's columns as places are."""
+    begin, end = (sky_level(sky, u, v) for u, v in ends)
+    return xp.asarray(begin + along * ((end - begin) / LATTICE), dtype=xp.float32)
 
 
 def _runs(lattice: Lattice, box: Box, xp: ModuleType) -> tuple[tuple[Array, Array], tuple[Array, Array], Array]:

@@ -440,7 +440,7 @@ def _assemble(
         CalibratedFrame(
             solved=one,
             transparency=tuple(float(t) for t in sky.transparency[k]),
-            sky_adu=tuple((float(a), float(b), float(c)) for a, b, c in sky.sky_adu[k]),
+            sky_adu=tuple(map(tuple, sky.sky_adu[k].tolist())),
             bias_adu=float(sky.bias_adu[groups[k]]),
             illumination=(float(sky.vignetting[groups[k]]),),
             noise=tuple(n / t for n, t in zip(one.measured.noise_adu, sky.transparency[k], strict=True)),

@@ -49,7 +49,8 @@ def held_of(known: Known, solved: Sequence[SolvedFrame], groups: NDArray[np.int6
     for k, one in enumerate(solved):
         frame = known.get(one.frame.frame_id)
         if frame is not None:
-            held.frames[k], held.transparency[k], held.sky_adu[k] = True, frame.transparency, frame.sky_adu
+            held.frames[k], held.transparency[k] = True, frame.transparency
+            held.sky_adu[k, :, : len(frame.sky_adu[0])] = frame.sky_adu
         camera = cameras.get(one.frame.group)
         if camera is not None:
             held.cameras[groups[k]] = True

@@ -16,7 +16,7 @@ from zemosaic.events import PreviewReady
 from zemosaic.export.preview import stretched_preview, write_png
 from zemosaic.frames.debayer import half_size
 from zemosaic.frames.planes import colour_planes
-from zemosaic.model import CalibratedFrame, GridPlan
+from zemosaic.model import CalibratedFrame, GridPlan, sky_level
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.growing import LONGEST_PX, coarse_side, keep_quick_look
 from zemosaic.phases.measure import DefectMaps, mended_pixels
@@ -129,8 +129,8 @@ def reduced(frame: CalibratedFrame, pixels: NDArray[Any], block_px: int) -> Floa
     r2 = u * u + v * v
     light = 1 + sum(coefficient * r2 ** (k + 1) for k, coefficient in enumerate(frame.illumination))
     calibrated = [
-        ((plane - frame.bias_adu) / light - (level + along_u * u + along_v * v)) / passed
-        for plane, (level, along_u, along_v), passed in zip(small, frame.sky_adu, frame.transparency, strict=True)
+        ((plane - frame.bias_adu) / light - sky_level(sky, u, v)) / passed
+        for plane, sky, passed in zip(small, frame.sky_adu, frame.transparency, strict=True)
     ]
     return np.asarray(calibrated, np.float32)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["TABLE_NAME", "FramesDesk", "Scanned"]
 
 TABLE_NAME = "zemosaic_selection.csv"
-"""The table of frames that a run gets when some are left out by hand."""
+"""The table of frames that a run gets when some are left out or grouped by hand."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Scanned:
     error: Message | None = None
     numbers: Mapping[str, NDArray[np.float64]] | None = None
     """What the report of a run says of the frames."""
+    run: int = 0
+    """Which run it was that told the numbers."""
     forecast: Forecast | None = None
 
 
@@ -68,6 +70,9 @@ class FramesDesk:
         self._foretold: object = None
         self._news: queue.SimpleQueue[Scanned] = queue.SimpleQueue()
         self._number = 0
+        self._run = 0
+        self._early: list[Event] = []
+        """What a run told while the frames were still being scanned."""
         self._told: tuple[object, str] = (None, "")
         self._thread: threading.Thread | None = None
 
@@ -86,6 +91,7 @@ class FramesDesk:
         self.folder, self.table, self.problem = folder, None, None
         self.forecast = self._foretold = None
         self.progress = Scanned(self._number)
+        self._early.clear()
         self.version += 1
         arguments = (self._number, folder, output, selection)
         self._thread = threading.Thread(target=self._scan, args=arguments, name="scan", daemon=True)
@@ -102,13 +108,17 @@ class FramesDesk:
             if news.forecast is not None:
                 self.forecast = news.forecast
                 continue
-            if news.numbers is not None and self.table is not None:
-                self.table.take_numbers(news.numbers)
+            if news.numbers is not None:
+                if self.table is not None and news.run == self._run:
+                    self.table.take_numbers(news.numbers)
                 continue
             self.progress = news
             if news.table is not None or news.error is not None:
                 self.table, self.problem, self.progress = news.table, news.error, None
                 self.version += 1
+                early, self._early = self._early, []
+                for event in early:
+                    self.note(event)
         self._foretell()
         return told
 
@@ -135,13 +145,16 @@ class FramesDesk:
     def note(self, event: Event) -> None:
         """Take in what a run told."""
         if self.table is None:
+            if self.progress is not None:
+                self._early.append(event)
             return
         if isinstance(event, FrameMeasured | FrameSolved | FrameDropped):
             self.table.note(event)
         elif isinstance(event, RunStarted):
+            self._run += 1
             self.table.forget_run()
         elif isinstance(event, RunFinished):
-            told = (self._number, self.table, Path(event.report_json))
+            told = (self._number, self._run, self.table, Path(event.report_json))
             self._thread = threading.Thread(target=self._read_report, args=told, name="report", daemon=True)
             self._thread.start()
 
@@ -161,7 +174,7 @@ class FramesDesk:
         """
         if self.table is None or self.folder != input_dir:
             return given
-        if not len(self.table.left_out):
+        if not len(self.table.left_out) and not self.table.group_names:
             return ""
         path = Path(output_dir) / TABLE_NAME
         self.export(path)
@@ -181,7 +194,7 @@ class FramesDesk:
             write_selection(path, PLAN_COLUMNS, plan_rows(self.table))
 
     def import_csv(self, path: Path) -> None:
-        """Take the choice of a CSV file; it can be undone.
+        """Take the choice and the groups of a CSV file; it can be undone.
 
         Raises
         ------
@@ -247,8 +260,8 @@ class FramesDesk:
             told: Mapping[str, str] = {"path": folder, "detail": str(fault)}
             self._news.put(Scanned(number, error=Message("error.input_unreadable", dict(told))))
 
-    def _read_report(self, number: int, table: FrameTable, report: Path) -> None:
-        self._news.put(Scanned(number, numbers=report_numbers(table, report)))
+    def _read_report(self, number: int, run: int, table: FrameTable, report: Path) -> None:
+        self._news.put(Scanned(number, numbers=report_numbers(table, report), run=run))
 
 
 def _facts(table: FrameTable, words: Translator, sized: bool) -> list[str]:

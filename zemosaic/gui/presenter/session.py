@@ -78,6 +78,7 @@ class Session:
         self._start = start
         self._make_demo = make_demo
         self._run: RunHandle | None = None
+        self._over = False
         self._ending: threading.Thread | None = None
         self._stop_asked_s: float | None = None
         self._events: deque[Event] = deque()
@@ -133,12 +134,11 @@ class Session:
             settings = self.form.settings()
         self.save()
         now = self.clock()
-        self.state = RunState(status=Status.RUNNING, started_s=now, output_dir=settings.output_dir, until=until)
-        self._stop_asked_s, self.held = None, False
-        self._events.clear()
-        language = self.words.language
-        settings = settings.model_copy(update={"language": language})
+        settings = settings.model_copy(update={"language": self.words.language})
         self._run = self._start(settings) if until is None else self._start(settings, until)
+        self.state = RunState(status=Status.RUNNING, started_s=now, output_dir=settings.output_dir, until=until)
+        self._stop_asked_s = None
+        self._events.clear()
 
     def earlier_result(self) -> Path | None:
         """Return a finished mosaic that lies in the output folder already."""
@@ -199,7 +199,13 @@ class Session:
                 learn_speed(self.config_folder, self.state.result.frames_used, self.state.result.cpu_s)
                 self.frames.cpu_s_per_frame = speed_of(self.config_folder)
             self._end_run()
+            self._over = True
         return told
+
+    def run_ended(self) -> bool:
+        """Return, once for each run that ended, true; however short it was."""
+        ended, self._over = self._over, False
+        return ended
 
     def start_demo(self, folder: Path) -> None:
         """Make demo frames below a folder in the background; `demo_progress` tells how far they are."""
@@ -267,7 +273,7 @@ class Session:
         if self._run is not None:
             self._ending = threading.Thread(target=self._run.close, name="end of run", daemon=True)
             self._ending.start()
-            self._run = None
+            self._run, self.held = None, False
 
     def _opened_form(self, environ: Mapping[str, str]) -> Form:
         shipped = shipped_settings_file()

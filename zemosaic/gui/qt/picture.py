@@ -55,6 +55,10 @@ class PictureLoader:
         self._asked += 1
         threading.Thread(target=self._read, args=(self._asked, path), name="picture", daemon=True).start()
 
+    def forget(self) -> None:
+        """Hand over nothing that was asked for so far."""
+        self._asked += 1
+
     def take(self) -> Loaded | None:
         """Return the picture asked for last, once, when it is there."""
         while not self._finished.empty():

@@ -73,7 +73,6 @@ class MainWindow(QMainWindow):
         self._loading: PreviewReady | None = None
         self._closing = False
         self._refreshed_s = 0.0
-        self._was_running = False
         self._make_pages()
         self._make_corner()
         self._make_layout()
@@ -139,8 +138,8 @@ class MainWindow(QMainWindow):
             self.session.problem = fault.message
             self.pages.setCurrentIndex(SETTINGS)
         else:
-            self._was_running = True  # a short run may be over before the pump looks
             self._loading = None
+            self._loader.forget()
             self.run.show_picture(None)
             self.result.show_picture(None)
             self.result.update_state()
@@ -304,9 +303,8 @@ class MainWindow(QMainWindow):
             self.settings.show_equipment()
         if due:
             self._refreshed_s = now
-        if self._was_running and not session.running:
+        if session.run_ended():
             self._run_ended()
-        self._was_running = session.running
         if self._closing and not session.running:
             self.close()
 

@@ -84,7 +84,6 @@ class MainWindow:
         self._pumping: str | None = None
         self._pumps = 0
         self._refreshed_s = 0.0
-        self._was_running = False
         self._make_pages()
         self._make_header()
         self._make_footer()
@@ -140,8 +139,8 @@ class MainWindow:
             self.session.problem = fault.message
             self.pages.select(SETTINGS)
         else:
-            self._was_running = True  # a short run may be over before the pump looks
             self._loading = None
+            self._loader.forget()
             self.run.show_picture(None)
             self.result.show_picture(None)
             self.result.update_state()
@@ -315,9 +314,8 @@ class MainWindow:
         if fresh or due:
             self._refreshed_s = now if due else self._refreshed_s
             self._refresh()
-        if self._was_running and not self.session.running:
+        if self.session.run_ended():
             self._run_ended()
-        self._was_running = self.session.running
         if self._closing and not self.session.running:
             self._destroy()
             return
