@@ -25,7 +25,8 @@ from zemosaic.phases.measure import mended_pixels
 from zemosaic.phases.tile_device import Device, DeviceFailed
 from zemosaic.phases.tile_drizzle import Drops, inside_limits
 from zemosaic.sky import FrameWcs
-from zemosaic.stacking.kernel import accumulate, limits, stack
+from zemosaic.stacking.compiled import accumulate
+from zemosaic.stacking.kernel import limits, stack
 from zemosaic.stacking.modes import MemoryRules, Mode, choose_mode, sample_of
 from zemosaic.stacking.noise import ExpectedNoise
 from zemosaic.stacking.rules import Combine, StackResult, StackRules
