@@ -101,17 +101,21 @@ class FrameRef:
     header_wcs: FrameWcs | None
     """WCS found in the header, not yet verified."""
     is_seestar: bool = False
+    group_name: str = ""
+    """Of the group that the user put it into by hand; empty where the program groups it."""
     notes: tuple[Message, ...] = ()
     """What the header lacks or contradicts, for the report."""
 
     @property
-    def group(self) -> tuple[str, str, int, int, int, str, float | None, float | None, int]:
+    def group(self) -> tuple[str, str, int, int, int, str, float | None, float | None, int, str]:
         """Frames with equal groups share a camera: its defects, bias and optics.
 
-        Smart telescopes of one make name the same camera; the name of the telescope tells them apart.
+        Smart telescopes of one make name the same camera; the name of the telescope tells them apart.  A group by
+        hand stands for itself.
         """
         size = (self.width, self.height, self.planes)
-        return (self.instrument, self.telescope, *size, self.bayer or "", self.gain, self.exposure_s, self.binning)
+        settings = (self.bayer or "", self.gain, self.exposure_s, self.binning)
+        return (self.instrument, self.telescope, *size, *settings, self.group_name)
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,11 @@ from run_of_frames import FOLDER, frame_ref, records
 
 from zemosaic.errors import OutputError, message
 from zemosaic.export.charts import Footprint, Series, dec_text, ra_text, series_chart, sky_map, ticks
+from zemosaic.export.frames_csv import write_frames_csv
 from zemosaic.export.report import RunRecords, build_report
 from zemosaic.export.report_html import ROWS_PER_GROUP, ReportPictures, report_html, write_report_html
 from zemosaic.export.report_json import write_report_json
+from zemosaic.frames.selection import read_selection
 from zemosaic.model import Dropped, FrameStatus
 
 PICTURES = ReportPictures(np.full((40, 60, 3), 30, np.uint8), np.zeros((40, 60, 4), np.uint8), 12.0)
@@ -87,6 +89,28 @@ def test_the_report_says_which_way_was_taken_and_why(tmp_path, translators):
     told = read_json(tmp_path, report, translators["fr"])["way"]
     assert (told["key"], told["params"]) == ("log.mode_seestar", {"seestar": 19, "frames": 20})
     assert told["text"] in Page(report_html(report, ReportPictures(), translators["fr"])).words
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_groups_by_hand_are_told(tmp_path, translators, language):
+    plain = records(20)
+    names = ["<b>", "pier"]
+    grouped = replace(plain, frames=[replace(one, group_name=names[one.frame_id % 2]) for one in plain.frames])
+    report = build_report(grouped)
+    told = read_json(tmp_path, report, translators[language])
+    assert [frame.get("group") for frame in told["frames"]] == [*names * 10, None]
+    assert told["groups_by_hand"] == {"<b>": 10, "pier": 10}
+    page = report_html(report, PICTURES, translators[language])
+    assert page.count("<b>&lt;b&gt;</b>") == 1 and page.count("<b>pier</b>") == 1
+    assert translators[language].text("report.by_hand", n=2) in page
+    write_frames_csv(tmp_path / "frames.csv", report, translators[language])
+    edited = read_selection(tmp_path / "frames.csv", tmp_path)
+    assert [edited.group_of(one.path) for one in plain.frames] == names * 10, "to be edited and given back"
+    note = translators[language].text("report.by_hand.note")
+    without = build_report(plain)
+    told = read_json(tmp_path, without, translators[language])
+    assert "groups_by_hand" not in told and "group" not in told["frames"][0] and "group" not in told["tiles"][0]
+    assert note in page and note not in report_html(without, PICTURES, translators[language])
 
 
 def test_what_is_not_finite_becomes_null(tmp_path, translators):

@@ -1,11 +1,15 @@
-"""The table of frames that are left out by hand."""
+"""The table of frames that are left out or grouped by hand."""
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from zemosaic.errors import InputError
-from zemosaic.frames.selection import read_selection, write_selection
+from zemosaic.frames.selection import group_name, read_selection, write_selection
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -56,3 +60,43 @@ def test_what_is_no_table_is_said(text, tmp_path):
 def test_a_missing_table_is_said(tmp_path):
     with pytest.raises(InputError, match="frame_table_unreadable"):
         read_selection(tmp_path / "none.csv", tmp_path)
+
+
+@given(names=st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=5))
+def test_names_of_groups_come_back_whatever_they_are(names, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("groups")
+    paths = [str(folder / f"{i}.fit") for i in range(len(names))]
+    wanted = [group_name(name) for name in names]
+    rows = [[path, 1, name] for path, name in zip(paths, wanted, strict=True)]
+    write_selection(folder / "t.csv", ["file_path", "keep", "group"], rows)
+    selection = read_selection(folder / "t.csv", folder)
+    assert [selection.group_of(path) for path in paths] == wanted
+    for name in wanted:
+        assert group_name(name) == name == unicodedata.normalize("NFC", name.strip())
+        assert "\n" not in name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "file_path;group;keep\na.fit; North  pier ;1\nb.fit;;1\nc.fit;Süd\n",
+        "Path,Group\na.fit,North pier\nb.fit,\nc.fit,Su\u0308d",
+    ],
+)
+def test_a_table_puts_frames_into_groups(text, tmp_path):
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+    selection = read_selection(tmp_path / "t.csv", tmp_path)
+    assert [selection.group_of(str(tmp_path / f"{n}.fit")) for n in "abcd"] == ["North pier", "", "Süd", ""]
+
+
+def test_a_table_without_that_column_says_nothing_of_groups(tmp_path):
+    (tmp_path / "t.csv").write_text("path,keep\na.fit,1\n", encoding="utf-8")
+    assert read_selection(tmp_path / "t.csv", tmp_path).groups is None
+
+
+def test_a_frame_in_two_groups_is_said(tmp_path):
+    (tmp_path / "t.csv").write_text("path,group\na.fit,x\na.fit,\na.fit,x \nsub/../a.fit,y\n", encoding="utf-8")
+    with pytest.raises(InputError) as told:
+        read_selection(tmp_path / "t.csv", tmp_path)
+    assert told.value.message.key == "error.frame_in_two_groups"
+    assert told.value.message.params["file"] == str(tmp_path / "a.fit")

@@ -98,7 +98,10 @@ def test_a_frame_measured_later_meets_the_limit(histogram):
     assert cell_text(table, 0, "snr", WORDS) == "33.0"
 
 
-@given(st.lists(st.tuples(st.sampled_from(["keep", "out", "limit", "undo", "redo"]), st.integers(0, 5)), max_size=12))
+ACTS = st.sampled_from(["keep", "out", "limit", "group", "undo", "redo"])
+
+
+@given(st.lists(st.tuples(ACTS, st.integers(0, 5)), max_size=12))
 def test_redo_leads_back_to_where_undo_began(acts):
     table = table_of()
     table.metrics["fwhm"][:6] = np.arange(1.0, 7.0)
@@ -107,17 +110,19 @@ def test_redo_leads_back_to_where_undo_began(acts):
             table.set_limit("fwhm", (None, float(number)))
         elif act in ("undo", "redo"):
             getattr(table, act)()
+        elif act == "group":
+            table.put_together(np.array([number]), "ab"[number % 2])
         else:
             table.set_keep(np.array([number]), act == "keep")
     while table.keeping.can_redo:
         table.redo()
-    last = table.keep.tolist()
+    last, groups = table.keep.tolist(), [table.group_of(row) for row in range(7)]
     while table.keeping.can_undo:
         table.undo()
-    assert table.keep.tolist() == table.usable.tolist()
+    assert table.keep.tolist() == table.usable.tolist() and table.group_names == []
     while table.keeping.can_redo:
         table.redo()
-    assert table.keep.tolist() == last
+    assert table.keep.tolist() == last and [table.group_of(row) for row in range(7)] == groups
 
 
 def test_fields_are_the_pointings():

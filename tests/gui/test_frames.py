@@ -351,7 +351,65 @@ def test_the_choice_goes_to_the_run_as_a_table(tmp_path):
     assert made == str(tmp_path / "zemosaic_selection.csv")
     heading = (tmp_path / "zemosaic_selection.csv").read_text(encoding="utf-8").splitlines()[0]
     plan = ["order", "batch_id", "mount", "bortle", "telescope", "session_date", "filter", "exposure", "file_path"]
-    assert heading.split(",") == [*plan, "ra", "dec", "keep", "solved", *METRICS[:-1]]
+    assert heading.split(",") == [*plan, "ra", "dec", "keep", "group", "solved", *METRICS[:-1]]
+
+
+def test_frames_are_put_into_groups_by_hand(tmp_path):
+    table = table_of()
+    fields = table.fields().tolist()
+    table.put_together(np.array([4, 1, 6]), "  North   pier ")
+    table.put_together(np.array([0]), "édredon")
+    assert table.fields().tolist() == fields, "the others keep their fields"
+    texts = [cell_text(table, row, "field", WORDS) for row in range(7)]
+    assert texts[1] == texts[4] == "North pier" and texts[0] == "édredon"
+    assert texts[2:4] == [f"Field {fields[row] + 1}" for row in (2, 3)] and texts[6] == "", "a broken file has none"
+    assert table.group_names == ["North pier", "édredon"]
+    table.sort("field", False)
+    assert table.shown.tolist() == [2, 3, 5, 1, 4, 0, 6]
+    table.sort("field", True)
+    assert table.shown.tolist()[-1] == 6, "what has no place stands last"
+    table.filter("PIER light_4", "all")
+    assert table.shown.tolist() == [4]
+    told = {line.text: line.ink for line in legend(table, "field", 0, WORDS)}
+    assert "North pier · 2" in told and "édredon · 1" in told
+    picture = MapPainter().paint(table, MapView(300, 200).fitted(table.footprints.bounds()), "field")
+    table.put_together(np.array([1, 4]), "")
+    table.put_together(np.array([0]), "")
+    plain = MapPainter().paint(table, MapView(300, 200).fitted(table.footprints.bounds()), "field")
+    assert (picture != plain).any() and len(set(told.values())) == len(told), "the map shows them"
+    assert cell_text(table, 1, "field", WORDS) == texts[1].replace("North pier", f"Field {fields[1] + 1}")
+
+
+def test_a_group_is_undone_exported_and_reaches_the_run(tmp_path):
+    desk = desk_of(table_of())
+    desk.folder = "/frames"
+    table = desk.table
+    table.set_keep(np.array([5]), False)
+    table.put_together(np.array([1, 5]), "pier")
+    table.set_limit("fwhm", (None, 3.0))
+    assert table.group_names == ["pier"], "a limit leaves groups alone"
+    table.undo()
+    table.undo()
+    assert table.group_names == [] and table.left_out.tolist() == [5]
+    table.redo()
+    assert table.group_names == ["pier"]
+    path = desk.table_for_run("/frames", str(tmp_path), "")
+    assert read_selection(tmp_path / "zemosaic_selection.csv", tmp_path).groups == {
+        same_file(f"/frames/light_{n}.fit"): "pier" for n in (1, 5)
+    }
+    again = FrameTable(table.frames, chosen=read_selection(tmp_path / "zemosaic_selection.csv", tmp_path))
+    assert again.group_of(5) == "pier" and not again.keeping.can_undo, "remembered as what is left out"
+    table.undo()
+    table.undo()
+    assert desk.table_for_run("/frames", str(tmp_path), "") == ""
+    table.put_together(np.array([0]), "other")
+    table.apply_selection(Selection(unwanted=frozenset([same_file("/frames/light_2.fit")])))
+    assert table.group_names == ["other"], "a table without the column says nothing of groups"
+    desk.import_csv(tmp_path / "zemosaic_selection.csv")
+    assert table.group_names == ["pier"] and table.left_out.tolist() == [5]
+    table.undo()
+    assert table.group_names == ["other"] and table.left_out.tolist() == [2]
+    assert path == str(tmp_path / "zemosaic_selection.csv")
 
 
 def test_the_analyser_is_found_by_its_folder_and_really_starts(tmp_path):

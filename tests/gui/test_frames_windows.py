@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import os
+from pathlib import Path
 
+import numpy as np
 import pytest
 from fake_worker import FakeRun
 from waiting import wait_until
@@ -12,6 +14,7 @@ from watching import LONGEST_TURN_S, Watch, one_event
 
 from benchmarks.frames_view import table_of
 from zemosaic.frames.selection import read_selection
+from zemosaic.gui.presenter.frame_table import COLUMNS
 from zemosaic.gui.presenter.map_picture import COLOURINGS
 from zemosaic.gui.presenter.session import Session
 from zemosaic.i18n import Translator
@@ -205,3 +208,136 @@ def test_fifty_thousand_frames_never_hold_the_window(driver):
 
 def redraw(view):
     (view.map.redraw if hasattr(view.map, "redraw") else view.map.update)()
+
+
+class TkName:
+    """Types a name into the window that asks for it."""
+
+    def __init__(self, driver, name, key):
+        self.offered = None
+        root = driver.root
+
+        def act():
+            asking = [child for child in children(root) if child.winfo_class() == "Toplevel" and child.grab_status()]
+            if not asking:
+                root.after(20, act)
+                return
+            box = next(child for child in children(asking[0]) if child.winfo_class() == "TCombobox")
+            if root.focus_get() is not box:
+                box.focus_force()
+                root.after(20, act)
+                return
+            self.offered, self.text = list(box["values"]), box.get()
+            self.question = [child["text"] for child in children(asking[0]) if child.winfo_class() == "TLabel"][-1]
+            box.delete(0, "end")
+            for letter in name:
+                box.event_generate("<Key>", keysym={" ": "space"}.get(letter, letter))
+            asking[0].event_generate(f"<{key}>")
+
+        root.after(20, act)
+
+
+class QtName:
+    """Types a name into the window that asks for it."""
+
+    def __init__(self, driver, name, key):
+        from PySide6.QtCore import Qt, QTimer
+        from PySide6.QtTest import QTest
+        from PySide6.QtWidgets import QApplication, QComboBox, QInputDialog
+
+        self.offered = None
+
+        def act():
+            asking = QApplication.activeModalWidget()
+            if not isinstance(asking, QInputDialog):
+                QTimer.singleShot(20, act)
+                return
+            box = asking.findChild(QComboBox)
+            self.offered, self.text = [box.itemText(i) for i in range(box.count())], box.currentText()
+            self.question = asking.labelText()
+            box.lineEdit().selectAll()
+            QTest.keyClick(box.lineEdit(), Qt.Key.Key_Delete)
+            QTest.keyClicks(box.lineEdit(), name)
+            QTest.keyClick(asking, getattr(Qt.Key, f"Key_{key}"))
+
+        QTimer.singleShot(20, act)
+
+
+def children(widget):
+    for child in widget.winfo_children():
+        yield child
+        yield from children(child)
+
+
+def group(driver, name, key="Return"):
+    """Press Group… and answer with a name; returns what stood there before."""
+    asked = (TkName if hasattr(driver, "root") else QtName)(driver, name, key)
+    driver.press(driver.window.frames.buttons["group"])
+    wait_until(lambda: asked.offered is not None, driver.work)
+    return asked
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_frames_are_grouped_by_a_name_and_the_groups_reach_the_run(driver, frames, tmp_path, language):
+    session, view = driver.session, driver.window.frames
+    driver.window.use_language(language)
+    session.form = session.form.edited("output_dir", str(tmp_path / "out"))
+    view.open_folder(str(frames))
+    wait_until(lambda: session.frames.table is not None and view.page.table.shown.size == 24, driver.work)
+    view.update_state()
+    table = session.frames.table
+    press_rows(driver, 2, 5)
+    assert np.flatnonzero(table.selected).tolist() == table.shown[2:6].tolist()
+    asked = group(driver, "pier")
+    assert asked.offered == [] and asked.text == ""
+    assert asked.question == session.words.text("frames.group.name", count=4)
+    assert [table.group_of(row) for row in table.shown[:7]] == ["", ""] + ["pier"] * 4 + [""]
+    assert shown_text(driver, 3, "field") == "pier"
+    press_rows(driver, 5, 6)
+    assert group(driver, "balcony", "Escape").offered == ["pier"]
+    assert table.group_names == ["pier"], "Escape changes nothing"
+    group(driver, "balcony")
+    assert table.group_names == ["balcony", "pier"]
+    driver.press(view.buttons["undo"])
+    assert [table.group_of(row) for row in table.shown[4:7]] == ["pier", "pier", ""]
+    driver.press(view.buttons["redo"])
+    press_rows(driver, 2, 2)
+    assert group(driver, "").text == "pier", "the name that the selected frames have"
+    assert [table.group_of(row) for row in table.shown[:7]] == [""] * 3 + ["pier"] * 2 + ["balcony"] * 2
+
+    view.page.export(tmp_path / "export.csv")
+    driver.press(driver.window.start_button)
+    wait_until(lambda: driver.begun, driver.work)
+    settings, _ = driver.begun[0]
+    for path in (tmp_path / "export.csv", Path(settings.excluded_frames)):
+        chosen = read_selection(path, frames)
+        assert [chosen.group_of(table.paths[row]) for row in table.shown[:7]] == [
+            table.group_of(row) for row in table.shown[:7]
+        ]
+
+
+def press_rows(driver, first, last):
+    """Click the row of one place, and with Shift that of another."""
+    view = driver.window.frames.table
+    if hasattr(driver, "root"):
+        for place, state in ((first, 0), (last, 1)):
+            x, y, _, height = view.tree.bbox(view.tree.get_children()[place], "file")
+            view.tree.event_generate("<ButtonPress-1>", x=x + 5, y=y + height // 2, state=state)
+        driver.work()
+        return
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+
+    keys = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
+    for place, held in zip((first, last), keys, strict=True):
+        at = view.visualRect(view.model().index(place, COLUMNS.index("file"))).center()
+        QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, held, at)
+    driver.work()
+
+
+def shown_text(driver, place, column):
+    """Return what stands in a cell."""
+    view = driver.window.frames.table
+    if hasattr(driver, "root"):
+        return view.tree.set(view.tree.get_children()[place], column)
+    return view.model().index(place, COLUMNS.index(column)).data()

@@ -86,3 +86,31 @@ def test_the_way_is_decided_in_one_place(wanted, detect, force, seestar, cameras
         wanted, detect_seestar=detect, force_seestar=force, frames=10, seestar=seestar, cameras=cameras
     )
     assert choice.mode is mode
+
+
+def called(frames, names):
+    """Return frames put into groups by hand."""
+    return [
+        replace(one, measured=replace(one.measured, frame=replace(one.frame, group_name=name)))
+        for one, name in zip(frames, names, strict=True)
+    ]
+
+
+@settings(max_examples=25)
+@given(st.lists(st.sampled_from(["", "", "a", "b"]), min_size=24, max_size=24), st.integers(0, 5), st.randoms())
+def test_groups_by_hand_stand_for_themselves(names, cap, shuffler):
+    plain = panels(123.0, 40.0, 3, 8, 100.0)
+    frames, rules = called(plain, names), GroupRules(cap=cap)
+    groups = frame_groups(frames, rules)
+    assert sorted(k for group in groups for k in group) == list(range(24)), "every frame once"
+    for name in {"a", "b"} & set(names):
+        size, mine = names.count(name), [group for group in groups if names[group[0]] == name]
+        assert all(names[k] == name for group in mine for k in group), "never shared with others"
+        assert len(mine) == (math.ceil(size / cap) if cap else 1), "whatever their place and orientation"
+    left = [k for k in range(24) if not names[k]]
+    alone = [[left[k] for k in group] for group in frame_groups([plain[k] for k in left], rules)]
+    assert [group for group in groups if not names[group[0]]] == alone, "the others are grouped as without them"
+    order = list(range(24))
+    shuffler.shuffle(order)
+    again = frame_groups([frames[k] for k in order], rules)
+    assert [[order[k] for k in group] for group in again] == groups

@@ -40,6 +40,8 @@ class Provenance:
     settings_hash: str
     rejection: str
     combine: str
+    group: str = ""
+    """Name of the group by hand that all frames are of."""
 
 
 def provenance_of(
@@ -51,6 +53,7 @@ def provenance_of(
     rejection: str,
     combine: str,
     name: str = "",
+    group: str = "",
 ) -> Provenance:
     """Sum up the used frames.
 
@@ -68,6 +71,8 @@ def provenance_of(
         Names of the algorithms.
     name : str
         Name of the field; the frames' own OBJECT where empty.
+    group : str
+        Name of the group by hand that all frames are of; empty where there is none.
     """
     starts = [(moment, frame.exposure_s or 0.0) for frame in used if (moment := _moment(frame.date_obs)) is not None]
     return Provenance(
@@ -84,6 +89,7 @@ def provenance_of(
         settings_hash=settings_hash,
         rejection=rejection,
         combine=combine,
+        group=group,
     )
 
 
@@ -123,6 +129,7 @@ def _origin_cards(origin: Provenance) -> list[Card]:
         ("INSTRUME", origin.instrument, "camera"),
         ("TELESCOP", origin.telescope, "telescope"),
         ("FILTER", origin.filter_name, "filter"),
+        ("ZMGROUP", origin.group, "group of frames put together by hand"),
     ]
     cards = [card for card in cards if card[1]]
     cards += _time_cards(origin)

@@ -26,6 +26,7 @@ COLUMNS = (
     "ra",
     "dec",
     "pick",
+    "group",
     "status",
     "reason",
     "weight",
@@ -42,7 +43,7 @@ COLUMNS = (
     "tiles_used",
     "tiles_rejected",
 )
-"""The first eleven are those of a stack plan; `pick` is left to the user."""
+"""The first eleven are those of a stack plan; `pick` is left to the user, `group` is the one made by hand."""
 
 
 def write_frames_csv(path: Path, report: RunReport, translator: Translator) -> None:
@@ -81,6 +82,7 @@ def _values(order: int, row: FrameRow, translator: Translator) -> tuple[object, 
         _middle(row.corners_ra_deg, turns=True),
         _middle(row.corners_dec_deg, turns=False),
         None,
+        row.group or None,
         row.status.value,
         translator.message(row.reason) if row.reason else None,
         _short(row.weight),

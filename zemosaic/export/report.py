@@ -138,6 +138,8 @@ class FrameRow:
     """Part of the frame that nothing hides."""
     steps: EdgeSteps | None = None
     notes: tuple[Message, ...] = ()
+    group: str = ""
+    """Name of the group that the user put it into by hand."""
 
     @property
     def in_part(self) -> bool:
@@ -157,6 +159,8 @@ class TileRow:
     rejected_fraction: float
     mode: str
     empty: bool
+    group: str = ""
+    """Name of the group by hand that all its frames are of."""
 
 
 @dataclass(frozen=True)
@@ -194,6 +198,15 @@ class RunReport:
     others: tuple[FieldReport, ...] = ()
     """Further fields; the rest of this record is about the main one, or about all."""
 
+    @property
+    def groups(self) -> dict[str, list[FrameRow]]:
+        """The frames of each group by hand, by name."""
+        found: defaultdict[str, list[FrameRow]] = defaultdict(list)
+        for row in self.frames:
+            if row.group:
+                found[row.group].append(row)
+        return dict(sorted(found.items()))
+
     def having(self, status: FrameStatus) -> list[FrameRow]:
         """Return the frames of one status."""
         return [row for row in self.frames if row.status is status]
@@ -224,6 +237,7 @@ def build_report(records: RunRecords) -> RunReport:
     hidden = {item.frame.frame_id for item in records.calibrated if item.hidden}
     fields = [(records.plan, records.tiles), *((one.plan, one.tiles) for one in records.others)]
     verdicts = _TileVerdicts.of(fields, hidden)
+    by_hand = {frame.frame_id: frame.group_name for frame in records.frames}
     rows = [
         _frame_row(
             frame, measured.get(n), solved.get(n), calibrated.get(n), _fate(n, dropped, calibrated, verdicts), verdicts
@@ -236,7 +250,7 @@ def build_report(records: RunRecords) -> RunReport:
     rows += [_file_row(item) for item in sorted(others, key=lambda item: item.path)]
     return RunReport(
         frames=tuple(rows),
-        tiles=_tile_rows(records.plan, records.tiles),
+        tiles=_tile_rows(records.plan, records.tiles, by_hand),
         mosaic=records.mosaic,
         wcs=_mosaic_wcs(records),
         field_name=_field_name(records),
@@ -251,14 +265,14 @@ def build_report(records: RunRecords) -> RunReport:
         seams=summarise_seams(records.calibrated, records.seams),
         depth=records.depth,
         pixels=records.pixels,
-        others=tuple(map(_field_report, records.others)),
+        others=tuple(_field_report(field, by_hand) for field in records.others),
     )
 
 
-def _field_report(field: FieldPlan) -> FieldReport:
+def _field_report(field: FieldPlan, by_hand: Mapping[int, str]) -> FieldReport:
     used = {frame_id for tile in field.tiles for frame_id in tile.frames_used}
     wcs = field.mosaic.wcs if field.mosaic else field.plan.wcs
-    return FieldReport(field.plan.name, _tile_rows(field.plan, field.tiles), field.mosaic, wcs, len(used))
+    return FieldReport(field.plan.name, _tile_rows(field.plan, field.tiles, by_hand), field.mosaic, wcs, len(used))
 
 
 @dataclass(frozen=True)
@@ -342,6 +356,7 @@ def _frame_row(
         area_used=_area_used(frame, calibrated),
         steps=calibrated.steps if calibrated else None,
         notes=frame.notes,
+        group=frame.group_name,
     )
 
 
@@ -389,7 +404,7 @@ def _file_row(fallen: Dropped) -> FrameRow:
     return FrameRow(fallen.frame_id, fallen.path, fallen.status, fallen.phase, fallen.reason)
 
 
-def _tile_rows(plan: GridPlan | None, tiles: Iterable[TileProduct]) -> tuple[TileRow, ...]:
+def _tile_rows(plan: GridPlan | None, tiles: Iterable[TileProduct], by_hand: Mapping[int, str]) -> tuple[TileRow, ...]:
     products = {tile.tile_id: tile for tile in tiles}
     return tuple(
         TileRow(
@@ -401,9 +416,11 @@ def _tile_rows(plan: GridPlan | None, tiles: Iterable[TileProduct]) -> tuple[Til
             rejected_fraction=float(product.rejected_fraction),
             mode=product.mode,
             empty=product.empty,
+            group=names.pop() if len(names) == 1 else "",
         )
         for spec in (plan.tiles if plan else ())
         if (product := products.get(spec.tile_id)) is not None
+        for names in ({by_hand.get(frame_id, "") for frame_id in spec.frame_ids},)
     )
 
 

@@ -21,7 +21,7 @@ from zemosaic.export.files import write_whole
 from zemosaic.export.preview import jpeg_bytes, png_bytes
 from zemosaic.export.report import FieldReport, FrameRow, RunReport
 from zemosaic.export.report_parts import Chart, Figure, Words, mean_of, short_path
-from zemosaic.export.report_quality import depth_section, part_lines, seam_section
+from zemosaic.export.report_quality import depth_section, group_lines, part_lines, seam_section
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameStatus
 
@@ -136,6 +136,7 @@ def report_html(
         charts=_charts(ordered, words),
         seams=seam_section(report, words),
         depth=depth_section(report, words),
+        by_hand=group_lines(report, words),
         parts=part_lines(report, words),
         groups=_groups(report, words),
         dropped=len(report.dropped),

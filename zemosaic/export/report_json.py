@@ -38,7 +38,7 @@ def write_report_json(path: Path, report: RunReport, translator: Translator) -> 
 
 def report_dict(report: RunReport, translator: Translator) -> dict[str, Any]:
     """Return what `write_report_json` writes, before numbers that are not finite become null."""
-    mosaic = report.mosaic
+    mosaic, sizes = report.mosaic, {name: len(rows) for name, rows in report.groups.items()}
     return {
         "mosaic": Path(mosaic.mosaic).name if mosaic else None,
         "field": report.field_name,
@@ -51,7 +51,8 @@ def report_dict(report: RunReport, translator: Translator) -> dict[str, Any]:
         "frames_found": len(report.frames),
         "frames_used": len(report.used),
         "frames": [_frame_dict(row, translator) for row in report.frames],
-        "tiles": [_record(tile) for tile in report.tiles],
+        **({"groups_by_hand": sizes} if sizes else {}),
+        "tiles": [_tile_dict(tile) for tile in report.tiles],
         "seams": seam_dict(report.seams) if report.seams else None,
         "noise_by_depth": _depth_rows(report),
         "other_fields": [_field_dict(field) for field in report.others],
@@ -82,7 +83,7 @@ def _field_dict(field: FieldReport) -> dict[str, Any]:
         "exposure_s": mosaic.exposure_s if mosaic else None,
         "wcs": field.wcs.to_cards(),
         "frames_used": field.frames_used,
-        "tiles": [_record(tile) for tile in field.tiles],
+        "tiles": [_tile_dict(tile) for tile in field.tiles],
     }
 
 
@@ -103,6 +104,8 @@ def _frame_dict(row: FrameRow, translator: Translator) -> dict[str, Any]:
         "corners_dec_deg": row.corners_dec_deg,
         "notes": [_told(note, translator) for note in row.notes],
     }
+    if row.group:
+        entry["group"] = row.group
     if row.in_part:
         entry["area_used"] = row.area_used
     if row.steps is not None:
@@ -114,6 +117,11 @@ def _frame_dict(row: FrameRow, translator: Translator) -> dict[str, Any]:
 
 def _told(told: Message, translator: Translator) -> dict[str, Any]:
     return {"text": translator.message(told), **told.to_dict()}
+
+
+def _tile_dict(tile: TileRow) -> dict[str, Any]:
+    entry = _record(tile)
+    return entry if tile.group else {name: value for name, value in entry.items() if name != "group"}
 
 
 def _record(record: FrameMetrics | TileRow) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Sections of the HTML report on seams, depth, and frames of which a part is used."""
+"""Sections of the HTML report on seams, depth, groups by hand, and frames of which a part is used."""
 
 from __future__ import annotations
 
@@ -13,8 +13,18 @@ from zemosaic.export.report import FrameRow, RunReport
 from zemosaic.export.report_parts import Chart, Figure, Words, green_of, short_path
 from zemosaic.export.seam_report import level_and_colour
 from zemosaic.export.seams import LIMIT
+from zemosaic.model import FrameStatus
 
-__all__ = ["DepthSection", "PartLine", "SeamSection", "depth_section", "part_lines", "seam_section"]
+__all__ = [
+    "DepthSection",
+    "GroupLine",
+    "PartLine",
+    "SeamSection",
+    "depth_section",
+    "group_lines",
+    "part_lines",
+    "seam_section",
+]
 
 MOST_PART_LINES = 200
 MOST_TILES_NAMED = 12
@@ -48,6 +58,21 @@ class PartLine:
     used: str
     """Tiles."""
     rejected: str
+
+
+@dataclass(frozen=True)
+class GroupLine:
+    """A group that the user put together by hand."""
+
+    name: str
+    frames: str
+    used: str
+    exposure: str
+    tiles: str
+    files: tuple[str, ...]
+    """Its frames, as far as the page lists them."""
+    more: int
+    """Frames beyond those."""
 
 
 def seam_section(report: RunReport, words: Words) -> SeamSection | None:
@@ -139,6 +164,26 @@ def part_lines(report: RunReport, words: Words) -> list[PartLine]:
         )
         for row in lines[:MOST_PART_LINES]
     ]
+
+
+def group_lines(report: RunReport, words: Words) -> list[GroupLine]:
+    """Return the groups put together by hand."""
+    lines = []
+    for name, rows in report.groups.items():
+        used = [row for row in rows if row.status is FrameStatus.USED]
+        shown = tuple(short_path(row.path, report.input_dir) for row in rows[:MOST_PART_LINES])
+        lines.append(
+            GroupLine(
+                name=name,
+                frames=words.number(len(rows)),
+                used=words.number(len(used)),
+                exposure=words.duration(sum(row.exposure_s or 0.0 for row in used)),
+                tiles=_tiles(tuple(sorted({tile for row in used for tile in row.tiles_used}))),
+                files=shown,
+                more=len(rows) - len(shown),
+            )
+        )
+    return lines
 
 
 def _tiles(numbers: tuple[int, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Frames into groups by where they point and how they lie; every frame is in exactly one.
+"""Frames into groups: by hand, or by where they point and how they lie; every frame is in exactly one.
 
 Groups do not depend on the order of the frames, nor on where on the sky they are: distances are those of unit
 vectors, angles are taken on the tangent plane of the group.
@@ -50,8 +50,21 @@ class GroupRules:
 def frame_groups(frames: Sequence[SolvedFrame], rules: GroupRules) -> list[list[int]]:
     """Return the places of the frames of each group, every place exactly once.
 
+    A group by hand is one wherever its frames lie, and is divided by the cap alone.
     Groups and their members come in an order of their own: by time, then by path.
     """
+    by_name: dict[str, list[int]] = {}
+    for k, one in enumerate(frames):
+        by_name.setdefault(one.frame.group_name, []).append(k)
+    left = by_name.pop("", [])
+    groups = [[left[k] for k in group] for group in _automatic([frames[k] for k in left], rules)]
+    groups += by_name.values()
+    groups = [part for group in groups for part in _capped(sorted(group, key=lambda k: _when(frames[k])), rules.cap)]
+    return sorted(groups, key=lambda group: _when(frames[group[0]]))
+
+
+def _automatic(frames: Sequence[SolvedFrame], rules: GroupRules) -> list[list[int]]:
+    """Group frames by place and orientation."""
     if not frames:
         return []
     centres = np.array(
@@ -60,9 +73,8 @@ def frame_groups(frames: Sequence[SolvedFrame], rules: GroupRules) -> list[list[
     radius = max(math.radians(rules.radius_deg or _auto_radius_deg(frames)), SMALLEST_RADIUS)
     groups: list[list[int]] = []
     for members in _by_place(centres, radius):
-        for turned in _by_orientation(frames, centres, members, rules.split_deg or AUTO_SPLIT_DEG):
-            groups += _capped(sorted(turned, key=lambda k: _when(frames[k])), rules.cap)
-    return sorted(groups, key=lambda group: _when(frames[group[0]]))
+        groups += _by_orientation(frames, centres, members, rules.split_deg or AUTO_SPLIT_DEG)
+    return groups
 
 
 def _auto_radius_deg(frames: Sequence[SolvedFrame]) -> float:

@@ -56,9 +56,13 @@ def plan_masters(context: RunContext, grid: Grid) -> list[Grid]:
 
 def _plan_of(context: RunContext, frames: Sequence[CalibratedFrame], grid: Grid, key: str) -> Grid:
     settings = context.settings
-    scale = grid.plan.wcs.scale_arcsec
+    # Frames that the program groups point to one place; those of a group by hand may lie anywhere.
     canvas = make_canvas(
-        [frame.solved for frame in frames], "median_pc", "median", scale_arcsec=scale, projection="TAN"
+        [frame.solved for frame in frames],
+        "median_pc",
+        "median",
+        scale_arcsec=grid.plan.wcs.scale_arcsec,
+        projection="auto" if frames[0].frame.group_name else "TAN",
     )
     plan = make_plan(canvas, frames, grid.plan.channels, settings.grid_tile_px, settings.grid_overlap_px)
     return Grid(plan, tuple(frames), key)
@@ -145,6 +149,7 @@ def _save(context: RunContext, master: Master, grid: Grid, found: int) -> None:
         rejection=settings.stacking_rejection_algorithm,
         combine=settings.stacking_final_combine_method,
         name=grid.key,
+        group=grid.frames[0].frame.group_name,
     )
     store = master.tile.store
     write = partial(write_fits, wcs=grid.plan.wcs, axis_order="CHW", box=master.tile.box)

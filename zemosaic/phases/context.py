@@ -164,8 +164,8 @@ def quality_limits(settings: Settings) -> QualityLimits:
 
 
 def identity(frame: FrameRef) -> list[object]:
-    """Return what identifies a frame's file for the journal."""
-    return [frame.path, frame.size_bytes, frame.mtime_ns, frame.hdu, frame.bayer, frame.planes]
+    """Return what identifies a frame's file, and the group that it is in by hand, for the journal."""
+    return [frame.path, frame.size_bytes, frame.mtime_ns, frame.hdu, frame.bayer, frame.planes, frame.group_name]
 
 
 def camera_groups(frames: Sequence[FrameRef]) -> list[int]:

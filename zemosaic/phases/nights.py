@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zemosaic.errors import message
 from zemosaic.model import (
     CalibratedFrame,
     EdgeSteps,
@@ -37,9 +38,9 @@ from zemosaic.phases.solved_again import solution_from, wcs_from
 from zemosaic.store.canvas import CanvasStore, TilePixels
 from zemosaic.store.journal import digest
 
-__all__ = ["EarlierField", "EarlierTile", "Learnt", "Nights", "field_of", "open_nights"]
+__all__ = ["EarlierField", "EarlierTile", "Learnt", "Nights", "field_of", "forget_other_groups", "open_nights"]
 
-CONTENT_VERSION = 1
+CONTENT_VERSION = 2
 KIND, KEY = "night", "last"
 PHASES = ("measure", "solve", "calibrate", "plan", "stack")
 """All whose settings change what is kept."""
@@ -107,6 +108,8 @@ class Nights:
     """By digest of all that their pixels depend on."""
     cells: frozenset[str] = frozenset()
     """Digests of the cells of the grids that had a tile."""
+    groups: dict[str, str] = field(default_factory=dict)
+    """By path of every frame: the name of its group by hand, empty without one."""
     same: set[str] = field(default_factory=set)
     """Paths of frames that are what they were."""
     next_cameras: dict[str, tuple[list[int], str, int]] = field(default_factory=dict)
@@ -170,13 +173,20 @@ class Nights:
         self.next_tiles[wanted] = (EarlierTile(store, row, outer, values), cell)
 
     def keep(
-        self, context: RunContext, solved: Sequence[SolvedFrame], marks: Mapping[Any, str], made: Sequence[Learnt]
+        self,
+        context: RunContext,
+        frames: Sequence[FrameRef],
+        solved: Sequence[SolvedFrame],
+        marks: Mapping[Any, str],
+        made: Sequence[Learnt],
     ) -> None:
         """Put all of this finished run into the journal, and take away the pixels of the run before.
 
         Parameters
         ----------
         context : RunContext
+        frames : sequence of FrameRef
+            All that the scan found.
         solved : sequence of SolvedFrame
         marks : mapping
             Fingerprints of the cameras by `FrameRef.group`.
@@ -188,6 +198,7 @@ class Nights:
             "number": self.number + 1,
             "cameras": self.next_cameras,
             "places": places,
+            "groups": {frame.path: frame.group_name for frame in frames},
             "fields": [_field_values(one) for one in made],
             "tiles": {wanted: asdict(tile) for wanted, (tile, _) in self.next_tiles.items()},
             "cells": sorted({cell for _, cell in self.next_tiles.values()}),
@@ -211,6 +222,7 @@ def open_nights(context: RunContext) -> Nights | None:
         number=values["number"],
         cameras={group: tuple(found) for group, found in values["cameras"].items()},
         places={path: tuple(found) for path, found in values["places"].items()},
+        groups=values["groups"],
         fields=[_field_from(number, one) for number, one in enumerate(values["fields"])],
         tiles={
             wanted: EarlierTile(tile["store"], tile["row"], _tuples(tile["outer"]), tile["product"])
@@ -219,6 +231,17 @@ def open_nights(context: RunContext) -> Nights | None:
         },
         cells=frozenset(values["cells"]),
     )
+
+
+def forget_other_groups(context: RunContext, frames: Sequence[FrameRef]) -> None:
+    """Let nothing of earlier nights hold where a frame that they know was put into another group since.
+
+    What was learnt of a camera then was learnt from other frames than those that make its group now.
+    """
+    nights = context.nights
+    if nights is not None and any(nights.groups.get(one.path, one.group_name) != one.group_name for one in frames):
+        context.nights = Nights(number=nights.number)
+        context.log(message("log.night_regrouped"))
 
 
 def field_of(nights: Nights, frames: Sequence[SolvedFrame], taken: Sequence[EarlierField]) -> EarlierField | None:

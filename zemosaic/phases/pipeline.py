@@ -22,7 +22,7 @@ from zemosaic.phases.export import FieldRecord, Outputs, export_mosaic, write_re
 from zemosaic.phases.fields import divide
 from zemosaic.phases.measure import DefectMaps, measure_frames
 from zemosaic.phases.mode import mode_of
-from zemosaic.phases.nights import Learnt, open_nights
+from zemosaic.phases.nights import Learnt, forget_other_groups, open_nights
 from zemosaic.phases.pixel_record import StackedGroup, record_of
 from zemosaic.phases.plan import Grid, make_grids
 from zemosaic.phases.quick_look import show_quick_look
@@ -102,6 +102,7 @@ def _look(context: RunContext, progress: _Progress, until: Preparation) -> Defec
     """Run the phases that learn what the frames are, up to one of them; returns the cameras' defects."""
     check_solver_paths(context)
     progress.frames = scan(context)
+    forget_other_groups(context, progress.frames)
     context.divide_memory(len(progress.frames))
     progress.measured, defects = measure_frames(context, progress.frames)
     if until == "solve":
@@ -136,7 +137,8 @@ def _run(context: RunContext, progress: _Progress) -> None:
     if context.nights is not None:
         frames = {one.key: calibration.frames for one, calibration in calibrated}
         marks = {group: camera.fingerprint for group, camera in defects.items()}
-        context.nights.keep(context, progress.solved, marks, [_learnt(grid, frames[grid.key]) for grid in grids])
+        made = [_learnt(grid, frames[grid.key]) for grid in grids]
+        context.nights.keep(context, progress.frames, progress.solved, marks, made)
 
 
 def _learnt(grid: Grid, frames: Sequence[CalibratedFrame]) -> Learnt:

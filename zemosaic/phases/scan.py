@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from zemosaic.frames.scan import scan_folder
 from zemosaic.frames.selection import read_selection
 from zemosaic.model import Dropped, FrameRef, FrameStatus
 from zemosaic.phases.context import RunContext
+from zemosaic.stacking.rules import FEW_SAMPLES
 
 __all__ = ["scan"]
 
@@ -36,6 +39,7 @@ def scan(context: RunContext) -> tuple[FrameRef, ...]:
         for dropped in result.dropped:
             context.drop(dropped)
         frames = _of_one_kind(context, _chosen(context, result.frames))
+        _tell_groups(context, frames)
         nights = {(frame.date_obs or "")[:10] for frame in frames}
         context.emit(
             FramesFound(
@@ -52,7 +56,7 @@ def scan(context: RunContext) -> tuple[FrameRef, ...]:
 
 
 def _chosen(context: RunContext, frames: tuple[FrameRef, ...]) -> tuple[FrameRef, ...]:
-    """Return the frames that the user's table does not leave out, numbered anew."""
+    """Return the frames that the user's table does not leave out, numbered anew and in the groups that it names."""
     table = context.settings.excluded_frames
     if not table:
         return frames
@@ -63,8 +67,24 @@ def _chosen(context: RunContext, frames: tuple[FrameRef, ...]) -> tuple[FrameRef
             reason = message("reason.left_out_by_hand", table=Path(table).name)
             context.drop(Dropped(frame.path, None, "scan", FrameStatus.REJECTED, reason))
         else:
-            kept.append(replace(frame, frame_id=len(kept)))
+            kept.append(replace(frame, frame_id=len(kept), group_name=selection.group_of(frame.path)))
     return tuple(kept)
+
+
+def _tell_groups(context: RunContext, frames: Sequence[FrameRef]) -> None:
+    """Say which groups were put together by hand, and which have too few frames to learn from."""
+    sizes = Counter(frame.group_name for frame in frames if frame.group_name)
+    if not sizes:
+        return
+    told = ", ".join(f"{name} ({size})" for name, size in sorted(sizes.items()))
+    context.log(message("log.groups_by_hand", groups=len(sizes), frames=sum(sizes.values()), sizes=told))
+    alike = Counter((frame.group_name, frame.group) for frame in frames if frame.group_name)
+    fewest: dict[str, int] = {}
+    for (name, _), size in alike.items():
+        fewest[name] = min(size, fewest.get(name, size))
+    for name, size in sorted(fewest.items()):
+        if size < FEW_SAMPLES:
+            context.warn(message("warning.group_by_hand_small", group=name, frames=size, least=FEW_SAMPLES))
 
 
 def _of_one_kind(context: RunContext, frames: tuple[FrameRef, ...]) -> tuple[FrameRef, ...]:

@@ -1,4 +1,4 @@
-"""The table of frames: sorting, filtering, keeping and leaving out with undo; fast at 50,000 rows."""
+"""The table of frames: sorting, filtering, keeping, leaving out and grouping with undo; fast at 50,000 rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from zemosaic.errors import Message
 from zemosaic.events import FrameDropped, FrameMeasured, FrameSolved
-from zemosaic.frames.selection import Selection, same_file
+from zemosaic.frames.selection import Selection, group_name, same_file
 from zemosaic.gui.presenter.footprints import Footprints
 from zemosaic.gui.presenter.keeping import Keeping, Limit
 from zemosaic.i18n import Translator
@@ -42,7 +42,7 @@ class FrameTable:
     dropped : sequence of Dropped
         Files that are no usable frames; they follow the frames.
     chosen : Selection, optional
-        What is left out from the beginning.
+        What is left out and grouped from the beginning.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class FrameTable:
         self._fields: tuple[int, Rows] | None = None
         self._reach_deg = 0.0
         if chosen is not None:
-            self.keeping.leave_out(self._left_out_by(chosen), remember=False)
+            self.keeping.choose(*self._said_by(chosen), remember=False)
         # A table is made in a thread; of many frames this takes longer than a window should wait.
         self.fields()
 
@@ -116,7 +116,9 @@ class FrameTable:
         self._arrange()
 
     def filter(self, search: str, shown: str) -> None:
-        """Show the rows whose path, night or telescope has all words of a search, and that are kept, left out or any.
+        """Show the rows that have all words of a search, and that are kept, left out or any.
+
+        Looked at are path, night, telescope and the name of the group by hand.
 
         Parameters
         ----------
@@ -130,6 +132,11 @@ class FrameTable:
     def set_keep(self, rows: Rows, keep: bool) -> None:
         """Keep or leave out frames; what is no frame stays out."""
         if self.keeping.set(rows, keep):
+            self._arrange()
+
+    def put_together(self, rows: Rows, name: str) -> None:
+        """Put frames into a group by hand; with an empty name the program groups them."""
+        if self.keeping.put_together(rows, group_name(name)):
             self._arrange()
 
     def set_limit(self, metric: str, limit: Limit) -> None:
@@ -148,8 +155,8 @@ class FrameTable:
         self._arrange()
 
     def apply_selection(self, chosen: Selection) -> None:
-        """Leave out exactly what a selection leaves out; can be undone."""
-        self.keeping.leave_out(self._left_out_by(chosen))
+        """Leave out exactly what a selection leaves out, and take its groups; can be undone."""
+        self.keeping.choose(*self._said_by(chosen))
         self._arrange()
 
     def select(self, rows: Rows, add: bool = False) -> None:
@@ -164,14 +171,27 @@ class FrameTable:
         values = self.metrics[metric][np.isfinite(self.metrics[metric])]
         return (float(values.min()), float(np.median(values)), float(values.max())) if len(values) else None
 
-    def groups(self, by: str) -> tuple[NDArray[np.intp], list[str]]:
-        """Return each row's group number, shape (rows,), and the groups' names; `by` is one of `GROUPINGS`."""
+    def groups(self, by: str) -> tuple[NDArray[np.intp], Sequence[str | int]]:
+        """Return each row's group number, shape (rows,), and the groups' names; `by` is one of `GROUPINGS`.
+
+        Fields that have no name have a number.
+        """
         if by == "verdict":
             return self._verdicts(), ["kept", "left_out", "dropped"]
         if by == "field":
-            fields = self.fields()
-            return fields, [str(number) for number in range(1, int(fields.max(initial=-1)) + 2)] + [""]
+            return self._fields_and_groups()
         return self._ranks[by], self._names[by]
+
+    @property
+    def group_names(self) -> list[str]:
+        """The groups by hand that have frames, sorted."""
+        groups, names = self.keeping.groups
+        return sorted((names[number] for number in np.unique(groups) if number), key=str.casefold)
+
+    def group_of(self, row: int) -> str:
+        """Return the name of a frame's group by hand; empty where the program groups it."""
+        groups, names = self.keeping.groups
+        return names[int(groups[row])]
 
     def kept_of(self, by: str) -> list[str]:
         """Return the nights or the telescopes of the frames that are kept."""
@@ -234,15 +254,29 @@ class FrameTable:
             self._arrange()
 
     def field_name(self, row: int, words: Translator) -> str:
-        """Return the name of a frame's field; empty without a place."""
+        """Return the name of a frame's group by hand, or else of its field; empty without a place."""
         field = int(self.fields()[row])
-        return "" if field < 0 else words.text("frames.field", number=field + 1)
+        return self.group_of(row) or ("" if field < 0 else words.text("frames.field", number=field + 1))
 
     def _search_parts(self) -> Iterable[tuple[str, str, str]]:
         return zip(self.paths, self.nights, self.telescopes, strict=True)
 
-    def _left_out_by(self, chosen: Selection) -> Rows:
-        return np.flatnonzero([chosen.leaves_out(path) for path in self.paths])
+    def _said_by(self, chosen: Selection) -> tuple[Rows, list[str] | None]:
+        """Return the rows that a selection leaves out, and the groups' names where it has any."""
+        left_out = np.flatnonzero([chosen.leaves_out(path) for path in self.paths])
+        return left_out, None if chosen.groups is None else [chosen.group_of(path) for path in self.paths]
+
+    def _fields_and_groups(self) -> tuple[NDArray[np.intp], list[str | int]]:
+        """Return each row's field or, where it has one, its group by hand, and their numbers and names.
+
+        Groups come after all fields, so that a field keeps its colour; what has no place is the last.
+        """
+        groups, names = self.keeping.groups
+        fields, used = self.fields(), self.group_names
+        count = int(fields.max(initial=-1)) + 1
+        places = np.array([count + used.index(name) if name in used else 0 for name in names], np.intp)
+        found = np.where(groups > 0, places[groups], np.where(fields < 0, count + len(used), fields))
+        return found, [*range(1, count + 1), *used, ""]
 
     def _verdicts(self) -> NDArray[np.intp]:
         verdict = np.where(self.keep, 0, 1)
@@ -254,7 +288,8 @@ class FrameTable:
         if column in METRICS:
             return self.metrics[column]
         if column == "field":
-            return self.fields().astype(float)
+            numbers, names = self._fields_and_groups()
+            return np.where(numbers == len(names) - 1, np.nan, numbers)
         if column in self._ranks:
             return self._ranks[column].astype(float)
         if column == "solved":
@@ -273,7 +308,10 @@ class FrameTable:
         wanted = search.casefold().split()
         passing = np.ones(len(self), bool)
         if wanted:
-            passing = np.array([all(word in text for word in wanted) for text in self._searched], bool)
+            groups, names = self.keeping.groups
+            called = [name.casefold() for name in names]
+            texts = zip(self._searched, groups.tolist(), strict=True)
+            passing = np.array([all(w in text or w in called[group] for w in wanted) for text, group in texts], bool)
         if shown != "all":
             passing &= self.keep if shown == "kept" else ~self.keep
         return passing

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["TABLE_NAME", "FramesDesk", "Scanned"]
 
 TABLE_NAME = "zemosaic_selection.csv"
-"""The table of frames that a run gets when some are left out by hand."""
+"""The table of frames that a run gets when some are left out or grouped by hand."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class FramesDesk:
         """
         if self.table is None or self.folder != input_dir:
             return given
-        if not len(self.table.left_out):
+        if not len(self.table.left_out) and not self.table.group_names:
             return ""
         path = Path(output_dir) / TABLE_NAME
         self.export(path)
@@ -194,7 +194,7 @@ class FramesDesk:
             write_selection(path, PLAN_COLUMNS, plan_rows(self.table))
 
     def import_csv(self, path: Path) -> None:
-        """Take the choice of a CSV file; it can be undone.
+        """Take the choice and the groups of a CSV file; it can be undone.
 
         Raises
         ------

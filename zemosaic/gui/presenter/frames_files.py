@@ -18,7 +18,7 @@ __all__ = ["PLAN_COLUMNS", "REPORT_NAME", "plan_rows", "report_numbers"]
 REPORT_NAME = "run_report.json"
 PLAN_COLUMNS = (
     "order", "batch_id", "mount", "bortle", "telescope", "session_date", "filter", "exposure", "file_path", "ra", "dec",
-    "keep", "solved", *METRICS[:-1],
+    "keep", "group", "solved", *METRICS[:-1],
 )  # fmt: skip
 """The first eleven are those of a ``stack_plan.csv``; `mount` and `bortle` are for the user to fill in."""
 
@@ -41,6 +41,7 @@ def plan_rows(table: FrameTable) -> Iterator[list[object]]:
             frame.path,
             *place,
             int(table.keep[row]),
+            table.group_of(row),
             table.solved[row],
             *(f"{value:.6g}" if np.isfinite(value) else "" for value in numbers),
         ]

@@ -22,7 +22,7 @@ __all__ = ["BUTTONS", "FramesPage"]
 
 BUTTONS = (
     "choose", "measure", "solve", "analyse", "import", "export",
-    "fit", "region", "whole", "leave_out", "keep", "undo", "redo",
+    "fit", "region", "whole", "leave_out", "keep", "group", "undo", "redo",
 )  # fmt: skip
 _OUTPUT_SUFFIX = "_mosaic"
 
@@ -97,6 +97,7 @@ class FramesPage:
             "solve": not running,
             "leave_out": chosen,
             "keep": chosen,
+            "group": bool(len(table.selected_frames)),
             "undo": table.keeping.can_undo,
             "redo": table.keeping.can_redo,
             "whole": bool(self.region),
@@ -148,6 +149,30 @@ class FramesPage:
     def import_csv(self, path: Path) -> None:
         """Take the choice of a CSV file."""
         self._try(lambda: self.session.frames.import_csv(path))
+
+    @property
+    def group_names(self) -> list[str]:
+        """The groups by hand that there are, to be offered where a name is asked for."""
+        return [] if self.table is None else self.table.group_names
+
+    @property
+    def selected_group(self) -> str:
+        """The group by hand that all selected frames are of; empty where they are not of one."""
+        if self.table is None:
+            return ""
+        groups, names = self.table.keeping.groups
+        found = np.unique(groups[self.table.selected_frames])
+        return names[int(found[0])] if len(found) == 1 else ""
+
+    def group_question(self) -> str:
+        """Return what is asked before selected frames become a group."""
+        count = 0 if self.table is None else len(self.table.selected_frames)
+        return self.session.words.text("frames.group.name", count=count)
+
+    def put_together(self, name: str) -> None:
+        """Put the selected frames into a group; with an empty name the program groups them."""
+        if self.table is not None:
+            self.table.put_together(self.table.selected_frames, name)
 
     def filter(self, search: str, kind: str) -> None:
         """Show only some of the frames."""

@@ -1,9 +1,9 @@
-"""Which frames the user keeps: choices by hand and limits of the metrics, with undo and redo."""
+"""Which frames the user keeps and groups: choices by hand and limits of the metrics, with undo and redo."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,14 +22,18 @@ _STEPS = 200
 
 @dataclass(frozen=True)
 class _Choice:
-    """What the user said: of single frames, and by limits."""
+    """What the user said: of single frames, by limits, and which belong together."""
 
     by_hand: NDArray[np.int8]
     limits: Mapping[str, Limit]
+    groups: NDArray[np.int32]
+    """Numbers of names; never written to, so that choices can share it."""
 
 
 class Keeping:
-    """Says which frames are kept.  What was said last holds: a new limit takes in what was kept by hand before.
+    """Says which frames are kept, and which are in a group by hand.
+
+    What was said last holds: a new limit takes in what was kept by hand before.
 
     Parameters
     ----------
@@ -42,7 +46,10 @@ class Keeping:
     def __init__(self, usable: Flags, metrics: Mapping[str, NDArray[np.float64]]) -> None:
         self._usable = usable
         self._metrics = metrics
-        self._now = _Choice(np.zeros(len(usable), np.int8), {})
+        self._names = [""]
+        """All that groups were ever called; the first stands for none."""
+        self._numbers = {"": 0}
+        self._now = _Choice(np.zeros(len(usable), np.int8), {}, np.zeros(len(usable), np.int32))
         self._before: list[_Choice] = []
         self._after: list[_Choice] = []
         self.keep = usable.copy()
@@ -51,6 +58,11 @@ class Keeping:
     def limits(self) -> Mapping[str, Limit]:
         """The limits by metric; those without any are not in it."""
         return self._now.limits
+
+    @property
+    def groups(self) -> tuple[NDArray[np.int32], list[str]]:
+        """Each frame's group by hand, shape (n,), as a number among the names; the first name, empty, is none."""
+        return self._now.groups, self._names
 
     @property
     def by_hand(self) -> Flags:
@@ -75,17 +87,40 @@ class Keeping:
         by_hand = self._now.by_hand.copy()
         beyond = np.array([self.beyond(int(row)) is not None for row in rows], bool)
         by_hand[rows] = np.where(beyond, _IN, _NEITHER) if keep else _OUT
-        self._become(_Choice(by_hand, self._now.limits))
+        self._become(replace(self._now, by_hand=by_hand))
         return True
 
-    def leave_out(self, rows: Rows, remember: bool = True) -> None:
-        """Leave out exactly these frames, and forget the limits."""
+    def put_together(self, rows: Rows, name: str) -> bool:
+        """Put frames into a group, or with an empty name into none; return whether that changed anything."""
+        rows = rows[self._usable[rows]]
+        groups = self._now.groups.copy()
+        groups[rows] = self._number(name)
+        if np.array_equal(groups, self._now.groups):
+            return False
+        self._become(replace(self._now, groups=groups))
+        return True
+
+    def choose(self, left_out: Rows, names: Sequence[str] | None, remember: bool = True) -> None:
+        """Leave out exactly these frames, and forget the limits.
+
+        Parameters
+        ----------
+        left_out : ndarray of int
+            Rows.
+        names : sequence of str, optional
+            The group by hand of each frame, empty for none; without them all groups stay.
+        remember : bool
+            Whether this can be undone.
+        """
         by_hand = np.zeros(len(self._usable), np.int8)
-        by_hand[rows] = _OUT
+        by_hand[left_out] = _OUT
+        groups = self._now.groups
+        if names is not None:
+            groups = np.where(self._usable, np.array([self._number(name) for name in names], np.int32), np.int32(0))
         if remember:
-            self._become(_Choice(by_hand, {}))
+            self._become(_Choice(by_hand, {}, groups))
         else:
-            self._now = _Choice(by_hand, {})
+            self._now = _Choice(by_hand, {}, groups)
             self.refresh()
 
     def set_limit(self, metric: str, limit: Limit) -> None:
@@ -95,7 +130,7 @@ class Keeping:
         limits = {name: given for name, given in self.limits.items() if name != metric}
         if limit != (None, None):
             limits[metric] = limit
-        self._become(_Choice(np.minimum(self._now.by_hand, _NEITHER), limits))
+        self._become(replace(self._now, by_hand=np.minimum(self._now.by_hand, _NEITHER), limits=limits))
 
     def would_leave_out(self, metric: str, limit: Limit) -> int:
         """Return how many frames would lie beyond a limit."""
@@ -135,6 +170,12 @@ class Keeping:
             beyond |= outside(self._metrics[name], limit)
         by_hand = self._now.by_hand
         self.keep[:] = self._usable & ((by_hand == _IN) | ((by_hand == _NEITHER) & ~beyond))
+
+    def _number(self, name: str) -> int:
+        if name not in self._numbers:
+            self._numbers[name] = len(self._names)
+            self._names.append(name)
+        return self._numbers[name]
 
     def _become(self, choice: _Choice) -> None:
         self._before.append(self._now)

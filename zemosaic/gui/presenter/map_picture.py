@@ -135,7 +135,6 @@ def legend(table: FrameTable, colouring: str, most: int, words: Translator, metr
     if colouring == "quality":
         return _quality_legend(table, metric, words)
     groups, names = table.groups(colouring)
-    groups = np.where(groups < 0, len(names) - 1, groups)
     counts = np.bincount(groups, minlength=len(names))
     inks = VERDICT_INKS if colouring == "verdict" else INKS
     order = [i for i in np.argsort(-counts, kind="stable") if counts[i]]
@@ -146,11 +145,11 @@ def legend(table: FrameTable, colouring: str, most: int, words: Translator, metr
     return lines
 
 
-def _name(name: str, colouring: str, words: Translator) -> str:
+def _name(name: str | int, colouring: str, words: Translator) -> str:
+    if isinstance(name, int):
+        return words.text("frames.field", number=name)
     if colouring == "verdict":
         return words.text(f"frames.group.{name}")
-    if colouring == "field" and name:
-        return words.text("frames.field", number=name)
     return name or words.text(f"frames.unknown_{colouring}")
 
 
@@ -158,10 +157,7 @@ def _grouped(table: FrameTable, colouring: str, metric: str) -> tuple[NDArray[np
     """Return each frame's group and the groups' inks."""
     if colouring == "quality":
         return _quality_steps(table, metric), (*_quality_inks(), _UNKNOWN)
-    groups, names = table.groups(colouring)
-    if colouring == "field":
-        groups = np.where(groups < 0, len(names) - 1, groups)
-    return groups, VERDICT_INKS if colouring == "verdict" else INKS
+    return table.groups(colouring)[0], VERDICT_INKS if colouring == "verdict" else INKS
 
 
 def _quality_ends(table: FrameTable, metric: str) -> tuple[float, float] | None:

@@ -48,6 +48,8 @@ class FrameModel(QAbstractTableModel):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
+        self._rows = 0
+        """As many as the view knows."""
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's name and default
         """Return how many rows are shown."""
@@ -107,8 +109,15 @@ class FrameModel(QAbstractTableModel):
 
     def refresh(self) -> None:
         """Show the rows as they are now."""
-        self.beginResetModel()
-        self.endResetModel()
+        rows, last = self.rowCount(), len(COLUMNS) - 1
+        if rows != self._rows:
+            self._rows = rows
+            self.beginResetModel()
+            self.endResetModel()
+        elif rows:
+            # A reset would forget from which row Shift and the arrow keys go on.
+            self.dataChanged.emit(self.index(0, 0), self.index(rows - 1, last))
+            self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, last)
 
 
 class FrameTableView(QTableView):

@@ -8,7 +8,16 @@ from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QInputDialog,
+    QLineEdit,
+    QPushButton,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
 
 from zemosaic.gui.presenter.frame_table import SHOWN
 from zemosaic.gui.presenter.frames_desk import TABLE_NAME
@@ -122,7 +131,13 @@ class FramesView(QWidget):
 
     def press(self, key: str) -> None:
         """Do what a button does."""
-        asking = {"choose": self.choose, "export": self._export, "import": self._import, "region": self._mark_region}
+        asking = {
+            "choose": self.choose,
+            "export": self._export,
+            "import": self._import,
+            "region": self._mark_region,
+            "group": self._ask_group,
+        }
         if key in asking:
             asking[key]()
         else:
@@ -247,6 +262,7 @@ class FramesView(QWidget):
             line.addWidget(widget)
         line.addStretch(1)
         line.addWidget(self._selected)
+        line.addWidget(self.buttons["group"])
         return line
 
     def _use_metric(self, metric: str) -> None:
@@ -284,6 +300,20 @@ class FramesView(QWidget):
     def _region_marked(self, text: str | None) -> None:
         self.buttons["region"].setChecked(False)
         self.page.mark_region(text)
+
+    def _ask_group(self) -> None:
+        """Ask for the name of a group, offering those that there are."""
+        page, words = self.page, self._session.words
+        asked = QInputDialog(self)
+        asked.setWindowTitle(words.text("frames.group.title"))
+        asked.setLabelText(page.group_question())
+        asked.setComboBoxItems(page.group_names)
+        asked.setComboBoxEditable(True)
+        asked.setTextValue(page.selected_group)
+        asked.setOkButtonText(words.text("frames.group.accept"))
+        asked.setCancelButtonText(words.text("window.cancel"))
+        if asked.exec():
+            page.put_together(asked.textValue())
 
     def _export(self) -> None:
         chosen, _ = QFileDialog.getSaveFileName(self, self.buttons["export"].text(), TABLE_NAME, "CSV (*.csv)")

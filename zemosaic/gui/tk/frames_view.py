@@ -20,7 +20,7 @@ from zemosaic.gui.tk.frames_histograms import HistogramCanvas
 from zemosaic.gui.tk.frames_map import MapCanvas
 from zemosaic.gui.tk.frames_table import FrameTableView
 from zemosaic.gui.tk.theme import Theme
-from zemosaic.gui.tk.widgets import Choice, Tooltip, wrap_to_width
+from zemosaic.gui.tk.widgets import Choice, Tooltip, ask_name, wrap_to_width
 
 __all__ = ["FramesView"]
 
@@ -125,7 +125,13 @@ class FramesView(ttk.Frame):
 
     def press(self, key: str) -> None:
         """Do what a button does."""
-        asking = {"choose": self.choose, "export": self._export, "import": self._import, "region": self._mark_region}
+        asking = {
+            "choose": self.choose,
+            "export": self._export,
+            "import": self._import,
+            "region": self._mark_region,
+            "group": self._ask_group,
+        }
         if key in asking:
             asking[key]()
         else:
@@ -240,8 +246,9 @@ class FramesView(ttk.Frame):
         for entry in entries:
             for event in ("<Return>", "<FocusOut>"):
                 entry.bind(event, lambda _: self._limits_typed())
+        self._button(line, "group").pack(side="right")
         self._selected = ttk.Label(line, style="Muted.TLabel")
-        self._selected.pack(side="right")
+        self._selected.pack(side="right", padx=gap)
         self._range = ttk.Label(line, style="Muted.TLabel")
         self._range.pack(side="left")
 
@@ -281,6 +288,15 @@ class FramesView(ttk.Frame):
     def _region_marked(self, text: str | None) -> None:
         self.buttons["region"].state(["!pressed"])
         self.page.mark_region(text)
+
+    def _ask_group(self) -> None:
+        """Ask for the name of a group, offering those that there are."""
+        page, words = self.page, self._session.words
+        answers = words.text("frames.group.accept"), words.text("window.cancel")
+        asked = words.text("frames.group.title"), page.group_question()
+        name = ask_name(self, self._theme, asked, page.group_names, page.selected_group, answers)
+        if name is not None:
+            page.put_together(name)
 
     def _export(self) -> None:
         parent = self.winfo_toplevel()

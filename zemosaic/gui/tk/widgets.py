@@ -8,7 +8,7 @@ from tkinter import ttk
 
 from zemosaic.gui.tk.theme import Theme
 
-__all__ = ["Choice", "MenuButton", "ScrollFrame", "Tooltip", "ask", "wrap_to_width"]
+__all__ = ["Choice", "MenuButton", "ScrollFrame", "Tooltip", "ask", "ask_name", "wrap_to_width"]
 
 
 class ScrollFrame(ttk.Frame):
@@ -194,7 +194,14 @@ def _wrap(label: ttk.Label, length: int) -> None:
         label.configure(wraplength=length)
 
 
-def ask(parent: tk.Misc, theme: Theme, title: str, text: str, answers: Sequence[str]) -> int | None:
+def ask(
+    parent: tk.Misc,
+    theme: Theme,
+    title: str,
+    text: str,
+    answers: Sequence[str],
+    field: Callable[[tk.Misc], ttk.Widget] | None = None,
+) -> int | None:
     """Ask a question in a window of its own.
 
     Parameters
@@ -204,6 +211,8 @@ def ask(parent: tk.Misc, theme: Theme, title: str, text: str, answers: Sequence[
     title, text : str
     answers : sequence of str
         Words of the buttons; the first is what Return does.
+    field : callable, optional
+        Makes what is typed into, below the text.
 
     Returns
     -------
@@ -224,6 +233,9 @@ def ask(parent: tk.Misc, theme: Theme, title: str, text: str, answers: Sequence[
     inner.pack(fill="both", expand=True)
     ttk.Label(inner, text=title, style="Heading.TLabel").pack(anchor="w")
     ttk.Label(inner, text=text, wraplength=theme.px(420), justify="left").pack(anchor="w", pady=theme.px(12))
+    typed = field(inner) if field is not None else None
+    if typed is not None:
+        typed.pack(fill="x")
     row = ttk.Frame(inner)
     row.pack(anchor="e", pady=(theme.px(8), 0))
     buttons = []
@@ -237,9 +249,39 @@ def ask(parent: tk.Misc, theme: Theme, title: str, text: str, answers: Sequence[
     _centre(window, parent.winfo_toplevel())
     window.wait_visibility()
     window.grab_set()
-    buttons[0].focus_set()
+    (typed or buttons[0]).focus_set()
     parent.wait_window(window)
     return answer[0] if answer else None
+
+
+def ask_name(
+    parent: tk.Misc, theme: Theme, asked: tuple[str, str], offered: Sequence[str], begin: str, answers: Sequence[str]
+) -> str | None:
+    """Ask for a name in a window of its own.
+
+    Parameters
+    ----------
+    parent : tkinter widget
+    theme : Theme
+    asked : (title, text)
+    offered : sequence of str
+        Names to choose from; another may be typed.
+    begin : str
+        What stands there at first.
+    answers : sequence of str
+        Words of the buttons: what takes the name, what does not.
+
+    Returns
+    -------
+    str or None
+        The name; None where none was wanted.
+    """
+    name = tk.StringVar(parent, begin)
+
+    def field(inner: tk.Misc) -> ttk.Widget:
+        return ttk.Combobox(inner, textvariable=name, values=list(offered))
+
+    return name.get() if ask(parent, theme, *asked, answers, field) == 0 else None
 
 
 def _centre(window: tk.Toplevel, over: tk.Misc) -> None:
