@@ -413,8 +413,9 @@ class Stacker:
         pixels = (band[1] - band[0]) * (band[3] - band[2])
         first, seen = FirstSamples(number, task.channels, pixels), ExpectedNoise(task.channels, pixels)
         for k, samples in self._passing(band, [*chosen, *sorted(set(frames) - set(chosen))]):
-            first.add(samples[: task.channels].reshape(task.channels, -1))
-            seen.add(samples[: task.channels].reshape(task.channels, -1), self.noises[k])
+            planes = samples[: task.channels].reshape(task.channels, -1)
+            # The noise of just these: how many frames pass depends on the other pixels of the band.
+            seen.add(np.where(first.add(planes), planes, np.float32(np.nan)), self.noises[k])
             if first.full:
                 break
         unsteady = self._unsteady(band)
