@@ -50,7 +50,8 @@ def whole_road(lights: Path, memory_gb: float = 0.0, workers: int = 1) -> Road:
                 num_processing_workers=workers,
                 memory_limit_gb=memory_gb,
                 solver="embedded",
-            )
+            ),
+            pictures=False,
         )
         phases: dict[str, float] = {}
         modes: set[str] = set()

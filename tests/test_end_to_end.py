@@ -30,6 +30,7 @@ from zemosaic.events import (
     PhaseFinished,
     PhaseStarted,
     PreparationFinished,
+    PreviewReady,
     RunFailed,
     RunFinished,
     RunPaused,
@@ -54,9 +55,9 @@ def settings_for(frames: Path, output: Path, **changes: object) -> Settings:
     return Settings(input_dir=str(frames), output_dir=str(output), **values)
 
 
-def run_to_end(settings: Settings, after: type | None = None, act=None, until=None) -> list[Event]:
+def run_to_end(settings: Settings, after: type | None = None, act=None, until=None, pictures=True) -> list[Event]:
     """Return all events of a run; `act(run)` is called once when the first event of type `after` comes."""
-    run = worker.start(settings, until)
+    run = worker.start(settings, until, pictures)
     seen: list[Event] = []
     try:
         for event in run.events():
@@ -147,9 +148,11 @@ def test_events_tell_every_phase_from_begin_to_end(reference):
 
 
 def test_two_workers_and_a_second_run_give_the_same_bytes(frames, reference, tmp_path):
-    events = run_to_end(settings_for(frames, tmp_path, num_processing_workers=2))
+    events = run_to_end(settings_for(frames, tmp_path, num_processing_workers=2), pictures=False)
     assert isinstance(events[-1], RunFinished), events[-1]
     assert mosaic_files(tmp_path) == mosaic_files(reference[0])
+    shown = [[event.final for event in one if isinstance(event, PreviewReady)] for one in (events, reference[1])]
+    assert shown[0] == [True] and False in shown[1], "pictures while it grows are only for those who look"
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -143,7 +143,7 @@ def test_what_the_system_refuses_is_told(fault, key, code, tmp_path):
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     cancel, held = context.RawValue("b", 0), context.RawValue("b", 0)
-    what = settings_for(tmp_path, tmp_path / "out"), None, tmp_path / "log", there, cancel, held
+    what = settings_for(tmp_path, tmp_path / "out"), None, True, tmp_path / "log", there, cancel, held
     process = context.Process(target=refused_run, args=(fault, *what))
     process.start()
     told = []

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import platformdirs
@@ -45,7 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         wanted = [_FLAGS[word] for word in arguments if word in _FLAGS]
         rest = [word for word in arguments if word not in _FLAGS]
         if rest:
-            return run_cli(rest, os.environ, Engine(_start, _make_demo))
+            # Another program may show the pictures that the events tell of; a user of the command line sees none.
+            start = partial(_start, pictures="--log-json" in rest)
+            return run_cli(rest, os.environ, Engine(start, _make_demo))
         return _open_window(wanted[-1] if wanted else _backend(os.environ), words, console)
     except ZeMosaicError as fault:
         console.error(str(fault))
@@ -96,10 +99,10 @@ def _open_tk_window(words: Translator, console: Console, reason: Message | None)
         return NO_WINDOW
 
 
-def _start(settings: Settings, until: Preparation | None = None) -> RunHandle:
+def _start(settings: Settings, until: Preparation | None = None, pictures: bool = True) -> RunHandle:
     from zemosaic.worker import start
 
-    return start(settings, until)
+    return start(settings, until, pictures)
 
 
 def _make_demo(folder: Path, progress: Callable[[int, int], None] | None = None) -> Path:

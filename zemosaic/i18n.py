@@ -101,7 +101,9 @@ class Translator:
         self._language = self._nearest(wanted)
         own = _read(self._folder / f"{self._language}.json")
         self._texts = self._english | _agreeing(own, self._english)
-        self._format = _NumberFormatter(self._texts.get("locale.decimal", "."), self._texts.get("locale.thousands", ""))
+        self.decimal = self._texts.get("locale.decimal", ".")
+        """What stands between a number's whole part and its decimals."""
+        self._format = _NumberFormatter(self.decimal, self._texts.get("locale.thousands", ""))
 
     def languages(self) -> dict[str, str]:
         """Return the codes at hand and each language's name in its own words, ordered by code."""

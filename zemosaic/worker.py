@@ -20,6 +20,7 @@ How a run ends
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import signal
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ _ENDINGS = (RunFinished, PreparationFinished, RunCancelledEvent, RunFailed)
 class Run:
     """Handle of one run in its own process."""
 
-    def __init__(self, settings: Settings, until: Preparation | None = None) -> None:
+    def __init__(self, settings: Settings, until: Preparation | None = None, pictures: bool = True) -> None:
         spawn = multiprocessing.get_context("spawn")
         self._log = Path(settings.output_dir) / LOG_NAME
         self._output_dir = settings.output_dir
@@ -51,7 +52,7 @@ class Run:
         self._cancel: Flag = spawn.RawValue("b", 0)
         self._reader, writer = spawn.Pipe(duplex=False)
         self._held: Flag = spawn.RawValue("b", 0)
-        arguments = (settings, until, self._log, writer, self._cancel, self._held)
+        arguments = (settings, until, pictures, self._log, writer, self._cancel, self._held)
         self._process = spawn.Process(target=_child, args=arguments, name="zemosaic-worker")
         self._ended = False
         limit_library_threads()  # read when the child loads its libraries
@@ -126,7 +127,7 @@ class Run:
         return RunFailed(told, WorkerDied.exit_code, str(self._log))
 
 
-def start(settings: Settings, until: Preparation | None = None) -> Run:
+def start(settings: Settings, until: Preparation | None = None, pictures: bool = True) -> Run:
     """Start a run in its own process and return its handle.
 
     Parameters
@@ -136,20 +137,27 @@ def start(settings: Settings, until: Preparation | None = None) -> Run:
         End after this phase: every frame is told of by `FrameMeasured`, `FrameSolved` or `FrameDropped`, the run ends
         with `PreparationFinished`, makes no mosaic and no report, and keeps its work folder, so that the next run
         with the same output folder takes over what was learnt.
+    pictures : bool
+        Whether anybody looks at pictures of the mosaic while it grows; nothing else depends on them.
     """
-    return Run(settings, until)
+    return Run(settings, until, pictures)
 
 
 def _child(
     settings: Settings,
     until: Preparation | None,
+    pictures: bool,
     log: Path,
     connection: Connection,
     cancel: Flag,
     held: Flag,
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches this process too; the front end handles it
-    # Imported here, in the new process: a front end needs none of what a run is made of.
+    # Imported here, in the new process: a front end needs none of what a run is made of.  All of it stays to the end,
+    # so that Python need not look through it again and again for what could be freed.
+    gc.disable()
     from zemosaic.worker_process import run_process
 
-    run_process(settings, until, log, connection, cancel, held)
+    gc.freeze()
+    gc.enable()
+    run_process(settings, until, pictures, log, connection, cancel, held)

@@ -134,8 +134,8 @@ class _Outbox:
 class _Control:
     """What the user asks of the run, as its process sees it."""
 
-    def __init__(self, cancel: Flag, held: Flag, emit: Callable[[Event], None]) -> None:
-        self.cancel, self.held, self._emit = cancel, held, emit
+    def __init__(self, cancel: Flag, held: Flag, emit: Callable[[Event], None], pictures: bool) -> None:
+        self.cancel, self.held, self._emit, self.pictures = cancel, held, emit, pictures
         self._paused_s = 0.0
 
     def paused_s(self) -> float:
@@ -158,6 +158,7 @@ class _Control:
 def run_process(
     settings: Settings,
     until: Preparation | None,
+    pictures: bool,
     log_file: Path,
     connection: Connection,
     cancel: Flag,
@@ -170,6 +171,8 @@ def run_process(
     settings : Settings
     until : {"measure", "solve"}, optional
         Phase to end after.
+    pictures : bool
+        Whether to show the mosaic while it grows.
     log_file : Path
         Written once the output folder is there.
     connection : Connection
@@ -197,7 +200,7 @@ def run_process(
         _end_in_time(cancel, outbox, settings.output_dir)
         run = (__version__, settings.input_dir, settings.output_dir, settings_hash(settings))
         outbox.emit(RunStarted(*run, until))
-        ending = _run(settings, until, outbox, _Control(cancel, held, outbox.emit))
+        ending = _run(settings, until, outbox, _Control(cancel, held, outbox.emit, pictures))
     except RunCancelled:
         ending = RunCancelledEvent(settings.output_dir)
     except ZeMosaicError as error:
@@ -288,6 +291,7 @@ def _pipeline(
             emit=outbox.emit,
             cancelled=control.cancelled,
             paused_s=control.paused_s,
+            pictures=control.pictures,
             executor=SerialExecutor(),
             budget=budget,
             open_workers=_workers(settings, work, control.held, pools),

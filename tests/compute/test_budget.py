@@ -21,7 +21,7 @@ from zemosaic.compute.budget import (
     available_cpus,
     make_budget,
 )
-from zemosaic.compute.resources import ResourceMonitor
+from zemosaic.compute.resources import ResourceMonitor, lent_floats, return_freed_memory
 from zemosaic.errors import ResourceError
 
 SMALLEST_GB = (BASE_BYTES + PROCESS_BYTES + SMALLEST_TASK_BYTES) / 1e9
@@ -110,3 +110,20 @@ def test_no_process_of_a_run_loads_what_it_does_not_need():
     code = f"import sys, zemosaic.worker_process; print(*{heavy} & set(sys.modules))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.split() == []
+
+
+def test_lent_memory_is_lent_again_but_never_twice_at_once():
+    """A thread of a Dask worker may run beside another; what was lent is let go when memory is to be handed back."""
+    return_freed_memory()
+    with lent_floats((2, 3)) as first, lent_floats((2, 2)) as second:
+        assert first.shape == (2, 3) and first.dtype == np.float32
+        assert not np.shares_memory(first, second)
+    with lent_floats((3, 2)) as larger:
+        assert np.shares_memory(first, larger)
+    with lent_floats((50,)) as grown:
+        assert grown.shape == (50,)
+    with lent_floats((2, 2)) as again:
+        assert np.shares_memory(grown, again)
+    return_freed_memory()
+    with lent_floats((2, 2)) as fresh:
+        assert not np.shares_memory(grown, fresh)

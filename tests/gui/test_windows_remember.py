@@ -208,3 +208,36 @@ def test_numbers_are_written_and_read_the_language_s_way(opened):
     assert form.row("stacking_kappa_low").value == 2.5 and form.settings().stacking_kappa_low == 2.5
     spec = form.row("stacking_kappa_low").spec
     assert "0,1" in range_text(spec, french) and shown_value(0.25, french) == "0,25"
+
+
+def test_fields_of_settings_show_and_take_the_language_s_decimals(opened):
+    driver = opened("fr")
+    driver.select(1)
+    settings, session = driver.window.settings, driver.window.session
+    key = "stacking_kappa_low"
+    control = settings.rows[key].control
+    shown = control.get if hasattr(control, "get") else control.text
+
+    def typed(text):
+        (control.delete(0, "end") if hasattr(control, "get") else control.clear())
+        for letter in text:
+            control.insert(*(("end", letter) if hasattr(control, "get") else (letter,)))
+            driver.work()
+        return shown(), session.form.row(key).value
+
+    assert typed("2,25") == ("2,25", 2.25)
+    assert typed("2.75") == ("2.75", 2.75), "what is typed stands as it is typed"
+    driver.window.use_language("en")
+    driver.work()
+    assert shown() == "2.75"
+    driver.window.use_language("fr")
+    driver.work()
+    assert shown() == "2,75" and session.form.row(key).value == 2.75
+    session.form = session.form.edited(key, "1.5")
+    settings.update_rows()
+    assert shown() == "1,5", "a preset's number, too"
+    assert typed("2,,5")[0] == "2,,5" and session.form.row(key).problem is not None
+    driver.window.use_language("en")
+    driver.work()
+    assert shown() == "2,,5", "what is wrong is left to be put right"
+    session.form = session.form.reset(key)

@@ -68,6 +68,15 @@ def test_blocks_are_calibrated_as_the_mosaic_is(bayer, channels, block):
     assert small == pytest.approx(np.broadcast_to(signal[:, None, None], small.shape), abs=0.5)
 
 
+def test_a_mono_frame_among_colour_ones_is_in_all_colours():
+    mono = calibrated_of(solved_of(wcs_of(80, 10), channels=1, bayer=None))
+    pixels = np.random.default_rng(2).normal(1000.0, 9.0, (mono.frame.height, mono.frame.width)).astype(np.float32)
+    alone = reduced(mono, pixels, 5)
+    among = reduced(replace(mono, sky_adu=mono.sky_adu * 3, transparency=mono.transparency * 3), pixels, 5)
+    assert alone.shape[0] == 1
+    np.testing.assert_array_equal(among, np.repeat(alone, 3, axis=0))
+
+
 def mosaicked(planes, bayer):
     raw = np.empty_like(planes[0])
     for place, colour in enumerate(bayer):

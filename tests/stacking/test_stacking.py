@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zemosaic.stacking.kernel import LANES, accumulate, limits, stack
+from zemosaic.stacking.compiled import LANES, accumulate
+from zemosaic.stacking.kernel import limits, stack
 from zemosaic.stacking.noise import ExpectedNoise
 from zemosaic.stacking.reference import stack_reference
 from zemosaic.stacking.rules import (

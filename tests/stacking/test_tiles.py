@@ -153,6 +153,19 @@ def test_streaming_is_within_a_tenth_of_the_noise(monkeypatch, tmp_path, rejecti
     np.testing.assert_array_equal(streamed.kept[few], exact.kept[few])
 
 
+def test_limits_of_a_pixel_do_not_depend_on_the_band_it_is_in(monkeypatch, tmp_path):
+    task = survey(60, monkeypatch, tmp_path, memory=MemoryRules(max_frames=16))
+    noisy = tuple(replace(frame, noise=(NOISE * (1 + k % 7),) * 3) for k, frame in enumerate(task.frames))
+    task = replace(task, frames=noisy, tile=replace(task.tile, inner=NARROW, outer=NARROW))
+    y0, y1, x0, x1 = NARROW
+    part = (y0 + 8, y1 - 8, x0 + 60, x1 - 60)
+    whole, alone = (
+        np.array(tiles.Stacker(task, []).sampled_limits(box)).reshape(2, 3, box[1] - box[0], box[3] - box[2])
+        for box in (NARROW, part)
+    )
+    np.testing.assert_array_equal(whole[:, :, 8:-8, 60:-60], alone)
+
+
 def test_how_a_mode_is_chosen():
     def mode(frames=100, rows=512, fit=600, disk_holds=True, median=False, **rules):
         return choose_mode(frames, rows, fit, MemoryRules(**rules), least_rows=32, disk_holds=disk_holds, median=median)

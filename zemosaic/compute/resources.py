@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import math
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import psutil
+from numpy.typing import NDArray
 
-__all__ = ["ResourceMonitor", "Usage", "disk_free", "return_freed_memory"]
+__all__ = ["ResourceMonitor", "Usage", "disk_free", "lent_floats", "return_freed_memory"]
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,31 @@ def disk_free(folder: Path) -> int:
     return psutil.disk_usage(str(folder)).free
 
 
+_KEPT: list[NDArray[np.float32]] = []
+"""In each process, what `lent_floats` lends next."""
+
+
+@contextlib.contextmanager
+def lent_floats(shape: tuple[int, ...]) -> Iterator[NDArray[np.float32]]:
+    """Lend an array of any values, to tasks that need much memory one after the other.
+
+    New memory has to be cleared by the system first, which costs a third of the time of resampling.  What was lent is
+    kept for the next task, until `return_freed_memory` is called.
+    """
+    size = math.prod(shape)
+    kept = _KEPT.pop() if _KEPT else np.empty(0, np.float32)
+    if kept.size < size:
+        del kept  # not both at once
+        kept = np.empty(size, np.float32)
+    try:
+        yield kept[:size].reshape(shape)
+    finally:
+        _KEPT[:] = [kept]
+
+
 def return_freed_memory() -> None:
-    """Let the C library hand back what was freed: glibc keeps much of it; elsewhere there is nothing to do."""
+    """Hand back what this process keeps for later: `lent_floats`, and what glibc keeps of all that was freed."""
+    _KEPT.clear()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
         trim(0)

@@ -61,6 +61,8 @@ class RunContext:
     """What is known from earlier nights; None where nothing is to be kept."""
     paused_s: Callable[[], float] = float
     """Seconds that the run was paused so far."""
+    pictures: bool = True
+    """Whether anybody looks at pictures of the mosaic while it grows."""
     dropped: list[Dropped] = field(default_factory=list)
     warnings: list[Message] = field(default_factory=list)
     timings: dict[str, Timing] = field(default_factory=dict)

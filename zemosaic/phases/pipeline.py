@@ -129,7 +129,8 @@ def _run(context: RunContext, progress: _Progress) -> None:
     stars = {one.key: calibration.stars for one, calibration in calibrated}
     grids = make_grids(context, [(one, calibration.frames) for one, calibration in calibrated])
     progress.made = [FieldRecord(grid) for grid in grids]
-    show_quick_look(context, grids[0], defects)
+    if context.pictures:
+        show_quick_look(context, grids[0], defects)
     if choice.mode is Mode.CLASSIC:
         _classic(context, progress, stars, defects)
     else:

@@ -112,7 +112,7 @@ def reduced(frame: CalibratedFrame, pixels: NDArray[Any], block_px: int) -> Floa
 
     Returns
     -------
-    ndarray of float32, shape (1 or 3, h // block, w // block)
+    ndarray of float32, shape (channels, h // block, w // block)
         In mosaic units.
     """
     bayer = frame.frame.bayer
@@ -123,6 +123,8 @@ def reduced(frame: CalibratedFrame, pixels: NDArray[Any], block_px: int) -> Floa
         cv2.resize(plane[: rows * step, : columns * step], (columns, rows), interpolation=cv2.INTER_AREA)
         for plane in planes
     ]
+    if len(small) == 1:
+        small *= len(frame.sky_adu)  # a mono frame among colour ones is in all colours alike
     height, width = frame.frame.height, frame.frame.width
     y, x = np.mgrid[:rows, :columns].astype(np.float32)
     u, v = ((x + 0.5) * block_px - 0.5 - width / 2) / height, ((y + 0.5) * block_px - 0.5 - height / 2) / height

@@ -66,7 +66,7 @@ def stack_tiles(context: RunContext, jobs: Sequence[StackJob], defects: DefectMa
     tasks = [(one, task) for one in prepared for task in one.tasks]
     failed: dict[int, Message] = {}
     broken: set[tuple[str, int]] = set()
-    growing = {one.job.name: _growing(context, one) for one in prepared}
+    growing = {one.job.name: _growing(context, one) for one in prepared} if context.pictures else {}
     with context.phase("stack", sum(len(job.grid.plan.tiles) for job in jobs)) as advance:
         done = sum(len(one.products) for one in prepared)
         advance(done)
@@ -79,7 +79,8 @@ def stack_tiles(context: RunContext, jobs: Sequence[StackJob], defects: DefectMa
                 key = f"{one.job.name}{task.row}"
                 context.journal.put("tile", key, one.digests[task.row], _product_bytes(answer.product))
             done += 1
-            growing[one.job.name].add(task.row)
+            if growing:
+                growing[one.job.name].add(task.row)
             product = answer.product
             context.emit(
                 TileStacked(product.tile_id, len(product.frames_used), product.rejected_fraction, product.mode)

@@ -13,7 +13,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.compute.resources import disk_free
+from zemosaic.compute.resources import disk_free, lent_floats, return_freed_memory
 from zemosaic.errors import FrameError, Message, ResourceError, message
 from zemosaic.model import HIDDEN_BLOCK_PX, CalibratedFrame, TileProduct, TileSpec
 from zemosaic.mosaic.drizzle import DropRules
@@ -25,7 +25,8 @@ from zemosaic.phases.measure import mended_pixels
 from zemosaic.phases.tile_device import Device, DeviceFailed
 from zemosaic.phases.tile_drizzle import Drops, inside_limits
 from zemosaic.sky import FrameWcs
-from zemosaic.stacking.kernel import accumulate, limits, stack
+from zemosaic.stacking.compiled import accumulate
+from zemosaic.stacking.kernel import limits, stack
 from zemosaic.stacking.modes import MemoryRules, Mode, choose_mode, sample_of
 from zemosaic.stacking.noise import ExpectedNoise
 from zemosaic.stacking.rules import Combine, StackResult, StackRules
@@ -120,6 +121,7 @@ def stack_tile(task: TileTask) -> TileAnswer:
             smaller = task.task_bytes // 2
             if not task.memory.retry or smaller < LEAST_TASK_BYTES:
                 raise ResourceError("error.tile_memory", tile=task.tile.tile_id, frames=len(task.frames)) from error
+            return_freed_memory()
             told.append(message("warning.smaller_passes", tile=task.tile.tile_id, mb=smaller >> 20))
             task = replace(task, task_bytes=smaller)
 
@@ -165,9 +167,10 @@ class Stacker:
                 self._keep(band, self.streamed(band, low, high))
                 self._keep_limits(band, low, high)
         else:
-            for band in self._bands(self._rows_in_memory(len(task.frames))):
-                # The samples of a band are gone before those of the next one come: no name holds them.
-                self._stack_band(band, *self.samples(band, range(len(task.frames))))
+            frames = len(task.frames)
+            for band in self._bands(self._rows_in_memory(frames)):
+                with lent_floats((frames, self.planes, band[1] - band[0], self.shape[1])) as cube:
+                    self._stack_band(band, *self.samples(band, range(frames), cube))
         whole = self.whole
         if self.between is not None:
             self._drizzle(*self.between)
@@ -219,9 +222,18 @@ class Stacker:
             yield start, end, x0, x1
             start = end
 
-    def samples(self, band: Box, wanted: range | list[int]) -> tuple[Floats, list[int]]:
-        """Return the planes of the wanted frames that reach a band, and which frames these are."""
-        cube = np.empty((len(wanted), self.planes, band[1] - band[0], band[3] - band[2]), np.float32)
+    def samples(self, band: Box, wanted: range | list[int], cube: Floats | None = None) -> tuple[Floats, list[int]]:
+        """Return the planes of the wanted frames that reach a band, and which frames these are.
+
+        Parameters
+        ----------
+        band : tuple
+        wanted : sequence of int
+        cube : ndarray, shape (wanted, planes, h, w), optional
+            Where the planes are put.
+        """
+        if cube is None:
+            cube = np.empty((len(wanted), self.planes, band[1] - band[0], band[3] - band[2]), np.float32)
         present: list[int] = []
         for k in wanted:
             if self._resample(k, band, cube[len(present)]) is not None:
@@ -401,8 +413,9 @@ class Stacker:
         pixels = (band[1] - band[0]) * (band[3] - band[2])
         first, seen = FirstSamples(number, task.channels, pixels), ExpectedNoise(task.channels, pixels)
         for k, samples in self._passing(band, [*chosen, *sorted(set(frames) - set(chosen))]):
-            first.add(samples[: task.channels].reshape(task.channels, -1))
-            seen.add(samples[: task.channels].reshape(task.channels, -1), self.noises[k])
+            planes = samples[: task.channels].reshape(task.channels, -1)
+            # The noise of just these: how many frames pass depends on the other pixels of the band.
+            seen.add(np.where(first.add(planes), planes, np.float32(np.nan)), self.noises[k])
             if first.full:
                 break
         unsteady = self._unsteady(band)

@@ -1,9 +1,4 @@
-"""The fast CPU form of `zemosaic.stacking.reference`: many pixels in lock-step.
-
-Blocks of pixels are sorted together by a network of minima and maxima, which the compiler turns
-into vector instructions; clipping then only moves two limits.  Every pixel is computed on its own,
-so that the result depends neither on the block nor on the tile it is in.
-"""
+"""The fast CPU form of `zemosaic.stacking.reference`; see `zemosaic.stacking.compiled`."""
 
 from __future__ import annotations
 
@@ -12,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from zemosaic.stacking import compiled
+from zemosaic.stacking.compiled import BIG, stack_pixels
 from zemosaic.stacking.rules import (
     FEW_SAMPLES,
     LINE_FLOOR,
@@ -29,12 +25,7 @@ from zemosaic.stacking.rules import (
     sorting_network,
 )
 
-__all__ = ["accumulate", "is_compiled", "limits", "stack"]
-
-LANES = 128
-"""Pixels in lock-step."""
-
-_BIG = np.float32(3e38)
+__all__ = ["is_compiled", "limits", "stack"]
 
 # Numbers of other modules are arguments of the compiled code: its cache on disk would not see them change.
 _NUMBERS = tuple(np.float32(number) for number in (NOISE_FLOOR, SIGNAL_TOLERANCE, WINSOR_CUT, WINSOR_BIAS))
@@ -49,8 +40,8 @@ def _network(n: int) -> NDArray[np.int32]:
 
 def is_compiled() -> bool:
     """Whether an earlier process left the compiled kernel, by far the largest, on disk."""
-    source = Path(__file__)
-    found = Path(_stack.stats.cache_path).glob(f"{source.stem}.{_stack.__name__}-*.nbi")
+    source = Path(compiled.__file__)
+    found = Path(stack_pixels.stats.cache_path).glob(f"{source.stem}.{stack_pixels.__name__}-*.nbi")
     return any(index.stat().st_mtime_ns >= source.stat().st_mtime_ns for index in found)
 
 
@@ -77,7 +68,7 @@ def stack(
             plane.fill(0)
         return result
     wide = weights.astype(np.float32).reshape(frames, -1)
-    _stack(
+    stack_pixels(
         cube,
         wide,
         *_arguments(frames, noise, unsteady, rules),
@@ -96,13 +87,15 @@ def limits(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the lowest and the highest value that stays, shapes (channels, pixels): all where there are no samples."""
     frames, channels, pixels = cube.shape
-    low = np.full((channels, pixels), -_BIG)
-    high = np.full((channels, pixels), _BIG)
+    low = np.full((channels, pixels), -BIG)
+    high = np.full((channels, pixels), BIG)
     if frames:
         value, weight = np.empty((channels, pixels), np.float32), np.empty(pixels, np.float32)
         counts = np.empty((2, pixels), np.uint16)
         ones = np.ones((frames, 1), np.float32)
-        _stack(cube, ones, *_arguments(frames, noise, unsteady, rules), value, weight, counts[0], counts[1], low, high)
+        stack_pixels(
+            cube, ones, *_arguments(frames, noise, unsteady, rules), value, weight, counts[0], counts[1], low, high
+        )
     return low, high
 
 
@@ -121,380 +114,3 @@ def _arguments(
         _LINE_NUMBERS if rules.rejection is Rejection.LINEAR_FIT else _NUMBERS,
         FEW_SAMPLES,
     )
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _stack(  # type: ignore[no-untyped-def]
-    cube,
-    weights,
-    noise,
-    unsteady,
-    network,
-    rejection,
-    median,
-    kappas,
-    rounds,
-    inner,
-    numbers,
-    few,
-    value,
-    weight,
-    kept,
-    gone,
-    lows,
-    highs,
-):
-    frames, channels, pixels = cube.shape
-    block = np.empty((channels, frames, LANES), np.float32)
-    low = np.empty((channels, LANES), np.float32)
-    high = np.empty((channels, LANES), np.float32)
-    count = np.empty(LANES, np.int32)
-    floor = np.empty(LANES, np.float32)
-    expected = np.empty(LANES, np.float32)
-    for start in range(0, pixels, LANES):
-        lanes = min(LANES, pixels - start)
-        _load(cube, start, lanes, block, count)
-        for c in range(channels):
-            _sort(block[c], network)
-            if rejection == 0:
-                low[c, :] = -_BIG
-                high[c, :] = _BIG
-            else:
-                expected[lanes:] = 1
-                for j in range(lanes):
-                    expected[j] = noise[c, start + j]
-                for j in range(LANES):
-                    floor[j] = max(expected[j] * numbers[0], unsteady[c, start + j]) if j < lanes else expected[j]
-                if rejection == 3:
-                    _line_limits(block[c], count, floor, kappas, rounds, few, low[c], high[c])
-                else:
-                    _limits(
-                        block[c], count, floor, rejection == 1, kappas, rounds, inner, numbers, few, low[c], high[c]
-                    )
-                _few_limits(block[c], count, expected, kappas, numbers, few, low[c], high[c])
-        _combine(cube, weights, start, lanes, low, high, value, weight, kept)
-        if _lift_emptied(count, kept[start : start + lanes], low, high):
-            _combine(cube, weights, start, lanes, low, high, value, weight, kept)
-        if lows.size > 0:
-            lows[:, start : start + lanes] = low[:, :lanes]
-            highs[:, start : start + lanes] = high[:, :lanes]
-        for j in range(lanes):
-            gone[start + j] = count[j] - kept[start + j]
-        if median:
-            for c in range(channels):
-                _medians(block[c], low[c], high[c], lanes, value[c, start : start + lanes])
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _load(cube, start, lanes, block, count):  # type: ignore[no-untyped-def]
-    frames, channels = cube.shape[0], cube.shape[1]
-    good = np.empty(LANES, np.bool_)
-    count[:] = 0
-    for i in range(frames):
-        good[:] = True
-        for c in range(channels):
-            row = cube[i, c, start : start + lanes]
-            for j in range(lanes):
-                good[j] &= np.isfinite(row[j])
-        good[lanes:] = False
-        for c in range(channels):
-            row = cube[i, c, start : start + lanes]
-            into = block[c, i]
-            for j in range(lanes):
-                into[j] = row[j] if good[j] else np.float32(np.inf)
-            into[lanes:] = np.inf
-        for j in range(LANES):
-            count[j] += good[j]
-
-
-@njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
-def _sort(block, network):  # type: ignore[no-untyped-def]
-    for m in range(network.shape[0]):
-        a = block[network[m, 0]]
-        b = block[network[m, 1]]
-        for j in range(LANES):
-            x = a[j]
-            y = b[j]
-            a[j] = x if x < y else y
-            b[j] = y if x < y else x
-
-
-@njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
-def _at(block, index, j):  # type: ignore[no-untyped-def]
-    picked = block[min(max(index, 0), block.shape[0] - 1), j]
-    return picked if picked < np.inf else np.float32(0)
-
-
-@njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
-def _middle(block, first, n, j):  # type: ignore[no-untyped-def]
-    lower = _at(block, first + max(n - 1, 0) // 2, j)
-    upper = lower if n % 2 == 1 else _at(block, first + n // 2, j)
-    return np.float32(0.5) * (lower + upper)
-
-
-@njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
-def _limits(block, count, floor, winsorize, kappas, rounds, inner, numbers, few, low, high):  # type: ignore[no-untyped-def]
-    centre = np.empty(LANES, np.float32)
-    scatter = np.empty(LANES, np.float32)
-    inside = count.copy()
-    below = np.empty(LANES, np.int32)
-    left = np.empty(LANES, np.int32)
-    done = np.empty(LANES, np.bool_)
-    for j in range(LANES):
-        n = count[j]
-        low[j] = -_BIG
-        high[j] = _BIG
-        centre[j] = _middle(block, 0, n, j)
-        scatter[j] = np.float32(0.5) * (_at(block, (n - 1) * 27 // 32, j) - _at(block, (n - 1) * 5 // 32, j))
-        done[j] = n < few
-    for _ in range(rounds):
-        for _step in range(inner):
-            _update_scatter(block, inside, centre, low, high, winsorize, numbers, scatter)
-        for j in range(LANES):
-            safe = max(scatter[j], floor[j])
-            low[j] = low[j] if done[j] else centre[j] - kappas[0] * safe
-            high[j] = high[j] if done[j] else centre[j] + kappas[1] * safe
-        _count_inside(block, low, high, below, left)
-        finished = True
-        for j in range(LANES):
-            done[j] |= left[j] == inside[j]
-            if not done[j]:
-                finished = False
-                inside[j] = left[j]
-                centre[j] = _middle(block, below[j], left[j], j)
-        if finished:
-            break
-
-
-@njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
-def _update_scatter(block, inside, centre, low, high, winsorize, numbers, scatter):  # type: ignore[no-untyped-def]
-    """Replace the scatter by the standard deviation of the samples inside, winsorized at the old scatter."""
-    zero, one = np.float32(0), np.float32(1)
-    total = np.zeros(LANES, np.float32)
-    square = np.zeros(LANES, np.float32)
-    cut = np.empty(LANES, np.float32)
-    for j in range(LANES):
-        cut[j] = numbers[2] * scatter[j] if winsorize else _BIG
-    for i in range(block.shape[0]):
-        row = block[i]
-        for j in range(LANES):
-            off = row[j] - centre[j]
-            off = off if off > -cut[j] else -cut[j]
-            off = off if off < cut[j] else cut[j]
-            off = off if (row[j] >= low[j]) & (row[j] <= high[j]) else zero
-            total[j] += off
-            square[j] += off * off
-    for j in range(LANES):
-        number = np.float32(max(inside[j], 1))
-        mean = total[j] / number
-        spread = max(square[j] / number - mean * mean, zero)
-        scatter[j] = (numbers[3] if winsorize else one) * np.sqrt(spread)
-
-
-@njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
-def _line_limits(block, count, floor, kappas, rounds, few, low, high):  # type: ignore[no-untyped-def]
-    centre = np.empty(LANES, np.float32)
-    level, slope = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
-    first, size, safe = np.zeros(LANES, np.int32), count.copy(), np.empty(LANES, np.float32)
-    lowest, highest = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
-    below, left = np.empty(LANES, np.int32), np.empty(LANES, np.int32)
-    done = np.empty(LANES, np.bool_)
-    for j in range(LANES):
-        low[j] = -_BIG
-        high[j] = _BIG
-        done[j] = count[j] < few
-    for _ in range(rounds):
-        for j in range(LANES):
-            centre[j] = _middle(block, first[j], size[j], j)
-        _fit_line(block, first, size, centre, level, slope)
-        _stray_ends(block, first, size, centre, level, slope, floor, kappas, safe, lowest, highest)
-        for j in range(LANES):
-            low[j] = low[j] if done[j] else _at(block, lowest[j], j)
-            high[j] = high[j] if done[j] else _at(block, highest[j], j)
-        _count_inside(block, low, high, below, left)
-        finished = True
-        for j in range(LANES):
-            done[j] |= left[j] == size[j]
-            if not done[j]:
-                finished = False
-                first[j] = below[j]
-                size[j] = left[j]
-        if finished:
-            break
-    _widen(block, count, first, size, centre, level, slope, safe, kappas, few, low, high)
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _widen(block, count, first, size, centre, level, slope, safe, kappas, few, low, high):  # type: ignore[no-untyped-def]
-    """Move the limits from the outermost good samples out to where a further sample would stray.
-
-    No sample of the block changes sides; but the limits now hold for samples that are not in it.
-    """
-    tiny = np.float32(1e-6)
-    for j in range(LANES):
-        if count[j] < few:
-            continue
-        half = np.float32(0.5) * np.float32(size[j] - 1)
-        least = centre[j] + level[j] - slope[j] * half - kappas[0] * safe[j]
-        most = centre[j] + level[j] + slope[j] * half + kappas[1] * safe[j]
-        if first[j] > 0:
-            gone = _at(block, first[j] - 1, j)
-            least = max(least, gone + max(abs(gone) * tiny, tiny))
-        if first[j] + size[j] < count[j]:
-            gone = _at(block, first[j] + size[j], j)
-            most = min(most, gone - max(abs(gone) * tiny, tiny))
-        low[j] = min(low[j], least)
-        high[j] = max(high[j], most)
-
-
-@njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
-def _fit_line(block, first, size, centre, level, slope):  # type: ignore[no-untyped-def]
-    """Fit samples - centre = level + slope * (rank - middle rank) by least squares."""
-    zero, half = np.float32(0), np.float32(0.5)
-    level[:] = 0
-    slope[:] = 0
-    for i in range(block.shape[0]):
-        row = block[i]
-        for j in range(LANES):
-            inside = (i >= first[j]) & (i < first[j] + size[j])
-            off = row[j] - centre[j] if inside else zero
-            level[j] += off
-            slope[j] += (np.float32(i - first[j]) - half * np.float32(size[j] - 1)) * off
-    for j in range(LANES):
-        n = np.float32(max(size[j], 1))
-        moment = n * (n * n - np.float32(1)) / np.float32(12)
-        level[j] /= n
-        slope[j] /= moment if moment > zero else np.float32(1)
-
-
-@njit(cache=True, fastmath={"nsz"}, error_model="numpy", nogil=True)
-def _stray_ends(block, first, size, centre, level, slope, floor, kappas, safe, lowest, highest):  # type: ignore[no-untyped-def]
-    """Find the outermost ranks up to which no sample strays from the line."""
-    zero, half = np.float32(0), np.float32(0.5)
-    safe[:] = 0
-    for i in range(block.shape[0]):
-        row = block[i]
-        for j in range(LANES):
-            inside = (i >= first[j]) & (i < first[j] + size[j])
-            along = np.float32(i - first[j]) - half * np.float32(size[j] - 1)
-            safe[j] += abs(row[j] - centre[j] - level[j] - slope[j] * along) if inside else zero
-    for j in range(LANES):
-        safe[j] = max(safe[j] / np.float32(max(size[j], 1)), floor[j])
-        lowest[j] = first[j]
-        highest[j] = first[j] + size[j] - 1
-    for i in range(block.shape[0]):
-        row = block[i]
-        for j in range(LANES):
-            rank = i - first[j]
-            along = np.float32(rank) - half * np.float32(size[j] - 1)
-            stray = row[j] - centre[j] - level[j] - slope[j] * along
-            under = (rank >= 0) & (rank < (size[j] - 1) // 2) & (stray < -kappas[0] * safe[j])
-            over = (rank > size[j] // 2) & (rank < size[j]) & (stray > kappas[1] * safe[j])
-            lowest[j] = i + 1 if under else lowest[j]
-            highest[j] = min(highest[j], i - 1) if over else highest[j]
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def accumulate(samples, weights, low, high, value, weight, kept, rejected):  # type: ignore[no-untyped-def]
-    """Add one frame's samples that lie within the limits to the sums of value, weight, kept and rejected.
-
-    samples, low, high and value have shape (channels, pixels), weights has (1,) or (pixels,), the rest (pixels,).
-    """
-    channels, pixels = samples.shape
-    for p in range(pixels):
-        valid, good = True, True
-        for c in range(channels):
-            sample = samples[c, p]
-            valid &= np.isfinite(sample)
-            good &= (sample >= low[c, p]) & (sample <= high[c, p])
-        if not valid:
-            continue
-        if not good:
-            rejected[p] += 1
-            continue
-        each = weights[p] if weights.size > 1 else weights[0]
-        kept[p] += 1
-        weight[p] += each
-        for c in range(channels):
-            value[c, p] += each * samples[c, p]
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _count_inside(block, low, high, below, left):  # type: ignore[no-untyped-def]
-    below[:] = 0
-    left[:] = 0
-    for i in range(block.shape[0]):
-        row = block[i]
-        for j in range(LANES):
-            below[j] += row[j] < low[j]
-            left[j] += (row[j] >= low[j]) & (row[j] <= high[j])
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _few_limits(block, count, noise, kappas, numbers, few, low, high):  # type: ignore[no-untyped-def]
-    for j in range(LANES):
-        if count[j] < few:
-            n = count[j]
-            about = _at(block, 0, j) if n == 2 else _middle(block, 0, n, j)
-            wide = np.float32(1.4142) * noise[j] + numbers[1] * abs(about)
-            low[j] = about - kappas[0] * wide if n > 2 else -_BIG
-            high[j] = about + kappas[1] * wide if n > 1 else _BIG
-
-
-@njit(cache=True, fastmath={"nsz", "contract"}, error_model="numpy", nogil=True)
-def _combine(cube, weights, start, lanes, low, high, value, weight, kept):  # type: ignore[no-untyped-def]
-    frames, channels = cube.shape[0], cube.shape[1]
-    zero = np.float32(0)
-    each = np.empty(LANES, np.float32)
-    total = np.zeros((channels, LANES), np.float32)
-    heavy = np.zeros(LANES, np.float32)
-    number = np.zeros(LANES, np.int32)
-    single = weights.shape[1] == 1
-    for i in range(frames):
-        if single:
-            each[:lanes] = weights[i, 0]
-        else:
-            each[:lanes] = weights[i, start : start + lanes]
-        for c in range(channels):
-            row = cube[i, c, start : start + lanes]
-            for j in range(lanes):
-                each[j] = each[j] if (row[j] >= low[c, j]) & (row[j] <= high[c, j]) else zero
-        for j in range(lanes):
-            heavy[j] += each[j]
-            number[j] += each[j] > zero
-        for c in range(channels):
-            row = cube[i, c, start : start + lanes]
-            sums = total[c]
-            for j in range(lanes):
-                sums[j] += each[j] * (row[j] if each[j] > zero else zero)
-    for j in range(lanes):
-        weight[start + j] = heavy[j]
-        kept[start + j] = number[j]
-    for c in range(channels):
-        for j in range(lanes):
-            value[c, start + j] = total[c, j] / heavy[j] if number[j] > 0 else np.float32(np.nan)
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _lift_emptied(count, kept, low, high):  # type: ignore[no-untyped-def]
-    """Lift the limits where the colours together threw out all samples; return whether there was such a pixel."""
-    found = False
-    for j in range(kept.size):
-        if kept[j] == 0 and count[j] > 0:
-            found = True
-            low[:, j] = -_BIG
-            high[:, j] = _BIG
-    return found
-
-
-@njit(cache=True, error_model="numpy", nogil=True)
-def _medians(block, low, high, lanes, into):  # type: ignore[no-untyped-def]
-    for j in range(lanes):
-        if np.isnan(into[j]):
-            continue
-        below = 0
-        left = 0
-        for i in range(block.shape[0]):
-            below += block[i, j] < low[j]
-            left += (block[i, j] >= low[j]) & (block[i, j] <= high[j])
-        into[j] = _middle(block, below, left, j)

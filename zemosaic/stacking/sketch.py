@@ -35,9 +35,11 @@ class FirstSamples:
         self.cube = np.full((number, channels, pixels), np.nan, np.float32)
         self.count = np.zeros(pixels, np.int32)
 
-    def add(self, samples: Floats) -> None:
-        """Take a frame's samples, shape (channels, pixels), where there is room and all channels are finite."""
+    def add(self, samples: Floats) -> NDArray[np.bool_]:
+        """Take a frame's samples, shape (channels, pixels), where there is room and all are finite; return where."""
+        before = self.count.copy()
         _fill(self.cube, self.count, samples)
+        return self.count > before
 
     @property
     def full(self) -> bool:

@@ -39,6 +39,11 @@ class Row:
         """Whether it differs from the default."""
         return self.problem is not None or self.value != self.spec.default
 
+    def written(self, words: Translator) -> str:
+        """Return the text of a field: a good number with the sign that the language divides its decimals by."""
+        good = self.spec.kind == "float" and self.problem is None
+        return text_of(self.value).replace(".", words.decimal) if good else self.text
+
 
 @dataclass(frozen=True)
 class Form:

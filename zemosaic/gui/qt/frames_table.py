@@ -37,6 +37,7 @@ _WIDTHS = {
     "weight": 92,
     "exposure": 104,
     "telescope": 100,
+    "field": 124,
 }
 
 

@@ -18,7 +18,7 @@ from zemosaic.gui.qt.widgets import card, label
 
 __all__ = ["PixelPanel"]
 
-_WIDTHS = {"state": 106, "file": 140, "sigmas": 132, "share": 64}
+_WIDTHS = {"state": 124, "file": 140, "sigmas": 132, "share": 64}
 
 
 class PixelModel(QAbstractTableModel):
@@ -72,7 +72,7 @@ class PixelPanel:
     def __init__(self, session: Session, desk: PixelDesk, closed: Callable[[], None]) -> None:
         self._session, self._desk = session, desk
         self.frame, column = card()
-        self.frame.setFixedWidth(488)
+        self.frame.setFixedWidth(506)
         self._heading, self.summary = label("heading"), label(wrap=True)
         self.close_button, self.show_file = QPushButton(), QPushButton()
         self.close_button.clicked.connect(closed)

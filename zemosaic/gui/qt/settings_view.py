@@ -82,10 +82,10 @@ class SettingRow:
         if isinstance(self.control, Choice):
             texts = [choice_text(spec, choice, words) for choice in spec.choices]
             self.control.offer(spec.choices, texts, self._session.form.row(spec.key).text)
-        self.update()
+        self.update(anew=True)
 
-    def update(self) -> None:
-        """Show the form's row."""
+    def update(self, anew: bool = False) -> None:
+        """Show the form's row; what was typed stands as it is, unless all is written anew."""
         row, words = self._session.form.row(self._spec.key), self._session.words
         if isinstance(self.control, Choice):
             self.control.choose(row.text)
@@ -95,9 +95,10 @@ class SettingRow:
             self.control.blockSignals(False)
             self.control.setText(words.text("settings.on" if row.value else "settings.off"))
         elif isinstance(self.control, QLineEdit):
-            if self.control.text() != row.text:
+            written = row.written(words)
+            if self.control.text() != written and (anew or self.control.text() != row.text):
                 self.control.blockSignals(True)
-                self.control.setText(row.text)
+                self.control.setText(written)
                 self.control.blockSignals(False)
             self.control.setProperty("wrong", "true" if row.problem else "false")
             self.control.style().unpolish(self.control)

@@ -30,6 +30,7 @@ _WIDTHS = {
     "weight": 92,
     "exposure": 104,
     "telescope": 110,
+    "field": 124,
 }
 _SHIFT, _CONTROL = 0x1, 0x4
 

@@ -16,7 +16,7 @@ from zemosaic.gui.tk.theme import Theme
 
 __all__ = ["PixelPanel"]
 
-_WIDTHS = {"state": 106, "file": 140, "sigmas": 132, "share": 64}
+_WIDTHS = {"state": 124, "file": 140, "sigmas": 132, "share": 64}
 _AT_A_TIME = 200
 """Rows put into the table before the window looks at its user again."""
 
@@ -28,7 +28,7 @@ class PixelPanel(ttk.Frame):
         self, parent: tk.Misc, session: Session, theme: Theme, desk: PixelDesk, closed: Callable[[], None]
     ) -> None:
         px = theme.px
-        super().__init__(parent, style="Card.TFrame", padding=px(16), width=px(488))
+        super().__init__(parent, style="Card.TFrame", padding=px(16), width=px(506))
         self._session, self._theme, self._desk = session, theme, desk
         self._rows: list[PixelRow] = []
         self._filling: str | None = None
@@ -39,7 +39,7 @@ class PixelPanel(ttk.Frame):
         self._heading.grid(row=0, column=0, sticky="w")
         self.close_button = ttk.Button(self, command=closed)
         self.close_button.grid(row=0, column=1, sticky="e")
-        self.summary = ttk.Label(self, style="Card.TLabel", wraplength=px(452), justify="left")
+        self.summary = ttk.Label(self, style="Card.TLabel", wraplength=px(470), justify="left")
         self.summary.grid(row=1, column=0, columnspan=2, sticky="ew", pady=px(8))
         self._make_table()
         self.details = tk.Text(self, wrap="word", state="disabled", height=8, width=1, borderwidth=0)

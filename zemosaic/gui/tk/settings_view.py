@@ -69,16 +69,17 @@ class SettingRow:
             self.control.offer(spec.choices, texts, self._session.form.row(spec.key).text)
         for kind, button in self.browse.items():
             button.configure(text=words.text(f"settings.browse_{kind}" if len(self.browse) > 1 else "settings.browse"))
-        self.update()
+        self.update(anew=True)
 
-    def update(self) -> None:
-        """Show the form's row."""
+    def update(self, anew: bool = False) -> None:
+        """Show the form's row; what was typed stands as it is, unless all is written anew."""
         row = self._session.form.row(self._spec.key)
+        written = row.written(self._session.words)
         if isinstance(self.control, Choice):
             self.control.choose(row.text)
-        elif self._variable.get() != row.text:
+        elif self._variable.get() != written and (anew or self._variable.get() != row.text):
             self._setting_variable = True
-            self._variable.set(row.text)
+            self._variable.set(written)
             self._setting_variable = False
         if isinstance(self.control, ttk.Checkbutton):
             on = "settings.on" if row.value else "settings.off"

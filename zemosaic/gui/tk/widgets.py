@@ -279,7 +279,11 @@ def ask_name(
     name = tk.StringVar(parent, begin)
 
     def field(inner: tk.Misc) -> ttk.Widget:
-        return ttk.Combobox(inner, textvariable=name, values=list(offered))
+        box = ttk.Combobox(inner, textvariable=name, values=list(offered))
+        # What stands there is typed over.
+        box.select_range(0, "end")
+        box.icursor("end")
+        return box
 
     return name.get() if ask(parent, theme, *asked, answers, field) == 0 else None
 
