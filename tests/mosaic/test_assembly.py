@@ -56,9 +56,7 @@ def tile(folder, number, centre, turn, *, gain=1.0, level=0.0, noise=0.0):
     kept = valid.astype(np.uint16) * (number + 2)
     store.write_canvas((0, shape[0], 0, shape[1]), TilePixels(value, weight, kept, np.zeros_like(kept)))
     box = trimmed_box(valid)
-    feather = np.zeros(shape, np.float32)
-    feather[box[0] : box[1], box[2] : box[3]] = feather_map(valid[box[0] : box[1], box[2] : box[3]], "coverage", 0.8)
-    store.write_feather(feather)
+    store.write_feather(feather_map(valid[box[0] : box[1], box[2] : box[3]], "coverage", 0.8), box)
     return MasterTile(store, wcs.shifted(box[2], box[0]), box, 3)
 
 

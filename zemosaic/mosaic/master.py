@@ -107,7 +107,10 @@ def feather_map(valid: NDArray[np.bool_], kind: Feather, radial_fraction: float)
         shape = _radial(valid.shape, radial_fraction)
     else:
         shape = np.ones(valid.shape, np.float32)
-    return np.where(inside, np.maximum(shape, np.float32(LEAST)), np.float32(0))
+    # In place: a group put together by hand may be as wide as the mosaic.
+    np.maximum(shape, np.float32(LEAST), out=shape)
+    shape[~inside] = 0
+    return shape
 
 
 def _border_ramp(inside: NDArray[np.bool_]) -> Floats:
@@ -116,10 +119,12 @@ def _border_ramp(inside: NDArray[np.bool_]) -> Floats:
     padded = np.zeros((rows * COARSE, columns * COARSE), bool)
     padded[:height, :width] = inside
     coarse = padded.reshape(rows, COARSE, columns, COARSE).all(axis=(1, 3))
+    del padded
     framed = np.pad(coarse, 1)
     distance = distance_transform_edt(framed)[1:-1, 1:-1].astype(np.float32) * COARSE
     fine = zoom(distance, COARSE, order=1, grid_mode=True, mode="nearest")[:height, :width]
-    return np.minimum(fine / np.float32(max(RAMP * min(height, width), 1.0)), np.float32(1))
+    fine /= np.float32(max(RAMP * min(height, width), 1.0))
+    return np.minimum(fine, np.float32(1), out=fine)
 
 
 def _radial(shape: tuple[int, int], fraction: float) -> Floats:

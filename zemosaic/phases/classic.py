@@ -118,10 +118,9 @@ def _finished(
     if box is None:
         return None
     y0, y1, x0, x1 = box
-    feather = np.zeros(valid.shape, np.float32)
     radial = settings.radial_feather_fraction
-    feather[y0:y1, x0:x1] = feather_map(valid[y0:y1, x0:x1], settings.master_tile_feather, radial)
-    store.write_feather(feather)
+    feather = feather_map(valid[y0:y1, x0:x1], settings.master_tile_feather, radial)
+    store.write_feather(feather, box)
     samples = [int(np.asarray(store.canvas(name)[:]).sum(dtype=np.int64)) for name in ("kept", "rejected")]
     used = tuple(sorted({frame_id for product in products for frame_id in product.frames_used}))
     product = TileProduct(

@@ -76,10 +76,9 @@ def _read(context: RunContext, grid: Grid, frame: CalibratedFrame, tile_id: int,
     kept = valid.astype(np.uint16)
     store.write_canvas((0, height, 0, width), TilePixels(value, weight, kept, np.zeros_like(kept)))
     y0, y1, x0, x1 = box
-    feather = np.zeros(valid.shape, np.float32)
     radial = settings.radial_feather_fraction
-    feather[y0:y1, x0:x1] = feather_map(valid[y0:y1, x0:x1], settings.master_tile_feather, radial)
-    store.write_feather(feather)
+    feather = feather_map(valid[y0:y1, x0:x1], settings.master_tile_feather, radial)
+    store.write_feather(feather, box)
     product = TileProduct(tile_id, (ref.frame_id,), 0.0, "read", empty=False)
     return Master(MasterTile(store, frame.wcs.shifted(x0, y0), box, grid.plan.channels), product, (frame,))
 

@@ -149,12 +149,21 @@ class CanvasStore:
         value = np.asarray(self._array("canvas_value")[:, y0:y1, x0:x1])
         return TilePixels(value, *(np.asarray(self._array(f"canvas_{name}")[y0:y1, x0:x1]) for name in _MAPS))
 
-    def write_feather(self, feather: NDArray[np.float32]) -> None:
-        """Store what the weights of the canvas are multiplied with where it becomes part of another, shape (H, W)."""
+    def write_feather(self, feather: NDArray[np.float32], box: tuple[int, int, int, int]) -> None:
+        """Store what the weights are multiplied with where the canvas becomes part of another.
+
+        Parameters
+        ----------
+        feather : ndarray, shape (y1 - y0, x1 - x0)
+        box : (y0, y1, x0, x1)
+            The part of the canvas that it is of; beyond it nothing counts.
+        """
         if "canvas_feather" not in self._group:
             weight = self._group["canvas_weight"]
             self._make("canvas_feather", weight.shape, weight.chunks, "f4", 0.0)
-        self._array("canvas_feather")[:] = feather
+        y0, y1, x0, x1 = box
+        self._array("canvas_feather")[:] = np.float32(0)
+        self._array("canvas_feather")[y0:y1, x0:x1] = feather
 
     def canvas(self, name: str) -> Any:
         """Return the array ``value`` (channels, H, W), or ``weight``, ``kept``, ``rejected``, ``feather`` (H, W)."""
