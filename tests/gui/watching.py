@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
     import tkinter as tk
 
 LONGEST_TURN_S = 0.1
-"""CPU seconds that the window's thread may take before it looks at the user again."""
+"""CPU seconds that the window's thread may take before it looks at the user again, on the machine of the benchmarks."""
+PIECE_OF_WORK_S = 0.0014
+"""CPU seconds that `piece_of_work` takes there, when nothing else runs."""
 
 
 MOST_EVENTS = 1000
@@ -23,6 +26,19 @@ DONT_WAIT = 2
 def one_event(root: tk.Tk) -> Callable[[], object]:
     """Return what lets a Tk window do one thing that waits."""
     return lambda: root.tk.dooneevent(DONT_WAIT)
+
+
+def piece_of_work() -> float:
+    """Return the CPU seconds of a fixed piece of Python's work."""
+    began = time.thread_time()
+    sorted(str(number * number) for number in range(15_000))
+    return time.thread_time() - began
+
+
+def longest_turn_s() -> float:
+    """Return `LONGEST_TURN_S` for the speed of this machine at this moment; never less than that."""
+    now = statistics.median(piece_of_work() for _ in range(25))
+    return LONGEST_TURN_S * max(1.0, now / PIECE_OF_WORK_S)
 
 
 class Watch:

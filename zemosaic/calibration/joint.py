@@ -82,12 +82,16 @@ class JointSolution:
     """1 / sigma**2 after outliers were weighed down."""
 
 
-def solve_joint(problem: JointProblem, *, rounds: int = 4, huber: float = 2.0) -> JointSolution:
-    """Solve, weighing outliers down `rounds` times."""
+def solve_joint(
+    problem: JointProblem, *, rounds: int = 4, huber: float = 2.0, near: JointSolution | None = None
+) -> JointSolution:
+    """Solve, weighing outliers down `rounds` times; `near` is the solution of nearly the same problem."""
     weight = problem.sigma**-2
     # The weights change too little to be worth another preconditioner.
     preconditioner, tolerance = _Eliminated(problem, weight).preconditioner()
     start = np.zeros(problem.n_frames * problem.frame_basis.shape[1] + problem.shared_prior.size)
+    if near is not None:
+        start[: near.frame.size] = near.frame.ravel()
     solution = None
     for _ in range(max(1, rounds)):
         solution = _solve_weighted(problem, weight, start, preconditioner, tolerance)

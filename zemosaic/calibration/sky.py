@@ -49,6 +49,8 @@ SLOPE_PRIOR = 1.0
 BENDS = (1e-5, 3e-3, 1e-2)
 """Standard deviation expected of each of the bends at the corner of a frame, in parts of the sky's level: at least, in
 the beginning, and at most."""
+WORTH_A_BEND = 1e-3
+"""Where no camera's first bends are this large, there are none."""
 
 
 @dataclass(frozen=True)
@@ -116,15 +118,18 @@ def solve_sky(
     doubt = np.full(transparency.size, 1e-9) if transparency_sigma is None else transparency_sigma.ravel()
     for turn in range(4):
         problem = _problem(table, v, b, light, dark, vignetting, vignetting_sigma, bias)
-        problem = _with_bends(_with_doubt(problem, glow, doubt), table, level, bends)
+        problem = _with_doubt(problem, glow, doubt)
+        # Before the fall of light is known about, its error would be taken for bends.
+        if turn == 1 or bends.any():
+            problem = _with_bends(problem, table, level, bends)
         problem = with_known_frames(problem, known, problem.frame_basis[:, 0] * tilt)
         problem = replace(problem, shared_basis=problem.shared_basis * ~held.cameras[table.group, None])
-        solution = solve_joint(problem, rounds=1 if turn == 0 else 2)
+        solution = solve_joint(problem, rounds=1 if turn == 0 else 2, near=solution)
         glow = solution.item[table.item]
         level = dark.ravel() + solution.frame[:, 0]
         shared = np.where(held.cameras[:, None], 0.0, solution.shared)
         v = np.where(held.cameras, v, np.clip(v + shared[:, 0], -1.5, 0.5))
-        b, bends = b + shared[:, 1], bends + shared[:, 2:]
+        b, bends = b + shared[:, 1], _bent_further(bends, shared[:, 2:], table)
         fall = 1.0 + v[table.group] * table.r2
         light = (table.value - b[table.group] - solution.residual) / fall
     assert solution is not None
@@ -138,19 +143,19 @@ def solve_sky(
     if not held.frames.any():
         sky = _settled(sky, solution.item, table, transparency)
     sky = np.where(held.frames[:, None, None], held.sky_adu, np.concatenate([sky, bent], axis=2))
-    scaled = (solution.residual / problem.sigma) ** 2
-    rms = np.sqrt(
-        np.bincount(table.source, scaled, n_frames) / np.maximum(np.bincount(table.source, None, n_frames), 1)
-    )
+    rms = np.sqrt(_mean_of_frames((solution.residual / problem.sigma) ** 2, table.source, n_frames))
     pull = np.where(held.frames, _pulls(table, solution.residual, n_frames), 0.0)
     return SkySolution(sky, transparency, b, v, rms, pull)
 
 
+def _mean_of_frames(values: Floats, frame: NDArray[np.int64], n_frames: int) -> Floats:
+    """Return the mean of each frame's values, 0 where it has none."""
+    return np.asarray(np.bincount(frame, values, n_frames) / np.maximum(np.bincount(frame, None, n_frames), 1))
+
+
 def _pulls(table: _Table, residual: Floats, n_frames: int) -> Floats:
     """Return the largest of the mean residual of each frame and of its change from middle to edge, in noise."""
-    noise = np.bincount(table.frame, table.pixel, table.n_frames) / np.maximum(
-        np.bincount(table.frame, minlength=table.n_frames), 1
-    )
+    noise = _mean_of_frames(table.pixel, table.frame, table.n_frames)
     pull = np.zeros(table.n_frames)
     for along in (np.ones_like(table.u), table.u, table.v):
         square = np.maximum(np.bincount(table.frame, along**2, table.n_frames), 1e-12)
@@ -285,12 +290,11 @@ def _with_bends(problem: JointProblem, table: _Table, level: Floats, bends: Floa
         basis[:, 2 + k] = sky * term
         value -= bends[table.group, k] * sky * term
     # What the last turn found is what is expected, less where that is little: chance vanishes turn by turn.
-    corner = np.sqrt(table.r2.max(initial=1e-6)) ** np.repeat([2, 3, 4], [2, 4, 5])
-    found = np.sqrt(((bends * corner) ** 2).mean(axis=1, keepdims=True))
+    found = _at_corner(bends, table)[:, None]
     expected = np.where(
         bends.any(axis=1, keepdims=True), np.clip(found * np.minimum(found / BENDS[1], 1.0), *BENDS[::2]), BENDS[1]
     )
-    precision = (corner / expected) ** 2
+    precision = (_corner(table) / expected) ** 2
     return replace(
         problem,
         value=value,
@@ -298,6 +302,24 @@ def _with_bends(problem: JointProblem, table: _Table, level: Floats, bends: Floa
         shared_prior=np.concatenate([problem.shared_prior, -bends], axis=1),
         shared_precision=np.concatenate([problem.shared_precision, precision], axis=1),
     )
+
+
+def _bent_further(bends: Floats, change: Floats, table: _Table) -> Floats:
+    """Return bends after what a turn found; none where no camera's are worth the name."""
+    if not change.shape[1]:
+        return bends
+    bends = bends + change
+    return np.asarray(bends * (_at_corner(bends, table) > WORTH_A_BEND).any(), np.float64)
+
+
+def _corner(table: _Table) -> Floats:
+    """Return the size of each bend's term at the corner of a frame."""
+    return np.asarray(table.r2.max(initial=1e-6) ** np.repeat([1.0, 1.5, 2.0], [2, 4, 5]), np.float64)
+
+
+def _at_corner(bends: Floats, table: _Table) -> Floats:
+    """Return the root mean square of each camera's bends there."""
+    return np.asarray(np.sqrt(((bends * _corner(table)) ** 2).mean(axis=1)), np.float64)
 
 
 def _bends_held(held: Held, groups: NDArray[np.int64]) -> Floats:
