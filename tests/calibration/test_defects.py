@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from calibration_frames import frame_of
 
-from zemosaic.calibration.defects import BAND_ROWS, MAX_SAMPLE, find_defects, mend
+from zemosaic.calibration.defects import BAND_ROWS, MAX_SAMPLE, find_defects, mend, without_spikes
 
 WIDTH, HEIGHT = 400, 2 * BAND_ROWS + 90
 NOISE = 12.0
@@ -144,3 +144,21 @@ def test_colour_frames_are_left_alone():
     pixels = np.ones((16, 20, 3))
     assert mend(pixels, (0, 16, 0, 20), np.array([3]), frame_of(20, 16, None, 3)) is pixels
     assert (pixels == 1).all()
+
+
+@pytest.mark.parametrize("planes", [1, 3])
+def test_a_stack_loses_its_single_bright_pixels_and_keeps_its_stars(planes):
+    rng = np.random.default_rng(3)
+    y, x = np.mgrid[0:60, 0:60]
+    stack = 100.0 + rng.normal(0, 2, (60, 60, planes))
+    star = 800.0 * np.exp(-((x - 40) ** 2 + (y - 20) ** 2) / (2 * 0.7**2))
+    stack = (stack + star[..., None]).astype(np.float32)
+    stack[:8] = np.nan
+    spiky = stack.copy()
+    spiky[30, 12] += 900.0
+    spiky[45, 50, planes - 1] += 60.0
+    spiky = spiky if planes == 3 else spiky[..., 0]
+    clean = without_spikes(spiky).reshape(60, 60, planes)
+    changed = np.argwhere(~np.isclose(clean, spiky.reshape(60, 60, planes), equal_nan=True))
+    assert changed.tolist() == [*[[30, 12, c] for c in range(planes)], [45, 50, planes - 1]]
+    assert np.abs(clean[30, 12] - 100.0).max() < 12.0 and abs(clean[45, 50, -1] - 100.0) < 12.0

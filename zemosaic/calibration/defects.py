@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from zemosaic.model import FrameRef
 
-__all__ = ["MAX_SAMPLE", "find_defects", "mend"]
+__all__ = ["MAX_SAMPLE", "find_defects", "mend", "without_spikes"]
 
 MAX_SAMPLE = 15
 """Frames looked at per camera."""
@@ -32,6 +32,7 @@ LONELY = 0.18
 """Most that the pixels round a defect may share of its excess; a star's share more."""
 QUIET = (0.7, 0.3)
 """This part of the 5 x 5 pixels round a defect stands out less than this part of what it does."""
+_RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)
 
 
 class WindowReader(Protocol):
@@ -164,3 +165,25 @@ def _mend(pixels, defects, step):  # type: ignore[no-untyped-def]
             reach += step
         if number > 0:
             pixels[row, column] = total / number
+
+
+def without_spikes(stack: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a stack of another program without its single bright pixels, for the eyes of who looks for stars.
+
+    Light that went through a lens and was resampled falls on neighbours too; a pixel many times as bright as all of
+    these is a defect or a cosmic ray that nobody took out.
+
+    Parameters
+    ----------
+    stack : ndarray, shape (h, w) or (h, w, 3), float32
+        NaN where nothing lies.
+    """
+    clean = stack.copy()
+    for plane in np.moveaxis(clean if clean.ndim == 3 else clean[..., None], 2, 0):
+        sky = float(np.nanmedian(plane))
+        noise = 1.4826 * float(np.nanmedian(np.abs(plane - sky)))
+        light = np.nan_to_num(plane - sky)
+        around = cv2.dilate(light, _RING)
+        spike = (light > OUTSTANDING * noise) & (around < LONELY * light)
+        plane[spike] = (around + sky)[spike]
+    return clean

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.calibration.defects import MAX_SAMPLE, find_defects, mend
+from zemosaic.calibration.defects import MAX_SAMPLE, find_defects, mend, without_spikes
 from zemosaic.calibration.masters import NO_MASTERS, Masters
 from zemosaic.errors import FrameError, Message, NothingUsable, message
 from zemosaic.events import FrameMeasured
@@ -109,7 +109,7 @@ def measure_one(task: _MeasureTask) -> MeasuredFrame | Message:
         raw = open_pixels(frame, task.scratch).read_all()
         cut_off = camera.masters.least(cut_off_level(raw))
         pixels = _mended(raw, (0, frame.height, 0, frame.width), camera, frame)
-        return measure(frame, stack_pixels(pixels) if task.stack else pixels, cut_off)
+        return measure(frame, without_spikes(stack_pixels(pixels)) if task.stack else pixels, cut_off)
     except FrameError as error:
         return error.reason
 
