@@ -47,7 +47,7 @@ def assemble_masters(side: int, folder: Path) -> CanvasStore:
         rng.normal(0.0, 5.0, (3, *shape)).astype(np.float32), np.ones(shape, np.float32), ones, 0 * ones
     )
     source.write_canvas((0, MASTER, 0, MASTER), pixels)
-    source.write_feather(feather_map(ones > 0, "coverage", 0.8))
+    source.write_feather(feather_map(ones > 0, "coverage", 0.8), (0, MASTER, 0, MASTER))
     del pixels
     middles = np.arange(0, side + MASTER_STEP, MASTER_STEP)
     pieces = tuple(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from collections.abc import Iterator
-from concurrent.futures import Executor
+from concurrent.futures import BrokenExecutor, Executor, Future
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,29 @@ def test_workers_that_go_for_good_are_not_waited_for(tmp_path: Path, monkeypatch
         with pytest.raises(WorkerDied):
             list(map_ordered(executor, abs, range(50), ahead=4))
             list(map_ordered(executor, abs, range(50), ahead=4, cancelled=lambda: False))
+
+
+def test_a_result_that_is_lost_on_its_way_is_a_dead_worker_and_a_fault_of_the_task_is_its_own() -> None:
+    cfexecutor = pytest.importorskip("distributed.cfexecutor")
+
+    class Lost:
+        status = "lost"
+
+        async def _result(self, raiseit: bool) -> int:
+            return 3
+
+    sent: Future[int] = Future()
+    asyncio.run(_awaited(cfexecutor._cascade_future(Lost(), sent)))
+    own: Future[int] = Future()
+    own.set_exception(TypeError("of the task"))
+    answers = [cluster._Answer(one) for one in (sent, own)]
+    for answer in answers:
+        answer.take(answer.sent)
+    assert [type(answer.exception()) for answer in answers] == [BrokenExecutor, TypeError]
+
+
+async def _awaited(something: Any) -> None:
+    await something
 
 
 @pytest.mark.parametrize(

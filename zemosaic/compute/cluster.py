@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from pathlib import Path
@@ -83,7 +84,7 @@ class _Answer(Future[R]):
             self.break_off("the scheduler is gone")
         elif (error := sent.exception()) is None:
             self._settle(lambda: self.set_result(sent.result()))
-        elif type(error).__name__ == "KilledWorker":
+        elif type(error).__name__ == "KilledWorker" or _stumbled(error):
             self.break_off(str(error))
         else:
             self._settle(lambda: self.set_exception(error))
@@ -96,6 +97,12 @@ class _Answer(Future[R]):
         # Whoever comes second, of a result, a withdrawal and the watch, finds it settled.
         if not self.done() and self.set_running_or_notify_cancel():
             end()
+
+
+def _stumbled(error: BaseException) -> bool:
+    """Return whether the client fell over itself: it does where a worker goes between telling and giving a result."""
+    raised = [frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return raised[-1:] == ["distributed.cfexecutor"]
 
 
 @contextlib.contextmanager
