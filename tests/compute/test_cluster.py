@@ -77,17 +77,17 @@ def test_a_result_that_is_lost_on_its_way_is_a_dead_worker_and_a_fault_of_the_ta
             return 3
 
     sent: Future[int] = Future()
-    asyncio.run(_awaited(cfexecutor._cascade_future(Lost(), sent)))
+
+    async def cascade() -> None:
+        await cfexecutor._cascade_future(Lost(), sent)
+
+    asyncio.run(cascade())
     own: Future[int] = Future()
     own.set_exception(TypeError("of the task"))
     answers = [cluster._Answer(one) for one in (sent, own)]
     for answer in answers:
         answer.take(answer.sent)
     assert [type(answer.exception()) for answer in answers] == [BrokenExecutor, TypeError]
-
-
-async def _awaited(something: Any) -> None:
-    await something
 
 
 @pytest.mark.parametrize(
