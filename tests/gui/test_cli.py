@@ -154,6 +154,7 @@ def test_a_wrong_value_before_the_run_is_json_too(environ, capsys):
         (["somewhere"], "belongs to no flag"),
         (["--output_dir", "x"], "add --input_dir DIR"),
         (["--config", "/nowhere/at.json", "--demo"], "/nowhere/at.json"),
+        (["--demo", "--input_dir", "x"], "leave one of the two away"),
     ],
 )
 def test_mistakes_are_named(argv, told, environ, capsys):
@@ -184,6 +185,8 @@ def test_the_demo_makes_frames_and_runs_on_them(tmp_path, environ):
     assert code == 0
     assert started[0][0].input_dir == str(tmp_path / "d" / "lights")
     assert started[0][0].output_dir == str(tmp_path / "d" / "mosaic")
+    _, started = run(["--demo", str(tmp_path / "d"), "--output_dir", str(tmp_path / "there")], environ)
+    assert started[0][0].output_dir == str(tmp_path / "there")
 
 
 def test_help_names_every_setting_in_both_languages():

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any
 
 import zemosaic
-from zemosaic.errors import InputError, ZeMosaicError
+from zemosaic.errors import InputError, SettingsError, ZeMosaicError
 from zemosaic.errors import RunCancelled as RunCancelledError
 from zemosaic.events import Event, RunFailed, to_dict
 from zemosaic.gui.console import Console, Progress
@@ -119,7 +119,7 @@ def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Tra
         return 0
     flags = dict(command.flags)
     if command.demo is not None:
-        flags |= _demo_folders(command.demo, engine.make_demo, words, console)
+        flags = _with_demo(flags, command.demo, engine.make_demo, words, console)
     settings = load_settings(flags, environ, *files)
     for key in ("input_dir", "output_dir"):
         if not getattr(settings, key):
@@ -144,12 +144,17 @@ def _forecast_lines(settings: Settings, environ: Mapping[str, str], words: Trans
     return [*lines, *(words.text("summary.drop", count=count, reason=reason) for reason, count in dropped.items())]
 
 
-def _demo_folders(demo: str, make_demo: DemoMaker, words: Translator, console: Console) -> dict[str, str]:
+def _with_demo(
+    flags: dict[str, str], demo: str, make_demo: DemoMaker, words: Translator, console: Console
+) -> dict[str, str]:
+    """Return the flags with the folders of the demo, whose frames are made."""
+    if "input_dir" in flags:
+        raise SettingsError("error.demo_and_input", input_dir=str(flags["input_dir"]))
     folder = Path(demo or _DEMO_FOLDER).absolute()
     console.error(words.text("cli.demo", path=str(folder)))
     with Progress(console, words) as progress:
         raw = make_demo(folder, lambda done, total: progress.step(words.text("phase.demo"), done, total))
-    return {"input_dir": str(raw), "output_dir": str(folder / "mosaic")}
+    return {"input_dir": str(raw), "output_dir": str(folder / "mosaic")} | flags
 
 
 def _setting_lines(
