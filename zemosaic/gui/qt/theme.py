@@ -31,7 +31,14 @@ QPushButton:focus, QLineEdit:focus, QComboBox:focus {{ border: 1px solid {accent
 QPushButton:disabled {{ color: {muted}; }}
 QPushButton:checked {{ background: {accent}; color: {on_accent}; border-color: {accent}; }}
 QLineEdit[wrong="true"] {{ border: 2px solid {bad}; }}
-QComboBox QAbstractItemView {{ background: {card}; selection-background-color: {accent}; }}
+QComboBox QAbstractItemView {{ background: {card}; color: {text}; border: 1px solid {border}; outline: 0;
+  selection-background-color: {accent}; selection-color: {on_accent}; }}
+QComboBox QAbstractItemView::item {{ padding: 4px 8px; min-height: 20px; }}
+QComboBox QAbstractItemView::item:selected {{ background: {accent}; color: {on_accent}; }}
+QMenu {{ background: {card}; color: {text}; border: 1px solid {border}; }}
+QMenu::item {{ padding: 5px 24px; }}
+QMenu::item:selected {{ background: {accent}; color: {on_accent}; }}
+QMenu::item:disabled {{ color: {muted}; }}
 QComboBox::drop-down {{ border: 0; width: 22px; }}
 QCheckBox::indicator, QTableView::indicator {{ width: 13px; height: 13px; border: 1px solid {muted};
   border-radius: 3px; background: {field}; }}

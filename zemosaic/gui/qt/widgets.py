@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen, QWheelEvent
-from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QStyledItemDelegate, QVBoxLayout, QWidget
 
 __all__ = ["Choice", "card", "label", "restyle"]
 
@@ -17,6 +17,8 @@ class Choice(QComboBox):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        # Fusion's own delegate for lists draws entries as those of a menu and ignores the style sheet's colours.
+        self.setItemDelegate(QStyledItemDelegate(self))
 
     @property
     def value(self) -> str:
