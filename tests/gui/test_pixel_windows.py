@@ -154,10 +154,10 @@ class TkHand:
     def __init__(self, session, opened, patch):
         import tkinter as tk
 
-        from zemosaic.gui.tk import pixel_panel
+        from zemosaic.gui.presenter import session as session_module
         from zemosaic.gui.tk.window import RESULT, MainWindow
 
-        patch.setattr(pixel_panel, "open_path", lambda path: opened.append(path) or True)
+        patch.setattr(session_module, "open_path", lambda path: opened.append(path) or True)
         self.root = tk.Tk()
         self.errors = []
         self.root.report_callback_exception = lambda kind, fault, trace: self.errors.append(fault)
@@ -221,10 +221,10 @@ class QtHand:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
         from PySide6.QtWidgets import QApplication
 
-        from zemosaic.gui.qt import pixel_panel
+        from zemosaic.gui.presenter import session as session_module
         from zemosaic.gui.qt.window import RESULT, MainWindow
 
-        patch.setattr(pixel_panel, "open_path", lambda path: opened.append(path) or True)
+        patch.setattr(session_module, "open_path", lambda path: opened.append(path) or True)
         self.app = QApplication.instance() or QApplication(["ZeMosaic"])
         self.window, self.double_s = MainWindow(session), QApplication.doubleClickInterval() / 1000
         self.window.resize(1366, 768)
@@ -345,7 +345,7 @@ def test_a_click_tells_of_the_pixel_and_escape_puts_the_panel_away(hand, explain
     hand.key("Down")
     assert Path(hand.rows[1].frame.path).name in hand.details
     hand.panel.show_file.invoke() if hasattr(hand.panel.show_file, "invoke") else hand.panel.show_file.click()
-    assert hand.opened == [explained_run.frames]
+    wait(hand.work, lambda: hand.opened == [explained_run.frames])
     hand.window.use_language("fr")
     assert "trop lumineuse" in hand.summary and "Rejetée" in hand.details
     hand.key("Escape")

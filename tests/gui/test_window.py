@@ -373,17 +373,19 @@ def test_the_log_is_filtered_by_level(opened, tmp_path, wait_until):
 
 
 def test_buttons_open_the_folder_and_the_report(opened, tmp_path, monkeypatch, wait_until):
-    from zemosaic.gui.tk import result_view
+    from zemosaic.gui.presenter import session
 
     seen = []
-    monkeypatch.setattr(result_view, "open_path", lambda path: bool(seen.append(path)))
+    monkeypatch.setattr(session, "open_path", lambda path: bool(seen.append(path)))
     window = opened()
     assert window.result._open_folder.instate(["disabled"])
     fill_in(window, tmp_path)
     window.start()
     wait_until(window.root, lambda: page(window) == RESULT)
     window.result._open_folder.invoke()
+    wait_until(window.root, lambda: len(seen) == 1)
     window.result._open_report.invoke()
+    wait_until(window.root, lambda: len(seen) == 2)
     assert seen == [tmp_path / "out", tmp_path / "out" / "run_report.html"]
     wait_until(window.root, lambda: "could not be opened" in window._status.cget("text"))
 

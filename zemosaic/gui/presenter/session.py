@@ -14,6 +14,7 @@ from typing import Any
 
 from zemosaic.errors import InputError, Message, SettingsError, ZeMosaicError
 from zemosaic.events import Event, Preparation
+from zemosaic.gui.presenter.desktop import open_path
 from zemosaic.gui.presenter.form import Form
 from zemosaic.gui.presenter.frames_desk import FramesDesk
 from zemosaic.gui.presenter.run_state import RunState, Status, advanced
@@ -84,6 +85,7 @@ class Session:
         self._events: deque[Event] = deque()
         self._demo: queue.SimpleQueue[DemoProgress] = queue.SimpleQueue()
         self._demo_thread: threading.Thread | None = None
+        self._not_opened: queue.SimpleQueue[Path] = queue.SimpleQueue()
         self.form = self._opened_form(environ)
 
     @property
@@ -181,8 +183,11 @@ class Session:
 
     def pump(self, budget_s: float = 0.03) -> bool:
         """Take in what the run told, for at most some seconds; return whether there was anything."""
+        failed = not self._not_opened.empty()
+        while not self._not_opened.empty():
+            self.tell_problem("error.not_opened", path=str(self._not_opened.get()))
         if self._run is None:
-            return False
+            return failed
         if not self._events:
             stopping_s = None if self._stop_asked_s is None else self.clock() - self._stop_asked_s
             self._events.extend(waiting_events(self._run, stopping_s))
@@ -200,7 +205,7 @@ class Session:
                 self.frames.cpu_s_per_frame = speed_of(self.config_folder)
             self._end_run()
             self._over = True
-        return told
+        return told or failed
 
     def run_ended(self) -> bool:
         """Return, once for each run that ended, true; however short it was."""
@@ -259,6 +264,15 @@ class Session:
     def tell_problem(self, key: str, **params: Any) -> None:
         """Let the window show what went wrong."""
         self.problem = Message(key, params)
+
+    def open(self, path: Path, opener: Callable[[Path], bool] | None = None) -> None:
+        """Open a file or folder, with the desktop's program unless another is given; `pump` tells a failure."""
+
+        def act() -> None:
+            if not (opener or open_path)(path):
+                self._not_opened.put(path)
+
+        threading.Thread(target=act, name="opener", daemon=True).start()
 
     def close(self) -> None:
         """Save the settings and end whatever still runs."""

@@ -9,7 +9,6 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, Qt
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QPlainTextEdit, QPushButton, QTableView
 
-from zemosaic.gui.presenter.desktop import open_path
 from zemosaic.gui.presenter.pixel_desk import PixelDesk
 from zemosaic.gui.presenter.pixel_text import COLUMNS, PixelRow, detail_lines, panel_heading, panel_lines, pixel_rows
 from zemosaic.gui.presenter.session import Session
@@ -141,5 +140,5 @@ class PixelPanel:
 
     def _show_file(self) -> None:
         row = self._row
-        if row is not None and not open_path(Path(row.frame.path).parent):
-            self._session.tell_problem("error.not_opened", path=str(Path(row.frame.path).parent))
+        if row is not None:
+            self._session.open(Path(row.frame.path).parent)

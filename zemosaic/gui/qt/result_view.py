@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QMenu, QPlainTextEdit, QPushButton, QSlider, QVBoxLayout, QWidget
 
-from zemosaic.gui.presenter.desktop import open_path
 from zemosaic.gui.presenter.pixel_desk import PixelDesk
 from zemosaic.gui.presenter.programs import Programs
 from zemosaic.gui.presenter.result_desk import ResultDesk
@@ -221,20 +221,15 @@ class ResultView(QWidget):
 
     def _folder_pressed(self) -> None:
         if self._session.state.result is not None:
-            self._open(Path(self._session.state.result.mosaic).parent)
+            self._session.open(Path(self._session.state.result.mosaic).parent)
 
     def _report_pressed(self) -> None:
         if self._session.state.result is not None:
-            self._open(Path(self._session.state.result.report_html))
+            self._session.open(Path(self._session.state.result.report_html))
 
     def _send_pressed(self, name: str) -> None:
         result = self._session.state.result
         if result is None:
             return
         mosaic = Path(self.desk.path or result.mosaic)
-        if not self.programs.send(name, mosaic):
-            self._session.tell_problem("error.not_opened", path=str(mosaic))
-
-    def _open(self, path: Path) -> None:
-        if not open_path(path):
-            self._session.tell_problem("error.not_opened", path=str(path))
+        self._session.open(mosaic, partial(self.programs.send, name))

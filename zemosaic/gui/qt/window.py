@@ -49,6 +49,7 @@ _LOOK_AFTER_MS = 400
 """ASTAP is looked for once the window is there."""
 _REFRESH_S = 0.5
 """Clocks move this often although nothing new was told."""
+_TITLE_BAR_PX = 40
 FRAMES, SETTINGS, RUN, RESULT = 0, 1, 2, 3
 _PLACE = re.compile(r"(\d+)x(\d+)([+-]\d+)([+-]\d+)\Z")
 
@@ -270,11 +271,12 @@ class MainWindow(QMainWindow):
             self.setWindowIcon(QIcon(str(picture)))
         room = self.screen().availableGeometry()
         self.setMinimumSize(min(900, room.width()), min(560, room.height()))
-        self.resize(min(1280, room.width()), min(760, room.height()))
-        found = _PLACE.match(self._state.geometry)
-        if found:
-            width, height, x, y = (int(number) for number in found.groups())
-            self.setGeometry(x, y, width, height)
+        # A title bar needs its room, too.
+        self.resize(min(1280, room.width()), min(760, room.height() - _TITLE_BAR_PX))
+        place = _PLACE.match(self._state.geometry)
+        if place:
+            width, height, x, y = (int(number) for number in place.groups())
+            self.setGeometry(x, y, min(width, room.width()), min(height, room.height() - _TITLE_BAR_PX))
         if self._state.maximised:
             self.showMaximized()
 

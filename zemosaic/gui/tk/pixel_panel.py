@@ -8,7 +8,6 @@ from pathlib import Path
 from tkinter import ttk
 from typing import Literal
 
-from zemosaic.gui.presenter.desktop import open_path
 from zemosaic.gui.presenter.pixel_desk import PixelDesk
 from zemosaic.gui.presenter.pixel_text import COLUMNS, PixelRow, detail_lines, panel_heading, panel_lines, pixel_rows
 from zemosaic.gui.presenter.session import Session
@@ -121,8 +120,8 @@ class PixelPanel(ttk.Frame):
 
     def _show_file(self) -> None:
         row = self._row
-        if row is not None and not open_path(Path(row.frame.path).parent):
-            self._session.tell_problem("error.not_opened", path=str(Path(row.frame.path).parent))
+        if row is not None:
+            self._session.open(Path(row.frame.path).parent)
 
     def _recolour(self) -> None:
         look = self._theme.palette

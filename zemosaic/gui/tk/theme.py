@@ -12,6 +12,7 @@ from typing import Any, Literal
 from PIL import Image, ImageDraw
 
 from zemosaic.gui.presenter.palette import PALETTES, Palette
+from zemosaic.gui.tk.screen import adopt_screen_scale
 
 __all__ = ["Theme"]
 
@@ -28,7 +29,7 @@ class Theme:
         self._images: list[tk.PhotoImage] = []
         self._fonts: list[tk_font.Font] = []
         self._built: set[str] = set()
-        self.scale = max(root.winfo_fpixels("1i") / 96.0, 1.0)
+        self.scale = adopt_screen_scale(root)
         """Pixels per pixel of a 96 dpi screen."""
         self.name = name if name in PALETTES else "dark"
         self._set_fonts()
@@ -63,15 +64,16 @@ class Theme:
             named = tk_font.nametofont(name, self._root)
             if family:
                 named.configure(family=family)
-            named.configure(size=10, weight="normal")
+            named.configure(size=-self.px(13), weight="normal")
         base = tk_font.nametofont("TkDefaultFont", self._root).actual("family")
         made: dict[str, tuple[int, Literal["normal", "bold"]]]
-        made = {"ZmTitle": (15, "bold"), "ZmHeading": (11, "bold"), "ZmBold": (10, "bold"), "ZmSmall": (9, "normal")}
+        # In pixels: a point is a pixel on macOS and more than one elsewhere.
+        made = {"ZmTitle": (20, "bold"), "ZmHeading": (15, "bold"), "ZmBold": (13, "bold"), "ZmSmall": (12, "normal")}
         for name, (size, weight) in made.items():
             exists = name in tk_font.names(self._root)
             # A Font object that is forgotten takes its font with it.
             self._fonts.append(
-                tk_font.Font(self._root, name=name, exists=exists, family=base, size=size, weight=weight)
+                tk_font.Font(self._root, name=name, exists=exists, family=base, size=-self.px(size), weight=weight)
             )
 
     def _build(self) -> None:

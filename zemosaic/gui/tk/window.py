@@ -376,7 +376,8 @@ class MainWindow:
 
     def _destroy(self) -> None:
         maximised = _maximised(self.root)
-        geometry = self._state.geometry if maximised else self.root.winfo_geometry()
+        # `winfo_geometry` tells where the inside is, which would move the window by its title bar at each start.
+        geometry = self._state.geometry if maximised else self.root.geometry()
         fresh = WindowState(
             geometry=geometry,
             maximised=maximised,
