@@ -99,6 +99,16 @@ def test_a_mosaic_in_three_clicks(opened, tmp_path):
     assert "zemosaic_MT6_R16.fits" in window.result.told.toPlainText()
 
 
+def test_the_end_of_a_run_leaves_the_user_on_the_page_he_works_on(opened, tmp_path):
+    window = opened()
+    fill_in(window, tmp_path, tmp_path / "out")
+    window.start()
+    window.pages.setCurrentIndex(SETTINGS)
+    wait(lambda: window.session.state.result is not None and not window.session.running)
+    wait(lambda: window.result.picture.loaded is not None)
+    assert window.pages.currentIndex() == SETTINGS
+
+
 def test_the_picture_of_an_earlier_run_does_not_come_into_the_next_one(opened, tmp_path, monkeypatch):
     window, late = opened(), []
     loader = type(window._loader)

@@ -372,6 +372,15 @@ def test_the_log_is_filtered_by_level(opened, tmp_path, wait_until):
     assert "Details are in a" in window.root.clipboard_get()
 
 
+def test_the_end_of_a_run_leaves_the_user_on_the_page_he_works_on(opened, tmp_path, wait_until):
+    window = opened()
+    fill_in(window, tmp_path)
+    window.start()
+    window.pages.select(SETTINGS)
+    wait_until(window.root, lambda: window.session.state.result is not None and not window.session.running)
+    assert page(window) == SETTINGS
+
+
 def test_buttons_open_the_folder_and_the_report(opened, tmp_path, monkeypatch, wait_until):
     from zemosaic.gui.presenter import session
 

@@ -49,7 +49,7 @@ _LOOK_AFTER_MS = 400
 """ASTAP is looked for once the window is there."""
 _REFRESH_S = 0.5
 """Clocks move this often although nothing new was told."""
-_TITLE_BAR_PX = 40
+_TITLE_BAR_PX = 40  # room for what the desktop puts round a window
 FRAMES, SETTINGS, RUN, RESULT = 0, 1, 2, 3
 _PLACE = re.compile(r"(\d+)x(\d+)([+-]\d+)([+-]\d+)\Z")
 
@@ -271,7 +271,6 @@ class MainWindow(QMainWindow):
             self.setWindowIcon(QIcon(str(picture)))
         room = self.screen().availableGeometry()
         self.setMinimumSize(min(900, room.width()), min(560, room.height()))
-        # A title bar needs its room, too.
         self.resize(min(1280, room.width()), min(760, room.height() - _TITLE_BAR_PX))
         place = _PLACE.match(self._state.geometry)
         if place:
@@ -336,7 +335,8 @@ class MainWindow(QMainWindow):
         if result is not None and not self._closing:
             # The picture may have been read before the result was known; now it belongs to both pages.
             self._loader.load(result.preview)
-            self.pages.setCurrentIndex(RESULT)
+            if self.pages.currentIndex() == RUN:  # who works on another page is not torn off it
+                self.pages.setCurrentIndex(RESULT)
             QApplication.alert(self)
         self._refresh()
 

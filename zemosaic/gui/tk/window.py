@@ -335,7 +335,8 @@ class MainWindow:
         if result is not None and not self._closing:
             # The picture may have been read before the result was known; now it belongs to both pages.
             self._loader.load(result.preview)
-            self.pages.select(RESULT)
+            if self.pages.index("current") == RUN:  # who works on another page is not torn off it
+                self.pages.select(RESULT)
             self.root.bell()
         self._refresh()
 
