@@ -215,7 +215,7 @@ def _by_camera(solved: Sequence[SolvedFrame], groups: NDArray[np.int64]) -> list
 
 def _vignetting_prior(solved: Sequence[SolvedFrame], groups: NDArray[np.int64], defects: DefectMaps) -> Floats:
     """Return per camera how far its illumination may fall; a flat leaves nothing to correct twice."""
-    flat = [defects[members[0].frame.group].masters.flat is not None for members in _by_camera(solved, groups)]
+    flat = [defects[members[0].frame.camera_key].masters.flat is not None for members in _by_camera(solved, groups)]
     return np.where(flat, AFTER_FLAT, VIGNETTING_PRIOR)
 
 
@@ -225,7 +225,7 @@ def _biases(
     """Return per camera the level without light: none after a dark or bias was taken off."""
     found = []
     for g, members in enumerate(_by_camera(solved, groups)):
-        if defects[members[0].frame.group].masters.offset is not None:
+        if defects[members[0].frame.camera_key].masters.offset is not None:
             found.append(BiasEstimate(0.0, AFTER_DARK_ADU))
         else:
             own = [one.transfer for one, group in zip(cells, groups, strict=True) if group == g]
@@ -401,7 +401,9 @@ def _cells(
     reference = make_canvas(solved, "north_up", "median").wcs
     path = context.scratch / "discs.npy"
     np.save(path, discs)
-    tasks = (_CellTask(one, defects[one.frame.group].path, context.scratch, reference, cell_px, path) for one in solved)
+    tasks = (
+        _CellTask(one, defects[one.frame.camera_key].path, context.scratch, reference, cell_px, path) for one in solved
+    )
     samples = []
     for done, sample in enumerate(context.map(sample_frame, tasks), 1):
         samples.append(sample)

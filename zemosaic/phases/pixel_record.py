@@ -49,7 +49,7 @@ def record_of(
     pieces : sequence of MasterTile
         The master tiles as they went into the mosaic; each lies in the store of its group.
     """
-    cameras = list(dict.fromkeys(frame.frame.group for frame in grid.frames))
+    cameras = list(dict.fromkeys(frame.frame.camera_key for frame in grid.frames))
     numbers = {group: number for number, group in enumerate(cameras)}
     canvas = replace(grid.plan, tiles=())
     return MosaicRecord(
@@ -57,7 +57,7 @@ def record_of(
         canvas=canvas,
         box=product.box or (0, canvas.height, 0, canvas.width),
         level=tuple(float(value) for value in pedestal(grid.frames, canvas.channels)),
-        frames=FrameColumns.of(grid.frames, [numbers[frame.frame.group] for frame in grid.frames]),
+        frames=FrameColumns.of(grid.frames, [numbers[frame.frame.camera_key] for frame in grid.frames]),
         cameras=tuple(CameraRecord(_defects_in(defects[group].path), defects[group].fingerprint) for group in cameras),
         stars=stars,
         tiles=Stacked(grid.plan, tuple(tiles)) if tiles else None,
