@@ -33,6 +33,9 @@ _ARRAY = "__array__"
 """Key under which packed values say which array stands here."""
 _BITS = "__bits__"
 """As `_ARRAY`, with the shape: of an array of bool, whose values take one bit each."""
+_ITEMS = "__items__"
+"""Key under which stand the keys and values of a dictionary that has one of these keys itself."""
+_MARKS = frozenset((_ARRAY, _BITS, _ITEMS))
 _ZIP = b"PK"
 
 
@@ -217,7 +220,8 @@ def _with_arrays(value: Tree, of_array: Callable[[NDArray[Any]], Tree]) -> Tree:
     if isinstance(value, np.ndarray):
         return of_array(value)
     if isinstance(value, dict):
-        return {key: _with_arrays(item, of_array) for key, item in value.items()}
+        items = {key: _with_arrays(item, of_array) for key, item in value.items()}
+        return items if _MARKS.isdisjoint(items) else {_ITEMS: [list(item) for item in items.items()]}
     return [_with_arrays(item, of_array) for item in value] if isinstance(value, list) else value
 
 
@@ -299,5 +303,6 @@ def _full(value: Tree, arrays: Mapping[str, NDArray[Any]]) -> Tree:
             name, shape = value[_BITS]
             count = int(np.prod(shape))
             return np.unpackbits(arrays[name], count=count).reshape(shape).astype(np.bool_)
-        return {key: _full(item, arrays) for key, item in value.items()}
+        items = value[_ITEMS] if _ITEMS in value else value.items()
+        return {key: _full(item, arrays) for key, item in items}
     return [_full(item, arrays) for item in value] if isinstance(value, list) else value
