@@ -1,4 +1,4 @@
-"""Run with a folder: add one line to the model, and follow the new field through a run; print what became of it."""
+"""Run with a folder: add one line to the model, and follow the new field through a run; say what became of it."""
 
 from __future__ import annotations
 
@@ -54,18 +54,18 @@ def main() -> None:
     context, canvas = Context(Path(sys.argv[1])), Canvas(frame.wcs, 10, 20)
     made = [Learnt(canvas, (0, 0), 3, [frame])]
     Nights().keep(context, [frame.frame], [frame.solved], {frame.frame.camera_key: "mark"}, made)  # type: ignore[arg-type]
-    print("saved")
+    sys.stdout.write("saved\n")
     known = open_nights(context)  # type: ignore[arg-type]
     context.journal.close()
     again = known.fields[0].calibrated(frame.solved) if known else None
     if again is not None and again.haze == frame.haze:
-        print("resumed")
+        sys.stdout.write("resumed\n")
     if pixel_digest(replace(frame, haze=(0.25, 1.75))) != pixel_digest(frame):
-        print("digested")
+        sys.stdout.write("digested\n")
     record = replace(sample(MosaicRecord, random.Random(9)), frames=FrameColumns.of([frame, frame], [0, 0]))
     (read,) = records_from_text(records_to_text([record]))
     if read.frames.frame(frame.frame.frame_id).haze == frame.haze:
-        print("explained")
+        sys.stdout.write("explained\n")
 
 
 if __name__ == "__main__":

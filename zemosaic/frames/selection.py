@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from zemosaic.atomic import write_atomic
 from zemosaic.errors import InputError
 
 __all__ = ["GROUP_COLUMN", "PATH_COLUMNS", "Selection", "group_name", "read_selection", "same_file", "write_selection"]
@@ -126,12 +128,11 @@ def write_selection(table: Path, names: Sequence[str], rows: Iterable[Sequence[o
     """
     try:
         table.parent.mkdir(parents=True, exist_ok=True)
-        fresh = table.with_name(table.name + ".new")
-        with fresh.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(names)
-            writer.writerows(rows)
-        fresh.replace(table)
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows(rows)
+        write_atomic(table, text.getvalue().encode("utf-8"))
     except OSError as fault:
         raise InputError("error.frame_table_not_written", path=str(table), detail=str(fault)) from None
 

@@ -120,13 +120,12 @@ def from_plain(cls: type[T], value: Tree, **given: Any) -> T:
     TypeError
         If there is no rule for the type hint of a field.
     """
-    if given:
-        return _record(cls, value, given)
-    made: T = _decoder(cls)(value)
+    kind: Any = cls
+    made: T = _record(kind, value, given) if given else _decoder(kind)(value)
     return made
 
 
-def _record(cls: type[T], value: Tree, given: Mapping[str, Any]) -> T:
+def _record(cls: Any, value: Tree, given: Mapping[str, Any]) -> Any:
     if not isinstance(value, Mapping):
         raise ValueError(f"{cls.__name__}: {type(value).__name__} instead of fields")
     decoders, needed = _fields_of(cls)

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from zemosaic.model import FrameRef, MeasuredFrame, StarList, Trail
 from zemosaic.store.codec import from_bytes, to_bytes
-from zemosaic.store.files import atomic_file, write_atomic
 from zemosaic.store.journal import Journal, digest
 
 FRAME = FrameRef(
@@ -147,18 +146,3 @@ def test_pickles_are_not_opened(tmp_path):
     np.savez(stream, meta=np.array([{"evil": 1}], dtype=object))
     with pytest.raises(ValueError, match="allow_pickle"):
         from_bytes(MeasuredFrame, stream.getvalue(), frame=FRAME)
-
-
-def test_a_file_is_there_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "mosaic.fits"
-    write_atomic(path, b"first")
-    with pytest.raises(RuntimeError), atomic_file(path) as stream:
-        stream.write(b"half of the sec")
-        assert path.read_bytes() == b"first"
-        raise RuntimeError
-    assert path.read_bytes() == b"first"
-    with atomic_file(path) as stream:
-        stream.write(b"second")
-        assert path.read_bytes() == b"first", "the old content stays until the new is whole"
-    assert path.read_bytes() == b"second"
-    assert [left.name for left in tmp_path.iterdir()] == ["mosaic.fits"]
