@@ -37,6 +37,8 @@ _ITEMS = "__items__"
 """Key under which stand the keys and values of a dictionary that has one of these keys itself."""
 _MARKS = frozenset((_ARRAY, _BITS, _ITEMS))
 _ZIP = b"PK"
+_AS_THEY_ARE = frozenset((str, int, float, bool, type(None), np.ndarray))
+"""Types of plain values; most values are of one of them."""
 
 
 def to_plain(value: Any, without: Collection[str] = ()) -> Tree:
@@ -59,38 +61,45 @@ def to_plain(value: Any, without: Collection[str] = ()) -> Tree:
     TypeError
         If there is no plain value for a part of it.
     """
-    if is_dataclass(value) and not isinstance(value, type):
-        names = [item.name for item in fields(value) if item.name not in without]
-        return {name: to_plain(getattr(value, name), _below(without, name)) for name in names}
-    if value is None or isinstance(value, bool | np.ndarray):
+    return _plain(value, tuple(without))
+
+
+def _plain(value: Any, without: tuple[str, ...]) -> Tree:
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
         return value
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, str | int | float):
-        return value.item() if isinstance(value, np.generic) else value
+    if kind is tuple or kind is list:
+        return [item if type(item) in _AS_THEY_ARE else _plain(item, without) for item in value]
+    if is_dataclass(kind):
+        return {name: _plain(getattr(value, name), below) for name, below in _saved_fields(kind, without)}
     if isinstance(value, Mapping):
-        return {_key(key): to_plain(item, without) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_plain(item, without) for item in value]
+        return {_key(key): _plain(item, without) for key, item in value.items()}
     return _of_the_rest(value)
 
 
 def _of_the_rest(value: Any) -> Tree:
+    if isinstance(value, Enum):
+        return value.value
     if isinstance(value, np.generic):
-        return value.item()
+        return _plain(value.item(), ())
+    if isinstance(value, np.ndarray | str | int | float):
+        return value
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item, ()) for item in value]
     if isinstance(value, AbstractSet):
-        return sorted(to_plain(item) for item in value)
+        return sorted(_plain(item, ()) for item in value)
     raise TypeError(f"no plain value for {type(value).__name__}")
 
 
-def _below(without: Collection[str], name: str) -> Collection[str]:
-    """Return the exceptions that concern a field's own fields."""
-    if not without:
-        return ()
-    lead = f"{name}."
-    return [path.removeprefix(lead) for path in without if path.startswith(lead)]
+@lru_cache(maxsize=1024)
+def _saved_fields(kind: type, without: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the fields of a dataclass that are not left out, each with what is left out of its own fields."""
+    names = [item.name for item in fields(kind) if item.name not in without]
+    return tuple(
+        (name, tuple(path[len(name) + 1 :] for path in without if path.startswith(f"{name}."))) for name in names
+    )
 
 
 def _key(key: Any) -> str:
