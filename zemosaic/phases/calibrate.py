@@ -20,6 +20,7 @@ from zemosaic.catalogue.field import merge_detections
 from zemosaic.errors import Message, NothingUsable, message
 from zemosaic.frames.debayer import half_size
 from zemosaic.frames.planes import colour_planes
+from zemosaic.frames.selection import Selection, read_selection
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, SolvedFrame
 from zemosaic.mosaic.canvas import make_canvas
 from zemosaic.phases.context import RunContext, camera_groups, quality_limits
@@ -28,7 +29,6 @@ from zemosaic.phases.measure import DefectMaps, mended_pixels
 from zemosaic.phases.nights import EarlierField
 from zemosaic.settings.schema import Settings
 from zemosaic.sky import FrameWcs, unit_vectors
-from zemosaic.zeanalyser.picks import Picks, read_picks
 from zemosaic.zeanalyser.verdicts import judge, sky_ratios, star_ratios
 
 __all__ = ["Calibration", "calibrate_frames"]
@@ -310,7 +310,7 @@ def _judge(
     """Return the frames that are good enough, as known ones are; what the user picked by hand wins over all else."""
     settings = context.settings
     file = settings.quality_picks_file
-    picks = read_picks(Path(file), Path(settings.input_dir)) if file else Picks()
+    picks = read_selection(Path(file), Path(settings.input_dir)) if file else Selection()
     verdicts = (
         _verdicts(settings, solved, ids, photometry, groups)
         if settings.quality_reject_enabled
