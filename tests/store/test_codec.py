@@ -121,6 +121,12 @@ def test_fields_that_are_missing_or_unknown_are_told():
         from_plain(Small, 3)
 
 
+@pytest.mark.parametrize("path", ["stepps", "solved.measured.starz"])
+def test_an_exception_that_names_no_field_is_refused(path: str):
+    with pytest.raises(ValueError, match="no fields"):
+        to_plain(calibrated(), ["weight", path])
+
+
 def test_what_has_no_plain_value_is_refused():
     with pytest.raises(TypeError, match="no plain value for object"):
         to_plain({"a": object()})

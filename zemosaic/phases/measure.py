@@ -23,11 +23,11 @@ from zemosaic.store.codec import from_bytes, to_bytes
 from zemosaic.store.journal import digest
 from zemosaic.zeanalyser.measure import cut_off_level, measure
 
-__all__ = ["DefectMaps", "Defects", "camera_mark", "measure_frames", "mended_pixels", "write_camera"]
+__all__ = ["DefectMaps", "Defects", "camera_mark", "measure_frames", "mended_pixels", "read_defects", "write_camera"]
 
 SETTLED = 0.1
 """Earlier defects hold where those found in more frames than before differ in at most this part of them all."""
-CONTENT_VERSION = 8
+CONTENT_VERSION = 9
 """Raised when a change of the code makes stored measurements stale."""
 GIVEN = ("frame",)
 """What the journal does not keep of a measured frame: the scan of this run has it."""
@@ -140,9 +140,7 @@ def _load(path: Path) -> _Camera:
 
 @lru_cache(maxsize=16)
 def _load_once(path: Path, _mtime_ns: int) -> _Camera:
-    with np.load(path, allow_pickle=False) as stored:
-        offset, flat = (Path(name) if name else None for name in stored["masters"].tolist())
-        return _Camera(stored["defects"], Masters(offset, flat))
+    return from_bytes(_Camera, path.read_bytes())
 
 
 def find_group_defects(task: _DefectTask) -> tuple[int, str]:
@@ -164,8 +162,12 @@ def find_group_defects(task: _DefectTask) -> tuple[int, str]:
 
 def write_camera(path: Path, defects: NDArray[np.int64], masters: Masters) -> None:
     """Write the file of a camera that `mended_pixels` takes."""
-    with path.open("wb") as stream:
-        np.savez(stream, defects=defects, masters=[str(path or "") for path in (masters.offset, masters.flat)])
+    path.write_bytes(to_bytes(_Camera(defects, masters)))
+
+
+def read_defects(path: Path) -> NDArray[np.int64]:
+    """Return the flat indices of the pixels that are mended, from the file of a camera."""
+    return _load(path).defects
 
 
 def camera_mark(defects: NDArray[np.int64], masters: str) -> str:

@@ -30,7 +30,7 @@ from zemosaic.store.journal import digest
 
 __all__ = ["StackJob", "stack_tiles", "stacking_of"]
 
-CONTENT_VERSION = 7
+CONTENT_VERSION = 8
 
 WITHOUT_PIXELS = ("solved", "steps")
 """What no pixel of a tile depends on in a calibrated frame, beside its file and its WCS: measures, and the report's."""

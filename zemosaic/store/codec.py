@@ -60,6 +60,8 @@ def to_plain(value: Any, without: Collection[str] = ()) -> Tree:
     ------
     TypeError
         If there is no plain value for a part of it.
+    ValueError
+        If a field that is to be left out does not exist.
     """
     return _plain(value, tuple(without))
 
@@ -96,6 +98,10 @@ def _of_the_rest(value: Any) -> Tree:
 @lru_cache(maxsize=1024)
 def _saved_fields(kind: type, without: tuple[str, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return the fields of a dataclass that are not left out, each with what is left out of its own fields."""
+    every = {item.name for item in fields(kind)}
+    unknown = sorted(path for path in without if path.partition(".")[0] not in every)
+    if unknown:
+        raise ValueError(f"{kind.__name__} has no fields {unknown} to leave out")
     names = [item.name for item in fields(kind) if item.name not in without]
     return tuple(
         (name, tuple(path[len(name) + 1 :] for path in without if path.startswith(f"{name}."))) for name in names
