@@ -92,7 +92,7 @@ def made_up(number: int, stars: int) -> MosaicRecord:
         level=(1.0, 1.0, 1.0),
         frames=FrameColumns.of([frame(k, rng) for k in range(number)], [0] * number),
         cameras=(CameraRecord(np.sort(rng.integers(0, 1080 * 1920, 300)), ""),),
-        stars=FieldStars(rng.random(stars), rng.random(stars), rng.random((stars, 3)), 2.5),
+        stars=FieldStars(rng.random(stars), rng.random(stars), rng.random((stars, 3)), 2.5, 6.0),
         tiles=Stacked(GridPlan(plan.wcs, plan.width, plan.height, 3, tiles), products),
     )
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,11 @@ __all__ = [
     "HIDDEN_BLOCK_PX",
     "SKY_BENDS",
     "CalibratedFrame",
+    "CameraKey",
     "Dropped",
     "EdgeSteps",
     "FieldStars",
+    "FileIdentity",
     "FrameRef",
     "FrameStatus",
     "GridPlan",
@@ -56,6 +58,37 @@ class FrameStatus(StrEnum):
     REJECTED = "rejected"
     UNSOLVED = "unsolved"
     UNREADABLE = "unreadable"
+
+
+class FileIdentity(NamedTuple):
+    """The file of a frame, what its pixels mean, and the group that it is in by hand."""
+
+    path: str
+    size_bytes: int
+    mtime_ns: int
+    hdu: int
+    bayer: str | None
+    planes: int
+    group_name: str
+
+
+class CameraKey(NamedTuple):
+    """What the frames of one camera have in common.
+
+    Smart telescopes of one make name the same camera; the name of the telescope tells them apart.  A group by hand
+    stands for itself.
+    """
+
+    instrument: str
+    telescope: str
+    width: int
+    height: int
+    planes: int
+    bayer: str | None
+    gain: float | None
+    exposure_s: float | None
+    binning: int
+    group_name: str
 
 
 @dataclass(frozen=True)
@@ -107,15 +140,14 @@ class FrameRef:
     """What the header lacks or contradicts, for the report."""
 
     @property
-    def group(self) -> tuple[str, str, int, int, int, str, float | None, float | None, int, str]:
-        """Frames with equal groups share a camera: its defects, bias and optics.
+    def identity(self) -> FileIdentity:
+        """What tells whether a frame is still the same one."""
+        return FileIdentity(*(getattr(self, name) for name in FileIdentity._fields))
 
-        Smart telescopes of one make name the same camera; the name of the telescope tells them apart.  A group by
-        hand stands for itself.
-        """
-        size = (self.width, self.height, self.planes)
-        settings = (self.bayer or "", self.gain, self.exposure_s, self.binning)
-        return (self.instrument, self.telescope, *size, *settings, self.group_name)
+    @property
+    def camera_key(self) -> CameraKey:
+        """Frames with equal keys share a camera: its defects, bias and optics."""
+        return CameraKey(*(getattr(self, name) for name in CameraKey._fields))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from zemosaic.calibration.photometry import Photometry
 from zemosaic.errors import NothingUsable
 from zemosaic.model import Dropped, Solution, SolvedFrame
 from zemosaic.phases.calibrate import _judge
+from zemosaic.phases.scan import _chosen
 from zemosaic.settings.schema import Settings
 from zemosaic.sky import FrameWcs
 
@@ -95,3 +96,23 @@ def test_nothing_left_is_told(tmp_path: Path):
     path.write_text("file,pick\n" + "".join(f"{k}.fit,no\n" for k in range(N)))
     with pytest.raises(NothingUsable):
         reasons(quality_picks_file=str(path))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "file,pick\n0.fit,no\n1.fit,yes\n2.fit,\n",
+        "Path;keep;note\n0.fit;0;\n3.fit;faux;x\n4.fit;1;\n",
+        "order,file_path\n1,1.fit\n2,5.fit\n",
+        "file_path,group\n1.fit,North\n2.fit,\n",
+        "file_path\n6.fit\n",
+    ],
+)
+def test_one_table_leaves_out_the_same_frames_under_either_setting(tmp_path: Path, text: str):
+    table = tmp_path / "table.csv"
+    table.write_text(text)
+    picked = set(reasons(quality_picks_file=str(table), input_dir=str(tmp_path), quality_reject_enabled=False))
+    context = Context(Settings(excluded_frames=str(table), input_dir=str(tmp_path)))
+    frames = tuple(frame_of(frame_id=k) for k in range(N))
+    kept = {frame.path for frame in _chosen(context, frames)}  # type: ignore[arg-type]
+    assert picked and {frame.frame_id for frame in frames if frame.path not in kept} == picked

@@ -143,7 +143,7 @@ def test_calibrated_frames_show_neither_pattern_nor_dust(tmp_path):
     given = {"master_dark": str(darks), "master_flat": str(flats), "master_bias": str(biases)}
     with run(tmp_path, **given) as (context, events):
         measured, cameras = measure_frames(context, lights)
-        camera = cameras[lights[0].group]
+        camera = cameras[lights[0].camera_key]
         pixels = mended_pixels(lights[0], camera.path, context.scratch)
         window = mended_pixels(lights[0], camera.path, context.scratch, (70, 110, 20, 60))
         plain = SimpleNamespace(
@@ -183,7 +183,7 @@ def test_a_bias_serves_where_no_dark_is_given(tmp_path):
     with run(tmp_path / "out") as (context, _):
         raw, _ = measure_frames(context, lights)
     assert raw[0].sky_adu[1] - measured[0].sky_adu[1] == pytest.approx(BIAS, abs=2.0)
-    assert cameras[lights[0].group].masters.flat is None
+    assert cameras[lights[0].camera_key].masters.flat is None
 
 
 def test_a_dark_that_changes_makes_the_measurement_stale(tmp_path):
@@ -195,7 +195,7 @@ def test_a_dark_that_changes_makes_the_measurement_stale(tmp_path):
         write(dark, fixed_pattern() + BIAS, "Dark", seed)
         with run(tmp_path, master_dark=str(dark)) as (context, _):
             _, cameras = measure_frames(context, lights)
-        prints.append(cameras[lights[0].group].fingerprint)
+        prints.append(cameras[lights[0].camera_key].fingerprint)
     assert prints[0] == prints[1] != prints[2]
 
 
@@ -223,7 +223,7 @@ def test_a_master_that_fits_one_of_two_cameras_is_left_out_for_the_other(tmp_pat
     dark = write(tmp_path / "dark.fit", fixed_pattern() + BIAS, "Dark", 1)
     with run(tmp_path, master_dark=str(dark)) as (context, events):
         made = make_masters(context, lights)
-    assert list(made) == [lights[0].group]
+    assert list(made) == [lights[0].camera_key]
     (told,) = [event.text for event in events if isinstance(event, Warned)]
     assert told.key == "warning.master_left_out"
     assert told.params["light"] == lights[1].path

@@ -10,7 +10,7 @@ from run_of_frames import records
 
 from zemosaic.export.frames_csv import COLUMNS, write_frames_csv
 from zemosaic.export.report import build_report
-from zemosaic.zeanalyser.picks import read_picks
+from zemosaic.frames.selection import read_selection
 
 
 def test_one_line_per_frame_with_its_numbers_and_fate(tmp_path, translators):
@@ -32,12 +32,12 @@ def test_an_edited_list_comes_back_as_picks(tmp_path, translators):
     report = build_report(records(10))
     path = tmp_path / "frames.csv"
     write_frames_csv(path, report, translators["fr"])
-    assert read_picks(path).of(report.frames[0].path) is None
+    assert read_selection(path, tmp_path).of(report.frames[0].path) is None
     rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8"))))
     rows[0]["pick"], rows[1]["pick"] = "no", "yes"
     with path.open("w", newline="", encoding="utf-8") as stream:
         out = csv.DictWriter(stream, COLUMNS, delimiter=";")
         out.writeheader()
         out.writerows(rows)
-    picks = read_picks(path)
+    picks = read_selection(path, tmp_path)
     assert [picks.of(row.path) for row in report.frames[:3]] == [False, True, None]

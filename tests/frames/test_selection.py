@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zemosaic.errors import InputError
-from zemosaic.frames.selection import group_name, read_selection, write_selection
+from zemosaic.frames.selection import Selection, group_name, read_selection, write_selection
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -100,3 +100,62 @@ def test_a_frame_in_two_groups_is_said(tmp_path):
         read_selection(tmp_path / "t.csv", tmp_path)
     assert told.value.message.key == "error.frame_in_two_groups"
     assert told.value.message.params["file"] == str(tmp_path / "a.fit")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("column", ["file_path", "Path", "filename", "raw"])
+def test_yes_no_and_nothing(tmp_path, delimiter, column):
+    rows = [[column, "note", "pick"], ["a.fit", "", "yes"], ["b.fit", "x", "NO"], ["c.fit", "", ""], ["", "", "no"]]
+    table = tmp_path / "list.csv"
+    table.write_text("\n".join(delimiter.join(row) for row in rows), "utf-8")
+    picks = read_selection(table, tmp_path)
+    assert [picks.of(f"/lights/{name}.fit") for name in "abcd"] == [True, False, None, None]
+
+
+def test_relative_and_absolute_paths(tmp_path):
+    table = tmp_path / "list.csv"
+    table.write_text(f"path,use\nnight1/a.fit,0\n{tmp_path / 'b.fit'},0\n", "utf-8")
+    picks = read_selection(table, tmp_path / "lights")
+    assert picks.of(str(tmp_path / "night1" / "a.fit")) is False
+    assert picks.of(str(tmp_path / "lights" / "night1" / "a.fit")) is False
+    assert picks.of(str(tmp_path / "night2" / "a.fit")) is None, "another night's file of the same name"
+    assert picks.of(str(tmp_path / "b.fit")) is False
+
+
+def test_a_name_alone_is_the_file_in_the_folder_or_else_any_of_that_name(tmp_path):
+    (tmp_path / "here.fit").touch()
+    table = tmp_path / "list.csv"
+    table.write_text("path,keep\nhere.fit,0\nthere.fit,0\n", "utf-8")
+    selection = read_selection(table, tmp_path)
+    assert selection.leaves_out(str(tmp_path / "here.fit"))
+    assert not selection.leaves_out(str(tmp_path / "night2" / "here.fit"))
+    assert selection.leaves_out(str(tmp_path / "night2" / "there.fit"))
+
+
+def test_who_is_wanted_and_unwanted_is_out():
+    assert Selection(frozenset({"a.fit"}), frozenset({"a.fit"})).of("/x/a.fit") is False
+
+
+@pytest.mark.parametrize("text", ["path,note\na.fit,yes\n", "name,pick\na.fit,yes\n"])
+def test_tables_without_the_columns_are_refused(tmp_path, text):
+    (tmp_path / "list.csv").write_text(text)
+    with pytest.raises(InputError, match="frame_table_columns"):
+        read_selection(tmp_path / "list.csv", tmp_path)
+
+
+@pytest.mark.parametrize("heading", ["order;file_path;exposure", "batch_id;file_path;x", "Session;file_path;x"])
+def test_a_plan_names_the_frames_to_be_used(tmp_path, heading):
+    table, lights = tmp_path / "stack_plan.csv", tmp_path / "lights"
+    table.write_text(f"{heading}\n1;night1/a.fit;10\n2;b.fit;10\n", "utf-8")
+    plan = read_selection(table, lights)
+    assert plan.of(str(lights / "night1" / "a.fit")) is None, "left to the verdicts"
+    assert plan.of(str(lights / "night2" / "b.fit")) is None
+    assert plan.of(str(lights / "night2" / "c.fit")) is False
+
+
+def test_a_list_of_nothing_but_files_is_a_plan_and_one_with_picks_is_none(tmp_path):
+    (tmp_path / "files.csv").write_text("file_path\na.fit\n", "utf-8")
+    (tmp_path / "frames.csv").write_text("order,file_path,pick\n1,a.fit,no\n2,b.fit,\n", "utf-8")
+    files, frames = (read_selection(tmp_path / name, tmp_path) for name in ("files.csv", "frames.csv"))
+    assert [files.of(f"/x/{name}.fit") for name in "ab"] == [None, False]
+    assert [frames.of(f"/x/{name}.fit") for name in "abc"] == [False, None, None]

@@ -11,8 +11,6 @@ The index is made once from the bundled catalogue and kept in the user's cache f
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ import platformdirs
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from zemosaic.atomic import atomic_file
 from zemosaic.catalogue.base import CatalogueStars
 from zemosaic.catalogue.cells import CellCatalogue
 from zemosaic.sky import unit_vectors
@@ -249,13 +248,8 @@ def _write(path: Path, index: QuadIndex) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     key, corners = np.ascontiguousarray(index.key, "<u4"), np.ascontiguousarray(index.corners, "<u4")
     head = np.array([len(index.stars), len(key), zlib.crc32(corners.data, zlib.crc32(key.data))], "<u8")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.writelines([_MAGIC, head.tobytes(), key.data, corners.data])
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    with atomic_file(path) as stream:
+        stream.writelines([_MAGIC, head.tobytes(), key.data, corners.data])
 
 
 def _read(path: Path, catalogue: CellCatalogue) -> QuadIndex | None:

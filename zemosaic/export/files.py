@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from zemosaic.atomic import atomic_file
 from zemosaic.errors import ResourceError, write_refused
 
 __all__ = ["check_free_disk", "replacing", "write_whole"]
@@ -32,17 +32,11 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     ResourceError
         The disk is full; the same holds.
     """
-    part = path.with_name(path.name + ".part")
     try:
-        with part.open("wb") as out:
+        with atomic_file(path) as out:
             yield out
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(path)
     except OSError as failure:
         raise write_refused(failure, str(path.parent), str(path)) from failure
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, content: bytes) -> None:

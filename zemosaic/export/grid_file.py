@@ -7,7 +7,7 @@ other programs.  Where a run made several mosaics, each has its own pair, with i
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from astropy.io import fits
@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from zemosaic.errors import SettingsError
 from zemosaic.export.files import write_whole
 from zemosaic.sky import FrameWcs
+from zemosaic.store.codec import to_plain
 
 __all__ = ["FITS_NAME", "JSON_NAME", "SavedGrid", "read_grids", "write_grid"]
 
@@ -37,7 +38,7 @@ class SavedGrid:
 def write_grid(folder: Path, grid: SavedGrid, key: str = "") -> None:
     """Write both files, with a key at the end of their names where there are several; raises OutputError."""
     end = f"_{key}" if key else ""
-    content = {"format": 1, **asdict(grid)}
+    content = {"format": 1, **to_plain(grid)}
     write_whole(_with_end(folder / JSON_NAME, end), (json.dumps(content, indent=2) + "\n").encode())
     header = fits.Header()
     header["SIMPLE"] = (True, "conforms to FITS standard")

@@ -6,7 +6,6 @@ import gzip
 import hashlib
 import io
 import os
-import tempfile
 import warnings
 import zlib
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zemosaic.atomic import atomic_file
 from zemosaic.errors import FrameError, ResourceError
 from zemosaic.frames.header import FitsImage, find_image
 from zemosaic.model import FrameRef
@@ -296,13 +296,10 @@ def _save(copy: Path, pixels: Pixels) -> None:
     """Write a decoded picture so that it is there whole or not at all."""
     try:
         copy.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(suffix=".part", dir=copy.parent)
         try:
-            with os.fdopen(handle, "wb") as stream:
+            with atomic_file(copy, durable=False) as stream:
                 np.save(stream, pixels, allow_pickle=False)
-            Path(temporary).replace(copy)
         except OSError:
-            Path(temporary).unlink(missing_ok=True)
             # Another worker's copy, opened there, cannot be replaced on Windows: it is as good.
             if not copy.exists():
                 raise

@@ -1,14 +1,20 @@
-"""The table of frames that a user keeps, leaves out or groups: a CSV file as a stack plan has it."""
+"""The tables of frames that a user keeps, leaves out, picks or groups: CSV files as a stack plan has them.
+
+One reader serves both settings that name such a table, `excluded_frames` and `quality_picks_file`, so that one table
+says the same under either.
+"""
 
 from __future__ import annotations
 
 import csv
+import io
 import os
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from zemosaic.atomic import write_atomic
 from zemosaic.errors import InputError
 
 __all__ = ["GROUP_COLUMN", "PATH_COLUMNS", "Selection", "group_name", "read_selection", "same_file", "write_selection"]
@@ -16,9 +22,12 @@ __all__ = ["GROUP_COLUMN", "PATH_COLUMNS", "Selection", "group_name", "read_sele
 PATH_COLUMNS = ("path", "file_path", "filepath", "file", "filename", "fits", "raw")
 _KEEP_COLUMNS = ("keep", "use", "pick")
 GROUP_COLUMN = "group"
+_PLAN_COLUMNS = ("order", "seq", "sequence", "index", "batch_id", "batch", "session", "night", GROUP_COLUMN)
+"""What tells a plan from any other table where no column says which frames are kept."""
 _DELIMITERS = ",;|\t"
+_YES = ("1", "true", "yes", "y", "oui", "vrai", "keep", "x")
 _NO = ("0", "false", "no", "n", "non", "faux", "reject")
-"""What a column ``keep`` says of a frame that is left out."""
+"""What the column says of a frame that is used whatever its verdict, and of one that is left out."""
 
 
 def same_file(path: str, folder: Path | None = None) -> str:
@@ -41,22 +50,35 @@ def group_name(text: str) -> str:
 
 @dataclass(frozen=True)
 class Selection:
-    """What a table says of frames; paths are spelled as by `same_file`."""
+    """What a table says of frames.
 
+    Paths are spelled as by `same_file`; a frame that the table names without a folder, and that is neither beside the
+    table nor in the folder of frames, stands there by its name alone.
+    """
+
+    wanted: frozenset[str] = frozenset()
+    """Frames that the user wants whatever their verdict."""
     unwanted: frozenset[str] = frozenset()
     only: frozenset[str] | None = None
     """The frames of a stack plan, which names those to use and no others; None where frames not named are kept."""
     groups: Mapping[str, str] | None = None
     """Names of the groups put together by hand, by frame; None where the table says nothing of groups."""
 
+    def of(self, path: str) -> bool | None:
+        """Return what the user said of a frame: True (used), False (left out) or None (left to the program)."""
+        names = _names_of(path)
+        if not self.unwanted.isdisjoint(names) or (self.only is not None and self.only.isdisjoint(names)):
+            return False
+        return None if self.wanted.isdisjoint(names) else True
+
     def leaves_out(self, path: str) -> bool:
         """Return whether a frame is left out."""
-        spelled = same_file(path)
-        return spelled in self.unwanted or (self.only is not None and spelled not in self.only)
+        return self.of(path) is False
 
     def group_of(self, path: str) -> str:
         """Return the name of a frame's group; empty where the program groups it."""
-        return (self.groups or {}).get(same_file(path), "")
+        groups = self.groups or {}
+        return next((groups[name] for name in _names_of(path) if name in groups), "")
 
 
 def read_selection(table: Path, folder: Path) -> Selection:
@@ -67,15 +89,17 @@ def read_selection(table: Path, folder: Path) -> Selection:
     table : Path
         CSV, separated by commas, semicolons, bars or tabs, with a heading.  One column names the file (`path`,
         `file_path` and others of a ``stack_plan.csv``).  Where there is a column `keep` (or `use`, `pick`), it says
-        yes or no, and frames that the table does not name are kept; without one the frames named are the ones to use.
-        A column `group` names the group of a frame; it is empty where the program is to group it.
+        yes or no, or nothing where the frame is left to the program, as frames are that the table does not name.
+        Without such a column, a stack plan (a column such as `order`, `batch_id` or `group`), or a list of nothing but
+        files, names the frames to use.  A column `group` names the group of a frame; it is empty where the program is
+        to group it.
     folder : Path
         What relative paths start from where nothing lies beside the table.
 
     Raises
     ------
     InputError
-        If the file cannot be read, no column names files, or a frame is in two groups.
+        If the file cannot be read, lacks the columns, or puts a frame into two groups.
     """
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
@@ -83,27 +107,30 @@ def read_selection(table: Path, folder: Path) -> Selection:
             delimiter = max(_DELIMITERS, key=heading.count)
             names = [name.strip().lower() for name in next(csv.reader([heading], delimiter=delimiter), [])]
             path = next((name for name in PATH_COLUMNS if name in names), None)
-            if path is None:
+            said = next((name for name in _KEEP_COLUMNS if name in names), None)
+            is_plan = len(names) == 1 or any(name in names for name in _PLAN_COLUMNS)
+            if path is None or (said is None and not is_plan):
                 raise InputError("error.frame_table_columns", path=str(table))
             rows = list(csv.DictReader(file, fieldnames=names, delimiter=delimiter))
     except (OSError, UnicodeDecodeError, csv.Error) as fault:
         raise InputError("error.frame_table_unreadable", path=str(table), detail=str(fault)) from None
-    said = next((name for name in _KEEP_COLUMNS if name in names), None)
-    named = [row for row in rows if row[path]]
-    placed = [_placed(row[path], table, folder) for row in named]
+    named = [(_placed(file, table, folder), row) for row in rows if (file := (row[path] or "").strip())]
     groups = None
     if GROUP_COLUMN in names:
-        groups = _groups(table, placed, [group_name(row[GROUP_COLUMN] or "") for row in named])
+        groups = _groups(table, [(file, group_name(row[GROUP_COLUMN] or "")) for files, row in named for file in files])
     if said is None:
-        return Selection(only=frozenset(placed), groups=groups)
-    unwanted = (file for file, row in zip(placed, named, strict=True) if (row[said] or "").strip().lower() in _NO)
-    return Selection(unwanted=frozenset(unwanted), groups=groups)
+        return Selection(only=frozenset(file for files, _ in named for file in files), groups=groups)
+    words = [(files, (row[said] or "").strip().lower()) for files, row in named]
+    wanted, unwanted = (
+        frozenset(file for files, word in words if word in kind for file in files) for kind in (_YES, _NO)
+    )
+    return Selection(wanted, unwanted, groups=groups)
 
 
-def _groups(table: Path, files: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+def _groups(table: Path, named: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the name of each file's group, without those that have none."""
     groups: dict[str, str] = {}
-    for file, name in zip(files, names, strict=True):
+    for file, name in named:
         if name and groups.setdefault(file, name) != name:
             raise InputError("error.frame_in_two_groups", path=str(table), file=file, one=groups[file], other=name)
     return groups
@@ -126,17 +153,29 @@ def write_selection(table: Path, names: Sequence[str], rows: Iterable[Sequence[o
     """
     try:
         table.parent.mkdir(parents=True, exist_ok=True)
-        fresh = table.with_name(table.name + ".new")
-        with fresh.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(names)
-            writer.writerows(rows)
-        fresh.replace(table)
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows(rows)
+        write_atomic(table, text.getvalue().encode("utf-8"))
     except OSError as fault:
         raise InputError("error.frame_table_not_written", path=str(table), detail=str(fault)) from None
 
 
-def _placed(path: str, table: Path, folder: Path) -> str:
-    """Return the one spelling of a path that may start beside the table or from the folder of frames."""
-    beside = table.parent / path
-    return same_file(str(beside) if beside.exists() else path, folder)
+def _placed(path: str, table: Path, folder: Path) -> tuple[str, ...]:
+    """Return by which names a frame is meant: its place beside the table or below the folder of frames.
+
+    Where it is at neither, both places and, where the table names no folder, its name alone.
+    """
+    places = [table.parent / path, folder / path]
+    there = next((place for place in places if place.exists()), None)
+    if there is not None:
+        return (same_file(str(there)),)
+    alone = [os.path.normcase(path)] if Path(path).name == path else []
+    return tuple(dict.fromkeys([*(same_file(str(place)) for place in places), *alone]))
+
+
+def _names_of(path: str) -> tuple[str, str]:
+    """Return by which names a table may mean a frame."""
+    spelled = same_file(path)
+    return spelled, os.path.basename(spelled)  # noqa: PTH119 - 50,000 of them

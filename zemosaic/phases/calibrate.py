@@ -20,6 +20,7 @@ from zemosaic.catalogue.field import merge_detections
 from zemosaic.errors import Message, NothingUsable, message
 from zemosaic.frames.debayer import half_size
 from zemosaic.frames.planes import colour_planes
+from zemosaic.frames.selection import Selection, read_selection
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, SolvedFrame
 from zemosaic.mosaic.canvas import make_canvas
 from zemosaic.phases.context import RunContext, camera_groups, quality_limits
@@ -28,7 +29,6 @@ from zemosaic.phases.measure import DefectMaps, mended_pixels
 from zemosaic.phases.nights import EarlierField
 from zemosaic.settings.schema import Settings
 from zemosaic.sky import FrameWcs, unit_vectors
-from zemosaic.zeanalyser.picks import Picks, read_picks
 from zemosaic.zeanalyser.verdicts import judge, sky_ratios, star_ratios
 
 __all__ = ["Calibration", "calibrate_frames"]
@@ -215,7 +215,7 @@ def _by_camera(solved: Sequence[SolvedFrame], groups: NDArray[np.int64]) -> list
 
 def _vignetting_prior(solved: Sequence[SolvedFrame], groups: NDArray[np.int64], defects: DefectMaps) -> Floats:
     """Return per camera how far its illumination may fall; a flat leaves nothing to correct twice."""
-    flat = [defects[members[0].frame.group].masters.flat is not None for members in _by_camera(solved, groups)]
+    flat = [defects[members[0].frame.camera_key].masters.flat is not None for members in _by_camera(solved, groups)]
     return np.where(flat, AFTER_FLAT, VIGNETTING_PRIOR)
 
 
@@ -225,7 +225,7 @@ def _biases(
     """Return per camera the level without light: none after a dark or bias was taken off."""
     found = []
     for g, members in enumerate(_by_camera(solved, groups)):
-        if defects[members[0].frame.group].masters.offset is not None:
+        if defects[members[0].frame.camera_key].masters.offset is not None:
             found.append(BiasEstimate(0.0, AFTER_DARK_ADU))
         else:
             own = [one.transfer for one, group in zip(cells, groups, strict=True) if group == g]
@@ -310,7 +310,7 @@ def _judge(
     """Return the frames that are good enough, as known ones are; what the user picked by hand wins over all else."""
     settings = context.settings
     file = settings.quality_picks_file
-    picks = read_picks(Path(file), Path(settings.input_dir)) if file else Picks()
+    picks = read_selection(Path(file), Path(settings.input_dir)) if file else Selection()
     verdicts = (
         _verdicts(settings, solved, ids, photometry, groups)
         if settings.quality_reject_enabled
@@ -401,7 +401,9 @@ def _cells(
     reference = make_canvas(solved, "north_up", "median").wcs
     path = context.scratch / "discs.npy"
     np.save(path, discs)
-    tasks = (_CellTask(one, defects[one.frame.group].path, context.scratch, reference, cell_px, path) for one in solved)
+    tasks = (
+        _CellTask(one, defects[one.frame.camera_key].path, context.scratch, reference, cell_px, path) for one in solved
+    )
     samples = []
     for done, sample in enumerate(context.map(sample_frame, tasks), 1):
         samples.append(sample)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -24,6 +24,7 @@ from zemosaic.phases.context import RunContext
 from zemosaic.phases.plan import Grid
 from zemosaic.settings.load import settings_hash
 from zemosaic.store.canvas import CanvasStore
+from zemosaic.store.codec import content_of
 
 __all__ = ["MASTER_FOLDER", "Master", "assemble_masters", "make_masters", "plan_masters"]
 
@@ -177,7 +178,7 @@ def assemble_masters(
         were matched frame by frame already, except where normalisation is off.
     """
     settings, plan = context.settings, grid.plan
-    wanted = context.depends("plan", asdict(plan.wcs), plan.width, plan.height, len(masters))
+    wanted = context.depends("plan", content_of(plan.wcs), plan.width, plan.height, len(masters))
     store.create_canvas(plan.channels, plan.height, plan.width, settings.grid_tile_px, wanted)
     pieces = [one.tile for one in masters]
     if settings.match_background_for_final and (foreign or settings.stacking_normalize_method == "none"):

@@ -165,12 +165,7 @@ def quality_limits(settings: Settings) -> QualityLimits:
     )
 
 
-def identity(frame: FrameRef) -> list[object]:
-    """Return what identifies a frame's file, and the group that it is in by hand, for the journal."""
-    return [frame.path, frame.size_bytes, frame.mtime_ns, frame.hdu, frame.bayer, frame.planes, frame.group_name]
-
-
 def camera_groups(frames: Sequence[FrameRef]) -> list[int]:
     """Return the number of each frame's camera group, counted in the order of appearance."""
     numbers: dict[object, int] = {}
-    return [numbers.setdefault(frame.group, len(numbers)) for frame in frames]
+    return [numbers.setdefault(frame.camera_key, len(numbers)) for frame in frames]

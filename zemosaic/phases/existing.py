@@ -15,7 +15,7 @@ from zemosaic.frames.scan import read_frame
 from zemosaic.model import CalibratedFrame, Dropped, FrameRef, FrameStatus, SolvedFrame, TileProduct
 from zemosaic.mosaic.master import MasterTile, feather_map, trimmed_box
 from zemosaic.phases.classic import Master
-from zemosaic.phases.context import RunContext, identity
+from zemosaic.phases.context import RunContext
 from zemosaic.phases.plan import Grid
 from zemosaic.store.canvas import CanvasStore, TilePixels
 
@@ -31,9 +31,17 @@ def uncalibrated(frames: Sequence[SolvedFrame]) -> list[CalibratedFrame]:
     for one in frames:
         channels = len(one.measured.sky_adu)
         noise = tuple(max(float(sigma), 1e-12) for sigma in one.measured.noise_adu)
-        flat = ((0.0, 0.0, 0.0),) * channels
-        weight = 1.0 / float(np.mean(np.square(noise)))
-        found.append(CalibratedFrame(one, (1.0,) * channels, flat, 0.0, (0.0,), noise, weight))
+        found.append(
+            CalibratedFrame(
+                solved=one,
+                transparency=(1.0,) * channels,
+                sky_adu=((0.0, 0.0, 0.0),) * channels,
+                bias_adu=0.0,
+                illumination=(0.0,),
+                noise=noise,
+                weight=1.0 / float(np.mean(np.square(noise))),
+            )
+        )
     return found
 
 
@@ -71,7 +79,7 @@ def _read(context: RunContext, grid: Grid, frame: CalibratedFrame, tile_id: int,
     weight = np.where(valid, _weight_map(ref, valid, context.scratch) * np.float32(frame.weight), np.float32(0))
     store = CanvasStore(context.work_dir / f"canvas_{grid.key}-{number:03d}.zarr")
     height, width = valid.shape
-    wanted = context.depends("plan", identity(ref), grid.plan.channels)
+    wanted = context.depends("plan", ref.identity, grid.plan.channels)
     store.create_canvas(grid.plan.channels, height, width, settings.grid_tile_px, wanted)
     kept = valid.astype(np.uint16)
     store.write_canvas((0, height, 0, width), TilePixels(value, weight, kept, np.zeros_like(kept)))

@@ -151,7 +151,7 @@ def _places(frames: Sequence[FrameRef], size_deg: float) -> list[FrameRef]:
         assert frame.ra_deg is not None and frame.dec_deg is not None
         stretch = max(math.cos(math.radians(frame.dec_deg)), 0.01)
         place = round(frame.ra_deg * stretch / size_deg), round(frame.dec_deg / size_deg)
-        seen.setdefault((frame.group, *place), frame)
+        seen.setdefault((frame.camera_key, *place), frame)
     return list(seen.values())
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,8 @@ from zemosaic.export.preview import stretched_preview, write_png
 from zemosaic.model import GridPlan, TileSpec
 from zemosaic.phases.context import RunContext
 from zemosaic.store.canvas import CanvasStore
+from zemosaic.store.codec import content_of
+from zemosaic.store.journal import digest
 
 __all__ = ["LONGEST_PX", "GrowingPicture", "block_sums", "coarse_side", "keep_quick_look"]
 
@@ -71,7 +71,7 @@ class GrowingPicture:
 
 def keep_quick_look(scratch: Path, name: str, plan: GridPlan, mean: NDArray[np.float32], frames: int) -> None:
     """Keep a picture of single frames, shape (channels, rows, columns) of coarse pixels, to be shown below tiles."""
-    np.savez(_quick_look_file(scratch, name), mean=mean, frames=frames, place=json.dumps(asdict(plan.wcs)))
+    np.savez(_quick_look_file(scratch, name), mean=mean, frames=frames, place=digest(content_of(plan.wcs)))
 
 
 def read_quick_look(
@@ -83,7 +83,7 @@ def read_quick_look(
     if not path.is_file():
         return nothing, 0
     with np.load(path, allow_pickle=False) as kept:
-        if str(kept["place"]) != json.dumps(asdict(plan.wcs)) or kept["mean"].shape != nothing.shape:
+        if str(kept["place"]) != digest(content_of(plan.wcs)) or kept["mean"].shape != nothing.shape:
             return nothing, 0
         return np.asarray(kept["mean"]), int(kept["frames"])
 

@@ -45,13 +45,13 @@ def held_of(known: Known, solved: Sequence[SolvedFrame], groups: NDArray[np.int6
     if not known:
         return None
     held = Held.nothing(len(solved), channels, int(groups.max()) + 1)
-    cameras = {one.frame.group: one for one in known.values()}
+    cameras = {one.frame.camera_key: one for one in known.values()}
     for k, one in enumerate(solved):
         frame = known.get(one.frame.frame_id)
         if frame is not None:
             held.frames[k], held.transparency[k] = True, frame.transparency
             held.sky_adu[k, :, : len(frame.sky_adu[0])] = frame.sky_adu
-        camera = cameras.get(one.frame.group)
+        camera = cameras.get(one.frame.camera_key)
         if camera is not None:
             held.cameras[groups[k]] = True
             held.vignetting[groups[k]], held.bias_adu[groups[k]] = camera.illumination[0], camera.bias_adu
@@ -85,12 +85,12 @@ def still_known(context: RunContext, solved: Sequence[SolvedFrame], known: Known
     wrong = {one.frame.frame_id for one, far in zip(solved, astray, strict=True) if far and one.frame.frame_id in known}
     if not wrong:
         return known
-    seen = Counter(one.frame.group for one in solved if one.frame.frame_id in known)
-    bad = Counter(known[frame_id].frame.group for frame_id in wrong)
+    seen = Counter(one.frame.camera_key for one in solved if one.frame.frame_id in known)
+    bad = Counter(known[frame_id].frame.camera_key for frame_id in wrong)
     left = {
         frame_id: one
         for frame_id, one in known.items()
-        if frame_id not in wrong and 2 * bad[one.frame.group] <= seen[one.frame.group]
+        if frame_id not in wrong and 2 * bad[one.frame.camera_key] <= seen[one.frame.camera_key]
     }
     context.log(message("log.night_recalibrated", frames=len(known) - len(left)))
     return left

@@ -15,14 +15,14 @@ from zemosaic.calibration.masters import NO_MASTERS, Masters, combined, dead_pix
 from zemosaic.errors import FrameError, InputError, message
 from zemosaic.frames.pixels import PixelSource, open_pixels
 from zemosaic.frames.scan import fits_files, read_frame
-from zemosaic.model import FrameRef
+from zemosaic.model import CameraKey, FrameRef
 from zemosaic.phases.context import RunContext
 from zemosaic.settings.schema import Settings
 
 __all__ = ["CameraMasters", "Group", "make_masters", "masters_again"]
 
-Group = tuple[object, ...]
-"""`FrameRef.group`."""
+Group = CameraKey
+"""`FrameRef.camera_key`."""
 
 KINDS = ("master_bias", "master_dark", "master_flat")
 """Settings, in the order in which one may need another."""
@@ -78,7 +78,7 @@ def make_masters(context: RunContext, frames: Sequence[FrameRef]) -> dict[Group,
         raise InputError("error.flat_needs_offset", file=given[-1].first.path)
     lights: dict[Group, list[FrameRef]] = {}
     for frame in frames:
-        lights.setdefault(frame.group, []).append(frame)
+        lights.setdefault(frame.camera_key, []).append(frame)
     fitting = {group: _fitting(context, given, members) for group, members in lights.items()}
     _tell_left_out(context, given, fitting, lights)
     return {group: _made(context, number, fits) for number, (group, fits) in enumerate(fitting.items()) if fits}

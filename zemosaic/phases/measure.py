@@ -17,18 +17,20 @@ from zemosaic.errors import FrameError, Message, NothingUsable, message
 from zemosaic.events import FrameMeasured
 from zemosaic.frames.pixels import open_pixels, stack_pixels
 from zemosaic.model import Dropped, FrameRef, FrameStatus, MeasuredFrame
-from zemosaic.phases.context import RunContext, identity
+from zemosaic.phases.context import RunContext
 from zemosaic.phases.masters import CameraMasters, Group, make_masters
-from zemosaic.store.codec import measured_from_bytes, measured_to_bytes
+from zemosaic.store.codec import from_bytes, to_bytes
 from zemosaic.store.journal import digest
 from zemosaic.zeanalyser.measure import cut_off_level, measure
 
-__all__ = ["DefectMaps", "Defects", "camera_mark", "measure_frames", "mended_pixels", "write_camera"]
+__all__ = ["DefectMaps", "Defects", "camera_mark", "measure_frames", "mended_pixels", "read_defects", "write_camera"]
 
 SETTLED = 0.1
 """Earlier defects hold where those found in more frames than before differ in at most this part of them all."""
-CONTENT_VERSION = 7
+CONTENT_VERSION = 9
 """Raised when a change of the code makes stored measurements stale."""
+GIVEN = ("frame",)
+"""What the journal does not keep of a measured frame: the scan of this run has it."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Defects:
 
 
 DefectMaps = dict[Group, Defects]
-"""By `FrameRef.group`."""
+"""By `FrameRef.camera_key`."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,11 @@ def measure_frames(context: RunContext, frames: Sequence[FrameRef]) -> tuple[lis
     with context.phase("measure", len(frames)) as advance:
         defects = _find_all_defects(context, frames)
         measured: list[MeasuredFrame] = []
-        known = {frame.frame_id: _recall(context, frame, defects[frame.group]) for frame in frames}
+        known = {frame.frame_id: _recall(context, frame, defects[frame.camera_key]) for frame in frames}
         tasks = [
-            _MeasureTask(frame, defects[frame.group].path, context.scratch, context.settings.use_existing_master_tiles)
+            _MeasureTask(
+                frame, defects[frame.camera_key].path, context.scratch, context.settings.use_existing_master_tiles
+            )
             for frame in frames
             if known[frame.frame_id] is None
         ]
@@ -92,8 +96,8 @@ def measure_frames(context: RunContext, frames: Sequence[FrameRef]) -> tuple[lis
                 context.drop(Dropped(frame.path, frame.frame_id, "measure", FrameStatus.UNREADABLE, result))
             else:
                 if known[frame.frame_id] is None:
-                    wanted = _wanted(context, frame, defects[frame.group])
-                    context.journal.put("measure", frame.path, wanted, measured_to_bytes(result))
+                    wanted = _wanted(context, frame, defects[frame.camera_key])
+                    context.journal.put("measure", frame.path, wanted, to_bytes(result, GIVEN))
                 measured.append(result)
                 context.emit(_event(result))
             advance(done)
@@ -136,9 +140,7 @@ def _load(path: Path) -> _Camera:
 
 @lru_cache(maxsize=16)
 def _load_once(path: Path, _mtime_ns: int) -> _Camera:
-    with np.load(path, allow_pickle=False) as stored:
-        offset, flat = (Path(name) if name else None for name in stored["masters"].tolist())
-        return _Camera(stored["defects"], Masters(offset, flat))
+    return from_bytes(_Camera, path.read_bytes())
 
 
 def find_group_defects(task: _DefectTask) -> tuple[int, str]:
@@ -160,8 +162,12 @@ def find_group_defects(task: _DefectTask) -> tuple[int, str]:
 
 def write_camera(path: Path, defects: NDArray[np.int64], masters: Masters) -> None:
     """Write the file of a camera that `mended_pixels` takes."""
-    with path.open("wb") as stream:
-        np.savez(stream, defects=defects, masters=[str(path or "") for path in (masters.offset, masters.flat)])
+    path.write_bytes(to_bytes(_Camera(defects, masters)))
+
+
+def read_defects(path: Path) -> NDArray[np.int64]:
+    """Return the flat indices of the pixels that are mended, from the file of a camera."""
+    return _load(path).defects
 
 
 def camera_mark(defects: NDArray[np.int64], masters: str) -> str:
@@ -174,7 +180,7 @@ def _find_all_defects(context: RunContext, frames: Sequence[FrameRef]) -> Defect
     masters = make_masters(context, frames)
     members: dict[Group, list[FrameRef]] = {}
     for frame in frames:
-        members.setdefault(frame.group, []).append(frame)
+        members.setdefault(frame.camera_key, []).append(frame)
     tasks: dict[Group, _DefectTask] = {}
     found: DefectMaps = {}
     for number, (group, group_frames) in enumerate(members.items()):
@@ -215,12 +221,12 @@ def _alike(one: NDArray[np.int64], other: NDArray[np.int64]) -> bool:
 
 
 def _wanted(context: RunContext, frame: FrameRef, defects: Defects) -> str:
-    return context.depends("measure", CONTENT_VERSION, identity(frame), defects.fingerprint)
+    return context.depends("measure", CONTENT_VERSION, frame.identity, defects.fingerprint)
 
 
 def _recall(context: RunContext, frame: FrameRef, defects: Defects) -> MeasuredFrame | None:
     stored = context.journal.get("measure", frame.path, _wanted(context, frame, defects))
-    return None if stored is None else measured_from_bytes(frame, stored)
+    return None if stored is None else from_bytes(MeasuredFrame, stored, frame=frame)
 
 
 def _event(measured: MeasuredFrame) -> FrameMeasured:

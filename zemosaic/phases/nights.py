@@ -9,12 +9,11 @@ same settings and version, so that a broken run, gone on with, gives the bytes o
 
 from __future__ import annotations
 
-import json
 import shutil
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ from numpy.typing import NDArray
 from zemosaic.errors import message
 from zemosaic.model import (
     CalibratedFrame,
-    EdgeSteps,
     FrameRef,
     MeasuredFrame,
     Solution,
@@ -33,17 +31,19 @@ from zemosaic.model import (
     TileSpec,
 )
 from zemosaic.mosaic.canvas import Canvas
-from zemosaic.phases.context import RunContext, identity
-from zemosaic.phases.solved_again import solution_from, wcs_from
+from zemosaic.phases.context import RunContext
 from zemosaic.store.canvas import CanvasStore, TilePixels
+from zemosaic.store.codec import from_plain, pack, to_plain, unpack
 from zemosaic.store.journal import digest
 
 __all__ = ["EarlierField", "EarlierTile", "Learnt", "Nights", "field_of", "forget_other_groups", "open_nights"]
 
-CONTENT_VERSION = 2
+CONTENT_VERSION = 4
 KIND, KEY = "night", "last"
 PHASES = ("measure", "solve", "calibrate", "plan", "stack")
 """All whose settings change what is kept."""
+GIVEN = ("solved",)
+"""What is not kept of a calibrated frame: where it lies is told by its solution, what it measures by the journal."""
 
 Box = tuple[int, int, int, int]
 
@@ -56,8 +56,10 @@ class EarlierTile:
     """Its store's path below the work folder."""
     row: int
     outer: Box
-    product: dict[str, Any]
-    """`TileProduct`, with paths of frames for their ids."""
+    product: TileProduct
+    """Without the ids of its frames, which the next run numbers anew."""
+    frames_used: tuple[str, ...]
+    """Their paths."""
 
 
 @dataclass(frozen=True)
@@ -68,19 +70,33 @@ class EarlierField:
     canvas: Canvas
     origin: tuple[int, int]
     channels: int
-    frames: Mapping[str, dict[str, Any]]
-    """By path what turns a frame's numbers into mosaic units: the fields of `CalibratedFrame` without the frame."""
+    frames: Mapping[str, Any]
+    """By path what turns a frame's numbers into mosaic units: a `CalibratedFrame` as plain values without the frame."""
 
     def calibrated(self, one: SolvedFrame) -> CalibratedFrame | None:
         """Return a frame with its earlier calibration; None where it has none."""
         numbers = self.frames.get(one.frame.path)
-        if numbers is None:
-            return None
-        steps = numbers["steps"]
-        plain = {name: _tuples(value) for name, value in numbers.items() if name != "steps"}
-        return CalibratedFrame(
-            solved=one, steps=EdgeSteps(**{k: _tuples(v) for k, v in steps.items()}) if steps else None, **plain
-        )
+        return None if numbers is None else from_plain(CalibratedFrame, numbers, solved=one)
+
+
+@dataclass(frozen=True)
+class EarlierCamera:
+    """What the last finished run found of a camera."""
+
+    defects: NDArray[np.int64]
+    """Flat indices of mended pixels."""
+    masters: str
+    """Fingerprint of its masters."""
+    frames: int
+    """How many frames were looked at."""
+
+
+@dataclass(frozen=True)
+class EarlierPlace:
+    """Where the last finished run found a frame."""
+
+    depends_on: str
+    solution: Solution
 
 
 @dataclass(frozen=True)
@@ -93,16 +109,29 @@ class Learnt:
     frames: Sequence[CalibratedFrame]
 
 
+@dataclass(frozen=True)
+class FinishedRun:
+    """The journal's entry of a finished run; see `Nights` for what its parts are."""
+
+    number: int
+    cameras: dict[str, EarlierCamera]
+    places: dict[str, EarlierPlace]
+    groups: dict[str, str]
+    fields: tuple[EarlierField, ...]
+    tiles: dict[str, EarlierTile]
+    cells: frozenset[str]
+
+
 @dataclass
 class Nights:
     """What is known from before, and what will be known after this run."""
 
     number: int = 0
     """How many finished runs there were before."""
-    cameras: dict[str, tuple[list[int], str, int]] = field(default_factory=dict)
-    """By group: mended pixels, the masters' fingerprint, frames that were looked at."""
-    places: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
-    """By path: what a solution depended on, and the solution."""
+    cameras: dict[str, EarlierCamera] = field(default_factory=dict)
+    """By `FrameRef.camera_key`, as text."""
+    places: dict[str, EarlierPlace] = field(default_factory=dict)
+    """By path."""
     fields: list[EarlierField] = field(default_factory=list)
     tiles: dict[str, EarlierTile] = field(default_factory=dict)
     """By digest of all that their pixels depend on."""
@@ -112,26 +141,26 @@ class Nights:
     """By path of every frame: the name of its group by hand, empty without one."""
     same: set[str] = field(default_factory=set)
     """Paths of frames that are what they were."""
-    next_cameras: dict[str, tuple[list[int], str, int]] = field(default_factory=dict)
+    next_cameras: dict[str, EarlierCamera] = field(default_factory=dict)
     next_tiles: dict[str, tuple[EarlierTile, str]] = field(default_factory=dict)
     """With the digest of the cell."""
 
     def camera(self, group: object, masters: str) -> tuple[NDArray[np.int64], int] | None:
         """Return the defects found of a camera, and in how many frames; None where its masters were others."""
         found = self.cameras.get(str(group))
-        return None if found is None or found[1] != masters else (np.array(found[0], np.int64), found[2])
+        return None if found is None or found.masters != masters else (found.defects, found.frames)
 
     def learn_camera(self, group: object, defects: NDArray[np.int64], masters: str, frames: int) -> None:
         """Keep what was found of a camera."""
-        self.next_cameras[str(group)] = (defects.tolist(), masters, frames)
+        self.next_cameras[str(group)] = EarlierCamera(defects, masters, frames)
 
     def place(self, one: MeasuredFrame, camera: str) -> Solution | None:
         """Return the earlier solution of a frame whose file and camera (by fingerprint) are the same."""
         stored = self.places.get(one.frame.path)
-        if stored is None or stored[0] != _same(one.frame, camera):
+        if stored is None or stored.depends_on != _same(one.frame, camera):
             return None
         self.same.add(one.frame.path)
-        return solution_from(stored[1])
+        return stored.solution
 
     def holds(self, wanted: str, outer: Box) -> bool:
         """Whether there is a tile of all that pixels depend on, and a box around its cell holds all of it."""
@@ -161,16 +190,15 @@ class Nights:
 
     def product(self, wanted: str, tile_id: int, ids: Mapping[str, int]) -> TileProduct:
         """Return the record of an earlier tile with this run's ids."""
-        values = self.tiles[wanted].product
-        used = tuple(sorted(ids[path] for path in values["frames_used"]))
-        return TileProduct(**values | {"frames_used": used, "tile_id": tile_id})
+        tile = self.tiles[wanted]
+        return replace(tile.product, tile_id=tile_id, frames_used=tuple(sorted(ids[path] for path in tile.frames_used)))
 
     def learn_tile(
         self, wanted: str, cell: str, store: str, row: int, outer: Box, product: TileProduct, paths: Mapping[int, str]
     ) -> None:
         """Keep where a tile lies."""
-        values = asdict(product) | {"frames_used": [paths[i] for i in product.frames_used]}
-        self.next_tiles[wanted] = (EarlierTile(store, row, outer, values), cell)
+        used = tuple(paths[i] for i in product.frames_used)
+        self.next_tiles[wanted] = (EarlierTile(store, row, outer, replace(product, frames_used=()), used), cell)
 
     def keep(
         self,
@@ -189,22 +217,23 @@ class Nights:
             All that the scan found.
         solved : sequence of SolvedFrame
         marks : mapping
-            Fingerprints of the cameras by `FrameRef.group`.
+            Fingerprints of the cameras by `FrameRef.camera_key`.
         made : sequence of Learnt
             The fields.
         """
-        places = {one.frame.path: (_same(one.frame, marks[one.frame.group]), asdict(one.solution)) for one in solved}
-        values = {
-            "number": self.number + 1,
-            "cameras": self.next_cameras,
-            "places": places,
-            "groups": {frame.path: frame.group_name for frame in frames},
-            "fields": [_field_values(one) for one in made],
-            "tiles": {wanted: asdict(tile) for wanted, (tile, _) in self.next_tiles.items()},
-            "cells": sorted({cell for _, cell in self.next_tiles.values()}),
-        }
-        text = json.dumps(values, default=lambda number: number.item())
-        context.journal.put(KIND, KEY, _wanted(context), zlib.compress(text.encode("utf-8", "surrogatepass"), 1))
+        run = FinishedRun(
+            number=self.number + 1,
+            cameras=self.next_cameras,
+            places={
+                one.frame.path: EarlierPlace(_same(one.frame, marks[one.frame.camera_key]), one.solution)
+                for one in solved
+            },
+            groups={frame.path: frame.group_name for frame in frames},
+            fields=tuple(_field_of(number, field) for number, field in enumerate(made)),
+            tiles={wanted: tile for wanted, (tile, _) in self.next_tiles.items()},
+            cells=frozenset(cell for _, cell in self.next_tiles.values()),
+        )
+        context.journal.put(KIND, KEY, _wanted(context), zlib.compress(pack(to_plain(run)), 1))
         _remove_others(context, {tile.store for tile, _ in self.next_tiles.values()})
 
 
@@ -217,19 +246,15 @@ def open_nights(context: RunContext) -> Nights | None:
     if stored is None:
         context.journal.forget(KIND)
         return Nights() if context.settings.keep_work_files else None
-    values = json.loads(zlib.decompress(stored))
+    run = from_plain(FinishedRun, unpack(zlib.decompress(stored)))
     return Nights(
-        number=values["number"],
-        cameras={group: tuple(found) for group, found in values["cameras"].items()},
-        places={path: tuple(found) for path, found in values["places"].items()},
-        groups=values["groups"],
-        fields=[_field_from(number, one) for number, one in enumerate(values["fields"])],
-        tiles={
-            wanted: EarlierTile(tile["store"], tile["row"], _tuples(tile["outer"]), tile["product"])
-            for wanted, tile in values["tiles"].items()
-            if (context.work_dir / tile["store"]).is_dir()
-        },
-        cells=frozenset(values["cells"]),
+        number=run.number,
+        cameras=run.cameras,
+        places=run.places,
+        groups=run.groups,
+        fields=list(run.fields),
+        tiles={wanted: tile for wanted, tile in run.tiles.items() if (context.work_dir / tile.store).is_dir()},
+        cells=run.cells,
     )
 
 
@@ -260,43 +285,12 @@ def _wanted(context: RunContext) -> str:
 
 
 def _same(frame: FrameRef, camera: str) -> str:
-    return digest(identity(frame), camera)
+    return digest(frame.identity, camera)
 
 
-def _field_values(made: Learnt) -> dict[str, Any]:
-    return {
-        "canvas": asdict(made.canvas),
-        "origin": made.origin,
-        "channels": made.channels,
-        "frames": {
-            one.frame.path: {
-                "transparency": one.transparency,
-                "sky_adu": one.sky_adu,
-                "bias_adu": one.bias_adu,
-                "illumination": one.illumination,
-                "noise": one.noise,
-                "weight": one.weight,
-                "hidden": one.hidden,
-                "steps": None if one.steps is None else asdict(one.steps),
-            }
-            for one in made.frames
-        },
-    }
-
-
-def _field_from(number: int, values: dict[str, Any]) -> EarlierField:
-    canvas = values["canvas"]
-    return EarlierField(
-        number,
-        Canvas(wcs_from(canvas["wcs"]), canvas["width"], canvas["height"]),
-        _tuples(values["origin"]),
-        values["channels"],
-        values["frames"],
-    )
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(one) for one in value) if isinstance(value, list) else value
+def _field_of(number: int, made: Learnt) -> EarlierField:
+    frames = {one.frame.path: to_plain(one, GIVEN) for one in made.frames}
+    return EarlierField(number, made.canvas, made.origin, made.channels, frames)
 
 
 def _remove_others(context: RunContext, used: set[str]) -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zemosaic.model import FieldStars, MosaicProduct, TileProduct
 from zemosaic.mosaic.master import MasterTile
 from zemosaic.phases.assemble import pedestal
-from zemosaic.phases.measure import DefectMaps
+from zemosaic.phases.measure import DefectMaps, read_defects
 from zemosaic.phases.plan import Grid
 from zemosaic.store.canvas import CanvasStore
 from zemosaic.store.pixel_record import CameraRecord, FrameColumns, MasterRecord, MosaicRecord, Stacked
@@ -49,7 +47,7 @@ def record_of(
     pieces : sequence of MasterTile
         The master tiles as they went into the mosaic; each lies in the store of its group.
     """
-    cameras = list(dict.fromkeys(frame.frame.group for frame in grid.frames))
+    cameras = list(dict.fromkeys(frame.frame.camera_key for frame in grid.frames))
     numbers = {group: number for number, group in enumerate(cameras)}
     canvas = replace(grid.plan, tiles=())
     return MosaicRecord(
@@ -57,8 +55,8 @@ def record_of(
         canvas=canvas,
         box=product.box or (0, canvas.height, 0, canvas.width),
         level=tuple(float(value) for value in pedestal(grid.frames, canvas.channels)),
-        frames=FrameColumns.of(grid.frames, [numbers[frame.frame.group] for frame in grid.frames]),
-        cameras=tuple(CameraRecord(_defects_in(defects[group].path), defects[group].fingerprint) for group in cameras),
+        frames=FrameColumns.of(grid.frames, [numbers[frame.frame.camera_key] for frame in grid.frames]),
+        cameras=tuple(CameraRecord(read_defects(defects[group].path), defects[group].fingerprint) for group in cameras),
         stars=stars,
         tiles=Stacked(grid.plan, tuple(tiles)) if tiles else None,
         masters=_masters(groups, pieces),
@@ -73,8 +71,3 @@ def _masters(groups: Sequence[StackedGroup], pieces: Sequence[MasterTile]) -> tu
         grid, _, products = next(group for group in groups if group[1] is piece.store)
         found.append(MasterRecord(Stacked(grid.plan, tuple(products)), piece.box, valid, piece.gain, piece.offset))
     return tuple(found)
-
-
-def _defects_in(path: Path) -> NDArray[np.int64]:
-    with np.load(path, allow_pickle=False) as stored:
-        return np.array(stored["defects"])

@@ -54,7 +54,7 @@ def show_quick_look(context: RunContext, grid: Grid, defects: DefectMaps) -> Non
         Task(
             frame,
             _block_px(frame, side * plan.wcs.scale_arcsec),
-            defects[frame.frame.group].path,
+            defects[frame.frame.camera_key].path,
             context.scratch,
         )
         for frame in chosen

@@ -78,7 +78,7 @@ def _tell_groups(context: RunContext, frames: Sequence[FrameRef]) -> None:
         return
     told = ", ".join(f"{name} ({size})" for name, size in sorted(sizes.items()))
     context.log(message("log.groups_by_hand", groups=len(sizes), frames=sum(sizes.values()), sizes=told))
-    alike = Counter((frame.group_name, frame.group) for frame in frames if frame.group_name)
+    alike = Counter((frame.group_name, frame.camera_key) for frame in frames if frame.group_name)
     fewest: dict[str, int] = {}
     for (name, _), size in alike.items():
         fewest[name] = min(size, fewest.get(name, size))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -36,6 +36,7 @@ from zemosaic.solving.pointings import in_time, nearest_in_time, nearest_on_sky,
 from zemosaic.solving.propagate import known_stars, propagate
 from zemosaic.solving.sessions import joint_frames
 from zemosaic.solving.slots import AstapSlots, retries_from_environment
+from zemosaic.store.codec import content_of
 from zemosaic.zeanalyser.verdicts import shape_reason
 
 __all__ = ["check_solver_paths", "solve_frames"]
@@ -76,7 +77,7 @@ def solve_frames(context: RunContext, measured: Sequence[MeasuredFrame], defects
     catalogue = load_bundled()
     with context.phase("solve", len(measured)) as advance:
         held = _held(context, measured, defects)
-        at_hand = [*_at_hand(context), *([i, asdict(solution)] for i, solution in held.items())]
+        at_hand = [*_at_hand(context), *([i, content_of(solution)] for i, solution in held.items())]
         before = Before.of(context, measured, at_hand)
         solved = solved_before(context, measured, before)
         if solved is None:
@@ -100,7 +101,9 @@ def _held(context: RunContext, measured: Sequence[MeasuredFrame], defects: Defec
     """Return by frame id the places that an earlier night found for frames that are the same."""
     if context.nights is None:
         return {}
-    found = {one.frame.frame_id: context.nights.place(one, defects[one.frame.group].fingerprint) for one in measured}
+    found = {
+        one.frame.frame_id: context.nights.place(one, defects[one.frame.camera_key].fingerprint) for one in measured
+    }
     return {frame_id: solution for frame_id, solution in found.items() if solution is not None}
 
 
@@ -300,7 +303,7 @@ class _Session:
         frame = measured.frame
 
         def green() -> np.ndarray:
-            pixels = mended_pixels(frame, self.defects[frame.group].path, self.context.scratch)
+            pixels = mended_pixels(frame, self.defects[frame.camera_key].path, self.context.scratch)
             planes = colour_planes(pixels, frame.bayer)
             return planes[min(1, len(planes) - 1)]
 
@@ -403,7 +406,7 @@ class _WholeSky:
 def _drop(context: RunContext, measured: MeasuredFrame, others: Sequence[MeasuredFrame], reason: Message) -> None:
     """Leave a frame out; stars far out of focus or trailed are the reason before all that followed from it."""
     frame = measured.frame
-    peers = [one for one in others if one.frame.group == frame.group]
+    peers = [one for one in others if one.frame.camera_key == frame.camera_key]
     told = shape_reason(measured, peers, quality_limits(context.settings)) or reason
     context.drop(Dropped(frame.path, frame.frame_id, "solve", FrameStatus.UNSOLVED, told))
 

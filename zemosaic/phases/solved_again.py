@@ -6,22 +6,31 @@ which counts for the very same frames, measured alike, with the same settings an
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from zemosaic.errors import Message, message
-from zemosaic.model import Dropped, FrameStatus, MeasuredFrame, Solution, SolvedFrame
-from zemosaic.phases.context import RunContext, identity
-from zemosaic.sky import Distortion, FrameWcs
-from zemosaic.store.codec import measured_to_bytes
+from zemosaic.model import Dropped, MeasuredFrame, Solution, SolvedFrame
+from zemosaic.phases.context import RunContext
+from zemosaic.store.codec import content_of, from_bytes, to_bytes
+from zemosaic.store.journal import digest
 
-__all__ = ["Before", "solution_from", "solved_before", "wcs_from"]
+__all__ = ["Before", "solved_before"]
 
-CONTENT_VERSION = 2
+CONTENT_VERSION = 4
 KIND, KEY = "solve", "all"
+GIVEN = ("frame",)
+"""What of a measured frame counts by its identity alone."""
+
+
+@dataclass(frozen=True)
+class _Solutions:
+    """The journal's entry: the solutions, and what was said on the way to them."""
+
+    solved: tuple[tuple[int, Solution], ...]
+    """With the frame_id of each."""
+    dropped: tuple[Dropped, ...]
+    warned: tuple[Message, ...]
 
 
 @dataclass(frozen=True)
@@ -35,21 +44,18 @@ class Before:
     @classmethod
     def of(cls, context: RunContext, measured: Sequence[MeasuredFrame], solvers: Sequence[object]) -> Before:
         """Return it; `solvers` are plain values that tell which solvers there are."""
-        seen = hashlib.sha256()
-        for one in measured:
-            seen.update(json.dumps([one.frame.frame_id, identity(one.frame)]).encode("utf-8", "surrogateescape"))
-            seen.update(measured_to_bytes(one))
-        wanted = context.depends("solve", CONTENT_VERSION, seen.hexdigest(), list(solvers))
+        seen = [digest(one.frame.frame_id, one.frame.identity, content_of(one, GIVEN)) for one in measured]
+        wanted = context.depends("solve", CONTENT_VERSION, seen, list(solvers))
         return cls(wanted, len(context.dropped), len(context.warnings))
 
     def keep(self, context: RunContext, solved: Sequence[SolvedFrame]) -> None:
         """Put the solutions, and what was said on the way to them, into the journal."""
-        values = {
-            "solved": [[one.frame.frame_id, asdict(one.solution)] for one in solved],
-            "dropped": [_of_dropped(one) for one in context.dropped[self.dropped :]],
-            "warned": [told.to_dict() for told in context.warnings[self.warned :]],
-        }
-        context.journal.put(KIND, KEY, self.wanted, json.dumps(values, default=lambda number: number.item()).encode())
+        solutions = _Solutions(
+            solved=tuple((one.frame.frame_id, one.solution) for one in solved),
+            dropped=tuple(context.dropped[self.dropped :]),
+            warned=tuple(context.warnings[self.warned :]),
+        )
+        context.journal.put(KIND, KEY, self.wanted, to_bytes(solutions))
 
 
 def solved_before(context: RunContext, measured: Sequence[MeasuredFrame], before: Before) -> list[SolvedFrame] | None:
@@ -57,29 +63,10 @@ def solved_before(context: RunContext, measured: Sequence[MeasuredFrame], before
     stored = context.journal.get(KIND, KEY, before.wanted)
     if stored is None:
         return None
-    values, by_id = json.loads(stored), {one.frame.frame_id: one for one in measured}
-    for told in values["warned"]:
-        context.warn(Message(**told))
-    for lost in values["dropped"]:
-        frame_id, phase, status, reason = lost
-        path = by_id[frame_id].frame.path
-        context.drop(Dropped(path, frame_id, phase, FrameStatus(status), Message(**reason)))
-    context.log(message("log.solved_before", frames=len(values["solved"])))
-    return [SolvedFrame(by_id[frame_id], solution_from(told)) for frame_id, told in values["solved"]]
-
-
-def _of_dropped(one: Dropped) -> list[Any]:
-    return [one.frame_id, one.phase, one.status.value, one.reason.to_dict()]
-
-
-def solution_from(told: dict[str, Any]) -> Solution:
-    """Return the solution whose `asdict` went through JSON."""
-    return Solution(**told | {"wcs": wcs_from(told["wcs"])})
-
-
-def wcs_from(told: dict[str, Any]) -> FrameWcs:
-    """Return the WCS whose `asdict` went through JSON."""
-    bent = told["distortion"]
-    distortion = None if bent is None else Distortion(tuple(bent["a"]), tuple(bent["b"]))
-    cd = tuple(tuple(row) for row in told["cd"])
-    return FrameWcs(**told | {"cd": cd, "distortion": distortion})
+    solutions, by_id = from_bytes(_Solutions, stored), {one.frame.frame_id: one for one in measured}
+    for told in solutions.warned:
+        context.warn(told)
+    for lost in solutions.dropped:
+        context.drop(lost)
+    context.log(message("log.solved_before", frames=len(solutions.solved)))
+    return [SolvedFrame(by_id[frame_id], solution) for frame_id, solution in solutions.solved]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from zemosaic.compute.budget import Share, stack_share
@@ -14,8 +13,8 @@ from zemosaic.events import TileStacked
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, TileProduct, TileSpec
 from zemosaic.mosaic.drizzle import DropKernel, DropRules
 from zemosaic.mosaic.interpolation import Interpolation
-from zemosaic.mosaic.starlight import TileStars, stars_by_tile
-from zemosaic.phases.context import RunContext, identity
+from zemosaic.mosaic.starlight import stars_by_tile
+from zemosaic.phases.context import RunContext
 from zemosaic.phases.growing import GrowingPicture
 from zemosaic.phases.measure import DefectMaps
 from zemosaic.phases.nights import Nights
@@ -26,11 +25,19 @@ from zemosaic.settings.schema import Settings
 from zemosaic.stacking.modes import MemoryRules
 from zemosaic.stacking.rules import Combine, Rejection, StackRules
 from zemosaic.store.canvas import CanvasStore
+from zemosaic.store.codec import content_of, from_bytes, to_bytes
 from zemosaic.store.journal import digest
 
 __all__ = ["StackJob", "stack_tiles", "stacking_of"]
 
-CONTENT_VERSION = 6
+CONTENT_VERSION = 8
+
+WITHOUT_PIXELS = ("solved", "steps")
+"""What no pixel of a tile depends on in a calibrated frame, beside its file and its WCS: measures, and the report's."""
+SHAPED_BY_CELL = ("x_ref", "y_ref")
+"""What a canvas may differ in and still have the same cells."""
+BESIDE_PLANE = ("tiles", "name", "origin")
+"""What the plane of a plan does not depend on."""
 
 _REJECTION = {
     "none": Rejection.NONE,
@@ -77,7 +84,7 @@ def stack_tiles(context: RunContext, jobs: Sequence[StackJob], defects: DefectMa
                 broken.add((one.job.name, task.row))
             else:
                 key = f"{one.job.name}{task.row}"
-                context.journal.put("tile", key, one.digests[task.row], _product_bytes(answer.product))
+                context.journal.put("tile", key, one.digests[task.row], to_bytes(answer.product))
             done += 1
             if growing:
                 growing[one.job.name].add(task.row)
@@ -128,11 +135,11 @@ class _Place:
 
 def _place(context: RunContext, grid: Grid, tile: TileSpec, depends_on: Sequence[object]) -> _Place:
     settings, plan = context.settings, grid.plan
-    side, wcs = settings.grid_tile_px, asdict(plan.wcs)
+    side, wcs = settings.grid_tile_px, plan.wcs
     y = tile.inner[0] - (tile.inner[0] - plan.origin[0]) % side
     x = tile.inner[2] - (tile.inner[2] - plan.origin[1]) % side
-    corner = [round(y - wcs.pop("y_ref"), 5), round(x - wcs.pop("x_ref"), 5)]
-    cell = digest(wcs, corner, side, settings.grid_overlap_px, plan.channels)
+    corner = [round(y - wcs.y_ref, 5), round(x - wcs.x_ref, 5)]
+    cell = digest(content_of(wcs, SHAPED_BY_CELL), corner, side, settings.grid_overlap_px, plan.channels)
     outer = tile.outer[0] - y, tile.outer[1] - y, tile.outer[2] - x, tile.outer[3] - x
     # The frames all lie within the canvas, wherever it ends, except where it is cut on purpose.
     cut = outer if settings.region_of_interest or settings.global_wcs_output_path else None
@@ -148,7 +155,7 @@ def _take_over(context: RunContext, prepared: _Prepared, row: int, ids: Mapping[
     prepared.job.store.write_tile(plan.tiles[row], row, pixels)
     product = nights.product(place.wanted, plan.tiles[row].tile_id, ids)
     prepared.products[row] = product
-    context.journal.put("tile", f"{prepared.job.name}{row}", prepared.digests[row], _product_bytes(product))
+    context.journal.put("tile", f"{prepared.job.name}{row}", prepared.digests[row], to_bytes(product))
     return True
 
 
@@ -176,26 +183,26 @@ def _learn(
 def _prepare(context: RunContext, job: StackJob, defects: DefectMaps) -> _Prepared:
     plan = job.grid.plan
     by_id = {frame.frame.frame_id: frame for frame in job.grid.frames}
-    counts = {i: digest(*_what_counts(frame)) for i, frame in by_id.items()}
+    counts = {i: pixel_digest(frame) for i, frame in by_id.items()}
     same = stacking_of(context.settings)
-    shape = [plan.width, plan.height, plan.channels, [tile.outer for tile in plan.tiles]]
+    shape = [content_of(plan, BESIDE_PLANE), [tile.outer for tile in plan.tiles]]
     night = context.nights.number if context.nights is not None else 0
-    fingerprint = context.depends("plan", CONTENT_VERSION, asdict(plan.wcs), shape, *([night] if night else []))
+    fingerprint = context.depends("plan", CONTENT_VERSION, shape, *([night] if night else []))
     ids = {frame.frame.path: i for i, frame in by_id.items()}
     job.store.create(plan, fingerprint)
     prepared = _Prepared(job)
     nearby = stars_by_tile(plan, job.stars)
     for row, tile in enumerate(plan.tiles):
         frames = tuple(by_id[i] for i in tile.frame_ids)
-        maps = [defects[frame.frame.group].fingerprint for frame in frames]
+        maps = [defects[frame.frame.camera_key].fingerprint for frame in frames]
         own = [counts[i] for i in tile.frame_ids]
-        light = _light_of(nearby[row])
-        wanted = context.depends("stack", CONTENT_VERSION, fingerprint, asdict(tile), own, maps, light)
+        light = content_of(nearby[row])
+        wanted = context.depends("stack", CONTENT_VERSION, fingerprint, content_of(tile), own, maps, light)
         prepared.digests[row] = wanted
         prepared.places[row] = _place(context, job.grid, tile, [own, maps])
         stored = context.journal.get("tile", f"{job.name}{row}", wanted)
         if stored is not None:
-            prepared.products[row] = _product_from(stored)
+            prepared.products[row] = from_bytes(TileProduct, stored)
             continue
         if _take_over(context, prepared, row, ids):
             continue
@@ -204,7 +211,7 @@ def _prepare(context: RunContext, job: StackJob, defects: DefectMaps) -> _Prepar
                 tile=tile,
                 row=row,
                 frames=frames,
-                defects=tuple(defects[frame.frame.group].path for frame in frames),
+                defects=tuple(defects[frame.frame.camera_key].path for frame in frames),
                 scratch=context.scratch,
                 canvas=plan.wcs,
                 channels=plan.channels,
@@ -280,30 +287,6 @@ def stack_rules(settings: Settings) -> StackRules:
     )
 
 
-def _light_of(stars: TileStars) -> list[object]:
-    return [stars.x.tolist(), stars.y.tolist(), stars.flux.tolist(), stars.fwhm_px, stars.seeing]
-
-
-def _what_counts(frame: CalibratedFrame) -> list[object]:
-    wcs = asdict(frame.wcs)
-    return [
-        identity(frame.frame),
-        wcs,
-        frame.transparency,
-        frame.sky_adu,
-        frame.bias_adu,
-        frame.illumination,
-        frame.noise,
-        frame.weight,
-        frame.hidden,
-    ]
-
-
-def _product_bytes(product: TileProduct) -> bytes:
-    return json.dumps(asdict(product)).encode()
-
-
-def _product_from(data: bytes) -> TileProduct:
-    values = json.loads(data)
-    values["frames_used"] = tuple(values["frames_used"])
-    return TileProduct(**values)
+def pixel_digest(frame: CalibratedFrame) -> str:
+    """Return the digest of all that a tile's pixels depend on in one of its frames."""
+    return digest(frame.frame.identity, content_of(frame.wcs), content_of(frame, WITHOUT_PIXELS))

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +17,7 @@ from typing import Annotated, Any
 import platformdirs
 from pydantic import TypeAdapter, ValidationError
 
+from zemosaic.atomic import write_atomic
 from zemosaic.errors import SettingsError
 from zemosaic.settings.schema import Settings, specs
 
@@ -164,7 +163,8 @@ def save_user_settings(values: Mapping[str, Any], user_file: Path, shipped_file:
             kept.pop(key, None)
             if value != shipped[key].value:
                 kept[key] = value
-        _write_atomically(user_file, json.dumps(kept, indent=2, ensure_ascii=False) + "\n")
+        user_file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(user_file, (json.dumps(kept, indent=2, ensure_ascii=False) + "\n").encode("utf-8"))
     except OSError as fault:
         raise SettingsError("error.settings_not_saved", path=str(user_file), detail=str(fault)) from fault
 
@@ -219,17 +219,3 @@ def _kept_in(path: Path) -> dict[str, Any]:
     except SettingsError:
         path.replace(path.with_name(path.name + ".broken"))
         return {}
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from zemosaic.atomic import write_atomic
 from zemosaic.errors import Message, message
 from zemosaic.gui.presenter.form import ELSEWHERE, Form, text_of
 from zemosaic.i18n import Translator
@@ -99,9 +100,7 @@ class Presets:
     def _become(self, own: Mapping[str, Mapping[str, Any]]) -> Message | None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self._path.with_name(self._path.name + ".new")
-            fresh.write_text(json.dumps(own, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-            fresh.replace(self._path)
+            write_atomic(self._path, (json.dumps(own, indent=2, ensure_ascii=False) + "\n").encode("utf-8"))
         except OSError as fault:
             return message("error.preset_not_saved", path=str(self._path), detail=str(fault))
         self._own = dict(own)

@@ -6,6 +6,8 @@ import json
 import logging
 from pathlib import Path
 
+from zemosaic.atomic import write_atomic
+
 __all__ = ["learn_speed", "speed_of"]
 
 FILE_NAME = "speed.json"
@@ -32,6 +34,6 @@ def learn_speed(config_folder: Path, frames: int, cpu_s: float) -> None:
     mixed = now if known is None else SHARE * now + (1.0 - SHARE) * known
     try:
         config_folder.mkdir(parents=True, exist_ok=True)
-        (config_folder / FILE_NAME).write_text(json.dumps({"cpu_s_per_frame": round(mixed, 4)}), encoding="utf-8")
+        write_atomic(config_folder / FILE_NAME, json.dumps({"cpu_s_per_frame": round(mixed, 4)}).encode())
     except OSError:
         logging.getLogger(__name__).warning("speed not kept", exc_info=True)

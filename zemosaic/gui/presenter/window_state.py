@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from zemosaic.atomic import write_atomic
 from zemosaic.gui.presenter.frame_table import COLUMNS
 from zemosaic.gui.presenter.map_picture import COLOURINGS
 from zemosaic.settings.schema import TIERS
@@ -64,9 +65,7 @@ def save_window_state(state: WindowState, path: Path) -> bool:
     """Write the state; return whether it could be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(path.name + ".new")
-        fresh.write_text(json.dumps(asdict(state), indent=2) + "\n", encoding="utf-8")
-        fresh.replace(path)
+        write_atomic(path, (json.dumps(asdict(state), indent=2) + "\n").encode("utf-8"))
     except OSError:
         return False
     return True

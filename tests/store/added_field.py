@@ -1,0 +1,72 @@
+"""Run with a folder: add one line to the model, and follow the new field through a run; say what became of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+import sys
+import types
+from dataclasses import replace
+from pathlib import Path
+
+LAST_FIELD = "    steps: EdgeSteps | None = None\n"
+NEW_LINE = "    haze: tuple[float, ...] = ()\n"
+
+
+def change_model() -> types.ModuleType:
+    """Load `zemosaic.model` with one line more in `CalibratedFrame`."""
+    import zemosaic
+
+    spec = importlib.util.find_spec("zemosaic.model")
+    assert spec is not None and spec.origin is not None
+    source = Path(spec.origin).read_text(encoding="utf-8")
+    assert source.count(LAST_FIELD) == 1
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["zemosaic.model"] = zemosaic.model = module  # type: ignore[attr-defined]
+    exec(compile(source.replace(LAST_FIELD, LAST_FIELD + NEW_LINE), spec.origin, "exec"), module.__dict__)
+    return module
+
+
+class Context:
+    """As much of a run as its end needs."""
+
+    def __init__(self, folder: Path) -> None:
+        from zemosaic.settings.schema import Settings
+        from zemosaic.store.journal import Journal
+
+        self.settings, self.journal = Settings(keep_work_files=True), Journal(folder / "journal.sqlite")
+        self.work_dir = self.scratch = folder
+
+    def depends(self, phase: str, *parts: object) -> str:
+        return f"{phase} {parts}"
+
+
+def main() -> None:
+    model = change_model()
+    from record_samples import sample
+
+    from zemosaic.mosaic.canvas import Canvas
+    from zemosaic.phases.nights import Learnt, Nights, open_nights
+    from zemosaic.phases.stack import pixel_digest
+    from zemosaic.store.pixel_record import FrameColumns, MosaicRecord, records_from_text, records_to_text
+
+    frame = replace(sample(model.CalibratedFrame, random.Random(8)), haze=(0.25, 1.5))
+    context, canvas = Context(Path(sys.argv[1])), Canvas(frame.wcs, 10, 20)
+    made = [Learnt(canvas, (0, 0), 3, [frame])]
+    Nights().keep(context, [frame.frame], [frame.solved], {frame.frame.camera_key: "mark"}, made)  # type: ignore[arg-type]
+    sys.stdout.write("saved\n")
+    known = open_nights(context)  # type: ignore[arg-type]
+    context.journal.close()
+    again = known.fields[0].calibrated(frame.solved) if known else None
+    if again is not None and again.haze == frame.haze:
+        sys.stdout.write("resumed\n")
+    if pixel_digest(replace(frame, haze=(0.25, 1.75))) != pixel_digest(frame):
+        sys.stdout.write("digested\n")
+    record = replace(sample(MosaicRecord, random.Random(9)), frames=FrameColumns.of([frame, frame], [0, 0]))
+    (read,) = records_from_text(records_to_text([record]))
+    if read.frames.frame(frame.frame.frame_id).haze == frame.haze:
+        sys.stdout.write("explained\n")
+
+
+if __name__ == "__main__":
+    main()
