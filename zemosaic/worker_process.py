@@ -299,6 +299,7 @@ def _pipeline(
             work_dir=work,
             monitor=monitor,
         )
+        journal.listen(context.warn)
         try:
             if until is not None:
                 measured, solved = prepare_frames(context, until)
