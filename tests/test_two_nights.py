@@ -20,7 +20,7 @@ from zemosaic import worker
 from zemosaic.events import Event, Logged, RunFailed, RunFinished, TileStacked
 from zemosaic.settings.schema import Settings
 from zemosaic.store.journal import Journal
-from zemosaic.worker_process import WORK_NAME
+from zemosaic.store.work_folder import WORK_NAME
 
 FIRST, SECOND = (0, 1, 6, 7), (12, 13)
 """Two pointings, and another beside the second one, which makes the canvas larger."""
