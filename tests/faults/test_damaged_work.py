@@ -1,4 +1,4 @@
-"""A run that is killed, whose work folder is damaged and that is started again gives the bytes of an undisturbed one."""
+"""A run that is killed, finds its work folder damaged and is started again gives the bytes of an undisturbed one."""
 
 from __future__ import annotations
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 from test_canvas_store import pixels_of, plan_of, same
 
 from zemosaic.errors import OutputError
-from zemosaic.store.canvas import LAYOUT_NAME, CanvasStore
+from zemosaic.store.canvas import LAYOUT_NAME, CanvasStore, TilePixels
 from zemosaic.store.journal import BROKEN_SUFFIX, Journal
 
 PLAN = plan_of()
+EMPTY = {"value": np.nan, "weight": 0, "kept": 0, "rejected": 0}
 
 
 def missing(file: Path) -> None:
@@ -69,6 +71,17 @@ def test_a_tile_that_is_what_was_written_agrees_with_its_mark(stored):
     assert all(again.holds_tile(row, mark) for row, mark in marks.items())
     assert not again.holds_tile(0, marks[1]) and not again.holds_tile(0, "")
     assert len(set(marks.values())) == len(marks)
+
+
+def test_a_tile_without_light_is_on_the_disk_too(stored):
+    """What holds nothing but the fill value could be left out, and could then not be told from what is missing."""
+    store, _ = stored
+    whole = pixels_of(PLAN.tiles[2].outer)
+    dark = TilePixels(*(np.full_like(getattr(whole, name), fill) for name, fill in EMPTY.items()))
+    mark = store.write_tile(PLAN.tiles[2], 2, dark)
+    assert store.holds_tile(2, mark) and same(store.read_tile(PLAN.tiles[2], 2), dark)
+    chunks(store, 2)[3].unlink()
+    assert not store.holds_tile(2, mark)
 
 
 @pytest.mark.parametrize("plane", range(4))

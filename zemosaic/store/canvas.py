@@ -60,7 +60,7 @@ class _Mark:
         self._seen = hashlib.sha256()
         self._lengths: list[int] = []
 
-    def add(self, chunk: bytes | memoryview) -> None:
+    def add(self, chunk: bytes) -> None:
         """Take in the next chunk."""
         self._lengths.append(len(chunk))
         self._seen.update(chunk)
@@ -268,15 +268,15 @@ class CanvasStore:
         """
         y0, y1, x0, x1 = tile.outer
         mark = _Mark()
-        for name, (dtype, fill) in _PLANES.items():
-            array, plane = self._array(f"tile_{name}"), getattr(pixels, name)
-            # The whole chunk: what an earlier writing left of it does not matter then.
-            chunk = np.full((1, *array.shape[1:]), fill, f"<{dtype}")
-            chunk[_tile_place(name, 0, y1 - y0, x1 - x0)] = plane[None]
-            array[row : row + 1] = chunk
-            mark.add(chunk.data.cast("B"))
-        for file in self._chunk_files(row):
-            _sync(file)
+        for (name, (dtype, fill)), file in zip(_PLANES.items(), self._chunk_files(row), strict=True):
+            # The whole chunk, as zarr would write it, but synced, and also where it holds nothing but the fill value.
+            chunk = np.full((1, *self._array(f"tile_{name}").shape[1:]), fill, f"<{dtype}")
+            chunk[_tile_place(name, 0, y1 - y0, x1 - x0)] = getattr(pixels, name)[None]
+            content = chunk.tobytes()
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(file, content)
+            _sync_folder(file.parent)
+            mark.add(content)
         self.marks[row] = mark.text()
         return self.marks[row]
 
@@ -374,12 +374,17 @@ def _sync(file: Path) -> None:
     """Have the system put a file, and its name, on the disk."""
     with file.open("rb+") as stream:
         os.fsync(stream.fileno())
+    _sync_folder(file.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the system put the names in a folder on the disk; Windows does so by itself."""
     if os.name == "posix":
-        folder = os.open(file.parent, os.O_RDONLY)
+        handle = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(folder)
+            os.fsync(handle)
         finally:
-            os.close(folder)
+            os.close(handle)
 
 
 def _largest(boxes: Any) -> tuple[int, int]:
