@@ -40,7 +40,7 @@ from zemosaic.events import (
 from zemosaic.events import RunCancelled as RunCancelledEvent
 from zemosaic.i18n import Translator
 from zemosaic.settings.schema import Settings
-from zemosaic.worker_process import WORK_NAME
+from zemosaic.store.work_folder import WORK_NAME
 
 SHOTS = (0, 1, 2, 18, 19)
 PIXEL_FILES = (".fits", "_coverage.fits", "_weight.fits", "_preview.png")

@@ -20,7 +20,8 @@ from zemosaic import worker
 from zemosaic.events import Event, Logged, RunFailed, RunFinished, TileStacked
 from zemosaic.settings.schema import Settings
 from zemosaic.store.codec import pack, unpack
-from zemosaic.worker_process import WORK_NAME
+from zemosaic.store.journal import Journal
+from zemosaic.store.work_folder import WORK_NAME
 
 FIRST, SECOND = (0, 1, 6, 7), (12, 13)
 """Two pointings, and another beside the second one, which makes the canvas larger."""
@@ -145,8 +146,10 @@ def test_what_new_frames_contradict_is_calibrated_anew(nights):
 def spoil(journal: Path, frame: Path) -> None:
     """Make the sky of one frame wrong in what an earlier night left."""
     with contextlib.closing(sqlite3.connect(journal)) as db:
-        values = unpack(zlib.decompress(db.execute("SELECT payload FROM entries WHERE kind='night'").fetchone()[0]))
-        for channel in values["fields"][0]["frames"][str(frame)]["sky_adu"]:
-            channel[0] += 60.0
-        db.execute("UPDATE entries SET payload=? WHERE kind='night'", (zlib.compress(pack(values)),))
-        db.commit()
+        wanted, stored = db.execute("SELECT digest, payload FROM entries WHERE kind='night'").fetchone()
+    values = unpack(zlib.decompress(stored))
+    for channel in values["fields"][0]["frames"][str(frame)]["sky_adu"]:
+        channel[0] += 60.0
+    entries = Journal(journal)
+    entries.put("night", "last", wanted, zlib.compress(pack(values)))
+    entries.close()

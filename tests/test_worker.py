@@ -14,7 +14,8 @@ from zemosaic import worker
 from zemosaic.errors import message
 from zemosaic.events import Logged, RunFailed, RunStarted
 from zemosaic.settings.schema import Settings
-from zemosaic.worker_process import LOCK_NAME, WORK_NAME, _Outbox
+from zemosaic.store.work_folder import LOCK_NAME, WORK_NAME
+from zemosaic.worker_process import _Outbox
 
 PATIENCE_S = 120.0
 
@@ -91,11 +92,11 @@ def test_the_next_run_waits_until_the_one_before_has_let_go_of_the_folder(settin
 def test_a_run_from_scratch_leaves_alone_what_another_one_works_in(settings, tmp_path):
     work = tmp_path / "out" / WORK_NAME
     work.mkdir(parents=True)
-    (work / "tiles").mkdir()
+    (work / "scratch").mkdir()
     scratch = settings.model_copy(update={"resume": "off"})
     with FileLock(work / LOCK_NAME):
         told = endings(scratch, lambda: None)
-    assert told.error.key == "error.output_busy" and (work / "tiles").is_dir()
+    assert told.error.key == "error.output_busy" and (work / "scratch").is_dir()
     assert endings(scratch, lambda: None).error.key == "error.input_no_fits"
     assert not work.exists()
 
@@ -113,3 +114,26 @@ def test_a_front_end_that_is_busy_at_the_end_hears_everything():
     heard = [reader.recv() for _ in range(3000)]
     leaving.join(PATIENCE_S)
     assert not leaving.is_alive() and heard[-1].text.params["path"].strip() == "2999"
+
+
+def test_what_is_behind_a_link_in_the_work_folders_place_is_left_alone(settings, tmp_path):
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    (precious / "letter.txt").write_text("dear", encoding="utf-8")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / WORK_NAME).symlink_to(precious)
+    told = endings(settings, lambda: None)
+    assert isinstance(told, RunFailed) and told.error.key == "error.work_is_link"
+    assert [path.name for path in precious.iterdir()] == ["letter.txt"]
+
+
+def test_the_work_folder_lies_where_the_settings_say(settings, tmp_path):
+    fast = tmp_path / "fast"
+    elsewhere = settings.model_copy(update={"work_dir": str(fast)})
+    seen = []
+    told = endings(elsewhere, lambda: seen.append((tmp_path / "out" / WORK_NAME).exists()))
+    assert told.error.key == "error.input_no_fits" and seen == [False]
+    assert fast.is_dir() and not list(fast.iterdir()), "a start in vain leaves nothing behind"
+    inside = settings.model_copy(update={"work_dir": str(tmp_path / "empty" / "work")})
+    assert endings(inside, lambda: None).error.key == "error.work_in_input"
+    assert not list((tmp_path / "empty").iterdir())

@@ -377,6 +377,8 @@ class TileProduct:
     mode: str
     """How it was stacked: ``exact`` or ``exact in passes``."""
     empty: bool = False
+    mark: str = ""
+    """Lengths and checksum of its pixels in the store (`zemosaic.store.canvas`); empty where there are none."""
 
 
 @dataclass(frozen=True)

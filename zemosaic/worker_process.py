@@ -10,7 +10,6 @@ import faulthandler
 import logging
 import os
 import queue
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -70,12 +69,10 @@ from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import Settings
 from zemosaic.solving.astap import no_crash_dialogs
 from zemosaic.store.journal import Journal
+from zemosaic.store.work_folder import JOURNAL_NAME, LOCK_NAME, empty_work, open_work, sweep_scratch, work_folder
 
-__all__ = ["WORK_NAME", "run_process"]
+__all__ = ["run_process"]
 
-WORK_NAME = ".zemosaic_work"
-JOURNAL_NAME = "journal.sqlite"
-LOCK_NAME = "lock"
 LOCK_S = 2.0
 """How long a run that was just ended may take to let go of its work folder."""
 GRACE_S = 3.5
@@ -229,8 +226,8 @@ def _run(
     settings: Settings, until: Preparation | None, outbox: _Outbox, control: _Control
 ) -> RunFinished | PreparationFinished:
     """Run the phases in a work folder that no other run uses at the same time."""
-    work = Path(settings.output_dir) / WORK_NAME
-    work.mkdir(exist_ok=True)
+    work = work_folder(Path(settings.output_dir), settings.work_dir)
+    open_work(work)
     lock = FileLock(work / LOCK_NAME)
     try:
         lock.acquire(timeout=LOCK_S)
@@ -239,7 +236,8 @@ def _run(
     keep = True
     try:
         if settings.resume == "off":
-            _empty(work)
+            empty_work(work)
+        sweep_scratch(work)
         earlier = (work / JOURNAL_NAME).is_file()
         ending = _pipeline(settings, until, work, outbox, control)
         keep = settings.keep_work_files or until is not None
@@ -250,23 +248,11 @@ def _run(
         raise
     finally:
         if not keep:
-            _empty(work)
-            with contextlib.suppress(OSError):  # on Windows the lock itself removes its file
-                (work / LOCK_NAME).unlink()
+            empty_work(work, lock_too=True)
         lock.release()
         if not keep:
             with contextlib.suppress(OSError):  # another run has come for the folder
                 work.rmdir()
-
-
-def _empty(work: Path) -> None:
-    """Remove what lies in a work folder that this process has locked."""
-    for path in work.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        elif path.name != LOCK_NAME:
-            with contextlib.suppress(OSError):
-                path.unlink()
 
 
 def _pipeline(
@@ -299,6 +285,7 @@ def _pipeline(
             work_dir=work,
             monitor=monitor,
         )
+        journal.listen(context.warn)
         try:
             if until is not None:
                 measured, solved = prepare_frames(context, until)
@@ -345,6 +332,8 @@ def _prepare_output(settings: Settings) -> None:
     output = Path(settings.output_dir)
     if output.resolve() == Path(settings.input_dir).resolve():
         raise SettingsError("error.output_is_input", folder=settings.output_dir)
+    if settings.work_dir and Path(settings.work_dir).resolve().is_relative_to(Path(settings.input_dir).resolve()):
+        raise SettingsError("error.work_in_input", folder=settings.work_dir)
     try:
         output.mkdir(parents=True, exist_ok=True)
         probe = output / f".zemosaic_probe_{os.getpid()}"

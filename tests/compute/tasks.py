@@ -60,3 +60,39 @@ def threads_at_work(seconds: float) -> tuple[int, int, float]:
         matrix @ matrix
     busy = (time.process_time() - cpu) / (time.perf_counter() - wall)
     return cv2.getNumThreads(), numba.get_num_threads(), busy
+
+
+def die_once(marked: tuple[str, int]) -> int:
+    """Kill the worker at the first try of task 2, or of every task beyond 100."""
+    folder, number = marked
+    mark = Path(folder) / f"tried_{number}"
+    if (number == 2 or number > 100) and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+    return number * number
+
+
+def crash(number: int) -> int:
+    """Fail as native code does."""
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return number
+
+
+def cannot_travel(number: int) -> int:
+    class Local(Exception):
+        pass
+
+    raise Local(f"number {number}")
+
+
+def refuse_to_start() -> None:
+    raise SystemExit(3)
+
+
+def process_number(_: int) -> int:
+    return os.getpid()
+
+
+def prepared() -> None:
+    """Prepare nothing."""

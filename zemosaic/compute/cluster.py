@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from zemosaic import __version__
 from zemosaic.compute.budget import LARGEST_TASK_BYTES, PROCESS_BYTES, SMALLEST_TASK_BYTES, Budget
-from zemosaic.compute.executors import limit_opencv
+from zemosaic.compute.executors import TaskKilled, limit_opencv
 from zemosaic.errors import Message, ResourceError, SettingsError, message
 
 __all__ = ["ClusterExecutor", "join_cluster"]
@@ -84,7 +84,9 @@ class _Answer(Future[R]):
             self.break_off("the scheduler is gone")
         elif (error := sent.exception()) is None:
             self._settle(lambda: self.set_result(sent.result()))
-        elif type(error).__name__ == "KilledWorker" or _stumbled(error):
+        elif type(error).__name__ == "KilledWorker":
+            self._settle(lambda: self.set_exception(TaskKilled(str(error))))
+        elif _stumbled(error):
             self.break_off(str(error))
         else:
             self._settle(lambda: self.set_exception(error))

@@ -20,11 +20,13 @@ from typing import Any, Protocol, TypeVar
 
 import psutil
 
+from zemosaic.compute.pool import TaskKilled, WorkerPool
 from zemosaic.errors import RunCancelled, WorkerDied
 
 __all__ = [
     "Flag",
     "SerialExecutor",
+    "TaskKilled",
     "exit_with_parent",
     "kill_children",
     "limit_library_threads",
@@ -78,7 +80,7 @@ _OF_THIS_WORKER: list[Flag] = []
 
 
 def make_executor(workers: int, held: Flag | None = None, *, apart: bool = False) -> Executor:
-    """Return an executor: serial for one worker, else a pool of spawned processes.
+    """Return an executor: serial for one worker, else a pool of spawned processes that are replaced when they die.
 
     Parameters
     ----------
@@ -86,14 +88,16 @@ def make_executor(workers: int, held: Flag | None = None, *, apart: bool = False
     held : Flag, optional
         While it is 1, workers begin no task.
     apart : bool
-        Whether a single worker is a process too.
+        Whether a single worker is a process too; it is not replaced.
     """
     limit_library_threads()
     if workers <= 1 and not apart:
         limit_opencv()
         return SerialExecutor()
+    if workers > 1:
+        return WorkerPool(workers, _prepare_worker, (held,))
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker, initargs=(held,))
+    return ProcessPoolExecutor(1, mp_context=context, initializer=_prepare_worker, initargs=(held,))
 
 
 def _prepare_worker(held: Flag | None) -> None:
@@ -141,6 +145,7 @@ def map_ordered(
     *,
     ahead: int,
     cancelled: Callable[[], bool] = lambda: False,
+    lost: Callable[[T, BaseException], R] | None = None,
 ) -> Iterator[R]:
     """Yield function(task) for each task, in order; what has not begun is withdrawn when the caller stops early.
 
@@ -150,15 +155,18 @@ def map_ordered(
         Tasks submitted before their turn at most, so that neither arguments nor results pile up.
     cancelled : callable
         Asked a few times a second; while it does not answer, nothing new is submitted.
+    lost : callable, optional
+        Takes a task and the exception that it ended with, a `TaskKilled` where its workers died of it; returns what is
+        yielded for it, or raises.  Without it the exception is raised.
 
     Raises
     ------
     RunCancelled
         When `cancelled` answers true.
     WorkerDied
-        When a worker process was killed from outside (often: the system ran out of memory).
+        When two workers died of a task, or no worker can be started (often: the system ran out of memory).
     """
-    waiting: deque[Future[R]] = deque()
+    waiting: deque[tuple[T, Future[R]]] = deque()
     source = iter(tasks)
     exhausted = False
     try:
@@ -169,12 +177,14 @@ def map_ordered(
                 except StopIteration:
                     exhausted = True
                     break
-                waiting.append(_submit(executor, function, task))
+                waiting.append((task, _submit(executor, function, task)))
             if not waiting:
                 return
-            yield _result(waiting.popleft(), cancelled)
+            task, future = waiting.popleft()
+            _wait_for(future, cancelled)
+            yield _result(task, future, lost)
     finally:
-        for future in waiting:
+        for _, future in waiting:
             future.cancel()
 
 
@@ -192,14 +202,22 @@ def _unless_held(function: Callable[[T], R], task: T) -> R:
     return function(task)
 
 
-def _result(future: Future[R], cancelled: Callable[[], bool]) -> R:
+def _wait_for(future: Future[R], cancelled: Callable[[], bool]) -> None:
     while True:
         if cancelled():
             raise RunCancelled("error.cancelled")
         wait([future], timeout=POLL_S)
-        if not future.done():
-            continue
-        try:
-            return future.result()
-        except BrokenExecutor as error:
-            raise WorkerDied("error.pool_died") from error
+        if future.done():
+            return
+
+
+def _result(task: T, future: Future[R], lost: Callable[[T, BaseException], R] | None) -> R:
+    fault = future.exception()
+    if fault is None:
+        return future.result()
+    broken = isinstance(fault, BrokenExecutor)
+    if lost is not None and (not broken or isinstance(fault, TaskKilled)):
+        return lost(task, fault)
+    if broken:
+        raise WorkerDied("error.pool_died") from fault
+    return future.result()

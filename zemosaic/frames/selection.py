@@ -102,8 +102,8 @@ def read_selection(table: Path, folder: Path) -> Selection:
         If the file cannot be read, lacks the columns, or puts a frame into two groups.
     """
     try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            heading = file.readline()
+        with table.open(newline="", encoding="utf-8-sig") as lines:
+            heading = lines.readline()
             delimiter = max(_DELIMITERS, key=heading.count)
             names = [name.strip().lower() for name in next(csv.reader([heading], delimiter=delimiter), [])]
             path = next((name for name in PATH_COLUMNS if name in names), None)
@@ -111,7 +111,7 @@ def read_selection(table: Path, folder: Path) -> Selection:
             is_plan = len(names) == 1 or any(name in names for name in _PLAN_COLUMNS)
             if path is None or (said is None and not is_plan):
                 raise InputError("error.frame_table_columns", path=str(table))
-            rows = list(csv.DictReader(file, fieldnames=names, delimiter=delimiter))
+            rows = list(csv.DictReader(lines, fieldnames=names, delimiter=delimiter))
     except (OSError, UnicodeDecodeError, csv.Error) as fault:
         raise InputError("error.frame_table_unreadable", path=str(table), detail=str(fault)) from None
     named = [(_placed(file, table, folder), row) for row in rows if (file := (row[path] or "").strip())]

@@ -70,7 +70,7 @@ def make_grids(context: RunContext, fields: Sequence[tuple[Field, Sequence[Calib
                 tiles=sum(len(grid.plan.tiles) for grid in grids),
                 frames=frames_in,
                 memory_bytes=context.budget.planned_bytes,
-                disk_bytes=sum(_disk_bytes(grid.plan) for grid in grids),
+                disk_bytes=sum(bytes_needed(grid.plan) + _file_bytes(grid.plan) for grid in grids),
                 estimated_s=SECONDS_PER_FRAME * frames_in / context.budget.workers + 0.05 * megapixels,
             )
         )
@@ -153,20 +153,24 @@ def _reaching(
     return [frame for frame in frames if frame.frame.frame_id in members]
 
 
-def _disk_bytes(plan: GridPlan) -> int:
-    files = plan.width * plan.height * 4 * (plan.channels + 2)
-    return bytes_needed(plan) + files
+def _file_bytes(plan: GridPlan) -> int:
+    return plan.width * plan.height * 4 * (plan.channels + 2)
 
 
 def _check_disk(context: RunContext, plans: Sequence[GridPlan]) -> None:
     # What an earlier, broken run has stored is used again or replaced.
     stored = sum(file.stat().st_size for file in context.stores.glob("canvas_*.zarr/**/*") if file.is_file())
-    free = disk_free(context.work_dir) + stored
-    needed = sum(map(_disk_bytes, plans)) + DISK_RESERVE
-    if needed > free:
-        raise ResourceError(
-            "error.disk_too_small",
-            folder=str(context.output_dir),
-            needed_gb=round(needed / 1e9, 1),
-            free_gb=round(free / 1e9, 1),
-        )
+    work, output = context.work_dir, context.output_dir
+    tiles, files = sum(map(bytes_needed, plans)) + DISK_RESERVE, sum(map(_file_bytes, plans))
+    if work.stat().st_dev == output.stat().st_dev:
+        demands = [(output, tiles + files, disk_free(work) + stored)]
+    else:
+        demands = [(work, tiles, disk_free(work) + stored), (output, files + DISK_RESERVE, disk_free(output))]
+    for folder, needed, free in demands:
+        if needed > free:
+            raise ResourceError(
+                "error.disk_too_small",
+                folder=str(folder),
+                needed_gb=round(needed / 1e9, 1),
+                free_gb=round(free / 1e9, 1),
+            )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zemosaic.compute.budget import Share, stack_share
@@ -69,6 +69,9 @@ def stack_tiles(context: RunContext, jobs: Sequence[StackJob], defects: DefectMa
     if context.settings.stacking_drizzle and context.settings.stacking_final_combine_method == "median":
         context.warn(message("warning.drizzle_is_mean"))
     prepared = [_prepare(context, job, defects) for job in jobs]
+    damaged = sum(one.damaged for one in prepared)
+    if damaged:
+        context.warn(message("warning.tiles_damaged", tiles=damaged, folder=str(context.work_dir)))
     _tell_kept(context, prepared)
     tasks = [(one, task) for one in prepared for task in one.tasks]
     failed: dict[int, Message] = {}
@@ -79,6 +82,7 @@ def stack_tiles(context: RunContext, jobs: Sequence[StackJob], defects: DefectMa
         advance(done)
         for (one, task), answer in zip(tasks, _answers(context, [task for _, task in tasks]), strict=True):
             one.products[task.row] = answer.product
+            one.job.store.marks[task.row] = answer.product.mark
             failed.update(answer.failed)
             if answer.failed:
                 broken.add((one.job.name, task.row))
@@ -119,6 +123,8 @@ class _Prepared:
     tasks: list[TileTask] = field(default_factory=list)
     digests: dict[int, str] = field(default_factory=dict)
     places: dict[int, _Place] = field(default_factory=dict)
+    damaged: int = 0
+    """Tiles that were done and are not on the disk any more as they were written."""
 
 
 @dataclass(frozen=True)
@@ -151,9 +157,13 @@ def _take_over(context: RunContext, prepared: _Prepared, row: int, ids: Mapping[
     nights, place, plan = context.nights, prepared.places[row], prepared.job.grid.plan
     if nights is None or not nights.holds(place.wanted, place.outer):
         return False
+    earlier = nights.tiles[place.wanted]
+    if not CanvasStore(context.work_dir / earlier.store).holds_tile(earlier.row, earlier.product.mark):
+        prepared.damaged += 1
+        return False
     pixels = nights.pixels(context.work_dir, place.wanted, place.outer, plan.channels)
-    prepared.job.store.write_tile(plan.tiles[row], row, pixels)
-    product = nights.product(place.wanted, plan.tiles[row].tile_id, ids)
+    mark = prepared.job.store.write_tile(plan.tiles[row], row, pixels)
+    product = replace(nights.product(place.wanted, plan.tiles[row].tile_id, ids), mark=mark)
     prepared.products[row] = product
     context.journal.put("tile", f"{prepared.job.name}{row}", prepared.digests[row], to_bytes(product))
     return True
@@ -165,7 +175,8 @@ def _tell_kept(context: RunContext, prepared: Sequence[_Prepared]) -> None:
     if nights is None or not nights.number:
         return
     places = [place for one in prepared for place in one.places.values()]
-    kept = sum(nights.holds(place.wanted, place.outer) for place in places)
+    held = [(row in one.products, place) for one in prepared for row, place in one.places.items()]
+    kept = sum(there and nights.holds(place.wanted, place.outer) for there, place in held)
     known = sum(place.cell in nights.cells for place in places)
     context.log(message("log.night_tiles", kept=kept, again=known - kept, new=len(places) - known))
 
@@ -189,23 +200,23 @@ def _prepare(context: RunContext, job: StackJob, defects: DefectMaps) -> _Prepar
     night = context.nights.number if context.nights is not None else 0
     fingerprint = context.depends("plan", CONTENT_VERSION, shape, *([night] if night else []))
     ids = {frame.frame.path: i for i, frame in by_id.items()}
-    job.store.create(plan, fingerprint)
+    if job.store.create(plan, fingerprint):
+        context.warn(message("warning.store_damaged", folder=str(job.store.path)))
     prepared = _Prepared(job)
     nearby = stars_by_tile(plan, job.stars)
     for row, tile in enumerate(plan.tiles):
-        frames = tuple(by_id[i] for i in tile.frame_ids)
-        maps = [defects[frame.frame.camera_key].fingerprint for frame in frames]
+        maps = [defects[by_id[i].frame.camera_key].fingerprint for i in tile.frame_ids]
         own = [counts[i] for i in tile.frame_ids]
         light = content_of(nearby[row])
         wanted = context.depends("stack", CONTENT_VERSION, fingerprint, content_of(tile), own, maps, light)
         prepared.digests[row] = wanted
         prepared.places[row] = _place(context, job.grid, tile, [own, maps])
-        stored = context.journal.get("tile", f"{job.name}{row}", wanted)
-        if stored is not None:
-            prepared.products[row] = from_bytes(TileProduct, stored)
+    _recall(context, prepared)
+    for row, tile in enumerate(plan.tiles):
+        if row in prepared.products or _take_over(context, prepared, row, ids):
             continue
-        if _take_over(context, prepared, row, ids):
-            continue
+        job.store.forget_tile(row)
+        frames = tuple(by_id[i] for i in tile.frame_ids)
         prepared.tasks.append(
             TileTask(
                 tile=tile,
@@ -216,12 +227,32 @@ def _prepare(context: RunContext, job: StackJob, defects: DefectMaps) -> _Prepar
                 canvas=plan.wcs,
                 channels=plan.channels,
                 stars=nearby[row],
-                store=job.store,
+                store=CanvasStore(job.store.path),
                 task_bytes=_share(context).task_bytes,
                 **same,
             )
         )
     return prepared
+
+
+def _recall(context: RunContext, prepared: _Prepared) -> None:
+    """Take over the tiles that the journal knows and that lie on the disk as they were written."""
+    store, known = prepared.job.store, {}
+    for row, wanted in prepared.digests.items():
+        stored = context.journal.get("tile", f"{prepared.job.name}{row}", wanted)
+        if stored is not None:
+            known[row] = from_bytes(TileProduct, stored)
+    tasks = [(CanvasStore(store.path), row, product.mark) for row, product in known.items()]
+    for (row, product), holds in zip(known.items(), context.map(_holds, tasks), strict=True):
+        if holds:
+            prepared.products[row], store.marks[row] = product, product.mark
+        else:
+            prepared.damaged += 1
+
+
+def _holds(task: tuple[CanvasStore, int, str]) -> bool:
+    store, row, mark = task
+    return store.holds_tile(row, mark)
 
 
 def stacking_of(settings: Settings) -> dict[str, Any]:

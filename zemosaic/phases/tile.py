@@ -174,8 +174,7 @@ class Stacker:
         whole = self.whole
         if self.between is not None:
             self._drizzle(*self.between)
-        if task.store is not None:
-            task.store.write_tile(task.tile, task.row, whole)
+        mark = "" if task.store is None else task.store.write_tile(task.tile, task.row, whole)
         total = int(whole.kept.sum(dtype=np.int64)) + int(whole.rejected.sum(dtype=np.int64))
         product = TileProduct(
             tile_id=task.tile.tile_id,
@@ -183,6 +182,7 @@ class Stacker:
             rejected_fraction=float(whole.rejected.sum(dtype=np.int64)) / max(total, 1),
             mode=mode.value,
             empty=total == 0,
+            mark=mark,
         )
         return TileAnswer(product, tuple(sorted(self.failed.items())), tuple(self.told), self.differs)
 

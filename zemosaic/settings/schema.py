@@ -158,6 +158,7 @@ class Settings(BaseModel):
 
     num_processing_workers: int = _setting(0, "computer", unit="", ge=-1, le=256)
     dask_scheduler: str = _setting("", "computer", "expert")
+    work_dir: str = _setting("", "computer", "advanced", kind="folder")
     memory_limit_gb: float = _setting(0.0, "computer", "basic", unit="GB", ge=0.0, le=4096.0)
     winsor_worker_limit: int = _setting(0, "computer", "expert", ge=0, le=256)
     use_gpu_phase5: bool = _setting(False, "computer", affects=("stack",))

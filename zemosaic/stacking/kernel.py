@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,13 @@ def _network(n: int) -> NDArray[np.int32]:
 def is_compiled() -> bool:
     """Whether an earlier process left the compiled kernel, by far the largest, on disk."""
     source = Path(compiled.__file__)
-    found = Path(stack_pixels.stats.cache_path).glob(f"{source.stem}.{stack_pixels.__name__}-*.nbi")
-    return any(index.stat().st_mtime_ns >= source.stat().st_mtime_ns for index in found)
+    # A built program carries no sources; there numba dates its cache by the program file, and so does this.
+    dated_by = Path(sys.executable) if getattr(sys, "frozen", False) else source
+    indices = Path(stack_pixels.stats.cache_path).glob(f"{source.stem}.{stack_pixels.__name__}-*.nbi")
+    try:
+        return any(index.stat().st_mtime_ns >= dated_by.stat().st_mtime_ns for index in indices)
+    except OSError:  # another process is writing the cache anew: then this one compiles at worst once more
+        return False
 
 
 def stack(

@@ -2,10 +2,14 @@
 
 One zarr group, uncompressed, one chunk per tile, so that workers write side by side; chunks are
 written whole (zarr's local store renames a finished temporary file).  Works with zarr 2 and 3.
+What lies on the disk is believed only as far as checksums agree: disks and people damage files.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +19,18 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from zemosaic.atomic import write_atomic
+from zemosaic.errors import OutputError
 from zemosaic.model import GridPlan, TileSpec
 
 __all__ = ["CanvasStore", "TilePixels", "bytes_needed"]
 
+LAYOUT_NAME = "layout"
+"""The file that says which plan a store is of, and what its arrays are described by."""
+MAX_LAYOUT_BYTES = 4096
+_NO_PLAN = "none"
+_DESCRIPTIONS = ("zarr.json", ".zgroup", ".zattrs", ".zarray", ".zmetadata")
+"""Files by which zarr 2 and 3 describe groups and arrays."""
 _ZARR_2 = zarr.__version__.startswith("2.")
 
 _PLANES: Mapping[str, tuple[str, float]] = {
@@ -41,6 +53,23 @@ class TilePixels:
     rejected: NDArray[np.uint16]
 
 
+class _Mark:
+    """Lengths and checksum of a tile's chunks."""
+
+    def __init__(self) -> None:
+        self._seen = hashlib.sha256()
+        self._lengths: list[int] = []
+
+    def add(self, chunk: bytes) -> None:
+        """Take in the next chunk."""
+        self._lengths.append(len(chunk))
+        self._seen.update(chunk)
+
+    def text(self) -> str:
+        """Return the mark of what was taken in."""
+        return f"{'+'.join(map(str, self._lengths))}:{self._seen.hexdigest()}"
+
+
 def bytes_needed(plan: GridPlan) -> int:
     """Return the disk space of a plan's store: the tiles with their overlaps and the canvas."""
     per_pixel = 4 * plan.channels + 4 + 2 + 2
@@ -49,21 +78,51 @@ def bytes_needed(plan: GridPlan) -> int:
 
 
 class CanvasStore:
-    """Tiles and canvas of one plan; picklable by its path."""
+    """Tiles and canvas of one plan; picklable by its path.
 
-    def __init__(self, path: Path) -> None:
+    Beside the arrays lies a file with the plan's fingerprint and a checksum of all that describes the arrays.
+    What does not agree with it is never opened: the store is begun anew.  Every tile has a mark, the checksum
+    and the lengths of its chunks, by which a run can tell whether they still are what was written.
+
+    Parameters
+    ----------
+    path : Path
+    marks : mapping, optional
+        Marks of tiles, by their place in the plan, that reading has to agree with.
+    """
+
+    def __init__(self, path: Path, marks: Mapping[int, str] | None = None) -> None:
         self.path = path
-        self._group = zarr.open_group(str(path), mode="a")
+        self.marks: dict[int, str] = dict(marks or {})
+        self._opened: Any = None
         self._arrays: dict[str, Any] = {}
         """Those in use: opening one takes as long as reading a tile."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return CanvasStore, (self.path,)
+        return CanvasStore, (self.path, self.marks)
 
-    def create(self, plan: GridPlan, fingerprint: str) -> None:
-        """Make the arrays for a plan; those of another plan (by fingerprint) are replaced."""
-        if self._group.attrs.get("plan") == fingerprint:
-            return
+    @property
+    def _group(self) -> Any:
+        if self._opened is None:
+            self._opened = zarr.open_group(str(self.path), mode="a")
+        return self._opened
+
+    def create(self, plan: GridPlan, fingerprint: str) -> bool:
+        """Make the arrays for a plan; those of another plan (by fingerprint), or damaged ones, are replaced.
+
+        Parameters
+        ----------
+        plan : GridPlan
+        fingerprint : str
+
+        Returns
+        -------
+        bool
+            Whether there was a store of this plan that was damaged.
+        """
+        if self._agrees(fingerprint):
+            return False
+        damaged = self._plan_on_disk() == fingerprint
         self._begin_anew()
         outer = _largest_outer(plan.tiles)
         inner = _largest(tile.inner for tile in plan.tiles)
@@ -71,26 +130,99 @@ class CanvasStore:
             lead = (plan.channels,) if name == "value" else ()
             self._make(f"tile_{name}", (len(plan.tiles), *lead, *outer), (1, *lead, *outer), dtype, fill)
         self._make_canvas(plan.channels, plan.height, plan.width, inner)
-        self._group.attrs["plan"] = fingerprint
+        self._finish(fingerprint)
+        return damaged
 
     def create_canvas(self, channels: int, height: int, width: int, block_px: int, fingerprint: str) -> None:
-        """Make a canvas in square blocks, without tiles; one of another fingerprint is replaced."""
-        if self._group.attrs.get("plan") == fingerprint:
+        """Make a canvas in square blocks, without tiles; one of another fingerprint, or a damaged one, is replaced."""
+        if self._agrees(fingerprint):
             return
         self._begin_anew()
         self._make_canvas(channels, height, width, (min(block_px, height), min(block_px, width)))
-        self._group.attrs["plan"] = fingerprint
+        self._finish(fingerprint)
 
     def drop_canvas(self) -> None:
         """Remove the canvas; the tiles stay.  What is made for a plan begins anew."""
-        self._group.attrs["plan"] = ""
+        if not self.sound():
+            return  # its tiles count for nothing either, and what is begun here next replaces it
         self._arrays = {}
-        for name in [name for name in self._group.array_keys() if name.startswith("canvas_")]:
-            del self._group[name]
+        for folder in self.path.glob("canvas_*"):
+            shutil.rmtree(folder)
+        self._finish(_NO_PLAN)
+
+    def sound(self) -> bool:
+        """Whether what describes the arrays is what was written, so that they can be opened."""
+        return self._agrees(self._plan_on_disk())
+
+    def holds_tile(self, row: int, mark: str) -> bool:
+        """Whether the chunks of a tile on the disk agree with its mark.
+
+        Parameters
+        ----------
+        row : int
+            The tile's place in the plan.
+        mark : str
+            What `write_tile` returned.
+        """
+        if not mark or not self.sound():
+            return False
+        try:
+            return self._mark_of(row) == mark
+        except OSError:
+            return False
+
+    def forget_tile(self, row: int) -> None:
+        """Remove the chunks of a tile, whatever they are: writing a part of a damaged one would read it first."""
+        self.marks.pop(row, None)
+        for file in self._chunk_files(row):
+            if file.is_dir() and not file.is_symlink():
+                shutil.rmtree(file)
+            else:
+                file.unlink(missing_ok=True)
+
+    def _plan_on_disk(self) -> str:
+        """Return the fingerprint of the plan that the store was made for; empty where nobody can tell."""
+        try:
+            return (self.path / LAYOUT_NAME).read_bytes()[:MAX_LAYOUT_BYTES].decode("ascii").split("\n")[0]
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+    def _agrees(self, fingerprint: str) -> bool:
+        try:
+            written = (self.path / LAYOUT_NAME).read_bytes()[:MAX_LAYOUT_BYTES]
+            return bool(fingerprint) and written == self._layout(fingerprint)
+        except OSError:
+            return False
+
+    def _layout(self, fingerprint: str) -> bytes:
+        """Return what the file beside the arrays says of them as they are."""
+        seen = hashlib.sha256(zarr.__version__.split(".")[0].encode())
+        for folder in (
+            self.path,
+            *sorted(self.path.glob("tile_*")),
+            *(self.path / f"canvas_{name}" for name in _PLANES),
+        ):
+            for file in sorted(folder / name for name in _DESCRIPTIONS):
+                if file.exists():
+                    content = file.read_bytes()
+                    seen.update(f"{file.relative_to(self.path).as_posix()} {len(content)} ".encode() + content)
+        return f"{fingerprint}\n{seen.hexdigest()}\n".encode("ascii")
+
+    def _finish(self, fingerprint: str) -> None:
+        """Say that the arrays are made, once they are on the disk for certain."""
+        for folder in (self.path, *self.path.glob("*/")):
+            for file in (folder / name for name in _DESCRIPTIONS):
+                if file.is_file():
+                    _sync(file)
+        write_atomic(self.path / LAYOUT_NAME, self._layout(fingerprint))
 
     def _begin_anew(self) -> None:
-        self._group = zarr.open_group(str(self.path), mode="w")
-        self._arrays = {}
+        if self.path.is_symlink() or self.path.is_file():
+            self.path.unlink()
+        elif self.path.is_dir():
+            shutil.rmtree(self.path)
+        self._opened = zarr.open_group(str(self.path), mode="w")
+        self._arrays, self.marks = {}, {}
 
     def _array(self, name: str) -> Any:
         if name not in self._arrays:
@@ -118,23 +250,81 @@ class CanvasStore:
                 config={"write_empty_chunks": True},
             )
 
-    def write_tile(self, tile: TileSpec, row: int, pixels: TilePixels) -> None:
-        """Store a stacked tile; row is its place in the plan."""
+    def write_tile(self, tile: TileSpec, row: int, pixels: TilePixels) -> str:
+        """Store a stacked tile so that it outlives a power cut.
+
+        Parameters
+        ----------
+        tile : TileSpec
+        row : int
+            Its place in the plan.
+        pixels : TilePixels
+            Shapes (channels, h, w) and (h, w) of its outer box.
+
+        Returns
+        -------
+        str
+            The tile's mark: lengths and checksum of its chunks.
+        """
         y0, y1, x0, x1 = tile.outer
-        for name in _PLANES:
-            self._array(f"tile_{name}")[_tile_place(name, row, y1 - y0, x1 - x0)] = getattr(pixels, name)[None]
+        mark = _Mark()
+        for (name, (dtype, fill)), file in zip(_PLANES.items(), self._chunk_files(row), strict=True):
+            # The whole chunk, as zarr would write it, but synced, and also where it holds nothing but the fill value.
+            chunk = np.full((1, *self._array(f"tile_{name}").shape[1:]), fill, f"<{dtype}")
+            chunk[_tile_place(name, 0, y1 - y0, x1 - x0)] = getattr(pixels, name)[None]
+            content = chunk.tobytes()
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(file, content)
+            mark.add(content)
+        self.marks[row] = mark.text()
+        return self.marks[row]
 
     def read_tile(self, tile: TileSpec, row: int) -> TilePixels:
-        """Return a stacked tile."""
+        """Return a stacked tile.
+
+        Raises
+        ------
+        OutputError
+            When it does not agree with its mark any more.
+        """
+        self._check(tile, row)
         return TilePixels(**{name: self._tile_plane(name, tile, row) for name in _PLANES})
 
     def read_tile_value(self, tile: TileSpec, row: int) -> NDArray[np.float32]:
-        """Return the values alone of a stacked tile, shape (channels, h, w)."""
+        """Return the values alone of a stacked tile, shape (channels, h, w).
+
+        Raises
+        ------
+        OutputError
+            As `read_tile`.
+        """
+        self._check(tile, row)
         return self._tile_plane("value", tile, row)
+
+    def _check(self, tile: TileSpec, row: int) -> None:
+        if row in self.marks and not self.holds_tile(row, self.marks[row]):
+            raise OutputError("error.tile_damaged", tile=tile.tile_id, folder=str(self.path))
 
     def _tile_plane(self, name: str, tile: TileSpec, row: int) -> NDArray[Any]:
         y0, y1, x0, x1 = tile.outer
         return np.asarray(self._array(f"tile_{name}")[_tile_place(name, row, y1 - y0, x1 - x0)][0])
+
+    def _chunk_files(self, row: int) -> list[Path]:
+        """Return the files of a tile's chunks, in the order of the planes."""
+        files = []
+        for name in _PLANES:
+            array = self._array(f"tile_{name}")
+            place = (row, *(0 for _ in array.shape[1:]))
+            key = array._chunk_key(place).rpartition("/")[2] if _ZARR_2 else array.metadata.encode_chunk_key(place)
+            files.append(self.path / f"tile_{name}" / key)
+        return files
+
+    def _mark_of(self, row: int) -> str:
+        """Return the mark of a tile as it lies on the disk."""
+        mark = _Mark()
+        for file in self._chunk_files(row):
+            mark.add(file.read_bytes())
+        return mark.text()
 
     def write_canvas(self, box: tuple[int, int, int, int], pixels: TilePixels) -> None:
         """Store one box (y0, y1, x0, x1) of the canvas."""
@@ -158,9 +348,12 @@ class CanvasStore:
         box : (y0, y1, x0, x1)
             The part of the canvas that it is of; beyond it nothing counts.
         """
-        if "canvas_feather" not in self._group:
-            weight = self._group["canvas_weight"]
-            self._make("canvas_feather", weight.shape, weight.chunks, "f4", 0.0)
+        # Always made anew: it came after the other arrays, and what an earlier run left of it may be damaged.
+        if (self.path / "canvas_feather").exists():
+            shutil.rmtree(self.path / "canvas_feather")
+        self._arrays.pop("canvas_feather", None)
+        weight = self._array("canvas_weight")
+        self._make("canvas_feather", weight.shape, weight.chunks, "f4", 0.0)
         y0, y1, x0, x1 = box
         self._array("canvas_feather")[:] = np.float32(0)
         self._array("canvas_feather")[y0:y1, x0:x1] = feather
@@ -174,6 +367,23 @@ def _tile_place(name: str, row: int, height: int, width: int) -> tuple[slice, ..
     """Return the slices of a tile; zarr 2 and 3 read an ellipsis beside a number differently."""
     lead = (slice(None),) if name == "value" else ()
     return (slice(row, row + 1), *lead, slice(0, height), slice(0, width))
+
+
+def _sync(file: Path) -> None:
+    """Have the system put a file, and its name, on the disk."""
+    with file.open("rb+") as stream:
+        os.fsync(stream.fileno())
+    _sync_folder(file.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the system put the names in a folder on the disk; Windows does so by itself."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _largest(boxes: Any) -> tuple[int, int]:
