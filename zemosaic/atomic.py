@@ -90,7 +90,7 @@ def _new_part(folder: Path) -> Path:
         try:
             os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         except FileExistsError:
-            continue
+            continue  # another machine with that name; the next number is free
         return part
 
 

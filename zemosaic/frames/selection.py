@@ -114,7 +114,7 @@ def read_selection(table: Path, folder: Path) -> Selection:
             rows = list(csv.DictReader(lines, fieldnames=names, delimiter=delimiter))
     except (OSError, UnicodeDecodeError, csv.Error) as fault:
         raise InputError("error.frame_table_unreadable", path=str(table), detail=str(fault)) from None
-    named = [(_placed(file, table, folder), row) for row in rows if (file := (row[path] or "").strip())]
+    named = [(_placed(name, table, folder), row) for row in rows if (name := (row[path] or "").strip())]
     groups = None
     if GROUP_COLUMN in names:
         groups = _groups(table, [(file, group_name(row[GROUP_COLUMN] or "")) for files, row in named for file in files])
