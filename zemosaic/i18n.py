@@ -105,6 +105,11 @@ class Translator:
         """What stands between a number's whole part and its decimals."""
         self._format = _NumberFormatter(self.decimal, self._texts.get("locale.thousands", ""))
 
+    def knows(self, language: str) -> bool:
+        """Return whether there are texts in a language or the one it is a variety of; ``"auto"`` is always known."""
+        names = (language, language.partition("_")[0])
+        return language == "auto" or any((self._folder / f"{name}.json").is_file() for name in names)
+
     def languages(self) -> dict[str, str]:
         """Return the codes at hand and each language's name in its own words, ordered by code."""
         codes = sorted(path.stem for path in self._folder.glob("*.json") if _CODE.match(path.stem))

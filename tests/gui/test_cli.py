@@ -169,6 +169,21 @@ def test_mistakes_are_told_in_french(environ, capsys):
     assert "ne peut pas valoir" in capsys.readouterr().err
 
 
+def test_what_is_not_taken_over_from_a_file_is_told(tmp_path, environ, capsys):
+    file = tmp_path / "old.json"
+    file.write_text('{"winsor_min_frames_per_pass": 4, "wsc_impl": "x"}', encoding="utf-8")
+    argv = [*folders(tmp_path), "--config", str(file), "--language", "xx", "--use_gpu_grid", "--log-json"]
+    code, started = run(argv, environ)
+    told = capsys.readouterr()
+    assert code == 0
+    assert started[0][0].winsor_min_frames_per_pass == 5
+    assert started[0][0].use_gpu_phase5 is True
+    for text in ("winsor_min_frames_per_pass cannot be “4”; 5 is used", ": wsc_impl.", "language “xx”"):
+        assert told.err.count(text) == 1, text
+    events = [json.loads(line) for line in told.out.splitlines()]
+    assert [event["event"] for event in events].count("Warned") == 3
+
+
 @pytest.mark.parametrize(("ending", "expected"), [("failed", 5), ("died", 7)])
 def test_failures_carry_their_exit_code(ending, expected, tmp_path, environ, capsys):
     code, started = run(folders(tmp_path), environ, ending=ending)

@@ -17,9 +17,9 @@ from types import FrameType
 from typing import Any
 
 import zemosaic
-from zemosaic.errors import InputError, SettingsError, ZeMosaicError
+from zemosaic.errors import InputError, SettingsError, ZeMosaicError, message
 from zemosaic.errors import RunCancelled as RunCancelledError
-from zemosaic.events import Event, RunFailed, to_dict
+from zemosaic.events import Event, RunFailed, Warned, to_dict
 from zemosaic.gui.console import Console, Progress
 from zemosaic.gui.flags import Command, help_text, parse
 from zemosaic.gui.pixel import explained_pixel, story_dict, story_lines
@@ -29,8 +29,9 @@ from zemosaic.gui.presenter.speed import learn_speed, speed_of
 from zemosaic.gui.presenter.wording import forecast_lines, summary_lines
 from zemosaic.i18n import Translator
 from zemosaic.settings.load import (
+    Reading,
     environment_name,
-    load_settings,
+    read_settings,
     resolve_settings,
     shipped_settings_file,
     user_config_folder,
@@ -104,10 +105,12 @@ def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Tra
     if command.config and not files[0].is_file():
         raise InputError("error.no_config_file", path=command.config)
     if command.list_settings:
-        console.out("\n".join(_setting_lines(command.flags, environ, files, words)))
+        reading = _read(command, command.flags, environ, files, words, console)
+        console.out("\n".join(_setting_lines(reading, words)))
         return 0
     if command.detect_astap:
-        console.out("\n".join(_astap_lines(load_settings(command.flags, environ, *files), words)))
+        settings = _read(command, command.flags, environ, files, words, console).settings
+        console.out("\n".join(_astap_lines(settings, words)))
         return 0
     if command.measure_seams is not None:
         console.out("\n".join(_seam_lines(Path(command.measure_seams), command.footprints, words)))
@@ -120,7 +123,7 @@ def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Tra
     flags = dict(command.flags)
     if command.demo is not None:
         flags = _with_demo(flags, command.demo, engine.make_demo, words, console)
-    settings = load_settings(flags, environ, *files)
+    settings = _read(command, flags, environ, files, words, console).settings
     for key in ("input_dir", "output_dir"):
         if not getattr(settings, key):
             raise InputError("error.folder_not_given", flag=f"--{key}")
@@ -157,11 +160,30 @@ def _with_demo(
     return {"input_dir": str(raw), "output_dir": str(folder / "mosaic")} | flags
 
 
-def _setting_lines(
-    flags: Mapping[str, Any], environ: Mapping[str, str], files: tuple[Path, Path], words: Translator
-) -> Iterator[str]:
+def _read(
+    command: Command,
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    files: tuple[Path, Path],
+    words: Translator,
+    console: Console,
+) -> Reading:
+    """Return the settings; tell on standard error, once each, what of their sources was not taken over as it stands."""
+    reading = read_settings(flags, environ, *files)
+    language = reading.settings.language
+    notes = list(reading.notes)
+    if not words.knows(language):
+        notes.append(message("note.language_unknown", language=language, languages=", ".join(words.languages())))
+    for note in notes:
+        if command.log_json:
+            console.out(_json_line(Warned(note)))
+        console.error(words.text("cli.note", text=words.message(note)))
+    return reading
+
+
+def _setting_lines(reading: Reading, words: Translator) -> Iterator[str]:
     """Yield each setting, its value and where it came from."""
-    resolved = resolve_settings(flags, environ, *files)
+    resolved = reading.sourced
     shipped = str(shipped_settings_file())
     width = max(len(spec.key) for spec in specs())
     for spec in specs():

@@ -120,12 +120,12 @@ def _parser() -> _Parser:
         parser.add_argument(name, action="store_true")
     parser.add_argument("--help", "-h", action="store_true")
     for spec in specs():
-        if spec.kind == "bool":
-            parser.add_argument(f"--{spec.key}", nargs="?", const="true")
-        else:
-            parser.add_argument(f"--{spec.key}")
-    for alias, key in ALIASES.items():
-        parser.add_argument(f"--{alias}", dest=key)
+        names = [spec.key, *(alias for alias, key in ALIASES.items() if key == spec.key)]
+        for name in names:
+            if spec.kind == "bool":
+                parser.add_argument(f"--{name}", dest=spec.key, nargs="?", const="true")
+            else:
+                parser.add_argument(f"--{name}", dest=spec.key)
     return parser
 
 
