@@ -21,7 +21,7 @@ from typing import IO
 
 from filelock import FileLock, Timeout
 
-from zemosaic import __version__
+from zemosaic.about import full_version
 from zemosaic.compute.budget import Budget, make_budget
 from zemosaic.compute.cluster import join_cluster
 from zemosaic.compute.executors import (
@@ -198,7 +198,7 @@ def run_process(
         crash_log = _open_log(log, log_file, settings.log_level)
         faulthandler.enable(crash_log)
         _end_in_time(cancel, outbox, settings.output_dir)
-        run = (__version__, settings.input_dir, settings.output_dir, settings_hash(settings))
+        run = (full_version(), settings.input_dir, settings.output_dir, settings_hash(settings))
         outbox.emit(RunStarted(*run, until))
         ending = _run(settings, until, outbox, _Control(cancel, held, outbox.emit, pictures))
     except RunCancelled:

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import zemosaic
+from zemosaic.about import full_version
 from zemosaic.errors import InputError, SettingsError, ZeMosaicError, message
 from zemosaic.errors import RunCancelled as RunCancelledError
 from zemosaic.events import Event, RunFailed, Warned, to_dict
@@ -99,7 +99,7 @@ def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Tra
         console.out(help_text(words, console.width))
         return 0
     if command.version:
-        console.out(f"ZeMosaic {zemosaic.__version__}")
+        console.out(f"ZeMosaic {full_version()}")
         return 0
     files = (Path(command.config) if command.config else user_settings_file(environ), shipped_settings_file())
     if command.config and not files[0].is_file():
