@@ -6,6 +6,7 @@ import hashlib
 import platform
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -14,23 +15,34 @@ from zemosaic import __version__
 
 __all__ = ["REQUIRED", "code_digest", "commit", "full_version", "package_versions", "part_versions"]
 
-REQUIRED: Mapping[str, str] = {
-    "numpy": "numpy",
-    "scipy": "scipy",
-    "astropy": "astropy",
-    "sep": "sep",
-    "numba": "numba",
-    "opencv-python-headless": "cv2",
-    "psutil": "psutil",
-    "zarr": "zarr",
-    "reproject": "reproject",
-    "pydantic": "pydantic",
-    "platformdirs": "platformdirs",
-    "filelock": "filelock",
-    "Pillow": "PIL",
-    "jinja2": "jinja2",
+
+@dataclass(frozen=True)
+class Package:
+    """A package that is required."""
+
+    module: str
+    """What is imported."""
+    minimum: str
+    """The lowest version that runs."""
+
+
+REQUIRED: Mapping[str, Package] = {
+    "numpy": Package("numpy", "1.26"),
+    "scipy": Package("scipy", "1.12"),
+    "astropy": Package("astropy", "6.0"),
+    "sep": Package("sep", "1.2"),
+    "numba": Package("numba", "0.60"),
+    "opencv-python-headless": Package("cv2", "4.9"),
+    "psutil": Package("psutil", "5.9"),
+    "zarr": Package("zarr", "2.18.7"),
+    "reproject": Package("reproject", "0.14.1"),
+    "pydantic": Package("pydantic", "2.6"),
+    "platformdirs": Package("platformdirs", "4.0"),
+    "filelock": Package("filelock", "3.13"),
+    "Pillow": Package("PIL", "10.0"),
+    "jinja2": Package("jinja2", "3.1"),
 }
-"""The packages that every run needs, by their names in the package index, and the modules that they hold."""
+"""The packages that every run needs, by their names in the package index."""
 UNKNOWN = "?"
 COMMIT_FILE = "commit.txt"
 COMMIT_DIGITS = 12

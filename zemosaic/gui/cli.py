@@ -20,8 +20,10 @@ from zemosaic.about import full_version
 from zemosaic.errors import InputError, SettingsError, ZeMosaicError, message
 from zemosaic.errors import RunCancelled as RunCancelledError
 from zemosaic.events import Event, RunFailed, Warned, to_dict
+from zemosaic.gui.completion import completion_script
 from zemosaic.gui.console import Console, Progress
-from zemosaic.gui.flags import Command, help_text, parse
+from zemosaic.gui.doctor import doctor_lines
+from zemosaic.gui.flags import ALL, Command, completable, help_text, parse, program_name
 from zemosaic.gui.pixel import explained_pixel, story_dict, story_lines
 from zemosaic.gui.presenter.run_state import RunState, Status, advanced
 from zemosaic.gui.presenter.runs import DemoMaker, RunHandle, Starter, waiting_events
@@ -95,22 +97,16 @@ def run_cli(argv: Sequence[str], environ: Mapping[str, str], engine: Engine) -> 
 
 
 def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Translator, console: Console) -> int:
-    if command.help:
-        console.out(help_text(words, console.width))
-        return 0
-    if command.version:
-        console.out(f"ZeMosaic {full_version()}")
+    if (told := _said_at_once(command, words, console)) is not None:
+        console.out(told)
         return 0
     files = (Path(command.config) if command.config else user_settings_file(environ), shipped_settings_file())
     if command.config and not files[0].is_file():
         raise InputError("error.no_config_file", path=command.config)
-    if command.list_settings:
+    if command.list_settings or command.detect_astap or command.doctor:
         reading = _read(command, command.flags, environ, files, words, console)
-        console.out("\n".join(_setting_lines(reading, words)))
-        return 0
-    if command.detect_astap:
-        settings = _read(command, command.flags, environ, files, words, console).settings
-        console.out("\n".join(_astap_lines(settings, words)))
+        for line in _state_lines(command, reading, environ, words):
+            console.out(line)
         return 0
     if command.measure_seams is not None:
         console.out("\n".join(_seam_lines(Path(command.measure_seams), command.footprints, words)))
@@ -132,6 +128,27 @@ def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Tra
         return 0
     run = engine.start(settings) if command.until is None else engine.start(settings, command.until)
     return _watch(run, command.log_json, words, console, user_config_folder(environ))
+
+
+def _said_at_once(command: Command, words: Translator, console: Console) -> str | None:
+    """Return the answer to a command that needs no settings; None where it is another."""
+    program = program_name(sys.argv[0])
+    if command.help:
+        return help_text(words, console.width, program, command.help == ALL)
+    if command.version:
+        return f"ZeMosaic {full_version()}"
+    if command.completion:
+        return completion_script(command.completion, "zemosaic", completable()).rstrip("\n")
+    return None
+
+
+def _state_lines(command: Command, reading: Reading, environ: Mapping[str, str], words: Translator) -> Iterator[str]:
+    """Return what a command tells of settings and machine."""
+    if command.list_settings:
+        return _setting_lines(reading, words)
+    if command.detect_astap:
+        return _astap_lines(reading.settings, words)
+    return doctor_lines(reading.settings, environ, words)
 
 
 def _forecast_lines(settings: Settings, environ: Mapping[str, str], words: Translator) -> list[str]:

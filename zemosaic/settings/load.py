@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import platformdirs
 from pydantic import TypeAdapter, ValidationError
 
 from zemosaic.errors import Message, SettingsError, message
+from zemosaic.resources import resource_root
 from zemosaic.settings.repair import nearest_allowed, spec_of, unknown_keys, unknown_variables
 from zemosaic.settings.schema import Settings, specs
 
@@ -72,9 +72,8 @@ class Reading:
 
 
 def shipped_settings_file() -> Path:
-    """Return the path of the shipped defaults: beside the package, or inside a frozen program."""
-    bundle = getattr(sys, "_MEIPASS", None)
-    return (Path(bundle) if bundle else Path(__file__).resolve().parents[2]) / FILE_NAME
+    """Return the path of the shipped defaults."""
+    return resource_root() / FILE_NAME
 
 
 def user_config_folder(environ: Mapping[str, str]) -> Path:
