@@ -52,7 +52,7 @@ ANOTHER_PX = 1.0
 """A solution that puts corners further from where they were is another solution."""
 WAITING_TOLD_S = 60.0
 """Shortest time between two lines about waiting for ASTAP."""
-_USELESS = ("reason.astap_no_database", "reason.astap_not_started")
+_USELESS = ("reason.astap_no_database", "reason.astap_not_started", "reason.astap_no_slots")
 """Answers after which ASTAP need not be asked again."""
 
 
