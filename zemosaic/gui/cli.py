@@ -97,7 +97,7 @@ def run_cli(argv: Sequence[str], environ: Mapping[str, str], engine: Engine) -> 
 
 
 def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Translator, console: Console) -> int:
-    if (told := _said_at_once(command, words, console)) is not None:
+    if (told := _said_at_once(command, environ, words, console)) is not None:
         console.out(told)
         return 0
     files = (Path(command.config) if command.config else user_settings_file(environ), shipped_settings_file())
@@ -130,11 +130,11 @@ def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Tra
     return _watch(run, command.log_json, words, console, user_config_folder(environ))
 
 
-def _said_at_once(command: Command, words: Translator, console: Console) -> str | None:
+def _said_at_once(command: Command, environ: Mapping[str, str], words: Translator, console: Console) -> str | None:
     """Return the answer to a command that needs no settings; None where it is another."""
     program = program_name(sys.argv[0])
     if command.help:
-        return help_text(words, console.width, program, command.help == ALL)
+        return help_text(words, console.width, program, command.help == ALL, str(user_settings_file(environ)))
     if command.version:
         return f"ZeMosaic {full_version()}"
     if command.completion:

@@ -95,7 +95,9 @@ def parse(argv: Sequence[str]) -> Command:
     )
 
 
-def help_text(words: Translator, width: int, program: str = "zemosaic", everything: bool = True) -> str:
+def help_text(
+    words: Translator, width: int, program: str = "zemosaic", everything: bool = True, settings_file: str = ""
+) -> str:
     """Return the help in the user's language.
 
     Parameters
@@ -107,6 +109,8 @@ def help_text(words: Translator, width: int, program: str = "zemosaic", everythi
         What the user typed to start the program.
     everything : bool
         Whether to tell of all settings, signals and exit codes, or of the commands and basic settings.
+    settings_file : str
+        Where the user's own settings are.
     """
     described = textwrap.wrap(words.text("cli.description"), width - 1)
     lines = [words.text("cli.usage", program=program), "", *described, "", words.text("cli.own_flags")]
@@ -117,6 +121,8 @@ def help_text(words: Translator, width: int, program: str = "zemosaic", everythi
         lines += ["", words.text(f"group.{group}")] if shown else []
         for spec in shown:
             lines += _entry(f"--{spec.key}{_value_name(spec)}", _told(spec, words), width)
+    if settings_file:
+        lines += ["", words.text("cli.settings_file", path=settings_file)]
     if not everything:
         more = words.text("cli.help_all", program=program, count=len(specs()))
         return "\n".join([*lines, "", *textwrap.wrap(more, width - 1)])
