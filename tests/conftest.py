@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from skips import allowed
 from waiting import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -18,6 +19,26 @@ ROOT = Path(__file__).resolve().parents[1]
 # A busy machine is no failure: no example has a time limit.
 settings.register_profile("zemosaic", deadline=None)
 settings.load_profile("zemosaic")
+
+
+def _refused(report):
+    """Let a skip for a reason that is not on the list fail where everything is to be tested."""
+    if os.environ.get("CI") == "true" and report.skipped and not hasattr(report, "wasxfail"):
+        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+        if not allowed(reason):
+            report.outcome = "failed"
+            report.longrepr = f"With CI=true this must not be skipped (tests/skips.py): {reason}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    return _refused((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    return _refused((yield))
 
 
 @pytest.fixture(scope="session", autouse=True)

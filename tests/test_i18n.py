@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from zemosaic.errors import SettingsError, message
 from zemosaic.events import PHASES
-from zemosaic.i18n import Translator, locales_folder, placeholders, system_language
+from zemosaic.i18n import TextsMissing, Translator, locales_folder, placeholders, system_language
 from zemosaic.settings.schema import GROUPS, TIERS, specs
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -160,3 +160,14 @@ def test_parts_are_merged_and_deleted(tmp_path):
         write(tmp_path / "parts", f"{name}.en", {"k": sentence})
     with pytest.raises(ValueError, match="k"):
         merge(tmp_path)
+
+
+def test_a_missing_base_language_is_an_error_with_its_path(tmp_path):
+    write(tmp_path, "fr", {"a": "x"})
+    with pytest.raises(TextsMissing) as told:
+        Translator("fr", tmp_path)
+    assert str(tmp_path / "en.json") in str(told.value)
+    assert told.value.exit_code == 2
+    (tmp_path / "en.json").write_text("{", encoding="utf-8")
+    with pytest.raises(TextsMissing, match="Install the program again"):
+        Translator("en", tmp_path)

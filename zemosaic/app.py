@@ -12,11 +12,12 @@ from pathlib import Path
 
 import platformdirs
 
-from zemosaic.errors import Message, ZeMosaicError, message
+from zemosaic.errors import InstallationError, Message, ZeMosaicError, message
 from zemosaic.events import Preparation
 from zemosaic.gui.cli import Engine, run_cli, translator_for
 from zemosaic.gui.console import Console
 from zemosaic.gui.presenter.runs import RunHandle
+from zemosaic.health import installation_error, package_troubles
 from zemosaic.i18n import Translator
 from zemosaic.settings.load import environment_name, load_settings, shipped_settings_file, user_settings_file
 from zemosaic.settings.schema import Settings
@@ -53,6 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ZeMosaicError as fault:
         console.error(str(fault))
         return fault.exit_code
+    except ImportError as fault:
+        broken = installation_error(fault)
+        console.error(_said(broken.message))
+        return broken.exit_code
     except Exception as fault:  # noqa: BLE001 - the border of the process: no traceback reaches the user
         return _told_internal_error(fault, console)
 
@@ -100,15 +105,29 @@ def _open_tk_window(words: Translator, console: Console, reason: Message | None)
 
 
 def _start(settings: Settings, until: Preparation | None = None, pictures: bool = True) -> RunHandle:
-    from zemosaic.worker import start
-
+    for trouble in package_troubles():
+        raise InstallationError(trouble.key, **trouble.params)
+    try:
+        from zemosaic.worker import start
+    except ImportError as fault:
+        raise installation_error(fault) from fault
     return start(settings, until, pictures)
 
 
 def _make_demo(folder: Path, progress: Callable[[int, int], None] | None = None) -> Path:
-    from zemosaic.demo import make_demo
-
+    try:
+        from zemosaic.demo import make_demo
+    except ImportError as fault:
+        raise installation_error(fault) from fault
     return make_demo(folder, progress)
+
+
+def _said(told: Message) -> str:
+    """Return a sentence in the user's language, or its key and values where no language can be read."""
+    try:
+        return Translator().message(told)
+    except ZeMosaicError:
+        return f"{told.key} {dict(told.params)}"
 
 
 def _told_internal_error(fault: Exception, console: Console) -> int:

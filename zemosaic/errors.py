@@ -13,6 +13,7 @@ this module ends the run with a documented exit code.
     ├── ResourceError     5   the mosaic does not fit memory, disk or the canvas limit
     ├── OutputError       6   the output folder cannot be written
     ├── WorkerDied        7   the worker process ended without a word
+    ├── InstallationError 9   a required package is missing or broken
     └── RunCancelled    130   the user stopped the run
 """
 
@@ -26,6 +27,7 @@ from typing import Any
 __all__ = [
     "FrameError",
     "InputError",
+    "InstallationError",
     "Message",
     "NothingUsable",
     "OutputError",
@@ -128,6 +130,12 @@ class WorkerDied(ZeMosaicError):
     """The worker process ended without a result and without an error."""
 
     exit_code = 7
+
+
+class InstallationError(ZeMosaicError):
+    """A package that the program needs is missing, outdated or cannot be loaded."""
+
+    exit_code = 9
 
 
 class RunCancelled(ZeMosaicError):

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from zemosaic.errors import Message, SettingsError
+from zemosaic.resources import resource_root
 
-__all__ = ["FALLBACK", "Translator", "locales_folder", "placeholders", "system_language"]
+__all__ = ["FALLBACK", "TextsMissing", "Translator", "locales_folder", "placeholders", "system_language"]
 
 FALLBACK = "en"
 """The language every key has a sentence in."""
@@ -30,11 +31,21 @@ _PLAIN_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _CODE = re.compile(r"([a-z]{2,3})(?:_([A-Z]{2}))?\Z")
 
 
+class TextsMissing(SettingsError):
+    """The English file, which every sentence can be taken from, is missing or broken: this error is its own text."""
+
+    def __str__(self) -> str:
+        told = self.message.params
+        reason = f" ({told['detail']})" if told.get("detail") else ""
+        return (
+            f"ZeMosaic has no texts: its language file {told['path']} is missing or cannot be read{reason}. "
+            "Install the program again, or restore this file."
+        )
+
+
 def locales_folder() -> Path:
-    """Return the folder of the locale files: beside the package, or inside a frozen program."""
-    bundle = getattr(sys, "_MEIPASS", None)
-    root = Path(bundle) if bundle else Path(__file__).resolve().parents[1]
-    return root / "locales"
+    """Return the folder of the locale files."""
+    return resource_root() / "locales"
 
 
 def placeholders(sentence: str) -> frozenset[str]:
@@ -80,6 +91,8 @@ class Translator:
     ------
     SettingsError
         If a locale file is no valid JSON object of sentences.
+    TextsMissing
+        If the English one is missing or broken.
     """
 
     def __init__(
@@ -87,7 +100,7 @@ class Translator:
     ) -> None:
         self._folder = locales_folder() if folder is None else folder
         self._environ = environ
-        self._english = _read(self._folder / f"{FALLBACK}.json")
+        self._english = _read_base(self._folder / f"{FALLBACK}.json")
         self.use(language)
 
     @property
@@ -104,6 +117,11 @@ class Translator:
         self.decimal = self._texts.get("locale.decimal", ".")
         """What stands between a number's whole part and its decimals."""
         self._format = _NumberFormatter(self.decimal, self._texts.get("locale.thousands", ""))
+
+    def knows(self, language: str) -> bool:
+        """Return whether there are texts in a language or the one it is a variety of; ``"auto"`` is always known."""
+        names = (language, language.partition("_")[0])
+        return language == "auto" or any((self._folder / f"{name}.json").is_file() for name in names)
 
     def languages(self) -> dict[str, str]:
         """Return the codes at hand and each language's name in its own words, ordered by code."""
@@ -158,6 +176,17 @@ def _agree(sentence: str, english: str | None) -> bool:
         return english is None or placeholders(sentence) == placeholders(english)
     except ValueError:
         return False
+
+
+def _read_base(path: Path) -> dict[str, str]:
+    """Return the English texts, without which there are none."""
+    try:
+        texts = _read(path)
+    except SettingsError as fault:
+        raise TextsMissing(fault.message.key, **fault.message.params) from fault
+    if not texts:
+        raise TextsMissing("error.bad_locale_file", path=str(path), detail="")
+    return texts
 
 
 def _read(path: Path) -> dict[str, str]:

@@ -31,6 +31,7 @@ from zemosaic.compute.executors import Flag, kill_children, limit_library_thread
 from zemosaic.errors import WorkerDied, message
 from zemosaic.events import Event, Preparation, PreparationFinished, RunFailed, RunFinished
 from zemosaic.events import RunCancelled as RunCancelledEvent
+from zemosaic.health import installation_error
 from zemosaic.settings.schema import Settings
 
 __all__ = ["Run", "start"]
@@ -156,8 +157,12 @@ def _child(
     # Imported here, in the new process: a front end needs none of what a run is made of.  All of it stays to the end,
     # so that Python need not look through it again and again for what could be freed.
     gc.disable()
-    from zemosaic.worker_process import run_process
-
+    try:
+        from zemosaic.worker_process import run_process
+    except Exception as fault:  # noqa: BLE001 - whatever a broken package raises, the user is told which it is
+        told = installation_error(fault)
+        connection.send(RunFailed(told.message, told.exit_code, ""))
+        return
     gc.freeze()
     gc.enable()
     run_process(settings, until, pictures, log, connection, cancel, held)

@@ -12,7 +12,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import IO
 
 from filelock import FileLock, Timeout
 
-from zemosaic import __version__
+from zemosaic.about import full_version
 from zemosaic.compute.budget import Budget, make_budget
 from zemosaic.compute.cluster import join_cluster
 from zemosaic.compute.executors import (
@@ -187,21 +187,24 @@ def run_process(
     # A log that a full disk refuses shall not print tracebacks to the user's console.
     logging.raiseExceptions = False
     outbox = _Outbox(connection, log)
-    log_path = ""
+    log_path, made = "", []
     ending: Event
     try:
-        _prepare_output(settings)
+        made = _prepare_output(settings)
         log_path = str(log_file)
         crash_log = _open_log(log, log_file, settings.log_level)
         faulthandler.enable(crash_log)
         _end_in_time(cancel, outbox, settings.output_dir)
-        run = (__version__, settings.input_dir, settings.output_dir, settings_hash(settings))
+        run = (full_version(), settings.input_dir, settings.output_dir, settings_hash(settings))
         outbox.emit(RunStarted(*run, until))
         ending = _run(settings, until, outbox, _Control(cancel, held, outbox.emit, pictures))
     except RunCancelled:
         ending = RunCancelledEvent(settings.output_dir)
     except ZeMosaicError as error:
         log.debug("the run ended", exc_info=True)
+        if made and isinstance(error, InputError | SettingsError):
+            log_path = ""
+            _take_back(log, log_file, made)
         ending = RunFailed(error.message, error.exit_code, log_path)
     except OSError as error:
         log.exception("the run ended")
@@ -323,8 +326,8 @@ def _workers(
     return lambda budget: (pools.enter_context(make_executor(budget.workers, held)), budget)
 
 
-def _prepare_output(settings: Settings) -> None:
-    """Make the output folder if need be, and see that it can be written."""
+def _prepare_output(settings: Settings) -> list[Path]:
+    """Make the output folder if need be, and see that it can be written; returns the folders made, innermost first."""
     if not settings.input_dir:
         raise SettingsError("error.no_input_dir")
     if not settings.output_dir:
@@ -334,6 +337,7 @@ def _prepare_output(settings: Settings) -> None:
         raise SettingsError("error.output_is_input", folder=settings.output_dir)
     if settings.work_dir and Path(settings.work_dir).resolve().is_relative_to(Path(settings.input_dir).resolve()):
         raise SettingsError("error.work_in_input", folder=settings.work_dir)
+    missing = [folder for folder in (output, *output.parents) if not folder.exists()]
     try:
         output.mkdir(parents=True, exist_ok=True)
         probe = output / f".zemosaic_probe_{os.getpid()}"
@@ -341,6 +345,19 @@ def _prepare_output(settings: Settings) -> None:
         probe.unlink()
     except OSError as error:
         raise OutputError("error.output_unwritable", folder=str(output), detail=error.strerror or str(error)) from error
+    return missing
+
+
+def _take_back(log: logging.Logger, log_file: Path, made: Sequence[Path]) -> None:
+    """Remove what a start in vain made: the log, and the folders that were not there before."""
+    faulthandler.disable()
+    for handler in [handler for handler in log.handlers if isinstance(handler, logging.FileHandler)]:
+        log.removeHandler(handler)
+        handler.close()
+    with contextlib.suppress(OSError):  # what others have put there meanwhile stays
+        log_file.unlink(missing_ok=True)
+        for folder in made:
+            folder.rmdir()
 
 
 def _open_log(log: logging.Logger, file: Path, level: str) -> IO[str]:

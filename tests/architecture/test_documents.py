@@ -60,6 +60,8 @@ def test_links_and_flags_of_the_documents_exist(document):
         "--dry-run",
         "--list-settings",
         "--detect-astap",
+        "--doctor",
+        "--completion",
         "--KEY",
         "--nthreads",  # of Dask
         "--nworkers",  # of Dask

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from package_source import PACKAGE, ROOT
 
-pytest.importorskip("ruff", reason="the development tools are not installed")
+for tool_name in ("ruff", "mypy", "importlinter"):
+    pytest.importorskip(tool_name, reason="the development tools are not installed")
 
 
 def tool(*argv: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -13,7 +13,7 @@ import pytest
 import tasks
 from test_executors import ExecutorContract
 
-from zemosaic import __version__
+from zemosaic.about import part_versions
 from zemosaic.compute import cluster
 from zemosaic.compute.cluster import join_cluster
 from zemosaic.compute.executors import map_ordered
@@ -108,11 +108,29 @@ def test_a_worker_that_cannot_do_the_tasks_is_named(scheduler: str, tmp_path: Pa
         pass
     assert caught.value.message.key == "error.cluster_folder"
     assert caught.value.message.params["folder"].endswith("nowhere")
-    monkeypatch.setattr(cluster, "__version__", __version__ + "+other")
+    for part in ("zemosaic", "numpy", "numba", "code"):
+        with monkeypatch.context() as patch:
+            patch.setattr(cluster, "part_versions", lambda part=part: part_versions() | {part: "9.9"})
+            with pytest.raises(SettingsError) as caught, join_cluster(scheduler, [tmp_path]):
+                pass
+        told = caught.value.message.params
+        assert (told["part"], told["theirs"], told["ours"]) == (part, part_versions()[part], "9.9")
+    assert str(caught.value.message.params["worker"]).startswith("tcp://")
+
+
+def test_a_scheduler_with_another_version_is_refused(scheduler: str, tmp_path: Path, monkeypatch: Any) -> None:
+    asked = distributed.Client.get_versions
+
+    def other(self: Any, check: bool = False) -> Any:
+        told = asked(self, check=check)
+        told["scheduler"]["packages"]["distributed"] = "2020.1.0"
+        return told
+
+    monkeypatch.setattr(distributed.Client, "get_versions", other)
     with pytest.raises(SettingsError) as caught, join_cluster(scheduler, [tmp_path]):
         pass
-    assert caught.value.message.params["theirs"] == __version__
-    assert str(caught.value.message.params["worker"]).startswith("tcp://")
+    assert caught.value.message.key == "error.scheduler_version"
+    assert caught.value.message.params["theirs"] == "2020.1.0"
 
 
 def test_nobody_at_the_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -257,12 +257,14 @@ def restored(path, extension=0):
 
 def test_sixteen_bits_keep_all_colours_on_one_scale(tmp_path):
     source = NOISE * np.array([1.0, 40.0, 7.0], np.float32)[:, None, None] - 300
-    write_planes(tmp_path / "u.fits", source, dtype="uint16", cards=mosaic_cards(origin()))
+    write_planes(tmp_path / "u.fits", source, dtype="uint16", cards=mosaic_cards(origin(), scaled=True))
     pixels, header = restored(tmp_path / "u.fits")
     assert np.array_equal(np.isnan(pixels), np.isnan(source))
     assert np.nanmax(np.abs(pixels - source)) <= 0.501 * header["ZMSCALE"]
     assert header["ZMSCALE"] == pytest.approx((np.nanmax(source) - np.nanmin(source)) / 65534)
     assert "BUNIT" not in header
+    assert "ZMZERO + ZMSCALE x value are camera counts" in " ".join(header["COMMENT"])
+    assert "Pixels are camera counts" not in " ".join(header["COMMENT"])
     with fits.open(tmp_path / "u.fits", uint=False) as hdus:  # a reader that honours BLANK by itself
         assert np.array_equal(np.isnan(hdus[0].data), np.isnan(source))
         assert np.nanmin(hdus[0].data) == 1 and np.nanmax(hdus[0].data) == 65535

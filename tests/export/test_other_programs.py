@@ -16,7 +16,7 @@ from test_phase_export import export
 from waiting import PATIENCE_S
 
 from zemosaic.export.fits import write_fits
-from zemosaic.export.grid_file import FITS_NAME, SavedGrid, write_grid
+from zemosaic.export.grid_file import FITS_NAME, GridPlace, SavedGrid, write_grid
 from zemosaic.sky import FrameWcs
 
 write_planes = partial(write_fits, axis_order="CHW")
@@ -51,12 +51,12 @@ def test_fitsverify_is_content_with_all_files_of_a_run(tmp_path, settings, end):
 
 @pytest.mark.parametrize("wcs", [CANVAS, TURNED, FrameWcs(10.0, 89.9, 20.0, 30.0, TURNED.cd, projection="ZEA")])
 def test_fitsverify_is_content_with_the_saved_grid(tmp_path, wcs):
-    write_grid(tmp_path, SavedGrid(wcs, 4200, 6001, "M 31"))
+    write_grid(GridPlace(tmp_path), SavedGrid(wcs, 4200, 6001, "M 31"))
     assert not complaints(tmp_path / FITS_NAME)
 
 
 def test_fitsverify_finds_faults(tmp_path):
-    write_grid(tmp_path, SavedGrid(CANVAS, 4200, 6001))
+    write_grid(GridPlace(tmp_path), SavedGrid(CANVAS, 4200, 6001))
     path = tmp_path / FITS_NAME
     path.write_bytes(path.read_bytes().replace(b"CRVAL1  =", b"CRVAL1  X"))
     assert complaints(path)

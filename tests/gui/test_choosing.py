@@ -169,6 +169,11 @@ def test_presets_change_settings_and_come_back(tmp_path):
     again = Presets(tmp_path)
     assert again.current(mine) == "Mine"
     assert again.applied("Mine", form).row("stacking_kappa_low").value == 2.0
+    assert not again.notes
+    (tmp_path / "presets.json").write_text('{"Old": {"winsor_min_frames_per_pass": 4}}', encoding="utf-8")
+    old = Presets(tmp_path)
+    assert old.applied("Old", form).row("winsor_min_frames_per_pass").value == 5
+    assert [note.params["setting"] for note in old.notes] == ["winsor_min_frames_per_pass"]
     again.delete("Mine")
     assert "Mine" not in Presets(tmp_path).names
 

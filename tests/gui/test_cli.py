@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from zemosaic.errors import SettingsError
 from zemosaic.events import RunPaused
 from zemosaic.gui.cli import Engine, run_cli
 from zemosaic.gui.console import Console
-from zemosaic.gui.flags import help_text, parse
+from zemosaic.gui.flags import SHELLS, help_text, parse
 from zemosaic.i18n import Translator
 from zemosaic.settings.schema import Settings, specs
 
@@ -169,6 +170,21 @@ def test_mistakes_are_told_in_french(environ, capsys):
     assert "ne peut pas valoir" in capsys.readouterr().err
 
 
+def test_what_is_not_taken_over_from_a_file_is_told(tmp_path, environ, capsys):
+    file = tmp_path / "old.json"
+    file.write_text('{"winsor_min_frames_per_pass": 4, "wsc_impl": "x"}', encoding="utf-8")
+    argv = [*folders(tmp_path), "--config", str(file), "--language", "xx", "--use_gpu_grid", "--log-json"]
+    code, started = run(argv, environ)
+    told = capsys.readouterr()
+    assert code == 0
+    assert started[0][0].winsor_min_frames_per_pass == 5
+    assert started[0][0].use_gpu_phase5 is True
+    for text in ("winsor_min_frames_per_pass cannot be “4”; 5 is used", ": wsc_impl.", "language “xx”"):
+        assert told.err.count(text) == 1, text
+    events = [json.loads(line) for line in told.out.splitlines()]
+    assert [event["event"] for event in events[:4]] == [*["Warned"] * 3, "RunStarted"]
+
+
 @pytest.mark.parametrize(("ending", "expected"), [("failed", 5), ("died", 7)])
 def test_failures_carry_their_exit_code(ending, expected, tmp_path, environ, capsys):
     code, started = run(folders(tmp_path), environ, ending=ending)
@@ -194,7 +210,43 @@ def test_help_names_every_setting_in_both_languages():
         text = help_text(Translator(language), 80)
         assert all(f"--{spec.key}" in text for spec in specs())
         assert all(len(line) <= 130 for line in text.splitlines())
-    assert parse(["-h"]).help
+        short = help_text(Translator(language), 80, "zemosaic", everything=False)
+        basic = [spec.tier == "basic" for spec in specs()]
+        assert [f"--{spec.key} " in short for spec in specs()] == basic
+        assert len(short.splitlines()) < 120
+        assert "zemosaic --help all" in short
+    assert (parse(["-h"]).help, parse(["--help"]).help, parse(["--help", "all"]).help) == ("short", "short", "all")
+    assert parse(["-V"]).version
+
+
+@pytest.mark.parametrize(
+    ("started", "name"),
+    [
+        ("/usr/lib/zemosaic/__main__.py", "python -m zemosaic"),
+        ("run_zemosaic.py", "run_zemosaic.py"),
+        ("/home/a b/.venv/bin/zemosaic", "zemosaic"),
+        ("zemosaic-cli.exe", "zemosaic-cli"),
+    ],
+)
+def test_the_help_says_what_was_typed(started, name, environ, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", [started, "--help"])
+    run(["--help"], environ)
+    assert capsys.readouterr().out.startswith(f"Usage: {name} --input_dir")
+
+
+def test_a_shell_completes_flags_and_values(environ, capsys):
+    for shell in SHELLS:
+        code, _ = run(["--completion", shell], environ)
+        told = capsys.readouterr().out
+        assert code == 0
+        assert "stacking_kappa_low" in told and "winsorized_sigma_clip" in told
+    if shutil.which("bash"):
+        run(["--completion", "bash"], environ)
+        asked = "COMP_WORDS=(zemosaic --solver a); COMP_CWORD=2; _zemosaic; echo ${COMPREPLY[*]}"
+        asked += "; COMP_WORDS=(zemosaic --stacking_kappa); COMP_CWORD=1; _zemosaic; echo ${COMPREPLY[*]}"
+        script = capsys.readouterr().out + asked
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+        assert done.stdout.split("\n")[:2] == ["auto astap", "--stacking_kappa_low --stacking_kappa_high"]
 
 
 def test_list_settings_says_where_values_come_from(environ, capsys):

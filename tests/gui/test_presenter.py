@@ -26,6 +26,7 @@ from zemosaic.events import (
     PhaseStarted,
     PlanReady,
     RunFailed,
+    RunFinished,
     RunPaused,
     RunResumed,
     RunStarted,
@@ -150,6 +151,13 @@ def test_dropped_frames_are_grouped_by_reason():
     state = told((0, drop(0, 3)), (0, drop(1, 3)), (0, FrameDropped(2, "c", "scan", "unreadable", message("x"))))
     assert [(drops.count, drops.same) for drops in state.drops] == [(2, True), (1, True)]
     assert not advanced(state, drop(3, 4), 1).drops[0].same
+
+
+def test_the_end_names_every_mosaic():
+    ended = RunFinished("a.fits", "a.png", "", "", 5, 0, 1.0, 1.0, 1, ("a.fits", "b.fits"))
+    lines = summary_lines(told((0, ended)), WORDS)
+    assert lines[:2] == ["Mosaic: a.fits", "Mosaic: b.fits"]
+    assert sum("Mosaic:" in line for line in lines) == 2
 
 
 def test_warnings_come_once_with_a_count_and_never_flood():

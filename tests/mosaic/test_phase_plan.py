@@ -10,7 +10,7 @@ import pytest
 from mosaic_frames import calibrated_of, solved_of, wcs_of
 
 from zemosaic.errors import NothingUsable, OutputError, ResourceError, SettingsError
-from zemosaic.export.grid_file import JSON_NAME, read_grids
+from zemosaic.export.grid_file import JSON_NAME, GridPlace, read_grids
 from zemosaic.model import CalibratedFrame
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.fields import divide
@@ -78,7 +78,17 @@ def test_a_second_night_lies_on_the_grid_of_the_first(tmp_path):
         assert grid.plan.wcs == first.plan.wcs != alone.plan.wcs
     assert [frame.frame.frame_id for frame in second.frames] == [0, 1]
     assert [(one.frame_id, one.reason.key) for one in context.dropped] == [(2, "reason.beside_grid")]
-    assert read_grids(Path(folder))[0].wcs == first.plan.wcs
+    assert read_grids(GridPlace(Path(folder)))[0].wcs == first.plan.wcs
+
+
+@pytest.mark.parametrize("named", ["global_mosaic_wcs.fits", "sub/ours.JSON", "sub"])
+def test_a_grid_is_named_as_a_file_or_a_folder_below_the_output(tmp_path, named):
+    first, context = plan(tmp_path, FIRST_NIGHT, global_wcs_output_path=named)
+    stem = {"sub": "sub/global_mosaic_wcs"}.get(named, named.rpartition(".")[0])
+    written = Path(context.settings.output_dir) / f"{stem}.json"
+    assert written.is_file() and written.with_suffix(".fits").is_file()
+    second, _ = plan(tmp_path, frames((10.02, 20.1), (10.03, 20.0)), global_wcs_output_path=named)
+    assert second.plan.wcs == first.plan.wcs
 
 
 def test_a_grid_elsewhere_in_a_broken_file_or_in_the_input_is_told(tmp_path):
@@ -170,7 +180,7 @@ def test_a_region_saves_the_whole_grid(tmp_path):
     folder = str(tmp_path / "grid")
     cut, _ = plan(tmp_path, FIRST_NIGHT, global_wcs_output_path=folder, region_of_interest="10.02,20.02,0.05,0.05")
     whole, _ = plan(tmp_path, FIRST_NIGHT)
-    (saved,) = read_grids(Path(folder))
+    (saved,) = read_grids(GridPlace(Path(folder)))
     assert (saved.width, saved.height) == (whole.plan.width, whole.plan.height)
     assert cut.plan.width < saved.width
 

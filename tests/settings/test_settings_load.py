@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from zemosaic.settings.load import (
     check_value,
     environment_name,
     load_settings,
+    read_settings,
     resolve_settings,
     save_user_settings,
     settings_hash,
@@ -22,6 +24,7 @@ from zemosaic.settings.load import (
 )
 from zemosaic.settings.schema import Settings, specs
 
+PREDECESSOR = Path(__file__).resolve().parents[3] / "shared" / "cases" / "real" / "predecessor_config.json"
 SPECS = {spec.key: spec for spec in specs()}
 
 
@@ -66,9 +69,63 @@ def test_values_outside_their_range_are_told_with_the_range(key, tmp_path):
 
 def test_a_wrong_value_that_is_overridden_does_no_harm(tmp_path):
     user = write(tmp_path / "u.json", {"grid_tile_px": -5})
-    assert load_settings({"grid_tile_px": "512"}, {}, user).grid_tile_px == 512
-    with pytest.raises(SettingsError, match=r"u\.json"):
-        load_settings({}, {}, user)
+    reading = read_settings({"grid_tile_px": "512"}, {}, user)
+    assert reading.settings.grid_tile_px == 512
+    assert not reading.notes
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "nearest"),
+    [
+        ("grid_tile_px", -5, 128),
+        ("grid_tile_px", "1e9", 4096),
+        ("stacking_kappa_low", 0, 0.1),
+        ("stacking_kappa_low", float("nan"), 3.0),
+        ("winsor_min_frames_per_pass", 4, 5),
+        ("memory_limit_gb", [1], 0.0),
+        ("memory_limit_gb", None, 0.0),
+        ("resume", "force", "auto"),
+        ("solver", "ANSVR", "auto"),
+        ("log_level", "info", "INFO"),
+        ("save_final_as_uint16", "perhaps", False),
+        ("language", "English", "auto"),
+        ("region_of_interest", "1, 2", ""),
+        ("input_dir", None, ""),
+    ],
+)
+def test_a_wrong_value_in_a_file_is_brought_to_the_nearest_and_told(key, value, nearest, tmp_path):
+    user = write(tmp_path / "u.json", {key: value, "grid_overlap_px": 30})
+    reading = read_settings({}, {}, user)
+    assert getattr(reading.settings, key) == nearest
+    assert reading.settings.grid_overlap_px == 30
+    (note,) = reading.notes
+    assert note.key == "note.setting_brought"
+    assert note.params["path"] == str(user)
+    assert (note.params["setting"], note.params["value"]) == (key, str(value))
+    with pytest.raises(SettingsError):
+        load_settings({key: value}, {})
+
+
+def test_names_that_no_setting_has_are_told_once(tmp_path):
+    user = write(tmp_path / "u.json", {"grid_tilepx": 3, "wsc_impl": "x", "qt_theme_mode": "y", "solver": "auto"})
+    environ = {"ZEMOSAIC_GRID_TLIE_PX": "3", "ZEMOSAIC_WHATEVER_IT_IS": "1", "ZEMOSAIC_CONFIG_DIR": "/a", "HOME": "/"}
+    told = [(note.key, dict(note.params)) for note in read_settings({}, environ, user).notes]
+    assert told == [
+        ("note.setting_misspelt", {"path": str(user), "setting": "grid_tilepx", "near": "grid_tile_px"}),
+        ("note.settings_unknown", {"path": str(user), "count": 2, "settings": "wsc_impl, qt_theme_mode"}),
+        ("note.variable_misspelt", {"variable": "ZEMOSAIC_GRID_TLIE_PX", "near": "ZEMOSAIC_GRID_TILE_PX"}),
+        ("note.variable_unknown", {"variable": "ZEMOSAIC_WHATEVER_IT_IS"}),
+    ]
+
+
+@pytest.mark.skipif(not PREDECESSOR.is_file(), reason="no ../shared here")
+def test_the_predecessors_file_loads():
+    reading = read_settings({}, {}, PREDECESSOR, shipped_settings_file())
+    assert [note.key for note in reading.notes] == ["note.settings_unknown", *["note.setting_brought"] * 2]
+    assert {note.params["setting"] for note in reading.notes[1:]} == {"solver", "winsor_min_frames_per_pass"}
+    settings = reading.settings
+    assert (settings.gui_backend, settings.solver, settings.use_gpu_phase5) == ("qt", "auto", True)
+    assert (settings.winsor_min_frames_per_pass, settings.global_wcs_output_path) == (5, "global_mosaic_wcs.fits")
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "", "\x00", '{"a": 1,}'])
@@ -123,14 +180,19 @@ def test_a_folder_in_the_way_is_told(tmp_path):
 
 @pytest.mark.parametrize(("alias", "key"), ALIASES.items())
 def test_aliases_mean_their_setting_everywhere(alias, key, tmp_path):
-    user = write(tmp_path / "u.json", {alias: "file"})
-    assert getattr(load_settings({}, {}, user), key) == "file"
-    assert getattr(load_settings({}, {environment_name(alias): "env"}, user), key) == "env"
-    assert getattr(load_settings({}, {environment_name(alias): "env", environment_name(key): "own"}), key) == "own"
-    assert getattr(load_settings({alias: "flag"}, {}, user), key) == "flag"
-    assert getattr(load_settings({alias: "alias", key: "own"}, {}), key) == "own"
-    save_user_settings({key: "saved"}, user)
-    assert json.loads(user.read_text(encoding="utf-8")) == {key: "saved"}
+    spec = SPECS[key]
+    values = {"folder": ["file", "env", "own"], "choice": [*spec.choices, *spec.choices], "bool": [True, False, True]}
+    first, second, third = values.get(spec.kind, [300, 400, 500])[:3]
+    user = write(tmp_path / "u.json", {alias: first})
+    assert getattr(load_settings({}, {}, user), key) == first
+    assert getattr(load_settings({}, {environment_name(alias): str(second)}, user), key) == second
+    both = {environment_name(alias): str(second), environment_name(key): str(third)}
+    assert getattr(load_settings({}, both), key) == third
+    assert getattr(load_settings({alias: second}, {}, user), key) == second
+    assert getattr(load_settings({alias: second, key: third}, {}), key) == third
+    save_user_settings({key: first}, user)
+    assert alias not in json.loads(user.read_text(encoding="utf-8"))
+    assert getattr(load_settings({}, {}, user), key) == first
 
 
 def allowed_values(spec):

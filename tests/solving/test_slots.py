@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -13,7 +15,7 @@ from waiting import PATIENCE_S, wait_until
 
 from zemosaic.errors import Message
 from zemosaic.solving import slots
-from zemosaic.solving.slots import AstapSlots
+from zemosaic.solving.slots import AstapSlots, SlotsUnusable
 
 
 def most_at_once(limit: AstapSlots, calls: int, wanted: int) -> int:
@@ -55,7 +57,33 @@ def test_environment():
     environ = {"ZEMOSAIC_ASTAP_LOCK_DIR": "/x", "ZEMOSAIC_ASTAP_RATE_SEC": "2.5", "ZEMOSAIC_ASTAP_RATE_BURST": "many"}
     limit = AstapSlots.from_environment(0, environ)
     assert (limit.instances, limit.folder, limit.rate_s, limit.burst) == (1, Path("/x"), 2.5, 1)
-    assert AstapSlots.from_environment(3, {}).folder.name == "zemosaic_astap_slots"
+    assert not limit.private
+    assert AstapSlots.from_environment(3, {}).folder == slots.default_folder()
+    assert slots.default_folder().name.startswith("zemosaic_astap_slots")
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="users share no temporary folder here")
+def test_every_user_has_a_folder_and_none_that_another_planted(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    limit = AstapSlots.from_environment(1, {})
+    assert limit.folder.name == f"zemosaic_astap_slots_{os.getuid()}"
+    with limit("a.fit"):
+        assert limit.folder.stat().st_mode & 0o777 == 0o700
+    limit.folder.chmod(0o777)
+    with limit():
+        assert limit.folder.stat().st_mode & 0o777 == 0o700
+    shutil.rmtree(limit.folder)
+    (tmp_path / "elsewhere").mkdir()
+    limit.folder.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SlotsUnusable, match="link"), limit():
+        pass
+    assert not list((tmp_path / "elsewhere").iterdir())
+    limit.folder.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getuid", lambda: 12345)
+        other = AstapSlots.from_environment(1, {})
+        with pytest.raises(SlotsUnusable, match="another user"), other():
+            pass
 
 
 def test_another_process_counts_and_its_death_frees_the_slot(tmp_path, monkeypatch):

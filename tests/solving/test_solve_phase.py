@@ -29,6 +29,7 @@ from zemosaic.solving.embedded import EmbeddedSolver
 from zemosaic.solving.propagate import propagate
 
 posix = pytest.mark.skipif(os.name != "posix", reason="stub programs are shell scripts")
+FEW = "warning.astap_solved_few"
 CYGNUS = (305.6, 40.2)
 
 
@@ -189,9 +190,9 @@ def test_a_wcs_in_the_header_is_used_where_it_holds(survey):
 @pytest.mark.parametrize(
     ("body", "warnings"),
     [
-        ("echo 'ERROR=No star database found.' > $out.ini; exit 1", ["reason.astap_no_database"]),
-        ("echo PLTSOLVD=F > $out.ini; exit 1", []),
-        ("echo PLTSOLVD=T > $out.ini; cp lie.wcs $out.wcs; exit 0", []),
+        ("echo 'ERROR=No star database found.' > $out.ini; exit 1", ["reason.astap_no_database", FEW]),
+        ("echo PLTSOLVD=F > $out.ini; exit 1", [FEW]),
+        ("echo PLTSOLVD=T > $out.ini; cp lie.wcs $out.wcs; exit 0", [FEW]),
     ],
 )
 def test_where_astap_fails_the_embedded_solver_steps_in(survey, tmp_path, monkeypatch, body, warnings):
@@ -206,6 +207,9 @@ def test_where_astap_fails_the_embedded_solver_steps_in(survey, tmp_path, monkey
         assert found.how == ["embedded", "embedded"]
         assert max(offsets_px(found.frames, survey.truth)) < 0.5
         assert found.told(Warned) == warnings
+        few = [event.text.params for event in found.events if isinstance(event, Warned) and event.text.key == FEW]
+        assert [told["solved"] for told in few] == [0]
+        assert few[0]["asked"] == len(found.how) - (len(warnings) > 1)
     assert (tmp_path / "slots" / "slot_0.lock").exists()
     assert fingerprints(survey.folder) == before
 

@@ -1,7 +1,7 @@
 """Tasks on the computers of a Dask cluster, behind the same seam as the processes of this one.
 
 A task names files by their paths and leaves its pixels in the work folder, so every computer must see the folders of
-the run under the same paths (a network share), and run the same version of this program.
+the run under the same paths (a network share), and run the same code with the same numerical packages.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import contextlib
 import logging
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from zemosaic import __version__
+from zemosaic.about import part_versions
 from zemosaic.compute.budget import LARGEST_TASK_BYTES, PROCESS_BYTES, SMALLEST_TASK_BYTES, Budget
 from zemosaic.compute.executors import TaskKilled, limit_opencv
 from zemosaic.errors import Message, ResourceError, SettingsError, message
@@ -25,6 +25,7 @@ __all__ = ["ClusterExecutor", "join_cluster"]
 R = TypeVar("R")
 
 CONNECT_S = 10
+SCHEDULER_PARTS = ("python", "dask", "distributed")
 ABANDONED_S = 60.0
 """A cluster without a worker for so long is lost."""
 _USABLE = 0.6
@@ -160,7 +161,8 @@ def _checked(client: Any, address: str, folders: list[str]) -> Budget:
     for name, worker in sorted(workers.items()):
         if worker["nthreads"] != 1:
             raise SettingsError("error.cluster_threads", worker=name, threads=worker["nthreads"])
-    told = client.run(_prepare, folders, __version__, on_error="return")
+    _check_scheduler(client, address)
+    told = client.run(_prepare, folders, part_versions(), on_error="return")
     for name, trouble in sorted(told.items()):
         if isinstance(trouble, BaseException):
             trouble = message("error.cluster_worker", worker=name, detail=f"{type(trouble).__name__}: {trouble}")
@@ -174,11 +176,25 @@ def _checked(client: Any, address: str, folders: list[str]) -> Budget:
     return Budget(sum(limits), len(workers), task)
 
 
-def _prepare(folders: list[str], version: str) -> Message | None:
+def _check_scheduler(client: Any, address: str) -> None:
+    """Refuse a scheduler with other versions of what it shares with its clients; it need not have this program."""
+    told = client.get_versions(check=False)
+    theirs, ours = (told[side].get("packages") or {} for side in ("scheduler", "client"))
+    for part in SCHEDULER_PARTS:
+        pair = [str(side.get(part, "")) for side in (theirs, ours)]
+        if part == "python":
+            pair = [".".join(version.split(".")[:2]) for version in pair]
+        if pair[0] != pair[1]:
+            raise SettingsError("error.scheduler_version", address=address, part=part, theirs=pair[0], ours=pair[1])
+
+
+def _prepare(folders: list[str], versions: Mapping[str, str]) -> Message | None:
     """Make a worker ready; runs there, where nobody knows its name.  Returns what is wrong with it."""
     limit_opencv()
-    if version != __version__:
-        return message("error.cluster_version", worker="", theirs=__version__, ours=version)
+    for part, theirs in part_versions().items():
+        if versions.get(part) != theirs:
+            told = {"part": part, "theirs": theirs, "ours": versions.get(part, "")}
+            return message("error.cluster_version", worker="", **told)
     unseen = [folder for folder in folders if not Path(folder).is_dir()]
     return message("error.cluster_folder", worker="", folder=unseen[0]) if unseen else None
 

@@ -93,15 +93,32 @@ def provenance_of(
     )
 
 
-def mosaic_cards(origin: Provenance) -> list[Card]:
-    """Return the cards of the mosaic itself."""
-    return [
-        *_origin_cards(origin),
-        ("BUNIT", "adu", "counts of one exposure"),
-        ("COMMENT", "Pixels are camera counts of one exposure of the median frame; the", ""),
-        ("COMMENT", "gradients of the sky are taken off, its median level is kept as a", ""),
-        ("COMMENT", "pedestal; 0 or NaN where no frame reaches.", ""),
-    ]
+def mosaic_cards(origin: Provenance, *, scaled: bool = False) -> list[Card]:
+    """Return the cards of the mosaic itself.
+
+    Parameters
+    ----------
+    origin : Provenance
+    scaled : bool
+        Whether the file holds whole numbers on a scale of their own, as 16-bit mosaics do, instead of counts.
+    """
+    lines: tuple[str, ...]
+    if scaled:
+        unit: list[Card] = []
+        lines = (
+            "Values are whole numbers from 1 to 65535 on one scale for all colours:",
+            "ZMZERO + ZMSCALE x value are camera counts of one exposure of the",
+            "median frame; the gradients of the sky are taken off, its median level",
+            "is kept as a pedestal. 0 where no frame reaches.",
+        )
+    else:
+        unit = [("BUNIT", "adu", "counts of one exposure")]
+        lines = (
+            "Pixels are camera counts of one exposure of the median frame; the",
+            "gradients of the sky are taken off, its median level is kept as a",
+            "pedestal; 0 or NaN where no frame reaches.",
+        )
+    return [*_origin_cards(origin), *unit, *(("COMMENT", line, "") for line in lines)]
 
 
 def map_cards(origin: Provenance, kind: MapKind) -> list[Card]:

@@ -62,7 +62,7 @@ class QualityCrop:
     k_sigma: float = 2.0
     """How far a strip's noise may lie above that of the median strip."""
     min_run: int = 2
-    """Good strips side by side that end the search from an edge."""
+    """Length, in strips, of the shortest bad stretch that is cut off; shorter ones stay."""
     margin_px: int = 8
     """Pixels cut off beyond the last bad strip."""
 
@@ -70,7 +70,8 @@ class QualityCrop:
 def quality_box(weight: Pixels, box: Box, rules: QualityCrop) -> Box | None:
     """Return what remains of a box when its thin and noisy borders are cut off.
 
-    From each edge, strips are compared with the median strip of that direction by the mean logarithm of the noise of
+    From each edge, bad strips are cut off up to the first good one, where they are at least `min_run` side by side.
+    Strips are compared with the median strip of that direction by the mean logarithm of the noise of
     their covered pixels (the noise of a pixel being one over the square root of its weight); strips without any
     covered pixel are bad.
 
@@ -116,7 +117,7 @@ def _noise_profiles(weight: Pixels, box: Box) -> tuple[NDArray[np.float64], NDAr
 
 
 def _cut(profile: NDArray[np.float64], rules: QualityCrop) -> int:
-    """Return how many pixels to cut at the beginning of a profile; all of them where no good run is found."""
+    """Return how many pixels to cut at the beginning of a profile; all of them where no strip is good."""
     size = profile.shape[1]
     sums, counts = np.add.reduceat(profile, np.arange(0, size, rules.band_px), axis=1)
     level = np.divide(sums, counts, out=np.full(sums.shape, np.inf), where=counts > 0)
@@ -125,9 +126,8 @@ def _cut(profile: NDArray[np.float64], rules: QualityCrop) -> int:
         return size
     typical = float(np.median(known))
     spread = max(1.4826 * float(np.median(np.abs(known - typical))), LEAST_SPREAD)
-    good = level <= typical + rules.k_sigma * spread
-    run = min(rules.min_run, len(good))
-    starts = np.flatnonzero(np.lib.stride_tricks.sliding_window_view(good, run).all(axis=1))
-    if not starts.size:
+    good = np.flatnonzero(level <= typical + rules.k_sigma * spread)
+    if not good.size:
         return size
-    return 0 if starts[0] == 0 else int(starts[0]) * rules.band_px + rules.margin_px
+    stretch = int(good[0])
+    return 0 if stretch == 0 or stretch < rules.min_run else stretch * rules.band_px + rules.margin_px

@@ -1,7 +1,7 @@
 """The mosaic's grid as files, so that a later run makes a mosaic on the very same pixels.
 
-``global_mosaic_wcs.json`` is what runs read; ``global_mosaic_wcs.fits``, a header without data, says the same to
-other programs.  Where a run made several mosaics, each has its own pair, with its name at the end.
+By default ``global_mosaic_wcs.json`` is what runs read; ``global_mosaic_wcs.fits``, a header without data, says the
+same to other programs.  Where a run made several mosaics, each has its own pair, with its name at the end.
 """
 
 from __future__ import annotations
@@ -18,10 +18,35 @@ from zemosaic.export.files import write_whole
 from zemosaic.sky import FrameWcs
 from zemosaic.store.codec import to_plain
 
-__all__ = ["FITS_NAME", "JSON_NAME", "SavedGrid", "read_grids", "write_grid"]
+__all__ = ["FITS_NAME", "JSON_NAME", "GridPlace", "SavedGrid", "grid_place", "read_grids", "write_grid"]
 
 JSON_NAME = "global_mosaic_wcs.json"
 FITS_NAME = "global_mosaic_wcs.fits"
+FILE_SUFFIXES = (".fits", ".fit", ".fts", ".json")
+"""A path that ends so is meant as a file; any other as a folder."""
+
+
+@dataclass(frozen=True)
+class GridPlace:
+    """Where the files of a grid lie."""
+
+    folder: Path
+    stem: str = Path(JSON_NAME).stem
+    """What the names of both files begin with."""
+
+
+def grid_place(named: str, output_dir: str) -> GridPlace:
+    """Return where the grid of the setting ``global_wcs_output_path`` lies.
+
+    Parameters
+    ----------
+    named : str
+        A folder or a file, absolute or relative to the output folder.
+    output_dir : str
+        The run's output folder.
+    """
+    path = Path(output_dir) / Path(named).expanduser()
+    return GridPlace(path.parent, path.stem) if path.suffix.lower() in FILE_SUFFIXES else GridPlace(path)
 
 
 @dataclass(frozen=True)
@@ -35,11 +60,11 @@ class SavedGrid:
     """Name of the field, empty where there was only one."""
 
 
-def write_grid(folder: Path, grid: SavedGrid, key: str = "") -> None:
+def write_grid(place: GridPlace, grid: SavedGrid, key: str = "") -> None:
     """Write both files, with a key at the end of their names where there are several; raises OutputError."""
-    end = f"_{key}" if key else ""
+    base = place.folder / (f"{place.stem}_{key}" if key else place.stem)
     content = {"format": 1, **to_plain(grid)}
-    write_whole(_with_end(folder / JSON_NAME, end), (json.dumps(content, indent=2) + "\n").encode())
+    write_whole(base.with_name(base.name + ".json"), (json.dumps(content, indent=2) + "\n").encode())
     header = fits.Header()
     header["SIMPLE"] = (True, "conforms to FITS standard")
     header["BITPIX"] = (8, "no data here")
@@ -48,24 +73,21 @@ def write_grid(folder: Path, grid: SavedGrid, key: str = "") -> None:
     header.update(grid.wcs.to_cards())
     header["IMAGEW"] = (grid.width, "columns of the mosaic")
     header["IMAGEH"] = (grid.height, "rows of the mosaic")
-    write_whole(_with_end(folder / FITS_NAME, end), header.tostring().encode("ascii"))
+    write_whole(base.with_name(base.name + ".fits"), header.tostring().encode("ascii"))
 
 
-def read_grids(folder: Path) -> list[SavedGrid]:
-    """Return the grids that a folder holds, in the order of their files' names.
+def read_grids(place: GridPlace) -> list[SavedGrid]:
+    """Return the grids that lie at a place, in the order of their files' names.
 
     Raises
     ------
     SettingsError
         A file is there but cannot be read or is not of this kind.
     """
-    stem = Path(JSON_NAME).stem
-    paths = sorted(path for path in folder.glob(f"{stem}*.json") if path.stem == stem or path.stem[len(stem)] == "_")
+    stem = place.stem
+    found = (path for path in place.folder.glob("*.json") if path.stem == stem or path.stem.startswith(f"{stem}_"))
+    paths = sorted(found)
     return [_read(path) for path in paths]
-
-
-def _with_end(path: Path, end: str) -> Path:
-    return path.with_name(path.stem + end + path.suffix)
 
 
 def _read(path: Path) -> SavedGrid:

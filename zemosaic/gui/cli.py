@@ -16,12 +16,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import zemosaic
-from zemosaic.errors import InputError, SettingsError, ZeMosaicError
+from zemosaic.about import full_version
+from zemosaic.errors import InputError, SettingsError, ZeMosaicError, message
 from zemosaic.errors import RunCancelled as RunCancelledError
-from zemosaic.events import Event, RunFailed, to_dict
+from zemosaic.events import Event, RunFailed, Warned, to_dict
+from zemosaic.gui.completion import completion_script
 from zemosaic.gui.console import Console, Progress
-from zemosaic.gui.flags import Command, help_text, parse
+from zemosaic.gui.doctor import doctor_lines
+from zemosaic.gui.flags import ALL, Command, completable, help_text, parse, program_name
 from zemosaic.gui.pixel import explained_pixel, story_dict, story_lines
 from zemosaic.gui.presenter.run_state import RunState, Status, advanced
 from zemosaic.gui.presenter.runs import DemoMaker, RunHandle, Starter, waiting_events
@@ -29,8 +31,9 @@ from zemosaic.gui.presenter.speed import learn_speed, speed_of
 from zemosaic.gui.presenter.wording import forecast_lines, summary_lines
 from zemosaic.i18n import Translator
 from zemosaic.settings.load import (
+    Reading,
     environment_name,
-    load_settings,
+    read_settings,
     resolve_settings,
     shipped_settings_file,
     user_config_folder,
@@ -94,20 +97,16 @@ def run_cli(argv: Sequence[str], environ: Mapping[str, str], engine: Engine) -> 
 
 
 def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Translator, console: Console) -> int:
-    if command.help:
-        console.out(help_text(words, console.width))
-        return 0
-    if command.version:
-        console.out(f"ZeMosaic {zemosaic.__version__}")
+    if (told := _said_at_once(command, environ, words, console)) is not None:
+        console.out(told)
         return 0
     files = (Path(command.config) if command.config else user_settings_file(environ), shipped_settings_file())
     if command.config and not files[0].is_file():
         raise InputError("error.no_config_file", path=command.config)
-    if command.list_settings:
-        console.out("\n".join(_setting_lines(command.flags, environ, files, words)))
-        return 0
-    if command.detect_astap:
-        console.out("\n".join(_astap_lines(load_settings(command.flags, environ, *files), words)))
+    if command.list_settings or command.detect_astap or command.doctor:
+        reading = _read(command, command.flags, environ, files, words, console)
+        for line in _state_lines(command, reading, environ, words):
+            console.out(line)
         return 0
     if command.measure_seams is not None:
         console.out("\n".join(_seam_lines(Path(command.measure_seams), command.footprints, words)))
@@ -120,7 +119,7 @@ def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Tra
     flags = dict(command.flags)
     if command.demo is not None:
         flags = _with_demo(flags, command.demo, engine.make_demo, words, console)
-    settings = load_settings(flags, environ, *files)
+    settings = _read(command, flags, environ, files, words, console).settings
     for key in ("input_dir", "output_dir"):
         if not getattr(settings, key):
             raise InputError("error.folder_not_given", flag=f"--{key}")
@@ -129,6 +128,27 @@ def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Tra
         return 0
     run = engine.start(settings) if command.until is None else engine.start(settings, command.until)
     return _watch(run, command.log_json, words, console, user_config_folder(environ))
+
+
+def _said_at_once(command: Command, environ: Mapping[str, str], words: Translator, console: Console) -> str | None:
+    """Return the answer to a command that needs no settings; None where it is another."""
+    program = program_name(sys.argv[0])
+    if command.help:
+        return help_text(words, console.width, program, command.help == ALL, str(user_settings_file(environ)))
+    if command.version:
+        return f"ZeMosaic {full_version()}"
+    if command.completion:
+        return completion_script(command.completion, "zemosaic", completable()).rstrip("\n")
+    return None
+
+
+def _state_lines(command: Command, reading: Reading, environ: Mapping[str, str], words: Translator) -> Iterator[str]:
+    """Return what a command tells of settings and machine."""
+    if command.list_settings:
+        return _setting_lines(reading, words)
+    if command.detect_astap:
+        return _astap_lines(reading.settings, words)
+    return doctor_lines(reading.settings, environ, words)
 
 
 def _forecast_lines(settings: Settings, environ: Mapping[str, str], words: Translator) -> list[str]:
@@ -157,11 +177,30 @@ def _with_demo(
     return {"input_dir": str(raw), "output_dir": str(folder / "mosaic")} | flags
 
 
-def _setting_lines(
-    flags: Mapping[str, Any], environ: Mapping[str, str], files: tuple[Path, Path], words: Translator
-) -> Iterator[str]:
+def _read(
+    command: Command,
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    files: tuple[Path, Path],
+    words: Translator,
+    console: Console,
+) -> Reading:
+    """Return the settings; tell on standard error, once each, what of their sources was not taken over as it stands."""
+    reading = read_settings(flags, environ, *files)
+    language = reading.settings.language
+    notes = list(reading.notes)
+    if not words.knows(language):
+        notes.append(message("note.language_unknown", language=language, languages=", ".join(words.languages())))
+    for note in notes:
+        if command.log_json:
+            console.out(_json_line(Warned(note)))
+        console.error(words.text("cli.note", text=words.message(note)))
+    return reading
+
+
+def _setting_lines(reading: Reading, words: Translator) -> Iterator[str]:
     """Yield each setting, its value and where it came from."""
-    resolved = resolve_settings(flags, environ, *files)
+    resolved = reading.sourced
     shipped = str(shipped_settings_file())
     width = max(len(spec.key) for spec in specs())
     for spec in specs():

@@ -8,26 +8,39 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, NoReturn
 
 from zemosaic.errors import SettingsError
 from zemosaic.events import PREPARATIONS, Preparation
 from zemosaic.i18n import Translator
 from zemosaic.settings.load import ALIASES
-from zemosaic.settings.schema import GROUPS, Spec, specs
+from zemosaic.settings.schema import GROUPS, TIERS, Spec, specs
 
-__all__ = ["Command", "help_text", "parse"]
+__all__ = ["ALL", "SHELLS", "Command", "completable", "help_text", "parse", "program_name"]
 
 _WINDOWS = ("qt-gui", "tk-gui")
 """Flags that the window's start looks at; a headless run passes over them."""
 _OWN = (
-    *("demo", "dry-run", "until", "log-json", "config", "list-settings", "detect-astap"),
-    *("measure-seams", "footprints", "explain-pixel", "version", "help"),
+    *("demo", "dry-run", "until", "log-json", "config", "list-settings", "detect-astap", "doctor"),
+    *("measure-seams", "footprints", "explain-pixel", "completion", "version", "help"),
 )
 """Flags that are no settings, in the order of the help."""
 
 
-_PATHS = {"measure-seams": " FILE", "footprints": " PATH", "explain-pixel": " PATH X Y"}
+SHELLS = ("bash", "zsh", "fish", "powershell")
+"""Shells that a completion can be written for."""
+ALL, SHORT = "all", "short"
+_VALUES = {
+    "demo": " [DIR]",
+    "until": f" {'|'.join(PREPARATIONS)}",
+    "config": " FILE",
+    "measure-seams": " FILE",
+    "footprints": " PATH",
+    "explain-pixel": " PATH X Y",
+    "completion": f" {'|'.join(SHELLS)}",
+    "help": f" [{ALL}]",
+}
 
 
 @dataclass(frozen=True)
@@ -52,8 +65,13 @@ class Command:
     """A run's report or a folder of frames: what that mosaic was made of."""
     explain_pixel: Sequence[str] = ()
     """A mosaic, report or output folder, and two words that say where."""
+    doctor: bool = False
+    """Say what is installed here and works, for a report of a fault."""
+    completion: str | None = None
+    """Shell to write a completion for."""
     version: bool = False
-    help: bool = False
+    help: str | None = None
+    """``"short"`` or ``"all"``."""
 
 
 def parse(argv: Sequence[str]) -> Command:
@@ -77,7 +95,9 @@ def parse(argv: Sequence[str]) -> Command:
     )
 
 
-def help_text(words: Translator, width: int) -> str:
+def help_text(
+    words: Translator, width: int, program: str = "zemosaic", everything: bool = True, settings_file: str = ""
+) -> str:
     """Return the help in the user's language.
 
     Parameters
@@ -85,18 +105,45 @@ def help_text(words: Translator, width: int) -> str:
     words : Translator
     width : int
         Columns of the console.
+    program : str
+        What the user typed to start the program.
+    everything : bool
+        Whether to tell of all settings, signals and exit codes, or of the commands and basic settings.
+    settings_file : str
+        Where the user's own settings are.
     """
     described = textwrap.wrap(words.text("cli.description"), width - 1)
-    lines = [words.text("cli.usage"), "", *described, "", words.text("cli.own_flags")]
+    lines = [words.text("cli.usage", program=program), "", *described, "", words.text("cli.own_flags")]
     for name in (*_OWN, *_WINDOWS):
-        value = {"demo": " [DIR]", "until": f" {'|'.join(PREPARATIONS)}", "config": " FILE", **_PATHS}.get(name, "")
-        lines += _entry(f"--{name}{value}", words.text(f"flag.{name}"), width)
+        lines += _entry(f"--{name}{_VALUES.get(name, '')}", words.text(f"flag.{name}"), width)
     for group in GROUPS:
-        lines += ["", words.text(f"group.{group}")]
-        for spec in specs():
-            if spec.group == group:
-                lines += _entry(f"--{spec.key}{_value_name(spec)}", _told(spec, words), width)
+        shown = [spec for spec in specs() if spec.group == group and (everything or spec.tier == TIERS[0])]
+        lines += ["", words.text(f"group.{group}")] if shown else []
+        for spec in shown:
+            lines += _entry(f"--{spec.key}{_value_name(spec)}", _told(spec, words), width)
+    if settings_file:
+        lines += ["", words.text("cli.settings_file", path=settings_file)]
+    if not everything:
+        more = words.text("cli.help_all", program=program, count=len(specs()))
+        return "\n".join([*lines, "", *textwrap.wrap(more, width - 1)])
     return "\n".join([*lines, "", words.text("cli.signals"), "", words.text("cli.exit_codes")])
+
+
+def program_name(started: str) -> str:
+    """Return what the user typed to start the program, from the first word of the command line."""
+    path = PurePath(started)
+    if path.name == "__main__.py":
+        return f"python -m {path.parent.name or 'zemosaic'}"
+    return path.stem if path.suffix.lower() == ".exe" else path.name or "zemosaic"
+
+
+def completable() -> dict[str, tuple[str, ...]]:
+    """Return every flag with the values that can be offered for it; none where a folder, file or number follows."""
+    flags: dict[str, tuple[str, ...]] = {f"--{name}": () for name in (*_OWN, *_WINDOWS)}
+    flags |= {"--until": PREPARATIONS, "--completion": SHELLS, "--help": (ALL,)}
+    for spec in specs():
+        flags[f"--{spec.key}"] = ("true", "false") if spec.kind == "bool" else spec.choices
+    return flags
 
 
 class _Parser(argparse.ArgumentParser):
@@ -116,16 +163,18 @@ def _parser() -> _Parser:
     for name in ("--config", "--measure-seams", "--footprints"):
         parser.add_argument(name)
     parser.add_argument("--explain-pixel", nargs=3)
-    for name in ("--log-json", "--dry-run", "--list-settings", "--detect-astap", "--version"):
+    for name in ("--log-json", "--dry-run", "--list-settings", "--detect-astap", "--doctor"):
         parser.add_argument(name, action="store_true")
-    parser.add_argument("--help", "-h", action="store_true")
+    parser.add_argument("--completion", choices=SHELLS)
+    parser.add_argument("--version", "-V", action="store_true")
+    parser.add_argument("--help", "-h", nargs="?", const=SHORT, choices=(ALL, SHORT))
     for spec in specs():
-        if spec.kind == "bool":
-            parser.add_argument(f"--{spec.key}", nargs="?", const="true")
-        else:
-            parser.add_argument(f"--{spec.key}")
-    for alias, key in ALIASES.items():
-        parser.add_argument(f"--{alias}", dest=key)
+        names = [spec.key, *(alias for alias, key in ALIASES.items() if key == spec.key)]
+        for name in names:
+            if spec.kind == "bool":
+                parser.add_argument(f"--{name}", dest=spec.key, nargs="?", const="true")
+            else:
+                parser.add_argument(f"--{name}", dest=spec.key)
     return parser
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from zemosaic import __version__
+from zemosaic.about import package_versions
 from zemosaic.errors import NothingUsable, message
 from zemosaic.events import PreviewReady
 from zemosaic.export.cards import map_cards, mosaic_cards, provenance_of
@@ -42,9 +40,6 @@ from zemosaic.store.canvas import CanvasStore
 from zemosaic.store.pixel_record import MosaicRecord, records_to_text
 
 __all__ = ["FieldRecord", "Outputs", "export_mosaic", "write_reports"]
-
-PACKAGES = ("numpy", "scipy", "astropy", "sep", "numba", "opencv-python-headless", "zarr")
-
 
 COVERAGE_MAP_PX = 600
 MOST_SEAM_FRAMES = 40
@@ -105,7 +100,9 @@ def export_mosaic(
         write = partial(write_fits, wcs=plan.wcs, axis_order="CHW", box=box, compressed=settings.save_compressed_fits)
         mosaic = context.output_dir / f"{stem}{suffix}"
         kind: DiskType = "uint16" if settings.save_final_as_uint16 else "float32"
-        write(mosaic, value, cards=mosaic_cards(origin), dtype=kind, empty=settings.empty_pixels)
+        write(
+            mosaic, value, cards=mosaic_cards(origin, scaled=kind == "uint16"), dtype=kind, empty=settings.empty_pixels
+        )
         advance(1)
         coverage = context.output_dir / f"{stem}_coverage{suffix}"
         write(coverage, kept, cards=map_cards(origin, "coverage"), dtype="int32")
@@ -237,7 +234,7 @@ def write_reports(
         timings=[PhaseTime(name, timing.wall_s, timing.cpu_s) for name, timing in context.timings.items()],
         settings={key: getattr(context.settings, key) for key in shown},
         defaults={spec.key: spec.default for spec in specs()},
-        versions=_versions(),
+        versions=package_versions(),
         peak_rss_bytes=context.monitor.peak_rss_bytes,
         input_dir=context.settings.input_dir,
         way=None if context.settings.use_existing_master_tiles else mode_of(context.settings, frames).reason,
@@ -259,9 +256,3 @@ def write_reports(
 def _all_seams(outputs: Sequence[Outputs]) -> SeamReport | None:
     found = [one.seams for one in outputs if one.seams]
     return SeamReport(tuple(seam for one in found for seam in one.seams)) if found else None
-
-
-def _versions() -> dict[str, str]:
-    found = {"zemosaic": __version__, "python": platform.python_version()}
-    found.update({name: version(name) for name in PACKAGES})
-    return found

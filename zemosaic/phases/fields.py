@@ -6,11 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from zemosaic.errors import NothingUsable, ResourceError, message
 from zemosaic.export.cards import ascii_text
-from zemosaic.export.grid_file import SavedGrid, read_grids
+from zemosaic.export.grid_file import SavedGrid, grid_place, read_grids
 from zemosaic.model import Dropped, FrameStatus, SolvedFrame
 from zemosaic.mosaic.canvas import Canvas, canvas_reaches, connected_fields, make_canvas
 from zemosaic.phases.context import RunContext
@@ -48,7 +47,7 @@ def divide(context: RunContext, frames: Sequence[SolvedFrame]) -> list[Field]:
 
     Frames that overlap, directly or through others, make a field; fields with small gaps between them share one.  A
     single frame far from all others is a wrong solution rather than a field and is left out by name.  Where the
-    settings name a folder with saved grids, these are the fields, and frames beside all of them are left out by name.
+    settings name a place with saved grids, these are the fields, and frames beside all of them are left out by name.
 
     Raises
     ------
@@ -58,7 +57,7 @@ def divide(context: RunContext, frames: Sequence[SolvedFrame]) -> list[Field]:
         No frame reaches a saved grid.
     """
     named = context.settings.global_wcs_output_path
-    grids = read_grids(Path(named)) if named else []
+    grids = read_grids(grid_place(named, context.settings.output_dir)) if named else []
     groups: list[tuple[SavedGrid | None, list[int]]]
     if grids:
         groups = _by_grid(context, frames, grids)

@@ -9,7 +9,7 @@ from pathlib import Path
 from zemosaic.compute.resources import disk_free
 from zemosaic.errors import NothingUsable, ResourceError, SettingsError, message, write_refused
 from zemosaic.events import PlanReady
-from zemosaic.export.grid_file import SavedGrid, write_grid
+from zemosaic.export.grid_file import SavedGrid, grid_place, write_grid
 from zemosaic.model import CalibratedFrame, Dropped, FrameStatus, GridPlan
 from zemosaic.mosaic.canvas import Canvas, canvas_reaches, grown, make_plan, moved, region_of
 from zemosaic.phases.context import RunContext
@@ -122,11 +122,12 @@ def _check_size(context: RunContext, canvas: Canvas) -> None:
 
 
 def _save_canvas(context: RunContext, canvas: Canvas, field: Field, several: bool) -> None:
-    """Save a grid where the settings name a folder; the whole one, whatever region is asked for."""
+    """Save a grid where the settings name a place; the whole one, whatever region is asked for."""
     named = context.settings.global_wcs_output_path
     if not named:
         return
-    folder = Path(named)
+    place = grid_place(named, context.settings.output_dir)
+    folder = place.folder
     if folder.resolve().is_relative_to(Path(context.settings.input_dir).resolve()):
         raise SettingsError("error.grid_in_input", folder=named)
     try:
@@ -134,7 +135,7 @@ def _save_canvas(context: RunContext, canvas: Canvas, field: Field, several: boo
     except OSError as failure:
         raise write_refused(failure, named) from failure
     name, key = (field.name, field.key) if several else ("", "")
-    write_grid(folder, SavedGrid(canvas.wcs, canvas.width, canvas.height, name), key)
+    write_grid(place, SavedGrid(canvas.wcs, canvas.width, canvas.height, name), key)
     context.log(message("log.grid_saved", folder=named))
 
 

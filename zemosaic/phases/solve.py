@@ -53,7 +53,7 @@ ANOTHER_PX = 1.0
 """A solution that puts corners further from where they were is another solution."""
 WAITING_TOLD_S = 60.0
 """Shortest time between two lines about waiting for ASTAP."""
-_USELESS = ("reason.astap_no_database", "reason.astap_not_started")
+_USELESS = ("reason.astap_no_database", "reason.astap_not_started", "reason.astap_no_slots")
 """Answers after which ASTAP need not be asked again."""
 
 
@@ -83,6 +83,7 @@ def solve_frames(context: RunContext, measured: Sequence[MeasuredFrame], defects
         if solved is None:
             session = _Session(context, _make_solvers(context, catalogue), defects, advance)
             session.solve(measured, held)
+            session.tell_of_astap()
             solved = sorted(session.solved, key=lambda one: one.frame.frame_id)
             if not solved:
                 raise NothingUsable("error.nothing_solved", frames=len(measured))
@@ -132,6 +133,8 @@ class _Session:
         self.solved: list[SolvedFrame] = []
         self.measured: Sequence[MeasuredFrame] = ()
         self.dropped = 0
+        self.astap_solved: dict[str, bool] = {}
+        """By path, the frames that ASTAP was asked for, and whether it solved them."""
 
     def solve(self, measured: Sequence[MeasuredFrame], held: Mapping[int, Solution]) -> None:
         """Solve what can be solved: pointings by their hints first, then what neighbours or the whole sky tell.
@@ -238,6 +241,12 @@ class _Session:
         for one in in_time([*left, *given_up]):
             self._drop(one, reasons.get(one.frame.frame_id, message("reason.unsolved_pointing")))
 
+    def tell_of_astap(self) -> None:
+        """Warn where ASTAP, chosen as the solver, did not solve what it was asked for."""
+        asked, solved = len(self.astap_solved), sum(self.astap_solved.values())
+        if self.context.settings.solver == "astap" and solved < asked:
+            self.context.warn(message("warning.astap_solved_few", asked=asked, solved=solved))
+
     def solved_again(self, refused: SolvedFrame, agreed: Sequence[SolvedFrame]) -> SolvedFrame | None:
         """Return a frame that disagrees with all others with another solution than its own, None if there is none.
 
@@ -275,6 +284,9 @@ class _Session:
         reason = message("reason.unsolved_pointing")
         for solver in solvers:
             answer = solver.solve(field)
+            if isinstance(solver, AstapSolver):
+                solved = isinstance(answer, Solution)
+                self.astap_solved[field.name] = solved or self.astap_solved.get(field.name, False)
             if isinstance(answer, Solution):
                 return answer
             if answer.key in _USELESS:
@@ -407,7 +419,9 @@ def _drop(context: RunContext, measured: MeasuredFrame, others: Sequence[Measure
     """Leave a frame out; stars far out of focus or trailed are the reason before all that followed from it."""
     frame = measured.frame
     peers = [one for one in others if one.frame.camera_key == frame.camera_key]
-    told = shape_reason(measured, peers, quality_limits(context.settings)) or reason
+    settings = context.settings
+    shape = shape_reason(measured, peers, quality_limits(settings)) if settings.quality_reject_enabled else None
+    told = shape or reason
     context.drop(Dropped(frame.path, frame.frame_id, "solve", FrameStatus.UNSOLVED, told))
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -18,15 +17,20 @@ import platformdirs
 from pydantic import TypeAdapter, ValidationError
 
 from zemosaic.atomic import write_atomic
-from zemosaic.errors import SettingsError
+from zemosaic.errors import Message, SettingsError, message
+from zemosaic.resources import resource_root
+from zemosaic.settings.repair import nearest_allowed, spec_of, unknown_keys, unknown_variables
 from zemosaic.settings.schema import Settings, specs
 
 __all__ = [
     "ALIASES",
+    "Reading",
     "Sourced",
+    "allowed_value",
     "check_value",
     "environment_name",
     "load_settings",
+    "read_settings",
     "resolve_settings",
     "save_user_settings",
     "settings_hash",
@@ -36,7 +40,14 @@ __all__ = [
 ]
 
 FILE_NAME = "zemosaic_config.json"
-ALIASES: Mapping[str, str] = {"input_folder": "input_dir", "output_folder": "output_dir"}
+ALIASES: Mapping[str, str] = {
+    "input_folder": "input_dir",
+    "output_folder": "output_dir",
+    "preferred_gui_backend": "gui_backend",
+    "solver_method": "solver",
+    "use_gpu_grid": "use_gpu_phase5",
+    "preview_png_max_dim": "preview_max_px",
+}
 """Other names of settings, as older configuration files have them."""
 
 
@@ -49,10 +60,19 @@ class Sourced:
     """``""`` (default), path of a file, name of an environment variable, or a flag."""
 
 
+@dataclass(frozen=True)
+class Reading:
+    """The settings of all sources, and what the user should know of these sources."""
+
+    settings: Settings
+    sourced: Mapping[str, Sourced]
+    notes: tuple[Message, ...]
+    """Values of files that were brought to the nearest allowed one, and names that no setting has."""
+
+
 def shipped_settings_file() -> Path:
-    """Return the path of the shipped defaults: beside the package, or inside a frozen program."""
-    bundle = getattr(sys, "_MEIPASS", None)
-    return (Path(bundle) if bundle else Path(__file__).resolve().parents[2]) / FILE_NAME
+    """Return the path of the shipped defaults."""
+    return resource_root() / FILE_NAME
 
 
 def user_config_folder(environ: Mapping[str, str]) -> Path:
@@ -91,10 +111,9 @@ def load_settings(
     Raises
     ------
     SettingsError
-        If a flag is unknown, a value is outside its range or a file is no JSON object.
+        If a flag is unknown, a flag or variable is outside its range, or a file is no JSON object.
     """
-    sourced = resolve_settings(flags, environ, user_file, shipped_file)
-    return Settings(**{key: found.value for key, found in sourced.items()})
+    return read_settings(flags, environ, user_file, shipped_file).settings
 
 
 def resolve_settings(
@@ -102,21 +121,72 @@ def resolve_settings(
     environ: Mapping[str, str],
     user_file: Path | None = None,
     shipped_file: Path | None = None,
-) -> dict[str, Sourced]:
+) -> Mapping[str, Sourced]:
     """Return each setting's checked value and source; parameters and errors as in `load_settings`."""
+    return read_settings(flags, environ, user_file, shipped_file).sourced
+
+
+def read_settings(
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    user_file: Path | None = None,
+    shipped_file: Path | None = None,
+) -> Reading:
+    """Return the settings with their sources and with what to tell; parameters and errors as in `load_settings`.
+
+    A value in a file that is not allowed is brought to the nearest allowed one: files are written by other versions
+    and by other programs, and refusing all of a file for one value helps nobody.  What is typed is refused.
+    """
     raw = {spec.key: Sourced(spec.default, "") for spec in specs()}
-    for path in (shipped_file, user_file):
-        if path is not None:
-            raw |= {key: Sourced(value, str(path)) for key, value in _known(_read_object(path)) if key in raw}
+    notes: list[Message] = []
+    files = [path for path in (shipped_file, user_file) if path is not None]
+    for path in files:
+        values = dict(_known(_read_object(path)))
+        raw |= {key: Sourced(value, str(path)) for key, value in values.items() if key in raw}
+        notes += unknown_keys((key for key in values if key not in raw), (*raw, *ALIASES), str(path))
     for key in (*ALIASES, *raw):
         name = environment_name(key)
         if name in environ:
             raw[ALIASES.get(key, key)] = Sourced(environ[name], name)
+    notes += unknown_variables(environ, (environment_name(key) for key in (*ALIASES, *raw)))
     for key, value in _known(flags):
         if key not in raw:
             raise SettingsError("error.unknown_setting", setting=key)
         raw[key] = Sourced(value, f"--{key}")
-    return {key: Sourced(check_value(key, found.value, found.source), found.source) for key, found in raw.items()}
+    from_files = {str(path) for path in files}
+    sourced = {}
+    for key, given in raw.items():
+        value, told = _checked(key, given, given.source in from_files)
+        sourced[key] = Sourced(value, given.source)
+        notes += told
+    return Reading(Settings(**{key: item.value for key, item in sourced.items()}), sourced, tuple(notes))
+
+
+def allowed_value(key: str, value: Any, source: str) -> tuple[Any, tuple[Message, ...]]:
+    """Return a value of a file as it is used, and what to tell where that is another than the file's.
+
+    Parameters
+    ----------
+    key : str
+        Name of the setting.
+    value : object
+        As it stands in the file.
+    source : str
+        The file's path or name, as the user is told.
+    """
+    return _checked(key, Sourced(value, source), True)
+
+
+def _checked(key: str, given: Sourced, from_file: bool) -> tuple[Any, tuple[Message, ...]]:
+    try:
+        return check_value(key, given.value, given.source), ()
+    except SettingsError:
+        if not from_file:
+            raise
+    spec = spec_of(key)
+    nearest = nearest_allowed(spec, given.value)
+    shown = {"value": str(given.value), "nearest": str(nearest).lower() if spec.kind == "bool" else str(nearest)}
+    return nearest, (message("note.setting_brought", path=given.source, setting=key, allowed=spec.allowed, **shown),)
 
 
 def check_value(key: str, value: Any, source: str = "") -> Any:

@@ -133,7 +133,7 @@ class Settings(BaseModel):
     region_of_interest: Annotated[str, AfterValidator(checked_region)] = _setting(
         "", "mosaic", unit="deg", form=REGION_FORM, affects=("plan",)
     )
-    global_wcs_output_path: str = _setting("", "mosaic", "advanced", kind="folder", affects=("plan",))
+    global_wcs_output_path: str = _setting("", "mosaic", "advanced", kind="file or folder", affects=("plan",))
     global_wcs_autocrop_enabled: bool = _setting(False, "mosaic", affects=("export",))
     global_wcs_autocrop_margin_px: int = _setting(64, "mosaic", unit="px", ge=0, le=10000, affects=("export",))
     quality_crop_enabled: bool = _setting(False, "mosaic", affects=("export",))

@@ -22,6 +22,7 @@ from zemosaic.model import Solution
 from zemosaic.sky import FrameWcs
 from zemosaic.solving.astap_find import AstapInstallation
 from zemosaic.solving.base import Field
+from zemosaic.solving.slots import SlotsUnusable
 from zemosaic.solving.verify import confirm
 
 __all__ = ["AstapSolver", "no_crash_dialogs"]
@@ -88,8 +89,11 @@ class AstapSolver:
         """Return what one call says; what an earlier one left is cleared away first."""
         for stale in ("solved.ini", "solved.wcs"):
             image.with_name(stale).unlink(missing_ok=True)
-        with self.slots(field.name):
-            answer = self._call(image, field)
+        try:
+            with self.slots(field.name):
+                answer = self._call(image, field)
+        except SlotsUnusable as fault:
+            return message("reason.astap_no_slots", folder=str(fault.folder), detail=fault.detail)
         if isinstance(answer, Message):
             return answer
         return self._judged(answer, image.with_name("solved.wcs"), field)

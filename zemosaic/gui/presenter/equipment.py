@@ -6,15 +6,17 @@ import queue
 import subprocess
 import tempfile
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from zemosaic.errors import Message, ZeMosaicError, message
 from zemosaic.gui.presenter.session import Session
+from zemosaic.health import package_states
 
-__all__ = ["EQUIPMENT", "Equipment", "Finding"]
+__all__ = ["EQUIPMENT", "Equipment", "Finding", "findings"]
 
-EQUIPMENT = ("astap", "catalogue", "gpu", "computer")
+EQUIPMENT = ("packages", "astap", "catalogue", "gpu", "computer")
 _PATIENCE_S = 15.0
 
 
@@ -69,10 +71,35 @@ class Equipment:
             self._thread.join(_PATIENCE_S)
 
     def _work(self, executable: str, data_dir: str, device: int, test: bool) -> None:
-        self._news.put(("astap", _astap(executable, data_dir, test)))
-        self._news.put(("catalogue", _catalogue()))
-        self._news.put(("computer", _computer()))
-        self._news.put(("gpu", _gpu(device) if test else _gpu_seen(device)))
+        self._news.put(("packages", _packages(test)))
+        for found in findings(executable, data_dir, device, test):
+            self._news.put(found)
+
+
+def findings(executable: str, data_dir: str, device: int, test: bool) -> Iterator[tuple[str, Finding]]:
+    """Yield what is found of each piece of equipment but the packages.
+
+    Parameters
+    ----------
+    executable, data_dir : str
+        Paths to ASTAP from the settings.
+    device : int
+        Number of the graphics card.
+    test : bool
+        Whether to start ASTAP and to try the graphics card.
+    """
+    yield "astap", _astap(executable, data_dir, test)
+    yield "catalogue", _catalogue()
+    yield "computer", _computer()
+    yield "gpu", _gpu(device) if test else _gpu_seen(device)
+
+
+def _packages(test: bool) -> Finding:
+    states = package_states(load=test)
+    broken = next((state.trouble for state in states if state.trouble is not None), None)
+    if broken is not None:
+        return Finding(broken, False)
+    return Finding(message("equipment.packages_work" if test else "equipment.packages_found", count=len(states)), True)
 
 
 def _astap(executable: str, data_dir: str, test: bool) -> Finding:

@@ -11,6 +11,7 @@ from zemosaic.atomic import write_atomic
 from zemosaic.errors import Message, message
 from zemosaic.gui.presenter.form import ELSEWHERE, Form, text_of
 from zemosaic.i18n import Translator
+from zemosaic.settings.load import allowed_value
 
 __all__ = ["BUILT_IN", "Presets"]
 
@@ -54,6 +55,8 @@ class Presets:
     def __init__(self, folder: Path) -> None:
         self._path = folder / _FILE
         self._own = _read(self._path)
+        self.notes: tuple[Message, ...] = ()
+        """What to tell of the preset applied last: values that were brought to the nearest allowed one."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,12 +74,16 @@ class Presets:
     def applied(self, name: str, form: Form) -> Form:
         """Return the form with a preset: what it does not name goes back to the default."""
         values = self._own.get(name, BUILT_IN.get(name, {}))
+        notes: list[Message] = []
         for row in form.rows:
             if row.key in KEPT:
                 continue
-            wanted = text_of(values.get(row.key, row.spec.default))
+            value, told = allowed_value(row.key, values.get(row.key, row.spec.default), name)
+            notes += told
+            wanted = text_of(value)
             if row.text != wanted:
                 form = form.edited(row.key, wanted)
+        self.notes = tuple(notes)
         return form
 
     def current(self, form: Form) -> str:

@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from zemosaic.gui.presenter.speed import learn_speed, speed_of
 from zemosaic.i18n import Translator
 from zemosaic.settings.load import (
     load_settings,
+    read_settings,
     save_user_settings,
     shipped_settings_file,
     user_config_folder,
@@ -274,6 +275,16 @@ class Session:
 
         threading.Thread(target=act, name="opener", daemon=True).start()
 
+    def tell_notes(self, notes: Sequence[Message]) -> None:
+        """Let the window show what was not taken over as it stands; of many notes how many there are."""
+        if len(notes) == 1:
+            self.problem = notes[0]
+        elif notes:
+            brought = sum(note.key == "note.setting_brought" for note in notes)
+            unknown = sum(int(note.params.get("count", 1)) for note in notes if note.key != "note.setting_brought")
+            path = next((str(note.params["path"]) for note in notes if "path" in note.params), str(self._user_file))
+            self.tell_problem("note.settings_summary", path=path, brought=brought, unknown=unknown)
+
     def close(self) -> None:
         """Save the settings and end whatever still runs."""
         self.save()
@@ -292,7 +303,9 @@ class Session:
     def _opened_form(self, environ: Mapping[str, str]) -> Form:
         shipped = shipped_settings_file()
         try:
-            return Form.of(load_settings({}, environ, self._user_file, shipped))
+            reading = read_settings({}, environ, self._user_file, shipped)
+            self.tell_notes(reading.notes)
+            return Form.of(reading.settings)
         except SettingsError as fault:
             self.problem = fault.message
         return Form.of(load_settings({}, {}, None, shipped))

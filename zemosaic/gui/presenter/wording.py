@@ -114,7 +114,7 @@ def summary_lines(state: RunState, words: Translator) -> list[str]:
     if result is None:
         return []
     lines = [
-        words.text("summary.mosaic", path=result.mosaic),
+        *(words.text("summary.mosaic", path=path) for path in result.mosaics or (result.mosaic,)),
         words.text("summary.frames", used=result.frames_used, dropped=result.frames_dropped),
     ]
     lines += _remarks(state, words)

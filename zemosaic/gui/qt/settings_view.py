@@ -337,6 +337,7 @@ class SettingsView(QWidget):
     def _preset_chosen(self) -> None:
         if self.preset.value:
             self._session.form = self.presets.applied(self.preset.value, self._session.form)
+            self._session.tell_notes(self.presets.notes)
             self.update_rows()
 
     def _save_pressed(self) -> None:

@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
 from zemosaic.gui.presenter.palette import PALETTES, Palette
-from zemosaic.i18n import locales_folder
+from zemosaic.resources import resource_root
 
 __all__ = ["current_palette", "use_theme"]
 
@@ -104,4 +104,4 @@ def use_theme(app: QApplication, theme: str) -> Palette:
 def _tick(look: Palette) -> str:
     """Return the path of the mark in a ticked box, in the form of a style sheet; a sheet can show files only."""
     name = "tick_white.png" if look.on_accent == "#ffffff" else "tick_black.png"
-    return (locales_folder().parent / "icon" / name).as_posix()
+    return (resource_root() / "icon" / name).as_posix()

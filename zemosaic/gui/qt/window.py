@@ -40,7 +40,8 @@ from zemosaic.gui.qt.run_view import RunView
 from zemosaic.gui.qt.settings_view import SettingsView
 from zemosaic.gui.qt.theme import use_theme
 from zemosaic.gui.qt.widgets import Choice, label, restyle
-from zemosaic.i18n import Translator, locales_folder
+from zemosaic.i18n import Translator
+from zemosaic.resources import resource_root
 
 __all__ = ["MainWindow", "run_window"]
 
@@ -266,7 +267,7 @@ class MainWindow(QMainWindow):
 
     def _place(self) -> None:
         self.setWindowTitle("ZeMosaic")
-        picture = locales_folder().parent / "icon" / "zemosaic.png"
+        picture = resource_root() / "icon" / "zemosaic.png"
         if picture.is_file():
             self.setWindowIcon(QIcon(str(picture)))
         room = self.screen().availableGeometry()

@@ -340,6 +340,7 @@ class SettingsView(ttk.Frame):
     def _preset_chosen(self, name: str) -> None:
         if name:
             self._session.form = self.presets.applied(name, self._session.form)
+            self._session.tell_notes(self.presets.notes)
             self.update_rows()
 
     def _save_pressed(self) -> None:

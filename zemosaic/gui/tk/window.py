@@ -30,7 +30,8 @@ from zemosaic.gui.tk.run_view import RunView
 from zemosaic.gui.tk.settings_view import SettingsView
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.widgets import Choice, Tooltip, ask, wrap_to_width
-from zemosaic.i18n import Translator, locales_folder
+from zemosaic.i18n import Translator
+from zemosaic.resources import resource_root
 
 __all__ = ["MainWindow", "run_window"]
 
@@ -277,7 +278,7 @@ class MainWindow:
     def _place(self) -> None:
         root, px = self.root, self.theme.px
         root.title("ZeMosaic")
-        picture = locales_folder().parent / "icon" / "zemosaic.png"
+        picture = resource_root() / "icon" / "zemosaic.png"
         if picture.is_file():
             self._icon = tk.PhotoImage(master=root, file=str(picture))
             root.iconphoto(True, self._icon)

@@ -1,0 +1,88 @@
+"""Broken installations are told as what they are."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from zemosaic import health
+from zemosaic.about import Package
+from zemosaic.gui.doctor import without_names
+from zemosaic.health import installation_error, package_states, package_troubles
+
+ROOT = Path(__file__).resolve().parents[1]
+FAULTS = {
+    "ImportError": "raise ImportError('libllvmlite.so: cannot open shared object file')",
+    "AttributeError": "import os; os.no_such_thing",
+}
+
+
+@pytest.fixture
+def broken(tmp_path, request):
+    """An environment in which numba is there and cannot be loaded."""
+    package = tmp_path / "broken" / "numba"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(FAULTS[getattr(request, "param", "ImportError")] + "\n", encoding="utf-8")
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(package.parent), str(ROOT)])}
+
+
+@pytest.mark.parametrize("broken", FAULTS, indirect=True)
+def test_a_broken_package_ends_the_run_with_its_name_the_reason_and_the_cure(zemosaic, demo_frames, tmp_path, broken):
+    frames = demo_frames(tmp_path, [0])
+    done = zemosaic("--input_dir", frames, "--output_dir", tmp_path / "out", env=broken)
+    assert done.returncode == 9
+    assert "numba" in done.stderr
+    assert "libllvmlite" in done.stderr or "no_such_thing" in done.stderr
+    assert 'pip install --force-reinstall "numba>=0.60"' in done.stderr
+    assert "memory" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_doctor_names_what_is_broken_and_goes_on(zemosaic, broken):
+    done = zemosaic("--doctor", env=broken | {"USER": "somebody"})
+    assert done.returncode == 0, done.stderr
+    assert "libllvmlite" in done.stdout
+    assert "scipy" in done.stdout
+    assert "MB/s" in done.stdout
+    assert "Settings file" in done.stdout
+
+
+def test_a_package_without_which_nothing_starts_is_named():
+    code = "import sys; sys.modules['pydantic'] = None; from zemosaic.__main__ import main; sys.exit(main())"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 9
+    assert "pip install" in done.stderr and "pydantic" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_missing_and_outdated_packages_are_found_without_loading_them(monkeypatch):
+    assert not list(package_troubles())
+    required = {"no-such-thing": Package("no_such_thing", "1.0"), "numpy": Package("numpy", "99.1")}
+    monkeypatch.setattr(health, "REQUIRED", required)
+    told = {state.name: state.trouble for state in package_states()}
+    assert told["no-such-thing"].key == "error.package_missing"
+    assert told["numpy"].key == "error.package_old"
+    assert told["numpy"].params["minimum"] == "99.1"
+
+
+def test_versions_are_compared_by_numbers():
+    numbers = health._numbers
+    assert numbers("2.18.7") < numbers("2.18.10") < numbers("3.0.0rc1")
+    assert numbers("1.0") == numbers("1") == numbers("1.0.0.post1")
+
+
+def test_a_fault_of_the_program_itself_is_not_a_packages():
+    try:
+        raise ImportError("cannot import name 'x' from 'zemosaic.sky'", name="zemosaic.sky")
+    except ImportError as fault:
+        assert installation_error(fault).message.key == "error.program_broken"
+
+
+def test_no_names_of_people_are_told():
+    environ = {"HOME": "/home/marie", "USER": "marie"}
+    assert without_names("/home/marie/a, /data/marie/b", environ) == "~/a, /data/USER/b"
+    assert without_names("/root/a root", {"HOME": "/root", "USER": "root"}) == "~/a root"
