@@ -20,11 +20,12 @@ from zemosaic.catalogue import Catalogue, CellCatalogue, cache_folder, load_bund
 from zemosaic.errors import Message, NothingUsable, message
 from zemosaic.events import FrameSolved
 from zemosaic.frames.planes import colour_planes
-from zemosaic.model import Dropped, FrameStatus, MeasuredFrame, Solution, SolvedFrame
+from zemosaic.model import Dropped, FrameRef, FrameStatus, MeasuredFrame, Solution, SolvedFrame
 from zemosaic.phases.context import RunContext, quality_limits
 from zemosaic.phases.measure import DefectMaps, mended_pixels
 from zemosaic.phases.solved_again import Before, solved_before
 from zemosaic.sky import FrameWcs
+from zemosaic.solving.agreement import Neighbour, is_believed, moved_only
 from zemosaic.solving.astap import AstapSolver
 from zemosaic.solving.astap_find import AstapInstallation, detect_astap_installation, misleading_paths
 from zemosaic.solving.base import Field, Solver
@@ -293,7 +294,16 @@ class _Session:
         return None
 
     def _propagated(self, measured: MeasuredFrame, near: Sequence[SolvedFrame]) -> Solution | None:
-        return propagate(self._field(measured), known_stars([_placed(one) for one in near]), near[0].wcs)
+        """Return the place that the stars of solved frames give a frame, if stars confirm it.
+
+        Where they do not, what stands still on the sensor is no star: the others are tried by themselves.
+        """
+        field, neighbours = self._field(measured), [_neighbour(one, measured) for one in near]
+        for seen, known in ((field, neighbours), moved_only(field, neighbours)):
+            answer = propagate(seen, known_stars([(one.wcs, one.x_px, one.y_px) for one in known]), near[0].wcs)
+            if answer is None or is_believed(answer.wcs, field, self.solvers.catalogues, neighbours):
+                return answer
+        return None
 
     def _field(self, measured: MeasuredFrame, hinted: bool = True) -> Field:
         """Return a frame's stars and hints as solvers take them."""
@@ -408,8 +418,17 @@ def _drop(context: RunContext, measured: MeasuredFrame, others: Sequence[Measure
     context.drop(Dropped(frame.path, frame.frame_id, "solve", FrameStatus.UNSOLVED, told))
 
 
-def _placed(solved: SolvedFrame) -> tuple[FrameWcs, np.ndarray, np.ndarray]:
-    return solved.wcs, solved.measured.stars.x_px, solved.measured.stars.y_px
+def _neighbour(solved: SolvedFrame, measured: MeasuredFrame) -> Neighbour:
+    """Return a solved frame as a neighbour of another."""
+    frame, stars = solved.frame, solved.measured.stars
+    return Neighbour(
+        solved.wcs, stars.x_px, stars.y_px, _camera(frame) == _camera(measured.frame), frame.ra_deg, frame.dec_deg
+    )
+
+
+def _camera(frame: FrameRef) -> tuple[object, ...]:
+    """Return what frames of one sensor share, whatever the exposure."""
+    return frame.instrument, frame.telescope, frame.width, frame.height, frame.binning
 
 
 def _jointly(session: _Session, solved: list[SolvedFrame], catalogue: Catalogue, held: set[int]) -> list[SolvedFrame]:
