@@ -25,8 +25,8 @@ __all__ = ["Neighbour", "catalogue_agrees", "is_believed", "moved_only", "standi
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-MAX_STILL_PX = 0.8
-"""Detections of two frames that are no further apart than this on the sensor stand still on it."""
+MAX_STILL_PX = 2.5
+"""Detections no further apart than this on the sensor stand still: a faint hot pixel is centred to 1 or 2 pixels."""
 MAX_NEIGHBOUR_PX = 2.5
 """A star and its place in frames that are believed may differ by so much."""
 MAX_CHANCE_CATALOGUE = 1e-7
