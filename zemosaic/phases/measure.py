@@ -24,7 +24,15 @@ from zemosaic.store.codec import measured_from_bytes, measured_to_bytes
 from zemosaic.store.journal import digest
 from zemosaic.zeanalyser.measure import cut_off_level, measure
 
-__all__ = ["DefectMaps", "Defects", "camera_mark", "measure_frames", "mended_pixels", "spread_of_frames", "write_camera"]
+__all__ = [
+    "DefectMaps",
+    "Defects",
+    "camera_mark",
+    "measure_frames",
+    "mended_pixels",
+    "spread_of_frames",
+    "write_camera",
+]
 
 SETTLED = 0.1
 """Earlier defects hold where those found in more frames than before differ in at most this part of them all."""

@@ -23,8 +23,8 @@ from zemosaic.frames.planes import colour_planes
 from zemosaic.model import Dropped, FrameRef, FrameStatus, MeasuredFrame, Solution, SolvedFrame
 from zemosaic.phases.context import RunContext, quality_limits
 from zemosaic.phases.measure import DefectMaps, mended_pixels
+from zemosaic.phases.places import confirmed_place, corners_apart_px, warn_of_contradictions
 from zemosaic.phases.solved_again import Before, solved_before
-from zemosaic.sky import FrameWcs
 from zemosaic.solving.agreement import Neighbour, is_believed, moved_only
 from zemosaic.solving.astap import AstapSolver
 from zemosaic.solving.astap_find import AstapInstallation, detect_astap_installation, misleading_paths
@@ -88,6 +88,7 @@ def solve_frames(context: RunContext, measured: Sequence[MeasuredFrame], defects
                 raise NothingUsable("error.nothing_solved", frames=len(measured))
             if len(solved) > len(held):
                 solved = _jointly(session, solved, catalogue, set(held))
+            warn_of_contradictions(context, solved, session.solvers.catalogues)
             before.keep(context, solved)
         for one in solved:
             context.emit(_event(one))
@@ -260,7 +261,7 @@ class _Session:
         ]
         for attempt in attempts:
             answer = attempt()
-            if isinstance(answer, Solution) and _apart_px(answer.wcs, refused) > ANOTHER_PX:
+            if isinstance(answer, Solution) and corners_apart_px(answer.wcs, refused) > ANOTHER_PX:
                 self.context.log(message("log.frame_solved_again", path=frame.path, how=answer.how))
                 return SolvedFrame(measured, answer)
         return None
@@ -462,7 +463,8 @@ def _jointly(session: _Session, solved: list[SolvedFrame], catalogue: Catalogue,
         elif refined.disagreement is not None:
             _drop(context, one.measured, [other.measured for other in solved], refined.disagreement)
             continue
-        kept.append(one if one.frame.frame_id in held else _refined(one, refined))
+        stays, stars = one.frame.frame_id in held, session.solvers.catalogues
+        kept.append(one if stays else confirmed_place(context, one, _refined(one, refined), stars))
     context.log(
         message("log.joint_solution", frames=len(kept), stars=result.n_stars, rms_arcsec=round(result.rms_arcsec, 3))
     )
@@ -480,16 +482,6 @@ def _refined(solved: SolvedFrame, refined: RefinedFrame) -> SolvedFrame:
     found = solved.solution
     rms = refined.rms_arcsec if np.isfinite(refined.rms_arcsec) else found.rms_arcsec
     return replace(solved, solution=replace(found, wcs=refined.wcs, rms_arcsec=rms, n_matched=refined.n_stars))
-
-
-def _apart_px(wcs: FrameWcs, other: SolvedFrame) -> float:
-    """Return how far apart, in pixels, two solutions of a frame put its worst corner."""
-    width, height = other.frame.width, other.frame.height
-    ra, dec = wcs.corners(width, height)
-    x, y = other.wcs.sky_to_pixel(ra, dec)
-    back_x, back_y = other.wcs.sky_to_pixel(*other.wcs.corners(width, height))
-    off = np.hypot(x - back_x, y - back_y)
-    return float(np.nan_to_num(off, nan=np.inf).max())
 
 
 def _event(solved: SolvedFrame) -> FrameSolved:
