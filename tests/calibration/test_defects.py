@@ -73,6 +73,28 @@ def test_hot_pixels_are_found_and_stars_are_not(moving, bayer):
     assert len(found - set(hot.tolist())) < 1e-4 * WIDTH * HEIGHT
 
 
+@pytest.mark.parametrize("bayer", [True, False])
+@pytest.mark.parametrize("warm", [(5, 6, 13), (3, 4, 8, 9), (0, 13)])
+def test_pixels_that_are_hot_in_fewer_than_half_of_the_frames_are_found(bayer, warm):
+    frames = star_fields(14, True, bayer, seed=4)
+    hot = np.sort(np.random.default_rng(6).choice(WIDTH * HEIGHT, 300, replace=False))
+    for number in warm:
+        flat = frames[number].reshape(-1)
+        flat[hot] = np.clip(flat[hot] + 12.0 * NOISE, 0, 65535)
+    found = found_in(frames, bayer)
+    assert len(found & set(hot.tolist())) >= 0.93 * len(hot)
+    assert len(found - set(hot.tolist())) < 1e-4 * WIDTH * HEIGHT
+
+
+def test_what_is_bright_once_is_no_defect():
+    frames = star_fields(10, True, True, seed=5)
+    for number, pixels in enumerate(frames):
+        hits = np.random.default_rng(number).choice(WIDTH * HEIGHT, 300, replace=False)
+        flat = pixels.reshape(-1)
+        flat[hits] = np.clip(flat[hits] + 100.0 * NOISE, 0, 65535)
+    assert len(found_in(frames, True)) < 20
+
+
 def test_dead_pixels_columns_pairs_and_the_border():
     frames = star_fields(MAX_SAMPLE, True, True)
     dead = {5 * WIDTH + 7, 300 * WIDTH + 200, 0, WIDTH - 1, (HEIGHT - 1) * WIDTH + 3}

@@ -121,6 +121,22 @@ def test_places_widths_and_light(bayer, fwhm):
     assert not got.stars.saturated.any() and len(got.stars) <= MAX_STARS
 
 
+@pytest.mark.parametrize("bayer", ["GRBG", "RGGB", "GBRG", "BGGR", None])
+@pytest.mark.parametrize("fwhm", [1.9, 3.2])
+def test_single_bright_pixels_are_no_stars(bayer, fwhm):
+    pixels, x, y, _ = star_field(60, fwhm, bayer=bayer)
+    rng = np.random.default_rng(8)
+    hot_y, hot_x = rng.integers(12, HEIGHT - 12, 150), rng.integers(12, WIDTH - 12, 150)
+    apart = np.hypot(hot_x[:, None] - x, hot_y[:, None] - y).min(axis=1) > 12.0
+    hot_x, hot_y = hot_x[apart], hot_y[apart]
+    excess = rng.exponential(4000.0, len(hot_x)) + 150.0
+    warm = pixels.copy()
+    warm[hot_y, hot_x] = np.clip(warm[hot_y, hot_x] + excess, 0, 65535)
+    cold, got = measure(frame_of(bayer), pixels), measure(frame_of(bayer), warm)
+    assert (matched(got, x, y)[1] < 0.5).sum() >= 0.97 * (matched(cold, x, y)[1] < 0.5).sum()
+    assert (matched(got, hot_x, hot_y)[1] < 3.0).sum() <= 0.02 * len(hot_x)
+
+
 @pytest.mark.parametrize("bayer", ["GRBG", None])
 @pytest.mark.parametrize("turn", [0.0, 30.0, 90.0, 135.0])
 def test_elongation_and_its_direction(bayer, turn):

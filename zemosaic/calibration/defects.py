@@ -3,6 +3,9 @@
 A defect stands out from its same-colour neighbours in most frames although the sky moved.  A star
 that stood still would do so too; it lights up all the pixels round it, which a defect does not.  Nor is
 a pixel judged at a star's rim, where the light of its neighbours says little about its own.
+
+A warm hour makes pixels hot in some of the frames only.  Those stand out by themselves, clearly, in several
+frames, which cosmic rays and noise do not.
 """
 
 from __future__ import annotations
@@ -30,6 +33,10 @@ SMALLEST = 1.5
 """... and in noise of one pixel of one frame."""
 LONELY = 0.18
 """Most that the pixels round a defect may share of its excess; a star's share more."""
+MIN_EXCESS_REPEATED = 5.0
+"""A hot pixel of some of the frames stands out by so many times the noise of one pixel ..."""
+MIN_FRAMES_REPEATED = 2
+"""... in so many frames at least."""
 QUIET = (0.7, 0.3)
 """This part of the 5 x 5 pixels round a defect stands out less than this part of what it does."""
 _RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)
@@ -59,8 +66,10 @@ def find_defects(sources: Sequence[WindowReader], frame: FrameRef) -> NDArray[np
         a, b = max(0, y0 - _HALO), min(frame.height, y1 + _HALO)
         excess = np.stack([_excess(source.read(a, b, 0, frame.width), frame.bayer is not None) for source in sources])
         noise = np.median([_spread(one) for one in excess])
-        flagged = _outstanding(_medians(excess), float(noise), len(sources))[y0 - a : y1 - a]
-        found.append(np.flatnonzero(flagged) + y0 * frame.width)
+        limit = max(OUTSTANDING * 1.2533 * noise / math.sqrt(len(sources)), SMALLEST * noise, 1e-9)
+        medians = _medians(excess)
+        flagged = _outstanding(medians, np.abs(medians) > limit) | _repeated(excess, float(noise))
+        found.append(np.flatnonzero(flagged[y0 - a : y1 - a]) + y0 * frame.width)
     return np.concatenate(found).astype(np.int64)
 
 
@@ -100,9 +109,22 @@ def _spread(values: NDArray[np.float32]) -> float:
     return 1.4826 * float(np.median(np.abs(values[::3, ::3])))
 
 
-def _outstanding(excess: NDArray[np.float32], noise: float, n: int) -> NDArray[np.bool_]:
-    limit = max(OUTSTANDING * 1.2533 * noise / math.sqrt(n), SMALLEST * noise)
-    y, x = np.nonzero(np.abs(excess) > max(limit, 1e-9))
+def _repeated(excess: NDArray[np.float32], noise: float) -> NDArray[np.bool_]:
+    """Return which pixels stand out alone in several frames; `excess` has the shape (n, h, w)."""
+    times = np.zeros(excess.shape[1:], np.uint8)
+    if len(excess) <= MIN_FRAMES_REPEATED:
+        return times > 0
+    for layer in excess:
+        # Most of what is bright is a star: the mean of the pixels round it tells, before these are sorted.
+        around = (9.0 * cv2.blur(layer, (3, 3)) - layer) / 8.0
+        bright = (layer > max(MIN_EXCESS_REPEATED * noise, 1e-9)) & (around < 2.0 * LONELY * layer)
+        times += _outstanding(layer, bright)
+    return times >= MIN_FRAMES_REPEATED
+
+
+def _outstanding(excess: NDArray[np.float32], candidates: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which of the candidates, flags of shape (h, w), stand out alone among calm neighbours."""
+    y, x = np.nonzero(candidates)
     flagged = np.zeros(excess.shape, bool)
     padded = np.pad(excess, 2, mode="reflect")
     dy, dx = np.divmod(np.delete(np.arange(25), 12), 5)

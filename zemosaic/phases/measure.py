@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,26 @@ from zemosaic.store.codec import from_bytes, to_bytes
 from zemosaic.store.journal import digest
 from zemosaic.zeanalyser.measure import cut_off_level, measure
 
-__all__ = ["DefectMaps", "Defects", "camera_mark", "measure_frames", "mended_pixels", "read_defects", "write_camera"]
+__all__ = [
+    "DefectMaps",
+    "Defects",
+    "camera_mark",
+    "measure_frames",
+    "mended_pixels",
+    "read_defects",
+    "spread_of_frames",
+    "write_camera",
+]
 
 SETTLED = 0.1
 """Earlier defects hold where those found in more frames than before differ in at most this part of them all."""
-CONTENT_VERSION = 9
+MAX_PAUSE_H = 6.0
+"""After a longer pause a camera's defects are those of another night."""
+MAX_TEMPERATURE_STEP_C = 4.0
+"""Within so many degrees a sensor's hot pixels are about the same."""
+MIN_PART_FRAMES = 8
+"""Fewer frames of a night or temperature are looked at together with those before them."""
+CONTENT_VERSION = 10
 """Raised when a change of the code makes stored measurements stale."""
 GIVEN = ("frame",)
 """What the journal does not keep of a measured frame: the scan of this run has it."""
@@ -64,10 +80,15 @@ class _MeasureTask:
 
 @dataclass(frozen=True)
 class _DefectTask:
-    sample: tuple[FrameRef, ...]
+    parts: tuple[tuple[FrameRef, ...], ...]
+    """A spread of frames of each night and temperature."""
     masters: CameraMasters
     scratch: Path
     into: Path
+
+    @property
+    def frames(self) -> int:
+        return sum(len(part) for part in self.parts)
 
 
 def measure_frames(context: RunContext, frames: Sequence[FrameRef]) -> tuple[list[MeasuredFrame], DefectMaps]:
@@ -145,19 +166,55 @@ def _load_once(path: Path, _mtime_ns: int) -> _Camera:
 
 def find_group_defects(task: _DefectTask) -> tuple[int, str]:
     """Find and store the defects of a camera; returns their number and a fingerprint of the map."""
-    sources = []
-    for frame in task.sample:
-        try:
-            source = open_pixels(frame, task.scratch)
-            source.read(0, 2, 0, 2)
-        except FrameError:
-            continue  # measuring that frame will say why
-        sources.append(source)
-    # In raw pixels: a dark takes the level of a hot pixel off but leaves its noise.
-    found = find_defects(sources, task.sample[0])
+    found = np.empty(0, np.int64)
+    for part in task.parts:
+        sources = []
+        for frame in part:
+            try:
+                source = open_pixels(frame, task.scratch)
+                source.read(0, 2, 0, 2)
+            except FrameError:
+                continue  # measuring that frame will say why
+            sources.append(source)
+        # In raw pixels: a dark takes the level of a hot pixel off but leaves its noise.
+        found = np.union1d(found, find_defects(sources, part[0]))
     mended = np.union1d(found, np.array(task.masters.dead, np.int64))
     write_camera(task.into, mended, task.masters.masters)
     return len(found), camera_mark(mended, task.masters.fingerprint)
+
+
+def spread_of_frames(ordered: Sequence[FrameRef]) -> tuple[tuple[FrameRef, ...], ...]:
+    """Return a spread of a camera's frames, which are in the order of time, for each night and temperature.
+
+    A pixel that is hot in one warm night of many would be in too few frames of a spread over all.
+    """
+    parts: list[list[FrameRef]] = []
+    for frame in ordered:
+        if not parts or _another_part(parts[-1][0], parts[-1][-1], frame):
+            parts.append([])
+        parts[-1].append(frame)
+    # A part too small to judge by itself goes with the one before it.
+    joined: list[list[FrameRef]] = []
+    for part in parts:
+        if joined and min(len(part), len(joined[-1])) < MIN_PART_FRAMES:
+            joined[-1].extend(part)
+        else:
+            joined.append(part)
+    places = [np.unique(np.linspace(0, len(part) - 1, MAX_SAMPLE).astype(int)) for part in joined]
+    return tuple(tuple(part[i] for i in chosen) for part, chosen in zip(joined, places, strict=True))
+
+
+def _another_part(first: FrameRef, last: FrameRef, frame: FrameRef) -> bool:
+    """Whether a frame is of another night than the frame before it, or of another temperature than its part."""
+    if last.date_obs and frame.date_obs and _hours_between(last.date_obs, frame.date_obs) > MAX_PAUSE_H:
+        return True
+    if first.temperature_c is None or frame.temperature_c is None:
+        return False
+    return abs(frame.temperature_c - first.temperature_c) > MAX_TEMPERATURE_STEP_C
+
+
+def _hours_between(start: str, end: str) -> float:
+    return abs((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()) / 3600.0
 
 
 def write_camera(path: Path, defects: NDArray[np.int64], masters: Masters) -> None:
@@ -185,12 +242,12 @@ def _find_all_defects(context: RunContext, frames: Sequence[FrameRef]) -> Defect
     found: DefectMaps = {}
     for number, (group, group_frames) in enumerate(members.items()):
         ordered = sorted(group_frames, key=lambda frame: (frame.date_obs or "", frame.frame_id))
-        chosen = np.unique(np.linspace(0, len(ordered) - 1, MAX_SAMPLE).astype(int))
+        chosen = spread_of_frames(ordered)
         into = context.scratch / f"camera_{number}.npz"
         own = masters.get(group, CameraMasters())
-        tasks[group] = _DefectTask(tuple(ordered[i] for i in chosen), own, context.scratch, into)
+        tasks[group] = _DefectTask(chosen, own, context.scratch, into)
         known = context.nights and context.nights.camera(group, own.fingerprint)
-        if known and known[1] >= len(chosen):
+        if known and known[1] >= tasks[group].frames:
             found[group] = _held(tasks.pop(group), known[0])
             _learn(context, group, found[group], own, known[1])
     answers = context.map(find_group_defects, tasks.values())
@@ -199,9 +256,9 @@ def _find_all_defects(context: RunContext, frames: Sequence[FrameRef]) -> Defect
         known = context.nights and context.nights.camera(group, task.masters.fingerprint)
         if known and _alike(known[0], _load(task.into).defects):
             found[group] = _held(task, known[0])
-        _learn(context, group, found[group], task.masters, len(task.sample))
-        camera = task.sample[0].instrument or task.sample[0].telescope or "?"
-        context.log(message("log.defects_found", number=number, camera=camera, frames=len(task.sample)))
+        _learn(context, group, found[group], task.masters, task.frames)
+        camera = task.parts[0][0].instrument or task.parts[0][0].telescope or "?"
+        context.log(message("log.defects_found", number=number, camera=camera, frames=task.frames))
     return {group: found[group] for group in members}
 
 

@@ -29,6 +29,7 @@ from zemosaic.phases.quick_look import show_quick_look
 from zemosaic.phases.scan import scan
 from zemosaic.phases.solve import check_solver_paths, solve_frames
 from zemosaic.phases.stack import StackJob, stack_tiles
+from zemosaic.phases.star_samples import rejected_at_stars, warning_of
 from zemosaic.store.canvas import CanvasStore
 
 __all__ = ["RunOutcome", "prepare_frames", "run_pipeline"]
@@ -159,6 +160,7 @@ def _grid(context: RunContext, progress: _Progress, stars: Mapping[str, FieldSta
 
     def write(made: FieldRecord, _: None) -> None:
         product = _export(context, progress, made).product
+        _judge_places(context, made, stars[made.grid.key])
         made.record = record_of(made.grid, product, stars[made.grid.key], defects, tiles=made.tiles)
 
     _finish(context, progress.made, assemble, write)
@@ -186,6 +188,7 @@ def _classic(context: RunContext, progress: _Progress, stars: Mapping[str, Field
 
     def write(made: FieldRecord, pieces: list[MasterTile]) -> None:
         product, key = _export(context, progress, made).product, made.grid.key
+        _judge_places(context, made, stars[key])
         made.record = record_of(made.grid, product, stars[key], defects, groups=stacked[key], pieces=pieces)
 
     _finish(context, progress.made, assemble, write)
@@ -227,6 +230,14 @@ def _export(context: RunContext, progress: _Progress, made: FieldRecord) -> Outp
     store = _store(context, made.grid.key)
     made.outputs = export_mosaic(context, len(progress.frames), made.grid, made.tiles, store)
     return made.outputs
+
+
+def _judge_places(context: RunContext, made: FieldRecord, stars: FieldStars) -> None:
+    """Warn where many samples of stars were rejected in a finished mosaic."""
+    store = _store(context, made.grid.key)
+    told = warning_of(rejected_at_stars(made.grid.plan, stars, store.canvas("kept"), store.canvas("rejected")))
+    if told is not None:
+        context.warn(told)
 
 
 def _finish(

@@ -20,11 +20,12 @@ from zemosaic.catalogue import Catalogue, CellCatalogue, cache_folder, load_bund
 from zemosaic.errors import Message, NothingUsable, message
 from zemosaic.events import FrameSolved
 from zemosaic.frames.planes import colour_planes
-from zemosaic.model import Dropped, FrameStatus, MeasuredFrame, Solution, SolvedFrame
+from zemosaic.model import Dropped, FrameRef, FrameStatus, MeasuredFrame, Solution, SolvedFrame
 from zemosaic.phases.context import RunContext, quality_limits
 from zemosaic.phases.measure import DefectMaps, mended_pixels
+from zemosaic.phases.places import confirmed_place, corners_apart_px, warn_of_contradictions
 from zemosaic.phases.solved_again import Before, solved_before
-from zemosaic.sky import FrameWcs
+from zemosaic.solving.agreement import Neighbour, is_believed, moved_only
 from zemosaic.solving.astap import AstapSolver
 from zemosaic.solving.astap_find import AstapInstallation, detect_astap_installation, misleading_paths
 from zemosaic.solving.base import Field, Solver
@@ -89,6 +90,7 @@ def solve_frames(context: RunContext, measured: Sequence[MeasuredFrame], defects
                 raise NothingUsable("error.nothing_solved", frames=len(measured))
             if len(solved) > len(held):
                 solved = _jointly(session, solved, catalogue, set(held))
+            warn_of_contradictions(context, solved, session.solvers.catalogues)
             before.keep(context, solved)
         for one in solved:
             context.emit(_event(one))
@@ -271,7 +273,7 @@ class _Session:
         ]
         for attempt in attempts:
             answer = attempt()
-            if isinstance(answer, Solution) and _apart_px(answer.wcs, refused) > ANOTHER_PX:
+            if isinstance(answer, Solution) and corners_apart_px(answer.wcs, refused) > ANOTHER_PX:
                 self.context.log(message("log.frame_solved_again", path=frame.path, how=answer.how))
                 return SolvedFrame(measured, answer)
         return None
@@ -308,7 +310,16 @@ class _Session:
         return None
 
     def _propagated(self, measured: MeasuredFrame, near: Sequence[SolvedFrame]) -> Solution | None:
-        return propagate(self._field(measured), known_stars([_placed(one) for one in near]), near[0].wcs)
+        """Return the place that the stars of solved frames give a frame, if stars confirm it.
+
+        Where they do not, what stands still on the sensor is no star: the others are tried by themselves.
+        """
+        field, neighbours = self._field(measured), [_neighbour(one, measured) for one in near]
+        for seen, known in ((field, neighbours), moved_only(field, neighbours)):
+            answer = propagate(seen, known_stars([(one.wcs, one.x_px, one.y_px) for one in known]), near[0].wcs)
+            if answer is None or is_believed(answer.wcs, field, self.solvers.catalogues, neighbours):
+                return answer
+        return None
 
     def _field(self, measured: MeasuredFrame, hinted: bool = True) -> Field:
         """Return a frame's stars and hints as solvers take them."""
@@ -425,8 +436,17 @@ def _drop(context: RunContext, measured: MeasuredFrame, others: Sequence[Measure
     context.drop(Dropped(frame.path, frame.frame_id, "solve", FrameStatus.UNSOLVED, told))
 
 
-def _placed(solved: SolvedFrame) -> tuple[FrameWcs, np.ndarray, np.ndarray]:
-    return solved.wcs, solved.measured.stars.x_px, solved.measured.stars.y_px
+def _neighbour(solved: SolvedFrame, measured: MeasuredFrame) -> Neighbour:
+    """Return a solved frame as a neighbour of another."""
+    frame, stars = solved.frame, solved.measured.stars
+    return Neighbour(
+        solved.wcs, stars.x_px, stars.y_px, _camera(frame) == _camera(measured.frame), frame.ra_deg, frame.dec_deg
+    )
+
+
+def _camera(frame: FrameRef) -> tuple[object, ...]:
+    """Return what frames of one sensor share, whatever the exposure."""
+    return frame.instrument, frame.telescope, frame.width, frame.height, frame.binning
 
 
 def _jointly(session: _Session, solved: list[SolvedFrame], catalogue: Catalogue, held: set[int]) -> list[SolvedFrame]:
@@ -460,7 +480,8 @@ def _jointly(session: _Session, solved: list[SolvedFrame], catalogue: Catalogue,
         elif refined.disagreement is not None:
             _drop(context, one.measured, [other.measured for other in solved], refined.disagreement)
             continue
-        kept.append(one if one.frame.frame_id in held else _refined(one, refined))
+        stays, stars = one.frame.frame_id in held, session.solvers.catalogues
+        kept.append(one if stays else confirmed_place(context, one, _refined(one, refined), stars))
     context.log(
         message("log.joint_solution", frames=len(kept), stars=result.n_stars, rms_arcsec=round(result.rms_arcsec, 3))
     )
@@ -478,16 +499,6 @@ def _refined(solved: SolvedFrame, refined: RefinedFrame) -> SolvedFrame:
     found = solved.solution
     rms = refined.rms_arcsec if np.isfinite(refined.rms_arcsec) else found.rms_arcsec
     return replace(solved, solution=replace(found, wcs=refined.wcs, rms_arcsec=rms, n_matched=refined.n_stars))
-
-
-def _apart_px(wcs: FrameWcs, other: SolvedFrame) -> float:
-    """Return how far apart, in pixels, two solutions of a frame put its worst corner."""
-    width, height = other.frame.width, other.frame.height
-    ra, dec = wcs.corners(width, height)
-    x, y = other.wcs.sky_to_pixel(ra, dec)
-    back_x, back_y = other.wcs.sky_to_pixel(*other.wcs.corners(width, height))
-    off = np.hypot(x - back_x, y - back_y)
-    return float(np.nan_to_num(off, nan=np.inf).max())
 
 
 def _event(solved: SolvedFrame) -> FrameSolved:

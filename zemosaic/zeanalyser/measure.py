@@ -35,6 +35,9 @@ WIDE_SIGMAS = (1.3, 3.0)
 """Of those kernels, in pixels at half size."""
 MANY_MORE = 1.5
 """Nebulae have knots as wide: what such a kernel finds must be this many times more."""
+MAX_NEIGHBOUR_SHARE = 0.12
+"""Light of the nearest pixels of the same colour, relative to that of the brightest, up to which a detection is a
+single bright pixel; of a star that is 1.6 pixels wide they have more, wherever on the pixel it lies."""
 PSF_STARS = 32
 SNR_STARS = 50
 """Stars whose signal to noise is the frame's: as many in every frame."""
@@ -104,11 +107,11 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic], cut_off: float | None 
     trails = find_trails(light, base.globalrms, view.step)
     found = _detect(light, base.globalrms, _mask(green))
     x, y = view.to_raw(found["x"]), view.to_raw(found["y"])
-    apart = ~_on_trails(x, y, trails)
-    found, x, y = found[apart], x[apart], y[apart]
     local = back[np.rint(found["y"]).astype(int), np.rint(found["x"]).astype(int)].astype(float)
     image = pixels if pixels.ndim == 2 else pixels[..., 1]
     sites = colour_sites(frame)
+    stars = ~_on_trails(x, y, trails) & ~_single_pixels(image, sites, found, local, view)
+    found, x, y, local = found[stars], x[stars], y[stars], local[stars]
     raw_sigma = _typical_sigma(found) * view.step
     x, y = refine_centroids(image, sites, x, y, local, raw_sigma)
     good = np.isfinite(x) & (x > EDGE_PX) & (y > EDGE_PX) & (x < frame.width - EDGE_PX) & (y < frame.height - EDGE_PX)
@@ -125,7 +128,7 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic], cut_off: float | None 
     flux, error = star_fluxes(frame, pixels, x, y, fwhm, ~saturated & (moments < WIDEST * fwhm))
     known = np.flatnonzero(np.isfinite(flux).all(axis=1))
     order = known[np.argsort(-flux[known, view.green], kind="stable")]
-    stars = StarList(
+    star_list = StarList(
         x_px=x[order],
         y_px=y[order],
         flux_adu=flux[order].astype(np.float32),
@@ -135,7 +138,7 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic], cut_off: float | None 
     )
     return MeasuredFrame(
         frame=frame,
-        stars=stars,
+        stars=star_list,
         sky_adu=tuple(float(value) for value in sky),
         noise_adu=tuple(_raw_noise(noise, view)),
         fwhm_px=fwhm,
@@ -224,6 +227,25 @@ def _gaussian(sigma: float) -> Float32s:
     """Return a round kernel that reaches to 2 sigma, peak 1."""
     d = np.arange(-math.ceil(2.0 * sigma), math.ceil(2.0 * sigma) + 1)
     return np.exp(-0.5 * (d[:, None] ** 2 + d[None, :] ** 2) / sigma**2).astype(np.float32)
+
+
+def _single_pixels(
+    image: NDArray[Any], sites: NDArray[np.bool_], found: NDArray[np.void], local: NDArray[np.float64], view: _View
+) -> NDArray[np.bool_]:
+    """Return which detections are the light of a single raw pixel, shape (n,): hot pixels and cosmic rays.
+
+    Looked at are the nearest pixels of the same colour round the brightest: on a Bayer mask the four green ones at
+    its corners, else the four beside it.
+    """
+    row = view.step * found["ypeak"].astype(int)[:, None] + np.array([0, 0, 1, 1])
+    column = view.step * found["xpeak"].astype(int)[:, None] + np.array([0, 1, 0, 1])
+    light = np.where(sites[row & 1, column & 1], image[row, column].astype(float), -np.inf)
+    each, best = np.arange(len(found)), light.argmax(axis=1)
+    dy, dx = np.array([(-1, -1, 1, 1), (-1, 1, -1, 1)] if view.bayer else [(-1, 0, 0, 1), (0, -1, 1, 0)])
+    around_row = np.clip(row[each, best][:, None] + dy, 0, image.shape[0] - 1)
+    around_column = np.clip(column[each, best][:, None] + dx, 0, image.shape[1] - 1)
+    around = image[around_row, around_column].astype(float).mean(axis=1) - local
+    return np.asarray(around < MAX_NEIGHBOUR_SHARE * (light[each, best] - local), np.bool_)
 
 
 def _on_trails(x: NDArray[np.float64], y: NDArray[np.float64], trails: Sequence[Trail]) -> NDArray[np.bool_]:
