@@ -120,7 +120,7 @@ def _variances_of_data(information: Floats) -> Floats:
 def information_of_skies(
     problem: JointProblem, solution: JointSolution, columns: Floats, bowls: Floats, source: NDArray[np.int64]
 ) -> tuple[Floats, Floats]:
-    """Return what the skies say of the cameras' V beside the values that `problem` holds.
+    """Return what the skies say of the cameras' V beside the values in the solution.
 
     The errors of cells are independent; a bowl in the sky of one frame, of `BOWL_OF_ONE_SKY`, is common to all its
     cells and channels.
@@ -130,7 +130,7 @@ def information_of_skies(
     problem : JointProblem
         With V among the known.
     solution : JointSolution
-        Of that problem.
+        Of that problem, or of the one with V among the unknown.
     columns : ndarray, shape (n, cameras)
         Derivatives of the observations with respect to V.
     bowls : ndarray, shape (n,)
@@ -142,8 +142,10 @@ def information_of_skies(
     -------
     information : ndarray, shape (cameras, cameras)
     moment : ndarray, shape (cameras,)
-        The information times how far V lies from the values held.
+        The information times how far V lies from these values.
     """
+    if not columns.shape[1]:
+        return np.zeros((0, 0)), np.zeros(0)
     left = left_by_all_other_terms(problem, solution.weight, columns)
     weighted = left * solution.weight[:, None]
     formal = weighted.T @ columns

@@ -50,6 +50,8 @@ SLOPE_PRIOR = 1.0
 BENDS = (1e-5, 3e-3, 1e-2)
 """Standard deviation expected of each of the bends at the corner of a frame, in parts of the sky's level: at least, in
 the beginning, and at most."""
+MIN_VIGNETTING = -1.5
+"""Where no light would be left in the corners of a square frame."""
 TURNS_OF_FALL = 2
 """Turns after which the fall of light is determined anew."""
 WORTH_A_BEND = 1e-3
@@ -125,7 +127,8 @@ def solve_sky(
     fall = with_held(determine_fall(np.diag(of_stars), of_stars * vignetting[free]), held)
     v = fall.vignetting
     for turn in range(4):
-        problem = _problem(table, v, b, light, dark, bias)
+        problem = _problem(table, v, b, light, dark, (vignetting, vignetting_sigma), bias)
+        problem = _with_fall_held(problem, ~fall.determined)
         problem = _with_doubt(problem, glow, doubt)
         # Before the fall of light is known about, its error would be taken for bends.
         if turn == 1 or bends.any():
@@ -136,11 +139,12 @@ def solve_sky(
         glow = solution.item[table.item]
         level = dark.ravel() + solution.frame[:, 0]
         shared = np.where(held.cameras[:, None], 0.0, solution.shared)
-        b, bends = b + shared[:, 0], _bent_further(bends, shared[:, 1:], table)
+        v = np.where(held.cameras, v, np.maximum(v + shared[:, 0], MIN_VIGNETTING))
+        b, bends = b + shared[:, 1], _bent_further(bends, shared[:, 2:], table)
         light = (table.value - b[table.group] - solution.residual) / (1.0 + v[table.group] * table.r2)
         if turn < TURNS_OF_FALL:
             fall = _fall_of_light(problem, solution, table, light, level, v, (vignetting, vignetting_sigma), held)
-            v = fall.vignetting
+            v = np.where(fall.determined, v, fall.vignetting)
     assert solution is not None
     n_frames, channels = transparency.shape
     terms = solution.frame.reshape(n_frames, channels, 4)
@@ -253,9 +257,10 @@ def _problem(
     b: Floats,
     light: Floats,
     dark: Floats,
+    stars: tuple[Floats, Floats],
     bias: Sequence[BiasEstimate],
 ) -> JointProblem:
-    """Return the problem for illumination v, linear about bias b; levels count from the frames' dark ones.
+    """Return the problem made linear about illumination v and bias b; levels count from the frames' dark ones.
 
     So frames that overlap no others, whose level is theirs to choose, keep their sky out of the light.
     """
@@ -269,15 +274,23 @@ def _problem(
         factor=fall * table.factor,
         frame_basis=np.stack([fall, fall * table.u, fall * table.v], axis=1),
         group=table.group,
-        shared_basis=(-v[table.group] * table.r2)[:, None],
+        shared_basis=np.stack([table.r2 * light, -v[table.group] * table.r2], axis=1),
         value=table.value - b[table.group] - fall * dark.ravel()[table.frame],
         sigma=table.sigma,
         n_items=table.n_items,
         n_frames=table.n_frames,
         frame_precision=np.array([1e-3 * slope, slope, slope]),
-        shared_prior=(expected - b)[:, None],
-        shared_precision=error[:, None] ** -2,
+        shared_prior=np.stack([stars[0] - v, expected - b], axis=1),
+        shared_precision=np.stack([stars[1] ** -2, error**-2], axis=1),
     )
+
+
+def _with_fall_held(problem: JointProblem, cameras: NDArray[np.bool_]) -> JointProblem:
+    """Return the problem in which V of some cameras stays as it is."""
+    basis, prior = problem.shared_basis.copy(), problem.shared_prior.copy()
+    basis[cameras[problem.group], 0] = 0.0
+    prior[cameras, 0] = 0.0
+    return replace(problem, shared_basis=basis, shared_prior=prior)
 
 
 def _fall_of_light(
@@ -290,7 +303,7 @@ def _fall_of_light(
     stars: tuple[Floats, Floats],
     held: Held,
 ) -> FallOfLight:
-    """Return V of all cameras as stars and skies determine it, given the solution for V = v.
+    """Return V of all cameras as far as stars and skies determine it, given the solution, in which it is v.
 
     Parameters
     ----------
@@ -302,10 +315,11 @@ def _fall_of_light(
     stars : (vignetting, vignetting_sigma)
         What the stars say.
     """
-    columns = (table.r2 * light)[:, None] * (table.group[:, None] == np.flatnonzero(~held.cameras))
-    bowls = problem.frame_basis[:, 0] * table.r2 * level[table.frame]
-    of_skies, moment = information_of_skies(problem, solution, columns, bowls, table.source)
     free = np.flatnonzero(~held.cameras)
+    columns = (table.r2 * light)[:, None] * (table.group[:, None] == free)
+    bowls = problem.frame_basis[:, 0] * table.r2 * level[table.frame]
+    problem = _with_fall_held(problem, np.ones(len(v), bool))
+    of_skies, moment = information_of_skies(problem, solution, columns, bowls, table.source)
     of_stars = stars[1][free] ** -2.0
     information = of_skies + np.diag(of_stars)
     return with_held(determine_fall(information, moment + of_skies @ v[free] + of_stars * stars[0][free]), held)
@@ -321,11 +335,11 @@ def _with_bends(problem: JointProblem, table: _Table, level: Floats, bends: Floa
     bends : ndarray, shape (groups, bends)
     """
     sky = problem.frame_basis[:, 0] * level[table.frame]
-    basis = np.empty((len(sky), 1 + SKY_BENDS), np.float32)
-    basis[:, :1] = problem.shared_basis
+    basis = np.empty((len(sky), 2 + SKY_BENDS), np.float32)
+    basis[:, :2] = problem.shared_basis
     value = problem.value.copy()
     for k, term in enumerate(sky_terms(table.u, table.v)[3:]):
-        basis[:, 1 + k] = sky * term
+        basis[:, 2 + k] = sky * term
         value -= bends[table.group, k] * sky * term
     # What the last turn found is what is expected, less where that is little: chance vanishes turn by turn.
     found = _at_corner(bends, table)[:, None]
