@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 from zemosaic.calibration.held import Held
 from zemosaic.calibration.joint import JointProblem, JointSolution, left_by_all_other_terms
 
-__all__ = ["FallOfLight", "clustered_information", "determine_fall", "information_of_skies", "with_held"]
+__all__ = [
+    "FallOfLight",
+    "clustered_information",
+    "determine_fall",
+    "fall_of_stars",
+    "information_of_skies",
+    "with_held",
+]
 
 Floats = NDArray[np.float64]
 
@@ -27,8 +34,8 @@ NARROW_PRIOR_SIGMA = 0.005
 WIDE_PRIOR_SIGMA = 0.2
 """Standard deviation of V of a camera that shows a fall; 0.2 is 7 % at a corner."""
 BOWL_OF_ONE_SKY = 0.01
-"""Standard deviation of a bowl in the sky of a single frame, as the coefficient of r**2 in parts of its level: moonlight
-and haze are no planes, so that a change of level tells V no better than this."""
+"""Standard deviation of a bowl in the sky of a single frame, as the coefficient of r**2 in parts of its level:
+moonlight and haze are no planes, so that a change of level tells V no better than this."""
 MIN_LOG_EVIDENCE_FALL = 6.0
 """Logarithm of the ratio of evidences from which a fall is taken as determined, some 4 standard errors."""
 MIN_CLUSTERS = 4
@@ -67,19 +74,34 @@ def determine_fall(information: Floats, moment: Floats, expected: Floats | None 
     wide = np.zeros(n, bool)
     current = _evidence(information, pull, wide)
     while not wide.all():
-        gains = []
-        for camera in np.flatnonzero(~wide):
+        gains: list[tuple[float, int]] = []
+        for camera in np.flatnonzero(~wide).tolist():
             trial = wide.copy()
             trial[camera] = True
             value = expected + _mean(information, pull, trial)
             least = MIN_LOG_EVIDENCE_RISE if value[camera] > 0.0 else MIN_LOG_EVIDENCE_FALL
-            gains.append((_evidence(information, pull, trial) - current - least, int(camera)))
-        gain, camera = max(gains)
+            gains.append((_evidence(information, pull, trial) - current - least, camera))
+        gain, best = max(gains)
         if gain < 0.0:
             break
-        wide[camera] = True
+        wide[best] = True
         current = _evidence(information, pull, wide)
     return FallOfLight(expected + _mean(information, pull, wide), np.sqrt(_variances_of_data(information)), wide)
+
+
+def fall_of_stars(vignetting: Floats, sigma: Floats, held: Held) -> FallOfLight:
+    """Return the fall of light of all cameras as far as their stars alone determine it.
+
+    Parameters
+    ----------
+    vignetting, sigma : ndarray, shape (cameras,)
+        Coefficients of r**2 that fit the stars best, and their standard errors.
+    held : Held
+        Cameras whose fall of light is known.
+    """
+    free = ~held.cameras
+    information = sigma[free] ** -2.0
+    return with_held(determine_fall(np.diag(information), information * vignetting[free]), held)
 
 
 def with_held(fall: FallOfLight, held: Held) -> FallOfLight:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.calibration.fall import clustered_information, determine_fall
+from zemosaic.calibration.fall import clustered_information, fall_of_stars
 from zemosaic.calibration.held import Held
 from zemosaic.calibration.joint import JointProblem, JointSolution, solve_joint
 from zemosaic.model import MeasuredFrame, detector_coordinates
@@ -114,9 +114,7 @@ def solve_photometry(
         zero = solution.frame[:, 0] + before[:, green]
         light = _expected(table, problem, solution.item, zero, groups, vignetting, known.expected)
         known = _Channel(light, _systematic(problem, solution, known.systematic))
-    precision = vignetting_error**-2
-    fall = determine_fall(np.diag(precision), precision * by_stars)
-    vignetting = np.where(held.cameras, held.vignetting, fall.vignetting)
+    vignetting = fall_of_stars(by_stars, vignetting_error, held).vignetting
     solved = [_Channel(table.flux[:, c], SYSTEMATIC) for c in range(channels)]
     for rounds in (2, 4):
         solved = [

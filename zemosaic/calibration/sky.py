@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.calibration.cells import CellSamples
-from zemosaic.calibration.fall import FallOfLight, determine_fall, information_of_skies, with_held
+from zemosaic.calibration.fall import FallOfLight, determine_fall, fall_of_stars, information_of_skies, with_held
 from zemosaic.calibration.gauge import settle_plane
 from zemosaic.calibration.held import Held, with_known_frames
 from zemosaic.calibration.joint import JointProblem, JointSolution, solve_joint
@@ -122,13 +122,12 @@ def solve_sky(
     light = table.value - b[table.group]
     glow = np.zeros(len(table.value))
     doubt = np.full(transparency.size, 1e-9) if transparency_sigma is None else transparency_sigma.ravel()
-    free = ~held.cameras
-    of_stars = vignetting_sigma[free] ** -2.0
-    fall = with_held(determine_fall(np.diag(of_stars), of_stars * vignetting[free]), held)
+    fall = fall_of_stars(vignetting, vignetting_sigma, held)
     v = fall.vignetting
     for turn in range(4):
-        problem = _problem(table, v, b, light, dark, (vignetting, vignetting_sigma), bias)
-        problem = _with_fall_held(problem, ~fall.determined)
+        problem = _with_fall_held(
+            _problem(table, v, b, light, dark, (vignetting, vignetting_sigma), bias), ~fall.determined
+        )
         problem = _with_doubt(problem, glow, doubt)
         # Before the fall of light is known about, its error would be taken for bends.
         if turn == 1 or bends.any():
@@ -150,8 +149,7 @@ def solve_sky(
     terms = solution.frame.reshape(n_frames, channels, 4)
     solved = _on_scale_of_stars(transparency + terms[..., 3], transparency, doubt.reshape(n_frames, channels))
     transparency = np.where(held.frames[:, None], held.transparency, solved)
-    sky = terms[..., :3].copy()
-    sky[..., 0] += dark
+    sky = terms[..., :3] + np.multiply.outer(dark, (1.0, 0.0, 0.0))
     bent = (level[:, None] * bends[np.repeat(groups, channels)]).reshape(n_frames, channels, -1)
     if not held.frames.any():
         sky = _settled(sky, solution.item, table, transparency)

@@ -197,15 +197,24 @@ def _jointly(
 
 
 def _tell_cameras(context: RunContext, sky: SkySolution, photometry: Photometry) -> None:
+    """Log each camera's fall of light and bias, and by what they were determined."""
     for g in range(len(sky.bias_adu)):
+        key = "log.camera_calibrated" if sky.fall.determined[g] else "log.camera_fall_undetermined"
         context.log(
             message(
-                "log.camera_calibrated",
+                key,
                 vignetting=-round(float(sky.vignetting[g]), 4),
+                sigma=_rounded(sky.fall.sigma[g]),
                 bias=round(float(sky.bias_adu[g]), 1),
                 stars_vignetting=-round(float(photometry.stars_vignetting[g]), 4),
+                stars_sigma=_rounded(photometry.vignetting_sigma[g]),
             )
         )
+
+
+def _rounded(sigma: float) -> float | str:
+    """Return a standard error for people; a sign for one without bound."""
+    return round(float(sigma), 4) if math.isfinite(sigma) else "\u221e"
 
 
 def _by_camera(solved: Sequence[SolvedFrame], groups: NDArray[np.int64]) -> list[list[SolvedFrame]]:
