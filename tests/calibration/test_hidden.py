@@ -69,6 +69,7 @@ def found_in(frames: list[tuple[SolvedFrame, np.ndarray, CellSamples]]) -> list[
         np.full(n, N),
         flux[:, None].repeat(3, 1),
         np.zeros(n),
+        np.zeros(1),
     )
     return hidden_blocks(
         [f[0] for f in frames],
@@ -129,6 +130,7 @@ def test_a_frame_behind_a_roof_is_judged_by_its_open_part_and_one_behind_a_cloud
         np.full(3, N),
         flux[:, None].repeat(3, 1),
         np.zeros(3),
+        np.zeros(1),
     )
     passed = open_transparency([f[0] for f in frames], [f[1] for f in frames], photometry, np.zeros(3, int))
     assert passed[0] == 1.0

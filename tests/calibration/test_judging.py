@@ -43,7 +43,7 @@ def reasons(**settings: object) -> dict[int, str]:
     passed[3] = 0.3
     n_stars = np.full(N, 50)
     n_stars[5] = 5
-    none = np.zeros((0, 1)), np.zeros(len(passed))
+    none = np.zeros((0, 1)), np.zeros(len(passed)), np.zeros(1)
     photometry = Photometry(passed, 0.01 * passed, np.zeros(1), np.zeros(1), n_stars, *none)
     context = Context(Settings(**settings))
     kept = _judge(context, solved, [np.zeros(0, int)] * N, photometry, np.zeros(N, int), {})  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ import pytest
 from calibration_frames import frame_of, measured_of
 
 from zemosaic.calibration.cells import CellSamples
+from zemosaic.calibration.fall import FallOfLight
 from zemosaic.calibration.sky import SkySolution
 from zemosaic.calibration.steps import edge_steps
 
@@ -35,7 +36,8 @@ def frame_cells(row0: int, column0: int, level: float, slope: float, rng: np.ran
 def solution(planes: list[tuple[float, float]]) -> SkySolution:
     sky = np.array([[[level, slope, 0.0]] * 2 for level, slope in planes])
     n = len(planes)
-    return SkySolution(sky, np.ones((n, 2)), np.zeros(1), np.zeros(1), np.zeros(n), np.zeros(n))
+    none = FallOfLight(np.zeros(1), np.zeros(1), np.zeros(1, bool))
+    return SkySolution(sky, np.ones((n, 2)), np.zeros(1), np.zeros(1), np.zeros(n), np.zeros(n), none)
 
 
 def test_a_wrong_sky_steps_at_its_edges_and_a_right_one_does_not():

@@ -25,7 +25,7 @@ from scipy.sparse import bmat, csr_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import LinearOperator, cg
 
-__all__ = ["JointProblem", "JointSolution", "solve_joint"]
+__all__ = ["JointProblem", "JointSolution", "left_by_all_other_terms", "solve_joint"]
 
 Floats = NDArray[np.float64]
 
@@ -101,6 +101,26 @@ def solve_joint(
         weight = problem.sigma**-2 * np.minimum(1.0, huber * spread / np.maximum(scaled, 1e-12))
     assert solution is not None
     return replace(solution, weight=weight)
+
+
+def left_by_all_other_terms(problem: JointProblem, weight: Floats, columns: Floats) -> Floats:
+    """Return what items, frames and shared terms leave of further columns: these hold the information on them.
+
+    Parameters
+    ----------
+    problem : JointProblem
+    weight : ndarray, shape (n,)
+    columns : ndarray, shape (n, k)
+    """
+    system = _Eliminated(problem, weight)
+    preconditioner, tolerance = system.preconditioner()
+    size = system.size + problem.shared_prior.size
+    operator = LinearOperator((size, size), matvec=system.matvec)
+    left = np.empty(columns.shape)
+    for k, column in enumerate(columns.T):
+        x, _ = cg(operator, system.back(system.project(column)), rtol=tolerance, maxiter=MOST_STEPS, M=preconditioner)
+        left[:, k] = system.project(column - system.forward(x))
+    return left
 
 
 class _Eliminated:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from zemosaic.calibration.fall import clustered_information, fall_of_stars
 from zemosaic.calibration.held import Held
 from zemosaic.calibration.joint import JointProblem, JointSolution, solve_joint
 from zemosaic.model import MeasuredFrame, detector_coordinates
@@ -29,6 +30,8 @@ LEAST_SNR = 5.0
 """Observations count whose light should stand out by this many errors."""
 MOST_OBSERVATIONS, ENOUGH_STARS = 3_000_000, 60
 """Stars of all frames that are compared; of so many frames that this is less than enough for each, enough."""
+BLOCKS = 6
+"""Parts of the sensor along a side, in each of which the faults of stars are alike."""
 SURELY = 1e-9
 """Error of what is held."""
 GREY_TURNS = 2
@@ -52,15 +55,17 @@ class Photometry:
     transparency_sigma: Floats
     """Its standard error, same shape."""
     vignetting: Floats
-    """Coefficient of r**2 of the illumination per camera group, shape (groups,)."""
+    """Coefficient of r**2 of the illumination per camera group, as far as the stars determine it, shape (groups,)."""
     vignetting_sigma: Floats
-    """How well the stars alone know it, shape (groups,)."""
+    """Standard error of `stars_vignetting`, shape (groups,)."""
     n_stars: NDArray[np.int64]
     """Stars in common with other frames, per frame."""
     star_flux: Floats
     """Flux per star on the median frame's scale, shape (stars, channels); NaN for stars seen once."""
     pull: Floats
     """How much more light the stars of a held frame would have it pass, as a part; 0 for the others. Shape (frames,)"""
+    stars_vignetting: Floats
+    """The same coefficient as the stars alone would have it, determined or not, shape (groups,)."""
 
 
 def solve_photometry(
@@ -94,7 +99,7 @@ def solve_photometry(
     spread = np.where(held.frames, 0.0, ZERO_POINT_PRIOR)
     vignetting = np.where(held.cameras, held.vignetting, 0.0)
     prior = np.full(n_groups, VIGNETTING_PRIOR) if vignetting_prior is None else vignetting_prior
-    vignetting_error = prior
+    by_stars, vignetting_error = np.zeros(n_groups), prior
     known = _Channel(table.flux[:, green], SYSTEMATIC)
     for rounds in (2, 4):
         problem = _problem(table, groups, vignetting, green, known, before[:, green], spread, prior)
@@ -103,10 +108,13 @@ def solve_photometry(
         problem = replace(problem, shared_basis=problem.shared_basis * ~held.cameras[problem.group, None])
         solution = solve_joint(problem, rounds=rounds)
         vignetting = np.where(held.cameras, held.vignetting, vignetting + solution.shared[:, 0])
-        vignetting_error = _error_of_shared(problem, solution, prior)
+        by_stars, vignetting_error = _fall_by_stars(
+            problem, solution, table.block[_counted(table, green, known)], vignetting, prior
+        )
         zero = solution.frame[:, 0] + before[:, green]
         light = _expected(table, problem, solution.item, zero, groups, vignetting, known.expected)
         known = _Channel(light, _systematic(problem, solution, known.systematic))
+    vignetting = fall_of_stars(by_stars, vignetting_error, held).vignetting
     solved = [_Channel(table.flux[:, c], SYSTEMATIC) for c in range(channels)]
     for rounds in (2, 4):
         solved = [
@@ -130,7 +138,7 @@ def solve_photometry(
         star_flux[table.star_number[channel.seen], c] = np.exp(channel.star[channel.seen] + middle[c])
     error = np.where(held.frames[:, None], SURELY, transparency * np.hypot(SHARED * sigma, SMALLEST_ERROR))
     pull = np.where(held.frames, solved[green].left, 0.0)
-    return Photometry(transparency, error, vignetting, vignetting_error, table.in_common, star_flux, pull)
+    return Photometry(transparency, error, vignetting, vignetting_error, table.in_common, star_flux, pull, by_stars)
 
 
 @dataclass(frozen=True)
@@ -246,13 +254,15 @@ class _Table:
     flux: Floats
     error: Floats
     r2: Floats
+    block: NDArray[np.int64]
+    """Part of the sensor, `BLOCKS` to a side."""
     in_common: NDArray[np.int64]
     """Stars in common with other frames, per frame, those included that are not compared."""
 
 
 def _observations(frames: Sequence[MeasuredFrame], star_ids: Sequence[NDArray[np.int64]], green: int) -> _Table:
     """Collect the usable detections of stars that at least two frames see."""
-    parts: list[tuple[NDArray[np.int64], NDArray[np.int64], Floats, Floats, Floats]] = []
+    parts: list[tuple[NDArray[np.int64], NDArray[np.int64], Floats, Floats, Floats, NDArray[np.int64]]] = []
     for index, (measured, ids) in enumerate(zip(frames, star_ids, strict=True)):
         stars = measured.stars
         good = (ids >= 0) & ~stars.saturated & (stars.flux_adu[:, green] > 5.0 * stars.flux_error_adu[:, green])
@@ -265,16 +275,33 @@ def _observations(frames: Sequence[MeasuredFrame], star_ids: Sequence[NDArray[np
                 stars.flux_adu[good].astype(float),
                 stars.flux_error_adu[good].astype(float),
                 (u * u + v * v)[good],
+                _block(stars.x_px[good], stars.y_px[good], measured),
             )
         )
-    star, frame, flux, error, r2 = (np.concatenate(column) for column in zip(*parts, strict=True))
+    star, frame, flux, error, r2, block = (np.concatenate(column) for column in zip(*parts, strict=True))
     common = np.bincount(star, minlength=1)[star] >= 2 if len(star) else np.zeros(0, bool)
     in_common = np.bincount(frame[common], minlength=len(frames))
     most = max(MOST_OBSERVATIONS // len(frames), ENOUGH_STARS)
     if in_common.sum() > MOST_OBSERVATIONS and in_common.max() > most:
         common[common] = _brightest(star[common], frame[common], flux[common, green], most)
     number, compact = np.unique(star[common], return_inverse=True)
-    return _Table(compact.astype(np.int64), number, frame[common], flux[common], error[common], r2[common], in_common)
+    return _Table(
+        compact.astype(np.int64),
+        number,
+        frame[common],
+        flux[common],
+        error[common],
+        r2[common],
+        block[common],
+        in_common,
+    )
+
+
+def _block(x: Floats, y: Floats, measured: MeasuredFrame) -> NDArray[np.int64]:
+    """Return in which part of the sensor pixels lie, counted along the rows."""
+    column = np.clip(x / measured.frame.width * BLOCKS, 0, BLOCKS - 1).astype(np.int64)
+    row = np.clip(y / measured.frame.height * BLOCKS, 0, BLOCKS - 1).astype(np.int64)
+    return np.asarray(row * BLOCKS + column, np.int64)
 
 
 def _brightest(star: NDArray[np.int64], frame: NDArray[np.int64], flux: Floats, most: int) -> NDArray[np.bool_]:
@@ -306,7 +333,7 @@ def _problem(
     weighed by the light that was found, the lucky ones would make dim frames look clearer than they are.
     """
     flux, error, expected = table.flux[:, channel], table.error[:, channel], known.expected
-    good = (expected > LEAST_SNR * error) & (flux > 0)
+    good = _counted(table, channel, known)
     star, frame, r2 = table.star[good], table.frame[good], table.r2[good]
     relative = error[good] / expected[good]
     group = groups[frame]
@@ -329,6 +356,11 @@ def _problem(
         shared_prior=-vignetting[:, None][:, :terms],
         shared_precision=precision[:, None][:, :terms],
     )
+
+
+def _counted(table: _Table, channel: int, known: _Channel) -> NDArray[np.bool_]:
+    """Return which observations count in a channel."""
+    return np.asarray((known.expected > LEAST_SNR * table.error[:, channel]) & (table.flux[:, channel] > 0))
 
 
 def _systematic(problem: JointProblem, solution: JointSolution, assumed: float) -> float:
@@ -354,16 +386,39 @@ def _expected(
     return np.where(known, np.exp(star[table.star] + light[table.frame]) * fall, before)
 
 
-def _error_of_shared(problem: JointProblem, solution: JointSolution, prior: Floats) -> Floats:
-    """Return the standard error of the vignetting.
+def _fall_by_stars(
+    problem: JointProblem, solution: JointSolution, block: NDArray[np.int64], vignetting: Floats, prior: Floats
+) -> tuple[Floats, Floats]:
+    """Return the vignetting and its standard error, in which stars share the faults of frames and of sensor parts.
 
     Items and frames are strongly determined: what the shared term keeps after their means are taken out is,
     to a few percent, its information.
+
+    Parameters
+    ----------
+    problem : JointProblem
+    solution : JointSolution
+        Of that problem, with errors of the observations that are independent.
+    block : ndarray of int, shape (n,)
+        Part of the sensor of each observation.
+    vignetting, prior : ndarray, shape (groups,)
+        As that solution has it, and the standard deviation that was expected about 0.
     """
-    kept = problem.shared_basis[:, 0] - _means(problem.shared_basis[:, 0], problem.item, problem.n_items)
+    derivative = problem.shared_basis[:, 0]
+    kept = derivative - _means(derivative, problem.item, problem.n_items)
     kept -= _means(kept, problem.frame, problem.n_frames)
-    information = np.bincount(problem.group, solution.weight * kept**2, len(prior)) + prior**-2
-    return np.asarray(1.0 / np.sqrt(information), np.float64)
+    value, error = np.zeros(len(prior)), prior.astype(np.float64)
+    for g in range(len(prior)):
+        own = problem.group == g
+        weighted = (solution.weight * kept)[own]
+        formal = float(weighted @ kept[own])
+        clusters = [problem.item[own], problem.frame[own], block[own]]
+        information = clustered_information(weighted, kept[own], solution.residual[own], clusters)
+        if formal > 0.0:
+            alone = vignetting[g] * (1.0 + prior[g] ** -2 / formal)
+            error[g] = (information + prior[g] ** -2) ** -0.5
+            value[g] = alone * information * error[g] ** 2
+    return value, error
 
 
 def _means(values: NDArray[np.floating], index: NDArray[np.int64], n: int) -> Floats:

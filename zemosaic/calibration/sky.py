@@ -7,9 +7,9 @@ Moon's gradient, dew), in parts of its level, and ``N`` the light of the sky cel
 ``value = b + I (S . (1, u, v) + S[0] B + t N)``
 
 N is free in every cell, so that nebulosity is never mistaken for sky.  What the overlaps cannot
-know, the mosaic's own plane, is settled by `zemosaic.calibration.gauge`.  V and b are held by what
-stars and photon noise say of them, since a bowl over the whole mosaic would be their equal where
-all frames have one level.
+know, the mosaic's own plane, is settled by `zemosaic.calibration.gauge`.  A bowl over the whole mosaic is
+the equal of V where all frames have one level, so V is what stars and changes of level determine, and else
+its prior (`zemosaic.calibration.fall`); b is held by what photon noise says of it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.calibration.cells import CellSamples
+from zemosaic.calibration.fall import FallOfLight, determine_fall, fall_of_stars, information_of_skies, with_held
 from zemosaic.calibration.gauge import settle_plane
 from zemosaic.calibration.held import Held, with_known_frames
 from zemosaic.calibration.joint import JointProblem, JointSolution, solve_joint
@@ -49,6 +50,10 @@ SLOPE_PRIOR = 1.0
 BENDS = (1e-5, 3e-3, 1e-2)
 """Standard deviation expected of each of the bends at the corner of a frame, in parts of the sky's level: at least, in
 the beginning, and at most."""
+MIN_VIGNETTING = -1.5
+"""Where no light would be left in the corners of a square frame."""
+TURNS_OF_FALL = 2
+"""Turns after which the fall of light is determined anew."""
 WORTH_A_BEND = 1e-3
 """Where no camera's first bends are this large, there are none."""
 
@@ -70,6 +75,8 @@ class SkySolution:
     pull_sigma: Floats
     """Per frame: how far a held frame's cells would have its sky elsewhere, on the mean over the frame or along its
     slopes, in noise of one pixel; 0 for frames that are not held."""
+    fall: FallOfLight
+    """What `vignetting` was determined by."""
 
 
 def solve_sky(
@@ -105,7 +112,6 @@ def solve_sky(
     n_groups = len(vignetting)
     held = held or Held.nothing(len(transparency), transparency.shape[1], n_groups)
     known = np.repeat(held.frames, transparency.shape[1])
-    v = np.where(held.cameras, held.vignetting, vignetting)
     b = np.where(held.cameras, held.bias_adu, [estimate.bias_adu for estimate in bias])
     dark = _dark_levels(cells, transparency.shape[1]) - b[groups][:, None]
     dark = np.where(held.frames[:, None], held.sky_adu[..., 0], dark)
@@ -116,8 +122,12 @@ def solve_sky(
     light = table.value - b[table.group]
     glow = np.zeros(len(table.value))
     doubt = np.full(transparency.size, 1e-9) if transparency_sigma is None else transparency_sigma.ravel()
+    fall = fall_of_stars(vignetting, vignetting_sigma, held)
+    v = fall.vignetting
     for turn in range(4):
-        problem = _problem(table, v, b, light, dark, vignetting, vignetting_sigma, bias)
+        problem = _with_fall_held(
+            _problem(table, v, b, light, dark, (vignetting, vignetting_sigma), bias), ~fall.determined
+        )
         problem = _with_doubt(problem, glow, doubt)
         # Before the fall of light is known about, its error would be taken for bends.
         if turn == 1 or bends.any():
@@ -128,24 +138,25 @@ def solve_sky(
         glow = solution.item[table.item]
         level = dark.ravel() + solution.frame[:, 0]
         shared = np.where(held.cameras[:, None], 0.0, solution.shared)
-        v = np.where(held.cameras, v, np.clip(v + shared[:, 0], -1.5, 0.5))
+        v = np.where(held.cameras, v, np.maximum(v + shared[:, 0], MIN_VIGNETTING))
         b, bends = b + shared[:, 1], _bent_further(bends, shared[:, 2:], table)
-        fall = 1.0 + v[table.group] * table.r2
-        light = (table.value - b[table.group] - solution.residual) / fall
+        light = (table.value - b[table.group] - solution.residual) / (1.0 + v[table.group] * table.r2)
+        if turn < TURNS_OF_FALL:
+            fall = _fall_of_light(problem, solution, table, light, level, v, (vignetting, vignetting_sigma), held)
+            v = np.where(fall.determined, v, fall.vignetting)
     assert solution is not None
     n_frames, channels = transparency.shape
     terms = solution.frame.reshape(n_frames, channels, 4)
     solved = _on_scale_of_stars(transparency + terms[..., 3], transparency, doubt.reshape(n_frames, channels))
     transparency = np.where(held.frames[:, None], held.transparency, solved)
-    sky = terms[..., :3].copy()
-    sky[..., 0] += dark
+    sky = terms[..., :3] + np.multiply.outer(dark, (1.0, 0.0, 0.0))
     bent = (level[:, None] * bends[np.repeat(groups, channels)]).reshape(n_frames, channels, -1)
     if not held.frames.any():
         sky = _settled(sky, solution.item, table, transparency)
     sky = np.where(held.frames[:, None, None], held.sky_adu, np.concatenate([sky, bent], axis=2))
     rms = np.sqrt(_mean_of_frames((solution.residual / problem.sigma) ** 2, table.source, n_frames))
     pull = np.where(held.frames, _pulls(table, solution.residual, n_frames), 0.0)
-    return SkySolution(sky, transparency, b, v, rms, pull)
+    return SkySolution(sky, transparency, b, v, rms, pull, fall)
 
 
 def _mean_of_frames(values: Floats, frame: NDArray[np.int64], n_frames: int) -> Floats:
@@ -244,8 +255,7 @@ def _problem(
     b: Floats,
     light: Floats,
     dark: Floats,
-    star_v: Floats,
-    star_sigma: Floats,
+    stars: tuple[Floats, Floats],
     bias: Sequence[BiasEstimate],
 ) -> JointProblem:
     """Return the problem made linear about illumination v and bias b; levels count from the frames' dark ones.
@@ -268,9 +278,49 @@ def _problem(
         n_items=table.n_items,
         n_frames=table.n_frames,
         frame_precision=np.array([1e-3 * slope, slope, slope]),
-        shared_prior=np.stack([star_v - v, expected - b], axis=1),
-        shared_precision=np.stack([star_sigma**-2, error**-2], axis=1),
+        shared_prior=np.stack([stars[0] - v, expected - b], axis=1),
+        shared_precision=np.stack([stars[1] ** -2, error**-2], axis=1),
     )
+
+
+def _with_fall_held(problem: JointProblem, cameras: NDArray[np.bool_]) -> JointProblem:
+    """Return the problem in which V of some cameras stays as it is."""
+    basis, prior = problem.shared_basis.copy(), problem.shared_prior.copy()
+    basis[cameras[problem.group], 0] = 0.0
+    prior[cameras, 0] = 0.0
+    return replace(problem, shared_basis=basis, shared_prior=prior)
+
+
+def _fall_of_light(
+    problem: JointProblem,
+    solution: JointSolution,
+    table: _Table,
+    light: Floats,
+    level: Floats,
+    v: Floats,
+    stars: tuple[Floats, Floats],
+    held: Held,
+) -> FallOfLight:
+    """Return V of all cameras as far as stars and skies determine it, given the solution, in which it is v.
+
+    Parameters
+    ----------
+    light : ndarray, shape (n,)
+        Sky and light of each observation, the fall of light taken out.
+    level : ndarray, shape (frames * channels,)
+        Of the skies, in ADU.
+    v : ndarray, shape (groups,)
+    stars : (vignetting, vignetting_sigma)
+        What the stars say.
+    """
+    free = np.flatnonzero(~held.cameras)
+    columns = (table.r2 * light)[:, None] * (table.group[:, None] == free)
+    bowls = problem.frame_basis[:, 0] * table.r2 * level[table.frame]
+    problem = _with_fall_held(problem, np.ones(len(v), bool))
+    of_skies, moment = information_of_skies(problem, solution, columns, bowls, table.source)
+    of_stars = stars[1][free] ** -2.0
+    information = of_skies + np.diag(of_stars)
+    return with_held(determine_fall(information, moment + of_skies @ v[free] + of_stars * stars[0][free]), held)
 
 
 def _with_bends(problem: JointProblem, table: _Table, level: Floats, bends: Floats) -> JointProblem:

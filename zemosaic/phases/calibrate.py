@@ -54,6 +54,7 @@ HELD_NOISE = 0.1
 RELEASES = 2
 """How often known frames may be found wrong before the rest is believed."""
 OF_FRAMES = ("transparency", "transparency_sigma", "n_stars", "pull")
+OF_CAMERAS = ("vignetting", "vignetting_sigma", "stars_vignetting")
 
 Floats = NDArray[np.float64]
 
@@ -153,7 +154,7 @@ def _only(
     whole = np.array(camera_groups([one.frame for one in solved]))[list(rows)]
     used, groups = list(dict.fromkeys(whole.tolist())), np.array(camera_groups([solved[k].frame for k in rows]))
     of_frames = {name: getattr(photometry, name)[list(rows)] for name in OF_FRAMES}
-    of_cameras = {name: getattr(photometry, name)[used] for name in ("vignetting", "vignetting_sigma")}
+    of_cameras = {name: getattr(photometry, name)[used] for name in OF_CAMERAS}
     return replace(photometry, **of_frames, **of_cameras), groups
 
 
@@ -182,7 +183,7 @@ def _jointly(
         cells,
         photometry.transparency,
         groups,
-        photometry.vignetting,
+        photometry.stars_vignetting,
         photometry.vignetting_sigma,
         bias,
         # Of a frame half hidden the sky near the edge is not to be trusted with more than a plane.
@@ -196,15 +197,24 @@ def _jointly(
 
 
 def _tell_cameras(context: RunContext, sky: SkySolution, photometry: Photometry) -> None:
+    """Log each camera's fall of light and bias, and by what they were determined."""
     for g in range(len(sky.bias_adu)):
+        key = "log.camera_calibrated" if sky.fall.determined[g] else "log.camera_fall_undetermined"
         context.log(
             message(
-                "log.camera_calibrated",
+                key,
                 vignetting=-round(float(sky.vignetting[g]), 4),
+                sigma=_rounded(sky.fall.sigma[g]),
                 bias=round(float(sky.bias_adu[g]), 1),
-                stars_vignetting=-round(float(photometry.vignetting[g]), 4),
+                stars_vignetting=-round(float(photometry.stars_vignetting[g]), 4),
+                stars_sigma=_rounded(photometry.vignetting_sigma[g]),
             )
         )
+
+
+def _rounded(sigma: float) -> float | str:
+    """Return a standard error for people; a sign for one without bound."""
+    return round(float(sigma), 4) if math.isfinite(sigma) else "\u221e"
 
 
 def _by_camera(solved: Sequence[SolvedFrame], groups: NDArray[np.int64]) -> list[list[SolvedFrame]]:

@@ -38,7 +38,7 @@ from zemosaic.store.journal import digest
 
 __all__ = ["EarlierField", "EarlierTile", "Learnt", "Nights", "field_of", "forget_other_groups", "open_nights"]
 
-CONTENT_VERSION = 4
+CONTENT_VERSION = 5
 KIND, KEY = "night", "last"
 PHASES = ("measure", "solve", "calibrate", "plan", "stack")
 """All whose settings change what is kept."""
