@@ -12,8 +12,8 @@ from whole_runs import Undisturbed, events_of, pixels, pool_workers
 from zemosaic.events import Event, FrameDropped, FrameMeasured, FrameSolved, RunFinished, TileStacked
 from zemosaic.worker import Run
 
-MOMENTS = ((FrameMeasured, 1), (FrameSolved, 4), (TileStacked, 1), (TileStacked, 5))
-"""Kinds of events and how many of them there are when a worker is killed."""
+MOMENTS = ((FrameMeasured, 1), (FrameSolved, 4), (TileStacked, 1), (TileStacked, 20))
+"""Kinds of events and how many there are when a worker is killed; so far apart that no task is hit twice."""
 
 
 def test_killed_workers_cost_no_byte(undisturbed: Undisturbed, tmp_path: Path) -> None:
