@@ -137,3 +137,17 @@ def test_the_work_folder_lies_where_the_settings_say(settings, tmp_path):
     inside = settings.model_copy(update={"work_dir": str(tmp_path / "empty" / "work")})
     assert endings(inside, lambda: None).error.key == "error.work_in_input"
     assert not list((tmp_path / "empty").iterdir())
+
+
+def test_a_run_that_is_refused_leaves_the_log_of_the_other_one_alone(settings, tmp_path):
+    log = tmp_path / "out" / worker.LOG_NAME
+    work = tmp_path / "out" / WORK_NAME
+    work.mkdir(parents=True)
+    log.write_text("of the run that is going\n", encoding="utf-8")
+    with FileLock(work / LOCK_NAME):
+        told = endings(settings, lambda: None)
+    assert told.error.key == "error.output_busy" and told.log_path == ""
+    assert log.read_text(encoding="utf-8") == "of the run that is going\n"
+    told = endings(settings, lambda: None)
+    lines = log.read_text(encoding="utf-8").splitlines()
+    assert told.log_path == str(log) and "RunStarted" in lines[0], "what came before the folder was free is there too"

@@ -27,7 +27,7 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from zemosaic.compute.executors import Flag, kill_children, limit_library_threads
+from zemosaic.compute.executors import Flag, kill_children, limit_library_threads, shared_flag
 from zemosaic.errors import WorkerDied, message
 from zemosaic.events import Event, Preparation, PreparationFinished, RunFailed, RunFinished
 from zemosaic.events import RunCancelled as RunCancelledEvent
@@ -50,9 +50,9 @@ class Run:
         self._log = Path(settings.output_dir) / LOG_NAME
         self._output_dir = settings.output_dir
         # A number: whoever sets an event waits for those who wait for it, for ever if their process has died.
-        self._cancel: Flag = spawn.RawValue("b", 0)
+        self._cancel = shared_flag()
         self._reader, writer = spawn.Pipe(duplex=False)
-        self._held: Flag = spawn.RawValue("b", 0)
+        self._held = shared_flag()
         arguments = (settings, until, pictures, self._log, writer, self._cancel, self._held)
         self._process = spawn.Process(target=_child, args=arguments, name="zemosaic-worker")
         self._ended = False
@@ -154,6 +154,8 @@ def _child(
     held: Flag,
 ) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches this process too; the front end handles it
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # and so does the end of a terminal
     # Imported here, in the new process: a front end needs none of what a run is made of.  All of it stays to the end,
     # so that Python need not look through it again and again for what could be freed.
     gc.disable()

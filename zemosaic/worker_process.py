@@ -14,9 +14,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from logging.handlers import MemoryHandler
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import IO
 
 from filelock import FileLock, Timeout
 
@@ -79,6 +79,8 @@ GRACE_S = 3.5
 LOOK_S = 0.2
 """How soon a run sees that it is to stop, a paused one that it may go on."""
 SAMPLE_S = 1.0
+MAX_WAITING_LINES = 1000
+"""Lines of the log that wait for the output folder."""
 _QUIET = (PhaseAdvanced, ResourceSample)
 _DETAIL = (FrameMeasured, FrameSolved)
 
@@ -126,6 +128,42 @@ class _Outbox:
                 if isinstance(value, dict) and "key" in value:
                     values[key] = self._english.text(value["key"], **value["params"])
             self._log.log(level, "%s %s", name, " ".join(f"{key}={value}" for key, value in values.items()))
+
+
+class _RunLog:
+    """The log file of a run, opened once the folder is the run's own; until then lines wait."""
+
+    def __init__(self, log: logging.Logger, file: Path, level: str) -> None:
+        self.path = ""
+        """Where the log lies; empty as long as there is none."""
+        self._log, self._file = log, file
+        self._waiting = MemoryHandler(MAX_WAITING_LINES, flushLevel=logging.CRITICAL + 1, flushOnClose=False)
+        log.addHandler(self._waiting)
+        log.setLevel(level)
+        log.propagate = False
+
+    def open(self) -> None:
+        """Write what waits, and everything from here on, to the file; of a crash too."""
+        handler = logging.FileHandler(self._file, mode="w", encoding="utf-8", errors="backslashreplace")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+        self._log.addHandler(handler)
+        self._log.removeHandler(self._waiting)
+        self._waiting.setTarget(handler)
+        self._waiting.flush()
+        assert handler.stream is not None
+        faulthandler.enable(handler.stream)
+        self.path = str(self._file)
+
+    def remove(self) -> None:
+        """Close the file and remove it."""
+        faulthandler.disable()
+        for handler in [handler for handler in self._log.handlers if isinstance(handler, logging.FileHandler)]:
+            self._log.removeHandler(handler)
+            handler.close()
+        if self.path:
+            with contextlib.suppress(OSError):
+                self._file.unlink()
+        self.path = ""
 
 
 class _Control:
@@ -187,38 +225,35 @@ def run_process(
     # A log that a full disk refuses shall not print tracebacks to the user's console.
     logging.raiseExceptions = False
     outbox = _Outbox(connection, log)
-    log_path, made = "", []
+    run_log = _RunLog(log, log_file, settings.log_level)
+    made: Sequence[Path] = ()
     ending: Event
     try:
         made = _prepare_output(settings)
-        log_path = str(log_file)
-        crash_log = _open_log(log, log_file, settings.log_level)
-        faulthandler.enable(crash_log)
         _end_in_time(cancel, outbox, settings.output_dir)
         run = (full_version(), settings.input_dir, settings.output_dir, settings_hash(settings))
         outbox.emit(RunStarted(*run, until))
-        ending = _run(settings, until, outbox, _Control(cancel, held, outbox.emit, pictures))
+        ending = _run(settings, until, outbox, _Control(cancel, held, outbox.emit, pictures), run_log)
     except RunCancelled:
         ending = RunCancelledEvent(settings.output_dir)
     except ZeMosaicError as error:
         log.debug("the run ended", exc_info=True)
         if made and isinstance(error, InputError | SettingsError):
-            log_path = ""
-            _take_back(log, log_file, made)
-        ending = RunFailed(error.message, error.exit_code, log_path)
+            _take_back(run_log, made)
+        ending = RunFailed(error.message, error.exit_code, run_log.path)
     except OSError as error:
         log.exception("the run ended")
         file = str(error.filename or settings.output_dir)
         other = OutputError("error.system", detail=error.strerror or str(error), file=file)
         told = disk_full(error, settings.output_dir) or other
-        ending = RunFailed(told.message, told.exit_code, log_path)
+        ending = RunFailed(told.message, told.exit_code, run_log.path)
     except MemoryError:
         log.exception("the run ended")
-        ending = RunFailed(message("error.memory"), ResourceError.exit_code, log_path)
+        ending = RunFailed(message("error.memory"), ResourceError.exit_code, run_log.path)
     except Exception as error:  # the border of the process: whatever it is, the user is told
         log.exception("the run ended")
         ending = RunFailed(
-            message("error.internal", detail=f"{type(error).__name__}: {error}", path=log_path), 1, log_path
+            message("error.internal", detail=f"{type(error).__name__}: {error}", path=run_log.path), 1, run_log.path
         )
     kill_children()
     outbox.emit(ending)
@@ -226,7 +261,7 @@ def run_process(
 
 
 def _run(
-    settings: Settings, until: Preparation | None, outbox: _Outbox, control: _Control
+    settings: Settings, until: Preparation | None, outbox: _Outbox, control: _Control, run_log: _RunLog
 ) -> RunFinished | PreparationFinished:
     """Run the phases in a work folder that no other run uses at the same time."""
     work = work_folder(Path(settings.output_dir), settings.work_dir)
@@ -238,6 +273,7 @@ def _run(
         raise OutputError("error.output_busy", folder=settings.output_dir) from None
     keep = True
     try:
+        run_log.open()
         if settings.resume == "off":
             empty_work(work)
         sweep_scratch(work)
@@ -348,26 +384,12 @@ def _prepare_output(settings: Settings) -> list[Path]:
     return missing
 
 
-def _take_back(log: logging.Logger, log_file: Path, made: Sequence[Path]) -> None:
+def _take_back(run_log: _RunLog, made: Sequence[Path]) -> None:
     """Remove what a start in vain made: the log, and the folders that were not there before."""
-    faulthandler.disable()
-    for handler in [handler for handler in log.handlers if isinstance(handler, logging.FileHandler)]:
-        log.removeHandler(handler)
-        handler.close()
+    run_log.remove()
     with contextlib.suppress(OSError):  # what others have put there meanwhile stays
-        log_file.unlink(missing_ok=True)
         for folder in made:
             folder.rmdir()
-
-
-def _open_log(log: logging.Logger, file: Path, level: str) -> IO[str]:
-    handler = logging.FileHandler(file, mode="w", encoding="utf-8", errors="backslashreplace")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
-    log.addHandler(handler)
-    log.setLevel(level)
-    log.propagate = False
-    assert handler.stream is not None
-    return handler.stream
 
 
 def _end_in_time(cancel: Flag, outbox: _Outbox, output_dir: str) -> None:

@@ -24,6 +24,7 @@ BORDERS = {
     "worker_process.py": "whatever ends the run's process, the user is told",
     "frames/pixels.py": "fed damaged tiles, the decoder of compressed FITS fails in any way",
     "compute/executors.py": "a future carries every error of its task, as its protocol says",
+    "compute/pool.py": "as above, and a worker sends every error of its task home",
 }
 """The files that may catch everything: borders of processes and of libraries, and why."""
 

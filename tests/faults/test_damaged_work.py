@@ -2,53 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
-import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from whole_runs import KILL, Undisturbed, events_of, pixels
 
-from zemosaic import worker
 from zemosaic.events import Event, RunFailed, RunFinished, TileStacked, Warned
-from zemosaic.settings.schema import Settings
 from zemosaic.store.work_folder import JOURNAL_NAME, WORK_NAME
+from zemosaic.worker import Run
 
-FRAMES = (0, 1, 6, 7)
 KILLED_AFTER = 8
 """Tiles that are stacked when the run is killed."""
 
 
-def events_of(frames: Path, output: Path, killed_after: int = 0) -> list[Event]:
-    """Return all events of a run, which is killed after so many tiles."""
-    values = {"solver": "embedded", "num_processing_workers": 2, "grid_tile_px": 256, "resume": "auto"}
-    run = worker.start(Settings(input_dir=str(frames), output_dir=str(output), **values))
-    seen: list[Event] = []
-    try:
-        for event in run.events():
-            seen.append(event)
-            if killed_after and sum(isinstance(one, TileStacked) for one in seen) == killed_after:
-                os.kill(run.pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
-    finally:
-        run.close()
-    return seen
-
-
-def pixels(output: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in output.glob("zemosaic_MT*.fits")}
-
-
 @pytest.fixture(scope="module")
-def killed(demo_frames, tmp_path_factory) -> tuple[Path, Path, dict[str, str]]:
-    """The frames, an output folder with the work of a killed run, and the files of an undisturbed one."""
-    folder = tmp_path_factory.mktemp("damaged")
-    frames = demo_frames(folder, FRAMES)
-    assert isinstance(events_of(frames, folder / "whole")[-1], RunFinished)
-    last = events_of(frames, folder / "killed", KILLED_AFTER)[-1]
+def killed(undisturbed: Undisturbed, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an output folder with the work of a killed run."""
+    output = tmp_path_factory.mktemp("damaged") / "killed"
+
+    def kill(run: Run, seen: list[Event]) -> None:
+        if sum(isinstance(event, TileStacked) for event in seen) == KILLED_AFTER:
+            os.kill(run.pid, KILL)
+
+    last = events_of(undisturbed.frames, output, kill)[-1]
     assert isinstance(last, RunFailed) and last.error.key == "error.worker_died"
-    return frames, folder / "killed", pixels(folder / "whole")
+    return output
 
 
 def stored_chunks(work: Path) -> list[Path]:
@@ -103,18 +84,19 @@ def scribbled_journal(work: Path) -> None:
         pytest.param(scribbled_journal, set(), marks=pytest.mark.slow),
     ],
 )
-def test_damage_is_told_once_and_undone(killed, tmp_path: Path, damage: Callable[[Path], None], told: set[str]) -> None:
-    frames, before, whole = killed
+def test_damage_is_told_once_and_undone(
+    undisturbed: Undisturbed, killed: Path, tmp_path: Path, damage: Callable[[Path], None], told: set[str]
+) -> None:
     # Under the same path: what is stored speaks of files by their paths.
     kept = tmp_path / "kept"
-    shutil.copytree(before, kept)
+    shutil.copytree(killed, kept)
     try:
-        damage(before / WORK_NAME)
-        events = events_of(frames, before)
+        damage(killed / WORK_NAME)
+        events = events_of(undisturbed.frames, killed)
         warned = [event.text.key for event in events if isinstance(event, Warned)]
         assert isinstance(events[-1], RunFinished), events[-1]
-        assert pixels(before) == whole
+        assert pixels(killed) == undisturbed.pixels
         assert told <= set(warned) and len(warned) == len(set(warned))
     finally:
-        shutil.rmtree(before)
-        shutil.move(kept, before)
+        shutil.rmtree(killed)
+        shutil.move(kept, killed)

@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from multiprocessing import heap
 from typing import Any, Protocol, TypeVar
 
 import psutil
@@ -33,6 +34,7 @@ __all__ = [
     "limit_opencv",
     "make_executor",
     "map_ordered",
+    "shared_flag",
 ]
 
 T = TypeVar("T")
@@ -75,6 +77,16 @@ class Flag(Protocol):
     value: int
 
 
+def shared_flag() -> Flag:
+    """Return a number that processes share, 0; in a temporary file where the shared memory cannot be written."""
+    spawn = multiprocessing.get_context("spawn")
+    try:
+        return spawn.RawValue("b", 0)
+    except OSError:
+        heap.Arena._dir_candidates = []  # type: ignore[attr-defined]
+        return spawn.RawValue("b", 0)
+
+
 _OF_THIS_WORKER: list[Flag] = []
 """In a worker process, where a pool's initialiser can leave it: whether the run is paused."""
 
@@ -103,6 +115,8 @@ def make_executor(workers: int, held: Flag | None = None, *, apart: bool = False
 def _prepare_worker(held: Flag | None) -> None:
     _OF_THIS_WORKER[:] = [] if held is None else [held]
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     exit_with_parent()
     limit_opencv()
 

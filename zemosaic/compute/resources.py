@@ -74,9 +74,11 @@ class ResourceMonitor:
 
     def _loop(self) -> None:
         while not self._stop.wait(self._interval_s):
-            usage = self.sample()
-            if self._on_sample is not None:
-                self._on_sample(usage)
+            # Samples are for whoever looks: where the system refuses them for a while, the run goes on without.
+            with contextlib.suppress(OSError, psutil.Error):
+                usage = self.sample()
+                if self._on_sample is not None:
+                    self._on_sample(usage)
 
 
 def disk_free(folder: Path) -> int:

@@ -294,6 +294,9 @@ def _interrupts() -> Iterator[Callable[[], int]]:
 
     names = [signal.SIGINT, signal.SIGTERM]
     before = [(name, signal.signal(name, note)) for name in names]
+    # A terminal that is closed takes its window away, not the run.
+    if hasattr(signal, "SIGHUP"):
+        before.append((signal.SIGHUP, signal.signal(signal.SIGHUP, signal.SIG_IGN)))
     try:
         yield lambda: len(seen)
     finally:

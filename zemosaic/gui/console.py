@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -40,26 +41,37 @@ class Console:
         return shutil.get_terminal_size((100, 24)).columns
 
     def out(self, text: str) -> None:
-        """Write lines to standard output."""
-        _write(self._out, text + "\n")
+        """Write lines to standard output; where that is gone, say so once on standard error and go without."""
+        lost = _write(self._out, text + "\n")
+        if lost:
+            self._out = None
+            self.error(f"stdout: {lost}")
 
     def error(self, text: str, end: str = "\n") -> None:
-        """Write lines to standard error."""
-        _write(self._error, text + end)
+        """Write lines to standard error; where that is gone, go without."""
+        if _write(self._error, text + end):
+            self._error = None
 
 
-def _write(stream: TextIO | None, text: str) -> None:
+def _write(stream: TextIO | None, text: str) -> str:
+    """Write to a stream; returns why it cannot be written any more, if so, and empty for a reader who has left."""
     if stream is None:
-        return
+        return ""
     encoding = stream.encoding or "utf-8"
     text = "".join(char if _can(char, encoding) else char.translate(_PLAIN) for char in text)
     text = text.encode(encoding, "replace").decode(encoding)
     try:
         stream.write(text)
         stream.flush()
-    except BrokenPipeError:
-        # The reader (a pager, `head`) has left; that is no reason to end a run of hours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except OSError as fault:
+        # A pager has left, the terminal is closed, a disk is full: no reason to end a run of hours.
+        # What the stream holds back goes nowhere, lest it fail again at the end.
+        with contextlib.suppress(OSError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+        return "" if isinstance(fault, BrokenPipeError) else fault.strerror or str(fault)
+    return ""
 
 
 def _can(char: str, encoding: str) -> bool:

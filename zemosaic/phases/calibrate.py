@@ -27,6 +27,7 @@ from zemosaic.phases.context import RunContext, camera_groups, quality_limits
 from zemosaic.phases.held import Known, held_of, known_frames, rows_to_solve, still_known
 from zemosaic.phases.measure import DefectMaps, mended_pixels
 from zemosaic.phases.nights import EarlierField
+from zemosaic.phases.unreadable import all_read
 from zemosaic.settings.schema import Settings
 from zemosaic.sky import FrameWcs, unit_vectors
 from zemosaic.zeanalyser.verdicts import judge, sky_ratios, star_ratios
@@ -415,7 +416,8 @@ def _cells(
         _CellTask(one, defects[one.frame.camera_key].path, context.scratch, reference, cell_px, path) for one in solved
     )
     samples = []
-    for done, sample in enumerate(context.map(sample_frame, tasks), 1):
+    answers = context.map_frames(sample_frame, tasks, lambda task: task.solved.frame)
+    for done, sample in enumerate(all_read("calibrate", solved, answers), 1):
         samples.append(sample)
         advance(done)
     return samples

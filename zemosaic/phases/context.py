@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from zemosaic import __version__
 from zemosaic.compute.budget import Budget, make_budget
-from zemosaic.compute.executors import SerialExecutor, map_ordered
+from zemosaic.compute.executors import SerialExecutor, TaskKilled, map_ordered
 from zemosaic.compute.resources import ResourceMonitor, return_freed_memory
-from zemosaic.errors import Message, RunCancelled
+from zemosaic.errors import FrameError, Message, RunCancelled, ZeMosaicError, disk_full, message
 from zemosaic.events import Event, FrameDropped, Logged, PhaseAdvanced, PhaseFinished, PhaseStarted, Warned
 from zemosaic.model import Dropped, FrameRef
 from zemosaic.settings.schema import Settings, specs
@@ -32,6 +33,7 @@ R = TypeVar("R")
 
 ADVANCE_S = 0.1
 """Shortest time between two `PhaseAdvanced` events."""
+MAX_DETAIL_CHARS = 200
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,64 @@ class RunContext:
     def map(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
         """Run tasks on the run's workers; results come in the order of the tasks."""
         return map_ordered(self.executor, function, tasks, ahead=2 * self.budget.workers, cancelled=self.cancelled)
+
+    def map_frames(
+        self, function: Callable[[T], R | Message], tasks: Iterable[T], frame_of: Callable[[T], FrameRef]
+    ) -> Iterator[R | Message]:
+        """Run tasks of one frame each; a frame that raises, or kills its workers, costs itself only.
+
+        Parameters
+        ----------
+        function : callable
+            Takes a task, on a worker.
+        tasks : iterable
+        frame_of : callable
+            Returns the frame that a task is about.
+
+        Yields
+        ------
+        object or Message
+            In the order of the tasks what the function returned, or why the frame cannot be used.
+
+        Raises
+        ------
+        ZeMosaicError
+            Where something else than the frame is at fault.
+        """
+
+        def lost(task: T, fault: BaseException) -> Message:
+            return self.frame_fault(frame_of(task), fault)
+
+        ahead = 2 * self.budget.workers
+        yield from map_ordered(self.executor, function, tasks, ahead=ahead, cancelled=self.cancelled, lost=lost)
+
+    def frame_fault(self, frame: FrameRef, fault: BaseException) -> Message:
+        """Return why a frame whose task raised cannot be used; raise what something else is to blame for.
+
+        Parameters
+        ----------
+        frame : FrameRef
+        fault : BaseException
+            What the task raised, `TaskKilled` where its workers died of it.
+
+        Raises
+        ------
+        ZeMosaicError, MemoryError, OSError
+            Where the run's memory, its disk or its own files are at fault.
+        """
+        name = Path(frame.path).name
+        if isinstance(fault, FrameError):
+            return fault.reason
+        if isinstance(fault, TaskKilled):
+            return message("reason.killed_workers", file=name, detail=str(fault))
+        ours = isinstance(fault, OSError) and (
+            disk_full(fault, "") is not None
+            or (fault.filename is not None and Path(os.fsdecode(fault.filename)).is_relative_to(self.work_dir))
+        )
+        if ours or not isinstance(fault, Exception) or isinstance(fault, ZeMosaicError | MemoryError):
+            raise fault
+        detail = f"{type(fault).__name__}: {fault}".splitlines()[0][:MAX_DETAIL_CHARS]
+        return message("reason.task_failed", file=name, detail=detail)
 
     def depends(self, phase: str, *parts: object) -> str:
         """Return the digest of what a phase's result depends on: its settings, the version and `parts`."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -14,9 +15,10 @@ from numpy.typing import NDArray
 
 from zemosaic.calibration.defects import MAX_SAMPLE, find_defects, mend, without_spikes
 from zemosaic.calibration.masters import NO_MASTERS, Masters
+from zemosaic.compute.executors import TaskKilled, map_ordered
 from zemosaic.errors import FrameError, Message, NothingUsable, message
 from zemosaic.events import FrameMeasured
-from zemosaic.frames.pixels import open_pixels, stack_pixels
+from zemosaic.frames.pixels import PixelSource, open_pixels, stack_pixels
 from zemosaic.model import Dropped, FrameRef, FrameStatus, MeasuredFrame
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.masters import CameraMasters, Group, make_masters
@@ -110,7 +112,7 @@ def measure_frames(context: RunContext, frames: Sequence[FrameRef]) -> tuple[lis
             for frame in frames
             if known[frame.frame_id] is None
         ]
-        fresh = context.map(measure_one, tasks)
+        fresh = context.map_frames(measure_one, tasks, lambda task: task.frame)
         for done, frame in enumerate(frames, 1):
             result = known[frame.frame_id] or next(fresh)
             if isinstance(result, Message):
@@ -164,20 +166,48 @@ def _load_once(path: Path, _mtime_ns: int) -> _Camera:
     return from_bytes(_Camera, path.read_bytes())
 
 
+class _Watched:
+    """The pixels of a frame that may go while a camera's defects are looked for."""
+
+    def __init__(self, source: PixelSource) -> None:
+        self.source, self.sound = source, True
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.source.shape
+
+    def read(self, y0: int, y1: int, x0: int, x1: int) -> NDArray[Any]:
+        """Return a window (y0, y1, x0, x1); remember where it could not be read."""
+        try:
+            return self.source.read(y0, y1, x0, x1)
+        except FrameError:
+            self.sound = False
+            raise
+
+
+def _defects_of_part(part: Sequence[FrameRef], scratch: Path) -> NDArray[np.int64]:
+    """Return the defects that the frames of a night and temperature show, as far as they can be read."""
+    sources = []
+    for frame in part:
+        try:
+            source = _Watched(open_pixels(frame, scratch))
+            source.read(0, 2, 0, 2)
+        except FrameError:
+            continue  # measuring that frame will say why
+        sources.append(source)
+    while True:
+        try:
+            # In raw pixels: a dark takes the level of a hot pixel off but leaves its noise.
+            return find_defects(sources, part[0])
+        except FrameError:
+            sources = [source for source in sources if source.sound]
+
+
 def find_group_defects(task: _DefectTask) -> tuple[int, str]:
     """Find and store the defects of a camera; returns their number and a fingerprint of the map."""
     found = np.empty(0, np.int64)
     for part in task.parts:
-        sources = []
-        for frame in part:
-            try:
-                source = open_pixels(frame, task.scratch)
-                source.read(0, 2, 0, 2)
-            except FrameError:
-                continue  # measuring that frame will say why
-            sources.append(source)
-        # In raw pixels: a dark takes the level of a hot pixel off but leaves its noise.
-        found = np.union1d(found, find_defects(sources, part[0]))
+        found = np.union1d(found, _defects_of_part(part, task.scratch))
     mended = np.union1d(found, np.array(task.masters.dead, np.int64))
     write_camera(task.into, mended, task.masters.masters)
     return len(found), camera_mark(mended, task.masters.fingerprint)
@@ -250,7 +280,7 @@ def _find_all_defects(context: RunContext, frames: Sequence[FrameRef]) -> Defect
         if known and known[1] >= tasks[group].frames:
             found[group] = _held(tasks.pop(group), known[0])
             _learn(context, group, found[group], own, known[1])
-    answers = context.map(find_group_defects, tasks.values())
+    answers = _answers(context, tasks.values())
     for (group, task), (number, fingerprint) in zip(tasks.items(), answers, strict=True):
         found[group] = Defects(task.into, fingerprint, task.masters.masters)
         known = context.nights and context.nights.camera(group, task.masters.fingerprint)
@@ -260,6 +290,39 @@ def _find_all_defects(context: RunContext, frames: Sequence[FrameRef]) -> Defect
         camera = task.parts[0][0].instrument or task.parts[0][0].telescope or "?"
         context.log(message("log.defects_found", number=number, camera=camera, frames=task.frames))
     return {group: found[group] for group in members}
+
+
+def _answers(context: RunContext, tasks: Iterable[_DefectTask]) -> Iterator[tuple[int, str]]:
+    """Yield what `find_group_defects` returns; a camera is looked at again without frames that kill its workers."""
+    waiting = list(tasks)
+
+    def lost(_: _DefectTask, fault: BaseException) -> None:
+        if not isinstance(fault, TaskKilled):
+            raise fault
+
+    answers = map_ordered(
+        context.executor,
+        find_group_defects,
+        waiting,
+        ahead=2 * context.budget.workers,
+        cancelled=context.cancelled,
+        lost=lost,
+    )
+    for task, answer in zip(waiting, answers, strict=True):
+        if answer is None:
+            looks = [(frame, task.scratch) for part in task.parts for frame in part]
+            reasons = context.map_frames(_look_at, looks, lambda look: look[0])
+            sound = {frame.frame_id for (frame, _), reason in zip(looks, reasons, strict=True) if reason is None}
+            parts = tuple(tuple(frame for frame in part if frame.frame_id in sound) for part in task.parts)
+            readable = tuple(part for part in parts if part) or (task.parts[0][:1],)
+            (answer,) = context.map(find_group_defects, [replace(task, parts=readable)])
+        yield answer
+
+
+def _look_at(look: tuple[FrameRef, Path]) -> None:
+    """Read a frame as looking for defects does."""
+    with contextlib.suppress(FrameError):  # measuring that frame will say why
+        open_pixels(*look).read_all()
 
 
 def _held(task: _DefectTask, defects: NDArray[np.int64]) -> Defects:

@@ -30,6 +30,7 @@ from zemosaic.phases.scan import scan
 from zemosaic.phases.solve import check_solver_paths, solve_frames
 from zemosaic.phases.stack import StackJob, stack_tiles
 from zemosaic.phases.star_samples import rejected_at_stars, warning_of
+from zemosaic.phases.unreadable import while_readable
 from zemosaic.store.canvas import CanvasStore
 
 __all__ = ["RunOutcome", "prepare_frames", "run_pipeline"]
@@ -125,7 +126,9 @@ def _run(context: RunContext, progress: _Progress) -> None:
         context,
         divide(context, progress.solved),
         lambda one: one.name,
-        lambda one: calibrate_frames(context, one.frames, defects, one.before),
+        lambda one: while_readable(
+            context, one.frames, lambda frames: calibrate_frames(context, frames, defects, one.before)
+        ),
     )
     stars = {one.key: calibration.stars for one, calibration in calibrated}
     grids = make_grids(context, [(one, calibration.frames) for one, calibration in calibrated])

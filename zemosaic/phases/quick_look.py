@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.errors import FrameError
+from zemosaic.errors import FrameError, Message
 from zemosaic.events import PreviewReady
 from zemosaic.export.preview import stretched_preview, write_png
 from zemosaic.frames.debayer import half_size
@@ -61,8 +61,9 @@ def show_quick_look(context: RunContext, grid: Grid, defects: DefectMaps) -> Non
     ]
     shape = -(-plan.height // side), -(-plan.width // side)
     total, number, used = np.zeros((plan.channels, *shape)), np.zeros(shape), 0
-    for task, planes in zip(tasks, context.map(read_reduced, tasks), strict=True):
-        if planes is not None:
+    answers = context.map_frames(read_reduced, tasks, lambda task: task.frame.frame)
+    for task, planes in zip(tasks, answers, strict=True):
+        if planes is not None and not isinstance(planes, Message):
             _add(total, number, planes, task, plan, side)
             used += 1
     if not number.any():

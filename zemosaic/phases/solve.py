@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from zemosaic.catalogue import Catalogue, CellCatalogue, cache_folder, load_bundled, load_quads, open_astap
-from zemosaic.errors import Message, NothingUsable, message
+from zemosaic.errors import FrameError, Message, NothingUsable, message
 from zemosaic.events import FrameSolved
 from zemosaic.frames.planes import colour_planes
 from zemosaic.model import Dropped, FrameRef, FrameStatus, MeasuredFrame, Solution, SolvedFrame
@@ -285,7 +285,11 @@ class _Session:
     def _asked(self, solvers: Iterable[Solver], field: Field) -> Solution | Message:
         reason = message("reason.unsolved_pointing")
         for solver in solvers:
-            answer = solver.solve(field)
+            try:
+                answer = solver.solve(field)
+            except FrameError as fault:  # its pixels are asked for only now, and the file may be gone
+                reason = fault.reason
+                continue
             if isinstance(solver, AstapSolver):
                 solved = isinstance(answer, Solution)
                 self.astap_solved[field.name] = solved or self.astap_solved.get(field.name, False)

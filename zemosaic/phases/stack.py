@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zemosaic.compute.budget import Share, stack_share
-from zemosaic.compute.executors import map_ordered
-from zemosaic.errors import Message, message
+from zemosaic.compute.executors import TaskKilled, map_ordered
+from zemosaic.errors import Message, WorkerDied, message
 from zemosaic.events import TileStacked
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, TileProduct, TileSpec
 from zemosaic.mosaic.drizzle import DropKernel, DropRules
@@ -287,8 +287,8 @@ def _answers(context: RunContext, tasks: list[TileTask]) -> Iterator[TileAnswer]
     """
     said: set[str] = set()
     differs: list[float] = []
-    ahead = _share(context).ahead
-    for answer in map_ordered(context.executor, stack_tile, tasks, ahead=ahead, cancelled=context.cancelled):
+    ahead, cancelled = _share(context).ahead, context.cancelled
+    for answer in map_ordered(context.executor, stack_tile, tasks, ahead=ahead, cancelled=cancelled, lost=_tile_lost):
         for told in answer.told:
             if told.key not in said:
                 said.add(told.key)
@@ -306,6 +306,14 @@ def _answers(context: RunContext, tasks: list[TileTask]) -> Iterator[TileAnswer]
                 tolerance=settings.gpu_helper_verify_tolerance,
             )
         )
+
+
+def _tile_lost(task: TileTask, fault: BaseException) -> TileAnswer:
+    """Name the tile that workers died of."""
+    if isinstance(fault, TaskKilled):
+        tile = task.tile.tile_id
+        raise WorkerDied("error.tile_killed", tile=tile, frames=len(task.frames), detail=str(fault)) from fault
+    raise fault
 
 
 def stack_rules(settings: Settings) -> StackRules:

@@ -74,16 +74,23 @@ class AstapSolver:
         """
         if field.green is None:
             return message("reason.astap_no_pixels")
-        with tempfile.TemporaryDirectory(prefix="zemosaic_astap_") as folder:
-            image = Path(folder) / "frame.fits"
-            _write_image(image, field)
-            for attempt in range(self.retries + 1):
-                if attempt:
-                    time.sleep(self.backoff_s * 2 ** (attempt - 1))
-                verdict = self._tried(image, field)
-                if isinstance(verdict, Solution) or verdict.key not in _WORTH_ANOTHER_TRY:
-                    break
-            return verdict
+        try:
+            with tempfile.TemporaryDirectory(prefix="zemosaic_astap_") as folder:
+                return self._solved_in(Path(folder), field)
+        except OSError as fault:  # the temporary folder is full or cannot be written: then without ASTAP
+            detail = fault.strerror or str(fault)
+            return message("reason.astap_not_started", path=str(self.installation.executable), detail=detail)
+
+    def _solved_in(self, folder: Path, field: Field) -> Solution | Message:
+        image = folder / "frame.fits"
+        _write_image(image, field)
+        for attempt in range(self.retries + 1):
+            if attempt:
+                time.sleep(self.backoff_s * 2 ** (attempt - 1))
+            verdict = self._tried(image, field)
+            if isinstance(verdict, Solution) or verdict.key not in _WORTH_ANOTHER_TRY:
+                break
+        return verdict
 
     def _tried(self, image: Path, field: Field) -> Solution | Message:
         """Return what one call says; what an earlier one left is cleared away first."""
