@@ -412,7 +412,10 @@ def test_input_without_frames_ends_with_a_clear_message(make, key, code, tmp_pat
     assert isinstance(events[-1], RunFailed)
     assert (events[-1].error.key, events[-1].exit_code) == (key, code)
     assert "{" not in sentence(events[-1])
-    assert not (tmp_path / "out" / WORK_NAME).exists()
+    assert not (tmp_path / "out").exists(), "a start in vain leaves nothing"
+    (tmp_path / "new").mkdir()
+    run_to_end(settings_for(tmp_path / "in", tmp_path / "new"))
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["zemosaic_worker.log"]
 
 
 def test_a_folder_of_garbage_gets_a_report_and_no_traceback(tmp_path, zemosaic):

@@ -32,7 +32,7 @@ REQUIRED: Mapping[str, Package] = {
     "astropy": Package("astropy", "6.0"),
     "sep": Package("sep", "1.2"),
     "numba": Package("numba", "0.60"),
-    "opencv-python-headless": Package("cv2", "4.9"),
+    "opencv-python-headless": Package("cv2", "4.9.0.80"),
     "psutil": Package("psutil", "5.9"),
     "zarr": Package("zarr", "2.18.7"),
     "reproject": Package("reproject", "0.14.1"),

@@ -105,7 +105,7 @@ def mosaic_cards(origin: Provenance, *, scaled: bool = False) -> list[Card]:
     lines: tuple[str, ...]
     if scaled:
         unit: list[Card] = []
-        lines = (
+        lines: tuple[str, ...] = (
             "Values are whole numbers from 1 to 65535 on one scale for all colours:",
             "ZMZERO + ZMSCALE x value are camera counts of one exposure of the",
             "median frame; the gradients of the sky are taken off, its median level",
