@@ -107,7 +107,7 @@ def test_every_setting_is_a_flag_and_reaches_the_run(tmp_path, environ):
         )
         if value is None:
             value = (
-                {"region_of_interest": "202.5,47.2,1,0.8"}.get(spec.key, "fr")
+                {"region_of_interest": "202.5,47.2,1,0.8", "pointing": "202.5,47.2"}.get(spec.key, "fr")
                 if spec.kind in ("text",)
                 else str(tmp_path)
                 if spec.kind in ("folder", "file", "file or folder")

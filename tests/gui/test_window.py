@@ -196,7 +196,8 @@ def test_every_setting_can_be_edited_and_reset(opened):
             row.control.delete(0, "end")
             row.control.insert(0, f"{spec.maximum:g}")
         else:
-            row.control.insert(0, "202.5,47.2,1,0.8" if spec.key == "region_of_interest" else "somewhere")
+            places = {"region_of_interest": "202.5,47.2,1,0.8", "pointing": "202.5,47.2"}
+            row.control.insert(0, places.get(spec.key, "somewhere"))
         assert window.session.form.row(spec.key).changed, spec.key
         assert window.session.form.row(spec.key).problem is None, spec.key
         row._reset_pressed()

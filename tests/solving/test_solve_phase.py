@@ -237,10 +237,11 @@ def test_paths_that_mislead_are_told_at_the_start(survey, tmp_path, monkeypatch)
     [(1, True, "propagated"), (99, True, "embedded"), (99, False, None)],
 )
 def test_a_frame_that_disagrees_is_solved_again(survey, monkeypatch, lies, other_solvers, how):
-    """The neighbours' answer for one frame is 14 pixels off, the first time or each time."""
+    """The neighbours' answer for one frame is 14 pixels off, once or each time, and nothing contradicts it."""
     survey.add(6)
     survey.add(2, 0.3)
     told = []
+    monkeypatch.setattr(solve_phase, "is_believed", lambda *_: True)
 
     def lying(field, stars, neighbour):
         answer = propagate(field, stars, neighbour)
@@ -269,6 +270,22 @@ def test_a_frame_that_disagrees_is_solved_again(survey, monkeypatch, lies, other
             assert found.context.dropped[0].reason.key.startswith("reason.joint_")
         else:
             assert by_name["light_003.fit"].how == how
+
+
+def test_a_place_that_the_catalogue_contradicts_is_not_believed(survey, monkeypatch):
+    survey.add(4)
+
+    def lying(field, stars, neighbour):
+        answer = propagate(field, stars, neighbour)
+        wrong = answer is not None and field.name.endswith("light_003.fit")
+        return replace(answer, wcs=answer.wcs.shifted(10.0, -10.0)) if wrong else answer
+
+    monkeypatch.setattr(solve_phase, "propagate", lying)
+    with solved(survey.folder) as found:
+        by_name = {Path(one.frame.path).name: one.solution.how for one in found.frames}
+        assert by_name["light_003.fit"] == "embedded"
+        assert max(offsets_px(found.frames, survey.truth)) < 0.5
+        assert "log.frame_solved_again" not in found.told(Logged)
 
 
 def test_the_next_run_takes_the_same_solutions_over_to_the_last_bit(survey, monkeypatch):

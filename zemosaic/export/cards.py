@@ -102,7 +102,6 @@ def mosaic_cards(origin: Provenance, *, scaled: bool = False) -> list[Card]:
     scaled : bool
         Whether the file holds whole numbers on a scale of their own, as 16-bit mosaics do, instead of counts.
     """
-    lines: tuple[str, ...]
     if scaled:
         unit: list[Card] = []
         lines: tuple[str, ...] = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from zemosaic.errors import Message, message
 from zemosaic.frames.header import Header
 
-__all__ = ["MAX_SCALE_ARCSEC", "MIN_SCALE_ARCSEC", "Optics", "optics"]
+__all__ = ["MAX_SCALE_ARCSEC", "MIN_SCALE_ARCSEC", "Optics", "focal_length_mm", "optics", "pixel_size_um"]
 
 MIN_SCALE_ARCSEC = 0.05
 MAX_SCALE_ARCSEC = 120.0
@@ -45,19 +45,31 @@ def optics(header: Header, binning: int) -> Optics:
 
 
 def _from_lengths(header: Header, binning: int) -> float | None:
-    focal_mm = header.number("FOCALLEN", "FOCAL", "FOCLEN")
-    pixel_um = _pixel_um(header, binning)
+    focal_mm = focal_length_mm(header)
+    pixel_um = pixel_size_um(header, binning)
     if not focal_mm or not pixel_um or focal_mm < 0 or pixel_um < 0:
         return None
     return math.degrees(math.atan(pixel_um * 1e-3 / focal_mm)) * 3600.0
 
 
-def _pixel_um(header: Header, binning: int) -> float | None:
-    """Side of a pixel of the picture.
+def focal_length_mm(header: Header) -> float | None:
+    """Return the focal length that the header tells, None where it does not."""
+    return header.number("FOCALLEN", "FOCAL", "FOCLEN")
+
+
+def pixel_size_um(header: Header, binning: int) -> float | None:
+    """Return the side of a pixel of the picture in micrometres, None where the header does not tell.
 
     XPIXSZ is the pixel after binning (SBFITSEXT; so do MaxIm, N.I.N.A., APT, ASIAIR, Seestar,
     SharpCap, KStars), PIXSIZE1 the sensor's own.  A program that fills XPIXSZ with the sensor's
     shows it by both being equal under binning, or says so in the comment.
+
+    Parameters
+    ----------
+    header : Header
+        Header of the frame.
+    binning : int
+        Sensor pixels across one pixel of the picture.
     """
     binned = header.number("XPIXSZ", "YPIXSZ")
     single = header.number("PIXSIZE1", "PIXSIZE", "PIXSIZEX")

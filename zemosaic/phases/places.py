@@ -9,14 +9,14 @@ import numpy as np
 
 from zemosaic.catalogue import Catalogue
 from zemosaic.errors import message
-from zemosaic.model import SolvedFrame
+from zemosaic.model import FrameRef, SolvedFrame
 from zemosaic.phases.context import RunContext
 from zemosaic.sky import FrameWcs
-from zemosaic.solving.agreement import catalogue_agrees
+from zemosaic.solving.agreement import Neighbour, catalogue_agrees
 from zemosaic.solving.base import Field
 from zemosaic.solving.sets import PlacedFrame, contradicted
 
-__all__ = ["confirmed_place", "corners_apart_px", "warn_of_contradictions"]
+__all__ = ["confirmed_place", "corners_apart_px", "neighbour_of", "warn_of_contradictions"]
 
 MAX_NAMES = 6
 """Frames that a warning names."""
@@ -76,6 +76,25 @@ def corners_apart_px(wcs: FrameWcs, other: SolvedFrame) -> float:
     x, y = other.wcs.sky_to_pixel(*wcs.corners(width, height))
     back_x, back_y = other.wcs.sky_to_pixel(*other.wcs.corners(width, height))
     return float(np.nan_to_num(np.hypot(x - back_x, y - back_y), nan=np.inf).max())
+
+
+def neighbour_of(solved: SolvedFrame, frame: FrameRef) -> Neighbour:
+    """Return a solved frame as a neighbour of another frame.
+
+    Parameters
+    ----------
+    solved : SolvedFrame
+        A frame whose place is believed.
+    frame : FrameRef
+        The frame that is to be placed.
+    """
+    near, stars = solved.frame, solved.measured.stars
+    return Neighbour(solved.wcs, stars.x_px, stars.y_px, _camera(near) == _camera(frame), near.ra_deg, near.dec_deg)
+
+
+def _camera(frame: FrameRef) -> tuple[object, ...]:
+    """Return what frames of one sensor share, whatever the exposure."""
+    return frame.instrument, frame.telescope, frame.width, frame.height, frame.binning
 
 
 def _agrees(solved: SolvedFrame, catalogues: Sequence[Catalogue]) -> bool:

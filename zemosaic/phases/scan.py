@@ -13,6 +13,7 @@ from zemosaic.frames.scan import scan_folder
 from zemosaic.frames.selection import read_selection
 from zemosaic.model import Dropped, FrameRef, FrameStatus
 from zemosaic.phases.context import RunContext
+from zemosaic.phases.given import with_given_optics
 from zemosaic.stacking.rules import FEW_SAMPLES
 
 __all__ = ["scan"]
@@ -39,6 +40,7 @@ def scan(context: RunContext) -> tuple[FrameRef, ...]:
         for dropped in result.dropped:
             context.drop(dropped)
         frames = _of_one_kind(context, _chosen(context, result.frames))
+        frames = with_given_optics(frames, context.settings)
         _tell_groups(context, frames)
         nights = {(frame.date_obs or "")[:10] for frame in frames}
         context.emit(

@@ -16,20 +16,21 @@ from pathlib import Path
 
 import numpy as np
 
-from zemosaic.catalogue import Catalogue, CellCatalogue, cache_folder, load_bundled, load_quads, open_astap
+from zemosaic.catalogue import Catalogue, CellCatalogue, load_bundled, open_astap
 from zemosaic.errors import FrameError, Message, NothingUsable, message
 from zemosaic.events import FrameSolved
 from zemosaic.frames.planes import colour_planes
-from zemosaic.model import Dropped, FrameRef, FrameStatus, MeasuredFrame, Solution, SolvedFrame
+from zemosaic.model import Dropped, FrameStatus, MeasuredFrame, Solution, SolvedFrame
 from zemosaic.phases.context import RunContext, quality_limits
 from zemosaic.phases.measure import DefectMaps, mended_pixels
-from zemosaic.phases.places import confirmed_place, corners_apart_px, warn_of_contradictions
+from zemosaic.phases.places import confirmed_place, corners_apart_px, neighbour_of, warn_of_contradictions
+from zemosaic.phases.scales import Scales
 from zemosaic.phases.solved_again import Before, solved_before
-from zemosaic.solving.agreement import Neighbour, is_believed, moved_only
+from zemosaic.phases.whole_sky import WholeSky
+from zemosaic.solving.agreement import is_believed, moved_only
 from zemosaic.solving.astap import AstapSolver
 from zemosaic.solving.astap_find import AstapInstallation, detect_astap_installation, misleading_paths
 from zemosaic.solving.base import Field, Solver
-from zemosaic.solving.blind import BlindSolver
 from zemosaic.solving.embedded import EmbeddedSolver
 from zemosaic.solving.header import verify
 from zemosaic.solving.joint import RefinedFrame, solve_jointly
@@ -44,6 +45,8 @@ __all__ = ["check_solver_paths", "solve_frames"]
 
 SEEDS = 4
 """Frames of a pointing that are tried for its absolute solution before the pointing is given up."""
+SCALE_SEEDS = 2
+"""Frames of a pointing that are tried at other scales than the header's."""
 BLIND_TRIES = 5
 """Frames without a hint that may be found nowhere, one after the other, before the rest is given up."""
 NEIGHBOURS = 6
@@ -137,6 +140,7 @@ class _Session:
         self.dropped = 0
         self.astap_solved: dict[str, bool] = {}
         """By path, the frames that ASTAP was asked for, and whether it solved them."""
+        self.scales = Scales(context)
 
     def solve(self, measured: Sequence[MeasuredFrame], held: Mapping[int, Solution]) -> None:
         """Solve what can be solved: pointings by their hints first, then what neighbours or the whole sky tell.
@@ -168,18 +172,38 @@ class _Session:
         """Solve one frame absolutely and carry its solution through the pointing; return why others failed, by id."""
         unknown = message("reason.unsolved_pointing")
         failures: dict[int, Message] = {}
-        for place in seed_order(frames)[:SEEDS]:
-            answer = self._absolute(frames[place])
-            if isinstance(answer, Solution):
-                failures.clear()
-                break
-            failures[frames[place].frame.frame_id] = answer
-        else:
+        seed = self._seed(frames, failures)
+        if seed is None:
             return {one.frame.frame_id: failures.get(one.frame.frame_id, unknown) for one in frames}
-        seed = self._accept(frames[place], answer)
-        for one in self._carried(seed, [one for one in frames if one is not frames[place]], self._follow):
-            failures[one[0].frame.frame_id] = one[1]
-        return failures
+        others = [one for one in frames if one is not seed.measured]
+        return {one.frame.frame_id: reason for one, reason in self._carried(seed, others, self._follow)}
+
+    def _seed(self, frames: Sequence[MeasuredFrame], failures: dict[int, Message]) -> SolvedFrame | None:
+        """Return a pointing's first solved frame; where there is none, `failures` says by id what the solvers said.
+
+        When the best frames are found nowhere and no star has confirmed the camera's scale yet, other scales than the
+        header's are tried with them before the remaining frames are.
+        """
+        order = [frames[place] for place in seed_order(frames)[:SEEDS]]
+        for number, one in enumerate(order, start=1):
+            answer = self._absolute(one)
+            if isinstance(answer, Solution):
+                return self._accept(one, answer)
+            failures[one.frame.frame_id] = answer
+            if number == min(SCALE_SEEDS, len(order)):
+                rescaled = self._at_another_scale(order[:number])
+                if rescaled is not None:
+                    return rescaled
+        return None
+
+    def _at_another_scale(self, frames: Sequence[MeasuredFrame]) -> SolvedFrame | None:
+        """Return the first of the frames that is solved at another scale than its header's."""
+        for one in frames:
+            for scale in self.scales.others(one.frame):
+                answer = self._asked(self.solvers.hinted, replace(self._field(one), scale_arcsec=scale))
+                if isinstance(answer, Solution):
+                    return self._accept(one, answer)
+        return None
 
     def _carried(
         self,
@@ -318,7 +342,7 @@ class _Session:
 
         Where they do not, what stands still on the sensor is no star: the others are tried by themselves.
         """
-        field, neighbours = self._field(measured), [_neighbour(one, measured) for one in near]
+        field, neighbours = self._field(measured), [neighbour_of(one, measured.frame) for one in near]
         for seen, known in ((field, neighbours), moved_only(field, neighbours)):
             answer = propagate(seen, known_stars([(one.wcs, one.x_px, one.y_px) for one in known]), near[0].wcs)
             if answer is None or is_believed(answer.wcs, field, self.solvers.catalogues, neighbours):
@@ -341,7 +365,7 @@ class _Session:
             height=frame.height,
             ra_deg=frame.ra_deg if hinted else None,
             dec_deg=frame.dec_deg if hinted else None,
-            scale_arcsec=frame.scale_arcsec,
+            scale_arcsec=self.scales.of(frame),
             radius_deg=self.context.settings.hint_radius_deg,
             green=green,
             name=frame.path,
@@ -349,6 +373,7 @@ class _Session:
 
     def _accept(self, measured: MeasuredFrame, solution: Solution) -> SolvedFrame:
         self.solved.append(SolvedFrame(measured, solution))
+        self.scales.learn(measured.frame, solution.wcs.scale_arcsec)
         self.advance(len(self.solved) + self.dropped)
         return self.solved[-1]
 
@@ -379,7 +404,7 @@ def _make_solvers(context: RunContext, bundled: CellCatalogue) -> _Solvers:
     deep = open_astap(stars) if stars is not None else None
     catalogues: tuple[Catalogue, ...] = (bundled,) if deep is None else (bundled, deep)
     embedded = tuple(EmbeddedSolver(catalogue) for catalogue in catalogues)
-    blind = _WholeSky(context, bundled)
+    blind = WholeSky(context, bundled)
     if found is None:
         return _Solvers(catalogues, embedded, (blind,))
     context.log(message("log.astap_found", path=str(found.executable)))
@@ -412,24 +437,6 @@ def _other_than_astap(solvers: Iterable[Solver]) -> tuple[Solver, ...]:
     return tuple(solver for solver in solvers if not isinstance(solver, AstapSolver))
 
 
-class _WholeSky:
-    """The blind solver, its index of the sky made or read when first needed."""
-
-    name = "blind"
-
-    def __init__(self, context: RunContext, catalogue: CellCatalogue) -> None:
-        self._context, self._catalogue = context, catalogue
-        self._solver: BlindSolver | None = None
-
-    def solve(self, field: Field) -> Solution | Message:
-        """Answer as `BlindSolver` does."""
-        if self._solver is None:
-            folder = cache_folder(os.environ)
-            self._context.log(message("log.blind_search", folder=str(folder)))
-            self._solver = BlindSolver(self._catalogue, load_quads(self._catalogue, folder))
-        return self._solver.solve(field)
-
-
 def _drop(context: RunContext, measured: MeasuredFrame, others: Sequence[MeasuredFrame], reason: Message) -> None:
     """Leave a frame out; stars far out of focus or trailed are the reason before all that followed from it."""
     frame = measured.frame
@@ -438,19 +445,6 @@ def _drop(context: RunContext, measured: MeasuredFrame, others: Sequence[Measure
     shape = shape_reason(measured, peers, quality_limits(settings)) if settings.quality_reject_enabled else None
     told = shape or reason
     context.drop(Dropped(frame.path, frame.frame_id, "solve", FrameStatus.UNSOLVED, told))
-
-
-def _neighbour(solved: SolvedFrame, measured: MeasuredFrame) -> Neighbour:
-    """Return a solved frame as a neighbour of another."""
-    frame, stars = solved.frame, solved.measured.stars
-    return Neighbour(
-        solved.wcs, stars.x_px, stars.y_px, _camera(frame) == _camera(measured.frame), frame.ra_deg, frame.dec_deg
-    )
-
-
-def _camera(frame: FrameRef) -> tuple[object, ...]:
-    """Return what frames of one sensor share, whatever the exposure."""
-    return frame.instrument, frame.telescope, frame.width, frame.height, frame.binning
 
 
 def _jointly(session: _Session, solved: list[SolvedFrame], catalogue: Catalogue, held: set[int]) -> list[SolvedFrame]:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from zemosaic.settings.region import REGION_FORM, checked_region
+from zemosaic.settings.region import POINTING_FORM, REGION_FORM, checked_pointing, checked_region
 
 __all__ = ["GROUPS", "TIERS", "Settings", "Spec", "specs"]
 
@@ -61,6 +61,12 @@ class Settings(BaseModel):
     )
     astap_timeout_s: float = _setting(60.0, "solving", "expert", unit="s", ge=1.0, le=3600.0, affects=("solve",))
     astap_max_instances: int = _setting(1, "solving", "expert", ge=1, le=64)
+    focal_length_mm: float = _setting(0.0, "solving", unit="mm", ge=0.0, le=100000.0, affects=("solve",))
+    pixel_size_um: float = _setting(0.0, "solving", unit="µm", ge=0.0, le=1000.0, affects=("solve",))
+    pixel_scale_arcsec: float = _setting(0.0, "solving", unit="arcsec/px", ge=0.0, le=120.0, affects=("solve",))
+    pointing: Annotated[str, AfterValidator(checked_pointing)] = _setting(
+        "", "solving", unit="deg", form=POINTING_FORM, affects=("solve",)
+    )
     hint_radius_deg: float = _setting(1.0, "solving", "expert", unit="deg", ge=0.1, le=10.0, affects=("solve",))
 
     quality_reject_enabled: bool = _setting(True, "quality", "basic", affects=("calibrate",))

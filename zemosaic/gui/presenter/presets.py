@@ -18,8 +18,8 @@ __all__ = ["BUILT_IN", "Presets"]
 _FILE = "presets.json"
 KEPT = (
     *ELSEWHERE, "input_dir", "output_dir", "excluded_frames", "region_of_interest", "quality_picks_file",
-    "astap_executable_path", "astap_data_directory_path", "work_dir", "gui_backend",
-    "log_level",
+    "focal_length_mm", "pixel_size_um", "pixel_scale_arcsec", "pointing",
+    "astap_executable_path", "astap_data_directory_path", "work_dir", "gui_backend", "log_level",
 )  # fmt: skip
 """Settings of this survey and this computer, which no preset touches."""
 
