@@ -68,3 +68,6 @@ def test_light_of_stars_is_summed_above_the_sky_and_missing_pixels_are_told():
     light = aperture_light(image, np.array([40.3, 62.0, 2.0]), np.array([39.6, 16.0, 40.0]), 2.35)
     assert light[0] == pytest.approx(5000.0 * 2 * np.pi, rel=0.01)
     assert np.isnan(light[1:]).all(), "pixels that are missing, and the border"
+    nothing = np.full((80, 80), np.nan, np.float32)
+    assert np.isnan(aperture_light(nothing, np.array([40.0]), np.array([40.0]), 2.0)).all()
+    assert len(aperture_light(nothing[:, :0], np.zeros(0), np.zeros(0), 2.0)) == 0

@@ -134,15 +134,20 @@ def aperture_light(image: NDArray[np.float32], x: Floats, y: Floats, fwhm_px: fl
         Of the image's stars.
     """
     radius = max(MIN_STAR_RADIUS_PX, STAR_RADIUS_FWHM * fwhm_px)
-    empty = ~np.isfinite(image)
+    reach = math.ceil(3.0 * radius) + 1
     height, width = image.shape
-    inside = (x > 3 * radius) & (y > 3 * radius) & (x < width - 3 * radius) & (y < height - 3 * radius)
     light = np.full(len(x), np.nan)
-    filled = np.ascontiguousarray(np.where(empty, 0.0, image), np.float32)
-    total, _, flag = sep.sum_circle(
-        filled, x[inside], y[inside], radius, mask=empty, bkgann=(2.0 * radius, 3.0 * radius), subpix=5
-    )
-    light[inside] = np.where(flag & sep.APER_HASMASKED, np.nan, total)
+    inside = (x > reach) & (y > reach) & (x < width - reach - 1) & (y < height - reach - 1)
+    for k in np.flatnonzero(inside):
+        column, row = round(x[k]), round(y[k])
+        part = image[row - reach : row + reach + 1, column - reach : column + reach + 1]
+        # Where pixels are missing there may be no sky to measure.
+        if not np.isfinite(part).all():
+            continue
+        place = [x[k] - column + reach], [y[k] - row + reach]
+        ring = (2.0 * radius, 3.0 * radius)
+        total, _, _ = sep.sum_circle(np.ascontiguousarray(part, np.float32), *place, radius, bkgann=ring, subpix=5)
+        light[k] = total[0]
     return light
 
 
