@@ -153,6 +153,22 @@ def test_a_wrong_guess_of_the_bias_is_put_right_by_levels_that_differ():
     assert gain == pytest.approx(1.0, abs=0.01) and off < 0.5
 
 
+@pytest.mark.parametrize("frames", [1, 2, 3, 6])
+@pytest.mark.parametrize("seed", range(3))
+def test_few_frames_that_hardly_move_determine_no_fall_of_light(frames, seed):
+    """The sky of each frame has a bowl of its own of 0.1 %, which levels that differ by little would make a fall of."""
+    rng = np.random.default_rng(seed)
+    truth = observe([(0, 0)] * frames, vignetting=(0.0,), channels=3, seed=seed)
+    level = 600.0 * rng.normal(1.0, 0.004, frames)
+    for k, cells in enumerate(truth.cells):
+        sky = level[k] * (1.0 + rng.normal(0.0, 0.003) * (cells.u**2 + cells.v**2))
+        cells.mean_adu[:] = 200.0 + sky[:, None] + rng.normal(0.0, 0.4, cells.mean_adu.shape)
+    bias = [BiasEstimate(400.0, 30.0)]
+    got = solve_sky(truth.cells, np.ones((frames, 3)), truth.groups, np.array([-0.3]), np.array([0.4]), bias)
+    assert not got.fall.determined[0] and got.fall.sigma[0] > 0.1
+    assert abs(got.vignetting[0]) < 0.003
+
+
 def test_cameras_with_their_own_bias_and_vignetting():
     groups = np.arange(len(GRID)) % 3
     truth = observe(GRID, groups=groups, bias=(200.0, 50.0, 500.0), vignetting=(-0.3, 0.0, -0.12))

@@ -20,6 +20,7 @@ from zemosaic.phases.context import RunContext
 from zemosaic.phases.existing import read_masters, uncalibrated
 from zemosaic.phases.export import FieldRecord, Outputs, export_mosaic, write_reports
 from zemosaic.phases.fields import divide
+from zemosaic.phases.flatness import check_flatness
 from zemosaic.phases.measure import DefectMaps, measure_frames
 from zemosaic.phases.mode import mode_of
 from zemosaic.phases.nights import Learnt, forget_other_groups, open_nights
@@ -48,6 +49,7 @@ class _Progress:
     solved: Sequence[SolvedFrame] = ()
     made: list[FieldRecord] = field(default_factory=list)
     """One per field, the main one first."""
+    defects: DefectMaps = field(default_factory=dict)
 
     def report(self, context: RunContext) -> tuple[Path, Path]:
         return write_reports(context, self.frames, self.measured, self.solved, self.made)
@@ -132,7 +134,7 @@ def _run(context: RunContext, progress: _Progress) -> None:
     )
     stars = {one.key: calibration.stars for one, calibration in calibrated}
     grids = make_grids(context, [(one, calibration.frames) for one, calibration in calibrated])
-    progress.made = [FieldRecord(grid) for grid in grids]
+    progress.made, progress.defects = [FieldRecord(grid) for grid in grids], defects
     if context.pictures:
         show_quick_look(context, grids[0], defects)
     if choice.mode is Mode.CLASSIC:
@@ -232,6 +234,10 @@ def _assemble_masters(
 def _export(context: RunContext, progress: _Progress, made: FieldRecord) -> Outputs:
     store = _store(context, made.grid.key)
     made.outputs = export_mosaic(context, len(progress.frames), made.grid, made.tiles, store)
+    if progress.defects:
+        used = {frame_id for tile in made.tiles for frame_id in tile.frames_used}
+        frames = [one for one in made.grid.frames if one.frame.frame_id in used]
+        check_flatness(context, frames, store.canvas("value"), made.grid.plan.wcs, progress.defects)
     return made.outputs
 
 
