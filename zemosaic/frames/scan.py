@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zemosaic.errors import FrameError, InputError, Message, message
 from zemosaic.frames.dialects import frame_ref
 from zemosaic.frames.header import FitsImage, find_image
+from zemosaic.frames.stacks import colour_among_raw, finished_stack
 from zemosaic.model import Dropped, FrameRef, FrameStatus
 
 __all__ = ["ScanResult", "fits_files", "read_frame", "scan_folder"]
@@ -22,6 +23,8 @@ OWN_PREFIX = "zemosaic_MT"
 _FITS_NAME = re.compile(r"\.(fits?|fts)(\.fz|\.gz)?$|\.fz$", re.IGNORECASE)
 _SYSTEM_FOLDERS = ("__MACOSX", "$RECYCLE.BIN", "System Volume Information")
 _DIGITS = re.compile(r"(\d+)")
+_READABLE = ("reason.duplicate", "reason.not_a_light")
+"""Reasons of files that could be read."""
 _PROGRESS_STEP = 200
 _SAMPLE_BYTES = 1 << 16
 
@@ -38,7 +41,9 @@ class ScanResult:
     """FITS files that are no usable light frames, in order of their paths."""
 
 
-def scan_folder(root: Path, *, exclude: Sequence[Path] = (), progress: Progress | None = None) -> ScanResult:
+def scan_folder(
+    root: Path, *, exclude: Sequence[Path] = (), progress: Progress | None = None, stacks: bool = False
+) -> ScanResult:
     """Read the headers of all FITS files below a folder.
 
     Hidden files and folders, finished mosaics and the excluded folders are passed over; links to
@@ -52,6 +57,8 @@ def scan_folder(root: Path, *, exclude: Sequence[Path] = (), progress: Progress 
         Folders to pass over, such as an output folder inside the input folder.
     progress : callable, optional
         Called with (files looked at, number of files); the number is None while they are counted.
+    stacks : bool
+        Whether finished stacks are wanted among single frames.  A folder of nothing but stacks keeps them anyway.
 
     Raises
     ------
@@ -62,6 +69,7 @@ def scan_folder(root: Path, *, exclude: Sequence[Path] = (), progress: Progress 
     if not files and not dropped:
         raise InputError("error.input_no_fits", path=str(root))
     frames: list[FrameRef] = []
+    stacked: dict[int, Message] = {}
     twins = _Twins()
     for done, path in enumerate(files):
         if progress is not None and done % _PROGRESS_STEP == 0:
@@ -72,12 +80,37 @@ def scan_folder(root: Path, *, exclude: Sequence[Path] = (), progress: Progress 
             if first is not None:
                 raise FrameError("reason.duplicate", file=path.name, first=first)
             frames.append(frame_ref(image, len(frames)))
+            evidence = finished_stack(image, frames[-1])
+            if evidence is not None:
+                stacked[frames[-1].frame_id] = evidence
         except FrameError as problem:
             dropped.append(_dropped(path, problem.reason))
     if progress is not None:
         progress(len(files), len(files))
+    if not stacks:
+        frames, left_out = _without_stacks(frames, stacked)
+        dropped += left_out
     dropped.sort(key=lambda item: natural_key(Path(item.path)))
     return ScanResult(tuple(frames), tuple(dropped))
+
+
+def _without_stacks(
+    frames: Sequence[FrameRef], stacked: Mapping[int, Message]
+) -> tuple[list[FrameRef], list[Dropped]]:
+    """Return the single frames, numbered anew, and the stacks among them with what shows that they are stacks."""
+    single = [frame for frame in frames if frame.frame_id not in stacked]
+    if not single:
+        return list(frames), []
+    raw = [frame for frame in single if frame.bayer is not None]
+    kept: list[FrameRef] = []
+    dropped: list[Dropped] = []
+    for frame in frames:
+        reason = stacked.get(frame.frame_id) or colour_among_raw(frame, raw)
+        if reason is None:
+            kept.append(replace(frame, frame_id=len(kept)))
+        else:
+            dropped.append(Dropped(frame.path, None, "scan", FrameStatus.REJECTED, reason))
+    return kept, dropped
 
 
 def read_frame(path: Path, frame_id: int = 0, *, light: bool = True) -> FrameRef:
@@ -112,7 +145,8 @@ def natural_key(path: Path) -> tuple[tuple[tuple[str | int, ...], ...], str]:
 
 
 def _dropped(path: Path, reason: Message) -> Dropped:
-    return Dropped(str(path), None, "scan", FrameStatus.UNREADABLE, reason)
+    status = FrameStatus.REJECTED if reason.key in _READABLE else FrameStatus.UNREADABLE
+    return Dropped(str(path), None, "scan", status, reason)
 
 
 def _checked(root: Path) -> Path:

@@ -36,7 +36,7 @@ from zemosaic.settings.load import (
     user_config_folder,
     user_settings_file,
 )
-from zemosaic.settings.schema import Settings, specs
+from zemosaic.settings.schema import Settings, specs, wants_stacks
 
 __all__ = ["Engine", "run_cli", "translator_for"]
 
@@ -137,7 +137,8 @@ def _forecast_lines(settings: Settings, environ: Mapping[str, str], words: Trans
     from zemosaic.frames.scan import scan_folder
     from zemosaic.phases.forecast import CPU_S_PER_FRAME, forecast
 
-    found = scan_folder(Path(settings.input_dir), exclude=[Path(settings.output_dir)])
+    exclude = [Path(settings.output_dir)]
+    found = scan_folder(Path(settings.input_dir), exclude=exclude, stacks=wants_stacks(settings))
     speed = speed_of(user_config_folder(environ)) or CPU_S_PER_FRAME
     lines = forecast_lines(forecast(settings, found.frames, len(found.dropped), speed), words)
     dropped = Counter(words.message(item.reason) for item in found.dropped)

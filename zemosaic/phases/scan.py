@@ -13,6 +13,7 @@ from zemosaic.frames.scan import scan_folder
 from zemosaic.frames.selection import read_selection
 from zemosaic.model import Dropped, FrameRef, FrameStatus
 from zemosaic.phases.context import RunContext
+from zemosaic.settings.schema import wants_stacks
 from zemosaic.stacking.rules import FEW_SAMPLES
 
 __all__ = ["scan"]
@@ -35,7 +36,8 @@ def scan(context: RunContext) -> tuple[FrameRef, ...]:
 
     with context.phase("scan", None):
         exclude = [Path(context.settings.output_dir)]
-        result = scan_folder(Path(context.settings.input_dir), exclude=exclude, progress=progress)
+        folder, stacks = Path(context.settings.input_dir), wants_stacks(context.settings)
+        result = scan_folder(folder, exclude=exclude, progress=progress, stacks=stacks)
         for dropped in result.dropped:
             context.drop(dropped)
         frames = _of_one_kind(context, _chosen(context, result.frames))
