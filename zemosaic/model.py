@@ -185,13 +185,17 @@ class MeasuredFrame:
     """Brightest first."""
 
 
+UNCHECKED_PLACE = "header_unchecked"
+"""`Solution.how` of a WCS of the header that the catalogue has too few stars to check."""
+
+
 @dataclass(frozen=True)
 class Solution:
     """An absolute solution of one frame and how it was got."""
 
     wcs: FrameWcs
     how: str
-    """``header``, ``astap``, ``embedded``, ``blind`` or ``propagated``."""
+    """``header``, ``astap``, ``embedded``, ``blind``, ``propagated`` or `UNCHECKED_PLACE`."""
     n_matched: int
     rms_arcsec: float
 

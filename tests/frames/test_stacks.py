@@ -55,7 +55,9 @@ def test_what_shows_a_stack(tmp_path: Path, cards: str, key: str) -> None:
         assert "picture.fit" in sentence(item.reason, language)
 
 
-@pytest.mark.parametrize("name", ["Stacked_7_M 94_10.0s.fit", "DSO_Stacked_7_M 94.fit", "result_70s.fit", "DSO_M94.fit"])
+@pytest.mark.parametrize(
+    "name", ["Stacked_7_M 94_10.0s.fit", "DSO_Stacked_7_M 94.fit", "result_70s.fit", "DSO_M94.fit"]
+)
 def test_names_of_stacks(tmp_path: Path, name: str) -> None:
     cards = NO_BAYER.replace("RA      =           192", "RA      =           100")
     scan = with_subs(tmp_path, name, unsigned_bytes(pixels(COLOUR), cards))

@@ -14,6 +14,7 @@ from zemosaic.export.seam_report import SeamSummary, summarise_seams
 from zemosaic.export.seams import SeamReport
 from zemosaic.model import (
     HIDDEN_BLOCK_PX,
+    UNCHECKED_PLACE,
     CalibratedFrame,
     Dropped,
     EdgeSteps,
@@ -355,9 +356,15 @@ def _frame_row(
         tiles_rejected=tuple(verdicts.rejected.get(frame.frame_id, ())),
         area_used=_area_used(frame, calibrated),
         steps=calibrated.steps if calibrated else None,
-        notes=frame.notes,
+        notes=_notes(frame, solved),
         group=frame.group_name,
     )
+
+
+def _notes(frame: FrameRef, solved: SolvedFrame | None) -> tuple[Message, ...]:
+    """Return what is odd about a frame: what its header lacks, and a place that nothing could check."""
+    unchecked = solved is not None and solved.solution.how == UNCHECKED_PLACE
+    return (*frame.notes, Message("note.position_unchecked")) if unchecked else frame.notes
 
 
 def _area_used(frame: FrameRef, calibrated: CalibratedFrame | None) -> float:

@@ -94,9 +94,7 @@ def scan_folder(
     return ScanResult(tuple(frames), tuple(dropped))
 
 
-def _without_stacks(
-    frames: Sequence[FrameRef], stacked: Mapping[int, Message]
-) -> tuple[list[FrameRef], list[Dropped]]:
+def _without_stacks(frames: Sequence[FrameRef], stacked: Mapping[int, Message]) -> tuple[list[FrameRef], list[Dropped]]:
     """Return the single frames, numbered anew, and the stacks among them with what shows that they are stacks."""
     single = [frame for frame in frames if frame.frame_id not in stacked]
     if not single:

@@ -8,7 +8,6 @@ together.  A frame without a solution is listed with the reason, and the run goe
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -16,26 +15,27 @@ from pathlib import Path
 
 import numpy as np
 
-from zemosaic.catalogue import Catalogue, CellCatalogue, cache_folder, load_bundled, load_quads, open_astap
+from zemosaic.catalogue import Catalogue, CellCatalogue, load_bundled, open_astap
 from zemosaic.errors import Message, NothingUsable, message
 from zemosaic.events import FrameSolved
 from zemosaic.frames.planes import colour_planes
-from zemosaic.model import Dropped, FrameStatus, MeasuredFrame, Solution, SolvedFrame
+from zemosaic.model import UNCHECKED_PLACE, Dropped, FrameStatus, MeasuredFrame, Solution, SolvedFrame
 from zemosaic.phases.context import RunContext, quality_limits
+from zemosaic.phases.header_claims import is_unchecked, placed, refused_claims, tell_unchecked, with_claims
 from zemosaic.phases.measure import DefectMaps, mended_pixels
 from zemosaic.phases.solved_again import Before, solved_before
+from zemosaic.phases.solvers import WholeSky, astap_solver
 from zemosaic.sky import FrameWcs
 from zemosaic.solving.astap import AstapSolver
-from zemosaic.solving.astap_find import AstapInstallation, detect_astap_installation, misleading_paths
+from zemosaic.solving.astap_find import detect_astap_installation, misleading_paths
 from zemosaic.solving.base import Field, Solver
-from zemosaic.solving.blind import BlindSolver
+from zemosaic.solving.claims import unchecked
 from zemosaic.solving.embedded import EmbeddedSolver
 from zemosaic.solving.header import verify
 from zemosaic.solving.joint import RefinedFrame, solve_jointly
 from zemosaic.solving.pointings import in_time, nearest_in_time, nearest_on_sky, pointings, seed_order, when
 from zemosaic.solving.propagate import known_stars, propagate
 from zemosaic.solving.sessions import joint_frames
-from zemosaic.solving.slots import AstapSlots, retries_from_environment
 from zemosaic.zeanalyser.verdicts import shape_reason
 
 __all__ = ["check_solver_paths", "solve_frames"]
@@ -50,8 +50,6 @@ HELD_PX = 0.05
 """Frames of an earlier night whose stars are further from their places than this, on the mean, are placed anew."""
 ANOTHER_PX = 1.0
 """A solution that puts corners further from where they were is another solution."""
-WAITING_TOLD_S = 60.0
-"""Shortest time between two lines about waiting for ASTAP."""
 _USELESS = ("reason.astap_no_database", "reason.astap_not_started")
 """Answers after which ASTAP need not be asked again."""
 
@@ -86,7 +84,8 @@ def solve_frames(context: RunContext, measured: Sequence[MeasuredFrame], defects
             if not solved:
                 raise NothingUsable("error.nothing_solved", frames=len(measured))
             if len(solved) > len(held):
-                solved = _jointly(session, solved, catalogue, set(held))
+                solved = _jointly(session, solved, with_claims(solved, catalogue), set(held))
+            tell_unchecked(context, solved)
             before.keep(context, solved)
         for one in solved:
             context.emit(_event(one))
@@ -129,6 +128,10 @@ class _Session:
         self.solved: list[SolvedFrame] = []
         self.measured: Sequence[MeasuredFrame] = ()
         self.dropped = 0
+        self.claims: dict[int, Solution] = {}
+        """By frame id, what headers say where the catalogue has too few stars to check it."""
+        self.doubts: dict[int, Message] = {}
+        """By frame id, why a WCS of a header is not believed."""
 
     def solve(self, measured: Sequence[MeasuredFrame], held: Mapping[int, Solution]) -> None:
         """Solve what can be solved: pointings by their hints first, then what neighbours or the whole sky tell.
@@ -148,13 +151,29 @@ class _Session:
                 strays.extend((one, failures[one.frame.frame_id]) for one in group if one.frame.frame_id in failures)
             else:
                 lost.append((group, failures, 1))
+        strays = [(one, reason) for one, reason in strays if not self._from_neighbours(one, ())]
+        believed = self._believe_headers([*(one for one, _ in strays), *(one for group, _, _ in lost for one in group)])
         for one, reason in strays:
-            if not self._from_neighbours(one, ()):
+            if one.frame.frame_id not in believed:
                 self._drop(one, reason)
         for group, failures, tries in lost:
             known = sorted(self.solved, key=lambda one: when(one.measured))
-            left = [one for one in group if not self._from_neighbours(one, known)]
+            left = [one for one in group if one.frame.frame_id not in believed]
+            left = [one for one in left if not self._from_neighbours(one, known)]
             self._search_the_sky(left, failures, tries)
+
+    def _believe_headers(self, frames: Sequence[MeasuredFrame]) -> set[int]:
+        """Accept what headers say of frames that nothing else places and nothing contradicts; return their ids."""
+        claimed = {one.frame.path: one for one in frames if one.frame.frame_id in self.claims}
+        places = {path: self.claims[one.frame.frame_id].wcs for path, one in claimed.items()}
+        refused = refused_claims(claimed, places, self.solved, self._field)
+        for path, reason in refused.items():
+            self.doubts[claimed[path].frame.frame_id] = reason
+            self.context.log(message("log.header_wcs_refused", path=path))
+        believed = [one for path, one in claimed.items() if path not in refused]
+        for one in believed:
+            self._accept(one, self.claims[one.frame.frame_id])
+        return {one.frame.frame_id for one in believed}
 
     def _solve_pointing(self, frames: Sequence[MeasuredFrame]) -> dict[int, Message]:
         """Solve one frame absolutely and carry its solution through the pointing; return why others failed, by id."""
@@ -289,11 +308,20 @@ class _Session:
             answer = verify(frame.header_wcs, self._field(measured), catalogue)
             if isinstance(answer, Solution):
                 return answer
-        self.context.log(message("log.header_wcs_refused", path=frame.path))
+        if frame.frame_id not in self.claims and frame.frame_id not in self.doubts:
+            answer = unchecked(frame.header_wcs, self._field(measured), self.solvers.catalogues)
+            if isinstance(answer, Solution):
+                self.claims[frame.frame_id] = answer
+            else:
+                self.doubts[frame.frame_id] = answer
+                self.context.log(message("log.header_wcs_refused", path=frame.path))
         return None
 
     def _propagated(self, measured: MeasuredFrame, near: Sequence[SolvedFrame]) -> Solution | None:
-        return propagate(self._field(measured), known_stars([_placed(one) for one in near]), near[0].wcs)
+        solution = propagate(self._field(measured), known_stars([placed(one) for one in near]), near[0].wcs)
+        if solution is not None and all(is_unchecked(one) for one in near):
+            return replace(solution, how=UNCHECKED_PLACE)
+        return solution
 
     def _field(self, measured: MeasuredFrame, hinted: bool = True) -> Field:
         """Return a frame's stars and hints as solvers take them."""
@@ -323,6 +351,7 @@ class _Session:
         return self.solved[-1]
 
     def _drop(self, measured: MeasuredFrame, reason: Message) -> None:
+        reason = self.doubts.get(measured.frame.frame_id, reason)
         _drop(self.context, measured, self.measured, reason)
         self.dropped += 1
         self.advance(len(self.solved) + self.dropped)
@@ -349,55 +378,16 @@ def _make_solvers(context: RunContext, bundled: CellCatalogue) -> _Solvers:
     deep = open_astap(stars) if stars is not None else None
     catalogues: tuple[Catalogue, ...] = (bundled,) if deep is None else (bundled, deep)
     embedded = tuple(EmbeddedSolver(catalogue) for catalogue in catalogues)
-    blind = _WholeSky(context, bundled)
+    blind = WholeSky(context, bundled)
     if found is None:
         return _Solvers(catalogues, embedded, (blind,))
     context.log(message("log.astap_found", path=str(found.executable)))
-    astap = _astap(context, found, catalogues[-1])
+    astap = astap_solver(context, found, catalogues[-1])
     return _Solvers(catalogues, (astap, *embedded), (blind, astap))
-
-
-def _astap(context: RunContext, found: AstapInstallation, catalogue: Catalogue) -> AstapSolver:
-    settings, told_at = context.settings, [-WAITING_TOLD_S]
-
-    def waiting(text: Message) -> None:
-        context.check_cancelled()
-        if time.monotonic() - told_at[0] >= WAITING_TOLD_S:
-            told_at[0] = time.monotonic()
-            context.log(text)
-
-    retries, backoff_s = retries_from_environment(os.environ)
-    return AstapSolver(
-        found,
-        radius_deg=settings.astap_default_search_radius,
-        timeout_s=settings.astap_timeout_s,
-        catalogue=catalogue,
-        slots=AstapSlots.from_environment(settings.astap_max_instances, os.environ, waiting),
-        retries=retries,
-        backoff_s=backoff_s,
-    )
 
 
 def _other_than_astap(solvers: Iterable[Solver]) -> tuple[Solver, ...]:
     return tuple(solver for solver in solvers if not isinstance(solver, AstapSolver))
-
-
-class _WholeSky:
-    """The blind solver, its index of the sky made or read when first needed."""
-
-    name = "blind"
-
-    def __init__(self, context: RunContext, catalogue: CellCatalogue) -> None:
-        self._context, self._catalogue = context, catalogue
-        self._solver: BlindSolver | None = None
-
-    def solve(self, field: Field) -> Solution | Message:
-        """Answer as `BlindSolver` does."""
-        if self._solver is None:
-            folder = cache_folder(os.environ)
-            self._context.log(message("log.blind_search", folder=str(folder)))
-            self._solver = BlindSolver(self._catalogue, load_quads(self._catalogue, folder))
-        return self._solver.solve(field)
 
 
 def _drop(context: RunContext, measured: MeasuredFrame, others: Sequence[MeasuredFrame], reason: Message) -> None:
@@ -406,10 +396,6 @@ def _drop(context: RunContext, measured: MeasuredFrame, others: Sequence[Measure
     peers = [one for one in others if one.frame.group == frame.group]
     told = shape_reason(measured, peers, quality_limits(context.settings)) or reason
     context.drop(Dropped(frame.path, frame.frame_id, "solve", FrameStatus.UNSOLVED, told))
-
-
-def _placed(solved: SolvedFrame) -> tuple[FrameWcs, np.ndarray, np.ndarray]:
-    return solved.wcs, solved.measured.stars.x_px, solved.measured.stars.y_px
 
 
 def _jointly(session: _Session, solved: list[SolvedFrame], catalogue: Catalogue, held: set[int]) -> list[SolvedFrame]:

@@ -20,7 +20,7 @@ from zemosaic.store.codec import measured_to_bytes
 
 __all__ = ["Before", "solution_from", "solved_before", "wcs_from"]
 
-CONTENT_VERSION = 2
+CONTENT_VERSION = 3
 KIND, KEY = "solve", "all"
 
 

@@ -26,7 +26,7 @@ from zemosaic.solving.fit import (
     well_spread,
 )
 
-__all__ = ["confirm", "match_radius_px"]
+__all__ = ["confirm", "match_radius_px", "stars_in"]
 
 Floats = NDArray[np.float64]
 
@@ -72,7 +72,7 @@ def confirm(
     refusal = _implausible(wcs, field)
     if refusal is not None:
         return refusal
-    stars = _stars_in(wcs, field, catalogue)
+    stars = stars_in(wcs, field, catalogue)
     fewest = _FEWEST_INDEPENDENT if reach_px > 0.0 else FEWEST_STARS
     if len(stars) < fewest:
         return message("reason.unsolved_catalogue_empty", catalogue=catalogue.name, stars=len(stars))
@@ -114,8 +114,18 @@ def _implausible(wcs: FrameWcs, field: Field) -> Message | None:
     return None
 
 
-def _stars_in(wcs: FrameWcs, field: Field, catalogue: Catalogue) -> CatalogueStars:
-    """Return the catalogue's stars on the frame, brightest first."""
+def stars_in(wcs: FrameWcs, field: Field, catalogue: Catalogue) -> CatalogueStars:
+    """Return the catalogue's stars on the frame, brightest first.
+
+    Parameters
+    ----------
+    wcs : FrameWcs
+        Where the frame lies.
+    field : Field
+        Its size, and how many stars it shows.
+    catalogue : Catalogue
+        Where to look the stars up.
+    """
     x, y = field.centre
     ra, dec = wcs.pixel_to_sky(x, y)
     corner_ra, corner_dec = wcs.corners(field.width, field.height)
