@@ -180,7 +180,7 @@ def test_refused_by_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ("missing", "error.input_missing"),
         ("file.txt", "error.input_not_a_folder"),
         ("empty", "error.input_no_fits"),
-        ("pictures", "error.input_no_fits"),
+        ("pictures", "error.input_other_kinds"),
     ],
 )
 def test_unusable_roots(tmp_path: Path, name: str, key: str) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zemosaic.errors import FrameError, InputError, Message, message
+from zemosaic.frames.copies import same_exposures
 from zemosaic.frames.dialects import frame_ref
 from zemosaic.frames.header import FitsImage, find_image
 from zemosaic.frames.stacks import colour_among_raw, finished_stack
@@ -21,9 +23,23 @@ OWN_PREFIX = "zemosaic_MT"
 """Names of finished mosaics begin like this."""
 
 _FITS_NAME = re.compile(r"\.(fits?|fts)(\.fz|\.gz)?$|\.fz$", re.IGNORECASE)
+_OTHER_KINDS = {
+    **dict.fromkeys(("cr2", "cr3", "crw", "nef", "nrw", "arw", "raf", "orf", "rw2", "pef", "dng"), ""),
+    "xisf": "XISF",
+    "ser": "SER",
+    "avi": "AVI",
+    "mp4": "MP4",
+    "mov": "MOV",
+    **dict.fromkeys(("tif", "tiff"), "TIFF"),
+    **dict.fromkeys(("jpg", "jpeg"), "JPEG"),
+    "png": "PNG",
+    "bmp": "BMP",
+}
+_OTHER_KINDS |= {ending: ending.upper() for ending, kind in _OTHER_KINDS.items() if not kind}
+"""Pictures and films that cannot be read, by the ending of their names."""
 _SYSTEM_FOLDERS = ("__MACOSX", "$RECYCLE.BIN", "System Volume Information")
 _DIGITS = re.compile(r"(\d+)")
-_READABLE = ("reason.duplicate", "reason.not_a_light")
+_READABLE = ("reason.duplicate", "reason.same_exposure", "reason.not_a_light")
 """Reasons of files that could be read."""
 _PROGRESS_STEP = 200
 _SAMPLE_BYTES = 1 << 16
@@ -65,9 +81,10 @@ def scan_folder(
     InputError
         When the folder is missing, unreadable or holds no FITS file.
     """
-    files, dropped = _list_files(_checked(root), exclude, progress)
+    others: Counter[str] = Counter()
+    files, dropped = _list_files(_checked(root), exclude, progress, others)
     if not files and not dropped:
-        raise InputError("error.input_no_fits", path=str(root))
+        raise _no_fits(root, others)
     frames: list[FrameRef] = []
     stacked: dict[int, Message] = {}
     twins = _Twins()
@@ -87,15 +104,26 @@ def scan_folder(
             dropped.append(_dropped(path, problem.reason))
     if progress is not None:
         progress(len(files), len(files))
+    copied = same_exposures(frames)
+    if copied:
+        dropped += [
+            _dropped(Path(frame.path), _copy_reason(frame, copied)) for frame in frames if frame.frame_id in copied
+        ]
+        frames = [frame for frame in frames if frame.frame_id not in copied]
     if not stacks:
         frames, left_out = _without_stacks(frames, stacked)
         dropped += left_out
+    frames = [replace(frame, frame_id=number) for number, frame in enumerate(frames)]
     dropped.sort(key=lambda item: natural_key(Path(item.path)))
     return ScanResult(tuple(frames), tuple(dropped))
 
 
+def _copy_reason(frame: FrameRef, copied: Mapping[int, str]) -> Message:
+    return message("reason.same_exposure", file=Path(frame.path).name, first=copied[frame.frame_id])
+
+
 def _without_stacks(frames: Sequence[FrameRef], stacked: Mapping[int, Message]) -> tuple[list[FrameRef], list[Dropped]]:
-    """Return the single frames, numbered anew, and the stacks among them with what shows that they are stacks."""
+    """Return the single frames, and the stacks among them with what shows that they are stacks."""
     single = [frame for frame in frames if frame.frame_id not in stacked]
     if not single:
         return list(frames), []
@@ -105,7 +133,7 @@ def _without_stacks(frames: Sequence[FrameRef], stacked: Mapping[int, Message]) 
     for frame in frames:
         reason = stacked.get(frame.frame_id) or colour_among_raw(frame, raw)
         if reason is None:
-            kept.append(replace(frame, frame_id=len(kept)))
+            kept.append(frame)
         else:
             dropped.append(Dropped(frame.path, None, "scan", FrameStatus.REJECTED, reason))
     return kept, dropped
@@ -130,7 +158,7 @@ def fits_files(root: Path) -> list[Path]:
     InputError
         When the folder is missing or cannot be read.
     """
-    return _list_files(_checked(root), (), None)[0]
+    return _list_files(_checked(root), (), None, Counter())[0]
 
 
 def natural_key(path: Path) -> tuple[tuple[tuple[str | int, ...], ...], str]:
@@ -162,8 +190,18 @@ def _checked(root: Path) -> Path:
     return absolute
 
 
-def _list_files(root: Path, exclude: Sequence[Path], progress: Progress | None) -> tuple[list[Path], list[Dropped]]:
-    """Return the FITS files below root in natural order, and folders that cannot be listed."""
+def _no_fits(root: Path, others: Counter[str]) -> InputError:
+    """Return what to tell of a folder without FITS files: which pictures of other kinds were seen there."""
+    if not others:
+        return InputError("error.input_no_fits", path=str(root))
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(others.items(), key=lambda item: (-item[1], item[0])))
+    return InputError("error.input_other_kinds", path=str(root), kinds=kinds)
+
+
+def _list_files(
+    root: Path, exclude: Sequence[Path], progress: Progress | None, others: Counter[str]
+) -> tuple[list[Path], list[Dropped]]:
+    """Return the FITS files below root in natural order, and folders that cannot be listed; count other pictures."""
     # A link upwards would lead out of the folder that was asked for, and back into it.
     seen = {key for folder in (root, *root.parents, *exclude) if (key := _folder_key(folder)) is not None}
     files: list[Path] = []
@@ -178,6 +216,7 @@ def _list_files(root: Path, exclude: Sequence[Path], progress: Progress | None) 
             closed.append(_dropped(folder, message("reason.folder_unreadable", folder=str(folder), detail=detail)))
             continue
         files += (Path(entry.path) for entry in entries if _is_candidate(entry))
+        others.update(kind for entry in entries if (kind := _other_kind(entry)))
         waiting += _new_folders(entries, seen)
         if progress is not None:
             progress(len(files), None)
@@ -187,6 +226,12 @@ def _list_files(root: Path, exclude: Sequence[Path], progress: Progress | None) 
 def _is_candidate(entry: os.DirEntry[str]) -> bool:
     wanted = _FITS_NAME.search(entry.name) is not None
     return wanted and not entry.name.startswith((".", OWN_PREFIX)) and not _is_folder(entry)
+
+
+def _other_kind(entry: os.DirEntry[str]) -> str:
+    """Return the kind of a picture that is no FITS file, as people call it; empty for everything else."""
+    ending = entry.name.rpartition(".")[2].lower()
+    return "" if entry.name.startswith(".") or _is_folder(entry) else _OTHER_KINDS.get(ending, "")
 
 
 def _new_folders(entries: Sequence[os.DirEntry[str]], seen: set[tuple[int, int] | str]) -> Iterator[Path]:
