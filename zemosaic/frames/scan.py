@@ -14,6 +14,7 @@ from zemosaic.errors import FrameError, InputError, Message, message
 from zemosaic.frames.copies import same_exposures
 from zemosaic.frames.dialects import frame_ref
 from zemosaic.frames.header import FitsImage, find_image
+from zemosaic.frames.sidecar import Sidecars
 from zemosaic.frames.stacks import colour_among_raw, finished_stack
 from zemosaic.model import Dropped, FrameRef, FrameStatus
 
@@ -87,7 +88,7 @@ def scan_folder(
         raise _no_fits(root, others)
     frames: list[FrameRef] = []
     stacked: dict[int, Message] = {}
-    twins = _Twins()
+    twins, sidecars = _Twins(), Sidecars()
     for done, path in enumerate(files):
         if progress is not None and done % _PROGRESS_STEP == 0:
             progress(done, len(files))
@@ -96,7 +97,7 @@ def scan_folder(
             first = twins.first(image)
             if first is not None:
                 raise FrameError("reason.duplicate", file=path.name, first=first)
-            frames.append(frame_ref(image, len(frames)))
+            frames.append(sidecars.completed(frame_ref(image, len(frames))))
             evidence = finished_stack(image, frames[-1])
             if evidence is not None:
                 stacked[frames[-1].frame_id] = evidence

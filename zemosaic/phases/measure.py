@@ -15,6 +15,7 @@ from zemosaic.calibration.defects import MAX_SAMPLE, find_defects, mend, without
 from zemosaic.calibration.masters import NO_MASTERS, Masters
 from zemosaic.errors import FrameError, Message, NothingUsable, message
 from zemosaic.events import FrameMeasured
+from zemosaic.frames.damage import refuse_unusable
 from zemosaic.frames.pixels import open_pixels, stack_pixels
 from zemosaic.model import Dropped, FrameRef, FrameStatus, MeasuredFrame
 from zemosaic.phases.context import RunContext, identity
@@ -107,6 +108,7 @@ def measure_one(task: _MeasureTask) -> MeasuredFrame | Message:
     frame, camera = task.frame, _load(task.defects)
     try:
         raw = open_pixels(frame, task.scratch).read_all()
+        refuse_unusable(stack_pixels(raw) if task.stack else raw, Path(frame.path).name)
         cut_off = camera.masters.least(cut_off_level(raw))
         pixels = _mended(raw, (0, frame.height, 0, frame.width), camera, frame)
         return measure(frame, without_spikes(stack_pixels(pixels)) if task.stack else pixels, cut_off)

@@ -84,6 +84,7 @@ def solve_frames(context: RunContext, measured: Sequence[MeasuredFrame], defects
             if not solved:
                 raise NothingUsable("error.nothing_solved", frames=len(measured))
             if len(solved) > len(held):
+                _tell_astap(context, session.solvers, solved)
                 solved = _jointly(session, solved, with_claims(solved, catalogue), set(held))
             tell_unchecked(context, solved)
             before.keep(context, solved)
@@ -93,6 +94,18 @@ def solve_frames(context: RunContext, measured: Sequence[MeasuredFrame], defects
     if not solved:
         raise NothingUsable("error.nothing_solved", frames=len(measured))
     return solved
+
+
+def _tell_astap(context: RunContext, solvers: _Solvers, solved: Sequence[SolvedFrame]) -> None:
+    """Say how many frames ASTAP located; a warning where it was chosen and located none."""
+    asked = [solver for solver in solvers.hinted if isinstance(solver, AstapSolver)]
+    located = sum(one.solution.how == "astap" for one in solved)
+    if not asked or located:
+        return
+    if context.settings.solver == "astap":
+        context.warn(message("warning.astap_located_none", frames=len(solved)))
+    else:
+        context.log(message("warning.astap_located_none", frames=len(solved)))
 
 
 def _held(context: RunContext, measured: Sequence[MeasuredFrame], defects: DefectMaps) -> dict[int, Solution]:
@@ -243,7 +256,8 @@ class _Session:
             seed = left.pop(0)
             answer = self._asked(self.solvers.blind, self._field(seed, hinted=False))
             if isinstance(answer, Message):
-                reasons[seed.frame.frame_id] = answer
+                if answer.key != "reason.unsolved_no_scale" or seed.frame.frame_id not in reasons:
+                    reasons[seed.frame.frame_id] = answer
                 given_up.append(seed)
                 failed += 1
                 continue
