@@ -107,15 +107,15 @@ class FrameRef:
     """What the header lacks or contradicts, for the report."""
 
     @property
-    def group(self) -> tuple[str, str, int, int, int, str, float | None, float | None, int, str]:
+    def group(self) -> tuple[str, str, int, int, int, str, float | None, float | None, int, str, str]:
         """Frames with equal groups share a camera: its defects, bias and optics.
 
         Smart telescopes of one make name the same camera; the name of the telescope tells them apart.  A group by
-        hand stands for itself.
+        hand stands for itself.  Another filter has dust, light and colours of its own.
         """
         size = (self.width, self.height, self.planes)
         settings = (self.bayer or "", self.gain, self.exposure_s, self.binning)
-        return (self.instrument, self.telescope, *size, *settings, self.group_name)
+        return (self.instrument, self.telescope, *size, *settings, self.group_name, self.filter_name)
 
 
 @dataclass(frozen=True)

@@ -190,8 +190,8 @@ def test_a_wcs_in_the_header_is_used_where_it_holds(survey):
     ("body", "warnings"),
     [
         ("echo 'ERROR=No star database found.' > $out.ini; exit 1", ["reason.astap_no_database"]),
-        ("echo PLTSOLVD=F > $out.ini; exit 1", []),
-        ("echo PLTSOLVD=T > $out.ini; cp lie.wcs $out.wcs; exit 0", []),
+        ("echo PLTSOLVD=F > $out.ini; exit 1", ["warning.astap_located_none"]),
+        ("echo PLTSOLVD=T > $out.ini; cp lie.wcs $out.wcs; exit 0", ["warning.astap_located_none"]),
     ],
 )
 def test_where_astap_fails_the_embedded_solver_steps_in(survey, tmp_path, monkeypatch, body, warnings):

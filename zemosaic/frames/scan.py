@@ -13,6 +13,7 @@ from pathlib import Path
 from zemosaic.errors import FrameError, InputError, Message, message
 from zemosaic.frames.copies import same_exposures
 from zemosaic.frames.dialects import frame_ref
+from zemosaic.frames.filters import settled_filters
 from zemosaic.frames.header import FitsImage, find_image
 from zemosaic.frames.sidecar import Sidecars
 from zemosaic.frames.stacks import colour_among_raw, finished_stack
@@ -116,7 +117,7 @@ def scan_folder(
         dropped += left_out
     frames = [replace(frame, frame_id=number) for number, frame in enumerate(frames)]
     dropped.sort(key=lambda item: natural_key(Path(item.path)))
-    return ScanResult(tuple(frames), tuple(dropped))
+    return ScanResult(settled_filters(frames), tuple(dropped))
 
 
 def _copy_reason(frame: FrameRef, copied: Mapping[int, str]) -> Message:

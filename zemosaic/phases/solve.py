@@ -143,6 +143,8 @@ class _Session:
         self.dropped = 0
         self.claims: dict[int, Solution] = {}
         """By frame id, what headers say where the catalogue has too few stars to check it."""
+        self.useless: Message | None = None
+        """Why ASTAP is not asked again, until it is told."""
         self.doubts: dict[int, Message] = {}
         """By frame id, why a WCS of a header is not believed."""
 
@@ -308,11 +310,19 @@ class _Session:
             if isinstance(answer, Solution):
                 return answer
             if answer.key in _USELESS:
-                self.context.warn(answer)
+                self._tell_useless(answer)
                 self.solvers = self.solvers.without_astap()
             else:
                 reason = answer
         return reason
+
+    def _tell_useless(self, fault: Message) -> None:
+        """Warn of an ASTAP that cannot work where it was chosen; elsewhere once a frame is left without a place."""
+        if self.context.settings.solver == "astap" or self.dropped:
+            self.context.warn(fault)
+        else:
+            self.context.log(fault)
+            self.useless = fault
 
     def _from_header(self, measured: MeasuredFrame) -> Solution | None:
         frame = measured.frame
@@ -366,6 +376,9 @@ class _Session:
 
     def _drop(self, measured: MeasuredFrame, reason: Message) -> None:
         reason = self.doubts.get(measured.frame.frame_id, reason)
+        if self.useless is not None:
+            self.context.warn(self.useless)
+            self.useless = None
         _drop(self.context, measured, self.measured, reason)
         self.dropped += 1
         self.advance(len(self.solved) + self.dropped)

@@ -108,6 +108,7 @@ class Settings(BaseModel):
     auto_detect_seestar: bool = _setting(True, "mosaic", "basic", affects=("plan",))
     force_seestar_mode: bool = _setting(False, "mosaic", "basic", affects=("plan",))
     mosaic_mode: Literal["auto", "grid", "classic"] = _setting("auto", "mosaic", "basic", affects=("plan",))
+    mosaic_per_filter: bool = _setting(True, "mosaic", "basic", affects=("plan",))
     final_assembly_method: Literal["reproject_coadd", "incremental"] = _setting(
         "incremental", "mosaic", affects=("export",)
     )
