@@ -105,6 +105,10 @@ class FrameRef:
     """Of the group that the user put it into by hand; empty where the program groups it."""
     notes: tuple[Message, ...] = ()
     """What the header lacks or contradicts, for the report."""
+    number_scale: float = 1.0
+    """What the numbers of the file are multiplied with to be on the scale of the camera's other frames."""
+    number_zero: float = 0.0
+    """What is added then: 32768 where the card BZERO is missing."""
 
     @property
     def group(self) -> tuple[str, str, int, int, int, str, float | None, float | None, int, str, str]:

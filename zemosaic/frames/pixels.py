@@ -69,10 +69,13 @@ class PixelSource:
         if not (0 <= y0 <= y1 <= height and 0 <= x0 <= x1 <= width):
             raise ValueError(f"window {(y0, y1, x0, x1)} is not inside {height} x {width}")
         if isinstance(self._decoded, np.ndarray):
-            return self._decoded[y0:y1, x0:x1].copy()
-        if self._decoded is not None:
-            return _read_npy(self._decoded, self.frame)[y0:y1, x0:x1].copy()
-        return np.ascontiguousarray(_read_window(self._image, self.dtype, y0, y1, x0, x1))
+            window = self._decoded[y0:y1, x0:x1].copy()
+        elif self._decoded is not None:
+            window = _read_npy(self._decoded, self.frame)[y0:y1, x0:x1].copy()
+        else:
+            stored = np.dtype(np.float32) if _is_mended(self.frame) else self.dtype
+            window = np.ascontiguousarray(_read_window(self._image, stored, y0, y1, x0, x1))
+        return _on_scale(window, self.frame, self.dtype)
 
     def read_all(self) -> Pixels:
         """Return the whole picture, see `read`."""
@@ -103,15 +106,29 @@ def open_pixels(frame: FrameRef, scratch: Path | None) -> PixelSource:
     found = (image.size_bytes, image.mtime_ns, image.hdu, image.layout.width, image.layout.height)
     if found != (frame.size_bytes, frame.mtime_ns, frame.hdu, frame.width, frame.height):
         raise FrameError("reason.changed", file=path.name)
-    dtype = _dtype(image)
+    stored = _dtype(image)
+    unsigned = image.bitpix == 16 and (frame.number_scale, frame.number_zero) == (1.0, _UNSIGNED_ZERO)
+    dtype = np.dtype(np.uint16) if unsigned else stored
     if not frame.compressed:
         return PixelSource(frame, dtype, image, None)
     if scratch is None:
-        return PixelSource(frame, dtype, image, _decode(image, dtype))
+        return PixelSource(frame, dtype, image, _decode(image, stored))
     copy = scratch / f"{_copy_name(image)}.npy"
     if not copy.exists():
-        _save(copy, _decode(image, dtype))
+        _save(copy, _decode(image, stored))
     return PixelSource(frame, dtype, image, copy)
+
+
+def _is_mended(frame: FrameRef) -> bool:
+    return (frame.number_scale, frame.number_zero) != (1.0, 0.0)
+
+
+def _on_scale(window: Pixels, frame: FrameRef, dtype: np.dtype[Any]) -> Pixels:
+    """Return numbers on the scale of the camera's other frames."""
+    if not _is_mended(frame):
+        return window
+    values = window * np.float32(frame.number_scale) + np.float32(frame.number_zero)
+    return np.clip(values, 0, 65535).astype(np.uint16) if dtype == np.uint16 else values.astype(np.float32, copy=False)
 
 
 def _image_of(path: Path) -> FitsImage:

@@ -15,6 +15,7 @@ from zemosaic.frames.copies import same_exposures
 from zemosaic.frames.dialects import frame_ref
 from zemosaic.frames.filters import settled_filters
 from zemosaic.frames.header import FitsImage, find_image
+from zemosaic.frames.numbers import NumberKind, number_kind, on_one_scale
 from zemosaic.frames.sidecar import Sidecars
 from zemosaic.frames.stacks import colour_among_raw, finished_stack
 from zemosaic.model import Dropped, FrameRef, FrameStatus
@@ -89,6 +90,7 @@ def scan_folder(
         raise _no_fits(root, others)
     frames: list[FrameRef] = []
     stacked: dict[int, Message] = {}
+    kinds: dict[str, NumberKind] = {}
     twins, sidecars = _Twins(), Sidecars()
     for done, path in enumerate(files):
         if progress is not None and done % _PROGRESS_STEP == 0:
@@ -99,6 +101,7 @@ def scan_folder(
             if first is not None:
                 raise FrameError("reason.duplicate", file=path.name, first=first)
             frames.append(sidecars.completed(frame_ref(image, len(frames))))
+            kinds[frames[-1].path] = number_kind(image)
             evidence = finished_stack(image, frames[-1])
             if evidence is not None:
                 stacked[frames[-1].frame_id] = evidence
@@ -117,7 +120,7 @@ def scan_folder(
         dropped += left_out
     frames = [replace(frame, frame_id=number) for number, frame in enumerate(frames)]
     dropped.sort(key=lambda item: natural_key(Path(item.path)))
-    return ScanResult(settled_filters(frames), tuple(dropped))
+    return ScanResult(tuple(on_one_scale(settled_filters(frames), kinds)), tuple(dropped))
 
 
 def _copy_reason(frame: FrameRef, copied: Mapping[int, str]) -> Message:

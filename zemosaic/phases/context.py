@@ -167,7 +167,9 @@ def quality_limits(settings: Settings) -> QualityLimits:
 
 def identity(frame: FrameRef) -> list[object]:
     """Return what identifies a frame's file, and the group that it is in by hand, for the journal."""
-    return [frame.path, frame.size_bytes, frame.mtime_ns, frame.hdu, frame.bayer, frame.planes, frame.group_name]
+    told = [frame.path, frame.size_bytes, frame.mtime_ns, frame.hdu, frame.bayer, frame.planes, frame.group_name]
+    mended = (frame.number_scale, frame.number_zero)
+    return told if mended == (1.0, 0.0) else [*told, *mended]
 
 
 def camera_groups(frames: Sequence[FrameRef]) -> list[int]:
