@@ -12,6 +12,7 @@ from zemosaic.errors import Message
 from zemosaic.export.depth import DepthNoise
 from zemosaic.export.seam_report import SeamSummary, summarise_seams
 from zemosaic.export.seams import SeamReport
+from zemosaic.frames.inventory import inventory
 from zemosaic.model import (
     HIDDEN_BLOCK_PX,
     UNCHECKED_PLACE,
@@ -198,6 +199,8 @@ class RunReport:
     pixels: str = ""
     others: tuple[FieldReport, ...] = ()
     """Further fields; the rest of this record is about the main one, or about all."""
+    given: tuple[Message, ...] = ()
+    """What the input folder held, in lines."""
 
     @property
     def groups(self) -> dict[str, list[FrameRow]]:
@@ -267,6 +270,7 @@ def build_report(records: RunRecords) -> RunReport:
         depth=records.depth,
         pixels=records.pixels,
         others=tuple(_field_report(field, by_hand) for field in records.others),
+        given=tuple(inventory(records.frames, [item for item in records.dropped if item.phase == "scan"])),
     )
 
 

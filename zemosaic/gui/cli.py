@@ -134,6 +134,7 @@ def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Tra
 def _forecast_lines(settings: Settings, environ: Mapping[str, str], words: Translator) -> list[str]:
     """Return what a run would do; nothing is written."""
     # Here for the reason told below.
+    from zemosaic.frames.inventory import inventory
     from zemosaic.frames.scan import scan_folder
     from zemosaic.phases.forecast import CPU_S_PER_FRAME, forecast
 
@@ -141,6 +142,7 @@ def _forecast_lines(settings: Settings, environ: Mapping[str, str], words: Trans
     found = scan_folder(Path(settings.input_dir), exclude=exclude, stacks=wants_stacks(settings))
     speed = speed_of(user_config_folder(environ)) or CPU_S_PER_FRAME
     lines = forecast_lines(forecast(settings, found.frames, len(found.dropped), speed), words)
+    lines += [words.message(line) for line in inventory(found.frames, found.dropped)]
     dropped = Counter(words.message(item.reason) for item in found.dropped)
     return [*lines, *(words.text("summary.drop", count=count, reason=reason) for reason, count in dropped.items())]
 

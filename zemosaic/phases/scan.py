@@ -9,6 +9,7 @@ from pathlib import Path
 
 from zemosaic.errors import NothingUsable, message
 from zemosaic.events import FramesFound, PhaseAdvanced
+from zemosaic.frames.inventory import inventory
 from zemosaic.frames.scan import scan_folder
 from zemosaic.frames.selection import read_selection
 from zemosaic.model import Dropped, FrameRef, FrameStatus
@@ -42,6 +43,8 @@ def scan(context: RunContext) -> tuple[FrameRef, ...]:
             context.drop(dropped)
         frames = _of_one_kind(context, _chosen(context, result.frames))
         _tell_groups(context, frames)
+        for line in inventory(frames, context.dropped):
+            context.log(line)
         nights = {(frame.date_obs or "")[:10] for frame in frames}
         context.emit(
             FramesFound(

@@ -114,6 +114,7 @@ class FrameColumns:
                 "sky": np.array([frame.sky_adu for frame in frames]),
                 "noise": np.array([frame.noise for frame in frames]),
                 "hidden": _ragged([frame.hidden for frame in frames]),
+                "numbers": np.array([[ref.number_scale, ref.number_zero] for ref in refs]),
             }
         )
 
@@ -146,11 +147,13 @@ class FrameColumns:
         columns, row = self._columns, self._rows[frame_id]
         shape = dict(zip(_SHAPE, columns["shape"][row].tolist(), strict=True))
         axis, compressed = columns["stored"][row].tolist()
+        number_scale, number_zero = columns["numbers"][row].tolist() if "numbers" in columns else (1.0, 0.0)
         ref = FrameRef(
             frame_id=frame_id, path=self.path(frame_id), **shape, colour_axis=None if axis < 0 else axis,
             bayer=columns["bayer"][row] or None, compressed=bool(compressed), exposure_s=None, date_obs=None,
             instrument="", telescope="", filter_name="", object_name="", gain=None, temperature_c=None, binning=1,
             ra_deg=None, dec_deg=None, scale_arcsec=None, header_wcs=None,
+            number_scale=number_scale, number_zero=number_zero,
         )  # fmt: skip
         bend = columns["distortions"][int(columns["distortion"][row])]
         wcs = _wcs_of(columns["where"][row].tolist(), columns["projection"][row], bend)
