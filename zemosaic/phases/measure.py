@@ -28,7 +28,7 @@ __all__ = ["DefectMaps", "Defects", "camera_mark", "measure_frames", "mended_pix
 
 SETTLED = 0.1
 """Earlier defects hold where those found in more frames than before differ in at most this part of them all."""
-CONTENT_VERSION = 7
+CONTENT_VERSION = 8
 """Raised when a change of the code makes stored measurements stale."""
 
 
