@@ -36,7 +36,7 @@ from zemosaic.settings.load import (
     user_config_folder,
     user_settings_file,
 )
-from zemosaic.settings.schema import Settings, specs, wants_stacks
+from zemosaic.settings.schema import Settings, specs
 
 __all__ = ["Engine", "run_cli", "translator_for"]
 
@@ -137,6 +137,7 @@ def _forecast_lines(settings: Settings, environ: Mapping[str, str], words: Trans
     from zemosaic.frames.inventory import inventory
     from zemosaic.frames.scan import scan_folder
     from zemosaic.phases.forecast import CPU_S_PER_FRAME, forecast
+    from zemosaic.phases.scan import wants_stacks
 
     exclude = [Path(settings.output_dir)]
     found = scan_folder(Path(settings.input_dir), exclude=exclude, stacks=wants_stacks(settings))

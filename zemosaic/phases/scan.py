@@ -14,10 +14,10 @@ from zemosaic.frames.scan import scan_folder
 from zemosaic.frames.selection import read_selection
 from zemosaic.model import Dropped, FrameRef, FrameStatus
 from zemosaic.phases.context import RunContext
-from zemosaic.settings.schema import wants_stacks
+from zemosaic.settings.schema import Settings
 from zemosaic.stacking.rules import FEW_SAMPLES
 
-__all__ = ["scan"]
+__all__ = ["scan", "wants_stacks"]
 
 
 def scan(context: RunContext) -> tuple[FrameRef, ...]:
@@ -98,3 +98,8 @@ def _of_one_kind(context: RunContext, frames: tuple[FrameRef, ...]) -> tuple[Fra
     if coloured and len(coloured) != len(frames):
         context.warn(message("warning.mono_among_colour", mono=len(frames) - len(coloured), colour=len(coloured)))
     return frames
+
+
+def wants_stacks(settings: Settings) -> bool:
+    """Return whether finished stacks in the input folder are used, whatever lies beside them."""
+    return settings.use_stacks_among_frames or settings.use_existing_master_tiles

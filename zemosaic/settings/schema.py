@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from zemosaic.settings.region import REGION_FORM, checked_region
 
-__all__ = ["GROUPS", "TIERS", "Settings", "Spec", "specs", "wants_stacks"]
+__all__ = ["GROUPS", "TIERS", "Settings", "Spec", "specs"]
 
 Group = Literal["folders", "solving", "quality", "stacking", "mosaic", "output", "computer", "window"]
 Tier = Literal["basic", "advanced", "expert"]
@@ -202,11 +202,6 @@ class Spec:
         if self.minimum is not None and self.maximum is not None:
             return f"{self.minimum:g} ... {self.maximum:g}"
         return self.form or self.kind
-
-
-def wants_stacks(settings: Settings) -> bool:
-    """Return whether finished stacks in the input folder are used, whatever lies beside them."""
-    return settings.use_stacks_among_frames or settings.use_existing_master_tiles
 
 
 KINDS: dict[Any, str] = {bool: "bool", int: "int", float: "float"}
