@@ -70,13 +70,15 @@ class FileIdentity(NamedTuple):
     bayer: str | None
     planes: int
     group_name: str
+    number_scale: float
+    number_zero: float
 
 
 class CameraKey(NamedTuple):
     """What the frames of one camera have in common.
 
     Smart telescopes of one make name the same camera; the name of the telescope tells them apart.  A group by hand
-    stands for itself.
+    stands for itself.  Another filter has dust, light and colours of its own.
     """
 
     instrument: str
@@ -89,6 +91,7 @@ class CameraKey(NamedTuple):
     exposure_s: float | None
     binning: int
     group_name: str
+    filter_name: str
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,10 @@ class FrameRef:
     """Of the group that the user put it into by hand; empty where the program groups it."""
     notes: tuple[Message, ...] = ()
     """What the header lacks or contradicts, for the report."""
+    number_scale: float = 1.0
+    """What the numbers of the file are multiplied with to be on the scale of the camera's other frames."""
+    number_zero: float = 0.0
+    """What is added then: 32768 where the card BZERO is missing."""
 
     @property
     def identity(self) -> FileIdentity:
@@ -217,13 +224,17 @@ class MeasuredFrame:
     """Brightest first."""
 
 
+UNCHECKED_PLACE = "header_unchecked"
+"""`Solution.how` of a WCS of the header that the catalogue has too few stars to check."""
+
+
 @dataclass(frozen=True)
 class Solution:
     """An absolute solution of one frame and how it was got."""
 
     wcs: FrameWcs
     how: str
-    """``header``, ``astap``, ``embedded``, ``blind`` or ``propagated``."""
+    """``header``, ``astap``, ``embedded``, ``blind``, ``propagated`` or `UNCHECKED_PLACE`."""
     n_matched: int
     rms_arcsec: float
 

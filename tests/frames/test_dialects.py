@@ -358,3 +358,20 @@ def test_layout(axes: tuple[int, ...], expected: tuple | str) -> None:
     else:
         got = layout(axes, "a.fit")
         assert (got.width, got.height, got.planes, got.colour_axis) == expected
+
+
+@pytest.mark.parametrize(
+    ("card", "seconds"),
+    [
+        ("EXPTIME =               3970.0 / [ms] exposure", 3.97),
+        ("EXPOSURE= '4000 ms'", 4.0),
+        ("EXP     =              2000000 / exposure in microseconds", 2.0),
+        ("EXPTIME =                   10 / Exposure time in seconds", 10.0),
+        ("EXPTIME =                   60 / [s] items", 60.0),
+    ],
+)
+def test_units_of_the_exposure(tmp_path: Path, card: str, seconds: float) -> None:
+    cards = "INSTRUME= 'IMX347'\nFOVRA   =                314.7\nFOVDEC  =                 44.3\n" + card
+    frame = read_frame(write(tmp_path / "a.fit", unsigned_bytes(noise(), cards)))
+    assert frame.exposure_s == pytest.approx(seconds)
+    assert (frame.ra_deg, frame.dec_deg) == (314.7, 44.3)

@@ -12,8 +12,10 @@ from zemosaic.errors import Message
 from zemosaic.export.depth import DepthNoise
 from zemosaic.export.seam_report import SeamSummary, summarise_seams
 from zemosaic.export.seams import SeamReport
+from zemosaic.frames.inventory import inventory
 from zemosaic.model import (
     HIDDEN_BLOCK_PX,
+    UNCHECKED_PLACE,
     CalibratedFrame,
     Dropped,
     EdgeSteps,
@@ -197,6 +199,8 @@ class RunReport:
     pixels: str = ""
     others: tuple[FieldReport, ...] = ()
     """Further fields; the rest of this record is about the main one, or about all."""
+    given: tuple[Message, ...] = ()
+    """What the input folder held, in lines."""
 
     @property
     def groups(self) -> dict[str, list[FrameRow]]:
@@ -266,6 +270,7 @@ def build_report(records: RunRecords) -> RunReport:
         depth=records.depth,
         pixels=records.pixels,
         others=tuple(_field_report(field, by_hand) for field in records.others),
+        given=tuple(inventory(records.frames, [item for item in records.dropped if item.phase == "scan"])),
     )
 
 
@@ -355,9 +360,15 @@ def _frame_row(
         tiles_rejected=tuple(verdicts.rejected.get(frame.frame_id, ())),
         area_used=_area_used(frame, calibrated),
         steps=calibrated.steps if calibrated else None,
-        notes=frame.notes,
+        notes=_notes(frame, solved),
         group=frame.group_name,
     )
+
+
+def _notes(frame: FrameRef, solved: SolvedFrame | None) -> tuple[Message, ...]:
+    """Return what is odd about a frame: what its header lacks, and a place that nothing could check."""
+    unchecked = solved is not None and solved.solution.how == UNCHECKED_PLACE
+    return (*frame.notes, Message("note.position_unchecked")) if unchecked else frame.notes
 
 
 def _area_used(frame: FrameRef, calibrated: CalibratedFrame | None) -> float:

@@ -140,6 +140,7 @@ def report_html(
         parts=part_lines(report, words),
         groups=_groups(report, words),
         dropped=len(report.dropped),
+        given=[translator.message(line) for line in report.given],
         warnings=_counted(translator.message(warning) for warning in report.warnings),
         notes=_counted(translator.message(note) for row in report.frames for note in row.notes),
         tiles=_tile_figures(report, words),

@@ -48,6 +48,7 @@ def report_dict(report: RunReport, translator: Translator) -> dict[str, Any]:
         "exposure_s": mosaic.exposure_s if mosaic else None,
         "wcs": report.wcs.to_cards() if report.wcs else None,
         "way": _told(report.way, translator) if report.way else None,
+        "given": [_told(line, translator) for line in report.given],
         "frames_found": len(report.frames),
         "frames_used": len(report.used),
         "frames": [_frame_dict(row, translator) for row in report.frames],

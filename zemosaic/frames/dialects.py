@@ -27,6 +27,11 @@ _BAYER_CARDS = ("BAYERPAT", "COLORTYP", "CFATYPE", "BAYER", "FILTER")
 _NO_LIGHT = re.compile(r"dark|flat|bias|offset|zero|\bmap\b", re.IGNORECASE)
 _COLOUR_CAMERA = re.compile(r"\d{3}\s?MC\b|\d{3}C\b", re.IGNORECASE)
 _SEESTAR = re.compile(r"seestar|(?<![A-Z0-9])S[35]0(?![A-Z0-9])", re.IGNORECASE)
+_UNIT_BEHIND = re.compile(r"^[\s\d.,+eEdD-]+")
+_UNITS_S = (
+    (re.compile(r"\[ms\]|\bms\b|\bmsecs?\b|millisec", re.IGNORECASE), 1e-3),
+    (re.compile(r"\[[uµ]s\]|\b[uµ]s\b|\busecs?\b|microsec", re.IGNORECASE), 1e-6),
+)
 _BINNING_PAIR = re.compile(r"(\d+)")
 
 
@@ -65,7 +70,7 @@ def frame_ref(image: FitsImage, frame_id: int, *, light: bool = True) -> FrameRe
         instrument=header.text("INSTRUME", "CAMERA", "CAMMODEL"),
         telescope=header.text("TELESCOP"),
         filter_name=header.text("FILTER", "FILTER1", "FILTERS"),
-        object_name=header.text("OBJECT"),
+        object_name=header.text("OBJECT", "OBJNAME"),
         gain=header.number("GAIN", "ISOSPEED", "ISO"),
         temperature_c=temperature_c(header),
         binning=binning(header),
@@ -101,11 +106,21 @@ def _lacking(
 
 def exposure_s(header: Header) -> float | None:
     """Return the exposure in seconds; of a stack the sum of its frames'."""
-    single = header.number("EXPTIME", "EXPOSURE", "EXP")
+    single = _single_s(header)
     stacked = header.number("STACKCNT", "NCOMBINE") or 1.0
     total = header.number("TOTALEXP", "LIVETIME") if stacked > 1 else None
     seconds = total or single
     return seconds if seconds is not None and seconds > 0 else None
+
+
+def _single_s(header: Header) -> float | None:
+    """Return the exposure card in seconds; its comment tells where it counts milliseconds or microseconds."""
+    for key in ("EXPTIME", "EXPOSURE", "EXP"):
+        value = header.number(key)
+        if value is not None:
+            unit = header.comment(key) + " " + _UNIT_BEHIND.sub("", header.text(key))
+            return value * next((factor for pattern, factor in _UNITS_S if pattern.search(unit)), 1.0)
+    return None
 
 
 def temperature_c(header: Header) -> float | None:

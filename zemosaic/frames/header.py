@@ -37,6 +37,7 @@ BITPIX_VALUES = (8, 16, 32, 64, -32, -64)
 
 Value = str | int | float | bool
 
+_COMMENTARY = ("HISTORY", "COMMENT")
 _NO_PICTURE = ("reason.no_image", "reason.table_only")
 _STRING = re.compile(r"'((?:[^']|'')*)'?")
 _LEADING_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][+-]?\d+)?)")
@@ -48,6 +49,8 @@ class Header:
 
     cards: Mapping[str, str]
     """Text behind the value indicator by keyword."""
+    history: tuple[str, ...] = ()
+    """Lines of HISTORY and COMMENT that are not blank."""
 
     def value(self, key: str) -> Value | None:
         """Return the value of a card; None where it is absent or empty."""
@@ -91,7 +94,7 @@ class Header:
 
     def over(self, other: Header) -> Header:
         """Return a header in which the other one fills in what this one lacks."""
-        return Header({**other.cards, **self.cards})
+        return Header({**other.cards, **self.cards}, (*self.history, *other.history))
 
 
 def _plain_value(word: str) -> Value | None:
@@ -201,7 +204,7 @@ def _search(stream: BinaryIO, path: Path, status: os.stat_result, *, gzipped: bo
                 size_bytes=status.st_size,
                 mtime_ns=status.st_mtime_ns,
                 hdu=index,
-                header=own.over(primary),
+                header=own if index == 0 else own.over(primary),
                 own=own,
                 layout=shape,
                 bitpix=bitpix,
@@ -245,6 +248,7 @@ def read_header(stream: BinaryIO, name: str, *, first: bool) -> tuple[Header, by
     if not first and not block.startswith(b"XTENSION="):
         return None
     cards: dict[str, str] = {}
+    history: list[str] = []
     digest = hashlib.blake2b(digest_size=16)
     for count in range(1, MAX_HEADER_BLOCKS + 1):
         digest.update(block)
@@ -252,8 +256,10 @@ def read_header(stream: BinaryIO, name: str, *, first: bool) -> tuple[Header, by
         for at in range(0, len(text) - 79, 80):
             key = text[at : at + 8].rstrip()
             if key == "END":
-                return Header(cards), digest.digest(), count * BLOCK
-            if text[at + 8] == "=":
+                return Header(cards, tuple(history)), digest.digest(), count * BLOCK
+            if key in _COMMENTARY and (line := text[at + 8 : at + 80].strip()):
+                history.append(line)
+            elif text[at + 8] == "=":
                 cards.setdefault(key, text[at + 9 : at + 80])
         block = stream.read(BLOCK)
         if not block:

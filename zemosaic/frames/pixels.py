@@ -8,7 +8,7 @@ import io
 import os
 import warnings
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from zemosaic.atomic import atomic_file
 from zemosaic.errors import FrameError, ResourceError
+from zemosaic.frames.borders import Box, data_box
 from zemosaic.frames.header import FitsImage, find_image
 from zemosaic.model import FrameRef
 
@@ -26,6 +27,9 @@ __all__ = ["PixelSource", "open_pixels", "stack_pixels"]
 Pixels = NDArray[Any]
 
 _UNSIGNED_ZERO = 32768.0
+_MAX_BOXES = 20_000
+_BOXES: dict[tuple[str, int, int, int], Box] = {}
+"""The part with data of each file that this process has opened; it depends on the file alone."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class PixelSource:
     _image: FitsImage
     _decoded: Path | Pixels | None
     """The decoded picture of a compressed file: a .npy file or the array itself."""
+    _box: Box | None = None
+    """The part with data, where constant borders surround it."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -68,11 +74,19 @@ class PixelSource:
         height, width = self.shape[:2]
         if not (0 <= y0 <= y1 <= height and 0 <= x0 <= x1 <= width):
             raise ValueError(f"window {(y0, y1, x0, x1)} is not inside {height} x {width}")
+        window = self._window(y0, y1, x0, x1)
+        return window if self._box is None else _inside(window, (y0, y1, x0, x1), self._box)
+
+    def _window(self, y0: int, y1: int, x0: int, x1: int) -> Pixels:
+        """Return a window with the numbers of borders as they are stored."""
         if isinstance(self._decoded, np.ndarray):
-            return self._decoded[y0:y1, x0:x1].copy()
-        if self._decoded is not None:
-            return _read_npy(self._decoded, self.frame)[y0:y1, x0:x1].copy()
-        return np.ascontiguousarray(_read_window(self._image, self.dtype, y0, y1, x0, x1))
+            window = self._decoded[y0:y1, x0:x1].copy()
+        elif self._decoded is not None:
+            window = _read_npy(self._decoded, self.frame)[y0:y1, x0:x1].copy()
+        else:
+            stored = np.dtype(np.float32) if _is_mended(self.frame) else self.dtype
+            window = np.ascontiguousarray(_read_window(self._image, stored, y0, y1, x0, x1))
+        return _on_scale(window, self.frame, self.dtype)
 
     def read_all(self) -> Pixels:
         """Return the whole picture, see `read`."""
@@ -80,7 +94,7 @@ class PixelSource:
         return self.read(0, height, 0, width)
 
 
-def open_pixels(frame: FrameRef, scratch: Path | None) -> PixelSource:
+def open_pixels(frame: FrameRef, scratch: Path | None, *, borders: bool = False) -> PixelSource:
     """Open the pixels of a frame.
 
     Parameters
@@ -90,6 +104,8 @@ def open_pixels(frame: FrameRef, scratch: Path | None) -> PixelSource:
     scratch : Path or None
         Folder for decoded copies of compressed frames, made when missing; with None they are
         kept in memory as long as the source lives.
+    borders : bool
+        Whether borders of one constant value count as numbers; else they are read as NaN.
 
     Raises
     ------
@@ -103,15 +119,54 @@ def open_pixels(frame: FrameRef, scratch: Path | None) -> PixelSource:
     found = (image.size_bytes, image.mtime_ns, image.hdu, image.layout.width, image.layout.height)
     if found != (frame.size_bytes, frame.mtime_ns, frame.hdu, frame.width, frame.height):
         raise FrameError("reason.changed", file=path.name)
-    dtype = _dtype(image)
-    if not frame.compressed:
-        return PixelSource(frame, dtype, image, None)
-    if scratch is None:
-        return PixelSource(frame, dtype, image, _decode(image, dtype))
-    copy = scratch / f"{_copy_name(image)}.npy"
-    if not copy.exists():
-        _save(copy, _decode(image, dtype))
-    return PixelSource(frame, dtype, image, copy)
+    stored = _dtype(image)
+    unsigned = image.bitpix == 16 and (frame.number_scale, frame.number_zero) == (1.0, _UNSIGNED_ZERO)
+    dtype = np.dtype(np.uint16) if unsigned else stored
+    decoded: Path | Pixels | None = None
+    if frame.compressed and scratch is None:
+        decoded = _decode(image, stored)
+    elif frame.compressed and scratch is not None:
+        decoded = scratch / f"{_copy_name(image)}.npy"
+        if not decoded.exists():
+            _save(decoded, _decode(image, stored))
+    source = PixelSource(frame, dtype, image, decoded)
+    return source if borders else _without_borders(source)
+
+
+def _without_borders(source: PixelSource) -> PixelSource:
+    """Return a source that reads constant borders as NaN; the very source where there are none."""
+    frame = source.frame
+    key = (frame.path, frame.size_bytes, frame.mtime_ns, frame.hdu)
+    if key not in _BOXES:
+        if len(_BOXES) >= _MAX_BOXES:
+            _BOXES.clear()
+        _BOXES[key] = data_box(source.read, frame.height, frame.width)
+    box = _BOXES[key]
+    whole = box == (0, frame.height, 0, frame.width)
+    return source if whole else replace(source, dtype=np.dtype(np.float32), _box=box)
+
+
+def _inside(window: Pixels, at: tuple[int, int, int, int], box: Box) -> Pixels:
+    """Return a window at (y0, y1, x0, x1) as float32, NaN outside the part with data."""
+    values = window.astype(np.float32)
+    (y0, _, x0, _), (top, bottom, left, right) = at, box
+    values[: max(top - y0, 0)] = np.nan
+    values[max(bottom - y0, 0) :] = np.nan
+    values[:, : max(left - x0, 0)] = np.nan
+    values[:, max(right - x0, 0) :] = np.nan
+    return values
+
+
+def _is_mended(frame: FrameRef) -> bool:
+    return (frame.number_scale, frame.number_zero) != (1.0, 0.0)
+
+
+def _on_scale(window: Pixels, frame: FrameRef, dtype: np.dtype[Any]) -> Pixels:
+    """Return numbers on the scale of the camera's other frames."""
+    if not _is_mended(frame):
+        return window
+    values = window * np.float32(frame.number_scale) + np.float32(frame.number_zero)
+    return np.clip(values, 0, 65535).astype(np.uint16) if dtype == np.uint16 else values.astype(np.float32, copy=False)
 
 
 def _image_of(path: Path) -> FitsImage:

@@ -8,7 +8,15 @@ from zemosaic.frames.header import Header
 
 __all__ = ["pointing", "sexagesimal"]
 
-_PAIRS = (("RA", "DEC"), ("OBJCTRA", "OBJCTDEC"), ("RA_OBS", "DEC_OBS"), ("RA-MNT", "DEC-MNT"), ("TELRA", "TELDEC"))
+_PAIRS = (
+    ("RA", "DEC"),
+    ("OBJCTRA", "OBJCTDEC"),
+    ("RA_OBS", "DEC_OBS"),
+    ("RA-MNT", "DEC-MNT"),
+    ("TELRA", "TELDEC"),
+    ("FOVRA", "FOVDEC"),
+)
+"""FOVRA and FOVDEC are Unistellar's."""
 _PARTS = re.compile(r"^\s*([+-]?)\s*(\d+)\s*[:hd° ]\s*(\d+)(?:\s*[:m' ]\s*(\d+\.?\d*)\s*[s\"]?)?\s*$", re.IGNORECASE)
 _HOURS = re.compile(r"\[h\]|hours?\b", re.IGNORECASE)
 

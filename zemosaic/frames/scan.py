@@ -5,13 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zemosaic.errors import FrameError, InputError, Message, message
+from zemosaic.frames.copies import same_exposures
 from zemosaic.frames.dialects import frame_ref
+from zemosaic.frames.filters import settled_filters
 from zemosaic.frames.header import FitsImage, find_image
+from zemosaic.frames.numbers import NumberKind, number_kind, on_one_scale
+from zemosaic.frames.sidecar import Sidecars
+from zemosaic.frames.stacks import colour_among_raw, finished_stack
 from zemosaic.model import Dropped, FrameRef, FrameStatus
 
 __all__ = ["ScanResult", "fits_files", "read_frame", "scan_folder"]
@@ -20,8 +26,24 @@ OWN_PREFIX = "zemosaic_MT"
 """Names of finished mosaics begin like this."""
 
 _FITS_NAME = re.compile(r"\.(fits?|fts)(\.fz|\.gz)?$|\.fz$", re.IGNORECASE)
+_OTHER_KINDS = {
+    **dict.fromkeys(("cr2", "cr3", "crw", "nef", "nrw", "arw", "raf", "orf", "rw2", "pef", "dng"), ""),
+    "xisf": "XISF",
+    "ser": "SER",
+    "avi": "AVI",
+    "mp4": "MP4",
+    "mov": "MOV",
+    **dict.fromkeys(("tif", "tiff"), "TIFF"),
+    **dict.fromkeys(("jpg", "jpeg"), "JPEG"),
+    "png": "PNG",
+    "bmp": "BMP",
+}
+_OTHER_KINDS |= {ending: ending.upper() for ending, kind in _OTHER_KINDS.items() if not kind}
+"""Pictures and films that cannot be read, by the ending of their names."""
 _SYSTEM_FOLDERS = ("__MACOSX", "$RECYCLE.BIN", "System Volume Information")
 _DIGITS = re.compile(r"(\d+)")
+_READABLE = ("reason.duplicate", "reason.same_exposure", "reason.not_a_light")
+"""Reasons of files that could be read."""
 _PROGRESS_STEP = 200
 _SAMPLE_BYTES = 1 << 16
 
@@ -38,7 +60,9 @@ class ScanResult:
     """FITS files that are no usable light frames, in order of their paths."""
 
 
-def scan_folder(root: Path, *, exclude: Sequence[Path] = (), progress: Progress | None = None) -> ScanResult:
+def scan_folder(
+    root: Path, *, exclude: Sequence[Path] = (), progress: Progress | None = None, stacks: bool = False
+) -> ScanResult:
     """Read the headers of all FITS files below a folder.
 
     Hidden files and folders, finished mosaics and the excluded folders are passed over; links to
@@ -52,17 +76,22 @@ def scan_folder(root: Path, *, exclude: Sequence[Path] = (), progress: Progress 
         Folders to pass over, such as an output folder inside the input folder.
     progress : callable, optional
         Called with (files looked at, number of files); the number is None while they are counted.
+    stacks : bool
+        Whether finished stacks are wanted among single frames.  A folder of nothing but stacks keeps them anyway.
 
     Raises
     ------
     InputError
         When the folder is missing, unreadable or holds no FITS file.
     """
-    files, dropped = _list_files(_checked(root), exclude, progress)
+    others: Counter[str] = Counter()
+    files, dropped = _list_files(_checked(root), exclude, progress, others)
     if not files and not dropped:
-        raise InputError("error.input_no_fits", path=str(root))
+        raise _no_fits(root, others)
     frames: list[FrameRef] = []
-    twins = _Twins()
+    stacked: dict[int, Message] = {}
+    kinds: dict[str, NumberKind] = {}
+    twins, sidecars = _Twins(), Sidecars()
     for done, path in enumerate(files):
         if progress is not None and done % _PROGRESS_STEP == 0:
             progress(done, len(files))
@@ -71,13 +100,48 @@ def scan_folder(root: Path, *, exclude: Sequence[Path] = (), progress: Progress 
             first = twins.first(image)
             if first is not None:
                 raise FrameError("reason.duplicate", file=path.name, first=first)
-            frames.append(frame_ref(image, len(frames)))
+            frames.append(sidecars.completed(frame_ref(image, len(frames))))
+            kinds[frames[-1].path] = number_kind(image)
+            evidence = finished_stack(image, frames[-1])
+            if evidence is not None:
+                stacked[frames[-1].frame_id] = evidence
         except FrameError as problem:
             dropped.append(_dropped(path, problem.reason))
     if progress is not None:
         progress(len(files), len(files))
+    copied = same_exposures(frames)
+    if copied:
+        dropped += [
+            _dropped(Path(frame.path), _copy_reason(frame, copied)) for frame in frames if frame.frame_id in copied
+        ]
+        frames = [frame for frame in frames if frame.frame_id not in copied]
+    if not stacks:
+        frames, left_out = _without_stacks(frames, stacked)
+        dropped += left_out
+    frames = [replace(frame, frame_id=number) for number, frame in enumerate(frames)]
     dropped.sort(key=lambda item: natural_key(Path(item.path)))
-    return ScanResult(tuple(frames), tuple(dropped))
+    return ScanResult(tuple(on_one_scale(settled_filters(frames), kinds)), tuple(dropped))
+
+
+def _copy_reason(frame: FrameRef, copied: Mapping[int, str]) -> Message:
+    return message("reason.same_exposure", file=Path(frame.path).name, first=copied[frame.frame_id])
+
+
+def _without_stacks(frames: Sequence[FrameRef], stacked: Mapping[int, Message]) -> tuple[list[FrameRef], list[Dropped]]:
+    """Return the single frames, and the stacks among them with what shows that they are stacks."""
+    single = [frame for frame in frames if frame.frame_id not in stacked]
+    if not single:
+        return list(frames), []
+    raw = [frame for frame in single if frame.bayer is not None]
+    kept: list[FrameRef] = []
+    dropped: list[Dropped] = []
+    for frame in frames:
+        reason = stacked.get(frame.frame_id) or colour_among_raw(frame, raw)
+        if reason is None:
+            kept.append(frame)
+        else:
+            dropped.append(Dropped(frame.path, None, "scan", FrameStatus.REJECTED, reason))
+    return kept, dropped
 
 
 def read_frame(path: Path, frame_id: int = 0, *, light: bool = True) -> FrameRef:
@@ -99,7 +163,7 @@ def fits_files(root: Path) -> list[Path]:
     InputError
         When the folder is missing or cannot be read.
     """
-    return _list_files(_checked(root), (), None)[0]
+    return _list_files(_checked(root), (), None, Counter())[0]
 
 
 def natural_key(path: Path) -> tuple[tuple[tuple[str | int, ...], ...], str]:
@@ -112,7 +176,8 @@ def natural_key(path: Path) -> tuple[tuple[tuple[str | int, ...], ...], str]:
 
 
 def _dropped(path: Path, reason: Message) -> Dropped:
-    return Dropped(str(path), None, "scan", FrameStatus.UNREADABLE, reason)
+    status = FrameStatus.REJECTED if reason.key in _READABLE else FrameStatus.UNREADABLE
+    return Dropped(str(path), None, "scan", status, reason)
 
 
 def _checked(root: Path) -> Path:
@@ -130,8 +195,18 @@ def _checked(root: Path) -> Path:
     return absolute
 
 
-def _list_files(root: Path, exclude: Sequence[Path], progress: Progress | None) -> tuple[list[Path], list[Dropped]]:
-    """Return the FITS files below root in natural order, and folders that cannot be listed."""
+def _no_fits(root: Path, others: Counter[str]) -> InputError:
+    """Return what to tell of a folder without FITS files: which pictures of other kinds were seen there."""
+    if not others:
+        return InputError("error.input_no_fits", path=str(root))
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(others.items(), key=lambda item: (-item[1], item[0])))
+    return InputError("error.input_other_kinds", path=str(root), kinds=kinds)
+
+
+def _list_files(
+    root: Path, exclude: Sequence[Path], progress: Progress | None, others: Counter[str]
+) -> tuple[list[Path], list[Dropped]]:
+    """Return the FITS files below root in natural order, and folders that cannot be listed; count other pictures."""
     # A link upwards would lead out of the folder that was asked for, and back into it.
     seen = {key for folder in (root, *root.parents, *exclude) if (key := _folder_key(folder)) is not None}
     files: list[Path] = []
@@ -146,6 +221,7 @@ def _list_files(root: Path, exclude: Sequence[Path], progress: Progress | None) 
             closed.append(_dropped(folder, message("reason.folder_unreadable", folder=str(folder), detail=detail)))
             continue
         files += (Path(entry.path) for entry in entries if _is_candidate(entry))
+        others.update(kind for entry in entries if (kind := _other_kind(entry)))
         waiting += _new_folders(entries, seen)
         if progress is not None:
             progress(len(files), None)
@@ -155,6 +231,12 @@ def _list_files(root: Path, exclude: Sequence[Path], progress: Progress | None) 
 def _is_candidate(entry: os.DirEntry[str]) -> bool:
     wanted = _FITS_NAME.search(entry.name) is not None
     return wanted and not entry.name.startswith((".", OWN_PREFIX)) and not _is_folder(entry)
+
+
+def _other_kind(entry: os.DirEntry[str]) -> str:
+    """Return the kind of a picture that is no FITS file, as people call it; empty for everything else."""
+    ending = entry.name.rpartition(".")[2].lower()
+    return "" if entry.name.startswith(".") or _is_folder(entry) else _OTHER_KINDS.get(ending, "")
 
 
 def _new_folders(entries: Sequence[os.DirEntry[str]], seen: set[tuple[int, int] | str]) -> Iterator[Path]:

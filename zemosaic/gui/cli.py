@@ -154,12 +154,16 @@ def _state_lines(command: Command, reading: Reading, environ: Mapping[str, str],
 def _forecast_lines(settings: Settings, environ: Mapping[str, str], words: Translator) -> list[str]:
     """Return what a run would do; nothing is written."""
     # Here for the reason told below.
+    from zemosaic.frames.inventory import inventory
     from zemosaic.frames.scan import scan_folder
     from zemosaic.phases.forecast import CPU_S_PER_FRAME, forecast
+    from zemosaic.phases.scan import wants_stacks
 
-    found = scan_folder(Path(settings.input_dir), exclude=[Path(settings.output_dir)])
+    exclude = [Path(settings.output_dir)]
+    found = scan_folder(Path(settings.input_dir), exclude=exclude, stacks=wants_stacks(settings))
     speed = speed_of(user_config_folder(environ)) or CPU_S_PER_FRAME
     lines = forecast_lines(forecast(settings, found.frames, len(found.dropped), speed), words)
+    lines += [words.message(line) for line in inventory(found.frames, found.dropped)]
     dropped = Counter(words.message(item.reason) for item in found.dropped)
     return [*lines, *(words.text("summary.drop", count=count, reason=reason) for reason, count in dropped.items())]
 

@@ -70,7 +70,7 @@ def read_masters(context: RunContext, grid: Grid) -> list[Master]:
 
 def _read(context: RunContext, grid: Grid, frame: CalibratedFrame, tile_id: int, number: int) -> Master:
     settings, ref = context.settings, frame.frame
-    value = _planes(stack_pixels(open_pixels(ref, context.scratch).read_all()), grid.plan.channels)
+    value = _planes(stack_pixels(open_pixels(ref, context.scratch, borders=True).read_all()), grid.plan.channels)
     valid = np.asarray(np.isfinite(value).all(axis=0))
     box = trimmed_box(valid)
     if box is None:
@@ -109,6 +109,6 @@ def _weight_map(ref: FrameRef, valid: NDArray[np.bool_], scratch: Path) -> NDArr
     there = read_frame(beside, light=False)
     if (there.height, there.width, there.planes) != (*valid.shape, 1):
         return plain
-    found = np.array(open_pixels(there, scratch).read_all(), np.float32)
+    found = np.array(open_pixels(there, scratch, borders=True).read_all(), np.float32)
     typical = float(np.median(found[valid & (found > 0)])) if (valid & (found > 0)).any() else math.nan
     return found / np.float32(typical) if typical > 0 else plain

@@ -90,7 +90,7 @@ def export_mosaic(
             settings_hash=settings_hash(settings),
             rejection=settings.stacking_rejection_algorithm,
             combine=settings.stacking_final_combine_method,
-            name=plan.name,
+            name=(grid.sky or plan.name) if plan.name else "",
         )
         value, kept, heavy = store.canvas("value"), store.canvas("kept"), store.canvas("weight")
         box = _box(context, plan, kept, heavy)

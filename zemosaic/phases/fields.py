@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zemosaic.errors import NothingUsable, ResourceError, message
 from zemosaic.export.cards import ascii_text
 from zemosaic.export.grid_file import SavedGrid, grid_place, read_grids
 from zemosaic.model import Dropped, FrameStatus, SolvedFrame
-from zemosaic.mosaic.canvas import Canvas, canvas_reaches, connected_fields, make_canvas
+from zemosaic.mosaic.canvas import Canvas, canvas_reaches, connected_fields, grown, make_canvas
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.nights import EarlierField, field_of
 from zemosaic.sky import mean_direction
@@ -25,6 +25,8 @@ STRAY_GROWTH = 3.0
 WHOLE_SKY_MEGAPIXELS = 1e6
 """Stands for a canvas that no plane can hold."""
 LONGEST_KEY = 40
+NO_FILTER = "nofilter"
+"""What stands in names for frames that name no filter beside others that do."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,12 @@ class Field:
     """The grid of an earlier run that the frames reach."""
     before: EarlierField | None = None
     """The field as an earlier night left it."""
+    sky: str = ""
+    """Name of the part of the sky, which fields of several filters share; what OBJECT says."""
+    sky_key: str = ""
+    """The same as a file may bear it."""
+    canvas: Canvas | None = None
+    """The grid that the mosaics of all filters share; None where there is one filter."""
 
 
 def divide(context: RunContext, frames: Sequence[SolvedFrame]) -> list[Field]:
@@ -63,20 +71,57 @@ def divide(context: RunContext, frames: Sequence[SolvedFrame]) -> list[Field]:
         groups = _by_grid(context, frames, grids)
     else:
         groups = [(None, group) for group in _without_strays(context, frames, connected_fields(frames))]
-    fields: list[Field] = []
+    skies: list[Field] = []
     for saved, group in groups:
         members = tuple(frames[i] for i in sorted(group))
         name = (saved.name if saved else "") or _name(members)
-        if file_key(name) in {field.key for field in fields}:
+        if file_key(name) in {field.key for field in skies}:
             name = f"{name} {_place(members)}"
-        key = _unique(file_key(name), {field.key for field in fields})
-        taken = [field.before for field in fields if field.before is not None]
-        before = field_of(context.nights, members, taken) if context.nights is not None else None
-        fields.append(Field(name, key, members, saved, before))
-    if len(fields) > 1:
-        told = ", ".join(f"{field.name} ({len(field.frames)})" for field in fields)
-        context.log(message("log.several_fields", fields=len(fields), names=told))
+        key = _unique(file_key(name), {field.key for field in skies})
+        skies.append(Field(name, key, members, saved, sky=name, sky_key=key))
+    fields: list[Field] = []
+    for sky in skies:
+        fields += _by_filter(context, sky, len(skies) > 1, fields)
+    fields.sort(key=lambda field: -len(field.frames))
+    if len(skies) > 1:
+        told = ", ".join(f"{sky.name} ({len(sky.frames)})" for sky in skies)
+        context.log(message("log.several_fields", fields=len(skies), names=told))
     return fields
+
+
+def _by_filter(context: RunContext, sky: Field, several: bool, others: Sequence[Field]) -> list[Field]:
+    """Return the fields of one part of the sky, one for each filter, that with the most frames first.
+
+    They share one grid, so that their mosaics can be put on top of each other pixel by pixel.
+    """
+    taken = [field.before for field in others if field.before is not None]
+    members: dict[str, list[SolvedFrame]] = {}
+    for frame in sky.frames:
+        members.setdefault(frame.frame.filter_name, []).append(frame)
+    if len(members) == 1 or not context.settings.mosaic_per_filter:
+        return [replace(sky, before=_earlier(context, sky.frames, taken))]
+    order = sorted(members, key=lambda name: (-len(members[name]), name))
+    told = ", ".join(f"{name or '-'} ({len(members[name])})" for name in order)
+    context.log(message("log.several_filters", filters=len(order), names=told, field=sky.name))
+    fields: list[Field] = []
+    for name in order:
+        frames = tuple(members[name])
+        label = name or NO_FILTER
+        key = _unique(file_key(f"{sky.key}_{label}" if several else label), {one.key for one in (*others, *fields)})
+        before = _earlier(context, frames, taken)
+        taken += [before] if before is not None else []
+        fields.append(replace(sky, name=f"{sky.name} {label}", key=key, frames=frames, before=before))
+    if sky.saved is not None:
+        return fields
+    canvas = canvas_of(context, sky.frames)
+    known = next((one.before.canvas for one in fields if one.before is not None), None)
+    if known is not None and known.wcs.projection == canvas.wcs.projection:
+        canvas = grown(known, sky.frames)
+    return [replace(one, canvas=canvas) for one in fields]
+
+
+def _earlier(context: RunContext, frames: Sequence[SolvedFrame], taken: Sequence[EarlierField]) -> EarlierField | None:
+    return field_of(context.nights, frames, taken) if context.nights is not None else None
 
 
 def canvas_of(context: RunContext, frames: Sequence[SolvedFrame]) -> Canvas:

@@ -89,7 +89,7 @@ def _look(
 ) -> tuple[RingProfile, tuple[Floats, Floats, Floats]]:
     """Return the rings of a frame, and the light of its stars in it and in the mosaic, with their distances."""
     frame = one.frame
-    pixels = mended_pixels(frame, defects[frame.group].path, context.scratch)
+    pixels = mended_pixels(frame, defects[frame.camera_key].path, context.scratch)
     if frame.bayer is not None:
         raw = green_image(pixels, frame.bayer)
     else:

@@ -225,7 +225,7 @@ def combine_master(task: _CombineTask) -> tuple[str, tuple[int, ...]]:
     offset = Masters(offset=task.offset)
     dead: tuple[int, ...] = ()
     try:
-        sources = [_Offset(open_pixels(frame, task.scratch), offset) for frame in task.given.frames]
+        sources = [_Offset(open_pixels(frame, task.scratch, borders=True), offset) for frame in task.given.frames]
         shape = sources[0].source.shape
         levels = [float(np.nanmedian(one.read(*window))) for one in sources] if task.offset is not None else None
         if levels is not None and min(levels) <= 0:

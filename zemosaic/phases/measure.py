@@ -18,6 +18,7 @@ from zemosaic.calibration.masters import NO_MASTERS, Masters
 from zemosaic.compute.executors import TaskKilled, map_ordered
 from zemosaic.errors import FrameError, Message, NothingUsable, message
 from zemosaic.events import FrameMeasured
+from zemosaic.frames.damage import refuse_unusable
 from zemosaic.frames.pixels import PixelSource, open_pixels, stack_pixels
 from zemosaic.model import Dropped, FrameRef, FrameStatus, MeasuredFrame
 from zemosaic.phases.context import RunContext
@@ -45,7 +46,7 @@ MAX_TEMPERATURE_STEP_C = 4.0
 """Within so many degrees a sensor's hot pixels are about the same."""
 MIN_PART_FRAMES = 8
 """Fewer frames of a night or temperature are looked at together with those before them."""
-CONTENT_VERSION = 10
+CONTENT_VERSION = 11
 """Raised when a change of the code makes stored measurements stale."""
 GIVEN = ("frame",)
 """What the journal does not keep of a measured frame: the scan of this run has it."""
@@ -134,6 +135,7 @@ def measure_one(task: _MeasureTask) -> MeasuredFrame | Message:
     frame, camera = task.frame, _load(task.defects)
     try:
         raw = open_pixels(frame, task.scratch).read_all()
+        refuse_unusable(stack_pixels(raw) if task.stack else raw, Path(frame.path).name)
         cut_off = camera.masters.least(cut_off_level(raw))
         pixels = _mended(raw, (0, frame.height, 0, frame.width), camera, frame)
         return measure(frame, without_spikes(stack_pixels(pixels)) if task.stack else pixels, cut_off)

@@ -33,6 +33,8 @@ class Grid:
     frames: tuple[CalibratedFrame, ...]
     key: str = ""
     """Which field of the run it is; what a file's name can bear."""
+    sky: str = ""
+    """Name of the part of the sky, without that of a filter."""
 
 
 def make_grids(context: RunContext, fields: Sequence[tuple[Field, Sequence[CalibratedFrame]]]) -> list[Grid]:
@@ -85,6 +87,9 @@ def _grid_of(context: RunContext, field: Field, frames: Sequence[CalibratedFrame
         canvas = Canvas(grid.wcs, grid.width, grid.height)
         named = settings.global_wcs_output_path
         context.log(message("log.grid_reused", folder=named, width=grid.width, height=grid.height))
+    elif field.canvas is not None:
+        canvas = field.canvas
+        _save_canvas(context, canvas, field, several)
     else:
         canvas = canvas_of(context, [frame.solved for frame in frames])
         if field.before is not None and canvas.wcs.projection == field.before.canvas.wcs.projection:
@@ -101,7 +106,7 @@ def _grid_of(context: RunContext, field: Field, frames: Sequence[CalibratedFrame
     kept = _reaching(context, frames, plan, whole)
     if not kept:
         return None
-    return Grid(replace(plan, name=field.name if several else ""), tuple(kept), field.key)
+    return Grid(replace(plan, name=field.name if several else ""), tuple(kept), field.key, field.sky)
 
 
 def _origin(canvas: Canvas, before: EarlierField | None) -> tuple[int, int]:
@@ -134,7 +139,7 @@ def _save_canvas(context: RunContext, canvas: Canvas, field: Field, several: boo
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as failure:
         raise write_refused(failure, named) from failure
-    name, key = (field.name, field.key) if several else ("", "")
+    name, key = (field.sky, field.sky_key) if several else ("", "")
     write_grid(place, SavedGrid(canvas.wcs, canvas.width, canvas.height, name), key)
     context.log(message("log.grid_saved", folder=named))
 

@@ -9,14 +9,16 @@ from pathlib import Path
 
 from zemosaic.errors import NothingUsable, message
 from zemosaic.events import FramesFound, PhaseAdvanced
+from zemosaic.frames.inventory import inventory
 from zemosaic.frames.scan import scan_folder
 from zemosaic.frames.selection import read_selection
 from zemosaic.model import Dropped, FrameRef, FrameStatus
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.given import with_given_optics
+from zemosaic.settings.schema import Settings
 from zemosaic.stacking.rules import FEW_SAMPLES
 
-__all__ = ["scan"]
+__all__ = ["scan", "wants_stacks"]
 
 
 def scan(context: RunContext) -> tuple[FrameRef, ...]:
@@ -36,12 +38,15 @@ def scan(context: RunContext) -> tuple[FrameRef, ...]:
 
     with context.phase("scan", None):
         exclude = [Path(context.settings.output_dir)]
-        result = scan_folder(Path(context.settings.input_dir), exclude=exclude, progress=progress)
+        folder, stacks = Path(context.settings.input_dir), wants_stacks(context.settings)
+        result = scan_folder(folder, exclude=exclude, progress=progress, stacks=stacks)
         for dropped in result.dropped:
             context.drop(dropped)
         frames = _of_one_kind(context, _chosen(context, result.frames))
         frames = with_given_optics(frames, context.settings)
         _tell_groups(context, frames)
+        for line in inventory(frames, context.dropped):
+            context.log(line)
         nights = {(frame.date_obs or "")[:10] for frame in frames}
         context.emit(
             FramesFound(
@@ -95,3 +100,8 @@ def _of_one_kind(context: RunContext, frames: tuple[FrameRef, ...]) -> tuple[Fra
     if coloured and len(coloured) != len(frames):
         context.warn(message("warning.mono_among_colour", mono=len(frames) - len(coloured), colour=len(coloured)))
     return frames
+
+
+def wants_stacks(settings: Settings) -> bool:
+    """Return whether finished stacks in the input folder are used, whatever lies beside them."""
+    return settings.use_stacks_among_frames or settings.use_existing_master_tiles

@@ -8,7 +8,6 @@ together.  A frame without a solution is listed with the reason, and the run goe
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,24 +19,25 @@ from zemosaic.catalogue import Catalogue, CellCatalogue, load_bundled, open_asta
 from zemosaic.errors import FrameError, Message, NothingUsable, message
 from zemosaic.events import FrameSolved
 from zemosaic.frames.planes import colour_planes
-from zemosaic.model import Dropped, FrameStatus, MeasuredFrame, Solution, SolvedFrame
+from zemosaic.model import UNCHECKED_PLACE, Dropped, FrameStatus, MeasuredFrame, Solution, SolvedFrame
 from zemosaic.phases.context import RunContext, quality_limits
+from zemosaic.phases.header_claims import is_unchecked, refused_claims, tell_unchecked, with_claims
 from zemosaic.phases.measure import DefectMaps, mended_pixels
 from zemosaic.phases.places import confirmed_place, corners_apart_px, neighbour_of, warn_of_contradictions
 from zemosaic.phases.scales import Scales
 from zemosaic.phases.solved_again import Before, solved_before
-from zemosaic.phases.whole_sky import WholeSky
+from zemosaic.phases.solvers import WholeSky, astap_solver
 from zemosaic.solving.agreement import is_believed, moved_only
 from zemosaic.solving.astap import AstapSolver
-from zemosaic.solving.astap_find import AstapInstallation, detect_astap_installation, misleading_paths
+from zemosaic.solving.astap_find import detect_astap_installation, misleading_paths
 from zemosaic.solving.base import Field, Solver
+from zemosaic.solving.claims import unchecked
 from zemosaic.solving.embedded import EmbeddedSolver
 from zemosaic.solving.header import verify
 from zemosaic.solving.joint import RefinedFrame, solve_jointly
 from zemosaic.solving.pointings import in_time, nearest_in_time, nearest_on_sky, pointings, seed_order, when
 from zemosaic.solving.propagate import known_stars, propagate
 from zemosaic.solving.sessions import joint_frames
-from zemosaic.solving.slots import AstapSlots, retries_from_environment
 from zemosaic.store.codec import content_of
 from zemosaic.zeanalyser.verdicts import shape_reason
 
@@ -55,8 +55,6 @@ HELD_PX = 0.05
 """Frames of an earlier night whose stars are further from their places than this, on the mean, are placed anew."""
 ANOTHER_PX = 1.0
 """A solution that puts corners further from where they were is another solution."""
-WAITING_TOLD_S = 60.0
-"""Shortest time between two lines about waiting for ASTAP."""
 _USELESS = ("reason.astap_no_database", "reason.astap_not_started", "reason.astap_no_slots")
 """Answers after which ASTAP need not be asked again."""
 
@@ -92,8 +90,9 @@ def solve_frames(context: RunContext, measured: Sequence[MeasuredFrame], defects
             if not solved:
                 raise NothingUsable("error.nothing_solved", frames=len(measured))
             if len(solved) > len(held):
-                solved = _jointly(session, solved, catalogue, set(held))
+                solved = _jointly(session, solved, with_claims(solved, catalogue), set(held))
             warn_of_contradictions(context, solved, session.solvers.catalogues)
+            tell_unchecked(context, solved)
             before.keep(context, solved)
         for one in solved:
             context.emit(_event(one))
@@ -141,6 +140,12 @@ class _Session:
         self.astap_solved: dict[str, bool] = {}
         """By path, the frames that ASTAP was asked for, and whether it solved them."""
         self.scales = Scales(context)
+        self.claims: dict[int, Solution] = {}
+        """By frame id, what headers say where the catalogue has too few stars to check it."""
+        self.useless: Message | None = None
+        """Why ASTAP is not asked again, until it is told."""
+        self.doubts: dict[int, Message] = {}
+        """By frame id, why a WCS of a header is not believed."""
 
     def solve(self, measured: Sequence[MeasuredFrame], held: Mapping[int, Solution]) -> None:
         """Solve what can be solved: pointings by their hints first, then what neighbours or the whole sky tell.
@@ -160,13 +165,29 @@ class _Session:
                 strays.extend((one, failures[one.frame.frame_id]) for one in group if one.frame.frame_id in failures)
             else:
                 lost.append((group, failures, 1))
+        strays = [(one, reason) for one, reason in strays if not self._from_neighbours(one, ())]
+        believed = self._believe_headers([*(one for one, _ in strays), *(one for group, _, _ in lost for one in group)])
         for one, reason in strays:
-            if not self._from_neighbours(one, ()):
+            if one.frame.frame_id not in believed:
                 self._drop(one, reason)
         for group, failures, tries in lost:
             known = sorted(self.solved, key=lambda one: when(one.measured))
-            left = [one for one in group if not self._from_neighbours(one, known)]
+            left = [one for one in group if one.frame.frame_id not in believed]
+            left = [one for one in left if not self._from_neighbours(one, known)]
             self._search_the_sky(left, failures, tries)
+
+    def _believe_headers(self, frames: Sequence[MeasuredFrame]) -> set[int]:
+        """Accept what headers say of frames that nothing else places and nothing contradicts; return their ids."""
+        claimed = {one.frame.path: one for one in frames if one.frame.frame_id in self.claims}
+        places = {path: self.claims[one.frame.frame_id].wcs for path, one in claimed.items()}
+        refused = refused_claims(claimed, places, self.solved, self._field)
+        for path, reason in refused.items():
+            self.doubts[claimed[path].frame.frame_id] = reason
+            self.context.log(message("log.header_wcs_refused", path=path))
+        believed = [one for path, one in claimed.items() if path not in refused]
+        for one in believed:
+            self._accept(one, self.claims[one.frame.frame_id])
+        return {one.frame.frame_id for one in believed}
 
     def _solve_pointing(self, frames: Sequence[MeasuredFrame]) -> dict[int, Message]:
         """Solve one frame absolutely and carry its solution through the pointing; return why others failed, by id."""
@@ -256,7 +277,8 @@ class _Session:
             seed = left.pop(0)
             answer = self._asked(self.solvers.blind, self._field(seed, hinted=False))
             if isinstance(answer, Message):
-                reasons[seed.frame.frame_id] = answer
+                if answer.key != "reason.unsolved_no_scale" or seed.frame.frame_id not in reasons:
+                    reasons[seed.frame.frame_id] = answer
                 given_up.append(seed)
                 failed += 1
                 continue
@@ -272,6 +294,8 @@ class _Session:
         asked, solved = len(self.astap_solved), sum(self.astap_solved.values())
         if self.context.settings.solver == "astap" and solved < asked:
             self.context.warn(message("warning.astap_solved_few", asked=asked, solved=solved))
+        elif asked and not solved:
+            self.context.log(message("warning.astap_located_none", frames=asked))
 
     def solved_again(self, refused: SolvedFrame, agreed: Sequence[SolvedFrame]) -> SolvedFrame | None:
         """Return a frame that disagrees with all others with another solution than its own, None if there is none.
@@ -320,11 +344,19 @@ class _Session:
             if isinstance(answer, Solution):
                 return answer
             if answer.key in _USELESS:
-                self.context.warn(answer)
+                self._tell_useless(answer)
                 self.solvers = self.solvers.without_astap()
             else:
                 reason = answer
         return reason
+
+    def _tell_useless(self, fault: Message) -> None:
+        """Warn of an ASTAP that cannot work where it was chosen; elsewhere once a frame is left without a place."""
+        if self.context.settings.solver == "astap" or self.dropped:
+            self.context.warn(fault)
+        else:
+            self.context.log(fault)
+            self.useless = fault
 
     def _from_header(self, measured: MeasuredFrame) -> Solution | None:
         frame = measured.frame
@@ -334,7 +366,13 @@ class _Session:
             answer = verify(frame.header_wcs, self._field(measured), catalogue)
             if isinstance(answer, Solution):
                 return answer
-        self.context.log(message("log.header_wcs_refused", path=frame.path))
+        if frame.frame_id not in self.claims and frame.frame_id not in self.doubts:
+            answer = unchecked(frame.header_wcs, self._field(measured), self.solvers.catalogues)
+            if isinstance(answer, Solution):
+                self.claims[frame.frame_id] = answer
+            else:
+                self.doubts[frame.frame_id] = answer
+                self.context.log(message("log.header_wcs_refused", path=frame.path))
         return None
 
     def _propagated(self, measured: MeasuredFrame, near: Sequence[SolvedFrame]) -> Solution | None:
@@ -345,8 +383,10 @@ class _Session:
         field, neighbours = self._field(measured), [neighbour_of(one, measured.frame) for one in near]
         for seen, known in ((field, neighbours), moved_only(field, neighbours)):
             answer = propagate(seen, known_stars([(one.wcs, one.x_px, one.y_px) for one in known]), near[0].wcs)
-            if answer is None or is_believed(answer.wcs, field, self.solvers.catalogues, neighbours):
-                return answer
+            if answer is None:
+                return None
+            if is_believed(answer.wcs, field, self.solvers.catalogues, neighbours):
+                return replace(answer, how=UNCHECKED_PLACE) if all(map(is_unchecked, near)) else answer
         return None
 
     def _field(self, measured: MeasuredFrame, hinted: bool = True) -> Field:
@@ -378,6 +418,10 @@ class _Session:
         return self.solved[-1]
 
     def _drop(self, measured: MeasuredFrame, reason: Message) -> None:
+        reason = self.doubts.get(measured.frame.frame_id, reason)
+        if self.useless is not None:
+            self.context.warn(self.useless)
+            self.useless = None
         _drop(self.context, measured, self.measured, reason)
         self.dropped += 1
         self.advance(len(self.solved) + self.dropped)
@@ -408,29 +452,8 @@ def _make_solvers(context: RunContext, bundled: CellCatalogue) -> _Solvers:
     if found is None:
         return _Solvers(catalogues, embedded, (blind,))
     context.log(message("log.astap_found", path=str(found.executable)))
-    astap = _astap(context, found, catalogues[-1])
+    astap = astap_solver(context, found, catalogues[-1])
     return _Solvers(catalogues, (astap, *embedded), (blind, astap))
-
-
-def _astap(context: RunContext, found: AstapInstallation, catalogue: Catalogue) -> AstapSolver:
-    settings, told_at = context.settings, [-WAITING_TOLD_S]
-
-    def waiting(text: Message) -> None:
-        context.check_cancelled()
-        if time.monotonic() - told_at[0] >= WAITING_TOLD_S:
-            told_at[0] = time.monotonic()
-            context.log(text)
-
-    retries, backoff_s = retries_from_environment(os.environ)
-    return AstapSolver(
-        found,
-        radius_deg=settings.astap_default_search_radius,
-        timeout_s=settings.astap_timeout_s,
-        catalogue=catalogue,
-        slots=AstapSlots.from_environment(settings.astap_max_instances, os.environ, waiting),
-        retries=retries,
-        backoff_s=backoff_s,
-    )
 
 
 def _other_than_astap(solvers: Iterable[Solver]) -> tuple[Solver, ...]:

@@ -17,7 +17,7 @@ from zemosaic.store.journal import digest
 
 __all__ = ["Before", "solved_before"]
 
-CONTENT_VERSION = 5
+CONTENT_VERSION = 6
 KIND, KEY = "solve", "all"
 GIVEN = ("frame",)
 """What of a measured frame counts by its identity alone."""

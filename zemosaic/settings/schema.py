@@ -48,6 +48,7 @@ class Settings(BaseModel):
     input_dir: str = _setting("", "folders", "basic", kind="folder")
     output_dir: str = _setting("", "folders", "basic", kind="folder")
     excluded_frames: str = _setting("", "folders", "advanced", kind="file", affects=("scan",))
+    use_stacks_among_frames: bool = _setting(False, "folders", "advanced", affects=("scan",))
     master_dark: str = _setting("", "folders", "advanced", kind="file or folder", affects=("measure",))
     master_flat: str = _setting("", "folders", "advanced", kind="file or folder", affects=("measure",))
     master_bias: str = _setting("", "folders", "advanced", kind="file or folder", affects=("measure",))
@@ -113,6 +114,7 @@ class Settings(BaseModel):
     auto_detect_seestar: bool = _setting(True, "mosaic", "basic", affects=("plan",))
     force_seestar_mode: bool = _setting(False, "mosaic", "basic", affects=("plan",))
     mosaic_mode: Literal["auto", "grid", "classic"] = _setting("auto", "mosaic", "basic", affects=("plan",))
+    mosaic_per_filter: bool = _setting(True, "mosaic", "basic", affects=("plan",))
     final_assembly_method: Literal["reproject_coadd", "incremental"] = _setting(
         "incremental", "mosaic", affects=("export",)
     )

@@ -66,6 +66,14 @@ class EmbeddedSolver:
             refusal = verdict
         if refusal is not None and refusal.key == "reason.unsolved_catalogue_empty":
             return refusal
+        if field.scale_arcsec is None:
+            return message(
+                "reason.unsolved_scales_tried",
+                catalogue=self.catalogue.name,
+                stars=len(field),
+                smallest=min(_SCALES_ARCSEC),
+                largest=max(_SCALES_ARCSEC),
+            )
         return message(
             "reason.unsolved_no_match",
             catalogue=self.catalogue.name,

@@ -115,7 +115,17 @@ def _implausible(wcs: FrameWcs, field: Field) -> Message | None:
 
 
 def stars_in(wcs: FrameWcs, field: Field, catalogue: Catalogue) -> CatalogueStars:
-    """Return the catalogue's stars on the frame, brightest first."""
+    """Return the catalogue's stars on the frame, brightest first.
+
+    Parameters
+    ----------
+    wcs : FrameWcs
+        Where the frame lies.
+    field : Field
+        Its size, and how many stars it shows.
+    catalogue : Catalogue
+        Where to look the stars up.
+    """
     x, y = field.centre
     ra, dec = wcs.pixel_to_sky(x, y)
     corner_ra, corner_dec = wcs.corners(field.width, field.height)

@@ -76,7 +76,7 @@ class FramesDesk:
         self._told: tuple[object, str] = (None, "")
         self._thread: threading.Thread | None = None
 
-    def scan(self, folder: str, output: str = "", selection: str = "") -> None:
+    def scan(self, folder: str, output: str = "", selection: str = "", stacks: bool = False) -> None:
         """Begin to read the headers of a folder; an earlier scan is given up.
 
         Parameters
@@ -86,6 +86,8 @@ class FramesDesk:
             A folder inside it that is passed over.
         selection : str
             Table of frames with the choice to begin with.
+        stacks : bool
+            Whether finished stacks are wanted among single frames.
         """
         self._number += 1
         self.folder, self.table, self.problem = folder, None, None
@@ -93,7 +95,7 @@ class FramesDesk:
         self.progress = Scanned(self._number)
         self._early.clear()
         self.version += 1
-        arguments = (self._number, folder, output, selection)
+        arguments = (self._number, folder, output, selection, stacks)
         self._thread = threading.Thread(target=self._scan, args=arguments, name="scan", daemon=True)
         self._thread.start()
 
@@ -231,7 +233,7 @@ class FramesDesk:
             self._told = (key, " · ".join(facts))
         return self._told[1]
 
-    def _scan(self, number: int, folder: str, output: str, selection: str) -> None:
+    def _scan(self, number: int, folder: str, output: str, selection: str, stacks: bool) -> None:
         # Here, in the thread: it loads what the first window does not need.
         from zemosaic.frames.scan import scan_folder
         from zemosaic.frames.selection import read_selection
@@ -243,7 +245,7 @@ class FramesDesk:
 
         try:
             exclude = [Path(output)] if output else []
-            found = scan_folder(Path(folder), exclude=exclude, progress=progress)
+            found = scan_folder(Path(folder), exclude=exclude, progress=progress, stacks=stacks)
             chosen = read_selection(Path(selection), Path(folder)) if selection else None
             # The map needs it, and the window's thread should not wait for it.
             importlib.import_module("cv2")

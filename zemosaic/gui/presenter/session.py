@@ -163,7 +163,9 @@ class Session:
         if folder is not None:
             self.form = self.form.edited("input_dir", folder)
         told = {key: str(self.form.row(key).value) for key in ("input_dir", "output_dir", "excluded_frames")}
-        self.frames.scan(told["input_dir"], told["output_dir"], told["excluded_frames"])
+        asked = ("use_stacks_among_frames", "use_existing_master_tiles")
+        stacks = any(self.form.row(key).value is True for key in asked)
+        self.frames.scan(told["input_dir"], told["output_dir"], told["excluded_frames"], stacks)
 
     def stop(self) -> None:
         """Ask the run to stop; `pump` sees it end."""

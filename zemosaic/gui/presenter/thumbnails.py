@@ -84,7 +84,7 @@ def thumbnail(frame: FrameRef) -> Thumbnail:
     from zemosaic.frames.pixels import open_pixels, stack_pixels
 
     try:
-        pixels = open_pixels(frame, None).read_all()
+        pixels = open_pixels(frame, None, borders=True).read_all()
         planes = _planes(pixels if frame.bayer else stack_pixels(pixels), frame.bayer)
         picture = stretched_preview(planes, max_px=LONGEST_PX, axis_order="CHW")
     except ZeMosaicError as fault:

@@ -1,0 +1,93 @@
+"""What the input folder holds, in a few lines: telescopes, filters, exposures, nights, temperatures, odd cards."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from zemosaic.errors import Message, message
+from zemosaic.model import Dropped, FrameRef
+
+__all__ = ["inventory"]
+
+_HALF_DAY = timedelta(hours=12)
+"""Frames of one night bear two dates; half a day earlier they bear one."""
+_MAX_NAMES = 6
+_KINDS_LEFT_OUT = (
+    (
+        "inventory.stacks",
+        (
+            "reason.stack_own",
+            "reason.stack_card",
+            "reason.stack_history",
+            "reason.stack_name",
+            "reason.stack_planes",
+        ),
+    ),
+    ("inventory.copies", ("reason.duplicate", "reason.same_exposure")),
+    ("inventory.calibration", ("reason.not_a_light",)),
+)
+
+
+def inventory(frames: Sequence[FrameRef], dropped: Sequence[Dropped]) -> list[Message]:
+    """Return the lines, those that have nothing to tell left out.
+
+    Parameters
+    ----------
+    frames : sequence of FrameRef
+        The usable frames.
+    dropped : sequence of Dropped
+        Files that were left out when the folder was read.
+    """
+    hours = sum(frame.exposure_s or 0.0 for frame in frames) / 3600.0
+    lines = [message("inventory.frames", frames=len(frames), hours=round(hours, 2), nights=len(_nights(frames)))]
+    if frames:
+        told = {
+            "telescopes": _counted(frame.telescope or frame.instrument or "?" for frame in frames),
+            "filters": _counted(frame.filter_name or "-" for frame in frames),
+            "exposures": _counted("?" if frame.exposure_s is None else f"{frame.exposure_s:g} s" for frame in frames),
+            "sizes": _counted(f"{frame.width} x {frame.height} {_colour(frame)}" for frame in frames),
+        }
+        lines.append(message("inventory.made_with", **told))
+    temperatures = [frame.temperature_c for frame in frames if frame.temperature_c is not None]
+    if temperatures:
+        coldest, warmest = round(min(temperatures)), round(max(temperatures))
+        lines.append(message("inventory.temperatures", coldest=coldest, warmest=warmest))
+    return lines + _left_out(dropped) + _odd_cards(frames)
+
+
+def _left_out(dropped: Sequence[Dropped]) -> list[Message]:
+    lines, rest = [], list(dropped)
+    for key, keys in _KINDS_LEFT_OUT:
+        some = [item for item in rest if item.reason.key in keys]
+        if some:
+            lines.append(message(key, files=len(some)))
+            rest = [item for item in rest if item not in some]
+    return [*lines, message("inventory.other_files", files=len(rest))] if rest else lines
+
+
+def _odd_cards(frames: Sequence[FrameRef]) -> list[Message]:
+    """Return what headers lack or contradict: a heading, then each kind once, with the values of its first frame."""
+    first: dict[str, Message] = {}
+    for frame in frames:
+        for note in frame.notes:
+            first.setdefault(note.key, note)
+    if not first:
+        return []
+    return [message("inventory.cards", frames=sum(bool(frame.notes) for frame in frames)), *first.values()]
+
+
+def _nights(frames: Sequence[FrameRef]) -> set[str]:
+    dates = [datetime.fromisoformat(frame.date_obs) for frame in frames if frame.date_obs]
+    return {(date - _HALF_DAY).date().isoformat() for date in dates}
+
+
+def _colour(frame: FrameRef) -> str:
+    return frame.bayer or ("RGB" if frame.planes == 3 else "mono")
+
+
+def _counted(names: Iterable[str]) -> str:
+    counts = sorted(Counter(names).items(), key=lambda item: (-item[1], item[0]))
+    told = ", ".join(f"{name} ({count})" for name, count in counts[:_MAX_NAMES])
+    return told + (" ..." if len(counts) > _MAX_NAMES else "")
