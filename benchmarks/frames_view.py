@@ -135,7 +135,7 @@ def first_window(toolkit: str) -> float:
         environ = os.environ | {"ZEMOSAIC_CONFIG_DIR": home, "PYTHONPATH": str(ROOT), "QT_QPA_PLATFORM": "offscreen"}
         argv = [sys.executable, "-c", FIRST_WINDOW, toolkit]
         told = [subprocess.run(argv, env=environ, capture_output=True, text=True, check=True) for _ in range(3)]
-        return min(float(one.stdout) for one in told)
+        return min(float(item.stdout) for item in told)
 
 
 def _never(*_: object) -> object:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zemosaic.calibration.fall import clustered_information, determine_fall, fall_of_stars
-from zemosaic.calibration.held import Held
+from zemosaic.calibration.held import FixedParameters
 
 
 @pytest.mark.parametrize("value, sigma", [(-0.18, 0.02), (-0.05, 0.008), (0.3, 0.02), (-0.4, 0.05)])
@@ -40,7 +40,7 @@ def test_a_difference_between_cameras_is_kept_though_neither_is_determined():
 
 
 def test_held_cameras_stay():
-    held = Held(
+    held = FixedParameters(
         np.zeros(0, bool), np.ones((0, 1)), np.zeros((0, 1, 3)), np.array([True, False]), np.full(2, -0.3), np.zeros(2)
     )
     fall = fall_of_stars(np.array([0.1, -0.2]), np.array([0.01, 0.01]), held)

@@ -9,9 +9,17 @@ import pytest
 from calibration_frames import frame_of, measured_of
 
 from zemosaic.calibration.cells import CellSamples
-from zemosaic.calibration.hidden import blocks_at, hidden_blocks, open_cells, open_transparency
+from zemosaic.calibration.hidden import blocks_at, clear_cells, clear_transparency, obstructed_blocks
 from zemosaic.calibration.photometry import Photometry
-from zemosaic.model import HIDDEN_BLOCK_PX, MeasuredFrame, Solution, SolvedFrame, StarList, Trail, detector_coordinates
+from zemosaic.model import (
+    OBSTRUCTION_BLOCK_PX,
+    MeasuredFrame,
+    Solution,
+    SolvedFrame,
+    StarList,
+    Trail,
+    detector_coordinates,
+)
 from zemosaic.sky import FrameWcs
 
 WIDTH, HEIGHT, N = 1280, 832, 120
@@ -71,7 +79,7 @@ def found_in(frames: list[tuple[SolvedFrame, np.ndarray, CellSamples]]) -> list[
         np.zeros(n),
         np.zeros(1),
     )
-    return hidden_blocks(
+    return obstructed_blocks(
         [f[0] for f in frames],
         [f[1] for f in frames],
         WCS.pixel_to_sky(x, y),
@@ -85,7 +93,7 @@ def hidden_part(blocks: tuple[int, ...]) -> tuple[float, float]:
     """Return the parts of the open and of the hidden side (beyond 3 and within 1 widths of the border) left out."""
     x, y = np.meshgrid(np.arange(0, WIDTH, 8.0), np.arange(0, HEIGHT, 8.0))
     out = np.isin(blocks_at(FRAME, x.ravel(), y.ravel()), blocks).reshape(x.shape)
-    return float(out[x < 0.6 * WIDTH - 4.5 * HIDDEN_BLOCK_PX].mean()), float(out[x > 0.6 * WIDTH - 75].mean())
+    return float(out[x < 0.6 * WIDTH - 4.5 * OBSTRUCTION_BLOCK_PX].mean()), float(out[x > 0.6 * WIDTH - 75].mean())
 
 
 @pytest.mark.parametrize("sky_change", [0.9, -0.7, 0.0])
@@ -94,7 +102,7 @@ def test_the_hidden_part_is_left_out_and_no_more(sky_change):
     lost, out = hidden_part(blocks[1])
     assert lost < 0.05
     assert out > (0.999 if sky_change else 0.9)
-    assert [bool(one) for one in blocks] == [False, True, False, False, False]
+    assert [bool(block) for block in blocks] == [False, True, False, False, False]
 
 
 def test_a_step_of_the_sky_alone_hides_nothing():
@@ -109,9 +117,9 @@ def test_cells_and_blocks_agree():
     _, _, cells = one_frame(0, None)
     blocks = blocks_at(FRAME, np.array([0.0, 63.4, 63.6, WIDTH - 1.0]), np.array([0.0, 0.0, 64.0, HEIGHT - 1.0]))
     assert blocks.tolist() == [0, 0, 21, 259]
-    left = open_cells(cells, FRAME, (0, 1))
+    left = clear_cells(cells, FRAME, (0, 1))
     assert len(left.row) == len(cells.row) - 2 and (left.row[:2] == 0).all() and left.column[0] == 2
-    assert open_cells(cells, FRAME, ()) is cells
+    assert clear_cells(cells, FRAME, ()) is cells
 
 
 def test_a_frame_behind_a_roof_is_judged_by_its_open_part_and_one_behind_a_cloud_as_it_is():
@@ -132,7 +140,7 @@ def test_a_frame_behind_a_roof_is_judged_by_its_open_part_and_one_behind_a_cloud
         np.zeros(3),
         np.zeros(1),
     )
-    passed = open_transparency([f[0] for f in frames], [f[1] for f in frames], photometry, np.zeros(3, int))
+    passed = clear_transparency([f[0] for f in frames], [f[1] for f in frames], photometry, np.zeros(3, int))
     assert passed[0] == 1.0
     assert passed[1] == pytest.approx(1.0, abs=0.08)
     assert passed[2] == 0.3

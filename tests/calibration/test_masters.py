@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from zemosaic.calibration.masters import Masters, combined, dead_pixels, response
+from zemosaic.calibration.masters import CalibrationFrames, combine_frames, dead_pixels, flat_response
 from zemosaic.compute.budget import make_budget
 from zemosaic.compute.executors import SerialExecutor
 from zemosaic.compute.resources import ResourceMonitor
@@ -22,8 +22,8 @@ from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef
 from zemosaic.phases import quick_look
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.masters import make_masters
-from zemosaic.phases.measure import measure_frames, mended_pixels
+from zemosaic.phases.masters import combine_calibration_frames
+from zemosaic.phases.measure import calibrated_pixels, measure_frames
 from zemosaic.settings.schema import Settings
 from zemosaic.store.journal import Journal
 
@@ -119,7 +119,7 @@ def run(tmp_path: Path, **settings: object) -> Iterator[tuple[RunContext, list[E
 def refused(tmp_path: Path, lights: list[FrameRef], **settings: object) -> InputError:
     """Return the error that ends the run; it can be told in both languages."""
     with run(tmp_path, **settings) as (context, _), pytest.raises(InputError) as caught:
-        make_masters(context, lights)
+        combine_calibration_frames(context, lights)
     for language in ("en", "fr"):
         assert "{" not in Translator(language).message(caught.value.message)
     return caught.value
@@ -144,8 +144,8 @@ def test_calibrated_frames_show_neither_pattern_nor_dust(tmp_path):
     with run(tmp_path, **given) as (context, events):
         measured, cameras = measure_frames(context, lights)
         camera = cameras[lights[0].camera_key]
-        pixels = mended_pixels(lights[0], camera.path, context.scratch)
-        window = mended_pixels(lights[0], camera.path, context.scratch, (70, 110, 20, 60))
+        pixels = calibrated_pixels(lights[0], camera.path, context.scratch)
+        window = calibrated_pixels(lights[0], camera.path, context.scratch, (70, 110, 20, 60))
         plain = SimpleNamespace(
             frame=lights[0], illumination=(), bias_adu=0.0, sky_adu=((0.0,) * 3,) * 3, transparency=(1.0,) * 3
         )
@@ -222,7 +222,7 @@ def test_a_master_that_fits_one_of_two_cameras_is_left_out_for_the_other(tmp_pat
     lights = write_lights(tmp_path / "lights", 1) + write_lights(tmp_path / "others", 1, GAIN=120, INSTRUME="Other")
     dark = write(tmp_path / "dark.fit", fixed_pattern() + BIAS, "Dark", 1)
     with run(tmp_path, master_dark=str(dark)) as (context, events):
-        made = make_masters(context, lights)
+        made = combine_calibration_frames(context, lights)
     assert list(made) == [lights[0].camera_key]
     (told,) = [event.text for event in events if isinstance(event, Warned)]
     assert told.key == "warning.master_left_out"
@@ -234,7 +234,7 @@ def test_a_warm_dark_is_used_and_told(tmp_path):
     for degrees, told in ((23.0, []), (31.0, ["warning.dark_temperature"])):
         dark = write(tmp_path / f"dark{degrees}.fit", fixed_pattern() + BIAS, "Dark", 1, **{"CCD-TEMP": degrees})
         with run(tmp_path, master_dark=str(dark)) as (context, events):
-            assert make_masters(context, lights)
+            assert combine_calibration_frames(context, lights)
         assert [event.text.key for event in events if isinstance(event, Warned)] == told
 
 
@@ -271,10 +271,10 @@ def test_what_is_not_there_or_no_picture_is_told(tmp_path):
 def test_combining_leaves_outliers_out_and_is_the_mean_otherwise():
     rng = np.random.default_rng(5)
     frames = [rng.normal(1000.0, 10.0, (130, 70)).astype(np.float32) for _ in range(12)]
-    plain = combined([Memory(frame) for frame in frames], (130, 70), None)
+    plain = combine_frames([Memory(frame) for frame in frames], (130, 70), None)
     assert np.mean(np.abs(plain - np.mean(frames, axis=0)) < 1e-3) > 0.98
     frames[4][100:110, 20:40] = 60000.0
-    hit = combined([Memory(frame) for frame in frames], (130, 70), None)
+    hit = combine_frames([Memory(frame) for frame in frames], (130, 70), None)
     others = np.mean([frame for k, frame in enumerate(frames) if k != 4], axis=0)
     np.testing.assert_allclose(hit[100:110, 20:40], others[100:110, 20:40], atol=8.0)
 
@@ -282,7 +282,7 @@ def test_combining_leaves_outliers_out_and_is_the_mean_otherwise():
 def test_response_is_one_in_each_colour_and_blind_pixels_are_named():
     flat = (5000.0 * true_response() * COLOURS).astype(np.float32)
     flat[7, 9] = flat[8, 8] = 20.0
-    even = response(flat, "GRBG")
+    even = flat_response(flat, "GRBG")
     assert np.median(even[0::2, 1::2]) == pytest.approx(1.0)
     assert even[7, 9] == even[8, 8] == 1.0
     assert dead_pixels(flat, "GRBG").tolist() == [7 * WIDTH + 9, 8 * WIDTH + 8]
@@ -291,9 +291,9 @@ def test_response_is_one_in_each_colour_and_blind_pixels_are_named():
 
 def test_without_masters_pixels_keep_their_type_and_a_cut_off_level_follows_the_calibration(tmp_path):
     pixels = np.arange(12, dtype=np.uint16).reshape(3, 4)
-    assert Masters().applied(pixels, (0, 3, 0, 4)) is pixels
+    assert CalibrationFrames().applied(pixels, (0, 3, 0, 4)) is pixels
     np.save(tmp_path / "offset.npy", np.full((3, 4), 100.0, np.float32))
     np.save(tmp_path / "flat.npy", np.full((3, 4), 0.5, np.float32))
-    masters = Masters(tmp_path / "offset.npy", tmp_path / "flat.npy")
+    masters = CalibrationFrames(tmp_path / "offset.npy", tmp_path / "flat.npy")
     np.testing.assert_allclose(masters.applied(pixels[1:], (1, 3, 0, 4)), (pixels[1:] - 100.0) / 0.5)
     assert masters.least(60100.0) == pytest.approx(120000.0)

@@ -49,10 +49,10 @@ def test_no_star_twice_in_a_frame():
 
 @pytest.mark.parametrize("positions", [[], [(np.empty(0), np.empty(0))] * 3])
 def test_nothing_to_merge(positions):
-    assert [len(one) for one in merge_detections(positions, 3.0)] == [0] * len(positions)
+    assert [len(ids) for ids in merge_detections(positions, 3.0)] == [0] * len(positions)
 
 
 def test_the_radius_is_honoured_and_the_order_fixed():
     ra = np.zeros(3)
     frames = [(ra[:1], np.array([0.0])), (ra[:1], np.array([2.9 * ARCSEC])), (ra[:1], np.array([3.1 * ARCSEC]))]
-    assert [int(one[0]) for one in merge_detections(frames, 3.0)] == [0, 0, 1]
+    assert [int(ids[0]) for ids in merge_detections(frames, 3.0)] == [0, 0, 1]

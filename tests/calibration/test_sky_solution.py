@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from zemosaic.calibration.cells import CellSamples
-from zemosaic.calibration.held import Held
+from zemosaic.calibration.held import FixedParameters
 from zemosaic.calibration.sky import SkySolution, solve_sky
 from zemosaic.calibration.transfer import BiasEstimate
-from zemosaic.model import SKY_BENDS, sky_level
+from zemosaic.model import N_HIGHER_ORDER_TERMS, sky_level
 
 WIDTH, HEIGHT, CELL = 1080, 1920, 96
 NOISE = 12.0
@@ -134,7 +134,7 @@ GRID = [(a, b) for a in range(0, 25, 6) for b in range(0, 13, 4)]
 def test_the_nebula_is_kept_and_the_sky_goes(channels, outliers):
     truth = observe(GRID, channels=channels, turns=list(np.linspace(0, 0.5, len(GRID))), outliers=outliers)
     got = solve(truth)
-    assert got.sky_adu.shape == (len(GRID), channels, 3 + SKY_BENDS)
+    assert got.sky_adu.shape == (len(GRID), channels, 3 + N_HIGHER_ORDER_TERMS)
     for channel in range(channels):
         gain, rms, off = judged(truth, got, channel)
         assert gain == pytest.approx(1.0, abs=0.02 if outliers else 0.01)
@@ -186,7 +186,7 @@ def rms_of_bends(got: SkySolution, group: int, truth: Truth) -> float:
     """Return the largest mean square of what bends make of a frame's cells, in parts of its sky."""
     of = [k for k in range(len(truth.cells)) if truth.groups[k] == group]
     made = [sky_level([0, 0, 0, *got.sky_adu[k, 0, 3:]], truth.cells[k].u, truth.cells[k].v) for k in of]
-    return max(float(np.std(one) / truth.sky[k, 0, 0]) for one, k in zip(made, of, strict=True))
+    return max(float(np.std(field) / truth.sky[k, 0, 0]) for field, k in zip(made, of, strict=True))
 
 
 def test_a_sky_that_bends_in_one_camera_makes_no_seam():
@@ -209,9 +209,9 @@ def test_bends_of_a_held_camera_hold_for_its_new_frames():
     estimates = [BiasEstimate(b, 10.0) for b in truth.bias]
     held = held_from(truth, first, known)
     got = solve_sky(
-        truth.cells, truth.transparency, truth.groups, truth.vignetting, np.array([0.02]), estimates, held=held
+        truth.cells, truth.transparency, truth.groups, truth.vignetting, np.array([0.02]), estimates, fixed=held
     )
-    assert got.pull_sigma.max() < 0.1
+    assert got.mean_residual_sigma.max() < 0.1
     _, rms, off = judged(truth, got)
     assert rms < 1.0 and off < 0.6
 
@@ -274,8 +274,8 @@ def test_slopes_that_cancel_and_empty_sky_leave_no_tilt():
     assert abs(level) < 12.0
 
 
-def held_from(truth: Truth, got: SkySolution, known: np.ndarray) -> Held:
-    return Held(known, truth.transparency, got.sky_adu, np.ones(1, bool), got.vignetting, got.bias_adu)
+def held_from(truth: Truth, got: SkySolution, known: np.ndarray) -> FixedParameters:
+    return FixedParameters(known, truth.transparency, got.sky_adu, np.ones(1, bool), got.vignetting, got.bias_adu)
 
 
 def test_new_frames_meet_held_ones_without_a_seam_and_leave_them_alone():
@@ -288,18 +288,18 @@ def test_new_frames_meet_held_ones_without_a_seam_and_leave_them_alone():
     held = held_from(truth, replace(first, sky_adu=tilted), known)
     estimates = [BiasEstimate(b, 10.0) for b in truth.bias]
     got = solve_sky(
-        truth.cells, truth.transparency, truth.groups, truth.vignetting, np.array([0.02]), estimates, held=held
+        truth.cells, truth.transparency, truth.groups, truth.vignetting, np.array([0.02]), estimates, fixed=held
     )
     np.testing.assert_array_equal(got.sky_adu[known], tilted[known])
     np.testing.assert_array_equal(got.vignetting, first.vignetting)
     np.testing.assert_array_equal(got.bias_adu, first.bias_adu)
     moved = got.sky_adu[~known, 0, 0] - first.sky_adu[~known, 0, 0]
     np.testing.assert_allclose(moved / truth.transparency[~known, 0], 40.0, atol=2.0)
-    assert got.pull_sigma.max() < 0.1, "frames that are right are not pulled"
+    assert got.mean_residual_sigma.max() < 0.1, "frames that are right are not pulled"
     wrong = tilted.copy()
     wrong[2, 0, 0] += 3.0 * NOISE
     held = held_from(truth, replace(first, sky_adu=wrong), known)
     pulled = solve_sky(
-        truth.cells, truth.transparency, truth.groups, truth.vignetting, np.array([0.02]), estimates, held=held
-    ).pull_sigma
+        truth.cells, truth.transparency, truth.groups, truth.vignetting, np.array([0.02]), estimates, fixed=held
+    ).mean_residual_sigma
     assert pulled[2] > 0.5 and int(np.argmax(pulled)) == 2

@@ -9,7 +9,7 @@ from calibration_frames import frame_of, measured_of
 from zemosaic.calibration.cells import CellSamples
 from zemosaic.calibration.fall import FallOfLight
 from zemosaic.calibration.sky import SkySolution
-from zemosaic.calibration.steps import edge_steps
+from zemosaic.calibration.steps import edge_offsets
 
 WIDTH, HEIGHT, CELL = 1024, 1536, 64
 NOISE = 10.0
@@ -48,11 +48,11 @@ def test_a_wrong_sky_steps_at_its_edges_and_a_right_one_does_not():
     frame = frame_of(WIDTH, HEIGHT)
     measured = [measured_of(frame, sky=(level, level), noise=(NOISE, NOISE)) for level, _ in planes]
     groups = np.zeros(3, int)
-    right = edge_steps(measured, cells, solution(planes), groups, CELL)
+    right = edge_offsets(measured, cells, solution(planes), groups, CELL)
     assert np.nanmax(np.abs([one.after for one in right])) < 0.05
     assert np.nanmax(np.abs([one.before for one in right])) > 1.0, "the slope is in the frame as taken"
     wrong = solution([(500.0, 0.0), (515.0, 90.0), (480.0, 0.0)])
-    off = np.array([one.after for one in edge_steps(measured, cells, wrong, groups, CELL)])
+    off = np.array([offset.after for offset in edge_offsets(measured, cells, wrong, groups, CELL)])
     known = off[1][np.isfinite(off[1])]
     assert known == pytest.approx(5.0 / NOISE, abs=0.05), "5 ADU too bright against the others, in noise of a pixel"
     assert (off[[0, 2]][np.isfinite(off[[0, 2]])] < 0.05).all()
@@ -62,7 +62,7 @@ def test_edges_that_no_other_frame_sees_are_unknown():
     rng = np.random.default_rng(3)
     cells = [frame_cells(0, 0, 500.0, 0.0, rng), frame_cells(0, 8, 500.0, 0.0, rng)]
     measured = [measured_of(frame_of(WIDTH, HEIGHT), sky=(500.0, 500.0), noise=(NOISE, NOISE))] * 2
-    steps = edge_steps(measured, cells, solution([(500.0, 0.0)] * 2), np.zeros(2, int), CELL)
+    steps = edge_offsets(measured, cells, solution([(500.0, 0.0)] * 2), np.zeros(2, int), CELL)
     bottom, right, top, left = np.array(steps[0].after)[:, 0]
     assert np.isnan(left)
     assert np.isfinite([bottom, right, top]).all()

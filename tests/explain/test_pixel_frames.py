@@ -70,7 +70,7 @@ def test_frames_without_a_sample_say_why():
     pixel = pixel_of(
         even(0, 1),
         {2: REFUSED, 3: message("reason.vanished", file="frame3.fit")},
-        f4={"hidden": (block,)},
+        f4={"obstructed": (block,)},
         f6={"solved": solved_of(wcs_of(RA + 5.0, DEC), 6)},
     )
     found = told(pixel)
@@ -93,8 +93,8 @@ def test_trails_and_defects_are_marked():
     entries = {"frame6.fit": {"metrics": {"trails": [trail]}, "date_obs": "2026-01-01T00:00:00"}}
     found = told(pixel_of(even(0, 1, 2, 3, 4, 5) | {6: [99.0] * 3}), entries, frozenset({960 * 1080 + 539}))
     assert [found[k].trail for k in (5, 6)] == [False, True] and found[6].date_obs.startswith("2026")
-    assert found[6].mended
-    assert not told(pixel_of(even(0)), defects=frozenset({963 * 1080 + 539}))[0].mended
+    assert found[6].interpolated
+    assert not told(pixel_of(even(0)), defects=frozenset({963 * 1080 + 539}))[0].interpolated
 
 
 def test_frames_of_the_report_that_cover_the_place_are_told_unless_they_are_used():

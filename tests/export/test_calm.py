@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zemosaic.export.calm import COLOUR_KEPT, LIGHT_KEPT, calm
+from zemosaic.export.calm import COLOUR_KEPT, LIGHT_KEPT, denoise
 
 HEIGHT, WIDTH = 240, 320
 THIN, DEEP = np.s_[:, 10:230, 5:95], np.s_[:, 10:230, 110:310]
@@ -22,7 +22,7 @@ def made(light: float | np.ndarray = 0.0, colour: tuple[float, ...] = (1.0, 1.0,
 
 def calmed(planes: np.ndarray, frames: np.ndarray) -> np.ndarray:
     quiet = planes.copy()
-    calm(quiet, frames, np.isfinite(planes).all(axis=0))
+    denoise(quiet, frames, np.isfinite(planes).all(axis=0))
     return quiet
 
 

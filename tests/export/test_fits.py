@@ -28,7 +28,7 @@ from zemosaic.export import files
 from zemosaic.export.cards import ascii_text, map_cards, mosaic_cards, provenance_of
 from zemosaic.export.crop import coverage_box
 from zemosaic.export.fits import write_fits
-from zemosaic.export.layout import BAND_BYTES, layout_of
+from zemosaic.export.layout import BAND_BYTES, axis_layout
 from zemosaic.export.mosaic_file import MosaicFile
 from zemosaic.i18n import Translator
 from zemosaic.sky import Distortion, FrameWcs
@@ -222,7 +222,7 @@ def test_no_band_ends_inside_a_chunk():
     class Chunked(Endless):
         chunks = (3, 512, 512)
 
-    bands = list(layout_of(Chunked(), "CHW").bands(700, 11000))
+    bands = list(axis_layout(Chunked(), "CHW").bands(700, 11000))
     assert bands[0][0] == 700
     assert bands[-1][1] == 11000
     assert all(stop % 512 == 0 for _, stop in bands[:-1])

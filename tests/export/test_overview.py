@@ -8,11 +8,11 @@ from run_of_frames import CANVAS
 from waiting import PATIENCE_S
 
 from zemosaic.export.fits import write_fits
-from zemosaic.export.overview import LEAST_STEP, Overview
+from zemosaic.export.overview import MIN_OVERVIEW_STEP, Overview
 from zemosaic.export.preview import stretched_preview
 from zemosaic.export.pyramid import MosaicView
 from zemosaic.export.pyramid_kernel import shown
-from zemosaic.export.view import SKY_LEVEL, Stretch
+from zemosaic.export.view import SKY_LEVEL, ChannelStretch
 
 HEIGHT, WIDTH = 622, 904
 
@@ -73,11 +73,11 @@ def test_smaller_and_smaller_windows_show_the_same_place(planes):
         assert (column + 0.5) * WIDTH / width == pytest.approx(600, abs=1.5 * WIDTH / pixels.shape[2])
         assert (row + 0.5) * HEIGHT / height == pytest.approx(HEIGHT - 150, abs=1.5 * WIDTH / pixels.shape[2])
     assert overview.part(0, 0, 100, 100, 99, 99) is None
-    assert Overview.of(planes, None, 2000).part(0, 0, 100, 100, round(100 / LEAST_STEP) + 2, 90) is None
+    assert Overview.of(planes, None, 2000).part(0, 0, 100, 100, round(100 / MIN_OVERVIEW_STEP) + 2, 90) is None
 
 
 def test_a_deeper_black_leaves_the_sky_as_bright():
-    one = Stretch.between(-20.0, 3000.0, 0.2)
+    one = ChannelStretch.between(-20.0, 3000.0, 0.2)
     deeper = one.deeper(2.5)
     assert (deeper.black, deeper.white) == (-50.0, 3000.0)
     flat = np.zeros((1, 1, 1), np.float32)

@@ -21,7 +21,7 @@ from zemosaic.export.view import SKY_LEVEL
 from zemosaic.model import GridPlan, TileProduct, TileSpec
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.export import Outputs, export_mosaic
-from zemosaic.phases.plan import Grid
+from zemosaic.phases.plan import FieldPlan
 from zemosaic.settings.schema import Settings
 from zemosaic.store.canvas import CanvasStore, TilePixels
 
@@ -56,7 +56,7 @@ def export(folder: Path, filled: bool = True, **changes: object) -> tuple[Output
     frame = calibrated_frame(solved_frame(measured_frame(frame, rng, 3.0), rng, 0.0), rng)
     box = (0, HEIGHT, 0, WIDTH)
     tile = TileSpec(0, box, box, (0,))
-    grid = Grid(GridPlan(CANVAS, WIDTH, HEIGHT, 3, (tile,)), (frame,))
+    grid = FieldPlan(GridPlan(CANVAS, WIDTH, HEIGHT, 3, (tile,)), (frame,))
     folder.mkdir(exist_ok=True)
     seen: list = []
     context = RunContext(

@@ -23,12 +23,12 @@ from zemosaic.export.preview import (
     stretched_preview,
     write_png,
 )
-from zemosaic.export.shrink import block_size, sampled, shrunk
-from zemosaic.export.view import SKY_LEVEL, midtones, view_of
+from zemosaic.export.shrink import block_size, downsampled, sampled
+from zemosaic.export.view import SKY_LEVEL, display_stretch, midtones
 
 SHAPE = (360, 300)
 preview = partial(stretched_preview, axis_order="CHW")
-shrunk_planes = partial(shrunk, axis_order="CHW")
+shrunk_planes = partial(downsampled, axis_order="CHW")
 
 
 def starfield(seed: int = 3) -> np.ndarray:
@@ -94,7 +94,7 @@ def cloudy(share: float) -> np.ndarray:
 
 @pytest.mark.parametrize("share", [0.9, 0.5, 0.06])
 def test_no_coloured_cloud_is_taken_for_the_sky(share):
-    sky = np.array(view_of(cloudy(share), None, 600, axis_order="CHW").sky)
+    sky = np.array(display_stretch(cloudy(share), None, 600, axis_order="CHW").sky)
     assert np.abs(sky - [120.0, 300.0, 210.0]).max() < 1.0
 
 
@@ -131,7 +131,7 @@ def test_the_picture_takes_off_no_more_than_a_level():
 
 def test_unlinked_channels_each_fill_the_range():
     weak = starfield() * np.array([1.0, 1.0, 0.2], np.float32)[:, None, None]
-    view = view_of(weak, None, 400, axis_order="CHW", linked=False)
+    view = display_stretch(weak, None, 400, axis_order="CHW", linked=False)
     assert view.gains == (1.0, 1.0, 1.0) and len(view.stretches) == 3
     linked, unlinked = (preview(weak, None, 400, linked=kind).astype(float) for kind in (True, False))
     assert not np.array_equal(linked, unlinked)
@@ -147,7 +147,7 @@ def test_the_full_picture_of_sixteen_bits_is_read_back(tmp_path, monkeypatch, ki
     monkeypatch.setattr("zemosaic.export.layout.BAND_BYTES", 70 * 3 * SHAPE[1] * 4)
     source = starfield() if order == "CHW" else np.moveaxis(starfield(), 0, -1)
     box = (11, 351, 4, 290)
-    view = view_of(source, None, 200, axis_order=order, box=box, full_size=True)
+    view = display_stretch(source, None, 200, axis_order=order, box=box, full_size=True)
     bands = stretched_bands(source, None, view, axis_order=order, box=box)
     write_picture16(tmp_path / "p", bands, 286, 340, kind)
     read = cv2.imdecode(np.frombuffer((tmp_path / "p").read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)[..., ::-1]
@@ -164,7 +164,7 @@ def test_mono_and_uncovered_pixels_of_the_full_picture(tmp_path):
     coverage = np.ones(SHAPE, np.int16)
     coverage[:50] = 0
     mono = starfield()[1]
-    view = view_of(mono, coverage, 200, full_size=True)
+    view = display_stretch(mono, coverage, 200, full_size=True)
     picture = np.concatenate(list(stretched_bands(mono, coverage, view)))
     assert picture.shape == (*SHAPE, 3)
     assert np.array_equal(picture[..., 0], picture[..., 2])

@@ -13,8 +13,8 @@ from zemosaic.errors import OutputError
 from zemosaic.export import pyramid
 from zemosaic.export.fits import write_fits
 from zemosaic.export.pyramid import MosaicView
-from zemosaic.export.pyramid_kernel import Grid, halved, shown
-from zemosaic.export.view import Stretch, View
+from zemosaic.export.pyramid_kernel import Raster, halved, shown
+from zemosaic.export.view import ChannelStretch, DisplayStretch
 
 HEIGHT, WIDTH = 611, 1003
 
@@ -50,7 +50,7 @@ def opened(tmp_path):
         view.close()
 
 
-GREY = View((0.0,) * 3, (1.0,) * 3, (Stretch(0.0, 800.0, 0.5),) * 3)
+GREY = DisplayStretch((0.0,) * 3, (1.0,) * 3, (ChannelStretch(0.0, 800.0, 0.5),) * 3)
 """A stretch that changes nothing but the range: 0 to 800 becomes 0 to 255."""
 
 
@@ -116,7 +116,7 @@ def test_every_kind_of_file_shows_the_same(opened, how):
 def test_a_mono_mosaic_is_grey_and_one_channel_can_be_chosen(opened):
     view = opened(picture(1)[0])
     assert view.channels == 1
-    one = View((0.0,), (1.0,), (Stretch(0.0, 800.0, 0.5),))
+    one = DisplayStretch((0.0,), (1.0,), (ChannelStretch(0.0, 800.0, 0.5),))
     seen = view.window(0, 0, 100, 60, 100, 60, one)
     assert np.array_equal(seen[..., 0], seen[..., 2])
     colour = opened()
@@ -141,12 +141,12 @@ def test_the_fast_stretch_is_that_of_the_preview():
     planes = picture()[:, :50, :80]
     inside = np.isfinite(planes).all(axis=0)
     for stretches in (
-        (Stretch(-20.0, 600.0, 0.05),),
-        tuple(Stretch(-20.0 - c, 600.0, 0.05 + 0.1 * c) for c in range(3)),
+        (ChannelStretch(-20.0, 600.0, 0.05),),
+        tuple(ChannelStretch(-20.0 - c, 600.0, 0.05 + 0.1 * c) for c in range(3)),
     ):
-        view = View((30.0, 90.0, 160.0), (1.0, 1.2, 0.8), stretches, colour=0.6)
+        view = DisplayStretch((30.0, 90.0, 160.0), (1.0, 1.2, 0.8), stretches, colour=0.6)
         slow = np.moveaxis(np.rint(255 * view(planes, inside)), 0, -1)[::-1]
-        fast = shown(planes, Grid(0.0, 49.0, 1.0, -1.0), 80, 50, view)
+        fast = shown(planes, Raster(0.0, 49.0, 1.0, -1.0), 80, 50, view)
         assert np.abs(fast - slow).max() <= 1
 
 

@@ -68,7 +68,7 @@ def test_tiles_that_disagree_about_a_frame_are_told(tmp_path, translators):
     given = records(60)
     whole = read_json(tmp_path, build_report(given), translators["en"])["frames"]
     assert "tile_verdicts" not in whole[0], "nothing hides the frame: it only touches that tile's corner"
-    behind = [replace(one, hidden=(0, 1)) if one.frame.frame_id == 0 else one for one in given.calibrated]
+    behind = [replace(frame, obstructed=(0, 1)) if frame.frame.frame_id == 0 else frame for frame in given.calibrated]
     frames = read_json(tmp_path, build_report(replace(given, calibrated=behind)), translators["en"])["frames"]
     assert frames[0]["tile_verdicts"] == {"used": [0], "rejected": [1]}
     assert all("tile_verdicts" not in frame for frame in frames[1:])
@@ -95,7 +95,7 @@ def test_the_report_says_which_way_was_taken_and_why(tmp_path, translators):
 def test_groups_by_hand_are_told(tmp_path, translators, language):
     plain = records(20)
     names = ["<b>", "pier"]
-    grouped = replace(plain, frames=[replace(one, group_name=names[one.frame_id % 2]) for one in plain.frames])
+    grouped = replace(plain, frames=[replace(frame, group_name=names[frame.frame_id % 2]) for frame in plain.frames])
     report = build_report(grouped)
     told = read_json(tmp_path, report, translators[language])
     assert [frame.get("group") for frame in told["frames"]] == [*names * 10, None]
@@ -105,7 +105,7 @@ def test_groups_by_hand_are_told(tmp_path, translators, language):
     assert translators[language].text("report.by_hand", n=2) in page
     write_frames_csv(tmp_path / "frames.csv", report, translators[language])
     edited = read_selection(tmp_path / "frames.csv", tmp_path)
-    assert [edited.group_of(one.path) for one in plain.frames] == names * 10, "to be edited and given back"
+    assert [edited.group_of(frame.path) for frame in plain.frames] == names * 10, "to be edited and given back"
     note = translators[language].text("report.by_hand.note")
     without = build_report(plain)
     told = read_json(tmp_path, without, translators[language])

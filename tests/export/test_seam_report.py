@@ -17,10 +17,10 @@ from zemosaic.export.report_html import ReportPictures, report_html
 from zemosaic.export.report_json import report_dict, write_report_json
 from zemosaic.export.seam_report import summarise_seams
 from zemosaic.export.seams import Seam, SeamReport
-from zemosaic.model import HIDDEN_BLOCK_PX, EdgeSteps, FrameStatus
+from zemosaic.model import OBSTRUCTION_BLOCK_PX, EdgeOffsets, FrameStatus
 
 NONE = (math.nan,) * 3
-STEPS = EdgeSteps(
+STEPS = EdgeOffsets(
     before=((3.0, 2.0, 1.0), (-1.0, -2.0, -3.0), NONE, (0.0, 0.0, 0.0)),
     after=((0.02, 0.03, 0.01), (0.0, -0.2, 0.0), NONE, (0.01, 0.01, 0.01)),
 )
@@ -32,7 +32,9 @@ def seams(step: float) -> SeamReport:
 
 def with_steps(found: SeamReport | None = None, **changes: object) -> RunRecords:
     given = records(20)
-    return replace(given, calibrated=[replace(one, steps=STEPS) for one in given.calibrated], seams=found, **changes)
+    return replace(
+        given, calibrated=[replace(frame, edge_offsets=STEPS) for frame in given.calibrated], seams=found, **changes
+    )
 
 
 def test_steps_are_summed_up_before_and_after():
@@ -108,8 +110,8 @@ def test_the_page_shows_noise_by_depth_and_what_an_hour_would_bring(translators)
 def test_a_frame_half_hidden_is_told_with_its_area(translators):
     given = records(20)
     first = given.calibrated[0]
-    columns = -(-first.frame.width // HIDDEN_BLOCK_PX)
-    half = replace(first, hidden=tuple(range(columns * 15)))
+    columns = -(-first.frame.width // OBSTRUCTION_BLOCK_PX)
+    half = replace(first, obstructed=tuple(range(columns * 15)))
     report = build_report(replace(given, calibrated=[half, *given.calibrated[1:]]))
     assert report.frames[0].area_used == pytest.approx(0.5)
     assert report.frames[1].area_used == 1.0 and not report.frames[1].in_part

@@ -62,7 +62,7 @@ def test_very_many_places_are_taken_together_without_losing_the_size():
     frames = frames_at(scattered, 1)
     told = forecast(Settings(), frames)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zemosaic.phases.forecast.MOST_PLACES", len(frames))
+        patch.setattr("zemosaic.phases.forecast.MAX_PLACES", len(frames))
         every = forecast(Settings(), frames)
     assert told.fields == every.fields == 1
     assert (told.width, told.height) == pytest.approx((every.width, every.height), rel=0.02)

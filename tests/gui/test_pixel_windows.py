@@ -18,7 +18,7 @@ from watching import Watch, longest_turn_s
 from zemosaic.events import PreviewReady, RunFinished
 from zemosaic.export.mosaic_file import MosaicFile
 from zemosaic.gui.presenter import pixel_text
-from zemosaic.gui.presenter.pixel_desk import PixelDesk
+from zemosaic.gui.presenter.pixel_desk import PixelPresenter
 from zemosaic.gui.presenter.session import Session
 from zemosaic.i18n import Translator
 from zemosaic.phases.pixel_story import FrameHere, PixelState, PixelStory
@@ -58,7 +58,7 @@ def wait(work, condition):
     wait_until(condition, work)
 
 
-def answered(desk: PixelDesk) -> None:
+def answered(desk: PixelPresenter) -> None:
     wait(desk.pump, lambda: not desk.busy)
 
 
@@ -81,7 +81,7 @@ def crossed(explained_run):
 def test_one_process_answers_until_the_desk_is_closed(explained_run, crossed):
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     column, row, _ = crossed
-    desk = PixelDesk()
+    desk = PixelPresenter()
     assert not desk.busy and not desk.pump()
     desk.ask(str(explained_run.mosaic), column, row)
     assert desk.busy and desk.place == (column, row)
@@ -141,7 +141,7 @@ def test_the_summary_counts_what_became_of_the_frames():
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_every_state_has_its_words(state, language):
     words = Translator(language)
-    frame = FrameHere("/a/b.fit", state, x_px=1.0, y_px=2.0, value=(1.0,), sigmas=(9.0,), mended=True, master=3)
+    frame = FrameHere("/a/b.fit", state, x_px=1.0, y_px=2.0, value=(1.0,), sigmas=(9.0,), interpolated=True, master=3)
     lines = pixel_text.detail_lines(frame, story(frame), words)
     lines += [cell for row in pixel_text.pixel_rows(story(frame), words) for cell in row.cells]
     lines += pixel_text.summary_lines(story(frame), words)

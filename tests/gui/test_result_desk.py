@@ -11,8 +11,8 @@ import pytest
 from waiting import wait_until
 
 from zemosaic.export.fits import write_fits
-from zemosaic.gui.presenter.preview import View
-from zemosaic.gui.presenter.result_desk import ResultDesk
+from zemosaic.gui.presenter.preview import Viewport
+from zemosaic.gui.presenter.result_desk import ResultPresenter
 from zemosaic.i18n import Translator
 from zemosaic.sky import FrameWcs
 
@@ -31,8 +31,8 @@ def mosaic(folder: Path, name: str = "zemosaic_MT1_R9") -> Path:
     return path
 
 
-def opened(path: Path) -> ResultDesk:
-    desk = ResultDesk()
+def opened(path: Path) -> ResultPresenter:
+    desk = ResultPresenter()
     desk.open(str(path))
     wait_until(lambda: (desk.pump() and desk.size is not None) or desk.problem is not None)
     assert desk.problem is None
@@ -42,7 +42,7 @@ def opened(path: Path) -> ResultDesk:
 def test_any_part_is_shown_at_any_zoom_and_read(tmp_path):
     desk = opened(mosaic(tmp_path))
     assert desk.size == (600, 400) and desk.has_coverage and len(desk.channels) == 4
-    view = View(600, 400, 300, 200).fit()
+    view = Viewport(600, 400, 300, 200).fit()
     whole = desk.picture(view)
     assert whole.shape == (200, 300, 3) and whole.dtype == np.uint8
     near = desk.picture(view.zoomed(8.0, 110 / 2, (400 - 310) / 2))
@@ -56,7 +56,7 @@ def test_any_part_is_shown_at_any_zoom_and_read(tmp_path):
 
 def test_the_stretch_is_changed_and_put_back(tmp_path):
     desk = opened(mosaic(tmp_path))
-    view = View(600, 400, 300, 200).fit()
+    view = Viewport(600, 400, 300, 200).fit()
     plain = desk.picture(view)
     for changes in ({"sky": 0.6}, {"white": -0.5}, {"linked": False}, {"channel": "blue"}, {"coverage": True}):
         desk.adjust(**changes)
@@ -77,7 +77,7 @@ def test_the_tiles_of_the_report_are_drawn_where_they_lie(tmp_path):
     (tmp_path / "run_report.json").write_text(json.dumps(report), encoding="utf-8")
     desk = opened(path)
     assert desk.has_tiles
-    view = View(600, 400, 300, 200).fit()
+    view = Viewport(600, 400, 300, 200).fit()
     plain = desk.picture(view)
     desk.adjust(tiles=True)
     changed = (desk.picture(view) != plain).any(axis=2)
@@ -95,12 +95,12 @@ def test_the_tiles_of_the_report_are_drawn_where_they_lie(tmp_path):
 
 def test_what_cannot_be_opened_is_said_and_nothing_stays_behind(tmp_path):
     before = threading.active_count()
-    desk = ResultDesk()
+    desk = ResultPresenter()
     broken = tmp_path / "broken.fits"
     broken.write_bytes(b"no picture")
     desk.open(str(broken))
     wait_until(lambda: desk.problem is not None, desk.pump)
-    assert desk.size is None and desk.picture(View(10, 10, 10, 10)) is None
+    assert desk.size is None and desk.picture(Viewport(10, 10, 10, 10)) is None
     desk.open(str(mosaic(tmp_path)))
     desk.open("")
     desk.close()
@@ -109,9 +109,9 @@ def test_what_cannot_be_opened_is_said_and_nothing_stays_behind(tmp_path):
 
 @pytest.mark.parametrize(("width", "height"), [(1200, 800), (300, 200)])
 def test_another_picture_of_the_same_sky_keeps_the_part_in_sight(width, height):
-    view = View(600, 400, 300, 200).fit().zoomed(4.0, 200.0, 50.0)
+    view = Viewport(600, 400, 300, 200).fit().zoomed(4.0, 200.0, 50.0)
     other = view.of_picture(width, height)
     factor = width / 600
     assert other.box() == pytest.approx(tuple(edge * factor for edge in view.box()), abs=1.0)
-    fitted = View(600, 400, 300, 200).fit().of_picture(width, height)
+    fitted = Viewport(600, 400, 300, 200).fit().of_picture(width, height)
     assert fitted.fitted

@@ -17,9 +17,9 @@ from zemosaic.mosaic.coadd import coadded_block
 from zemosaic.mosaic.coadd import wcs_of as astropy_wcs
 from zemosaic.mosaic.incremental import merged_block
 from zemosaic.mosaic.master import MasterTile, feather_map, filled, trimmed_box
-from zemosaic.mosaic.matching import matched_pieces, solve_differences
-from zemosaic.mosaic.pieces import Shelf
-from zemosaic.mosaic.placing import Placing
+from zemosaic.mosaic.matching import matched_inputs, solve_differences
+from zemosaic.mosaic.pieces import TileCache
+from zemosaic.mosaic.placing import CoaddPlane
 from zemosaic.store.canvas import CanvasStore, TilePixels
 
 CANVAS = wcs_of(40.0, 25.0, size=(300, 260))
@@ -72,8 +72,8 @@ BLOCK = (40, 200, 60, 230)
 
 def test_both_methods_agree_and_show_the_sky(tmp_path):
     pieces = tiles(tmp_path)
-    one = merged_block(BLOCK, pieces, Placing(CANVAS), Shelf())
-    other = coadded_block(BLOCK, pieces, Placing(CANVAS), Shelf())
+    one = merged_block(BLOCK, pieces, CoaddPlane(CANVAS), TileCache())
+    other = coadded_block(BLOCK, pieces, CoaddPlane(CANVAS), TileCache())
     both = np.isfinite(one.value) & np.isfinite(other.value)
     assert both.mean() > 0.95
     assert np.abs(one.value - other.value)[both].max() < 0.02 * NOISE
@@ -87,15 +87,15 @@ def test_both_methods_agree_and_show_the_sky(tmp_path):
 
 def test_blocks_of_another_size_meet(tmp_path):
     pieces = tiles(tmp_path)
-    whole = merged_block(BLOCK, pieces, Placing(CANVAS), Shelf())
-    left = merged_block((*BLOCK[:2], BLOCK[2], 144), pieces, Placing(CANVAS), Shelf())
+    whole = merged_block(BLOCK, pieces, CoaddPlane(CANVAS), TileCache())
+    left = merged_block((*BLOCK[:2], BLOCK[2], 144), pieces, CoaddPlane(CANVAS), TileCache())
     assert np.allclose(whole.value[:, :, : 144 - BLOCK[2]], left.value, rtol=1e-5, equal_nan=True)
     assert np.array_equal(whole.kept[:, : 144 - BLOCK[2]], left.kept)
 
 
 def test_the_package_called_plainly_says_the_same(tmp_path):
     pieces = tiles(tmp_path)
-    ours = coadded_block(BLOCK, pieces, Placing(CANVAS), Shelf())
+    ours = coadded_block(BLOCK, pieces, CoaddPlane(CANVAS), TileCache())
     inputs, shares = [], []
     for piece in pieces:
         pixels = piece.read((0, piece.height, 0, piece.width))
@@ -140,13 +140,13 @@ def test_brightness_and_level_are_matched_over_all_tiles_at_once(tmp_path):
         for k, (centre, turn) in enumerate(PLACES)
     ]
     blocks = [(y, y + 130, x, x + 150) for y in (0, 130) for x in (0, 150)]
-    matched = matched_pieces(pieces, blocks, Placing(CANVAS))
+    matched = matched_inputs(pieces, blocks, CoaddPlane(CANVAS))
     found = np.array([piece.gain for piece in matched]) * np.array(gains)[:, None]
     assert np.allclose(found / found[0], 1.0, atol=0.02)
     level = np.array([piece.offset for piece in matched]) + np.array(levels)[:, None] * [p.gain for p in matched]
     assert np.abs(level - level[0]).max() < 0.5, "0.3 is the noise of one pixel"
-    value = merged_block(BLOCK, matched, Placing(CANVAS), Shelf()).value
-    raw = merged_block(BLOCK, pieces, Placing(CANVAS), Shelf()).value
+    value = merged_block(BLOCK, matched, CoaddPlane(CANVAS), TileCache()).value
+    raw = merged_block(BLOCK, pieces, CoaddPlane(CANVAS), TileCache()).value
     truth = light(CANVAS, SHAPE)[:, BLOCK[0] : BLOCK[1], BLOCK[2] : BLOCK[3]]
 
     def residual(got):

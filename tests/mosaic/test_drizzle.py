@@ -12,7 +12,7 @@ from mosaic_frames import BENT, SCALE_DEG, calibrated_of, solved_of, wcs_of
 
 from zemosaic.model import CalibratedFrame, detector_coordinates, sky_level
 from zemosaic.mosaic.drizzle import DropKernel, DropRules, _below, add_drops, drop_lattice, raw_cube
-from zemosaic.phases.tile import area_ratio
+from zemosaic.phases.tile import pixel_area_ratio
 from zemosaic.sky import FrameWcs
 
 SIZE = (48, 40)
@@ -46,7 +46,7 @@ def drizzled(
     window = (0, SIZE[1], 0, SIZE[0])
     weights = np.ones(shape, np.float32) if weights is None else weights
     lattice = drop_lattice(frame.wcs, onto, window)
-    ratio = area_ratio(onto, frame.wcs)
+    ratio = pixel_area_ratio(onto, frame.wcs)
     add_drops(raw_cube(pixels), window, frame, lattice, box, rules, ratio, weights, model, (total, heavy))
     return total, heavy
 
@@ -93,7 +93,7 @@ def test_overlaps_are_exact(centre, width, height, angle):
 def plain(pixels: np.ndarray, frame: CalibratedFrame, onto: FrameWcs, shape, rules: DropRules, channel_of) -> tuple:
     """Return what `add_drops` adds, drop by drop, corners through the exact WCS."""
     total, heavy = np.zeros((3, *shape)), np.zeros((3, *shape))
-    ratio = area_ratio(onto, frame.wcs)
+    ratio = pixel_area_ratio(onto, frame.wcs)
     half = 0.5 * rules.pixfrac
     for y in range(SIZE[1]):
         for x in range(SIZE[0]):
@@ -141,7 +141,7 @@ def test_agreement_with_the_drizzle_package(kernel, scale, pixfrac):
     inside = heavy[0] > 0.05
     assert inside.sum() > 1500 * scale**2
     assert np.abs(theirs.out_wht - heavy[0]).max() < 0.012 * heavy.max()
-    ratio = area_ratio(onto, frame.wcs)
+    ratio = pixel_area_ratio(onto, frame.wcs)
     assert np.abs(total[0][inside] / heavy[0][inside] / ratio - theirs.out_img[inside]).max() < 0.5
 
 
@@ -181,7 +181,7 @@ def test_drops_carry_what_the_model_lacks():
     columns, rows = np.meshgrid(np.arange(SIZE[0]), np.arange(SIZE[1]))
     px, py = onto.sky_to_pixel(*frame.wcs.pixel_to_sky(columns, rows))
     level = np.array([[60, 40], [80, 60]])[rows % 2, columns % 2]
-    pixels = (100 + level * np.sin(px / 15) * np.cos(py / 12)) / area_ratio(onto, frame.wcs)
+    pixels = (100 + level * np.sin(px / 15) * np.cos(py / 12)) / pixel_area_ratio(onto, frame.wcs)
     model = sky.copy()
     model[:, 40:44, 50:54] = np.nan
     box = (0, 90, 0, 90)
@@ -201,5 +201,5 @@ def test_light_that_is_none_is_left_out_and_colour_planes_stay_apart():
     pixels[..., 2] = 7.0
     total, heavy = drizzled(pixels, frame, onto, (0, 60, 0, 60), SUNS)
     assert heavy.sum() == pytest.approx((2 * (SIZE[1] - 20) + SIZE[1]) * SIZE[0], rel=1e-4)
-    ratio = area_ratio(onto, frame.wcs)
+    ratio = pixel_area_ratio(onto, frame.wcs)
     assert np.allclose((total[2] / ratio)[heavy[2] > 0.01] / heavy[2][heavy[2] > 0.01], 7.0, rtol=1e-4)

@@ -14,7 +14,7 @@ from mosaic_frames import BENT, SCALE_DEG, calibrated_of, solved_of, wcs_of
 
 from zemosaic.model import CalibratedFrame
 from zemosaic.mosaic.interpolation import STEPS, Interpolation, kernels_of
-from zemosaic.mosaic.radial import LEAST, radial_weight
+from zemosaic.mosaic.radial import MIN_CORNER_WEIGHT, radial_weight
 from zemosaic.mosaic.resample import ALLOWANCE
 from zemosaic.mosaic.warp import BORDER, frame_lattice, warp, window_of
 from zemosaic.mosaic.warp_plain import warp_plain
@@ -178,6 +178,6 @@ def test_radial_weights_fall_to_the_corners():
     assert (weights[1.0][on & (r < 1)] == 1.0).all()
     assert (weights[0.6][on & (r < 0.599)] == 1.0).all()
     fall = np.clip((r - 0.6) / 0.4, 0, 1)
-    expected = LEAST + (1 - LEAST) * np.cos(0.5 * np.pi * fall) ** 2
+    expected = MIN_CORNER_WEIGHT + (1 - MIN_CORNER_WEIGHT) * np.cos(0.5 * np.pi * fall) ** 2
     np.testing.assert_allclose(weights[0.6][on], expected[on], atol=1e-3)
     assert (weights[0.1] <= weights[0.6]).all() and weights[0.1][on].min() < 0.2

@@ -13,8 +13,8 @@ from zemosaic.errors import NothingUsable, OutputError, ResourceError, SettingsE
 from zemosaic.export.grid_file import JSON_NAME, GridPlace, read_grids
 from zemosaic.model import CalibratedFrame
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.fields import divide
-from zemosaic.phases.plan import Grid, make_grids
+from zemosaic.phases.fields import divide_into_fields
+from zemosaic.phases.plan import FieldPlan, plan_fields
 from zemosaic.settings.load import check_value
 from zemosaic.settings.schema import Settings
 
@@ -36,12 +36,12 @@ def named(member: CalibratedFrame, frame_id: int, name: str) -> CalibratedFrame:
     return replace(member, solved=replace(member.solved, measured=measured))
 
 
-def plan(folder: Path, members: list[CalibratedFrame], **changes: object) -> tuple[Grid, RunContext]:
+def plan(folder: Path, members: list[CalibratedFrame], **changes: object) -> tuple[FieldPlan, RunContext]:
     grids, context = plans(folder, members, **changes)
     return grids[0], context
 
 
-def plans(folder: Path, members: list[CalibratedFrame], **changes: object) -> tuple[list[Grid], RunContext]:
+def plans(folder: Path, members: list[CalibratedFrame], **changes: object) -> tuple[list[FieldPlan], RunContext]:
     """Return the grids of all fields that the frames show."""
     context = RunContext(
         settings=Settings(input_dir=str(folder / "in"), output_dir=str(folder), **changes),
@@ -53,9 +53,9 @@ def plans(folder: Path, members: list[CalibratedFrame], **changes: object) -> tu
         work_dir=folder,
         monitor=SimpleNamespace(cpu_s=lambda: 0.0),
     )
-    fields = divide(context, [frame.solved for frame in members])
+    fields = divide_into_fields(context, [frame.solved for frame in members])
     by_id = {frame.frame.frame_id: frame for frame in members}
-    return make_grids(context, [(one, [by_id[f.frame.frame_id] for f in one.frames]) for one in fields]), context
+    return plan_fields(context, [(field, [by_id[f.frame.frame_id] for f in field.frames]) for field in fields]), context
 
 
 def test_scale_and_projection_are_those_of_the_settings(tmp_path):
@@ -77,7 +77,7 @@ def test_a_second_night_lies_on_the_grid_of_the_first(tmp_path):
         assert (grid.plan.width, grid.plan.height) == (first.plan.width, first.plan.height)
         assert grid.plan.wcs == first.plan.wcs != alone.plan.wcs
     assert [frame.frame.frame_id for frame in second.frames] == [0, 1]
-    assert [(one.frame_id, one.reason.key) for one in context.dropped] == [(2, "reason.beside_grid")]
+    assert [(drop.frame_id, drop.reason.key) for drop in context.dropped] == [(2, "reason.beside_grid")]
     assert read_grids(GridPlace(Path(folder)))[0].wcs == first.plan.wcs
 
 
@@ -112,12 +112,12 @@ def test_a_grid_elsewhere_in_a_broken_file_or_in_the_input_is_told(tmp_path):
 
 def test_fields_apart_become_mosaics_of_their_own(tmp_path):
     members = frames((10.0, 20.0), (10.05, 20.05), (10.06, 20.0), (11.0, 20.0), (11.02, 20.02), (200.0, -40.0))
-    members = [named(one, k, "M 31" if k < 3 else "Ring: l'été/1") for k, one in enumerate(members)]
+    members = [named(frame, k, "M 31" if k < 3 else "Ring: l'été/1") for k, frame in enumerate(members)]
     grids, context = plans(tmp_path, members)
     assert [grid.plan.name for grid in grids] == ["M 31", "Ring: l'été/1"]
     assert [grid.key for grid in grids] == ["M_31", "Ring_l_ete_1"]
-    assert [[one.frame.frame_id for one in grid.frames] for grid in grids] == [[0, 1, 2], [3, 4]]
-    assert [(one.frame_id, one.reason.key) for one in context.dropped] == [(5, "reason.blows_canvas_up")]
+    assert [[frame.frame.frame_id for frame in grid.frames] for grid in grids] == [[0, 1, 2], [3, 4]]
+    assert [(drop.frame_id, drop.reason.key) for drop in context.dropped] == [(5, "reason.blows_canvas_up")]
     assert all(grid.plan.width < 300 for grid in grids)
 
 
@@ -125,7 +125,7 @@ def test_fields_without_a_name_or_with_the_same_one_bear_their_place(tmp_path):
     members = frames((10.0, 20.0), (10.05, 20.05), (350.0, -0.5), (350.02, -0.52))
     grids, _ = plans(tmp_path, members)
     assert [grid.key for grid in grids] == ["J0040+2002", "J2320-0031"]
-    same = [named(one, k, "M 31") for k, one in enumerate(members)]
+    same = [named(frame, k, "M 31") for k, frame in enumerate(members)]
     assert [grid.key for grid in plans(tmp_path, same)[0]] == ["M_31", "M_31_J2320-0031"]
 
 
@@ -144,8 +144,8 @@ def test_every_field_has_its_saved_grid(tmp_path):
     night = frames((11.01, 20.03), (10.02, 20.02), (10.04, 20.0), (40.0, 0.0))
     second, context = plans(tmp_path, night, global_wcs_output_path=str(folder))
     assert [grid.plan.wcs for grid in second] == [grid.plan.wcs for grid in first]
-    assert [[one.frame.frame_id for one in grid.frames] for grid in second] == [[1, 2], [0]]
-    assert [(one.frame_id, one.reason.key) for one in context.dropped] == [(3, "reason.beside_grid")]
+    assert [[frame.frame.frame_id for frame in grid.frames] for grid in second] == [[1, 2], [0]]
+    assert [(drop.frame_id, drop.reason.key) for drop in context.dropped] == [(3, "reason.beside_grid")]
 
 
 def test_a_region_of_interest_cuts_the_canvas_and_leaves_frames_beside_it_out(tmp_path):
@@ -153,8 +153,8 @@ def test_a_region_of_interest_cuts_the_canvas_and_leaves_frames_beside_it_out(tm
     whole, _ = plan(tmp_path, members)
     cut, context = plan(tmp_path, members, region_of_interest="10.03, 20.0, 0.05, 0.04")
     assert (cut.plan.width, cut.plan.height) == (pytest.approx(0.05 * 3600 / 2.39, abs=2), pytest.approx(61, abs=2))
-    assert [one.frame.frame_id for one in cut.frames] == [0, 1]
-    assert [(one.frame_id, one.reason.key) for one in context.dropped] == [
+    assert [frame.frame.frame_id for frame in cut.frames] == [0, 1]
+    assert [(drop.frame_id, drop.reason.key) for drop in context.dropped] == [
         (2, "reason.beside_region"),
         (3, "reason.beside_region"),
     ]

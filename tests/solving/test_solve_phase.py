@@ -261,12 +261,12 @@ def test_a_frame_that_disagrees_is_solved_again(survey, monkeypatch, lies, other
             ),
         )
     with solved(survey.folder) as found:
-        by_name = {Path(one.frame.path).name: one.solution for one in found.frames}
+        by_name = {Path(frame.frame.path).name: frame.solution for frame in found.frames}
         assert len(by_name) == (7 if how is None else 8)
         assert max(offsets_px(found.frames, survey.truth)) < 0.5
         assert found.told(Logged).count("log.frame_solved_again") == (how is not None)
         if how is None:
-            assert [Path(one.path).name for one in found.context.dropped] == ["light_003.fit"]
+            assert [Path(drop.path).name for drop in found.context.dropped] == ["light_003.fit"]
             assert found.context.dropped[0].reason.key.startswith("reason.joint_")
         else:
             assert by_name["light_003.fit"].how == how
@@ -282,7 +282,7 @@ def test_a_place_that_the_catalogue_contradicts_is_not_believed(survey, monkeypa
 
     monkeypatch.setattr(solve_phase, "propagate", lying)
     with solved(survey.folder) as found:
-        by_name = {Path(one.frame.path).name: one.solution.how for one in found.frames}
+        by_name = {Path(frame.frame.path).name: frame.solution.how for frame in found.frames}
         assert by_name["light_003.fit"] == "embedded"
         assert max(offsets_px(found.frames, survey.truth)) < 0.5
         assert "log.frame_solved_again" not in found.told(Logged)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from zemosaic.model import GridPlan, TileSpec
 from zemosaic.phases import growing
-from zemosaic.phases.growing import GrowingPicture, block_sums, keep_quick_look
+from zemosaic.phases.growing import LivePicture, block_sums, keep_quick_look
 from zemosaic.sky import FrameWcs
 
 WCS = FrameWcs(0.0, 0.0, 0.0, 0.0, ((-1e-3, 0.0), (0.0, 1e-3)))
@@ -59,7 +59,7 @@ def test_the_picture_grows_from_the_first_tile_and_costs_little(tmp_path, monkey
     now = [0.0]
     monkeypatch.setattr(growing.time, "monotonic", lambda: now[0])
     told = []
-    picture = GrowingPicture(SimpleNamespace(scratch=tmp_path, emit=told.append), plan, Store(), "field")
+    picture = LivePicture(SimpleNamespace(scratch=tmp_path, emit=told.append), plan, Store(), "field")
     shown = []
     for row in range(6):
         picture.add(row)
@@ -79,7 +79,7 @@ def test_the_picture_grows_from_the_first_tile_and_costs_little(tmp_path, monkey
 def test_single_frames_are_seen_below_until_tiles_cover_them(tmp_path, monkeypatch):
     plan = GridPlan(WCS, 300, 200, 3, tiles_of(200, 300, 100, 8))
     rng = np.random.default_rng(2)
-    monkeypatch.setattr(growing, "LEAST_S", 0.0)
+    monkeypatch.setattr(growing, "MIN_INTERVAL_S", 0.0)
     monkeypatch.setattr(growing, "IDLE_SHARE", 0.0)
 
     class Store:
@@ -90,10 +90,10 @@ def test_single_frames_are_seen_below_until_tiles_cover_them(tmp_path, monkeypat
     keep_quick_look(tmp_path, "field", plan, rng.normal(100.0, 9.0, (3, 200, 300)).astype(np.float32), 5)
     told = []
     context = SimpleNamespace(scratch=tmp_path, emit=told.append)
-    picture = GrowingPicture(context, plan, Store(), "field")
+    picture = LivePicture(context, plan, Store(), "field")
     for row in range(6):
         picture.add(row)
     assert [event.quick_frames for event in told] == [5, 5, 5, 5, 5, 0]
     other = replace(plan, wcs=replace(WCS, ra_deg=1.0))
-    GrowingPicture(context, other, Store(), "field").add(0)
+    LivePicture(context, other, Store(), "field").add(0)
     assert told[-1].quick_frames == 0, "single frames of another canvas are of no use"

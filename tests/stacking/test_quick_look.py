@@ -40,7 +40,7 @@ def seen_by(plan, frames):
 
 def test_few_frames_cover_what_all_cover_and_hidden_ones_are_passed_over():
     plan, frames = survey()
-    frames[0] = replace(frames[0], hidden=(3, 4))
+    frames[0] = replace(frames[0], obstructed=(3, 4))
     chosen = covering(plan, frames)
     assert 4 <= len(chosen) <= 16 and frames[0] not in chosen
     assert seen_by(plan, chosen).sum() > 0.97 * seen_by(plan, frames).sum()

@@ -73,12 +73,12 @@ def test_the_largest_difference_of_the_device_is_logged_once(monkeypatch):
         cancelled=None,
         log=told.append,
     )
-    assert list(phase._answers(context, [])) == answers
+    assert list(phase._stacked_tiles(context, [])) == answers
     (one,) = told
     assert one.key == "log.gpu_verified"
     assert one.params == {"device": 2, "difference": 0.03, "tolerance": 0.1}
     answers[:] = [TileAnswer(None, ())]
-    assert list(phase._answers(context, [])) == answers and len(told) == 1, "nothing compared, nothing logged"
+    assert list(phase._stacked_tiles(context, [])) == answers and len(told) == 1, "nothing compared, nothing logged"
 
 
 @pytest.mark.slow

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from zemosaic.mosaic.starlight import TileStars, starlight, unsteady_light
-from zemosaic.phases.tile import UNSTEADY
+from zemosaic.mosaic.starlight import TileStars, seeing_tolerance, star_model
+from zemosaic.phases.tile import STAR_SHAPE_TOLERANCE
 from zemosaic.stacking.kernel import stack
 from zemosaic.stacking.rules import Rejection, StackRules
 
@@ -37,8 +37,8 @@ def frames_of(flux: float) -> np.ndarray:
     """Return frames of these stars, shape (frames, 3, pixels), with the noise of sky and light."""
     rng = np.random.default_rng(6)
     box = (0, SIDE, 0, SIDE)
-    light = [starlight(stars_of(flux, one), box, 3) for one in widths_of()]
-    return np.array([one + rng.normal(0.0, np.sqrt(NOISE**2 + one)) for one in light], np.float32).reshape(
+    light = [star_model(stars_of(flux, one), box, 3) for one in widths_of()]
+    return np.array([value + rng.normal(0.0, np.sqrt(NOISE**2 + value)) for value in light], np.float32).reshape(
         FRAMES, 3, -1
     )
 
@@ -60,7 +60,7 @@ def test_cores_of_stars_keep_their_light(flux, kappa, rejection):
     cube, stars = frames_of(flux), stars_of(flux, usual)
     seen = replace(stars, seeing=(fwhm.min() / usual, fwhm.max() / usual))
     weights, noise = np.ones(FRAMES, np.float32), np.full(3, NOISE, np.float32)
-    unsteady = unsteady_light(seen, (0, SIDE, 0, SIDE), 3, UNSTEADY, 1.0 / kappa).reshape(3, -1)
+    unsteady = seeing_tolerance(seen, (0, SIDE, 0, SIDE), 3, STAR_SHAPE_TOLERANCE, 1.0 / kappa).reshape(3, -1)
     plain, rejected = (
         core_to_wing(stack(cube, weights, noise, rules, unsteady).value, stars)
         for rules in (StackRules(Rejection.NONE), StackRules(rejection, kappa_low=kappa, kappa_high=kappa))

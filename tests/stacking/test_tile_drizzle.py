@@ -19,7 +19,7 @@ from zemosaic.mosaic.drizzle import DropKernel, DropRules
 from zemosaic.phases import tile as tiles
 from zemosaic.phases.tile_drizzle import Drops
 from zemosaic.sky import FrameWcs
-from zemosaic.stacking.modes import MemoryRules, Mode
+from zemosaic.stacking.modes import MemoryMode, MemoryRules
 from zemosaic.stacking.rules import Rejection, StackRules
 from zemosaic.store.canvas import TilePixels
 
@@ -35,10 +35,10 @@ def level(pixels) -> np.ndarray:
 def test_passes_and_disk_are_exact(monkeypatch, tmp_path):
     task = survey(12, monkeypatch, tmp_path, drops=DropRules(0.9), radial_fraction=0.5)
     whole, answer = run(task)
-    assert answer.product.mode == Mode.EXACT
+    assert answer.product.mode == MemoryMode.EXACT
     for changes, mode in (
-        ({"task_bytes": 3 << 20}, Mode.PASSES),
-        ({"memory": MemoryRules(disk="always"), "task_bytes": 2 << 20}, Mode.DISK),
+        ({"task_bytes": 3 << 20}, MemoryMode.PASSES),
+        ({"memory": MemoryRules(disk="always"), "task_bytes": 2 << 20}, MemoryMode.DISK),
     ):
         other, answer = run(replace(task, **changes))
         assert answer.product.mode == mode
@@ -50,7 +50,7 @@ def test_a_part_of_a_tile_is_the_same_away_from_its_edges(monkeypatch, tmp_path)
     task = survey(12, monkeypatch, tmp_path, drops=DropRules(0.9))
     tile = tiles.Stacker(task, [])
     tile.run()
-    (top, _, left, _), reach = task.tile.outer, tiles.DROPS_REACH
+    (top, _, left, _), reach = task.tile.outer, tiles.DROP_REACH_PX
     box = (top + 40, top + 80, left + 30, left + 75)
     part = tiles.Stacker(task, [])
     samples, present = part.samples(box, range(12))
@@ -69,7 +69,7 @@ def test_streaming_is_close(monkeypatch, tmp_path):
     exact, _ = run(task)
     rules = MemoryRules(max_frames=40, min_frames=40)
     streamed, answer = run(replace(task, memory=rules, task_bytes=4 << 20))
-    assert answer.product.mode == Mode.STREAMING
+    assert answer.product.mode == MemoryMode.STREAMING
     assert np.sqrt(np.mean((level(streamed) - level(exact)) ** 2)) < 0.2 * NOISE / np.sqrt(60 / 4)
 
 
@@ -89,7 +89,7 @@ def test_frames_that_hit_few_pixels_are_filled_up_and_told(monkeypatch, tmp_path
     task = replace(task, tile=TileSpec(0, box, box, task.tile.frame_ids))
     drizzled, answer = run(task)
     interpolated, _ = run(replace(task, drops=None))
-    assert [told.key for told in answer.told] == ["warning.drizzle_holes"]
+    assert [told.key for told in answer.remarks] == ["warning.drizzle_holes"]
     assert np.array_equal(np.isnan(drizzled.value), np.isnan(interpolated.value))
     alike = (drizzled.value == interpolated.value).mean(axis=(1, 2))
     # A red pixel in four, a green one in two, on pixels of a quarter of their area.
@@ -128,7 +128,7 @@ def test_twice_the_scale_splits_a_double_star_that_once_does_not(monkeypatch, tm
         frames.append(calibrated_of(solved_of(wcs, k, SIZE)))
         raws[k] = raw.astype(np.float32)
     task = survey(1, monkeypatch, tmp_path)
-    monkeypatch.setattr(tiles, "mended_pixels", lambda f, d, s, w: raws[f.frame_id][w[0] : w[1], w[2] : w[3]])
+    monkeypatch.setattr(tiles, "calibrated_pixels", lambda f, d, s, w: raws[f.frame_id][w[0] : w[1], w[2] : w[3]])
     dips, peaks = {}, {}
     once = (CANVAS, (75, 125, 75, 125))
     for scale, drops, onto, box in ((0, None, *once), (1, DropRules(0.5), *once), (2, DropRules(0.5), FINE, MIDDLE)):

@@ -20,10 +20,10 @@ from zemosaic.mosaic.interpolation import Interpolation
 from zemosaic.mosaic.starlight import TileStars
 from zemosaic.phases import tile as tiles
 from zemosaic.phases import tile_device
-from zemosaic.phases.tile import TileTask, area_ratio, stack_tile
+from zemosaic.phases.tile import TileTask, pixel_area_ratio, stack_tile
 from zemosaic.phases.tile_device import Device
 from zemosaic.sky import FrameWcs
-from zemosaic.stacking.modes import MemoryRules, Mode, choose_mode, sample_of
+from zemosaic.stacking.modes import MemoryMode, MemoryRules, choose_memory_mode, sample_of
 from zemosaic.stacking.rules import Combine, Rejection, StackRules
 
 SIZE = (150, 130)
@@ -56,7 +56,7 @@ def survey(number: int, monkeypatch: pytest.MonkeyPatch, scratch: Path, **change
     def pixels(frame, defects, scratch, window):
         return raws[frame.frame_id][window[0] : window[1], window[2] : window[3]]
 
-    monkeypatch.setattr(tiles, "mended_pixels", pixels)
+    monkeypatch.setattr(tiles, "calibrated_pixels", pixels)
     nothing = np.empty(0)
     task = TileTask(
         tile=TileSpec(3, BOX, BOX, tuple(range(number))),
@@ -89,12 +89,12 @@ def same(one, two) -> bool:
 def test_passes_and_disk_are_exact(monkeypatch, tmp_path, combine, radial):
     task = survey(12, monkeypatch, tmp_path, rules=StackRules(combine=combine), radial_fraction=radial)
     whole, answer = run(task)
-    assert answer.product.mode == Mode.EXACT and not answer.told and np.isfinite(whole.value).any()
+    assert answer.product.mode == MemoryMode.EXACT and not answer.remarks and np.isfinite(whole.value).any()
     for changes, mode in (
-        ({"task_bytes": 2 << 20}, Mode.PASSES),
-        ({"memory": MemoryRules(disk="always")}, Mode.DISK),
-        ({"memory": MemoryRules(disk="always"), "task_bytes": 2 << 20}, Mode.DISK),
-        ({"task_bytes": 1 << 18}, Mode.DISK),
+        ({"task_bytes": 2 << 20}, MemoryMode.PASSES),
+        ({"memory": MemoryRules(disk="always")}, MemoryMode.DISK),
+        ({"memory": MemoryRules(disk="always"), "task_bytes": 2 << 20}, MemoryMode.DISK),
+        ({"task_bytes": 1 << 18}, MemoryMode.DISK),
     ):
         other, answer = run(replace(task, **changes))
         assert answer.product.mode == mode
@@ -142,7 +142,7 @@ def test_streaming_is_within_a_tenth_of_the_noise(monkeypatch, tmp_path, rejecti
     exact, _ = run(task)
     rules = MemoryRules(max_frames=sampled, spread=spread)
     streamed, answer = run(replace(task, memory=rules, task_bytes=4 << 20))
-    assert answer.product.mode == Mode.STREAMING
+    assert answer.product.mode == MemoryMode.STREAMING
     seen = exact.kept > 0
     off = (streamed.value - exact.value)[:, seen] * np.sqrt(exact.kept[seen]) / NOISE
     assert seen.sum() > 1000 and np.sqrt(np.mean(off**2)) < 0.06
@@ -168,20 +168,22 @@ def test_limits_of_a_pixel_do_not_depend_on_the_band_it_is_in(monkeypatch, tmp_p
 
 def test_how_a_mode_is_chosen():
     def mode(frames=100, rows=512, fit=600, disk_holds=True, median=False, **rules):
-        return choose_mode(frames, rows, fit, MemoryRules(**rules), least_rows=32, disk_holds=disk_holds, median=median)
+        return choose_memory_mode(
+            frames, rows, fit, MemoryRules(**rules), least_rows=32, disk_holds=disk_holds, median=median
+        )
 
-    assert mode() is Mode.EXACT
-    assert mode(fit=64) is Mode.PASSES
-    assert mode(fit=10) is Mode.DISK
-    assert mode(fit=10, disk_holds=False) is Mode.STREAMING
-    assert mode(fit=10, disk="never") is Mode.STREAMING
-    assert mode(fit=10, disk="never", median=True) is Mode.PASSES
-    assert mode(fit=10, disk="never", frames=20) is Mode.PASSES
-    assert mode(disk="always") is Mode.DISK
-    assert mode(max_frames=50) is Mode.STREAMING
-    assert mode(max_frames=50, min_frames=200) is Mode.EXACT
-    assert mode(max_frames=50, median=True) is Mode.EXACT
-    assert mode(max_frames=50, disk="always") is Mode.DISK
+    assert mode() is MemoryMode.EXACT
+    assert mode(fit=64) is MemoryMode.PASSES
+    assert mode(fit=10) is MemoryMode.DISK
+    assert mode(fit=10, disk_holds=False) is MemoryMode.STREAMING
+    assert mode(fit=10, disk="never") is MemoryMode.STREAMING
+    assert mode(fit=10, disk="never", median=True) is MemoryMode.PASSES
+    assert mode(fit=10, disk="never", frames=20) is MemoryMode.PASSES
+    assert mode(disk="always") is MemoryMode.DISK
+    assert mode(max_frames=50) is MemoryMode.STREAMING
+    assert mode(max_frames=50, min_frames=200) is MemoryMode.EXACT
+    assert mode(max_frames=50, median=True) is MemoryMode.EXACT
+    assert mode(max_frames=50, disk="always") is MemoryMode.DISK
 
 
 def test_frames_for_limits():
@@ -203,14 +205,14 @@ def test_refused_memory_leads_to_smaller_passes(monkeypatch, tmp_path):
         return real(cube, *rest)
 
     monkeypatch.setattr(tiles, "stack", greedy)
-    monkeypatch.setattr(tiles, "LEAST_TASK_BYTES", 1 << 16)
+    monkeypatch.setattr(tiles, "MIN_TASK_BYTES", 1 << 16)
     again, answer = run(replace(task, task_bytes=8 << 20))
     assert same(whole, again) and len(asked) > 2
-    assert {told.key for told in answer.told} == {"warning.smaller_passes"}
+    assert {told.key for told in answer.remarks} == {"warning.smaller_passes"}
     with pytest.raises(ResourceError) as ended:
         run(replace(task, task_bytes=8 << 20, memory=MemoryRules(retry=False)))
     assert ended.value.message.key == "error.tile_memory"
-    monkeypatch.setattr(tiles, "LEAST_TASK_BYTES", 8 << 20)
+    monkeypatch.setattr(tiles, "MIN_TASK_BYTES", 8 << 20)
     with pytest.raises(ResourceError):
         run(replace(task, task_bytes=8 << 20))
 
@@ -242,7 +244,7 @@ def test_a_device_runs_the_same_algorithm(monkeypatch, tmp_path, rejection, comb
     cpu, _ = run(task)
     monkeypatch.setattr(tile_device, "_opened", lambda name, number: NumpyBackend(array_api_strict))
     device, answer = run(replace(task, device=Device("strict", tolerance=0.01)))
-    assert not answer.told
+    assert not answer.remarks
     equal = device.kept == cpu.kept
     assert equal.mean() > 0.998
     np.testing.assert_allclose(device.value[:, equal], cpu.value[:, equal], rtol=1e-4, atol=0.05)
@@ -267,12 +269,12 @@ def test_without_its_device_the_processor_does_it_and_says_so(monkeypatch, tmp_p
     cpu, _ = run(task)
     if not _has_device():
         got, answer = run(replace(task, device=Device("cupy")))
-        assert same(cpu, got) and [told.key for told in answer.told] == ["warning.gpu_failed"]
+        assert same(cpu, got) and [told.key for told in answer.remarks] == ["warning.gpu_failed"]
     broken = BrokenBackend()
     monkeypatch.setattr(tile_device, "_opened", lambda name, number: broken)
     got, answer = run(replace(task, device=Device("broken")))
     assert same(cpu, got)
-    assert answer.told[0].key == "warning.gpu_failed" and "out of order" in answer.told[0].params["detail"]
+    assert answer.remarks[0].key == "warning.gpu_failed" and "out of order" in answer.remarks[0].params["detail"]
 
 
 def test_a_device_that_differs_is_not_believed(monkeypatch, tmp_path):
@@ -287,10 +289,10 @@ def test_a_device_that_differs_is_not_believed(monkeypatch, tmp_path):
     monkeypatch.setattr(tile_device, "stack_reference", wrong)
     got, answer = run(replace(task, device=Device("numpy", tolerance=0.1)))
     assert same(cpu, got)
-    assert answer.told[0].key == "warning.gpu_differs"
-    assert answer.told[0].params["difference"] == pytest.approx(0.5, abs=0.01)
+    assert answer.remarks[0].key == "warning.gpu_differs"
+    assert answer.remarks[0].params["difference"] == pytest.approx(0.5, abs=0.01)
     got, answer = run(replace(task, device=Device("numpy", tolerance=0.6)))
-    assert not answer.told and not same(cpu, got)
+    assert not answer.remarks and not same(cpu, got)
     assert answer.differs == pytest.approx(0.5, abs=0.01)
     _, answer = run(replace(task, device=Device("numpy")))
     assert answer.differs is None, "nothing was compared"
@@ -310,7 +312,7 @@ def test_a_real_device_agrees(monkeypatch, tmp_path):
     task = survey(30, monkeypatch, tmp_path)
     cpu, _ = run(task)
     device, answer = run(replace(task, device=Device("cupy", tolerance=0.05)))
-    assert not answer.told
+    assert not answer.remarks
     equal = device.kept == cpu.kept
     assert equal.mean() > 0.998
     np.testing.assert_allclose(device.value[:, equal], cpu.value[:, equal], rtol=1e-4, atol=0.05)
@@ -318,4 +320,4 @@ def test_a_real_device_agrees(monkeypatch, tmp_path):
 
 def test_area_of_pixels():
     finer = replace(CANVAS, cd=((-0.5 * SCALE_DEG, 0.0), (0.0, 0.5 * SCALE_DEG)))
-    assert area_ratio(finer, CANVAS) == pytest.approx(0.25)
+    assert pixel_area_ratio(finer, CANVAS) == pytest.approx(0.25)

@@ -38,7 +38,7 @@ def records_of(*modules: Any) -> list[type]:
     ]
 
 
-UNSAVED = (nights.Nights, nights.Learnt)
+UNSAVED = (nights.PreviousRun, nights.FieldState)
 RECORDS = [kind for kind in records_of(model, sky, pixel_record, nights) if kind not in UNSAVED]
 RECORDS += [errors.Message, TileStars, SavedGrid]
 
@@ -154,7 +154,7 @@ def test_the_same_values_are_the_same_bytes():
 
 @pytest.mark.parametrize(
     "kind",
-    [model.FrameRef, model.TileSpec, model.TileProduct, sky.FrameWcs, model.EdgeSteps, model.Dropped, model.Trail],
+    [model.FrameRef, model.TileSpec, model.TileProduct, sky.FrameWcs, model.EdgeOffsets, model.Dropped, model.Trail],
     ids=lambda kind: kind.__name__,
 )
 @pytest.mark.parametrize("count", [0, 1, 2, 30])

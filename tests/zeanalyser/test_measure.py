@@ -144,7 +144,7 @@ def test_elongation_and_its_direction(bayer, turn):
     pixels, *_ = star_field(63, 3.6, ratio, turn, bayer)
     got = measure(frame_of(bayer), pixels)
     assert got.eccentricity == pytest.approx(math.sqrt(1 - ratio**2), abs=0.05)
-    assert math.remainder(got.elongation_deg - turn, 180.0) == pytest.approx(0.0, abs=5.0)
+    assert math.remainder(got.position_angle_deg - turn, 180.0) == pytest.approx(0.0, abs=5.0)
     assert got.fwhm_px == pytest.approx(3.6, rel=0.04)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from zemosaic.calibration.transfer import FEWEST_PAIRS, cell_variances, transfer_points
+from zemosaic.calibration.transfer import MIN_PIXEL_PAIRS, cell_variances, transfer_points
 from zemosaic.model import FrameRef, MeasuredFrame, Trail, detector_coordinates
 from zemosaic.sky import FrameWcs
 
@@ -106,8 +106,8 @@ def sample_cells(
     means, transfer = [], []
     for plane, sigma, raw in zip(planes, noise, raw_pixels, strict=True):
         variance, pairs = cell_variances(plane, line, cell, rows * columns)
-        own = _cell_noise(variance, pairs, sigma)
-        means.append(_clipped_means(plane, line, cell, own))
+        noise_of_cells = _cell_noise(variance, pairs, sigma)
+        means.append(_clipped_means(plane, line, cell, noise_of_cells))
         transfer.append(transfer_points(means[-1], variance * raw, pairs))
     mean_adu = np.stack(means, axis=1)
     used = np.flatnonzero((count > 0) & np.isfinite(mean_adu).all(axis=1))
@@ -238,7 +238,7 @@ def _positions(line, cell, step, cells):  # type: ignore[no-untyped-def]
 
 def _cell_noise(variance: Float64s, pairs: Float64s, noise: float) -> Float64s:
     """Return the noise within each cell; that of the plane where too few pixels tell, or what they tell is no noise."""
-    known = (pairs >= FEWEST_PAIRS) & (variance > (0.5 * noise) ** 2) & (variance < (2.0 * noise) ** 2)
+    known = (pairs >= MIN_PIXEL_PAIRS) & (variance > (0.5 * noise) ** 2) & (variance < (2.0 * noise) ** 2)
     return np.where(known, np.sqrt(variance), noise)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.calibration.held import Held
+from zemosaic.calibration.held import FixedParameters
 from zemosaic.calibration.joint import JointProblem, JointSolution, left_by_all_other_terms
 
 __all__ = [
@@ -89,7 +89,7 @@ def determine_fall(information: Floats, moment: Floats, expected: Floats | None 
     return FallOfLight(expected + _mean(information, pull, wide), np.sqrt(_variances_of_data(information)), wide)
 
 
-def fall_of_stars(vignetting: Floats, sigma: Floats, held: Held) -> FallOfLight:
+def fall_of_stars(vignetting: Floats, sigma: Floats, held: FixedParameters) -> FallOfLight:
     """Return the fall of light of all cameras as far as their stars alone determine it.
 
     Parameters
@@ -104,7 +104,7 @@ def fall_of_stars(vignetting: Floats, sigma: Floats, held: Held) -> FallOfLight:
     return with_held(determine_fall(np.diag(information), information * vignetting[free]), held)
 
 
-def with_held(fall: FallOfLight, held: Held) -> FallOfLight:
+def with_held(fall: FallOfLight, held: FixedParameters) -> FallOfLight:
     """Return the fall of light of all cameras, given that of those that are not held."""
     free = ~held.cameras
     vignetting, sigma = held.vignetting.copy(), np.zeros(len(free))

@@ -1,8 +1,8 @@
-"""What an earlier night's solution says of frames and cameras: it stays, and new frames are fitted to it.
+"""Parameters of frames and cameras that are held fixed at an earlier solution, to which new frames are fitted.
 
-Frames that were solved before are no unknowns any more, only observations of stars and sky.  So new frames
-take over the scale, the plane and the illumination of the earlier solution, and meet it without a seam; what
-no observation knows (see `zemosaic.calibration.gauge`) is as it was.
+Frames of the earlier solution have no unknowns of their own; they only contribute observations of stars and sky.  New
+frames therefore take over its scale, its plane and its illumination and join it without a seam.  Quantities that no
+observation constrains (see `zemosaic.calibration.gauge`) keep their earlier values.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.calibration.joint import JointProblem
-from zemosaic.model import SKY_BENDS
+from zemosaic.model import N_HIGHER_ORDER_TERMS
 
-__all__ = ["Held", "with_known_frames"]
+__all__ = ["FixedParameters", "with_fixed_frames"]
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Held:
-    """Known numbers of frames and cameras; those of the others mean nothing."""
+class FixedParameters:
+    """Fixed parameters of frames and cameras; the values of frames and cameras that are not fixed are ignored."""
 
     frames: NDArray[np.bool_]
     """Which frames are held, shape (frames,)."""
@@ -38,20 +38,20 @@ class Held:
     """Shape (groups,)."""
 
     @classmethod
-    def nothing(cls, frames: int, channels: int, groups: int) -> Held:
-        """Return what is known where nothing is."""
+    def none(cls, frames: int, channels: int, groups: int) -> FixedParameters:
+        """Return a record in which nothing is fixed."""
         return cls(
             np.zeros(frames, bool),
             np.ones((frames, channels)),
-            np.zeros((frames, channels, 3 + SKY_BENDS)),
+            np.zeros((frames, channels, 3 + N_HIGHER_ORDER_TERMS)),
             np.zeros(groups, bool),
             np.zeros(groups),
             np.zeros(groups),
         )
 
 
-def with_known_frames(problem: JointProblem, known: NDArray[np.bool_], model: Floats) -> JointProblem:
-    """Return a problem in which some frames are no unknowns: what they say goes to the items alone.
+def with_fixed_frames(problem: JointProblem, is_fixed: NDArray[np.bool_], model: Floats) -> JointProblem:
+    """Return a problem in which some frames are fixed, so that their observations only constrain the items.
 
     Parameters
     ----------
@@ -61,9 +61,9 @@ def with_known_frames(problem: JointProblem, known: NDArray[np.bool_], model: Fl
     model : ndarray, shape (n,)
         What known terms make of each observation; taken off its value where its frame is known.
     """
-    fixed = known[problem.frame]
+    of_fixed_frame = is_fixed[problem.frame]
     return replace(
         problem,
-        frame_basis=problem.frame_basis * ~fixed[:, None],
-        value=problem.value - np.where(fixed, model, 0.0),
+        frame_basis=problem.frame_basis * ~of_fixed_frame[:, None],
+        value=problem.value - np.where(of_fixed_frame, model, 0.0),
     )

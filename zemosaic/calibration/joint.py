@@ -34,7 +34,7 @@ TOLERANCE, MOST_STEPS = 1e-7, 3000
 they stopped before it."""
 EXACT = 1e-10
 """The same where the preconditioner knows the bends too."""
-MOST_DENSE, MOST_PAIRS = 2000, 4_000_000
+MAX_DENSE_UNKNOWNS, MAX_DENSE_PAIRS = 2000, 4_000_000
 """Unknowns and pairs of observations of the frames that hang together, up to which their matrix is written down."""
 JITTER = 1e-10
 """Part of the diagonal that keeps the factors of such a matrix real."""
@@ -83,15 +83,15 @@ class JointSolution:
 
 
 def solve_joint(
-    problem: JointProblem, *, rounds: int = 4, huber: float = 2.0, near: JointSolution | None = None
+    problem: JointProblem, *, rounds: int = 4, huber: float = 2.0, previous: JointSolution | None = None
 ) -> JointSolution:
     """Solve, weighing outliers down `rounds` times; `near` is the solution of nearly the same problem."""
     weight = problem.sigma**-2
     # The weights change too little to be worth another preconditioner.
     preconditioner, tolerance = _Eliminated(problem, weight).preconditioner()
     start = np.zeros(problem.n_frames * problem.frame_basis.shape[1] + problem.shared_prior.size)
-    if near is not None:
-        start[: near.frame.size] = near.frame.ravel()
+    if previous is not None:
+        start[: previous.frame.size] = previous.frame.ravel()
     solution = None
     for _ in range(max(1, rounds)):
         solution = _solve_weighted(problem, weight, start, preconditioner, tolerance)
@@ -199,7 +199,7 @@ class _Eliminated:
         for k in np.unique(label[p.frame]):
             members, own = np.flatnonzero(label == k), order[label[p.frame[order]] == k]
             _, start, number = np.unique(p.item[own], return_index=True, return_counts=True)
-            if len(members) * self.terms > MOST_DENSE or (number**2).sum() > MOST_PAIRS:
+            if len(members) * self.terms > MAX_DENSE_UNKNOWNS or (number**2).sum() > MAX_DENSE_PAIRS:
                 whole = False
                 continue
             local = np.searchsorted(members, p.frame[own])

@@ -18,21 +18,21 @@ from numpy.typing import NDArray
 
 from zemosaic.calibration.defects import WindowReader
 
-__all__ = ["NO_MASTERS", "Masters", "combined", "dead_pixels", "response"]
+__all__ = ["NO_CALIBRATION_FRAMES", "CalibrationFrames", "combine_frames", "dead_pixels", "flat_response"]
 
 Float32s = NDArray[np.float32]
 
 BAND_ROWS = 64
 CLIP_SIGMA = 4.0
 """Values this far from the median of the frames (cosmic rays, stars in sky flats) are left out."""
-DEAD = 0.1
+MAX_DEAD_RESPONSE = 0.1
 """Pixels with less than this part of the usual response are mended as defects."""
-BRIGHTEST = 99.9
+HIGHEST_RESPONSE_PERCENTILE = 99.9
 """Percentile of the response that stands for its highest value."""
 
 
 @dataclass(frozen=True)
-class Masters:
+class CalibrationFrames:
     """What is taken from, and divided out of, the raw pixels of one camera; files keep memory free."""
 
     offset: Path | None = None
@@ -62,14 +62,14 @@ class Masters:
         if self.offset is not None:
             level -= float(np.median(_mapped(self.offset)[::7, ::7]))
         if self.flat is not None:
-            level /= float(np.percentile(_mapped(self.flat)[::7, ::7], BRIGHTEST))
+            level /= float(np.percentile(_mapped(self.flat)[::7, ::7], HIGHEST_RESPONSE_PERCENTILE))
         return level
 
 
-NO_MASTERS = Masters()
+NO_CALIBRATION_FRAMES = CalibrationFrames()
 
 
-def combined(sources: Sequence[WindowReader], shape: tuple[int, ...], levels: Sequence[float] | None) -> Float32s:
+def combine_frames(sources: Sequence[WindowReader], shape: tuple[int, ...], levels: Sequence[float] | None) -> Float32s:
     """Return the mean of frames after outliers are left out, shape `shape`.
 
     Parameters
@@ -107,7 +107,7 @@ def _clipped_mean(cube: Float32s) -> Float32s:
     return np.where(number > 0, total / np.maximum(number, 1), middle).astype(np.float32)
 
 
-def response(flat: Float32s, bayer: str | None) -> Float32s:
+def flat_response(flat: Float32s, bayer: str | None) -> Float32s:
     """Return a flat, its offset taken off, as relative response; pixels without any get 1.
 
     Parameters
@@ -125,7 +125,7 @@ def response(flat: Float32s, bayer: str | None) -> Float32s:
             middle = np.float32(np.median(np.concatenate([out[y::2, x::2].ravel() for y, x in sites])))
             for y, x in sites:
                 out[y::2, x::2] /= middle
-    out[~(out >= DEAD)] = 1.0
+    out[~(out >= MAX_DEAD_RESPONSE)] = 1.0
     return out
 
 
@@ -141,7 +141,7 @@ def dead_pixels(flat: Float32s, bayer: str | None) -> NDArray[np.int64]:
     else:
         usual *= np.nanmedian(seen)
     tiled = np.tile(usual, (-(-seen.shape[0] // 2), -(-seen.shape[1] // 2)))[: seen.shape[0], : seen.shape[1]]
-    return np.flatnonzero(~(seen >= DEAD * tiled)).astype(np.int64)
+    return np.flatnonzero(~(seen >= MAX_DEAD_RESPONSE * tiled)).astype(np.int64)
 
 
 def _mapped(path: Path) -> Float32s:

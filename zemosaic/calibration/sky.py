@@ -1,8 +1,8 @@
-"""The sky of all frames at once: a plane per frame and channel, the fall and the bends of light per camera.
+"""Joint background model: a plane per frame and channel, illumination and higher-order terms per camera.
 
 Model of a cell's mean in a frame, with ``I = 1 + V r**2`` the camera's illumination, ``b`` its bias,
-``t`` the frame's transparency, ``B(u, v)`` what bends the sky of all the camera's frames alike (stray light, the
-Moon's gradient, dew), in parts of its level, and ``N`` the light of the sky cell itself:
+``t`` the frame's transparency, ``B(u, v)`` the higher-order terms that all frames of a camera share (stray light, the
+Moon's gradient, dew), relative to the sky level, and ``N`` the flux of the sources in the cell:
 
 ``value = b + I (S . (1, u, v) + S[0] B + t N)``
 
@@ -23,39 +23,39 @@ from numpy.typing import NDArray
 from zemosaic.calibration.cells import CellSamples
 from zemosaic.calibration.fall import FallOfLight, determine_fall, fall_of_stars, information_of_skies, with_held
 from zemosaic.calibration.gauge import settle_plane
-from zemosaic.calibration.held import Held, with_known_frames
+from zemosaic.calibration.held import FixedParameters, with_fixed_frames
 from zemosaic.calibration.joint import JointProblem, JointSolution, solve_joint
 from zemosaic.calibration.transfer import BiasEstimate
-from zemosaic.model import SKY_BENDS, sky_terms
+from zemosaic.model import N_HIGHER_ORDER_TERMS, sky_terms
 
 __all__ = ["SkySolution", "solve_sky"]
 
 Floats = NDArray[np.float64]
 
-COMPLETE = 0.95
-"""A cell counts in a frame that sees this part of what the best frame sees of it."""
-FLOOR = 0.03
-"""Error of a cell's mean that no number of pixels takes away, in noise of a pixel."""
-BIAS_DOUBT = 3.0
-"""How many of its formal errors the bias found from cells is wrong by: errors of transparencies and light that
-changes within cells do not average away with the number of cells."""
-GRAIN = 3.0
-"""How far apart empty cells may lie in the mosaic, in errors of the mean of a cell over its frames."""
-FEWEST_IN_GRAIN = 4
-"""Frames that are counted at least for that."""
+MIN_CELL_COMPLETENESS = 0.95
+"""A cell is used in a frame when its pixel count is at least this fraction of the largest count over all frames."""
+CELL_ERROR_FLOOR = 0.03
+"""Smallest error of a cell's mean, in units of the noise of one pixel, however many pixels it has."""
+BIAS_ERROR_FACTOR = 3.0
+"""Factor applied to the formal error of the bias: errors of the transparencies and gradients within cells do not
+average out with the number of cells."""
+GRAIN_SIGMA = 3.0
+"""Width within which empty cells count as equally bright, in standard errors of a cell's mean over its frames."""
+MIN_FRAMES_IN_GRAIN = 4
+"""Smallest number of frames per cell that is assumed for that error."""
 DARK_PERCENT = 10.0
-"""Part of a frame's cells that is taken to show its sky, until the overlaps know better."""
+"""Percentile of a frame's cells that serves as its sky level before the overlaps are solved."""
 SLOPE_PRIOR = 1.0
 """Standard deviation expected of a sky's slope across the frame, in parts of its level."""
-BENDS = (1e-5, 3e-3, 1e-2)
-"""Standard deviation expected of each of the bends at the corner of a frame, in parts of the sky's level: at least, in
-the beginning, and at most."""
+HIGHER_ORDER_PRIOR = (1e-5, 3e-3, 1e-2)
+"""Prior standard deviation of each higher-order term at the corner of a frame, relative to the sky level: smallest,
+initial and largest value."""
 MIN_VIGNETTING = -1.5
 """Where no light would be left in the corners of a square frame."""
 TURNS_OF_FALL = 2
 """Turns after which the fall of light is determined anew."""
-WORTH_A_BEND = 1e-3
-"""Where no camera's first bends are this large, there are none."""
+MIN_HIGHER_ORDER_AMPLITUDE = 1e-3
+"""Higher-order terms are dropped when their first estimate is smaller than this for every camera."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +72,9 @@ class SkySolution:
     """Coefficient of r**2 per camera."""
     residual_sigma: Floats
     """Per frame: rms of its cells' residuals in units of their errors."""
-    pull_sigma: Floats
-    """Per frame: how far a held frame's cells would have its sky elsewhere, on the mean over the frame or along its
-    slopes, in noise of one pixel; 0 for frames that are not held."""
+    mean_residual_sigma: Floats
+    """Per frame: largest mean residual of a fixed frame's cells, over the frame or along its slopes, in units of the
+    noise of one pixel; 0 for frames that are not fixed."""
     fall: FallOfLight
     """What `vignetting` was determined by."""
 
@@ -87,7 +87,7 @@ def solve_sky(
     vignetting_sigma: Floats,
     bias: Sequence[BiasEstimate],
     transparency_sigma: Floats | None = None,
-    held: Held | None = None,
+    fixed: FixedParameters | None = None,
 ) -> SkySolution:
     """Solve the skies of all frames and channels and the cameras' illumination jointly.
 
@@ -110,53 +110,57 @@ def solve_sky(
     """
     table = _observations(cells, transparency, groups)
     n_groups = len(vignetting)
-    held = held or Held.nothing(len(transparency), transparency.shape[1], n_groups)
-    known = np.repeat(held.frames, transparency.shape[1])
-    b = np.where(held.cameras, held.bias_adu, [estimate.bias_adu for estimate in bias])
+    fixed = fixed or FixedParameters.none(len(transparency), transparency.shape[1], n_groups)
+    fixed_rows = np.repeat(fixed.frames, transparency.shape[1])
+    b = np.where(fixed.cameras, fixed.bias_adu, [estimate.bias_adu for estimate in bias])
     dark = _dark_levels(cells, transparency.shape[1]) - b[groups][:, None]
-    dark = np.where(held.frames[:, None], held.sky_adu[..., 0], dark)
-    tilt = _tilt(held.sky_adu, table)
-    bends = np.where(held.cameras[:, None], _bends_held(held, groups), 0.0)
+    dark = np.where(fixed.frames[:, None], fixed.sky_adu[..., 0], dark)
+    tilt = _slope_contribution(fixed.sky_adu, table)
+    higher_order = np.where(fixed.cameras[:, None], _fixed_higher_order(fixed, groups), 0.0)
     level = dark.ravel()
     solution: JointSolution | None = None
-    light = table.value - b[table.group]
-    glow = np.zeros(len(table.value))
-    doubt = np.full(transparency.size, 1e-9) if transparency_sigma is None else transparency_sigma.ravel()
-    fall = fall_of_stars(vignetting, vignetting_sigma, held)
-    v = fall.vignetting
-    for turn in range(4):
+    sky_flux = table.value - b[table.group]
+    source_flux = np.zeros(len(table.value))
+    transparency_error = np.full(transparency.size, 1e-9) if transparency_sigma is None else transparency_sigma.ravel()
+    illumination = fall_of_stars(vignetting, vignetting_sigma, fixed)
+    v = illumination.vignetting
+    for iteration in range(4):
         problem = _with_fall_held(
-            _problem(table, v, b, light, dark, (vignetting, vignetting_sigma), bias), ~fall.determined
+            _problem(table, v, b, sky_flux, dark, (vignetting, vignetting_sigma), bias), ~illumination.determined
         )
-        problem = _with_doubt(problem, glow, doubt)
-        # Before the fall of light is known about, its error would be taken for bends.
-        if turn == 1 or bends.any():
-            problem = _with_bends(problem, table, level, bends)
-        problem = with_known_frames(problem, known, problem.frame_basis[:, 0] * tilt)
-        problem = replace(problem, shared_basis=problem.shared_basis * ~held.cameras[table.group, None])
-        solution = solve_joint(problem, rounds=1 if turn == 0 else 2, near=solution)
-        glow = solution.item[table.item]
+        problem = _with_transparency_error(problem, source_flux, transparency_error)
+        # Before the illumination is known, its error would be mistaken for higher-order terms.
+        if iteration == 1 or higher_order.any():
+            problem = _with_higher_order_terms(problem, table, level, higher_order)
+        problem = with_fixed_frames(problem, fixed_rows, problem.frame_basis[:, 0] * tilt)
+        problem = replace(problem, shared_basis=problem.shared_basis * ~fixed.cameras[table.group, None])
+        solution = solve_joint(problem, rounds=1 if iteration == 0 else 2, previous=solution)
+        source_flux = solution.item[table.item]
         level = dark.ravel() + solution.frame[:, 0]
-        shared = np.where(held.cameras[:, None], 0.0, solution.shared)
-        v = np.where(held.cameras, v, np.maximum(v + shared[:, 0], MIN_VIGNETTING))
-        b, bends = b + shared[:, 1], _bent_further(bends, shared[:, 2:], table)
-        light = (table.value - b[table.group] - solution.residual) / (1.0 + v[table.group] * table.r2)
-        if turn < TURNS_OF_FALL:
-            fall = _fall_of_light(problem, solution, table, light, level, v, (vignetting, vignetting_sigma), held)
-            v = np.where(fall.determined, v, fall.vignetting)
+        shared = np.where(fixed.cameras[:, None], 0.0, solution.shared)
+        v = np.where(fixed.cameras, v, np.maximum(v + shared[:, 0], MIN_VIGNETTING))
+        b, higher_order = b + shared[:, 1], _updated_higher_order(higher_order, shared[:, 2:], table)
+        sky_flux = (table.value - b[table.group] - solution.residual) / (1.0 + v[table.group] * table.r2)
+        if iteration < TURNS_OF_FALL:
+            illumination = _fall_of_light(
+                problem, solution, table, sky_flux, level, v, (vignetting, vignetting_sigma), fixed
+            )
+            v = np.where(illumination.determined, v, illumination.vignetting)
     assert solution is not None
     n_frames, channels = transparency.shape
     terms = solution.frame.reshape(n_frames, channels, 4)
-    solved = _on_scale_of_stars(transparency + terms[..., 3], transparency, doubt.reshape(n_frames, channels))
-    transparency = np.where(held.frames[:, None], held.transparency, solved)
+    solved = _scaled_to_stars(
+        transparency + terms[..., 3], transparency, transparency_error.reshape(n_frames, channels)
+    )
+    transparency = np.where(fixed.frames[:, None], fixed.transparency, solved)
     sky = terms[..., :3] + np.multiply.outer(dark, (1.0, 0.0, 0.0))
-    bent = (level[:, None] * bends[np.repeat(groups, channels)]).reshape(n_frames, channels, -1)
-    if not held.frames.any():
-        sky = _settled(sky, solution.item, table, transparency)
-    sky = np.where(held.frames[:, None, None], held.sky_adu, np.concatenate([sky, bent], axis=2))
+    higher_order_adu = (level[:, None] * higher_order[np.repeat(groups, channels)]).reshape(n_frames, channels, -1)
+    if not fixed.frames.any():
+        sky = _with_settled_plane(sky, solution.item, table, transparency)
+    sky = np.where(fixed.frames[:, None, None], fixed.sky_adu, np.concatenate([sky, higher_order_adu], axis=2))
     rms = np.sqrt(_mean_of_frames((solution.residual / problem.sigma) ** 2, table.source, n_frames))
-    pull = np.where(held.frames, _pulls(table, solution.residual, n_frames), 0.0)
-    return SkySolution(sky, transparency, b, v, rms, pull, fall)
+    mean_residual = np.where(fixed.frames, _mean_residuals(table, solution.residual, n_frames), 0.0)
+    return SkySolution(sky, transparency, b, v, rms, mean_residual, illumination)
 
 
 def _mean_of_frames(values: Floats, frame: NDArray[np.int64], n_frames: int) -> Floats:
@@ -164,17 +168,19 @@ def _mean_of_frames(values: Floats, frame: NDArray[np.int64], n_frames: int) -> 
     return np.asarray(np.bincount(frame, values, n_frames) / np.maximum(np.bincount(frame, None, n_frames), 1))
 
 
-def _pulls(table: _Table, residual: Floats, n_frames: int) -> Floats:
+def _mean_residuals(table: _Table, residual: Floats, n_frames: int) -> Floats:
     """Return the largest of the mean residual of each frame and of its change from middle to edge, in noise."""
     noise = _mean_of_frames(table.pixel, table.frame, table.n_frames)
-    pull = np.zeros(table.n_frames)
+    largest_change = np.zeros(table.n_frames)
     for along in (np.ones_like(table.u), table.u, table.v):
         square = np.maximum(np.bincount(table.frame, along**2, table.n_frames), 1e-12)
         edge = np.zeros(table.n_frames)
         np.maximum.at(edge, table.frame, np.abs(along))
-        pull = np.maximum(pull, np.abs(np.bincount(table.frame, along * residual, table.n_frames) / square * edge))
-    largest: Floats = (pull / np.where(noise > 0, noise, 1.0)).reshape(n_frames, -1).max(axis=1)
-    return largest
+        largest_change = np.maximum(
+            largest_change, np.abs(np.bincount(table.frame, along * residual, table.n_frames) / square * edge)
+        )
+    in_noise: Floats = (largest_change / np.where(noise > 0, noise, 1.0)).reshape(n_frames, -1).max(axis=1)
+    return in_noise
 
 
 @dataclass(frozen=True)
@@ -218,11 +224,11 @@ def _observations(cells: Sequence[CellSamples], transparency: Floats, groups: ND
     _, cell = np.unique(key, return_inverse=True)
     best = np.zeros(int(cell.max(initial=-1)) + 1)
     np.maximum.at(best, cell, count)
-    seen = np.flatnonzero((count >= COMPLETE * best[cell]) & (count >= 0.25 * best.max(initial=0.0)))
-    _, first, cell = np.unique(cell[seen], return_index=True, return_inverse=True)
+    complete = np.flatnonzero((count >= MIN_CELL_COMPLETENESS * best[cell]) & (count >= 0.25 * best.max(initial=0.0)))
+    _, first, cell = np.unique(cell[complete], return_index=True, return_inverse=True)
     n_cells = len(first)
-    position = np.stack([row[seen][first], column[seen][first]], axis=1).astype(float)
-    source, u, v, count, mean = source[seen], u[seen], v[seen], count[seen], mean[seen]
+    position = np.stack([row[complete][first], column[complete][first]], axis=1).astype(float)
+    source, u, v, count, mean = source[complete], u[complete], v[complete], count[complete], mean[complete]
     pixel = noise[source]
     parts = range(channels)
     return _Table(
@@ -233,7 +239,7 @@ def _observations(cells: Sequence[CellSamples], transparency: Floats, groups: ND
         factor=np.concatenate([transparency[source, c] for c in parts]),
         value=np.concatenate([mean[:, c] for c in parts]),
         pixel=np.concatenate([pixel[:, c] for c in parts]),
-        sigma=np.concatenate([pixel[:, c] * np.hypot(count**-0.5, FLOOR) for c in parts]),
+        sigma=np.concatenate([pixel[:, c] * np.hypot(count**-0.5, CELL_ERROR_FLOOR) for c in parts]),
         u=np.tile(u, channels),
         v=np.tile(v, channels),
         r2=np.tile(u * u + v * v, channels),
@@ -246,34 +252,36 @@ def _observations(cells: Sequence[CellSamples], transparency: Floats, groups: ND
 def _dark_levels(cells: Sequence[CellSamples], channels: int) -> Floats:
     """Return the level of the darker cells per frame and channel, 0 for frames without cells."""
     none = np.zeros(channels)
-    return np.stack([np.percentile(one.mean_adu, DARK_PERCENT, axis=0) if len(one.row) else none for one in cells])
+    return np.stack(
+        [np.percentile(sample.mean_adu, DARK_PERCENT, axis=0) if len(sample.row) else none for sample in cells]
+    )
 
 
 def _problem(
     table: _Table,
     v: Floats,
     b: Floats,
-    light: Floats,
+    sky_flux: Floats,
     dark: Floats,
     stars: tuple[Floats, Floats],
     bias: Sequence[BiasEstimate],
 ) -> JointProblem:
     """Return the problem made linear about illumination v and bias b; levels count from the frames' dark ones.
 
-    So frames that overlap no others, whose level is theirs to choose, keep their sky out of the light.
+    Frames without overlaps, whose level is unconstrained, then do not put their sky into the source flux.
     """
-    fall = 1.0 + v[table.group] * table.r2
-    expected, error = np.array([(e.bias_adu, e.sigma_adu / BIAS_DOUBT) for e in bias]).T
-    level = float(np.median(light)) or 1.0
+    illumination = 1.0 + v[table.group] * table.r2
+    expected, error = np.array([(e.bias_adu, e.sigma_adu / BIAS_ERROR_FACTOR) for e in bias]).T
+    level = float(np.median(sky_flux)) or 1.0
     slope = (SLOPE_PRIOR * level) ** -2
     return JointProblem(
         item=table.item,
         frame=table.frame,
-        factor=fall * table.factor,
-        frame_basis=np.stack([fall, fall * table.u, fall * table.v], axis=1),
+        factor=illumination * table.factor,
+        frame_basis=np.stack([illumination, illumination * table.u, illumination * table.v], axis=1),
         group=table.group,
-        shared_basis=np.stack([table.r2 * light, -v[table.group] * table.r2], axis=1),
-        value=table.value - b[table.group] - fall * dark.ravel()[table.frame],
+        shared_basis=np.stack([table.r2 * sky_flux, -v[table.group] * table.r2], axis=1),
+        value=table.value - b[table.group] - illumination * dark.ravel()[table.frame],
         sigma=table.sigma,
         n_items=table.n_items,
         n_frames=table.n_frames,
@@ -299,7 +307,7 @@ def _fall_of_light(
     level: Floats,
     v: Floats,
     stars: tuple[Floats, Floats],
-    held: Held,
+    held: FixedParameters,
 ) -> FallOfLight:
     """Return V of all cameras as far as stars and skies determine it, given the solution, in which it is v.
 
@@ -323,7 +331,7 @@ def _fall_of_light(
     return with_held(determine_fall(information, moment + of_skies @ v[free] + of_stars * stars[0][free]), held)
 
 
-def _with_bends(problem: JointProblem, table: _Table, level: Floats, bends: Floats) -> JointProblem:
+def _with_higher_order_terms(problem: JointProblem, table: _Table, level: Floats, higher_order: Floats) -> JointProblem:
     """Return the problem with the bends of the cameras' skies as further shared terms, told from those so far.
 
     Parameters
@@ -333,62 +341,66 @@ def _with_bends(problem: JointProblem, table: _Table, level: Floats, bends: Floa
     bends : ndarray, shape (groups, bends)
     """
     sky = problem.frame_basis[:, 0] * level[table.frame]
-    basis = np.empty((len(sky), 2 + SKY_BENDS), np.float32)
+    basis = np.empty((len(sky), 2 + N_HIGHER_ORDER_TERMS), np.float32)
     basis[:, :2] = problem.shared_basis
     value = problem.value.copy()
     for k, term in enumerate(sky_terms(table.u, table.v)[3:]):
         basis[:, 2 + k] = sky * term
-        value -= bends[table.group, k] * sky * term
-    # What the last turn found is what is expected, less where that is little: chance vanishes turn by turn.
-    found = _at_corner(bends, table)[:, None]
+        value -= higher_order[table.group, k] * sky * term
+    # The amplitude of the last iteration is the next prior, shrunk where it is small, so that noise dies out.
+    amplitude = _amplitude_at_corner(higher_order, table)[:, None]
     expected = np.where(
-        bends.any(axis=1, keepdims=True), np.clip(found * np.minimum(found / BENDS[1], 1.0), *BENDS[::2]), BENDS[1]
+        higher_order.any(axis=1, keepdims=True),
+        np.clip(amplitude * np.minimum(amplitude / HIGHER_ORDER_PRIOR[1], 1.0), *HIGHER_ORDER_PRIOR[::2]),
+        HIGHER_ORDER_PRIOR[1],
     )
-    precision = (_corner(table) / expected) ** 2
+    precision = (_terms_at_corner(table) / expected) ** 2
     return replace(
         problem,
         value=value,
         shared_basis=basis,
-        shared_prior=np.concatenate([problem.shared_prior, -bends], axis=1),
+        shared_prior=np.concatenate([problem.shared_prior, -higher_order], axis=1),
         shared_precision=np.concatenate([problem.shared_precision, precision], axis=1),
     )
 
 
-def _bent_further(bends: Floats, change: Floats, table: _Table) -> Floats:
-    """Return bends after what a turn found; none where no camera's are worth the name."""
+def _updated_higher_order(higher_order: Floats, change: Floats, table: _Table) -> Floats:
+    """Return the higher-order terms after an iteration; zero where no camera has significant ones."""
     if not change.shape[1]:
-        return bends
-    bends = bends + change
-    return np.asarray(bends * (_at_corner(bends, table) > WORTH_A_BEND).any(), np.float64)
+        return higher_order
+    higher_order = higher_order + change
+    return np.asarray(
+        higher_order * (_amplitude_at_corner(higher_order, table) > MIN_HIGHER_ORDER_AMPLITUDE).any(), np.float64
+    )
 
 
-def _corner(table: _Table) -> Floats:
+def _terms_at_corner(table: _Table) -> Floats:
     """Return the size of each bend's term at the corner of a frame."""
     return np.asarray(table.r2.max(initial=1e-6) ** np.repeat([1.0, 1.5, 2.0], [2, 4, 5]), np.float64)
 
 
-def _at_corner(bends: Floats, table: _Table) -> Floats:
+def _amplitude_at_corner(higher_order: Floats, table: _Table) -> Floats:
     """Return the root mean square of each camera's bends there."""
-    return np.asarray(np.sqrt(((bends * _corner(table)) ** 2).mean(axis=1)), np.float64)
+    return np.asarray(np.sqrt(((higher_order * _terms_at_corner(table)) ** 2).mean(axis=1)), np.float64)
 
 
-def _bends_held(held: Held, groups: NDArray[np.int64]) -> Floats:
+def _fixed_higher_order(fixed: FixedParameters, groups: NDArray[np.int64]) -> Floats:
     """Return the bends of the held cameras, shape (groups, bends): those of their held frames."""
-    bends, squares = np.zeros((len(held.cameras), SKY_BENDS)), np.zeros((len(held.cameras), 1))
-    for k in np.flatnonzero(held.frames):
-        level = held.sky_adu[k, :, 0]
-        bends[groups[k]] += level @ held.sky_adu[k, :, 3:]
+    higher_order, squares = np.zeros((len(fixed.cameras), N_HIGHER_ORDER_TERMS)), np.zeros((len(fixed.cameras), 1))
+    for k in np.flatnonzero(fixed.frames):
+        level = fixed.sky_adu[k, :, 0]
+        higher_order[groups[k]] += level @ fixed.sky_adu[k, :, 3:]
         squares[groups[k]] += level @ level
-    return bends / np.where(squares > 0, squares, 1.0)
+    return higher_order / np.where(squares > 0, squares, 1.0)
 
 
-def _tilt(sky_adu: Floats, table: _Table) -> Floats:
+def _slope_contribution(sky_adu: Floats, table: _Table) -> Floats:
     """Return what the slopes of skies make of each observation."""
     slopes = sky_adu.reshape(table.n_frames, -1)[table.frame, 1:3]
     return np.asarray(slopes[:, 0] * table.u + slopes[:, 1] * table.v, np.float64)
 
 
-def _with_doubt(problem: JointProblem, glow: Floats, doubt: Floats) -> JointProblem:
+def _with_transparency_error(problem: JointProblem, source_flux: Floats, transparency_error: Floats) -> JointProblem:
     """Return the problem with one more term per frame: the error of its transparency.
 
     Parameters
@@ -399,27 +411,27 @@ def _with_doubt(problem: JointProblem, glow: Floats, doubt: Floats) -> JointProb
     doubt : ndarray, shape (frames,)
         Standard error expected.
     """
-    basis = np.column_stack([problem.frame_basis, problem.frame_basis[:, 0] * glow])
+    basis = np.column_stack([problem.frame_basis, problem.frame_basis[:, 0] * source_flux])
     precision = np.broadcast_to(problem.frame_precision, (problem.n_frames, problem.frame_basis.shape[1]))
-    return replace(problem, frame_basis=basis, frame_precision=np.column_stack([precision, doubt**-2]))
+    return replace(problem, frame_basis=basis, frame_precision=np.column_stack([precision, transparency_error**-2]))
 
 
-def _on_scale_of_stars(solved: Floats, stars: Floats, doubt: Floats) -> Floats:
+def _scaled_to_stars(solved: Floats, stars: Floats, transparency_error: Floats) -> Floats:
     """Return the transparencies scaled per channel to those of the stars on the whole.
 
-    The light of the sky compares frames with each other only; a change of all of them alike is chance.
+    The sky constrains ratios between frames only, so a common change of all frames is noise and is removed.
     """
-    weight = (stars / doubt) ** 2
+    weight = (stars / transparency_error) ** 2
     return np.asarray(solved / ((weight * solved / stars).sum(axis=0) / weight.sum(axis=0)), np.float64)
 
 
-def _settled(sky: Floats, item: Floats, table: _Table, transparency: Floats) -> Floats:
+def _with_settled_plane(sky: Floats, item: Floats, table: _Table, transparency: Floats) -> Floats:
     """Return the skies after the mosaic's own plane is fixed."""
     n_cells = len(table.position)
     first = slice(0, len(table.item) // table.channels)
     basis = np.stack([np.ones(first.stop), table.u[first], table.v[first]], axis=1)
     pixel = np.array([np.median(table.sigma[table.item // n_cells == c]) for c in range(table.channels)])
-    depth = max(float(np.median(np.bincount(table.item[first], minlength=n_cells))), FEWEST_IN_GRAIN)
+    depth = max(float(np.median(np.bincount(table.item[first], minlength=n_cells))), MIN_FRAMES_IN_GRAIN)
     return settle_plane(
         sky,
         item.reshape(table.channels, n_cells),
@@ -428,5 +440,5 @@ def _settled(sky: Floats, item: Floats, table: _Table, transparency: Floats) -> 
         table.source[first],
         basis,
         table.position,
-        GRAIN * pixel / np.sqrt(depth),
+        GRAIN_SIGMA * pixel / np.sqrt(depth),
     )

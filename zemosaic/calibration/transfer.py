@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["FEWEST_PAIRS", "BiasEstimate", "cell_variances", "estimate_bias", "transfer_points"]
+__all__ = ["MIN_PIXEL_PAIRS", "BiasEstimate", "cell_variances", "estimate_bias", "transfer_points"]
 
 Floats = NDArray[np.float64]
 
@@ -25,8 +25,8 @@ EVERY_RUN = 3
 """So many runs of pixels are passed over for one that is measured."""
 CLIP = 4.0
 """Steps between neighbours this many sigma wide are stars, crumbs or defects."""
-FEWEST_PAIRS = 200
-LEAST_SPREAD = 0.02
+MIN_PIXEL_PAIRS = 200
+MIN_LEVEL_RANGE = 0.02
 """Range of the levels, in parts of the darkest, below which nothing can be told."""
 
 
@@ -86,7 +86,7 @@ def transfer_points(mean: Floats, variance: Floats, pairs: Floats) -> Floats:
     points = []
     for part in np.array_split(used[np.argsort(mean[used], kind="stable")], LEVELS):
         number = float(pairs[part].sum())
-        if number >= FEWEST_PAIRS:
+        if number >= MIN_PIXEL_PAIRS:
             shares = pairs[part] / number
             points.append((float(mean[part] @ shares), float(variance[part] @ shares), number))
     return np.array(points).reshape(-1, 3)
@@ -110,7 +110,7 @@ def estimate_bias(points: Floats, sky_adu: Floats) -> BiasEstimate:
     level, variance, pairs = points.T
     darkest = float(np.percentile(level if len(level) else sky_adu, 2))
     unknown = BiasEstimate(0.5 * darkest, 0.3 * max(darkest, 1e-6))
-    if len(level) < 8 or np.ptp(level) < LEAST_SPREAD * darkest:
+    if len(level) < 8 or np.ptp(level) < MIN_LEVEL_RANGE * darkest:
         return unknown
     weight = np.sqrt(pairs) / np.maximum(variance, 1e-300)
     keep = np.ones(len(level), bool)

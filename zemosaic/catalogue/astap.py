@@ -54,16 +54,16 @@ LAYOUTS = _layouts()
 
 def database_names(folder: Path) -> tuple[str, ...]:
     """Return the names (``d50``, ``h18`` ...) of the star databases in a folder, the deepest first."""
-    found = {name for name, _ in _databases(folder)}
-    return tuple(sorted(found, key=lambda n: (_DEEPEST_FIRST.index(n) if n in _DEEPEST_FIRST else 99, n)))
+    databases = {name for name, _ in _databases(folder)}
+    return tuple(sorted(databases, key=lambda n: (_DEEPEST_FIRST.index(n) if n in _DEEPEST_FIRST else 99, n)))
 
 
 def open_astap(folder: Path) -> AstapCatalogue | None:
     """Return the deepest database of a folder that this module can read, None where there is none."""
-    found = _databases(folder)
+    databases = _databases(folder)
     for name in database_names(folder):
         for layout in LAYOUTS:
-            if (name, layout.suffix) in found:
+            if (name, layout.suffix) in databases:
                 return AstapCatalogue(folder, name, layout)
     return None
 

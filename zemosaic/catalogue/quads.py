@@ -117,20 +117,20 @@ class QuadIndex:
         stretch : float
             Greatest relative difference of the widths.
         """
-        own, low, high = (
+        index, low, high = (
             np.floor((quads.codes + _OFFSET + sign * tolerance[:, None]) * _BINS) for sign in (0.0, -1.0, 1.0)
         )
-        other = np.where(low < own, low, high)
-        needed = other != own
-        found = []
+        neighbour = np.where(low < index, low, high)
+        needed = neighbour != index
+        matches = []
         for step in product((False, True), repeat=4):
             which = np.flatnonzero((needed | ~np.array(step)).all(axis=1))
-            keys = _packed(np.where(step, other[which], own[which]))
+            keys = _packed(np.where(step, neighbour[which], index[which]))
             first, last = np.searchsorted(self.key, keys), np.searchsorted(self.key, keys, "right")
             count = last - first
             within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-            found.append(np.stack([np.repeat(which, count), np.repeat(first, count) + within]))
-        query, there = np.concatenate(found, axis=1)
+            matches.append(np.stack([np.repeat(which, count), np.repeat(first, count) + within]))
+        query, there = np.concatenate(matches, axis=1)
         known = _projected(self.stars.T, self.corners[there].astype(np.intp))
         off = np.abs(known.codes - quads.codes[query]).max(axis=1) / tolerance[query]
         off[np.abs(known.width / quads.width[query] - 1.0) > stretch] = np.inf
@@ -235,12 +235,12 @@ def load_quads(catalogue: CellCatalogue, folder: Path) -> QuadIndex:
     A folder that cannot be written costs the time to make the index again, nothing else.
     """
     path = folder / _FILE
-    found = _read(path, catalogue)
-    if found is None:
-        found = build_quads(catalogue)
+    quads = _read(path, catalogue)
+    if quads is None:
+        quads = build_quads(catalogue)
         with contextlib.suppress(OSError):
-            _write(path, found)
-    return found
+            _write(path, quads)
+    return quads
 
 
 def _write(path: Path, index: QuadIndex) -> None:

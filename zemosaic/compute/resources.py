@@ -56,9 +56,9 @@ class ResourceMonitor:
     def sample(self) -> Usage:
         """Take a sample now."""
         with self._lock:
-            own = psutil.Process()
-            rss, cpu = own.memory_info().rss, sum(own.cpu_times()[:2])
-            for child in own.children(recursive=True):
+            this_process = psutil.Process()
+            rss, cpu = this_process.memory_info().rss, sum(this_process.cpu_times()[:2])
+            for child in this_process.children(recursive=True):
                 try:
                     rss += child.memory_info().rss
                     self._children_cpu[child.pid] = sum(child.cpu_times()[:2])

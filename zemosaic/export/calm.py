@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["calm"]
+__all__ = ["denoise"]
 
 Plane = NDArray[np.float32]
 
@@ -34,7 +34,7 @@ MEASURED_STEP = 2
 """Of how many rows and columns one serves to measure the noise."""
 
 
-def calm(planes: NDArray[np.float32], frames: Plane, inside: NDArray[np.bool_]) -> None:
+def denoise(planes: NDArray[np.float32], frames: Plane, inside: NDArray[np.bool_]) -> None:
     """Fade the noise of a picture, to the same strength wherever it has fewer frames than usual.
 
     Light and colour are divided into details of growing size (the starlet transform; Starck & Murtagh 2002,
@@ -59,18 +59,18 @@ def calm(planes: NDArray[np.float32], frames: Plane, inside: NDArray[np.bool_]) 
     ground = _Ground(inside.astype(np.float32), depth)
     usual = np.minimum(np.sqrt(depth / np.median(depth[inside])), np.float32(1))
     if len(planes) == 1:
-        planes[0] = _calmed(planes[0], ground, _stars(planes[0], ground), LIGHT_KEPT * usual)
+        planes[0] = _denoised(planes[0], ground, _stars(planes[0], ground), LIGHT_KEPT * usual)
         return
     red, green, blue = planes
     light = planes.mean(axis=0)
     stars = _stars(light, ground)
     red -= light
     blue -= light
-    light = _calmed(light, ground, stars, LIGHT_KEPT * usual)
+    light = _denoised(light, ground, stars, LIGHT_KEPT * usual)
     # The colour of a star reaches as far as its flanks.
     stars = np.minimum(2.0 * cv2.dilate(stars, np.ones((3, 3), np.uint8)), np.float32(1))
     for colour in red, blue:
-        colour[:] = _calmed(colour, ground, stars, COLOUR_KEPT * usual)
+        colour[:] = _denoised(colour, ground, stars, COLOUR_KEPT * usual)
     green[:] = light - red - blue
     red += light
     blue += light
@@ -124,7 +124,7 @@ def _beside(plane: Plane, ground: _Ground, stars: Plane) -> Plane:
     return np.asarray(_blurred(plane * weight, BESIDE_PX) / share)
 
 
-def _calmed(plane: Plane, ground: _Ground, stars: Plane, least: Plane) -> Plane:
+def _denoised(plane: Plane, ground: _Ground, stars: Plane, least: Plane) -> Plane:
     """Return a plane with the noise of each size of details faded, down to a part of `least`; stars as they are."""
     starless = plane - stars * (plane - _beside(plane, ground, stars))
     return np.asarray((plane - _noise_of(starless, ground, least, SIZES, np.inf)) * ground.known)

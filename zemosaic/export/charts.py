@@ -33,11 +33,11 @@ __all__ = [
 Floats = NDArray[np.float64]
 
 WIDTH, HEIGHT = 760.0, 170.0
-FARTHEST_DEG = 60.0
+MAX_DISTANCE_DEG = 60.0
 """Frames farther than this from the mosaic would shrink the map to a point."""
 LEFT, RIGHT, TOP, BOTTOM = 80.0, 8.0, 10.0, 22.0
-MOST_POINTS = 3000
-MOST_FOOTPRINTS = 300
+MAX_POINTS = 3000
+MAX_FOOTPRINTS = 300
 STEP_LIMITS = (0.1, 0.3, 1.0)
 """Steps, in noise of a pixel, at which the colour of an edge changes; the page defines four."""
 GROUP_COLOURS = 8
@@ -120,7 +120,7 @@ def series_chart(series: Series, label: str, number: Callable[[float, int], str]
 
     parts = [_value_lines(low, high, number), _night_lines(series.nights)]
     for used, shape, kind in ((True, "h0", "used"), (False, "m-3-3l6 6m0-6l-6 6", "dropped")):
-        chosen = _thinned(np.flatnonzero(known & (series.used == used)), MOST_POINTS)
+        chosen = _thinned(np.flatnonzero(known & (series.used == used)), MAX_POINTS)
         x, y = place(chosen.astype(float), series.values[chosen])
         marks = "".join(f"M{a:.1f} {b:.1f}{shape}" for a, b in zip(x, y, strict=True))
         parts.append(f'<path class="dot {kind}" d="{marks}"/>' if marks else "")
@@ -184,7 +184,7 @@ def sky_map(footprints: Sequence[Footprint], label: str, north: str, east: str) 
     if not footprints:
         return None
     ra0, dec0 = _middle(footprints)
-    near = [item for item in footprints if _reach_deg(item, ra0, dec0) < FARTHEST_DEG]
+    near = [item for item in footprints if _reach_deg(item, ra0, dec0) < MAX_DISTANCE_DEG]
     shown = [near[n] for n in _choice(near)]
     planes = [tangent_plane(item.ra_deg, item.dec_deg, ra0, dec0) for item in shown]
     xi, eta = np.concatenate([p[0] for p in planes]), np.concatenate([p[1] for p in planes])
@@ -211,17 +211,19 @@ def seam_map(frames: Sequence[EdgedFrame], label: str) -> Markup | None:
 
     The largest steps are drawn last; of more than 300 frames an even choice is drawn.
     """
-    chosen = [frames[k] for k in _thinned(np.arange(len(frames)), MOST_FOOTPRINTS)]
+    chosen = [frames[k] for k in _thinned(np.arange(len(frames)), MAX_FOOTPRINTS)]
     if not chosen:
         return None
-    ra0, dec0 = mean_direction([v for one in chosen for v in one.ra_deg], [v for one in chosen for v in one.dec_deg])
-    planes = [tangent_plane(one.ra_deg, one.dec_deg, ra0, dec0) for one in chosen]
+    ra0, dec0 = mean_direction(
+        [v for edged in chosen for v in edged.ra_deg], [v for edged in chosen for v in edged.dec_deg]
+    )
+    planes = [tangent_plane(edged.ra_deg, edged.dec_deg, ra0, dec0) for edged in chosen]
     xi, eta = np.concatenate([p[0] for p in planes]), np.concatenate([p[1] for p in planes])
     view = _View.around(xi, eta, ra0, dec0)
     edges: list[tuple[float, str]] = []
-    for one, plane in zip(chosen, planes, strict=True):
+    for edged, plane in zip(chosen, planes, strict=True):
         x, y = view.paper(*plane)
-        for k, step in enumerate(one.steps):
+        for k, step in enumerate(edged.steps):
             end = (k + 1) % len(x)
             if math.isfinite(step):
                 edges.append((abs(step), f"M{x[k]:.1f} {y[k]:.1f}L{x[end]:.1f} {y[end]:.1f}"))
@@ -279,8 +281,8 @@ def _log_ticks(low: float, high: float) -> list[float]:
 
 def _middle(footprints: Sequence[Footprint]) -> tuple[float, float]:
     """Return the centre of the used frames, of all where none is used."""
-    told = [item for item in footprints if item.used] or footprints
-    return mean_direction([ra for item in told for ra in item.ra_deg], [dec for item in told for dec in item.dec_deg])
+    shown = [item for item in footprints if item.used] or footprints
+    return mean_direction([ra for item in shown for ra in item.ra_deg], [dec for item in shown for dec in item.dec_deg])
 
 
 def _reach_deg(item: Footprint, ra0: float, dec0: float) -> float:
@@ -294,7 +296,7 @@ def _faded(count: int) -> float:
 
 def _choice(footprints: Sequence[Footprint]) -> list[int]:
     used = np.array([item.used for item in footprints], bool)
-    kept = [_thinned(np.flatnonzero(used == wanted), MOST_FOOTPRINTS) for wanted in (True, False)]
+    kept = [_thinned(np.flatnonzero(used == is_used), MAX_FOOTPRINTS) for is_used in (True, False)]
     return sorted(int(n) for n in np.concatenate(kept))
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.export.layout import Box, Pixels, layout_of
+from zemosaic.export.layout import Box, Pixels, axis_layout
 
 __all__ = ["QualityCrop", "coverage_box", "merged_box", "quality_box", "widened"]
 
-LEAST_SPREAD = 0.05
+MIN_LOG_NOISE_SPREAD = 0.05
 """Smallest standard deviation of the strips' log noise: differences of a few per cent are no reason to cut."""
 
 
@@ -30,7 +30,7 @@ def coverage_box(coverage: Pixels, margin_px: int) -> Box | None:
     (y0, y1, x0, x1) or None
         Half open; None where nothing is covered.
     """
-    layout = layout_of(coverage, "HW")
+    layout = axis_layout(coverage, "HW")
     height, width = layout.height, layout.width
     columns = np.zeros(width, bool)
     first, last = height, -1
@@ -43,8 +43,8 @@ def coverage_box(coverage: Pixels, margin_px: int) -> Box | None:
     if last < 0:
         return None
     left, right = np.flatnonzero(columns)[[0, -1]]
-    found = (first, last + 1, int(left), int(right) + 1)
-    return widened(found, margin_px, (0, height, 0, width))
+    covered_box = (first, last + 1, int(left), int(right) + 1)
+    return widened(covered_box, margin_px, (0, height, 0, width))
 
 
 def widened(box: Box, by: int, within: Box) -> Box:
@@ -105,7 +105,7 @@ def merged_box(canvas: Box, covered: Box, good: Box) -> Box:
 def _noise_profiles(weight: Pixels, box: Box) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return, for all rows and all columns, the sum of log noise and the number of covered pixels, shape (2, n)."""
     y0, y1, x0, x1 = box
-    layout = layout_of(weight, "HW")
+    layout = axis_layout(weight, "HW")
     rows, columns = np.zeros((2, y1 - y0)), np.zeros((2, x1 - x0))
     for start, stop in layout.bands(y0, y1):
         values = layout.rows(start, stop, x0, x1)[0]
@@ -125,7 +125,7 @@ def _cut(profile: NDArray[np.float64], rules: QualityCrop) -> int:
     if not known.size:
         return size
     typical = float(np.median(known))
-    spread = max(1.4826 * float(np.median(np.abs(known - typical))), LEAST_SPREAD)
+    spread = max(1.4826 * float(np.median(np.abs(known - typical))), MIN_LOG_NOISE_SPREAD)
     good = np.flatnonzero(level <= typical + rules.k_sigma * spread)
     if not good.size:
         return size

@@ -13,11 +13,11 @@ from zemosaic.export.layout import Box
 __all__ = ["DepthNoise", "noise_by_depth"]
 
 STRIPE_ROWS = 16
-MOST_STRIPES = 48
+MAX_STRIPES = 48
 """Stripes of rows that are looked at, spread over the mosaic."""
 APART_PX = 4
 """Pixels this far apart share no light by interpolation."""
-LEAST_PIXELS = 4000
+MIN_PIXELS = 4000
 PER_DOUBLING = 3
 
 
@@ -50,7 +50,7 @@ def noise_by_depth(value: Any, kept: Any, box: Box) -> DepthNoise | None:
     """
     y0, y1, x0, x1 = box
     channel = min(1, value.shape[0] - 1)
-    starts = np.unique(np.linspace(y0, max(y0, y1 - STRIPE_ROWS), MOST_STRIPES).astype(int))
+    starts = np.unique(np.linspace(y0, max(y0, y1 - STRIPE_ROWS), MAX_STRIPES).astype(int))
     steps, depths = [], []
     for start in starts:
         stop = min(int(start) + STRIPE_ROWS, y1)
@@ -61,13 +61,13 @@ def noise_by_depth(value: Any, kept: Any, box: Box) -> DepthNoise | None:
         steps.append(step[alike])
         depths.append(depth[:, APART_PX:][alike])
     step, depth = np.concatenate(steps), np.concatenate(depths)
-    if len(step) < LEAST_PIXELS:
+    if len(step) < MIN_PIXELS:
         return None
     classes = np.round(PER_DOUBLING * np.log2(depth)).astype(int)
     frames, noise = [], []
-    for one in np.unique(classes):
-        members = classes == one
-        if members.sum() >= LEAST_PIXELS:
+    for depth_class in np.unique(classes):
+        members = classes == depth_class
+        if members.sum() >= MIN_PIXELS:
             frames.append(float(depth[members].mean()))
             noise.append(float(1.4826 * np.median(np.abs(step[members])) / np.sqrt(2.0)))
     if not frames:

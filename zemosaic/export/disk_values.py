@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.export.cards import Card
-from zemosaic.export.layout import Box, Layout
+from zemosaic.export.layout import AxisLayout, Box
 
 __all__ = ["DiskType", "Empty", "Encoder", "encoder_for"]
 
@@ -79,7 +79,7 @@ class Encoder:
         )
 
 
-def encoder_for(dtype: DiskType, layout: Layout, box: Box, empty: Empty = "nan") -> Encoder:
+def encoder_for(dtype: DiskType, layout: AxisLayout, box: Box, empty: Empty = "nan") -> Encoder:
     """Return the encoder of a type; for ``uint16`` the faintest and brightest pixels of all colours set the scale."""
     if dtype != "uint16":
         return Encoder(dtype, empty=empty)

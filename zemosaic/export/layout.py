@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BAND_BYTES", "AxisOrder", "Box", "Layout", "Pixels", "layout_of"]
+__all__ = ["BAND_BYTES", "AxisLayout", "AxisOrder", "Box", "Pixels", "axis_layout"]
 
 AxisOrder = Literal["CHW", "HWC", "HW"]
 Box = tuple[int, int, int, int]
@@ -27,7 +27,7 @@ class Pixels(Protocol):
 
 
 @dataclass(frozen=True)
-class Layout:
+class AxisLayout:
     """How a source lies: its numbers of planes, rows and columns, and how to read some rows."""
 
     source: Pixels
@@ -56,13 +56,13 @@ class Layout:
             yield max(y0, start), min(y1, start + step)
 
 
-def layout_of(source: Pixels, axis_order: AxisOrder) -> Layout:
+def axis_layout(source: Pixels, axis_order: AxisOrder) -> AxisLayout:
     """Return how `source` lies; ValueError where it has neither 1 nor 3 planes."""
     shape = tuple(int(n) for n in source.shape)
     if len(shape) == 2:
-        return Layout(source, "HW", 1, *shape)
+        return AxisLayout(source, "HW", 1, *shape)
     if len(shape) == 3 and axis_order == "HWC" and shape[2] in (1, 3):
-        return Layout(source, "HWC", shape[2], shape[0], shape[1])
+        return AxisLayout(source, "HWC", shape[2], shape[0], shape[1])
     if len(shape) == 3 and axis_order == "CHW" and shape[0] in (1, 3):
-        return Layout(source, "CHW", *shape)
+        return AxisLayout(source, "CHW", *shape)
     raise ValueError(f"expected 1 or 3 planes in order {axis_order}, got shape {shape}")

@@ -23,7 +23,7 @@ __all__ = ["PictureKind", "write_picture16"]
 PictureKind = Literal["png16", "tiff"]
 Rows = NDArray[np.uint16]
 
-LARGEST_TIFF = (1 << 32) - (1 << 16)
+MAX_TIFF_BYTES = (1 << 32) - (1 << 16)
 """Bytes of pixels that 32-bit addresses reach."""
 PNG_LEVEL = 4
 SHORT, LONG, LONG8 = 3, 4, 16
@@ -82,7 +82,7 @@ def _filtered(band: Rows) -> bytes:
 def _tiff_head(width: int, height: int) -> bytes:
     """Return header and directory of a TIFF file whose pixels follow in one strip."""
     size = width * height * 6
-    big = size > LARGEST_TIFF
+    big = size > MAX_TIFF_BYTES
     place = LONG8 if big else LONG
     entry, word, count = ("<HHQ", "<Q", "<Q") if big else ("<HHI", "<I", "<H")
     field = 8 if big else 4

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from zemosaic.export.calm import calm
+from zemosaic.export.calm import denoise
 from zemosaic.export.files import write_whole
-from zemosaic.export.layout import AxisOrder, Box, Pixels, layout_of
-from zemosaic.export.shrink import shrunk
-from zemosaic.export.view import View, find_view, inside_of
+from zemosaic.export.layout import AxisOrder, Box, Pixels, axis_layout
+from zemosaic.export.shrink import downsampled
+from zemosaic.export.view import DisplayStretch, fit_display_stretch, inside_of
 
 __all__ = [
     "coverage_colours",
@@ -63,13 +63,13 @@ def stretched_preview(
     ndarray, shape (h, w, 3), uint8
         Row 0 at the top.
     """
-    planes = shrunk(source, max_px, axis_order=axis_order, box=box)
+    planes = downsampled(source, max_px, axis_order=axis_order, box=box)
     inside = inside_of(planes, coverage, max_px, box)
-    view = find_view(planes, inside, linked)
+    view = fit_display_stretch(planes, inside, linked)
     frames = np.ones(inside.shape, np.float32)
     if coverage is not None:
-        frames = shrunk(coverage, max_px, axis_order="HW", box=box, empty=0.0)[0]
-    calm(planes, frames, inside)
+        frames = downsampled(coverage, max_px, axis_order="HW", box=box, empty=0.0)[0]
+    denoise(planes, frames, inside)
     view = view.fitted(planes, inside)  # To calm pixels a stronger stretch does no harm.
     picture = np.empty((*inside.shape, 3), np.uint8)
     for top in range(0, len(inside), BAND_ROWS):
@@ -81,7 +81,7 @@ def stretched_preview(
 def stretched_bands(
     source: Pixels,
     coverage: Pixels | None,
-    view: View,
+    view: DisplayStretch,
     *,
     axis_order: AxisOrder = "HWC",
     box: Box | None = None,
@@ -93,9 +93,9 @@ def stretched_bands(
     source, coverage, axis_order, box
         As for `stretched_preview`.
     view : View
-        From `view_of`.
+        From `display_stretch`.
     """
-    layout = layout_of(source, axis_order)
+    layout = axis_layout(source, axis_order)
     y0, y1, x0, x1 = box or (0, layout.height, 0, layout.width)
     for start, stop in reversed(list(layout.bands(y0, y1))):
         rows = layout.rows(start, stop, x0, x1).astype(np.float32)
@@ -155,7 +155,7 @@ def coverage_picture(coverage: Pixels, max_px: int, box: Box | None = None) -> t
     most : float
         Largest number of frames in the map.
     """
-    frames = shrunk(coverage, max_px, axis_order="HW", box=box, empty=0.0)[0][::-1]
+    frames = downsampled(coverage, max_px, axis_order="HW", box=box, empty=0.0)[0][::-1]
     most = float(frames.max()) or 1.0
     return coverage_colours(frames, most), most
 

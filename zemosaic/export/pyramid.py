@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from zemosaic.export.mosaic_file import MosaicFile
 from zemosaic.export.overview import Overview
 from zemosaic.export.preview import coverage_colours
-from zemosaic.export.pyramid_kernel import Grid, averaged, halved, shown
-from zemosaic.export.view import View
+from zemosaic.export.pyramid_kernel import Raster, averaged, halved, shown
+from zemosaic.export.view import DisplayStretch
 from zemosaic.sky import FrameWcs
 
 __all__ = ["MosaicView", "Pyramid"]
@@ -30,7 +30,7 @@ __all__ = ["MosaicView", "Pyramid"]
 Floats = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
-SMALLEST_PX = 256
+MIN_LEVEL_PX = 256
 """Longest side of the last level."""
 MEMORY_BYTES = 256 << 20
 """Levels up to this size lie in memory."""
@@ -50,7 +50,7 @@ class Pyramid:
         self.file = MosaicFile(path)
         self.channels, self.height, self.width = self.file.shape
         self._sizes = [(self.height, self.width)]
-        while max(self._sizes[-1]) > SMALLEST_PX:
+        while max(self._sizes[-1]) > MIN_LEVEL_PX:
             h, w = self._sizes[-1]
             self._sizes.append(((h + 1) // 2, (w + 1) // 2))
         # Of a compressed file the pixels themselves are kept too, since decoding is slow.
@@ -78,7 +78,7 @@ class Pyramid:
         self._levels = []
         self.file.close()
 
-    def part(self, x0: float, y0: float, x1: float, y1: float, out_w: int, out_h: int) -> tuple[Floats, Grid]:
+    def part(self, x0: float, y0: float, x1: float, y1: float, out_w: int, out_h: int) -> tuple[Floats, Raster]:
         """Return pixels that cover a window, and where the window's pixels lie among them.
 
         Parameters
@@ -104,7 +104,7 @@ class Pyramid:
         source = self.file if stored is None else stored
         # Rows are stored from the bottom, and a level's last row may stand for less than `unit` rows.
         top = self.height / unit
-        grid = Grid(
+        grid = Raster(
             ((x1 - x0) * 0.5 / out_w + x0) / unit - 0.5,
             top - ((y1 - y0) * 0.5 / out_h + y0) / unit - 0.5,
             (x1 - x0) / out_w / unit,
@@ -113,21 +113,21 @@ class Pyramid:
         left, right = _reach(grid.x, grid.dx, out_w, width)
         low, high = _reach(grid.y, grid.dy, out_h, height)
         pixels = np.asarray(source[:, low:high, left:right], np.float32)
-        return pixels, Grid(grid.x - left, grid.y - low, grid.dx, grid.dy)
+        return pixels, Raster(grid.x - left, grid.y - low, grid.dx, grid.dy)
 
     def _from_file(
         self, x0: float, y0: float, x1: float, y1: float, out_w: int, out_h: int, step: float
-    ) -> tuple[Floats, Grid]:
+    ) -> tuple[Floats, Raster]:
         """Return single pixels in equal steps, until the levels are made."""
         side = max(1, int(step))
         bottom, top = self.height - y1, self.height - y0
         low, high = max(0, int(bottom)), min(self.height, int(np.ceil(top)))
         left, right = max(0, int(x0)), min(self.width, int(np.ceil(x1)))
         if low >= high or left >= right:
-            return np.full((self.channels, 1, 1), np.nan, np.float32), Grid(-9.0, -9.0, 0.0, 0.0)
+            return np.full((self.channels, 1, 1), np.nan, np.float32), Raster(-9.0, -9.0, 0.0, 0.0)
         pixels = np.asarray(self.file[:, low:high:side, left:right:side], np.float32)
         dx, dy = (x1 - x0) / out_w, (y1 - y0) / out_h
-        grid = Grid((x0 + 0.5 * dx - 0.5 - left) / side, (top - 0.5 * dy - 0.5 - low) / side, dx / side, -dy / side)
+        grid = Raster((x0 + 0.5 * dx - 0.5 - left) / side, (top - 0.5 * dy - 0.5 - low) / side, dx / side, -dy / side)
         return pixels, grid
 
     def _level(self, level: int) -> Floats | None:
@@ -252,7 +252,7 @@ class MosaicView:
         if self._coverage is not None:
             self._coverage.close()
 
-    def auto_stretch(self, linked: bool = True) -> View:
+    def auto_stretch(self, linked: bool = True) -> DisplayStretch:
         """Return the stretch of the preview.
 
         The first call reads the whole file: make it in a thread.  From then on windows that show the mosaic from afar
@@ -275,7 +275,7 @@ class MosaicView:
         y1: float,
         out_w: int,
         out_h: int,
-        stretch: View,
+        stretch: DisplayStretch,
         channel: int | None = None,
     ) -> Picture:
         """Return a part of the stretched picture.
@@ -320,7 +320,7 @@ class MosaicView:
             return 0.0
         if self._most is None:
             _, height, width = self._coverage.file.shape
-            pixels, _ = self._coverage.part(0, 0, width, height, SMALLEST_PX, SMALLEST_PX)
+            pixels, _ = self._coverage.part(0, 0, width, height, MIN_LEVEL_PX, MIN_LEVEL_PX)
             self._most = float(np.nanmax(pixels, initial=0.0))
         return self._most
 
@@ -330,8 +330,8 @@ class MosaicView:
 
     def frames_at(self, x: float, y: float) -> int | None:
         """Return how many frames the pixel at a place is made of; None outside and without a coverage map."""
-        found = None if self._coverage is None else self._pixel(self._coverage, x, y)
-        return None if found is None else round(found[0])
+        count = None if self._coverage is None else self._pixel(self._coverage, x, y)
+        return None if count is None else round(count[0])
 
     def sky_at(self, x: float, y: float) -> tuple[float, float] | None:
         """Return (ra_deg, dec_deg), ICRS, of a place; None without a WCS and off the sky."""

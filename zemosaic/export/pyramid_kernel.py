@@ -12,14 +12,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from zemosaic.export.view import WHITENING, View
+from zemosaic.export.view import WHITENING, DisplayStretch
 
-__all__ = ["Grid", "averaged", "halved", "shown"]
+__all__ = ["Raster", "averaged", "halved", "shown"]
 
 Floats = NDArray[np.float32]
 
 
-class Grid(NamedTuple):
+class Raster(NamedTuple):
     """Places of output pixels among source pixels: column ``x + i * dx``, row ``y + j * dy``."""
 
     x: float
@@ -36,7 +36,7 @@ def halved(planes: Floats) -> Floats:
     return out
 
 
-def averaged(planes: Floats, grid: Grid, width: int, height: int) -> Floats:
+def averaged(planes: Floats, grid: Raster, width: int, height: int) -> Floats:
     """Return linear values at a grid of places, shape (channels, height, width); NaN outside and without data.
 
     Enlarged pixels are shown as squares; where the grid is coarser, neighbours are mixed linearly.
@@ -47,7 +47,7 @@ def averaged(planes: Floats, grid: Grid, width: int, height: int) -> Floats:
 
 
 def shown(
-    planes: Floats, grid: Grid, width: int, height: int, view: View, channel: int | None = None
+    planes: Floats, grid: Raster, width: int, height: int, view: DisplayStretch, channel: int | None = None
 ) -> NDArray[np.uint8]:
     """Return a stretched picture, shape (height, width, 3), of a grid of places.
 
@@ -67,7 +67,7 @@ def shown(
         stretches = stretches if len(stretches) == 1 else stretches[channel : channel + 1]
     linked = len(stretches) == 1 and len(planes) > 1
     each = stretches * len(planes) if len(stretches) == 1 else stretches
-    curves = np.array([(one.black, one.white - one.black, one.balance) for one in each], np.float32)
+    curves = np.array([(stretch.black, stretch.white - stretch.black, stretch.balance) for stretch in each], np.float32)
     out = np.empty((height, width, 3), np.uint8)
     _show(averaged(planes, grid, width, height), sky, gains, curves, np.float32(view.colour if linked else -1.0), out)
     return out
@@ -109,17 +109,17 @@ def _read(planes, grid, out):  # type: ignore[no-untyped-def]
                 s, t = np.float32(x - left), np.float32(y - low)
                 right, high = min(left + 1, width - 1), min(low + 1, height - 1)
                 left, low = max(left, 0), max(low, 0)
-                one = np.float32(1)
+                unity = np.float32(1)
                 for c in range(channels):
-                    bottom = (one - s) * planes[c, low, left] + s * planes[c, low, right]
-                    top = (one - s) * planes[c, high, left] + s * planes[c, high, right]
-                    out[c, j, i] = (one - t) * bottom + t * top
+                    bottom = (unity - s) * planes[c, low, left] + s * planes[c, low, right]
+                    top = (unity - s) * planes[c, high, left] + s * planes[c, high, right]
+                    out[c, j, i] = (unity - t) * bottom + t * top
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _show(values, sky, gains, curves, colour, out):  # type: ignore[no-untyped-def]
     channels, height, width = values.shape
-    one, zero = np.float32(1), np.float32(0)
+    unity, zero = np.float32(1), np.float32(0)
     together = np.empty(channels, np.float32)
     apart = np.empty(channels, np.float32)
     for j in range(height):
@@ -131,28 +131,28 @@ def _show(values, sky, gains, curves, colour, out):  # type: ignore[no-untyped-d
                 seen = seen and value == value
                 clear = (value - sky[c]) * gains[c]
                 level += clear
-                scaled = min(max((clear - curves[c, 0]) / curves[c, 1], zero), one)
+                scaled = min(max((clear - curves[c, 0]) / curves[c, 1], zero), unity)
                 together[c] = scaled
                 balance = curves[c, 2]
-                apart[c] = (balance - one) * scaled / ((balance + balance - one) * scaled - balance)
+                apart[c] = (balance - unity) * scaled / ((balance + balance - unity) * scaled - balance)
             if not seen:
                 out[j, i, 0] = out[j, i, 1] = out[j, i, 2] = 0
                 continue
             if colour >= zero:
-                level = min(max((level / channels - curves[0, 0]) / curves[0, 1], np.float32(1e-6)), one)
+                level = min(max((level / channels - curves[0, 0]) / curves[0, 1], np.float32(1e-6)), unity)
                 balance = curves[0, 2]
-                factor = (balance - one) * level / ((balance + balance - one) * level - balance) / level
-                peak = one
+                factor = (balance - unity) * level / ((balance + balance - unity) * level - balance) / level
+                peak = unity
                 for c in range(channels):
                     together[c] *= factor
                     peak = max(peak, together[c])
                 top = zero
                 for c in range(channels):
-                    apart[c] = colour * together[c] / peak + (one - colour) * apart[c]
+                    apart[c] = colour * together[c] / peak + (unity - colour) * apart[c]
                     top = max(top, apart[c])
                 whiter = (factor * level) ** WHITENING
                 for c in range(channels):
                     apart[c] += (top - apart[c]) * whiter
             for c in range(3):
                 tone = apart[min(c, channels - 1)]
-                out[j, i, c] = np.uint8(np.float32(255) * min(max(tone, zero), one) + np.float32(0.5))
+                out[j, i, c] = np.uint8(np.float32(255) * min(max(tone, zero), unity) + np.float32(0.5))

@@ -14,11 +14,11 @@ from zemosaic.export.seam_report import SeamSummary, summarise_seams
 from zemosaic.export.seams import SeamReport
 from zemosaic.frames.inventory import inventory
 from zemosaic.model import (
-    HIDDEN_BLOCK_PX,
+    OBSTRUCTION_BLOCK_PX,
     UNCHECKED_PLACE,
     CalibratedFrame,
     Dropped,
-    EdgeSteps,
+    EdgeOffsets,
     FrameRef,
     FrameStatus,
     GridPlan,
@@ -31,8 +31,8 @@ from zemosaic.model import (
 from zemosaic.sky import FrameWcs
 
 __all__ = [
-    "FieldPlan",
     "FieldReport",
+    "FieldSummary",
     "FrameMetrics",
     "FrameRow",
     "PhaseTime",
@@ -53,7 +53,7 @@ class PhaseTime:
 
 
 @dataclass(frozen=True)
-class FieldPlan:
+class FieldSummary:
     """What became of one field."""
 
     plan: GridPlan
@@ -73,7 +73,7 @@ class RunRecords:
     plan: GridPlan | None = None
     tiles: Sequence[TileProduct] = ()
     mosaic: MosaicProduct | None = None
-    others: Sequence[FieldPlan] = ()
+    others: Sequence[FieldSummary] = ()
     """Further fields in the same folder; `plan`, `tiles` and `mosaic` are those of the main one."""
     warnings: Sequence[Message] = ()
     timings: Sequence[PhaseTime] = ()
@@ -138,7 +138,7 @@ class FrameRow:
     tiles_rejected: tuple[int, ...] = ()
     area_used: float = 1.0
     """Part of the frame that nothing hides."""
-    steps: EdgeSteps | None = None
+    steps: EdgeOffsets | None = None
     notes: tuple[Message, ...] = ()
     group: str = ""
     """Name of the group that the user put it into by hand."""
@@ -205,11 +205,11 @@ class RunReport:
     @property
     def groups(self) -> dict[str, list[FrameRow]]:
         """The frames of each group by hand, by name."""
-        found: defaultdict[str, list[FrameRow]] = defaultdict(list)
+        members: defaultdict[str, list[FrameRow]] = defaultdict(list)
         for row in self.frames:
             if row.group:
-                found[row.group].append(row)
-        return dict(sorted(found.items()))
+                members[row.group].append(row)
+        return dict(sorted(members.items()))
 
     def having(self, status: FrameStatus) -> list[FrameRow]:
         """Return the frames of one status."""
@@ -238,8 +238,8 @@ def build_report(records: RunRecords) -> RunReport:
     solved = {item.frame.frame_id: item for item in records.solved}
     calibrated = {item.frame.frame_id: item for item in records.calibrated}
     dropped = {item.frame_id: item for item in records.dropped if item.frame_id is not None}
-    hidden = {item.frame.frame_id for item in records.calibrated if item.hidden}
-    fields = [(records.plan, records.tiles), *((one.plan, one.tiles) for one in records.others)]
+    hidden = {item.frame.frame_id for item in records.calibrated if item.obstructed}
+    fields = [(records.plan, records.tiles), *((frame.plan, frame.tiles) for frame in records.others)]
     verdicts = _TileVerdicts.of(fields, hidden)
     by_hand = {frame.frame_id: frame.group_name for frame in records.frames}
     rows = [
@@ -274,7 +274,7 @@ def build_report(records: RunRecords) -> RunReport:
     )
 
 
-def _field_report(field: FieldPlan, by_hand: Mapping[int, str]) -> FieldReport:
+def _field_report(field: FieldSummary, by_hand: Mapping[int, str]) -> FieldReport:
     used = {frame_id for tile in field.tiles for frame_id in tile.frames_used}
     wcs = field.mosaic.wcs if field.mosaic else field.plan.wcs
     return FieldReport(field.plan.name, _tile_rows(field.plan, field.tiles, by_hand), field.mosaic, wcs, len(used))
@@ -359,7 +359,7 @@ def _frame_row(
         tiles_used=tuple(verdicts.used.get(frame.frame_id, ())),
         tiles_rejected=tuple(verdicts.rejected.get(frame.frame_id, ())),
         area_used=_area_used(frame, calibrated),
-        steps=calibrated.steps if calibrated else None,
+        steps=calibrated.edge_offsets if calibrated else None,
         notes=_notes(frame, solved),
         group=frame.group_name,
     )
@@ -373,14 +373,14 @@ def _notes(frame: FrameRef, solved: SolvedFrame | None) -> tuple[Message, ...]:
 
 def _area_used(frame: FrameRef, calibrated: CalibratedFrame | None) -> float:
     """Return the part of a frame outside its hidden blocks; those at the edges are smaller."""
-    if calibrated is None or not calibrated.hidden:
+    if calibrated is None or not calibrated.obstructed:
         return 1.0
-    columns = -(-frame.width // HIDDEN_BLOCK_PX)
+    columns = -(-frame.width // OBSTRUCTION_BLOCK_PX)
     hidden = 0
-    for block in calibrated.hidden:
+    for block in calibrated.obstructed:
         row, column = divmod(block, columns)
-        high = min(HIDDEN_BLOCK_PX, frame.height - row * HIDDEN_BLOCK_PX)
-        hidden += high * min(HIDDEN_BLOCK_PX, frame.width - column * HIDDEN_BLOCK_PX)
+        high = min(OBSTRUCTION_BLOCK_PX, frame.height - row * OBSTRUCTION_BLOCK_PX)
+        hidden += high * min(OBSTRUCTION_BLOCK_PX, frame.width - column * OBSTRUCTION_BLOCK_PX)
     return 1.0 - hidden / (frame.width * frame.height)
 
 

@@ -116,8 +116,8 @@ def _frame_dict(row: FrameRow, translator: Translator) -> dict[str, Any]:
     return entry
 
 
-def _told(told: Message, translator: Translator) -> dict[str, Any]:
-    return {"text": translator.message(told), **told.to_dict()}
+def _told(text: Message, translator: Translator) -> dict[str, Any]:
+    return {"text": translator.message(text), **text.to_dict()}
 
 
 def _tile_dict(tile: TileRow) -> dict[str, Any]:

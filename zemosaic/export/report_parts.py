@@ -57,8 +57,8 @@ class Words:
         key = f"phase.{name}"
         return self.text(key) if self._translator.has(key) else name
 
-    def message(self, told: Message) -> str:
-        return self._translator.message(told)
+    def message(self, text: Message) -> str:
+        return self._translator.message(text)
 
 
 def mean_of(values: Sequence[float]) -> float | None:

@@ -26,8 +26,8 @@ __all__ = [
     "seam_section",
 ]
 
-MOST_PART_LINES = 200
-MOST_TILES_NAMED = 12
+MAX_PARTIAL_LINES = 200
+MAX_NAMED_TILES = 12
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,10 @@ def seam_section(report: RunReport, words: Words) -> SeamSection | None:
     bounds = [words.number(limit, 1) for limit in STEP_LIMITS]
     limits = [f"< {bounds[0]}", *(f"{a} … {b}" for a, b in pairwise(bounds)), f"> {bounds[-1]}"]
     return SeamSection(
-        words.text(f"report.seams.{summary.verdict}"), tuple(figures), tuple(maps), tuple(f"{one} σ" for one in limits)
+        words.text(f"report.seams.{summary.verdict}"),
+        tuple(figures),
+        tuple(maps),
+        tuple(f"{limit} σ" for limit in limits),
     )
 
 
@@ -162,7 +165,7 @@ def part_lines(report: RunReport, words: Words) -> list[PartLine]:
             used=_tiles(row.tiles_used),
             rejected=_tiles(row.tiles_rejected),
         )
-        for row in lines[:MOST_PART_LINES]
+        for row in lines[:MAX_PARTIAL_LINES]
     ]
 
 
@@ -171,7 +174,7 @@ def group_lines(report: RunReport, words: Words) -> list[GroupLine]:
     lines = []
     for name, rows in report.groups.items():
         used = [row for row in rows if row.status is FrameStatus.USED]
-        shown = tuple(short_path(row.path, report.input_dir) for row in rows[:MOST_PART_LINES])
+        shown = tuple(short_path(row.path, report.input_dir) for row in rows[:MAX_PARTIAL_LINES])
         lines.append(
             GroupLine(
                 name=name,
@@ -187,5 +190,5 @@ def group_lines(report: RunReport, words: Words) -> list[GroupLine]:
 
 
 def _tiles(numbers: tuple[int, ...]) -> str:
-    shown = ", ".join(str(number) for number in numbers[:MOST_TILES_NAMED])
-    return shown + (" …" if len(numbers) > MOST_TILES_NAMED else "") if numbers else "–"
+    shown = ", ".join(str(number) for number in numbers[:MAX_NAMED_TILES])
+    return shown + (" …" if len(numbers) > MAX_NAMED_TILES else "") if numbers else "–"

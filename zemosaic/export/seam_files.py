@@ -24,7 +24,7 @@ __all__ = ["MeasuredSeams", "measure_seams_of_file"]
 Floats = NDArray[np.float64]
 Footprints = list[tuple[Floats, Floats]]
 
-MOST_FRAMES = 400
+MAX_FRAMES = 400
 FULL_COLOUR = 0.2
 """Step that is drawn in the strongest colour."""
 MAP_PX = 1600
@@ -67,8 +67,8 @@ def measure_seams_of_file(mosaic: Path, footprints: Path | None = None) -> Measu
     data, wcs = _read_mosaic(mosaic)
     source = footprints or mosaic.parent / "run_report.json"
     corners, noise = _from_frames(source) if source.is_dir() else _from_report(source, mosaic.name)
-    chosen = np.unique(np.linspace(0, len(corners) - 1, min(len(corners), MOST_FRAMES)).astype(int))
-    every = [_on_mosaic(wcs, *one) for one in corners]
+    chosen = np.unique(np.linspace(0, len(corners) - 1, min(len(corners), MAX_FRAMES)).astype(int))
+    every = [_on_mosaic(wcs, *corner) for corner in corners]
     sigma = noise if noise is not None and len(noise) == len(data) else _noise_of_one(data, every)
     report = measure_seams(data, [every[k] for k in chosen], sigma)
     drawn = mosaic.with_name(f"{mosaic.name.partition('.fit')[0]}_seams.png")
@@ -80,7 +80,7 @@ def _read_mosaic(path: Path) -> tuple[NDArray[np.float32], WCS]:
     """Return planes, shape (channels, h, w), NaN where nothing is, and the WCS."""
     try:
         with fits.open(path) as hdus:
-            hdu = next(one for one in hdus if one.data is not None and one.data.ndim >= 2)
+            hdu = next(hdu for hdu in hdus if hdu.data is not None and hdu.data.ndim >= 2)
             data = np.array(hdu.data, np.float32)
             with warnings.catch_warnings():
                 # Dates in old spellings and the like, which do not move a pixel.
@@ -102,17 +102,17 @@ def _read_mosaic(path: Path) -> tuple[NDArray[np.float32], WCS]:
 def _from_report(path: Path, mosaic: str) -> tuple[list[tuple[Any, Any]], list[float] | None]:
     """Return corners (ra_deg, dec_deg) of the used frames, and one's noise where the report is the mosaic's own."""
     try:
-        told = json.loads(path.read_text("utf-8"))
-        used = [one for one in told["frames"] if one["status"] == "used" and one["corners_ra_deg"]]
+        report = json.loads(path.read_text("utf-8"))
+        used = [entry for entry in report["frames"] if entry["status"] == "used" and entry["corners_ra_deg"]]
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise InputError("error.seams_no_footprints", file=str(path)) from fault
-    corners = [(one["corners_ra_deg"], one["corners_dec_deg"]) for one in used]
+    corners = [(entry["corners_ra_deg"], entry["corners_dec_deg"]) for entry in used]
     if not corners:
         raise InputError("error.seams_no_footprints", file=str(path))
-    known = [one["metrics"] for one in used if one["metrics"]["noise_adu"] and one["metrics"]["transparency"]]
-    if told["mosaic"] != mosaic or not known:
+    known = [entry["metrics"] for entry in used if entry["metrics"]["noise_adu"] and entry["metrics"]["transparency"]]
+    if report["mosaic"] != mosaic or not known:
         return corners, None
-    noise = [np.array(one["noise_adu"]) / np.array(one["transparency"]) for one in known]
+    noise = [np.array(entry["noise_adu"]) / np.array(entry["transparency"]) for entry in known]
     return corners, [float(value) for value in np.median(noise, axis=0)]
 
 
@@ -149,9 +149,9 @@ def _noise_of_one(data: NDArray[np.float32], footprints: Footprints) -> list[flo
         whole = step[: rows * BLOCK_PX, : (columns - 1) * BLOCK_PX]
         blocks = np.abs(whole).reshape(rows, BLOCK_PX, columns - 1, BLOCK_PX).swapaxes(1, 2)
         typical = 1.4826 / np.sqrt(2.0) * np.median(blocks.reshape(rows, columns - 1, -1), axis=2)
-        one = (typical * np.sqrt(depth[:, : columns - 1]))[depth[:, : columns - 1] > 0]
-        one = one[np.isfinite(one) & (one > 0)]
-        noise.append(float(np.median(one)) if len(one) else float("nan"))
+        scaled = (typical * np.sqrt(depth[:, : columns - 1]))[depth[:, : columns - 1] > 0]
+        scaled = scaled[np.isfinite(scaled) & (scaled > 0)]
+        noise.append(float(np.median(scaled)) if len(scaled) else float("nan"))
     return noise
 
 
@@ -159,7 +159,7 @@ def _map(data: NDArray[np.float32], report: SeamReport) -> NDArray[np.uint8]:
     """Return the mosaic's outline with steps: red where brighter inside, blue where darker; rows from the top."""
     shrink = max(1, max(data.shape[1:]) // MAP_PX)
     picture = np.where(np.isfinite(data[0, ::shrink, ::shrink, None]), 40, 0).repeat(3, axis=2).astype(np.uint8)
-    for seam in sorted(report.trusted, key=lambda one: abs(one.level)):
+    for seam in sorted(report.trusted, key=lambda seam_: abs(seam_.level)):
         strength = int(np.clip(215 * abs(seam.level) / FULL_COLOUR, 0, 215))
         colour = (40 + strength, 40, 40) if seam.level > 0 else (40, 40, 40 + strength)
         ends = [(int(x / shrink), int(y / shrink)) for x, y in zip(seam.x, seam.y, strict=True)]

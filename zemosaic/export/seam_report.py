@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.export.seams import LIMIT, SeamReport
-from zemosaic.model import CalibratedFrame, EdgeSteps
+from zemosaic.model import CalibratedFrame, EdgeOffsets
 
 __all__ = ["SeamSummary", "level_and_colour", "seam_dict", "summarise_seams"]
 
@@ -51,10 +51,10 @@ def level_and_colour(steps: Sequence[Sequence[float]]) -> tuple[NDArray[np.float
 
 def summarise_seams(frames: Sequence[CalibratedFrame], mosaic: SeamReport | None) -> SeamSummary | None:
     """Return the figures of a run, None where nothing was solved jointly."""
-    known: list[EdgeSteps] = [frame.steps for frame in frames if frame.steps is not None]
+    known: list[EdgeOffsets] = [frame.edge_offsets for frame in frames if frame.edge_offsets is not None]
     if not known:
         return None
-    level, colour = zip(*(level_and_colour([*one.before, *one.after]) for one in known), strict=True)
+    level, colour = zip(*(level_and_colour([*frame.before, *frame.after]) for frame in known), strict=True)
     levels, colours = np.array(level).reshape(-1, 2, 4), np.array(colour).reshape(-1, 2, 4)
     after = levels[:, 1][np.isfinite(levels[:, 1])]
     return SeamSummary(
@@ -70,7 +70,7 @@ def summarise_seams(frames: Sequence[CalibratedFrame], mosaic: SeamReport | None
 
 def seam_dict(summary: SeamSummary) -> dict[str, Any]:
     """Return the figures for `run_report.json`."""
-    found = summary.mosaic
+    measured = summary.mosaic
     return {
         "unit": "noise of one frame's pixel",
         "edges": summary.edges,
@@ -82,12 +82,12 @@ def seam_dict(summary: SeamSummary) -> dict[str, Any]:
         "limit": LIMIT,
         "verdict": summary.verdict,
         "mosaic": None
-        if found is None
+        if measured is None
         else {
-            "pieces": len(found.seams),
-            "known_well": len(found.trusted),
-            "level_rms_beyond_noise": found.level_rms,
-            "p95": found.worst,
+            "pieces": len(measured.seams),
+            "known_well": len(measured.trusted),
+            "level_rms_beyond_noise": measured.level_rms,
+            "p95": measured.worst,
         },
     }
 

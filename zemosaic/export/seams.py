@@ -20,13 +20,13 @@ __all__ = ["LIMIT", "Seam", "SeamReport", "measure_seams"]
 
 Floats = NDArray[np.float64]
 
-REACH_PX = 40
+MAX_DISTANCE_PX = 40
 """Pixels on both sides of an edge that are looked at."""
 GAP_PX = 4
 """Pixels next to the edge that are not: footprints are a little curved, interpolation reaches across."""
 POWER = 3
 """Degree of the smooth curve."""
-LEAST_PX = 100
+MIN_EDGE_PX = 100
 """Edges of which less lies in the mosaic are not measured."""
 PIECE_PX = 400
 """Edges are measured in pieces of this length: a step may change its sign along an edge."""
@@ -35,7 +35,7 @@ ALONG_PX = 4
 STAR_SIGMA = 4.0
 LIMIT = 0.1
 """Steps below this part of one frame's pixel noise cannot be seen."""
-TRUST = 0.05
+MAX_TRUSTED_ERROR = 0.05
 """Edges count whose step is known better than this, in noise of a frame's pixel."""
 
 
@@ -72,7 +72,7 @@ class SeamReport:
     @property
     def trusted(self) -> list[Seam]:
         """Seams that are known well enough to judge."""
-        return [seam for seam in self.seams if max(seam.error) <= TRUST]
+        return [seam for seam in self.seams if max(seam.error) <= MAX_TRUSTED_ERROR]
 
     @property
     def level_rms(self) -> float:
@@ -137,12 +137,12 @@ def _edge(
     if float(normal @ (np.array(centre) - start)) < 0:
         normal = -normal
     marks = np.linspace(0.0, length, pieces + 1)
-    found = []
+    seams = []
     for a, b in pairwise(marks):
         seam = _piece(mosaic, index, start + along * a, start + along * b, normal, sigma)
         if seam is not None:
-            found.append(seam)
-    return found
+            seams.append(seam)
+    return seams
 
 
 def _piece(mosaic: Any, index: int, start: Floats, end: Floats, normal: Floats, sigma: Sequence[float]) -> Seam | None:
@@ -154,16 +154,16 @@ def _piece(mosaic: Any, index: int, start: Floats, end: Floats, normal: Floats, 
     y = np.rint(start[1] + along[1] * s[None, :] + normal[1] * distance[:, None]).astype(np.int64)
     inside = (x >= 0) & (y >= 0) & (x < mosaic.shape[2]) & (y < mosaic.shape[1])
     columns = inside.all(axis=0)
-    if ALONG_PX * columns.sum() < LEAST_PX:
+    if ALONG_PX * columns.sum() < MIN_EDGE_PX:
         return None
     x, y = x[:, columns], y[:, columns]
     x0, y0 = int(x.min()), int(y.min())
     window = np.asarray(mosaic[:, y0 : int(y.max()) + 1, x0 : int(x.max()) + 1])
     values = window[:, y - y0, x - x0].astype(np.float64)
     values = values[:, :, np.isfinite(values).all(axis=(0, 1))]
-    if ALONG_PX * values.shape[2] < LEAST_PX:
+    if ALONG_PX * values.shape[2] < MIN_EDGE_PX:
         return None
-    steps = [_step(one, noise) for one, noise in zip(values, sigma, strict=True)]
+    steps = [_step(value, noise) for value, noise in zip(values, sigma, strict=True)]
     if any(step is None for step in steps):
         return None
     known = [step for step in steps if step is not None]
@@ -179,10 +179,10 @@ def _piece(mosaic: Any, index: int, start: Floats, end: Floats, normal: Floats, 
 @cache
 def _across() -> tuple[Floats, Floats, Floats, Floats]:
     """Return distances from an edge, smooth curves across it, their inverse, and what no such curve has of a step."""
-    distance: Floats = np.concatenate([np.arange(-REACH_PX, -GAP_PX + 1), np.arange(GAP_PX, REACH_PX + 1)]).astype(
-        np.float64
-    )
-    smooth: Floats = np.stack([(distance / REACH_PX) ** power for power in range(POWER + 1)], axis=1)
+    distance: Floats = np.concatenate(
+        [np.arange(-MAX_DISTANCE_PX, -GAP_PX + 1), np.arange(GAP_PX, MAX_DISTANCE_PX + 1)]
+    ).astype(np.float64)
+    smooth: Floats = np.stack([(distance / MAX_DISTANCE_PX) ** power for power in range(POWER + 1)], axis=1)
     inverse = np.asarray(np.linalg.pinv(smooth), np.float64)
     step = 0.5 * np.sign(distance)
     return distance, smooth, inverse, np.asarray(step - smooth @ (inverse @ step), np.float64)
@@ -195,7 +195,7 @@ def _step(values: Floats, sigma: float) -> tuple[float, float] | None:
     rest = values - smooth @ (inverse @ values)
     spread = 1.4826 * float(np.median(np.abs(rest))) + 1e-12
     calm = (np.abs(rest) < STAR_SIGMA * spread).all(axis=0)
-    if ALONG_PX * calm.sum() < LEAST_PX // 2:
+    if ALONG_PX * calm.sum() < MIN_EDGE_PX // 2:
         return None
     single = shape @ rest[:, calm] / float(shape @ shape)
     middle = float(np.median(single))

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.export.layout import AxisOrder, Box, Pixels, layout_of
+from zemosaic.export.layout import AxisOrder, Box, Pixels, axis_layout
 
-__all__ = ["block_size", "sampled", "shrunk"]
+__all__ = ["block_size", "downsampled", "sampled"]
 
 STRIP_ROWS = 128
 """Rows that are averaged at a time."""
@@ -20,7 +20,7 @@ def block_size(height: int, width: int, max_px: int) -> int:
     return max(1, -(-max(height, width) // max_px))
 
 
-def shrunk(
+def downsampled(
     source: Pixels, max_px: int, *, axis_order: AxisOrder = "HWC", box: Box | None = None, empty: float = np.nan
 ) -> NDArray[np.float32]:
     """Average blocks of pixels so that nothing is skipped and noise falls as it should.
@@ -43,7 +43,7 @@ def shrunk(
     ndarray, shape (planes, h, w), float32
         Means of the finite pixels of each block; the last row and column of blocks may be cut.
     """
-    layout = layout_of(source, axis_order)
+    layout = axis_layout(source, axis_order)
     y0, y1, x0, x1 = box or (0, layout.height, 0, layout.width)
     side = block_size(y1 - y0, x1 - x0, max_px)
     h, w = -(-(y1 - y0) // side), -(-(x1 - x0) // side)
@@ -68,9 +68,9 @@ def sampled(
 ) -> NDArray[np.float32]:
     """Return single pixels in equal steps, so that noise is that of the source.
 
-    Parameters are those of `shrunk`, and so is the result's shape but for a cut last row and column.
+    Parameters are those of `downsampled`, and so is the result's shape but for a cut last row and column.
     """
-    layout = layout_of(source, axis_order)
+    layout = axis_layout(source, axis_order)
     y0, y1, x0, x1 = box or (0, layout.height, 0, layout.width)
     side = block_size(y1 - y0, x1 - x0, max_px)
     bands = []

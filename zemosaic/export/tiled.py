@@ -20,7 +20,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from zemosaic.export.disk_values import Encoder
-from zemosaic.export.layout import Box, Layout
+from zemosaic.export.layout import AxisLayout, Box
 
 __all__ = ["TILE_ROWS", "gzip_tile", "tiles_of", "write_tiled"]
 
@@ -33,7 +33,7 @@ GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 IMAGE_KEYS = ("SIMPLE", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "NAXIS3")
 
 
-def write_tiled(out: BinaryIO, header: fits.Header, layout: Layout, box: Box, encoder: Encoder) -> None:
+def write_tiled(out: BinaryIO, header: fits.Header, layout: AxisLayout, box: Box, encoder: Encoder) -> None:
     """Write a compressed image, a band of rows at a time.
 
     Parameters
@@ -67,7 +67,7 @@ def write_tiled(out: BinaryIO, header: fits.Header, layout: Layout, box: Box, en
     out.write(descriptors.tobytes())
 
 
-def tiles_of(layout: Layout, box: Box) -> Iterator[tuple[int, int, NDArray[Any]]]:
+def tiles_of(layout: AxisLayout, box: Box) -> Iterator[tuple[int, int, NDArray[Any]]]:
     """Yield (plane, number of the tile, rows) of all tiles; every row of the source is read once."""
     y0, y1, x0, x1 = box
     left: NDArray[Any] | None = None

@@ -10,9 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.export.layout import AxisOrder, Box, Pixels
-from zemosaic.export.shrink import sampled, shrunk
+from zemosaic.export.shrink import downsampled, sampled
 
-__all__ = ["WHITENING", "Stretch", "View", "find_view", "inside_of", "midtones", "view_of"]
+__all__ = [
+    "WHITENING",
+    "ChannelStretch",
+    "DisplayStretch",
+    "display_stretch",
+    "fit_display_stretch",
+    "inside_of",
+    "midtones",
+]
 
 Planes = NDArray[np.float32]
 
@@ -29,19 +37,19 @@ WHITENING = 8
 GAIN_LIMIT = 3.0
 DARKEST_PERCENT = 2.0
 """Part of the picture that may be darker than the sky: thin borders, gradients."""
-FEWEST_CELLS = 20
+MIN_SKY_CELLS = 20
 """Fewer cells that are dark in all channels are no sky."""
 
 
 @dataclass(frozen=True)
-class View:
+class DisplayStretch:
     """How linear pixels become a picture: the sky taken off, colours balanced, the range stretched."""
 
     sky: tuple[float, ...]
     """Level of the sky per channel."""
     gains: tuple[float, ...]
     """Factors per channel that make the median star white."""
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[ChannelStretch, ...]
     """One for all channels, or one for each."""
     colour: float = COLOUR_KEPT
     """Part of a bright pixel's colour that the stretch keeps, 0 to 1; of no effect with one stretch per channel."""
@@ -52,10 +60,10 @@ class View:
         if len(self.stretches) == 1:
             shown = self.stretches[0](clear, self.colour)
         else:
-            shown = np.concatenate([one(plane[None]) for one, plane in zip(self.stretches, clear, strict=True)])
+            shown = np.concatenate([stretch(plane[None]) for stretch, plane in zip(self.stretches, clear, strict=True)])
         return np.where(inside, shown, np.float32(0))
 
-    def adjusted(self, *, depth: float = 1.0, white: float = 1.0, sky_level: float = SKY_LEVEL) -> View:
+    def adjusted(self, *, depth: float = 1.0, white: float = 1.0, sky_level: float = SKY_LEVEL) -> DisplayStretch:
         """Return the view with another stretch; the arguments' defaults change nothing.
 
         Parameters
@@ -67,22 +75,24 @@ class View:
         sky_level : float
             Brightness of the empty sky in the picture, 0 to 1.
         """
-        return replace(self, stretches=tuple(one.adjusted(depth, white, sky_level) for one in self.stretches))
+        return replace(self, stretches=tuple(stretch.adjusted(depth, white, sky_level) for stretch in self.stretches))
 
-    def deeper(self, factors: Sequence[float]) -> View:
+    def deeper(self, factors: Sequence[float]) -> DisplayStretch:
         """Return the view with black farther below a sky that stays as bright, by a factor for each stretch."""
-        return replace(self, stretches=tuple(one.deeper(by) for one, by in zip(self.stretches, factors, strict=True)))
+        return replace(
+            self, stretches=tuple(stretch.deeper(by) for stretch, by in zip(self.stretches, factors, strict=True))
+        )
 
-    def fitted(self, planes: Planes, inside: NDArray[np.bool_]) -> View:
+    def fitted(self, planes: Planes, inside: NDArray[np.bool_]) -> DisplayStretch:
         """Return the view with the stretch that pixels of this sky want, be they single, averaged or calmed."""
         if not inside.any():
             return self
         clear = np.where(inside, planes - _column(self.sky), np.float32(0)) * _column(self.gains)
         parts = [clear] if len(self.stretches) == 1 else [plane[None] for plane in clear]
-        return replace(self, stretches=tuple(Stretch.of(part, inside) for part in parts))
+        return replace(self, stretches=tuple(ChannelStretch.of(part, inside) for part in parts))
 
 
-def view_of(
+def display_stretch(
     source: Pixels,
     coverage: Pixels | None = None,
     max_px: int = 3200,
@@ -91,7 +101,7 @@ def view_of(
     box: Box | None = None,
     linked: bool = True,
     full_size: bool = False,
-) -> View:
+) -> DisplayStretch:
     """Return how to show a linear image.
 
     Parameters
@@ -105,9 +115,9 @@ def view_of(
     full_size : bool
         Whether the view is for single pixels, whose noise is larger than that of averaged ones.
     """
-    planes = shrunk(source, max_px, axis_order=axis_order, box=box)
+    planes = downsampled(source, max_px, axis_order=axis_order, box=box)
     inside = inside_of(planes, coverage, max_px, box)
-    view = find_view(planes, inside, linked)
+    view = fit_display_stretch(planes, inside, linked)
     if full_size:
         planes = sampled(source, max_px, axis_order=axis_order, box=box)
         inside = np.asarray(np.isfinite(planes).all(axis=0))
@@ -124,15 +134,15 @@ def inside_of(planes: Planes, coverage: Pixels | None, max_px: int, box: Box | N
     """Return where shrunk planes show data."""
     inside = np.asarray(np.isfinite(planes).all(axis=0))
     if coverage is not None:
-        inside &= shrunk(coverage, max_px, axis_order="HW", box=box, empty=0.0)[0] > 0
+        inside &= downsampled(coverage, max_px, axis_order="HW", box=box, empty=0.0)[0] > 0
     return inside
 
 
-def find_view(planes: Planes, inside: NDArray[np.bool_], linked: bool) -> View:
-    """Return sky and colours of an averaged picture that shows data `inside`; its stretch is for `View.fitted`."""
+def fit_display_stretch(planes: Planes, inside: NDArray[np.bool_], linked: bool) -> DisplayStretch:
+    """Return sky and colours of an averaged picture with data `inside`; `DisplayStretch.fitted` adapts its stretch."""
     channels = len(planes)
-    stretches = (Stretch.between(-1.0, 10.0, SKY_LEVEL),) * (1 if linked else channels)
-    plain = View((0.0,) * channels, (1.0,) * channels, stretches)
+    stretches = (ChannelStretch.between(-1.0, 10.0, SKY_LEVEL),) * (1 if linked else channels)
+    plain = DisplayStretch((0.0,) * channels, (1.0,) * channels, stretches)
     if not inside.any():
         return plain
     sky = _sky(planes, inside)
@@ -150,12 +160,14 @@ def _sky(planes: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
     Cells decide that are as dark as the darkest ones in all channels at once, within a pixel's noise: else a dark
     cloud of some colour would be taken for sky, and the sky would come out in the opposite colour.
     """
-    cells = shrunk(np.where(inside, planes, np.float32(np.nan)), max(24, max(inside.shape) // 16), axis_order="CHW")
+    cells = downsampled(
+        np.where(inside, planes, np.float32(np.nan)), max(24, max(inside.shape) // 16), axis_order="CHW"
+    )
     levels = cells[:, np.isfinite(cells).all(axis=0)]
     low = np.percentile(levels, DARKEST_PERCENT, axis=1)[:, None]
     noise = np.array([_noise(plane) for plane in planes])[:, None]
     dark = (levels <= low + noise).all(axis=0)
-    sky = np.median(levels[:, dark], axis=1) if dark.sum() >= FEWEST_CELLS else (low + 0.5 * noise)[:, 0]
+    sky = np.median(levels[:, dark], axis=1) if dark.sum() >= MIN_SKY_CELLS else (low + 0.5 * noise)[:, 0]
     return sky.astype(np.float32)
 
 
@@ -189,7 +201,7 @@ def _peaks(plane: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class ChannelStretch:
     """The stretch of a picture: sky at `SKY_LEVEL`, the brightest stars at 1.  Levels are above the sky."""
 
     black: float
@@ -200,7 +212,7 @@ class Stretch:
     """What part of the way from black to white becomes 1/2."""
 
     @classmethod
-    def of(cls, clear: Planes, inside: NDArray[np.bool_]) -> Stretch:
+    def of(cls, clear: Planes, inside: NDArray[np.bool_]) -> ChannelStretch:
         """Return the stretch of planes whose sky is 0."""
         light = clear.mean(axis=0)
         levels = light[inside]
@@ -209,18 +221,18 @@ class Stretch:
         return cls.between(-depth, max(float(levels.max()), 10.0 * depth), SKY_LEVEL)
 
     @classmethod
-    def between(cls, black: float, white: float, sky_level: float) -> Stretch:
+    def between(cls, black: float, white: float, sky_level: float) -> ChannelStretch:
         """Return the stretch that shows 0 as `sky_level`."""
         return cls(black, white, float(midtones(-black / (white - black), sky_level)))
 
-    def adjusted(self, depth: float, white: float, sky_level: float) -> Stretch:
-        """Return another stretch; see `View.adjusted`."""
-        return Stretch.between(self.black * depth, self.white * white, sky_level)
+    def adjusted(self, depth: float, white: float, sky_level: float) -> ChannelStretch:
+        """Return another stretch; see `DisplayStretch.adjusted`."""
+        return ChannelStretch.between(self.black * depth, self.white * white, sky_level)
 
-    def deeper(self, factor: float) -> Stretch:
-        """Return another stretch that shows 0 as brightly; see `View.deeper`."""
+    def deeper(self, factor: float) -> ChannelStretch:
+        """Return another stretch that shows 0 as brightly; see `DisplayStretch.deeper`."""
         sky_level = float(midtones(-self.black / (self.white - self.black), self.balance))
-        return Stretch.between(self.black * factor, self.white, sky_level)
+        return ChannelStretch.between(self.black * factor, self.white, sky_level)
 
     def __call__(self, clear: Planes, colour: float = COLOUR_KEPT) -> Planes:
         """Return values from 0 to 1."""
@@ -242,6 +254,6 @@ def _shadow_depth(clear: Planes, levels: Planes, inside: NDArray[np.bool_]) -> f
     """Return how far below the sky black lies: beyond the noise, and so that broad light stays below white."""
     below = levels[levels < 0]
     noise = 1.4826 * float(np.median(-below)) if below.size else 0.0
-    broad = shrunk(np.where(inside, clear, np.nan), max(inside.shape) // 8 or 1, axis_order="CHW")
+    broad = downsampled(np.where(inside, clear, np.nan), max(inside.shape) // 8 or 1, axis_order="CHW")
     brightest = float(np.nanpercentile(broad, 99.0, axis=(1, 2)).max())
     return max(SHADOW_SIGMAS * noise, brightest / BROAD_LIGHT, 1e-6 * float(np.abs(levels).max()), 1e-30)

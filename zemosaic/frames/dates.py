@@ -38,10 +38,10 @@ def _iso(text: str, header: Header) -> datetime | None:
 
 def _old(text: str, header: Header) -> datetime | None:
     """DD/MM/YY as before 1999; a year of three digits is one counted from 1900."""
-    found = _OLD_DATE.match(text)
-    if found is None:
+    match = _OLD_DATE.match(text)
+    if match is None:
         return None
-    day, month, year = (int(part) for part in found.groups())
+    day, month, year = (int(part) for part in match.groups())
     try:
         return _at_time(datetime(year if year >= 1000 else 1900 + year, month, day), header)
     except ValueError:
@@ -50,9 +50,9 @@ def _old(text: str, header: Header) -> datetime | None:
 
 def _at_time(day: datetime, header: Header) -> datetime:
     for key in ("TIME-OBS", "UT", "UTSTART", "TIME-BEG"):
-        found = _TIME.match(header.text(key))
-        if found is not None:
-            hours, minutes, seconds = (float(part) for part in found.groups())
+        match = _TIME.match(header.text(key))
+        if match is not None:
+            hours, minutes, seconds = (float(part) for part in match.groups())
             seconds += 3600.0 * hours + 60.0 * minutes
             return day + timedelta(seconds=seconds) if day.year < 9999 else day
     return day

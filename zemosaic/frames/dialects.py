@@ -49,10 +49,10 @@ def frame_ref(image: FitsImage, frame_id: int, *, light: bool = True) -> FrameRe
         raise FrameError("reason.not_a_light", kind=kind)
     bayer, bayer_notes = bayer_pattern(header, shape.height) if shape.planes == 1 else (None, ())
     wcs = header_wcs(header, shape.width, shape.height)
-    told = optics(header, binning(header))
+    optics_values = optics(header, binning(header))
     exposure, started = exposure_s(header), date_obs(header)
     aim = _aim(header, wcs, shape.width, shape.height)
-    lacking = _lacking(told, wcs, aim, started, exposure)
+    lacking = _lacking(optics_values, wcs, aim, started, exposure)
     return FrameRef(
         frame_id=frame_id,
         path=image.path,
@@ -76,10 +76,12 @@ def frame_ref(image: FitsImage, frame_id: int, *, light: bool = True) -> FrameRe
         binning=binning(header),
         ra_deg=None if aim is None else aim[0],
         dec_deg=None if aim is None else aim[1],
-        scale_arcsec=told.scale_arcsec if told.scale_arcsec is not None or wcs is None else wcs.scale_arcsec,
+        scale_arcsec=optics_values.scale_arcsec
+        if optics_values.scale_arcsec is not None or wcs is None
+        else wcs.scale_arcsec,
         header_wcs=wcs,
         is_seestar=is_seestar(header),
-        notes=(*bayer_notes, *told.notes, *lacking),
+        notes=(*bayer_notes, *optics_values.notes, *lacking),
     )
 
 
@@ -93,10 +95,14 @@ def _aim(header: Header, wcs: FrameWcs | None, width: int, height: int) -> tuple
 
 
 def _lacking(
-    told: Optics, wcs: FrameWcs | None, aim: tuple[float, float] | None, started: str | None, exposure: float | None
+    optics_values: Optics,
+    wcs: FrameWcs | None,
+    aim: tuple[float, float] | None,
+    started: str | None,
+    exposure: float | None,
 ) -> tuple[Message, ...]:
     lacks = (
-        (told.scale_arcsec is None and wcs is None, "note.no_optics"),
+        (optics_values.scale_arcsec is None and wcs is None, "note.no_optics"),
         (aim is None, "note.no_pointing"),
         (started is None, "note.no_date"),
         (exposure is None, "note.no_exposure"),
@@ -136,8 +142,8 @@ def binning(header: Header) -> int:
     value = header.number("XBINNING", "CCDXBIN", "BINX")
     if value is None:
         # "2*2", "2x2", 2
-        found = _BINNING_PAIR.search(str(header.value("BINNING") or ""))
-        value = float(found.group(1)) if found else None
+        match = _BINNING_PAIR.search(str(header.value("BINNING") or ""))
+        value = float(match.group(1)) if match else None
     return int(value) if value is not None and 1 <= value <= 16 else 1
 
 
@@ -169,9 +175,9 @@ def bayer_pattern(header: Header, height: int) -> tuple[str | None, tuple[Messag
 
 
 def _missing_pattern(header: Header) -> tuple[Message, ...]:
-    told = header.text("BAYERPAT")
-    if told:
-        return (message("note.bayer_unknown", pattern=told),)
+    pattern = header.text("BAYERPAT")
+    if pattern:
+        return (message("note.bayer_unknown", pattern=pattern),)
     camera = header.text("INSTRUME", "CAMERA")
     if _COLOUR_CAMERA.search(camera):
         return (message("note.bayer_missing", camera=camera),)

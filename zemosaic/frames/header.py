@@ -59,8 +59,8 @@ class Header:
             return None
         field = field.strip()
         if field.startswith("'"):
-            found = _STRING.match(field)
-            return found.group(1).replace("''", "'").rstrip() if found else None
+            match = _STRING.match(field)
+            return match.group(1).replace("''", "'").rstrip() if match else None
         return _plain_value(field.split("/", 1)[0].strip())
 
     def comment(self, key: str) -> str:
@@ -73,8 +73,8 @@ class Header:
         for key in keys:
             value = self.value(key)
             if isinstance(value, str):
-                found = _LEADING_NUMBER.match(value.replace(",", "."))
-                value = float(found.group(1).upper().replace("D", "E")) if found else None
+                match = _LEADING_NUMBER.match(value.replace(",", "."))
+                value = float(match.group(1).upper().replace("D", "E")) if match else None
             if value is not None and not isinstance(value, bool) and math.isfinite(value):
                 return float(value)
         return None
@@ -92,9 +92,9 @@ class Header:
                 return value.strip()
         return ""
 
-    def over(self, other: Header) -> Header:
+    def over(self, primary: Header) -> Header:
         """Return a header in which the other one fills in what this one lacks."""
-        return Header({**other.cards, **self.cards}, (*self.history, *other.history))
+        return Header({**primary.cards, **self.cards}, (*self.history, *primary.history))
 
 
 def _plain_value(word: str) -> Value | None:
@@ -185,14 +185,14 @@ def _search(stream: BinaryIO, path: Path, status: os.stat_result, *, gzipped: bo
     start, index, end_of_file = 0, 0, MAX_FILE_BYTES if gzipped else status.st_size
     while start < end_of_file:
         stream.seek(start)
-        found = read_header(stream, path.name, first=index == 0)
-        if found is None:
+        header_parts = read_header(stream, path.name, first=index == 0)
+        if header_parts is None:
             break
-        own, digest, length = found
-        primary = primary or own
-        data_bytes = _data_bytes(own)
+        hdu_header, digest, length = header_parts
+        primary = primary or hdu_header
+        data_bytes = _data_bytes(hdu_header)
         try:
-            shape, bitpix = _picture(own, path.name)
+            shape, bitpix = _picture(hdu_header, path.name)
         except FrameError as problem:
             refusal = problem if refusal is None or refusal.reason.key in _NO_PICTURE else refusal
         else:
@@ -204,13 +204,13 @@ def _search(stream: BinaryIO, path: Path, status: os.stat_result, *, gzipped: bo
                 size_bytes=status.st_size,
                 mtime_ns=status.st_mtime_ns,
                 hdu=index,
-                header=own if index == 0 else own.over(primary),
-                own=own,
+                header=hdu_header if index == 0 else hdu_header.over(primary),
+                own=hdu_header,
                 layout=shape,
                 bitpix=bitpix,
                 data_offset=start + length,
                 gzipped=gzipped,
-                tiled=own.value("ZIMAGE") is True,
+                tiled=hdu_header.value("ZIMAGE") is True,
                 identity=digest,
             )
         start += length + -(-data_bytes // BLOCK) * BLOCK
@@ -218,13 +218,13 @@ def _search(stream: BinaryIO, path: Path, status: os.stat_result, *, gzipped: bo
     raise refusal or FrameError("reason.no_image", file=path.name)
 
 
-def _picture(own: Header, name: str) -> tuple[Layout, int]:
+def _picture(hdu_header: Header, name: str) -> tuple[Layout, int]:
     """Return the layout and BITPIX of an HDU, or say why it is no usable picture."""
-    tiled = own.value("ZIMAGE") is True
-    if not tiled and own.text("XTENSION") not in ("", "IMAGE"):
+    tiled = hdu_header.value("ZIMAGE") is True
+    if not tiled and hdu_header.text("XTENSION") not in ("", "IMAGE"):
         raise FrameError("reason.table_only", file=name)
-    shape = layout(_axes(own, tiled=tiled), name)
-    bitpix = own.integer("ZBITPIX" if tiled else "BITPIX")
+    shape = layout(_axes(hdu_header, tiled=tiled), name)
+    bitpix = hdu_header.integer("ZBITPIX" if tiled else "BITPIX")
     if bitpix not in BITPIX_VALUES:
         raise FrameError("reason.bad_bitpix", file=name, bitpix=str(bitpix))
     return shape, bitpix
@@ -267,10 +267,10 @@ def read_header(stream: BinaryIO, name: str, *, first: bool) -> tuple[Header, by
     raise FrameError("reason.header_without_end", file=name)
 
 
-def _axes(own: Header, *, tiled: bool) -> tuple[int, ...]:
+def _axes(hdu_header: Header, *, tiled: bool) -> tuple[int, ...]:
     prefix = "Z" if tiled else ""
-    count = own.integer(f"{prefix}NAXIS") or 0
-    return tuple(own.integer(f"{prefix}NAXIS{i}") or 0 for i in range(1, min(count, 999) + 1))
+    count = hdu_header.integer(f"{prefix}NAXIS") or 0
+    return tuple(hdu_header.integer(f"{prefix}NAXIS{i}") or 0 for i in range(1, min(count, 999) + 1))
 
 
 def layout(axes: tuple[int, ...], name: str) -> Layout:
@@ -300,13 +300,13 @@ def layout(axes: tuple[int, ...], name: str) -> Layout:
     return shape
 
 
-def _data_bytes(own: Header) -> int:
+def _data_bytes(hdu_header: Header) -> int:
     """Size of an HDU's data without padding (equation 2 of FITS 4.0, random groups included)."""
-    axes = _axes(own, tiled=False)
+    axes = _axes(hdu_header, tiled=False)
     if not axes:
         return 0
-    if axes[0] == 0 and own.value("GROUPS") is True:
+    if axes[0] == 0 and hdu_header.value("GROUPS") is True:
         axes = axes[1:]
-    count = math.prod(axes) + max(own.integer("PCOUNT") or 0, 0)
-    groups = own.integer("GCOUNT")
-    return abs(own.integer("BITPIX") or 0) // 8 * max(1 if groups is None else groups, 0) * max(count, 0)
+    count = math.prod(axes) + max(hdu_header.integer("PCOUNT") or 0, 0)
+    groups = hdu_header.integer("GCOUNT")
+    return abs(hdu_header.integer("BITPIX") or 0) // 8 * max(1 if groups is None else groups, 0) * max(count, 0)

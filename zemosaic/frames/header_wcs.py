@@ -79,8 +79,8 @@ def _plain(header: Header) -> bool:
 
 
 def _pair(header: Header, first: str, second: str) -> tuple[float, float] | None:
-    one, two = header.number(first), header.number(second)
-    return None if one is None or two is None else (one, two)
+    first_value, second_value = header.number(first), header.number(second)
+    return None if first_value is None or second_value is None else (first_value, second_value)
 
 
 def _matrix(header: Header) -> Matrix | None:

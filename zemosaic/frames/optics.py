@@ -12,7 +12,7 @@ __all__ = ["MAX_SCALE_ARCSEC", "MIN_SCALE_ARCSEC", "Optics", "focal_length_mm", 
 
 MIN_SCALE_ARCSEC = 0.05
 MAX_SCALE_ARCSEC = 120.0
-_AGREE = 1.1
+_MAX_SCALE_RATIO = 1.1
 
 _SCALE_CARDS = ("IM_SCALE", "SECPIX", "SECPIX1", "PIXSCALE", "PIXSCAL1", "IMSCALE", "SCALE")
 
@@ -39,7 +39,7 @@ def optics(header: Header, binning: int) -> Optics:
     drawn = _sane(_from_lengths(header, binning))
     if card is None or drawn is None:
         return Optics(drawn if card is None else card)
-    if 1 / _AGREE < card / drawn < _AGREE:
+    if 1 / _MAX_SCALE_RATIO < card / drawn < _MAX_SCALE_RATIO:
         return Optics(card)
     return Optics(card, (message("note.scale_conflict", card=round(card, 3), optics=round(drawn, 3)),))
 

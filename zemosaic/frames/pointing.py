@@ -50,9 +50,9 @@ def _dec(header: Header, key: str) -> float | None:
 
 def sexagesimal(text: str) -> float | None:
     """Return the number of ``12 34 56.7``, ``-0:12:34`` or ``12h34m56s``, None if it is none."""
-    found = _PARTS.match(text)
-    if found is None:
+    match = _PARTS.match(text)
+    if match is None:
         return None
-    sign, whole, minutes, seconds = found.groups()
+    sign, whole, minutes, seconds = match.groups()
     value = int(whole) + int(minutes) / 60 + float(seconds or 0) / 3600
     return -value if sign == "-" else value

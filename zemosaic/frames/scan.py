@@ -229,8 +229,8 @@ def _list_files(
 
 
 def _is_candidate(entry: os.DirEntry[str]) -> bool:
-    wanted = _FITS_NAME.search(entry.name) is not None
-    return wanted and not entry.name.startswith((".", OWN_PREFIX)) and not _is_folder(entry)
+    is_fits = _FITS_NAME.search(entry.name) is not None
+    return is_fits and not entry.name.startswith((".", OWN_PREFIX)) and not _is_folder(entry)
 
 
 def _other_kind(entry: os.DirEntry[str]) -> str:
@@ -293,10 +293,10 @@ class _Twins:
         """Return the path of the first file with this content, None where this is the first."""
         seen = _Seen(image.path, image.size_bytes, image.data_offset)
         key = (image.size_bytes, image.identity)
-        other = self._first.setdefault(key, seen)
-        if other is seen:
+        earlier = self._first.setdefault(key, seen)
+        if earlier is seen:
             return None
-        self._sampled.setdefault((*key, _samples(other)), other.path)
+        self._sampled.setdefault((*key, _samples(earlier)), earlier.path)
         path = self._sampled.setdefault((*key, _samples(seen)), seen.path)
         return None if path == seen.path else path
 

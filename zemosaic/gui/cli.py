@@ -97,8 +97,8 @@ def run_cli(argv: Sequence[str], environ: Mapping[str, str], engine: Engine) -> 
 
 
 def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Translator, console: Console) -> int:
-    if (told := _said_at_once(command, environ, words, console)) is not None:
-        console.out(told)
+    if (as_json := _said_at_once(command, environ, words, console)) is not None:
+        console.out(as_json)
         return 0
     files = (Path(command.config) if command.config else user_settings_file(environ), shipped_settings_file())
     if command.config and not files[0].is_file():
@@ -113,8 +113,8 @@ def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Tra
         return 0
     if command.explain_pixel:
         story = explained_pixel(command.explain_pixel)
-        told = json.dumps(_plain(story_dict(story, words)), allow_nan=False) if command.log_json else None
-        console.out(told or "\n".join(story_lines(story, words)))
+        as_json = json.dumps(_plain(story_dict(story, words)), allow_nan=False) if command.log_json else None
+        console.out(as_json or "\n".join(story_lines(story, words)))
         return 0
     flags = dict(command.flags)
     if command.demo is not None:
@@ -160,11 +160,11 @@ def _forecast_lines(settings: Settings, environ: Mapping[str, str], words: Trans
     from zemosaic.phases.scan import wants_stacks
 
     exclude = [Path(settings.output_dir)]
-    found = scan_folder(Path(settings.input_dir), exclude=exclude, stacks=wants_stacks(settings))
+    scanned = scan_folder(Path(settings.input_dir), exclude=exclude, stacks=wants_stacks(settings))
     speed = speed_of(user_config_folder(environ)) or CPU_S_PER_FRAME
-    lines = forecast_lines(forecast(settings, found.frames, len(found.dropped), speed), words)
-    lines += [words.message(line) for line in inventory(found.frames, found.dropped)]
-    dropped = Counter(words.message(item.reason) for item in found.dropped)
+    lines = forecast_lines(forecast(settings, scanned.frames, len(scanned.dropped), speed), words)
+    lines += [words.message(line) for line in inventory(scanned.frames, scanned.dropped)]
+    dropped = Counter(words.message(item.reason) for item in scanned.dropped)
     return [*lines, *(words.text("summary.drop", count=count, reason=reason) for reason, count in dropped.items())]
 
 
@@ -219,15 +219,15 @@ def _astap_lines(settings: Settings, words: Translator) -> Iterator[str]:
     # Here, because it takes the numerical libraries, which no other command of the front end needs.
     from zemosaic.solving.astap_find import detect_astap_installation
 
-    found = detect_astap_installation(settings.astap_executable_path, settings.astap_data_directory_path)
-    if found is None:
+    installation = detect_astap_installation(settings.astap_executable_path, settings.astap_data_directory_path)
+    if installation is None:
         yield words.text("cli.astap_none")
         return
-    yield words.text("cli.astap_program", path=str(found.executable))
-    if found.data_dir is None:
+    yield words.text("cli.astap_program", path=str(installation.executable))
+    if installation.data_dir is None:
         yield words.text("cli.astap_no_stars")
     else:
-        yield words.text("cli.astap_stars", name=found.catalogue.upper(), folder=str(found.data_dir))
+        yield words.text("cli.astap_stars", name=installation.catalogue.upper(), folder=str(installation.data_dir))
 
 
 def _seam_lines(mosaic: Path, footprints: str | None, words: Translator) -> Iterator[str]:
@@ -235,14 +235,14 @@ def _seam_lines(mosaic: Path, footprints: str | None, words: Translator) -> Iter
     # Here for the same reason as above.
     from zemosaic.export.seam_files import measure_seams_of_file
 
-    found = measure_seams_of_file(mosaic, Path(footprints) if footprints else None)
-    report = found.report
-    yield words.text("cli.seams.edges", frames=found.frames, pieces=len(report.seams), known=len(report.trusted))
+    seams = measure_seams_of_file(mosaic, Path(footprints) if footprints else None)
+    report = seams.report
+    yield words.text("cli.seams.edges", frames=seams.frames, pieces=len(report.seams), known=len(report.trusted))
     if report.trusted:
         yield words.text("cli.seams.level", rms=report.level_rms)
         yield words.text("cli.seams.worst", worst=report.worst)
     yield words.text(f"report.seams.{report.verdict}")
-    yield words.text("cli.seams.map", path=str(found.map))
+    yield words.text("cli.seams.map", path=str(seams.map))
 
 
 def _watch(run: RunHandle, log_json: bool, words: Translator, console: Console, config_folder: Path) -> int:

@@ -82,16 +82,16 @@ def parse(argv: Sequence[str]) -> Command:
     SettingsError
         If a flag is unknown or lacks its value.
     """
-    found, unknown = _parser().parse_known_args(_with_places([_spelled(word) for word in argv]))
+    parsed, unknown = _parser().parse_known_args(_with_places([_spelled(word) for word in argv]))
     if unknown:
         raise _unknown_flag(unknown[0])
-    told = vars(found)
-    if "explain_pixel" in told:
-        told["explain_pixel"] = tuple(word.strip() for word in told["explain_pixel"])
-    own = {name.replace("-", "_") for name in _OWN}
+    values = vars(parsed)
+    if "explain_pixel" in values:
+        values["explain_pixel"] = tuple(word.strip() for word in values["explain_pixel"])
+    command_flags = {name.replace("-", "_") for name in _OWN}
     return Command(
-        flags={key: value for key, value in told.items() if key not in own},
-        **{key: value for key, value in told.items() if key in own},
+        flags={key: value for key, value in values.items() if key not in command_flags},
+        **{key: value for key, value in values.items() if key in command_flags},
     )
 
 
@@ -230,7 +230,7 @@ def _told(spec: Spec, words: Translator) -> str:
     return " ".join(limits)
 
 
-def _entry(flag: str, told: str, width: int) -> list[str]:
+def _entry(flag: str, help_text: str, width: int) -> list[str]:
     indent = 6
-    body = textwrap.wrap(told, max(width - indent - 1, 30), break_on_hyphens=False, break_long_words=False)
+    body = textwrap.wrap(help_text, max(width - indent - 1, 30), break_on_hyphens=False, break_long_words=False)
     return [f"  {flag}", *(" " * indent + line for line in body)]

@@ -48,10 +48,10 @@ def story_lines(story: PixelStory, words: Translator) -> list[str]:
 
 def story_dict(story: PixelStory, words: Translator) -> dict[str, Any]:
     """Return what programs read of a pixel; columns and rows count from 1 as on the command line."""
-    told = asdict(story) | {"column": story.column + 1, "row": story.row + 1}
-    told["told"] = [{"text": words.message(one), **one.to_dict()} for one in story.told]
-    for entry, frame in zip(told["frames"], story.frames, strict=True):
+    values = asdict(story) | {"column": story.column + 1, "row": story.row + 1}
+    values["told"] = [{"text": words.message(item), **item.to_dict()} for item in story.told]
+    for entry, frame in zip(values["frames"], story.frames, strict=True):
         reason = frame.reason
         entry["state"] = frame.state.value
         entry["reason"] = None if reason is None else {"text": words.message(reason), **reason.to_dict()}
-    return {"event": "PixelExplained", **told, "summary": summary_lines(story, words)[0]}
+    return {"event": "PixelExplained", **values, "summary": summary_lines(story, words)[0]}

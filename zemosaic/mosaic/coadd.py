@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from zemosaic.mosaic.incremental import block_maps
 from zemosaic.mosaic.master import MasterTile, filled
-from zemosaic.mosaic.pieces import Box, GridTile, Shelf, overlap
-from zemosaic.mosaic.placing import Piece, Placing, area_ratio, may_reach, parts_of, window_around
+from zemosaic.mosaic.pieces import Box, GridTile, TileCache, overlap
+from zemosaic.mosaic.placing import CoaddInput, CoaddPlane, cutouts_of, may_reach, scale_area_ratio, window_around
 from zemosaic.sky import FrameWcs
 from zemosaic.store.canvas import TilePixels
 
@@ -35,20 +35,24 @@ def wcs_of(wcs: FrameWcs) -> WCS:
     from astropy.wcs import WCS  # slow to import, and not every run comes here
 
     cards = wcs.to_cards()
-    made = WCS(naxis=2)
-    made.wcs.ctype = [cards["CTYPE1"], cards["CTYPE2"]]
-    made.wcs.cunit = ["deg", "deg"]
-    made.wcs.crval = [cards["CRVAL1"], cards["CRVAL2"]]
-    made.wcs.crpix = [cards["CRPIX1"], cards["CRPIX2"]]
-    made.wcs.cd = wcs.cd
-    made.wcs.lonpole = cards["LONPOLE"]
-    made.wcs.radesys = cards["RADESYS"]
-    made.wcs.set()
-    return made
+    astropy_wcs = WCS(naxis=2)
+    astropy_wcs.wcs.ctype = [cards["CTYPE1"], cards["CTYPE2"]]
+    astropy_wcs.wcs.cunit = ["deg", "deg"]
+    astropy_wcs.wcs.crval = [cards["CRVAL1"], cards["CRVAL2"]]
+    astropy_wcs.wcs.crpix = [cards["CRPIX1"], cards["CRPIX2"]]
+    astropy_wcs.wcs.cd = wcs.cd
+    astropy_wcs.wcs.lonpole = cards["LONPOLE"]
+    astropy_wcs.wcs.radesys = cards["RADESYS"]
+    astropy_wcs.wcs.set()
+    return astropy_wcs
 
 
 def coadded_block(
-    box: Box, pieces: Sequence[Piece], placing: Placing, shelf: Shelf, sums: tuple[Floats, Floats] | None = None
+    box: Box,
+    sources: Sequence[CoaddInput],
+    plane: CoaddPlane,
+    cache: TileCache,
+    sums: tuple[Floats, Floats] | None = None,
 ) -> TilePixels | None:
     """Return a block (y0, y1, x0, x1) of the canvas; None where no piece reaches it.
 
@@ -59,7 +63,7 @@ def coadded_block(
     """
     from reproject.mosaicking import reproject_and_coadd
 
-    inputs = [one for piece in pieces if (one := _input(box, piece, placing, shelf)) is not None]
+    inputs = [one for source in sources if (one := _input(box, source, plane, cache)) is not None]
     if not inputs:
         return None
     shape = (len(inputs[0][0]), box[1] - box[0], box[3] - box[2])
@@ -67,7 +71,7 @@ def coadded_block(
     with np.errstate(invalid="ignore", divide="ignore"):
         reproject_and_coadd(
             [(pixels, wcs) for pixels, _, wcs in inputs],
-            wcs_of(placing.canvas.shifted(box[2], box[0])),
+            wcs_of(plane.canvas.shifted(box[2], box[0])),
             shape_out=shape,
             input_weights=[np.broadcast_to(share, pixels.shape) for pixels, share, _ in inputs],
             reproject_function=_onto,
@@ -76,33 +80,33 @@ def coadded_block(
             output_footprint=weight,
             blank_pixel_value=np.nan,
         )
-    return TilePixels(np.array(value), *block_maps(parts_of(box, pieces, placing, shelf, values=False)))
+    return TilePixels(np.array(value), *block_maps(cutouts_of(box, sources, plane, cache, values=False)))
 
 
-def _input(box: Box, piece: Piece, placing: Placing, shelf: Shelf) -> tuple[Floats, Floats, WCS] | None:
+def _input(box: Box, source: CoaddInput, plane: CoaddPlane, cache: TileCache) -> tuple[Floats, Floats, WCS] | None:
     """Return the values, shares and WCS of the window of a piece that a block draws on."""
-    if isinstance(piece, GridTile):
-        top, left = piece.place
-        common = overlap(box, (top, top + piece.height, left, left + piece.width))
+    if isinstance(source, GridTile):
+        top, left = source.place
+        common = overlap(box, (top, top + source.height, left, left + source.width))
         if common is None:
             return None
         window = common[0] - top, common[1] - top, common[2] - left, common[3] - left
-        pixels = piece.read(window, shelf)
-        return pixels.value, pixels.share, wcs_of(piece.wcs.shifted(window[2], window[0]))
-    reached = _window(box, piece, placing.canvas) if may_reach(box, piece, placing.canvas) else None
+        pixels = source.read(window, cache)
+        return pixels.value, pixels.share, wcs_of(source.wcs.shifted(window[2], window[0]))
+    reached = _window(box, source, plane.canvas) if may_reach(box, source, plane.canvas) else None
     if reached is None:
         return None
-    pixels = piece.read(reached)
+    pixels = source.read(reached)
     if not (pixels.share > 0).any():
         return None
-    value = filled(pixels.value) * np.float32(area_ratio(placing.canvas, piece.wcs))
-    return value, pixels.share, wcs_of(piece.wcs.shifted(reached[2], reached[0]))
+    value = filled(pixels.value) * np.float32(scale_area_ratio(plane.canvas, source.wcs))
+    return value, pixels.share, wcs_of(source.wcs.shifted(reached[2], reached[0]))
 
 
-def _window(box: Box, piece: MasterTile, canvas: FrameWcs) -> Box | None:
+def _window(box: Box, source: MasterTile, canvas: FrameWcs) -> Box | None:
     rows, columns = np.linspace(box[0], box[1], EDGE_POINTS), np.linspace(box[2], box[3], EDGE_POINTS)
-    x, y = piece.wcs.sky_to_pixel(*canvas.pixel_to_sky(columns[None, :], rows[:, None]))
-    return window_around(x, y, piece)
+    x, y = source.wcs.sky_to_pixel(*canvas.pixel_to_sky(columns[None, :], rows[:, None]))
+    return window_around(x, y, source)
 
 
 def _onto(
@@ -117,14 +121,14 @@ def _onto(
 
     array, wcs = source
     shift = np.array(wcs.wcs.crpix) - output_projection.wcs.crpix
-    whole = np.rint(shift)
+    whole_shift = np.rint(shift)
     same_plane = np.array_equal(wcs.wcs.cd, output_projection.wcs.cd) and np.array_equal(
         wcs.wcs.crval, output_projection.wcs.crval
     )
-    if same_plane and np.abs(shift - whole).max() < 1e-6 and wcs.wcs.ctype[0] == output_projection.wcs.ctype[0]:
-        placed = _moved(array, -int(whole[1]), -int(whole[0]), shape_out)
+    if same_plane and np.abs(shift - whole_shift).max() < 1e-6 and wcs.wcs.ctype[0] == output_projection.wcs.ctype[0]:
+        resampled = _moved(array, -int(whole_shift[1]), -int(whole_shift[0]), shape_out)
     elif return_footprint:
-        placed = reproject_interp(
+        resampled = reproject_interp(
             (array, wcs), output_projection, shape_out=shape_out, order="bicubic", return_footprint=False,
             roundtrip_coords=False,
         )  # fmt: skip
@@ -132,8 +136,8 @@ def _onto(
         plane = reproject_interp(
             (array[0], wcs), output_projection, shape_out=shape_out[1:], return_footprint=False, roundtrip_coords=False
         )
-        placed = np.broadcast_to(plane, shape_out).copy()
-    return (placed, np.isfinite(placed).astype(np.float64)) if return_footprint else placed
+        resampled = np.broadcast_to(plane, shape_out).copy()
+    return (resampled, np.isfinite(resampled).astype(np.float64)) if return_footprint else resampled
 
 
 def _moved(array: NDArray[Any], down: int, right: int, shape: tuple[int, ...]) -> NDArray[np.float64]:

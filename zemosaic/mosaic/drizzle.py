@@ -36,8 +36,8 @@ Floats = NDArray[np.float32]
 
 SIGMA_PER_FWHM = 1.0 / 2.354820045
 GAUSSIAN_REACH = 2.5
-"""Standard deviations to which a round drop reaches; and at least `LEAST_REACH_PX`."""
-LEAST_REACH_PX = 1.2
+"""Standard deviations to which a round drop reaches; and at least `MIN_REACH_PX`."""
+MIN_REACH_PX = 1.2
 
 
 class DropKernel(IntEnum):
@@ -116,7 +116,7 @@ def add_drops(
         _channels(frame.bayer, raw.shape[2], len(model)),
         (lattice.x, lattice.y, lattice.row0, lattice.column0, LATTICE),
         (bias, illumination, sky, gain),
-        (rules.pixfrac, rules.kernel is DropKernel.GAUSSIAN, SIGMA_PER_FWHM, GAUSSIAN_REACH, LEAST_REACH_PX),
+        (rules.pixfrac, rules.kernel is DropKernel.GAUSSIAN, SIGMA_PER_FWHM, GAUSSIAN_REACH, MIN_REACH_PX),
         (box[0], box[2]),
         weights,
         model,

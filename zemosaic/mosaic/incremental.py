@@ -9,47 +9,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.mosaic.feather import blend
-from zemosaic.mosaic.pieces import Box, PiecePixels, Shelf, cropped
-from zemosaic.mosaic.placing import Piece, Placing, parts_of
+from zemosaic.mosaic.pieces import Box, Cutout, TileCache, cropped
+from zemosaic.mosaic.placing import CoaddInput, CoaddPlane, cutouts_of
 from zemosaic.store.canvas import TilePixels
 
 __all__ = ["block_maps", "merged_block"]
 
 
-def merged_block(box: Box, pieces: Sequence[Piece], placing: Placing, shelf: Shelf) -> TilePixels | None:
+def merged_block(box: Box, sources: Sequence[CoaddInput], plane: CoaddPlane, cache: TileCache) -> TilePixels | None:
     """Return a block (y0, y1, x0, x1) of the canvas made from the pieces that reach it; None where none does.
 
     Values are means weighted by the pieces' shares, in the order of the pieces; what one piece alone covers is
     passed on bit for bit.
     """
-    fields = _fields(box, pieces)
-    made = [(field, merged) for field in fields if (merged := _merged(field, pieces, placing, shelf)) is not None]
-    if len(fields) == 1 or not made:
-        return made[0][1] if made else None
+    fields = _fields(box, sources)
+    merged_parts = [
+        (field, merged) for field in fields if (merged := _merged(field, sources, plane, cache)) is not None
+    ]
+    if len(fields) == 1 or not merged_parts:
+        return merged_parts[0][1] if merged_parts else None
     size = (box[1] - box[0], box[3] - box[2])
-    value = np.full((len(made[0][1].value), *size), np.nan, np.float32)
-    whole = TilePixels(value, np.zeros(size, np.float32), np.zeros(size, np.uint16), np.zeros(size, np.uint16))
-    for field, merged in made:
+    value = np.full((len(merged_parts[0][1].value), *size), np.nan, np.float32)
+    block = TilePixels(value, np.zeros(size, np.float32), np.zeros(size, np.uint16), np.zeros(size, np.uint16))
+    for field, merged in merged_parts:
         into = cropped(field, box)
-        whole.value[:, *into] = merged.value
+        block.value[:, *into] = merged.value
         for name in ("weight", "kept", "rejected"):
-            getattr(whole, name)[into] = getattr(merged, name)
-    return whole
+            getattr(block, name)[into] = getattr(merged, name)
+    return block
 
 
-def _fields(box: Box, pieces: Sequence[Piece]) -> list[Box]:
+def _fields(box: Box, sources: Sequence[CoaddInput]) -> list[Box]:
     """Divide a block where pieces on the canvas's pixels begin and end: most of a block belongs to one of them."""
     rows, columns = {box[0], box[1]}, {box[2], box[3]}
-    for piece in pieces:
-        if piece.place is not None:
-            top, left = piece.place
-            rows |= {edge for edge in (top, top + piece.height) if box[0] < edge < box[1]}
-            columns |= {edge for edge in (left, left + piece.width) if box[2] < edge < box[3]}
+    for source in sources:
+        if source.place is not None:
+            top, left = source.place
+            rows |= {edge for edge in (top, top + source.height) if box[0] < edge < box[1]}
+            columns |= {edge for edge in (left, left + source.width) if box[2] < edge < box[3]}
     return [(*y, *x) for y in pairwise(sorted(rows)) for x in pairwise(sorted(columns))]
 
 
-def _merged(box: Box, pieces: Sequence[Piece], placing: Placing, shelf: Shelf) -> TilePixels | None:
-    parts = parts_of(box, pieces, placing, shelf)
+def _merged(box: Box, sources: Sequence[CoaddInput], plane: CoaddPlane, cache: TileCache) -> TilePixels | None:
+    parts = cutouts_of(box, sources, plane, cache)
     if not parts:
         return None
     value = blend([(part.value, part.share) for part in parts])
@@ -57,7 +59,7 @@ def _merged(box: Box, pieces: Sequence[Piece], placing: Placing, shelf: Shelf) -
 
 
 def block_maps(
-    parts: Sequence[PiecePixels],
+    parts: Sequence[Cutout],
 ) -> tuple[NDArray[np.float32], NDArray[np.uint16], NDArray[np.uint16]]:
     """Return weight, kept and rejected of a block.
 

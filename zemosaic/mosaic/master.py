@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion, distance_transform_edt, zoom
 
-from zemosaic.mosaic.pieces import Box, PiecePixels, Shelf
+from zemosaic.mosaic.pieces import Box, Cutout, TileCache
 from zemosaic.sky import FrameWcs
 from zemosaic.store.canvas import TilePixels
 
@@ -18,13 +18,13 @@ __all__ = ["CanvasReader", "Feather", "MasterTile", "feather_map", "filled", "tr
 
 Feather = Literal["coverage", "radial", "none"]
 
-THIN = 0.05
+MIN_BORDER_COVERAGE = 0.05
 """Rows and columns at the border with fewer than this part of their pixels are cut off."""
-RAMP = 0.06
+RAMP_FRACTION = 0.06
 """Width of the ramp at the border of the covered part, in parts of the tile's shorter side."""
-COARSE = 4
-"""Distances to the border are measured on every so-manieth pixel."""
-LEAST = 0.01
+DISTANCE_STEP_PX = 4
+"""Distances to the border are measured on every n-th pixel."""
+MIN_FEATHER = 0.01
 """Smallest feather inside the covered part: where a tile is alone, it still counts."""
 
 Floats = NDArray[np.float32]
@@ -70,7 +70,7 @@ class MasterTile:
         """Return the tile with a brightness and a level per channel, shape (channels,)."""
         return replace(self, gain=tuple(map(float, gain)), offset=tuple(map(float, offset)))
 
-    def read(self, window: Box, shelf: Shelf | None = None) -> PiecePixels:
+    def read(self, window: Box, shelf: TileCache | None = None) -> Cutout:
         """Return a window (y0, y1, x0, x1) of the tile's pixels; NaN where there is no light."""
         y0, y1, x0, x1 = (a + b for a, b in zip(window, (*self.box[:1] * 2, *self.box[2:3] * 2), strict=True))
         pixels = self.store.read_canvas((y0, y1, x0, x1))
@@ -80,7 +80,7 @@ class MasterTile:
             gain, offset = (np.array(v, np.float32)[:, None, None] for v in (self.gain, self.offset))
             value = value * gain + offset
         share = pixels.weight * feather
-        return PiecePixels(value, share, pixels.weight, feather, pixels.kept, pixels.rejected)
+        return Cutout(value, share, pixels.weight, feather, pixels.kept, pixels.rejected)
 
 
 def trimmed_box(valid: NDArray[np.bool_]) -> Box | None:
@@ -88,8 +88,8 @@ def trimmed_box(valid: NDArray[np.bool_]) -> Box | None:
     rows, columns = valid.sum(axis=1), valid.sum(axis=0)
     if not rows.any():
         return None
-    y = np.flatnonzero(rows >= THIN * rows.max())
-    x = np.flatnonzero(columns >= THIN * columns.max())
+    y = np.flatnonzero(rows >= MIN_BORDER_COVERAGE * rows.max())
+    x = np.flatnonzero(columns >= MIN_BORDER_COVERAGE * columns.max())
     return int(y[0]), int(y[-1]) + 1, int(x[0]), int(x[-1]) + 1
 
 
@@ -97,7 +97,8 @@ def feather_map(valid: NDArray[np.bool_], kind: Feather, radial_fraction: float)
     """Return what a tile's weights are multiplied with, shape (h, w).
 
     0 where a pixel is invalid or has an invalid neighbour, the outside being invalid: nothing is interpolated
-    from there.  Elsewhere 1 (``none``); rising over `RAMP` from the border of the covered part (``coverage``); or
+    from there.  Elsewhere 1 (``none``); rising over `RAMP_FRACTION` from the border of the covered part
+    (``coverage``); or
     falling as a squared cosine from `radial_fraction` of the half diagonal to the corners (``radial``).
     """
     inside = np.asarray(binary_erosion(valid, np.ones((3, 3), bool), border_value=0))
@@ -108,22 +109,22 @@ def feather_map(valid: NDArray[np.bool_], kind: Feather, radial_fraction: float)
     else:
         shape = np.ones(valid.shape, np.float32)
     # In place: a group put together by hand may be as wide as the mosaic.
-    np.maximum(shape, np.float32(LEAST), out=shape)
+    np.maximum(shape, np.float32(MIN_FEATHER), out=shape)
     shape[~inside] = 0
     return shape
 
 
 def _border_ramp(inside: NDArray[np.bool_]) -> Floats:
     height, width = inside.shape
-    rows, columns = -(-height // COARSE), -(-width // COARSE)
-    padded = np.zeros((rows * COARSE, columns * COARSE), bool)
+    rows, columns = -(-height // DISTANCE_STEP_PX), -(-width // DISTANCE_STEP_PX)
+    padded = np.zeros((rows * DISTANCE_STEP_PX, columns * DISTANCE_STEP_PX), bool)
     padded[:height, :width] = inside
-    coarse = padded.reshape(rows, COARSE, columns, COARSE).all(axis=(1, 3))
+    coarse = padded.reshape(rows, DISTANCE_STEP_PX, columns, DISTANCE_STEP_PX).all(axis=(1, 3))
     del padded
     framed = np.pad(coarse, 1)
-    distance = distance_transform_edt(framed)[1:-1, 1:-1].astype(np.float32) * COARSE
-    fine = zoom(distance, COARSE, order=1, grid_mode=True, mode="nearest")[:height, :width]
-    fine /= np.float32(max(RAMP * min(height, width), 1.0))
+    distance = distance_transform_edt(framed)[1:-1, 1:-1].astype(np.float32) * DISTANCE_STEP_PX
+    fine = zoom(distance, DISTANCE_STEP_PX, order=1, grid_mode=True, mode="nearest")[:height, :width]
+    fine /= np.float32(max(RAMP_FRACTION * min(height, width), 1.0))
     return np.minimum(fine, np.float32(1), out=fine)
 
 

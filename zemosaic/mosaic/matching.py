@@ -15,19 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.mosaic.master import MasterTile
-from zemosaic.mosaic.pieces import Box, Shelf
-from zemosaic.mosaic.placing import Placing, area_ratio, parts_of
+from zemosaic.mosaic.pieces import Box, TileCache
+from zemosaic.mosaic.placing import CoaddPlane, cutouts_of, scale_area_ratio
 
-__all__ = ["matched_pieces", "solve_differences"]
+__all__ = ["matched_inputs", "solve_differences"]
 
 CELL_PX = 32
-FULL_CELL = 0.95
+MIN_CELL_COVERAGE = 0.95
 """Part of a cell's pixels that must have light."""
-BRIGHT = 6.0
+MIN_FLUX_SIGMA = 6.0
 """A cell's starlight counts above so many times its own uncertainty."""
-FEWEST_CELLS = 8
+MIN_BRIGHT_CELLS = 8
 """Bright cells that a pair must share before its gain is believed."""
-ROUNDS = 4
+ROBUST_ITERATIONS = 4
 
 Floats = NDArray[np.float64]
 
@@ -42,13 +42,13 @@ class _Cells:
     error: Floats
 
 
-def matched_pieces(pieces: Sequence[MasterTile], blocks: Sequence[Box], placing: Placing) -> list[MasterTile]:
+def matched_inputs(tiles: Sequence[MasterTile], blocks: Sequence[Box], plane: CoaddPlane) -> list[MasterTile]:
     """Return the pieces with a gain and an offset per channel such that they agree where they overlap."""
-    pairs = _pairs(pieces, blocks, placing)
+    pairs = _pairs(tiles, blocks, plane)
     if not pairs:
-        return list(pieces)
-    channels = pieces[0].channels
-    gains, offsets = np.ones((len(pieces), channels)), np.zeros((len(pieces), channels))
+        return list(tiles)
+    channels = tiles[0].channels
+    gains, offsets = np.ones((len(tiles), channels)), np.zeros((len(tiles), channels))
     for c in range(channels):
         edges, ratios, weights = [], [], []
         for (i, j), shared in pairs.items():
@@ -58,21 +58,21 @@ def matched_pieces(pieces: Sequence[MasterTile], blocks: Sequence[Box], placing:
                 ratios.append(ratio[0])
                 weights.append(ratio[1])
         # Light of i times the gain of i is that of j times the gain of j.
-        gains[:, c] = np.exp(solve_differences(edges, np.array(ratios), np.array(weights), len(pieces)))
+        gains[:, c] = np.exp(solve_differences(edges, np.array(ratios), np.array(weights), len(tiles)))
         edges, steps, weights = [], [], []
         for (i, j), shared in pairs.items():
-            one = np.concatenate([a.level[c] for a, _ in shared]) * gains[i, c]
-            other = np.concatenate([b.level[c] for _, b in shared]) * gains[j, c]
-            step = (one - other)[np.isfinite(one - other)]
+            first = np.concatenate([a.level[c] for a, _ in shared]) * gains[i, c]
+            second = np.concatenate([b.level[c] for _, b in shared]) * gains[j, c]
+            step = (first - second)[np.isfinite(first - second)]
             if len(step):
                 edges.append((i, j))
                 steps.append(float(np.median(step)))
                 weights.append(float(len(step)))
-        offsets[:, c] = solve_differences(edges, np.array(steps), np.array(weights), len(pieces))
+        offsets[:, c] = solve_differences(edges, np.array(steps), np.array(weights), len(tiles))
     return [
         # Levels are known on the canvas; a tile's own pixels hold another part of the sky's light.
-        piece.matched(gain, offset / area_ratio(placing.canvas, piece.wcs))
-        for piece, gain, offset in zip(pieces, gains, offsets, strict=True)
+        tile.matched(gain, offset / scale_area_ratio(plane.canvas, tile.wcs))
+        for tile, gain, offset in zip(tiles, gains, offsets, strict=True)
     ]
 
 
@@ -88,33 +88,33 @@ def solve_differences(edges: Sequence[tuple[int, int]], steps: Floats, weights: 
     matrix[np.arange(len(edges)), first] = -1.0
     matrix[np.arange(len(edges)), second] = 1.0
     robust = np.ones(len(edges))
-    found: Floats = np.zeros(number)
-    for _ in range(ROUNDS):
+    solution: Floats = np.zeros(number)
+    for _ in range(ROBUST_ITERATIONS):
         root = np.sqrt(weights * robust)
         # The least squares of smallest norm: zero mean in every connected part.
-        found = np.asarray(np.linalg.lstsq(matrix * root[:, None], steps * root, rcond=1e-10)[0], float)
-        miss = np.abs(matrix @ found - steps)
-        typical = max(1.4826 * float(np.median(miss)), 1e-12)
-        robust = 1.0 / np.maximum(miss / (2.0 * typical), 1.0)
-    return found
+        solution = np.asarray(np.linalg.lstsq(matrix * root[:, None], steps * root, rcond=1e-10)[0], float)
+        residual = np.abs(matrix @ solution - steps)
+        typical = max(1.4826 * float(np.median(residual)), 1e-12)
+        robust = 1.0 / np.maximum(residual / (2.0 * typical), 1.0)
+    return solution
 
 
 def _pairs(
-    pieces: Sequence[MasterTile], blocks: Sequence[Box], placing: Placing
+    tiles: Sequence[MasterTile], blocks: Sequence[Box], plane: CoaddPlane
 ) -> dict[tuple[int, int], list[tuple[_Cells, _Cells]]]:
     """Return for each pair of pieces the cells in which both have light, block by block."""
-    shelf = Shelf()
+    cache = TileCache()
     pairs: dict[tuple[int, int], list[tuple[_Cells, _Cells]]] = {}
     for block in blocks:
-        found = []
-        for number, piece in enumerate(pieces):
-            parts = parts_of(block, [piece], placing, shelf)
+        cells = []
+        for number, tile in enumerate(tiles):
+            parts = cutouts_of(block, [tile], plane, cache)
             if parts:
-                found.append(_cells(number, parts[0].value))
-        for k, one in enumerate(found):
-            for other in found[k + 1 :]:
-                if (np.isfinite(one.level) & np.isfinite(other.level)).any():
-                    pairs.setdefault((one.piece, other.piece), []).append((one, other))
+                cells.append(_cells(number, parts[0].value))
+        for k, first in enumerate(cells):
+            for second in cells[k + 1 :]:
+                if (np.isfinite(first.level) & np.isfinite(second.level)).any():
+                    pairs.setdefault((first.piece, second.piece), []).append((first, second))
     return pairs
 
 
@@ -125,26 +125,26 @@ def _cells(piece: int, value: NDArray[np.float32]) -> _Cells:
     padded[:, :height, :width] = value
     cut = padded.reshape(channels, rows, CELL_PX, columns, CELL_PX).transpose(0, 1, 3, 2, 4)
     cut = cut.reshape(channels, rows * columns, CELL_PX * CELL_PX)
-    full = np.isfinite(cut).mean(axis=2) >= FULL_CELL
+    full = np.isfinite(cut).mean(axis=2) >= MIN_CELL_COVERAGE
     shape = cut.shape[:2]
-    level, light, error = (np.full(shape, np.nan) for _ in range(3))
+    level, flux, error = (np.full(shape, np.nan) for _ in range(3))
     if full.any():
         samples = cut[full].astype(float)
         middle = np.nanmedian(samples, axis=1)
         spread = 1.4826 * np.nanmedian(np.abs(samples - middle[:, None]), axis=1)
         level[full] = middle
-        light[full] = np.nansum(samples - middle[:, None], axis=1)
+        flux[full] = np.nansum(samples - middle[:, None], axis=1)
         error[full] = np.maximum(spread, 1e-12) * CELL_PX
-    return _Cells(piece, level, light, error)
+    return _Cells(piece, level, flux, error)
 
 
 def _log_ratio(shared: Sequence[tuple[_Cells, _Cells]], channel: int) -> tuple[float, float] | None:
     """Return the logarithm of the light of the first piece over the second's, and its weight."""
-    light = [np.concatenate([pair[k].light[channel] for pair in shared]) for k in (0, 1)]
+    flux = [np.concatenate([pair[k].light[channel] for pair in shared]) for k in (0, 1)]
     error = [np.concatenate([pair[k].error[channel] for pair in shared]) for k in (0, 1)]
     with np.errstate(invalid="ignore"):
-        bright = (light[0] > BRIGHT * error[0]) & (light[1] > BRIGHT * error[1])
-    if bright.sum() < FEWEST_CELLS:
+        bright = (flux[0] > MIN_FLUX_SIGMA * error[0]) & (flux[1] > MIN_FLUX_SIGMA * error[1])
+    if bright.sum() < MIN_BRIGHT_CELLS:
         return None
-    ratio = np.log(light[0][bright] / light[1][bright])
+    ratio = np.log(flux[0][bright] / flux[1][bright])
     return float(np.median(ratio)), float(bright.sum())

@@ -7,13 +7,13 @@ from enum import StrEnum
 
 from zemosaic.errors import Message, message
 
-__all__ = ["Mode", "ModeChoice", "choose_mode"]
+__all__ = ["AssemblyMode", "ModeChoice", "choose_assembly_mode"]
 
-MOST = 0.5
+MIN_SEESTAR_FRACTION = 0.5
 """Part of the frames that must come from a Seestar for its way to be taken."""
 
 
-class Mode(StrEnum):
+class AssemblyMode(StrEnum):
     """How a mosaic is made."""
 
     GRID = "grid"
@@ -26,12 +26,12 @@ class Mode(StrEnum):
 class ModeChoice:
     """A way and why it was taken."""
 
-    mode: Mode
+    mode: AssemblyMode
     reason: Message
 
 
-def choose_mode(
-    wanted: str, *, detect_seestar: bool, force_seestar: bool, frames: int, seestar: int, cameras: int
+def choose_assembly_mode(
+    requested: str, *, detect_seestar: bool, force_seestar: bool, frames: int, seestar: int, cameras: int
 ) -> ModeChoice:
     """Return the way to the mosaic; the only place where that is decided.
 
@@ -48,13 +48,13 @@ def choose_mode(
         Instruments that the frames come from.
     """
     if force_seestar:
-        return ModeChoice(Mode.GRID, message("log.mode_forced"))
-    if wanted == "grid":
-        return ModeChoice(Mode.GRID, message("log.mode_grid_wanted"))
-    if wanted == "classic":
-        return ModeChoice(Mode.CLASSIC, message("log.mode_classic_wanted"))
-    if detect_seestar and frames and seestar >= MOST * frames:
-        return ModeChoice(Mode.GRID, message("log.mode_seestar", seestar=seestar, frames=frames))
+        return ModeChoice(AssemblyMode.GRID, message("log.mode_forced"))
+    if requested == "grid":
+        return ModeChoice(AssemblyMode.GRID, message("log.mode_grid_wanted"))
+    if requested == "classic":
+        return ModeChoice(AssemblyMode.CLASSIC, message("log.mode_classic_wanted"))
+    if detect_seestar and frames and seestar >= MIN_SEESTAR_FRACTION * frames:
+        return ModeChoice(AssemblyMode.GRID, message("log.mode_seestar", seestar=seestar, frames=frames))
     if cameras <= 1:
-        return ModeChoice(Mode.GRID, message("log.mode_one_camera"))
-    return ModeChoice(Mode.CLASSIC, message("log.mode_several_cameras", cameras=cameras))
+        return ModeChoice(AssemblyMode.GRID, message("log.mode_one_camera"))
+    return ModeChoice(AssemblyMode.CLASSIC, message("log.mode_several_cameras", cameras=cameras))

@@ -1,4 +1,4 @@
-"""What a mosaic is assembled from: stacked pictures, each on pixels of its own.
+"""The inputs of the co-addition: stacked images, each on a pixel grid of its own.
 
 A `GridTile` lies on the canvas's own pixels and is only laid down; a `MasterTile` has a plane of its own and is
 resampled.  Both methods of assembly take either.
@@ -18,16 +18,16 @@ from zemosaic.mosaic.feather import tile_weight
 from zemosaic.sky import FrameWcs
 from zemosaic.store.canvas import TilePixels
 
-__all__ = ["SHELF_BYTES", "Box", "GridTile", "PiecePixels", "Shelf", "TileReader", "cropped", "overlap"]
+__all__ = ["TILE_CACHE_BYTES", "Box", "Cutout", "GridTile", "TileCache", "TileReader", "cropped", "overlap"]
 
 Box = tuple[int, int, int, int]
 Floats = NDArray[np.float32]
-SHELF_BYTES = 96 << 20
+TILE_CACHE_BYTES = 96 << 20
 _MAPS = ("share", "weight", "feather", "kept", "rejected")
 
 
 @dataclass(frozen=True)
-class PiecePixels:
+class Cutout:
     """A window of a piece, (channels, h, w) and (h, w)."""
 
     value: Floats
@@ -40,7 +40,7 @@ class PiecePixels:
     kept: NDArray[np.uint16]
     rejected: NDArray[np.uint16]
 
-    def part(self, rows: slice, columns: slice) -> PiecePixels:
+    def part(self, rows: slice, columns: slice) -> Cutout:
         """Return a window of the window."""
         maps = {name: getattr(self, name)[rows, columns] for name in _MAPS}
         return replace(self, value=self.value[:, rows, columns], **maps)
@@ -57,20 +57,20 @@ class TileReader(Protocol):
     def read_tile(self, tile: TileSpec, row: int) -> TilePixels: ...
 
 
-class Shelf:
-    """Keeps the tiles read last: each is needed for its own block and for those beside it."""
+class TileCache:
+    """LRU cache of tiles: each is needed for its own block and for the neighbouring ones."""
 
-    def __init__(self, limit_bytes: int = SHELF_BYTES) -> None:
+    def __init__(self, limit_bytes: int = TILE_CACHE_BYTES) -> None:
         self._limit = limit_bytes
-        self._kept: dict[int, PiecePixels] = {}
+        self._kept: dict[int, Cutout] = {}
 
-    def whole(self, number: int, read: Callable[[], PiecePixels]) -> PiecePixels:
+    def whole(self, number: int, read: Callable[[], Cutout]) -> Cutout:
         """Return a tile, read anew only where it is no longer kept."""
-        found = self._kept.pop(number, None) or read()
-        self._kept[number] = found
-        while len(self._kept) > 1 and sum(one.nbytes for one in self._kept.values()) > self._limit:
+        tile = self._kept.pop(number, None) or read()
+        self._kept[number] = tile
+        while len(self._kept) > 1 and sum(cutout.nbytes for cutout in self._kept.values()) > self._limit:
             del self._kept[next(iter(self._kept))]
-        return found
+        return tile
 
 
 @dataclass(frozen=True)
@@ -99,30 +99,35 @@ class GridTile:
     def width(self) -> int:
         return self.spec.outer[3] - self.spec.outer[2]
 
-    def read(self, box: Box, shelf: Shelf) -> PiecePixels:
+    def read(self, box: Box, cache: TileCache) -> Cutout:
         """Return a window (y0, y1, x0, x1) of the tile's pixels."""
-        return shelf.whole(self.row, self._whole).part(slice(*box[:2]), slice(*box[2:]))
+        return cache.whole(self.row, self._whole).part(slice(*box[:2]), slice(*box[2:]))
 
-    def _whole(self) -> PiecePixels:
+    def _whole(self) -> Cutout:
         pixels = self.store.read_tile(self.spec, self.row)
         share = tile_weight(self.spec, self.canvas_height, self.canvas_width)
         (top, left), (y0, y1, x0, x1) = (self.spec.outer[0], self.spec.outer[2]), self.spec.inner
-        own = np.zeros(share.shape, np.uint16)
-        own[y0 - top : y1 - top, x0 - left : x1 - left] = 1
-        one = np.ones((1, 1), np.float32)
-        return PiecePixels(
+        inner = np.zeros(share.shape, np.uint16)
+        inner[y0 - top : y1 - top, x0 - left : x1 - left] = 1
+        unity = np.ones((1, 1), np.float32)
+        return Cutout(
             value=pixels.value,
             share=share,
-            weight=pixels.weight * own,
-            feather=np.broadcast_to(one, share.shape),
-            kept=pixels.kept * own,
-            rejected=pixels.rejected * own,
+            weight=pixels.weight * inner,
+            feather=np.broadcast_to(unity, share.shape),
+            kept=pixels.kept * inner,
+            rejected=pixels.rejected * inner,
         )
 
 
-def overlap(one: Box, two: Box) -> Box | None:
+def overlap(first: Box, second: Box) -> Box | None:
     """Return what two boxes share; None where they share nothing."""
-    y0, y1, x0, x1 = max(one[0], two[0]), min(one[1], two[1]), max(one[2], two[2]), min(one[3], two[3])
+    y0, y1, x0, x1 = (
+        max(first[0], second[0]),
+        min(first[1], second[1]),
+        max(first[2], second[2]),
+        min(first[3], second[3]),
+    )
     return (y0, y1, x0, x1) if y1 > y0 and x1 > x0 else None
 
 

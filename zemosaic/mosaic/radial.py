@@ -11,10 +11,10 @@ from zemosaic.model import FrameRef
 from zemosaic.mosaic.resample import fill_radial
 from zemosaic.mosaic.warp import Lattice
 
-__all__ = ["LEAST", "radial_weight"]
+__all__ = ["MIN_CORNER_WEIGHT", "radial_weight"]
 
-LEAST = 0.01
-"""Weight in the corners: where a frame is alone, it still counts."""
+MIN_CORNER_WEIGHT = 0.01
+"""Weight in the corners, so that a frame still contributes where no other covers the sky."""
 
 
 def radial_weight(
@@ -23,8 +23,8 @@ def radial_weight(
     """Fill an array of the box's shape with the weights of a frame's samples.
 
     A sample within `fraction` of the half diagonal from the detector's centre has weight 1; from there
-    weights fall as a squared cosine to `LEAST` in the corners.
+    weights fall as a squared cosine to `MIN_CORNER_WEIGHT` in the corners.
     """
     middle = 0.5 * (frame.width - 1), 0.5 * (frame.height - 1)
     geometry = (lattice.x, lattice.y, lattice.row0, lattice.column0)
-    fill_radial(geometry, box[0], box[2], middle, math.hypot(*middle), fraction, LEAST, into)
+    fill_radial(geometry, box[0], box[2], middle, math.hypot(*middle), fraction, MIN_CORNER_WEIGHT, into)

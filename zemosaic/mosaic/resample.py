@@ -51,9 +51,9 @@ def _sums(taps: int, lanes: int, signature: Any) -> Any:
 
         def loaded(data: Any, index: Any, kind: Any) -> Any:
             pointer = builder.gep(data, [index])
-            found = builder.load(pointer if kind is None else builder.bitcast(pointer, kind.as_pointer()))
-            found.align = 4
-            return found
+            loaded_vector = builder.load(pointer if kind is None else builder.bitcast(pointer, kind.as_pointer()))
+            loaded_vector.align = 4
+            return loaded_vector
 
         def number(line: int, lane: int) -> Any:
             index = builder.add(builder.mul(ir.Constant(_WHOLE, line), columns), ir.Constant(_WHOLE, lane))
@@ -70,8 +70,8 @@ def _sums(taps: int, lanes: int, signature: Any) -> Any:
                 total = product if total is None else builder.fadd(total, product, flags=("contract",))
                 place = builder.add(place, width)
             if taps < lanes:
-                wanted = ir.Constant(ir.VectorType(ir.IntType(1), lanes), [k < taps for k in range(lanes)])
-                total = builder.select(wanted, total, ir.Constant(vector, [0.0] * lanes))
+                mask = ir.Constant(ir.VectorType(ir.IntType(1), lanes), [k < taps for k in range(lanes)])
+                total = builder.select(mask, total, ir.Constant(vector, [0.0] * lanes))
             total = builder.fmul(total, loaded(table.data, across, vector))
             totals.append(_folded(builder, total, lanes))
             pairs.append(lines[taps // 2 - 1 : taps // 2 + 1])
@@ -222,7 +222,7 @@ def _calibrate(raw, run, size, light, u, v, flat):  # type: ignore[no-untyped-de
     x, dx, y, dy = run
     height, width = size
     bias, illumination, sky, gain = light
-    one = np.float32(1)
+    unity = np.float32(1)
     bowl, rim = illumination[0], illumination[1]
     left, top = (x - 0.5 * width) / height, (y - 0.5 * height) / height
     u0, du = np.float32(left), np.float32(dx / height)
@@ -231,7 +231,7 @@ def _calibrate(raw, run, size, light, u, v, flat):  # type: ignore[no-untyped-de
         u[i] = u0 + np.float32(i) * du
         v[i] = v0 + np.float32(i) * dv
         r2 = u[i] * u[i] + v[i] * v[i]
-        flat[i] = one / (one + r2 * (bowl + r2 * rim))
+        flat[i] = unity / (unity + r2 * (bowl + r2 * rim))
     for c in range(raw.shape[0]):
         begin = sky_at(sky[c], left, top)
         end = sky_at(sky[c], left + RUN * dx / height, top + RUN * dy / height)

@@ -70,10 +70,10 @@ def _place(coefficients, share, geometry, value, shares, nearest):  # type: igno
             if not (x >= 0 and y >= 0 and x <= width - 1 and y <= height - 1):
                 continue
             fx, fy = min(int(x), width - 2), min(int(y), height - 2)
-            found = np.float32(_between(share, fy, y - fy, fx, x - fx))
-            if not found > 0:
+            linear_share = np.float32(_between(share, fy, y - fy, fx, x - fx))
+            if not linear_share > 0:
                 continue
-            shares[j, i] = found
+            shares[j, i] = linear_share
             nearest[j, i] = int(np.rint(y)) * width + int(np.rint(x))
             _weights(x, width, across, columns)
             _weights(y, height, along, rows)

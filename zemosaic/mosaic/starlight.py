@@ -1,4 +1,4 @@
-"""Where on the canvas the light of stars falls: what differs there between frames is seeing, no fault."""
+"""Model of the stars on the canvas: differences between frames near stars are caused by seeing and are not outliers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from zemosaic.model import FieldStars, GridPlan
 
-__all__ = ["TileStars", "starlight", "stars_by_tile", "unsteady_light"]
+__all__ = ["TileStars", "seeing_tolerance", "star_model", "stars_by_tile"]
 
-REACH_FWHM = 6.0
+MAX_RADIUS_FWHM = 6.0
 """Radius in FWHM to which a star's light is drawn."""
 
 
@@ -34,16 +34,16 @@ def stars_by_tile(plan: GridPlan, stars: FieldStars) -> list[TileStars]:
     """Return the stars of each tile of a plan, in the order of the tiles."""
     x, y = plan.wcs.sky_to_pixel(stars.ra_deg, stars.dec_deg)
     fwhm_px = stars.fwhm_arcsec / plan.wcs.scale_arcsec
-    reach = REACH_FWHM * fwhm_px
-    found = []
+    reach = MAX_RADIUS_FWHM * fwhm_px
+    per_tile = []
     for tile in plan.tiles:
         y0, y1, x0, x1 = tile.outer
-        near = np.flatnonzero((x > x0 - reach) & (x < x1 + reach) & (y > y0 - reach) & (y < y1 + reach))
-        found.append(TileStars(x[near], y[near], stars.flux[near], fwhm_px, stars.seeing))
-    return found
+        rows = np.flatnonzero((x > x0 - reach) & (x < x1 + reach) & (y > y0 - reach) & (y < y1 + reach))
+        per_tile.append(TileStars(x[rows], y[rows], stars.flux[rows], fwhm_px, stars.seeing))
+    return per_tile
 
 
-def starlight(stars: TileStars, box: tuple[int, int, int, int], channels: int) -> NDArray[np.float32]:
+def star_model(stars: TileStars, box: tuple[int, int, int, int], channels: int) -> NDArray[np.float32]:
     """Return the light of the stars in a canvas box, shape (channels, h, w); the same bits in every box.
 
     Moffat profiles of exponent 3; a mono star's light is taken for all channels.
@@ -51,7 +51,7 @@ def starlight(stars: TileStars, box: tuple[int, int, int, int], channels: int) -
     return _drawn(stars, box, channels, 1.0, 0.0)
 
 
-def unsteady_light(
+def seeing_tolerance(
     stars: TileStars, box: tuple[int, int, int, int], channels: int, part: float, seeing: float
 ) -> NDArray[np.float32]:
     """Return how far the light of the stars may differ from frame to frame in a canvas box, shape (channels, h, w).
@@ -77,7 +77,7 @@ def _drawn(
     flux = stars.flux if stars.flux.shape[1] == channels else np.repeat(stars.flux[:, :1], channels, axis=1)
     widths = stars.fwhm_px * np.array([1.0, *(stars.seeing if seeing > 0.0 else ())])
     alphas = widths / (2.0 * math.sqrt(2.0 ** (1.0 / 3.0) - 1.0))
-    reach = REACH_FWHM * stars.fwhm_px
+    reach = MAX_RADIUS_FWHM * stars.fwhm_px
     _draw(light, y0, x0, stars.x, stars.y, np.maximum(flux, 0.0), alphas, reach, part, seeing)
     return light
 

@@ -164,17 +164,17 @@ def planes_of(pixels: NDArray[Any], window: Box, bayer: str | None, channels: in
     places = {colour: divmod(bayer.index(colour), 2) for colour in "RB"}
     parity = (sum(places["R"]) + 1) % 2
     maps, origins = np.empty((3, 2, 3)), np.empty((3, 2), np.int64)
-    own: dict[str, NDArray[np.float32]] = {}
+    by_colour: dict[str, NDArray[np.float32]] = {}
     for plane, colour in ((0, "R"), (2, "B")):
         row, column = places[colour]
         maps[plane] = ((0.5, 0.0, -0.5 * column), (0.0, 0.5, -0.5 * row))
         origins[plane] = wx // 2, wy // 2
-        own[colour] = _padded(pixels[row::2, column::2])
+        by_colour[colour] = _padded(pixels[row::2, column::2])
     first = (pixels.shape[0] + parity) // 2
     maps[1] = ((0.5, -0.5, -0.5 * parity), (0.5, 0.5, -0.5 * parity))
     origins[1] = (wx - wy) // 2 - first, (wx + wy) // 2
     green = _turned(np.asarray(pixels, pixels.dtype.newbyteorder("=")), parity, first)
-    return Planes((own["R"], green, own["B"]), maps, origins, (0, 2))
+    return Planes((by_colour["R"], green, by_colour["B"]), maps, origins, (0, 2))
 
 
 def light_of(calibrated: CalibratedFrame, area_ratio: float) -> tuple[Any, ...]:

@@ -37,13 +37,16 @@ def warp_plain(
     inside = (px >= BORDER) & (px <= frame.width - 1 - BORDER) & (py >= BORDER) & (py <= frame.height - 1 - BORDER)
     planes = planes_of(pixels, window, frame.bayer, len(calibrated.transparency))
     wide, sparse = kernels_of(interpolation)
-    u, v = (xp.asarray(one, dtype=xp.float32) for one in detector_coordinates(px, py, frame.width, frame.height))
+    u, v = (
+        xp.asarray(coordinate, dtype=xp.float32)
+        for coordinate in detector_coordinates(px, py, frame.width, frame.height)
+    )
     r2 = u * u + v * v
     ends = [detector_coordinates(x + k * dx, y + k * dy, frame.width, frame.height) for k in (0, LATTICE)]
     bias, illumination, sky, gain = light_of(calibrated, area_ratio)
     flat = 1.0 / (1.0 + r2 * (float(illumination[0]) + r2 * float(illumination[1])))
     nan = xp.full(px.shape, xp.nan, dtype=xp.float32)
-    found = []
+    samples = []
     for c, plane in enumerate(planes.arrays):
         places = []
         for (a, b, shift), origin in zip(planes.maps[c].tolist(), planes.origins[c].tolist(), strict=True):
@@ -53,8 +56,8 @@ def warp_plain(
         table = sparse if c in planes.sparse else wide
         raw = _weighted(plane, places[0], places[1], table, xp)
         value = ((raw - float(bias)) * flat - _sky_along(sky[c].tolist(), ends, along, xp)) * float(gain[c])
-        found.append(xp.where(inside, value, nan))
-    return xp.stack(found)
+        samples.append(xp.where(inside, value, nan))
+    return xp.stack(samples)
 
 
 def _sky_along(sky: Sequence[float], ends: Sequence[tuple[Array, Array]], along: Array, xp: ModuleType) -> Array:
@@ -68,12 +71,12 @@ def _runs(lattice: Lattice, box: Box, xp: ModuleType) -> tuple[tuple[Array, Arra
     rows, columns = np.arange(box[0], box[1]) - lattice.row0, np.arange(box[2], box[3]) - lattice.column0
     i, j = rows // LATTICE, columns // LATTICE
     t = xp.asarray((rows / LATTICE - i)[:, None])
-    found = []
+    runs = []
     for points in (lattice.x, lattice.y):
         corners = [xp.asarray(points[np.ix_(i + k, j + m)]) for k in (0, 1) for m in (0, 1)]
         left, right = (1 - t) * corners[0] + t * corners[2], (1 - t) * corners[1] + t * corners[3]
-        found.append((left, (right - left) / LATTICE))
-    return found[0], found[1], xp.asarray((columns - j * LATTICE).astype(np.float64)[None, :])
+        runs.append((left, (right - left) / LATTICE))
+    return runs[0], runs[1], xp.asarray((columns - j * LATTICE).astype(np.float64)[None, :])
 
 
 def _weighted(plane: NDArray[np.float32], x: Array, y: Array, table: NDArray[np.float32], xp: ModuleType) -> Array:

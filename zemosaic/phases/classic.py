@@ -14,25 +14,25 @@ from zemosaic.export.cards import map_cards, mosaic_cards, provenance_of
 from zemosaic.export.fits import write_fits
 from zemosaic.model import CalibratedFrame, TileProduct, TileSpec
 from zemosaic.mosaic.canvas import make_canvas, make_plan
-from zemosaic.mosaic.clusters import AUTO_CAP, GroupRules, frame_groups
+from zemosaic.mosaic.clusters import AUTO_MAX_FRAMES, GroupRules, frame_groups
 from zemosaic.mosaic.master import MasterTile, feather_map, trimmed_box
-from zemosaic.mosaic.matching import matched_pieces
+from zemosaic.mosaic.matching import matched_inputs
 from zemosaic.mosaic.pieces import overlap
-from zemosaic.mosaic.placing import Placing, outline_box
+from zemosaic.mosaic.placing import CoaddPlane, footprint_bbox
 from zemosaic.phases.assemble import assemble_pieces, blocks_of, grid_pieces
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.plan import Grid
+from zemosaic.phases.plan import FieldPlan
 from zemosaic.settings.load import settings_hash
 from zemosaic.store.canvas import CanvasStore
 from zemosaic.store.codec import content_of
 
-__all__ = ["MASTER_FOLDER", "Master", "assemble_masters", "make_masters", "plan_masters"]
+__all__ = ["MASTER_FOLDER", "MasterResult", "assemble_master_tiles", "make_master_tiles", "plan_master_tiles"]
 
 MASTER_FOLDER = "master_tiles"
 
 
 @dataclass(frozen=True)
-class Master:
+class MasterResult:
     """A finished master tile and the frames in it."""
 
     tile: MasterTile
@@ -40,12 +40,12 @@ class Master:
     frames: tuple[CalibratedFrame, ...]
 
 
-def plan_masters(context: RunContext, grid: Grid) -> list[Grid]:
+def plan_master_tiles(context: RunContext, grid: FieldPlan) -> list[FieldPlan]:
     """Return a plan for each group of a field's frames: a plane of its own that lies as the frames do."""
     settings, frames = context.settings, grid.frames
     cap = settings.max_raw_per_master_tile
     if settings.auto_limit_frames_per_master_tile:
-        cap = min(cap or AUTO_CAP, AUTO_CAP)
+        cap = min(cap or AUTO_MAX_FRAMES, AUTO_MAX_FRAMES)
     rules = GroupRules(settings.cluster_panel_threshold, settings.cluster_orientation_split_deg, cap)
     groups = frame_groups([frame.solved for frame in frames], rules)
     context.log(message("log.groups", groups=len(groups), frames=len(frames), most=max(map(len, groups))))
@@ -55,7 +55,7 @@ def plan_masters(context: RunContext, grid: Grid) -> list[Grid]:
     ]
 
 
-def _plan_of(context: RunContext, frames: Sequence[CalibratedFrame], grid: Grid, key: str) -> Grid:
+def _plan_of(context: RunContext, frames: Sequence[CalibratedFrame], grid: FieldPlan, key: str) -> FieldPlan:
     settings = context.settings
     # Frames that the program groups point to one place; those of a group by hand may lie anywhere.
     canvas = make_canvas(
@@ -66,15 +66,15 @@ def _plan_of(context: RunContext, frames: Sequence[CalibratedFrame], grid: Grid,
         projection="auto" if frames[0].frame.group_name else "TAN",
     )
     plan = make_plan(canvas, frames, grid.plan.channels, settings.grid_tile_px, settings.grid_overlap_px)
-    return Grid(plan, tuple(frames), key)
+    return FieldPlan(plan, tuple(frames), key)
 
 
-def make_masters(
+def make_master_tiles(
     context: RunContext,
-    plans: Sequence[tuple[Grid, CanvasStore, Sequence[TileProduct]]],
+    plans: Sequence[tuple[FieldPlan, CanvasStore, Sequence[TileProduct]]],
     level: NDArray[np.float32],
-    found: int,
-) -> list[Master]:
+    frames_found: int,
+) -> list[MasterResult]:
     """Assemble every group's tiles into its master tile, and save it where that is asked for.
 
     Parameters
@@ -91,7 +91,7 @@ def make_masters(
     NothingUsable
         When no group has any light.
     """
-    masters: list[Master] = []
+    masters: list[MasterResult] = []
     for number, (grid, store, products) in enumerate(plans):
         if all(product.empty for product in products):
             context.warn(message("warning.master_empty", tile=number + 1, frames=len(grid.frames)))
@@ -103,15 +103,15 @@ def make_masters(
             continue
         masters.append(master)
         if context.settings.save_master_tiles:
-            _save(context, master, grid, found)
+            _save(context, master, grid, frames_found)
     if not masters:
         raise NothingUsable("error.mosaic_empty")
     return masters
 
 
 def _finished(
-    context: RunContext, grid: Grid, store: CanvasStore, products: Sequence[TileProduct], tile_id: int
-) -> Master | None:
+    context: RunContext, grid: FieldPlan, store: CanvasStore, products: Sequence[TileProduct], tile_id: int
+) -> MasterResult | None:
     """Return the master tile of a canvas without its thin borders; None where nothing is left of it."""
     settings = context.settings
     valid = np.asarray(store.canvas("kept")[:]) > 0
@@ -132,10 +132,10 @@ def _finished(
         empty=False,
     )
     tile = MasterTile(store, grid.plan.wcs.shifted(x0, y0), box, grid.plan.channels)
-    return Master(tile, product, grid.frames)
+    return MasterResult(tile, product, grid.frames)
 
 
-def _save(context: RunContext, master: Master, grid: Grid, found: int) -> None:
+def _save(context: RunContext, master: MasterResult, grid: FieldPlan, frames_found: int) -> None:
     """Write a master tile, its weight and its coverage as FITS files."""
     settings = context.settings
     folder = context.output_dir / MASTER_FOLDER
@@ -143,7 +143,7 @@ def _save(context: RunContext, master: Master, grid: Grid, found: int) -> None:
     used = [frame.frame for frame in grid.frames if frame.frame.frame_id in master.product.frames_used]
     origin = provenance_of(
         used,
-        frames_found=found,
+        frames_found=frames_found,
         tiles=1,
         settings_hash=settings_hash(settings),
         rejection=settings.stacking_rejection_algorithm,
@@ -161,9 +161,9 @@ def _save(context: RunContext, master: Master, grid: Grid, found: int) -> None:
     write(stem.with_name(f"{stem.name}_coverage.fits"), store.canvas("kept"), cards=coverage, dtype="int32")
 
 
-def assemble_masters(
-    context: RunContext, grid: Grid, masters: Sequence[Master], store: CanvasStore, *, foreign: bool = False
-) -> tuple[Grid, list[MasterTile]]:
+def assemble_master_tiles(
+    context: RunContext, grid: FieldPlan, masters: Sequence[MasterResult], store: CanvasStore, *, foreign: bool = False
+) -> tuple[FieldPlan, list[MasterTile]]:
     """Make the canvas of a field out of its master tiles; returns the plan as these divide it, and the matched tiles.
 
     Parameters
@@ -178,19 +178,19 @@ def assemble_masters(
         were matched frame by frame already, except where normalisation is off.
     """
     settings, plan = context.settings, grid.plan
-    wanted = context.depends("plan", content_of(plan.wcs), plan.width, plan.height, len(masters))
-    store.create_canvas(plan.channels, plan.height, plan.width, settings.grid_tile_px, wanted)
-    pieces = [one.tile for one in masters]
+    depends_on = context.depends("plan", content_of(plan.wcs), plan.width, plan.height, len(masters))
+    store.create_canvas(plan.channels, plan.height, plan.width, settings.grid_tile_px, depends_on)
+    inputs = [master.tile for master in masters]
     if settings.match_background_for_final and (foreign or settings.stacking_normalize_method == "none"):
         blocks = [block for row in blocks_of(plan, settings.grid_tile_px) for block in row]
-        pieces = matched_pieces(pieces, blocks, Placing(plan.wcs))
-        context.log(message("log.masters_matched", tiles=len(pieces)))
+        inputs = matched_inputs(inputs, blocks, CoaddPlane(plan.wcs))
+        context.log(message("log.masters_matched", tiles=len(inputs)))
     nothing = np.zeros(plan.channels, np.float32)
-    assemble_pieces(context, plan, pieces, nothing, store, settings.final_assembly_method)
+    assemble_pieces(context, plan, inputs, nothing, store, settings.final_assembly_method)
     specs = []
-    for one in masters:
-        whole = 0, plan.height, 0, plan.width
-        box = overlap(outline_box(one.tile, plan.wcs) or whole, whole) or whole
-        members = tuple(frame.frame.frame_id for frame in one.frames)
-        specs.append(TileSpec(one.product.tile_id, box, box, members))
-    return replace(grid, plan=replace(plan, tiles=tuple(specs))), pieces
+    for master in masters:
+        full_box = 0, plan.height, 0, plan.width
+        box = overlap(footprint_bbox(master.tile, plan.wcs) or full_box, full_box) or full_box
+        members = tuple(frame.frame.frame_id for frame in master.frames)
+        specs.append(TileSpec(master.product.tile_id, box, box, members))
+    return replace(grid, plan=replace(plan, tiles=tuple(specs))), inputs

@@ -14,26 +14,26 @@ from zemosaic.frames.pixels import open_pixels, stack_pixels
 from zemosaic.frames.scan import read_frame
 from zemosaic.model import CalibratedFrame, Dropped, FrameRef, FrameStatus, SolvedFrame, TileProduct
 from zemosaic.mosaic.master import MasterTile, feather_map, trimmed_box
-from zemosaic.phases.classic import Master
+from zemosaic.phases.classic import MasterResult
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.plan import Grid
+from zemosaic.phases.plan import FieldPlan
 from zemosaic.store.canvas import CanvasStore, TilePixels
 
-__all__ = ["read_masters", "uncalibrated"]
+__all__ = ["as_calibrated", "read_master_tiles"]
 
 SUFFIX = "_weight"
 """What this program adds to the name of a master tile for its weight map."""
 
 
-def uncalibrated(frames: Sequence[SolvedFrame]) -> list[CalibratedFrame]:
+def as_calibrated(frames: Sequence[SolvedFrame]) -> list[CalibratedFrame]:
     """Return stacks as frames whose calibration changes nothing; their level is the median sky."""
-    found = []
-    for one in frames:
-        channels = len(one.measured.sky_adu)
-        noise = tuple(max(float(sigma), 1e-12) for sigma in one.measured.noise_adu)
-        found.append(
+    calibrated = []
+    for frame in frames:
+        channels = len(frame.measured.sky_adu)
+        noise = tuple(max(float(sigma), 1e-12) for sigma in frame.measured.noise_adu)
+        calibrated.append(
             CalibratedFrame(
-                solved=one,
+                solved=frame,
                 transparency=(1.0,) * channels,
                 sky_adu=((0.0, 0.0, 0.0),) * channels,
                 bias_adu=0.0,
@@ -42,10 +42,10 @@ def uncalibrated(frames: Sequence[SolvedFrame]) -> list[CalibratedFrame]:
                 weight=1.0 / float(np.mean(np.square(noise))),
             )
         )
-    return found
+    return calibrated
 
 
-def read_masters(context: RunContext, grid: Grid) -> list[Master]:
+def read_master_tiles(context: RunContext, grid: FieldPlan) -> list[MasterResult]:
     """Read the stacks of a field into stores of their own; one that cannot be read is left out by name.
 
     Raises
@@ -53,7 +53,7 @@ def read_masters(context: RunContext, grid: Grid) -> list[Master]:
     NothingUsable
         When none can be read.
     """
-    masters: list[Master] = []
+    masters: list[MasterResult] = []
     for number, frame in enumerate(grid.frames):
         context.check_cancelled()
         try:
@@ -68,7 +68,7 @@ def read_masters(context: RunContext, grid: Grid) -> list[Master]:
     return masters
 
 
-def _read(context: RunContext, grid: Grid, frame: CalibratedFrame, tile_id: int, number: int) -> Master:
+def _read(context: RunContext, grid: FieldPlan, frame: CalibratedFrame, tile_id: int, number: int) -> MasterResult:
     settings, ref = context.settings, frame.frame
     value = _planes(stack_pixels(open_pixels(ref, context.scratch, borders=True).read_all()), grid.plan.channels)
     valid = np.asarray(np.isfinite(value).all(axis=0))
@@ -79,16 +79,16 @@ def _read(context: RunContext, grid: Grid, frame: CalibratedFrame, tile_id: int,
     weight = np.where(valid, _weight_map(ref, valid, context.scratch) * np.float32(frame.weight), np.float32(0))
     store = CanvasStore(context.work_dir / f"canvas_{grid.key}-{number:03d}.zarr")
     height, width = valid.shape
-    wanted = context.depends("plan", ref.identity, grid.plan.channels)
-    store.create_canvas(grid.plan.channels, height, width, settings.grid_tile_px, wanted)
-    kept = valid.astype(np.uint16)
-    store.write_canvas((0, height, 0, width), TilePixels(value, weight, kept, np.zeros_like(kept)))
+    depends_on = context.depends("plan", ref.identity, grid.plan.channels)
+    store.create_canvas(grid.plan.channels, height, width, settings.grid_tile_px, depends_on)
+    samples = valid.astype(np.uint16)
+    store.write_canvas((0, height, 0, width), TilePixels(value, weight, samples, np.zeros_like(samples)))
     y0, y1, x0, x1 = box
     radial = settings.radial_feather_fraction
     feather = feather_map(valid[y0:y1, x0:x1], settings.master_tile_feather, radial)
     store.write_feather(feather, box)
     product = TileProduct(tile_id, (ref.frame_id,), 0.0, "read", empty=False)
-    return Master(MasterTile(store, frame.wcs.shifted(x0, y0), box, grid.plan.channels), product, (frame,))
+    return MasterResult(MasterTile(store, frame.wcs.shifted(x0, y0), box, grid.plan.channels), product, (frame,))
 
 
 def _planes(pixels: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
@@ -106,9 +106,9 @@ def _weight_map(ref: FrameRef, valid: NDArray[np.bool_], scratch: Path) -> NDArr
     plain = np.ones(valid.shape, np.float32)
     if not beside.is_file():
         return plain
-    there = read_frame(beside, light=False)
-    if (there.height, there.width, there.planes) != (*valid.shape, 1):
+    weight_frame = read_frame(beside, light=False)
+    if (weight_frame.height, weight_frame.width, weight_frame.planes) != (*valid.shape, 1):
         return plain
-    found = np.array(open_pixels(there, scratch, borders=True).read_all(), np.float32)
-    typical = float(np.median(found[valid & (found > 0)])) if (valid & (found > 0)).any() else math.nan
-    return found / np.float32(typical) if typical > 0 else plain
+    weights = np.array(open_pixels(weight_frame, scratch, borders=True).read_all(), np.float32)
+    typical = float(np.median(weights[valid & (weights > 0)])) if (valid & (weights > 0)).any() else math.nan
+    return weights / np.float32(typical) if typical > 0 else plain

@@ -1,4 +1,4 @@
-"""Why a pixel of a finished mosaic is as it is: which frames are in it, which are not, and what made it so.
+"""Explain a pixel of a finished mosaic: which frames contribute to it, which do not, and why.
 
 Nothing is remembered of a pixel.  What the run left in its report (`zemosaic.store.pixel_record`) is enough to stack
 the pixel once more, from the frames that cover it and by the run's own functions; the value comes out the same.
@@ -27,11 +27,11 @@ from zemosaic.frames.scan import read_frame
 from zemosaic.mosaic.coadd import coadded_block
 from zemosaic.mosaic.incremental import merged_block
 from zemosaic.mosaic.master import MasterTile
-from zemosaic.mosaic.pieces import Box, Shelf
-from zemosaic.mosaic.placing import Piece, Placing, area_ratio, parts_of
+from zemosaic.mosaic.pieces import Box, TileCache
+from zemosaic.mosaic.placing import CoaddInput, CoaddPlane, cutouts_of, scale_area_ratio
 from zemosaic.phases.assemble import grid_pieces
-from zemosaic.phases.masters import CameraMasters, masters_again
-from zemosaic.phases.measure import camera_mark, write_camera
+from zemosaic.phases.masters import CameraCalibrationFrames, recombine_calibration_frames
+from zemosaic.phases.measure import camera_fingerprint, write_camera
 from zemosaic.phases.pixel_frames import PixelOf, frames_here, frames_left_out
 from zemosaic.phases.pixel_story import FrameHere, PixelState, PixelStory, Place
 from zemosaic.phases.restack import Restacked, RestackedMaster
@@ -43,9 +43,9 @@ from zemosaic.store.pixel_record import MosaicRecord, records_from_text
 __all__ = ["REPORT_NAME", "Explainer", "explain_pixel"]
 
 REPORT_NAME = "run_report.json"
-LEAST_SHARE = 1e-6
-"""Master tiles with a smaller part in a pixel are not told of."""
-SAME = 1e-4
+MIN_SHARE = 1e-6
+"""Master tiles with a smaller share in a pixel are not listed."""
+MAX_RELATIVE_DIFFERENCE = 1e-4
 """Part of a pixel by which it may differ from the file before the user is told."""
 
 Floats = NDArray[np.float32]
@@ -89,10 +89,10 @@ class Explainer:
 
     def __init__(self, report: Path, scratch: Path) -> None:
         self.path = report / REPORT_NAME if report.is_dir() else report
-        told = _read_report(self.path)
-        self._records = {record.mosaic: record for record in _records_in(told, self.path)}
-        self._settings = _settings_in(told, self.path)
-        self._entries: dict[str, Mapping[str, Any]] = {entry["path"]: entry for entry in told["frames"]}
+        report_values = _read_report(self.path)
+        self._records = {record.mosaic: record for record in _records_in(report_values, self.path)}
+        self._settings = _settings_in(report_values, self.path)
+        self._entries: dict[str, Mapping[str, Any]] = {entry["path"]: entry for entry in report_values["frames"]}
         self._common = _common_folder(self._entries)
         self._scratch = Path(tempfile.mkdtemp(dir=scratch))
         self._opened: dict[str, _Opened] = {}
@@ -142,7 +142,7 @@ class Explainer:
             frames = [one for pixel in pixels for one in self._frames(opened, pixel)]
         finally:
             self._tidy(opened)
-        known = {one.path for one in frames}
+        explained = {frame.path for frame in frames}
         stored = _stored(self.path.parent / record.mosaic, column, row)
         settings = self._settings
         return PixelStory(
@@ -157,11 +157,11 @@ class Explainer:
             kappa_high=settings.stacking_kappa_high,
             rejection=settings.stacking_rejection_algorithm,
             combine=settings.stacking_final_combine_method,
-            frames=(*frames, *frames_left_out(self._entries.values(), known, ra, dec)),
+            frames=(*frames, *frames_left_out(self._entries.values(), explained, ra, dec)),
             drizzled=settings.stacking_drizzle,
             placeless=sum(entry["status"] == "unsolved" for entry in self._entries.values()),
             folder=self._common,
-            told=(*opened.told, *_doubts(value, stored, frames, settings)),
+            told=(*opened.told, *_caveats(value, stored, frames, settings)),
         )
 
     def _record(self, mosaic: str) -> MosaicRecord:
@@ -175,23 +175,23 @@ class Explainer:
         plane, record, box = opened.tiles, opened.record, (at[0], at[0] + 1, at[1], at[1] + 1)
         assert plane is not None
         plane.look_at(box)
-        pieces = grid_pieces(plane.stacked.plan, plane)
-        pixel = self._assembled(record, box, [pieces[k] for k in plane.near(box)])
+        inputs = grid_pieces(plane.stacked.plan, plane)
+        pixel = self._assembled(record, box, [inputs[k] for k in plane.near(box)])
         level = np.array(record.level, np.float32)
-        seen = self._pixel_of(plane, at, partial(_raised, level=level))
+        pixel_of_tile = self._pixel_of(plane, at, partial(_raised, level=level))
         value = np.full(len(level), np.nan) if pixel is None else pixel.value[:, 0, 0] + level
-        return tuple(float(v) for v in value), [] if seen is None else [seen]
+        return tuple(float(v) for v in value), [] if pixel_of_tile is None else [pixel_of_tile]
 
     def _classic(self, opened: _Opened, at: tuple[int, int]) -> tuple[tuple[float, ...], list[PixelOf]]:
         """Return a pixel of Classic mode, and that of each master tile that lies under it."""
         record, box = opened.record, (at[0], at[0] + 1, at[1], at[1] + 1)
-        placing, shelf = Placing(record.canvas.wcs), Shelf()
+        plane_of_mosaic, cache = CoaddPlane(record.canvas.wcs), TileCache()
         shares: dict[int, float] = {}
         for number, tile in enumerate(opened.masters):
-            for part in parts_of(box, [tile], placing, shelf):
+            for part in cutouts_of(box, [tile], plane_of_mosaic, cache):
                 shares[number] = float(part.share[0, 0])
         pixel = self._assembled(record, box, [opened.masters[number] for number in shares])
-        total, seen = sum(shares.values()), []
+        total, pixels = sum(shares.values()), []
         ra, dec = record.canvas.wcs.pixel_to_sky(at[1], at[0])
         for number, share in shares.items():
             tile = opened.masters[number]
@@ -202,10 +202,10 @@ class Explainer:
                 plane, (round(float(y)), round(float(x))), partial(_matched, record=record, tile=tile),
                 share=share / total, master=number + 1,
             )  # fmt: skip
-            if one is not None and share > LEAST_SHARE * total:
-                seen.append(one)
+            if one is not None and share > MIN_SHARE * total:
+                pixels.append(one)
         value = np.full(record.canvas.channels, np.nan) if pixel is None else pixel.value[:, 0, 0]
-        return tuple(float(v) for v in value), seen
+        return tuple(float(v) for v in value), pixels
 
     def _pixel_of(self, plane: Restacked, at: tuple[int, int], in_mosaic: Any, **more: Any) -> PixelOf | None:
         owner = plane.owner(*at)
@@ -215,9 +215,9 @@ class Explainer:
         ra, dec = (float(v) for v in plane.stacked.plan.wcs.pixel_to_sky(at[1], at[0]))
         return PixelOf(patch, *at, ra, dec, stack_rules(self._settings), in_mosaic, **more)
 
-    def _assembled(self, record: MosaicRecord, box: Box, pieces: Sequence[Piece]) -> TilePixels | None:
+    def _assembled(self, record: MosaicRecord, box: Box, inputs: Sequence[CoaddInput]) -> TilePixels | None:
         assemble = merged_block if self._settings.final_assembly_method == "incremental" else coadded_block
-        return assemble(box, pieces, Placing(record.canvas.wcs), Shelf())
+        return assemble(box, inputs, CoaddPlane(record.canvas.wcs), TileCache())
 
     def _frames(self, opened: _Opened, pixel: PixelOf) -> list[FrameHere]:
         record = opened.record
@@ -229,34 +229,34 @@ class Explainer:
             number = len(self._opened)
             folder = self._scratch / f"cameras_{number}"
             folder.mkdir()
-            told: list[Message] = []
-            cameras = [self._camera_file(record, k, folder, told) for k in range(len(record.cameras))]
+            caveats: list[Message] = []
+            cameras = [self._camera_file(record, k, folder, caveats) for k in range(len(record.cameras))]
             tiles = None
             if record.tiles is not None:
                 tiles = Restacked(record, record.tiles, self._settings, cameras, self._scratch)
             masters = []
-            for one in record.masters:
-                plane = RestackedMaster(record, one, self._settings, cameras, self._scratch)
-                wcs = one.stacked.plan.wcs.shifted(one.box[2], one.box[0])
-                masters.append(MasterTile(plane, wcs, one.box, record.canvas.channels, one.gain, one.offset))
+            for master in record.masters:
+                plane = RestackedMaster(record, master, self._settings, cameras, self._scratch)
+                wcs = master.stacked.plan.wcs.shifted(master.box[2], master.box[0])
+                masters.append(MasterTile(plane, wcs, master.box, record.canvas.channels, master.gain, master.offset))
             defects = [frozenset(camera.defects.tolist()) for camera in record.cameras]
-            self._opened[record.mosaic] = _Opened(record, tiles, masters, defects, told)
+            self._opened[record.mosaic] = _Opened(record, tiles, masters, defects, caveats)
         return self._opened[record.mosaic]
 
-    def _camera_file(self, record: MosaicRecord, number: int, folder: Path, told: list[Message]) -> Path:
+    def _camera_file(self, record: MosaicRecord, number: int, folder: Path, caveats: list[Message]) -> Path:
         """Write what the frames of a camera need before they are stacked; masters are combined anew."""
         camera, path = record.cameras[number], folder / f"camera_{number}.npz"
-        masters = CameraMasters()
+        masters = CameraCalibrationFrames()
         if any(getattr(self._settings, f"master_{kind}") for kind in ("bias", "dark", "flat")):
             for frame_id in record.frames.ids:
                 if record.frames.camera(frame_id) == number:
                     with suppress(FrameError):
                         light = read_frame(Path(record.frames.path(frame_id)))
-                        masters = masters_again(self._settings, light, folder / f"masters_{number}")
+                        masters = recombine_calibration_frames(self._settings, light, folder / f"masters_{number}")
                         break
         write_camera(path, camera.defects, masters.masters)
-        if camera_mark(camera.defects, masters.fingerprint) != camera.fingerprint:
-            told.append(message("pixel.masters_changed"))
+        if camera_fingerprint(camera.defects, masters.fingerprint) != camera.fingerprint:
+            caveats.append(message("pixel.masters_changed"))
         return path
 
     def _tidy(self, opened: _Opened) -> None:
@@ -303,10 +303,10 @@ def _raised(value: Floats, level: Floats) -> Floats:
 
 def _matched(value: Floats, record: MosaicRecord, tile: MasterTile) -> Floats:
     """Return values of a master tile's plane as the mosaic has them."""
-    found = value + np.array(record.level, np.float32)
+    matched = value + np.array(record.level, np.float32)
     if tile.gain:
-        found = found * np.array(tile.gain, np.float32) + np.array(tile.offset, np.float32)
-    return found * np.float32(area_ratio(record.canvas.wcs, tile.wcs))
+        matched = matched * np.array(tile.gain, np.float32) + np.array(tile.offset, np.float32)
+    return matched * np.float32(scale_area_ratio(record.canvas.wcs, tile.wcs))
 
 
 def _common_folder(paths: Iterable[str]) -> str:
@@ -327,17 +327,17 @@ def _height(record: MosaicRecord) -> int:
 
 def _read_report(path: Path) -> dict[str, Any]:
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(told, dict) or not isinstance(told.get("frames"), list):
+        report = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(report, dict) or not isinstance(report.get("frames"), list):
             raise ValueError("no report of a run")
     except (OSError, ValueError) as fault:
         raise InputError("error.pixel_report", path=str(path), detail=str(fault)) from fault
-    return told
+    return report
 
 
-def _records_in(told: Mapping[str, Any], path: Path) -> list[MosaicRecord]:
-    text = told.get("pixel_record")
-    if not text and (told.get("settings") or {}).get("use_existing_master_tiles"):
+def _records_in(report: Mapping[str, Any], path: Path) -> list[MosaicRecord]:
+    text = report.get("pixel_record")
+    if not text and (report.get("settings") or {}).get("use_existing_master_tiles"):
         raise InputError("error.pixel_of_stacks", path=str(path))
     if not text:
         raise InputError("error.pixel_no_record", path=str(path))
@@ -347,11 +347,11 @@ def _records_in(told: Mapping[str, Any], path: Path) -> list[MosaicRecord]:
         raise InputError("error.pixel_report", path=str(path), detail=str(fault)) from fault
 
 
-def _settings_in(told: Mapping[str, Any], path: Path) -> Settings:
+def _settings_in(report: Mapping[str, Any], path: Path) -> Settings:
     """Return the settings of the run, as far as this version knows them."""
-    known = {key: value for key, value in told.get("settings", {}).items() if key in Settings.model_fields}
+    values = {key: value for key, value in report.get("settings", {}).items() if key in Settings.model_fields}
     try:
-        return Settings(**known)
+        return Settings(**values)
     except ValidationError as fault:
         raise InputError("error.pixel_report", path=str(path), detail=str(fault)) from fault
 
@@ -368,16 +368,16 @@ def _stored(mosaic: Path, column: int, row: int) -> tuple[float, ...]:
         file.close()
 
 
-def _doubts(
+def _caveats(
     value: Sequence[float], stored: Sequence[float], frames: Sequence[FrameHere], settings: Settings
 ) -> Iterator[Message]:
     """Yield why the pixel made again may not be that of the file."""
     if not stored:
         yield message("pixel.file_gone")
-    gone = sum(one.state is PixelState.UNREADABLE for one in frames)
-    if gone:
-        yield message("pixel.frames_gone", count=gone)
+    missing = sum(frame.state is PixelState.UNREADABLE for frame in frames)
+    if missing:
+        yield message("pixel.frames_gone", count=missing)
     elif stored and not settings.save_final_as_uint16:
-        off = np.abs(np.subtract(value, stored)) > SAME * np.maximum(np.abs(stored), 1.0)
-        if off.any() or (np.isnan(value) != np.isnan(stored)).any():
+        is_different = np.abs(np.subtract(value, stored)) > MAX_RELATIVE_DIFFERENCE * np.maximum(np.abs(stored), 1.0)
+        if is_different.any() or (np.isnan(value) != np.isnan(stored)).any():
             yield message("pixel.differs")

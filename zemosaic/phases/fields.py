@@ -11,26 +11,26 @@ from zemosaic.errors import NothingUsable, ResourceError, message
 from zemosaic.export.cards import ascii_text
 from zemosaic.export.grid_file import SavedGrid, grid_place, read_grids
 from zemosaic.model import Dropped, FrameStatus, SolvedFrame
-from zemosaic.mosaic.canvas import Canvas, canvas_reaches, connected_fields, grown, make_canvas
+from zemosaic.mosaic.canvas import Canvas, canvas_reaches, connected_fields, extended_canvas, make_canvas
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.nights import EarlierField, field_of
+from zemosaic.phases.nights import CachedField, cached_field
 from zemosaic.sky import mean_direction
 
-__all__ = ["Field", "canvas_of", "divide", "file_key"]
+__all__ = ["SkyField", "canvas_of", "divide_into_fields", "file_key"]
 
-JOINED_GROWTH = 1.5
+MAX_JOINED_GROWTH = 1.5
 """Fields share a mosaic while its canvas is at most this many times their own together: gaps between panels."""
-STRAY_GROWTH = 3.0
+MAX_STRAY_GROWTH = 3.0
 """A single frame that would make the canvas this many times larger is a stray solution."""
 WHOLE_SKY_MEGAPIXELS = 1e6
 """Stands for a canvas that no plane can hold."""
-LONGEST_KEY = 40
+MAX_KEY_LENGTH = 40
 NO_FILTER = "nofilter"
 """What stands in names for frames that name no filter beside others that do."""
 
 
 @dataclass(frozen=True)
-class Field:
+class SkyField:
     """Frames that make one mosaic."""
 
     name: str
@@ -40,7 +40,7 @@ class Field:
     frames: tuple[SolvedFrame, ...]
     saved: SavedGrid | None = None
     """The grid of an earlier run that the frames reach."""
-    before: EarlierField | None = None
+    before: CachedField | None = None
     """The field as an earlier night left it."""
     sky: str = ""
     """Name of the part of the sky, which fields of several filters share; what OBJECT says."""
@@ -50,7 +50,7 @@ class Field:
     """The grid that the mosaics of all filters share; None where there is one filter."""
 
 
-def divide(context: RunContext, frames: Sequence[SolvedFrame]) -> list[Field]:
+def divide_into_fields(context: RunContext, frames: Sequence[SolvedFrame]) -> list[SkyField]:
     """Divide the frames into fields, the one with the most frames first.
 
     Frames that overlap, directly or through others, make a field; fields with small gaps between them share one.  A
@@ -71,25 +71,25 @@ def divide(context: RunContext, frames: Sequence[SolvedFrame]) -> list[Field]:
         groups = _by_grid(context, frames, grids)
     else:
         groups = [(None, group) for group in _without_strays(context, frames, connected_fields(frames))]
-    skies: list[Field] = []
+    skies: list[SkyField] = []
     for saved, group in groups:
         members = tuple(frames[i] for i in sorted(group))
         name = (saved.name if saved else "") or _name(members)
         if file_key(name) in {field.key for field in skies}:
             name = f"{name} {_place(members)}"
         key = _unique(file_key(name), {field.key for field in skies})
-        skies.append(Field(name, key, members, saved, sky=name, sky_key=key))
-    fields: list[Field] = []
+        skies.append(SkyField(name, key, members, saved, sky=name, sky_key=key))
+    fields: list[SkyField] = []
     for sky in skies:
         fields += _by_filter(context, sky, len(skies) > 1, fields)
     fields.sort(key=lambda field: -len(field.frames))
     if len(skies) > 1:
-        told = ", ".join(f"{sky.name} ({len(sky.frames)})" for sky in skies)
-        context.log(message("log.several_fields", fields=len(skies), names=told))
+        names = ", ".join(f"{sky.name} ({len(sky.frames)})" for sky in skies)
+        context.log(message("log.several_fields", fields=len(skies), names=names))
     return fields
 
 
-def _by_filter(context: RunContext, sky: Field, several: bool, others: Sequence[Field]) -> list[Field]:
+def _by_filter(context: RunContext, sky: SkyField, several: bool, others: Sequence[SkyField]) -> list[SkyField]:
     """Return the fields of one part of the sky, one for each filter, that with the most frames first.
 
     They share one grid, so that their mosaics can be put on top of each other pixel by pixel.
@@ -103,7 +103,7 @@ def _by_filter(context: RunContext, sky: Field, several: bool, others: Sequence[
     order = sorted(members, key=lambda name: (-len(members[name]), name))
     told = ", ".join(f"{name or '-'} ({len(members[name])})" for name in order)
     context.log(message("log.several_filters", filters=len(order), names=told, field=sky.name))
-    fields: list[Field] = []
+    fields: list[SkyField] = []
     for name in order:
         frames = tuple(members[name])
         label = name or NO_FILTER
@@ -114,14 +114,14 @@ def _by_filter(context: RunContext, sky: Field, several: bool, others: Sequence[
     if sky.saved is not None:
         return fields
     canvas = canvas_of(context, sky.frames)
-    known = next((one.before.canvas for one in fields if one.before is not None), None)
+    known = next((field.before.canvas for field in fields if field.before is not None), None)
     if known is not None and known.wcs.projection == canvas.wcs.projection:
-        canvas = grown(known, sky.frames)
-    return [replace(one, canvas=canvas) for one in fields]
+        canvas = extended_canvas(known, sky.frames)
+    return [replace(field, canvas=canvas) for field in fields]
 
 
-def _earlier(context: RunContext, frames: Sequence[SolvedFrame], taken: Sequence[EarlierField]) -> EarlierField | None:
-    return field_of(context.nights, frames, taken) if context.nights is not None else None
+def _earlier(context: RunContext, frames: Sequence[SolvedFrame], taken: Sequence[CachedField]) -> CachedField | None:
+    return cached_field(context.previous_run, frames, taken) if context.previous_run is not None else None
 
 
 def canvas_of(context: RunContext, frames: Sequence[SolvedFrame]) -> Canvas:
@@ -140,19 +140,19 @@ def canvas_of(context: RunContext, frames: Sequence[SolvedFrame]) -> Canvas:
 def file_key(name: str) -> str:
     """Return a name with only what every file system takes: letters, digits, ``-``, ``+`` and ``_``."""
     plain = re.sub(r"[^A-Za-z0-9+-]+", "_", ascii_text(name, 200)).strip("_")
-    return plain[:LONGEST_KEY].rstrip("_") or "field"
+    return plain[:MAX_KEY_LENGTH].rstrip("_") or "field"
 
 
 def _without_strays(
-    context: RunContext, frames: Sequence[SolvedFrame], found: Sequence[Sequence[int]]
+    context: RunContext, frames: Sequence[SolvedFrame], groups: Sequence[Sequence[int]]
 ) -> list[list[int]]:
     """Join fields that lie side by side and leave single frames out that lie far from everything."""
-    fields = [list(found[0])]
-    for group in found[1:]:
-        near = [k for k, field in enumerate(fields) if _side_by_side(context, frames, field, group)]
-        if near:
-            fields[near[0]] = sorted({i for k in near for i in fields[k]} | set(group))
-            fields = [field for k, field in enumerate(fields) if k not in near[1:]]
+    fields = [list(groups[0])]
+    for group in groups[1:]:
+        neighbours = [k for k, field in enumerate(fields) if _side_by_side(context, frames, field, group)]
+        if neighbours:
+            fields[neighbours[0]] = sorted({i for k in neighbours for i in fields[k]} | set(group))
+            fields = [field for k, field in enumerate(fields) if k not in neighbours[1:]]
         elif len(group) > 1:
             fields.append(list(group))
         else:
@@ -164,11 +164,15 @@ def _side_by_side(
     context: RunContext, frames: Sequence[SolvedFrame], field: Sequence[int], group: Sequence[int]
 ) -> bool:
     """Whether two fields would share a mosaic without making it mostly empty."""
-    one, other = (_megapixels(context, [frames[i] for i in part]) for part in (field, group))
-    both = _megapixels(context, [frames[i] for i in (*field, *group)])
-    if both > context.settings.max_canvas_megapixels:
+    field_megapixels, group_megapixels = (_megapixels(context, [frames[i] for i in part]) for part in (field, group))
+    joint_megapixels = _megapixels(context, [frames[i] for i in (*field, *group)])
+    if joint_megapixels > context.settings.max_canvas_megapixels:
         return False
-    return both <= (STRAY_GROWTH * one if len(group) == 1 else JOINED_GROWTH * (one + other))
+    return joint_megapixels <= (
+        MAX_STRAY_GROWTH * field_megapixels
+        if len(group) == 1
+        else MAX_JOINED_GROWTH * (field_megapixels + group_megapixels)
+    )
 
 
 def _drop_stray(context: RunContext, frames: Sequence[SolvedFrame], main: Sequence[int], stray: int) -> None:
@@ -192,13 +196,13 @@ def _by_grid(
         (beside if reached is None else groups[reached]).append(i)
     if len(beside) == len(frames):
         raise NothingUsable("error.nothing_in_grid", folder=folder)
-    for lost in (frames[i].frame for i in beside):
+    for frame_beside in (frames[i].frame for i in beside):
         reason = message("reason.beside_grid", folder=folder)
-        context.drop(Dropped(lost.path, lost.frame_id, "plan", FrameStatus.REJECTED, reason))
-    found: list[tuple[SavedGrid | None, list[int]]] = [
+        context.drop(Dropped(frame_beside.path, frame_beside.frame_id, "plan", FrameStatus.REJECTED, reason))
+    occupied: list[tuple[SavedGrid | None, list[int]]] = [
         (grid, group) for grid, group in zip(grids, groups, strict=True) if group
     ]
-    return sorted(found, key=lambda one: (-len(one[1]), one[1][0]))
+    return sorted(occupied, key=lambda one: (-len(one[1]), one[1][0]))
 
 
 def _megapixels(context: RunContext, frames: Sequence[SolvedFrame]) -> float:
@@ -228,7 +232,7 @@ def _place(frames: Sequence[SolvedFrame]) -> str:
 
 def _unique(key: str, taken: set[str]) -> str:
     number = 2
-    found = key
-    while found in taken:
-        found, number = f"{key}_{number}", number + 1
-    return found
+    candidate = key
+    while candidate in taken:
+        candidate, number = f"{key}_{number}", number + 1
+    return candidate

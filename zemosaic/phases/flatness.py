@@ -15,7 +15,7 @@ from zemosaic.frames.debayer import green_image
 from zemosaic.frames.planes import colour_planes
 from zemosaic.model import CalibratedFrame, detector_coordinates
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.measure import DefectMaps, mended_pixels
+from zemosaic.phases.measure import DetectorCalibrations, calibrated_pixels
 from zemosaic.sky import FrameWcs
 
 __all__ = ["check_flatness"]
@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 
 
 def check_flatness(
-    context: RunContext, frames: Sequence[CalibratedFrame], value: Pixels, wcs: FrameWcs, defects: DefectMaps
+    context: RunContext, frames: Sequence[CalibratedFrame], value: Pixels, wcs: FrameWcs, defects: DetectorCalibrations
 ) -> Flatness | None:
     """Compare a finished mosaic with some of its raw frames and warn of what the program added.
 
@@ -50,13 +50,13 @@ def check_flatness(
     Flatness or None
         None where no frame is whole.
     """
-    whole = [one for one in frames if not one.hidden]
+    whole = [frame for frame in frames if not frame.obstructed]
     if not whole:
         return None
     chosen = [whole[k] for k in np.unique(np.linspace(0, len(whole) - 1, MAX_FRAMES_CHECKED).astype(int))]
-    looks = [_look(context, one, value, wcs, defects) for one in chosen]
+    looks = [_look(context, frame, value, wcs, defects) for frame in chosen]
     stars = [np.concatenate(parts) for parts in zip(*(of_stars for _, of_stars in looks), strict=True)]
-    level = float(np.median([one.sky_adu[min(1, len(one.sky_adu) - 1)][0] for one in chosen]))
+    level = float(np.median([frame.sky_adu[min(1, len(frame.sky_adu) - 1)][0] for frame in chosen]))
     flatness = judge(level, [profile for profile, _ in looks], (stars[0], stars[1], stars[2]))
     _tell(context, flatness)
     return flatness
@@ -85,11 +85,11 @@ def _number(value: float) -> float | str:
 
 
 def _look(
-    context: RunContext, one: CalibratedFrame, value: Pixels, wcs: FrameWcs, defects: DefectMaps
+    context: RunContext, one: CalibratedFrame, value: Pixels, wcs: FrameWcs, defects: DetectorCalibrations
 ) -> tuple[RingProfile, tuple[Floats, Floats, Floats]]:
     """Return the rings of a frame, and the light of its stars in it and in the mosaic, with their distances."""
     frame = one.frame
-    pixels = mended_pixels(frame, defects[frame.camera_key].path, context.scratch)
+    pixels = calibrated_pixels(frame, defects[frame.camera_key].path, context.scratch)
     if frame.bayer is not None:
         raw = green_image(pixels, frame.bayer)
     else:

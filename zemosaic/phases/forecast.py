@@ -26,7 +26,7 @@ START_S = 12.0
 """CPU seconds that a run takes whatever its frames: starting, reading libraries, writing files."""
 PLACE_DEG = 0.05
 """Frames that point within this of each other are taken for one when fields are looked for."""
-MOST_PLACES = 2000
+MAX_PLACES = 2000
 """Of more places than these coarser ones are made, for a window waits for the answer."""
 BYTES_PER_PIXEL_AND_CHANNEL = 4
 TILES_TO_CANVAS = 1.1
@@ -91,8 +91,8 @@ def forecast(
         problem = failure.message
     largest = canvases[0] if canvases else None
     if largest is not None and largest.megapixels > settings.max_canvas_megapixels:
-        told = {"width": largest.width, "height": largest.height, "megapixels": round(largest.megapixels)}
-        problem = Message("error.canvas_too_large", told | {"limit": settings.max_canvas_megapixels})
+        values = {"width": largest.width, "height": largest.height, "megapixels": round(largest.megapixels)}
+        problem = Message("error.canvas_too_large", values | {"limit": settings.max_canvas_megapixels})
     elif needed > free:
         told_disk = {"needed_gb": round(needed / 1e9, 1), "free_gb": round(free / 1e9, 1)}
         problem = Message("error.disk_too_small", {"folder": settings.output_dir} | told_disk)
@@ -120,7 +120,7 @@ def forecast(
 def _canvases(settings: Settings, frames: Sequence[FrameRef]) -> list[Canvas]:
     """Return the canvas of each field, the largest first; frames of one place stand for each other."""
     size_deg, places = PLACE_DEG, _places(frames, PLACE_DEG)
-    while len(places) > MOST_PLACES:
+    while len(places) > MAX_PLACES:
         size_deg *= 2
         places = _places(places, size_deg)
     solved = [_as_solved(frame) for frame in places]

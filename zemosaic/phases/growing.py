@@ -16,10 +16,10 @@ from zemosaic.store.canvas import CanvasStore
 from zemosaic.store.codec import content_of
 from zemosaic.store.journal import digest
 
-__all__ = ["LONGEST_PX", "GrowingPicture", "block_sums", "coarse_side", "keep_quick_look"]
+__all__ = ["MAX_SIDE_PX", "LivePicture", "block_sums", "coarse_side", "keep_quick_look"]
 
-LONGEST_PX = 800
-LEAST_S = 2.0
+MAX_SIDE_PX = 800
+MIN_INTERVAL_S = 2.0
 """Shortest time between two pictures ..."""
 IDLE_SHARE = 25.0
 """... and so many times as long as the last one took: pictures cost a few hundredths of one process."""
@@ -28,7 +28,7 @@ Box = tuple[int, int, int, int]
 Sums = NDArray[np.float64]
 
 
-class GrowingPicture:
+class LivePicture:
     """Adds up the tiles of one plan in coarse pixels and now and then shows what is there.
 
     Nothing of the mosaic depends on it.
@@ -53,13 +53,13 @@ class GrowingPicture:
         if began >= self._next_s and self._number.any():
             self._show()
             now = time.monotonic()
-            self._next_s = now + max(LEAST_S, IDLE_SHARE * (now - began))
+            self._next_s = now + max(MIN_INTERVAL_S, IDLE_SHARE * (now - began))
 
     def _show(self) -> None:
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = np.where(self._number > 0, self._sum / self._number, self._below).astype(np.float32)
         there = np.asarray(np.isfinite(mean).all(axis=0))
-        picture = stretched_preview(mean, np.asarray(there, np.float32), LONGEST_PX, axis_order="CHW")
+        picture = stretched_preview(mean, np.asarray(there, np.float32), MAX_SIDE_PX, axis_order="CHW")
         # A new name each time: a window may still be reading the last one.
         path = self._path.with_stem(f"{self._path.stem}_{int(self._number.sum())}")
         write_png(path, picture)
@@ -90,7 +90,7 @@ def read_quick_look(
 
 def coarse_side(plan: GridPlan) -> int:
     """Return how many canvas pixels the side of a coarse pixel has."""
-    return max(1, -(-max(plan.width, plan.height) // LONGEST_PX))
+    return max(1, -(-max(plan.width, plan.height) // MAX_SIDE_PX))
 
 
 def _quick_look_file(scratch: Path, name: str) -> Path:
@@ -116,15 +116,15 @@ def block_sums(value: NDArray[np.float32], tile: TileSpec, side: int) -> tuple[S
         Rows and columns of the coarse picture.
     """
     (y0, y1, x0, x1), (top, _, left, _) = tile.inner, tile.outer
-    own = value[:, y0 - top : y1 - top, x0 - left : x1 - left]
-    lit = np.isfinite(own).all(axis=0)
+    part = value[:, y0 - top : y1 - top, x0 - left : x1 - left]
+    lit = np.isfinite(part).all(axis=0)
     rows, columns = _starts(y0, y1, side), _starts(x0, x1, side)
 
     def summed(planes: NDArray[np.float64]) -> Sums:
         return np.asarray(np.add.reduceat(np.add.reduceat(planes, rows, axis=-2), columns, axis=-1))
 
     place = slice(y0 // side, y0 // side + len(rows)), slice(x0 // side, x0 // side + len(columns))
-    light: Sums = np.where(lit, own, np.float32(0)).astype(np.float64)
+    light: Sums = np.where(lit, part, np.float32(0)).astype(np.float64)
     there: Sums = np.asarray(lit, np.float64)
     return summed(light), summed(there), place
 

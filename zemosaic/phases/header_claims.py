@@ -11,7 +11,7 @@ from zemosaic.errors import Message, message
 from zemosaic.model import UNCHECKED_PLACE, MeasuredFrame, SolvedFrame
 from zemosaic.phases.context import RunContext
 from zemosaic.sky import FrameWcs
-from zemosaic.solving.base import Field
+from zemosaic.solving.base import StarField
 from zemosaic.solving.claims import Claim, ClaimedStars, contradicted
 from zemosaic.solving.propagate import known_stars
 
@@ -20,7 +20,7 @@ __all__ = ["is_unchecked", "placed", "refused_claims", "tell_unchecked", "with_c
 
 def tell_unchecked(context: RunContext, solved: Sequence[SolvedFrame]) -> None:
     """Warn of frames whose places come from headers and could not be checked."""
-    frames = sum(is_unchecked(one) for one in solved)
+    frames = sum(is_unchecked(frame) for frame in solved)
     if frames:
         context.warn(message("warning.positions_unchecked", frames=frames))
 
@@ -45,7 +45,7 @@ def with_claims(solved: Sequence[SolvedFrame], catalogue: Catalogue) -> Catalogu
     catalogue : Catalogue
         Anchors of the joint solution.
     """
-    claims = [placed(one) for one in solved if is_unchecked(one)]
+    claims = [placed(frame) for frame in solved if is_unchecked(frame)]
     return ClaimedStars(catalogue, known_stars(claims)) if claims else catalogue
 
 
@@ -53,7 +53,7 @@ def refused_claims(
     claimed: Mapping[str, MeasuredFrame],
     places: Mapping[str, FrameWcs],
     solved: Sequence[SolvedFrame],
-    field_of: Callable[[MeasuredFrame], Field],
+    field_of: Callable[[MeasuredFrame], StarField],
 ) -> Mapping[str, Message]:
     """Return, by path, why places that headers claim are refused: the stars of overlapping frames contradict them.
 
@@ -71,5 +71,5 @@ def refused_claims(
     if not claimed:
         return {}
     claims = [Claim(path, places[path], field_of(one), settled=False) for path, one in claimed.items()]
-    settled = [Claim(one.frame.path, one.wcs, field_of(one.measured), settled=True) for one in solved]
+    settled = [Claim(frame.frame.path, frame.wcs, field_of(frame.measured), settled=True) for frame in solved]
     return contradicted([*claims, *settled])

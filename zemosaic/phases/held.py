@@ -1,4 +1,4 @@
-"""Which frames of a field stay calibrated as an earlier night has them, and which are solved beside them."""
+"""Frames of a field that keep their calibration from the previous run, and frames to be solved with them."""
 
 from __future__ import annotations
 
@@ -9,29 +9,31 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from zemosaic.calibration.held import Held
+from zemosaic.calibration.held import FixedParameters
 from zemosaic.errors import message
 from zemosaic.model import CalibratedFrame, SolvedFrame
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.nights import EarlierField
+from zemosaic.phases.nights import CachedField
 from zemosaic.sky import unit_vectors
 
-__all__ = ["Known", "held_of", "known_frames", "rows_to_solve", "still_known"]
+__all__ = ["PriorFrames", "consistent_prior_frames", "fixed_parameters", "frames_to_solve", "prior_frames"]
 
-Known = Mapping[int, CalibratedFrame]
+PriorFrames = Mapping[int, CalibratedFrame]
 """Frames with their earlier calibration, by frame id."""
 
 
-def known_frames(before: EarlierField | None, solved: Sequence[SolvedFrame], channels: int) -> Known:
+def prior_frames(cached: CachedField | None, solved: Sequence[SolvedFrame], channels: int) -> PriorFrames:
     """Return the frames that an earlier night calibrated in as many channels."""
-    if before is None or before.channels != channels:
+    if cached is None or cached.channels != channels:
         return {}
-    found = {one.frame.frame_id: before.calibrated(one) for one in solved}
-    return {frame_id: frame for frame_id, frame in found.items() if frame is not None}
+    calibrated = {frame.frame.frame_id: cached.calibrated(frame) for frame in solved}
+    return {frame_id: frame for frame_id, frame in calibrated.items() if frame is not None}
 
 
-def held_of(known: Known, solved: Sequence[SolvedFrame], groups: NDArray[np.int64], channels: int) -> Held | None:
-    """Return what is known of frames and of their cameras in arrays; None where nothing is.
+def fixed_parameters(
+    prior: PriorFrames, solved: Sequence[SolvedFrame], groups: NDArray[np.int64], channels: int
+) -> FixedParameters | None:
+    """Return the fixed parameters of frames and cameras as arrays; None where there are none.
 
     Parameters
     ----------
@@ -42,55 +44,62 @@ def held_of(known: Known, solved: Sequence[SolvedFrame], groups: NDArray[np.int6
         Camera of each frame.
     channels : int
     """
-    if not known:
+    if not prior:
         return None
-    held = Held.nothing(len(solved), channels, int(groups.max()) + 1)
-    cameras = {one.frame.camera_key: one for one in known.values()}
-    for k, one in enumerate(solved):
-        frame = known.get(one.frame.frame_id)
+    fixed = FixedParameters.none(len(solved), channels, int(groups.max()) + 1)
+    cameras = {frame.frame.camera_key: frame for frame in prior.values()}
+    for k, solved_frame in enumerate(solved):
+        frame = prior.get(solved_frame.frame.frame_id)
         if frame is not None:
-            held.frames[k], held.transparency[k] = True, frame.transparency
-            held.sky_adu[k, :, : len(frame.sky_adu[0])] = frame.sky_adu
-        camera = cameras.get(one.frame.camera_key)
+            fixed.frames[k], fixed.transparency[k] = True, frame.transparency
+            fixed.sky_adu[k, :, : len(frame.sky_adu[0])] = frame.sky_adu
+        camera = cameras.get(solved_frame.frame.camera_key)
         if camera is not None:
-            held.cameras[groups[k]] = True
-            held.vignetting[groups[k]], held.bias_adu[groups[k]] = camera.illumination[0], camera.bias_adu
-    return held
+            fixed.cameras[groups[k]] = True
+            fixed.vignetting[groups[k]], fixed.bias_adu[groups[k]] = camera.illumination[0], camera.bias_adu
+    return fixed
 
 
-def rows_to_solve(solved: Sequence[SolvedFrame], known: Known) -> list[int]:
-    """Return the indices of the frames that are not known and of those that may share sky with them."""
-    new = np.array([one.frame.frame_id not in known for one in solved])
-    if new.all() or not new.any():
-        return np.flatnonzero(new).tolist()
-    centres = np.array([one.wcs.pixel_to_sky(0.5 * one.frame.width, 0.5 * one.frame.height) for one in solved])
-    places = unit_vectors(centres[:, 0], centres[:, 1])
-    reach = np.radians(
-        max(np.hypot(one.frame.width, one.frame.height) * one.wcs.scale_arcsec for one in solved) / 3600.0
+def frames_to_solve(solved: Sequence[SolvedFrame], prior: PriorFrames) -> list[int]:
+    """Return the indices of the new frames and of the earlier frames that may overlap them."""
+    is_new = np.array([frame.frame.frame_id not in prior for frame in solved])
+    if is_new.all() or not is_new.any():
+        return np.flatnonzero(is_new).tolist()
+    centres = np.array([frame.wcs.pixel_to_sky(0.5 * frame.frame.width, 0.5 * frame.frame.height) for frame in solved])
+    directions = unit_vectors(centres[:, 0], centres[:, 1])
+    max_distance_rad = np.radians(
+        max(np.hypot(frame.frame.width, frame.frame.height) * frame.wcs.scale_arcsec for frame in solved) / 3600.0
     )
-    distance, _ = cKDTree(places[new]).query(places)
-    return np.flatnonzero(distance <= 2.0 * np.sin(min(reach, np.pi) / 2.0)).tolist()
+    distance, _ = cKDTree(directions[is_new]).query(directions)
+    return np.flatnonzero(distance <= 2.0 * np.sin(min(max_distance_rad, np.pi) / 2.0)).tolist()
 
 
-def still_known(context: RunContext, solved: Sequence[SolvedFrame], known: Known, astray: NDArray[np.bool_]) -> Known:
-    """Return the known frames without those that the new frames contradict.
+def consistent_prior_frames(
+    context: RunContext, solved: Sequence[SolvedFrame], prior: PriorFrames, astray: NDArray[np.bool_]
+) -> PriorFrames:
+    """Return the earlier frames that the new frames do not contradict.
 
-    Where these are most of a camera's frames, none of the camera stays: its illumination was wrong.
+    Where most frames of a camera are contradicted, all of its frames are released, as its illumination was wrong.
 
     Parameters
     ----------
     astray : ndarray of bool, shape (frames,)
         Of the frames solved.
     """
-    wrong = {one.frame.frame_id for one, far in zip(solved, astray, strict=True) if far and one.frame.frame_id in known}
-    if not wrong:
-        return known
-    seen = Counter(one.frame.camera_key for one in solved if one.frame.frame_id in known)
-    bad = Counter(known[frame_id].frame.camera_key for frame_id in wrong)
-    left = {
-        frame_id: one
-        for frame_id, one in known.items()
-        if frame_id not in wrong and 2 * bad[one.frame.camera_key] <= seen[one.frame.camera_key]
+    wrong = {
+        frame.frame.frame_id
+        for frame, is_astray in zip(solved, astray, strict=True)
+        if is_astray and frame.frame.frame_id in prior
     }
-    context.log(message("log.night_recalibrated", frames=len(known) - len(left)))
-    return left
+    if not wrong:
+        return prior
+    frames_per_camera = Counter(frame.frame.camera_key for frame in solved if frame.frame.frame_id in prior)
+    wrong_per_camera = Counter(prior[frame_id].frame.camera_key for frame_id in wrong)
+    consistent = {
+        frame_id: one
+        for frame_id, one in prior.items()
+        if frame_id not in wrong
+        and 2 * wrong_per_camera[one.frame.camera_key] <= frames_per_camera[one.frame.camera_key]
+    }
+    context.log(message("log.night_recalibrated", frames=len(prior) - len(consistent)))
+    return consistent

@@ -58,7 +58,7 @@ def frames_here(pixel: PixelOf, entries: Mapping[str, Entry], defects: Callable[
     """
     patch, index = pixel.patch, pixel.patch.index(pixel.row, pixel.column)
     places = {k: n for n, k in enumerate(patch.present)}
-    found = []
+    entries_here = []
     for k, frame in enumerate(patch.frames):
         x, y = (float(v) for v in frame.wcs.sky_to_pixel(pixel.ra_deg, pixel.dec_deg))
         if not _on(frame, x, y):
@@ -72,21 +72,21 @@ def frames_here(pixel: PixelOf, entries: Mapping[str, Entry], defects: Callable[
         if state is PixelState.USED:
             values["share"] = pixel.share * _share(pixel, float(patch.weights[places[k], index]), index)
         entry = entries.get(frame.frame.path, {})
-        found.append(
+        entries_here.append(
             FrameHere(
                 path=frame.frame.path,
                 state=state,
                 date_obs=entry.get("date_obs") or "",
                 x_px=x,
                 y_px=y,
-                mended=_near_defect(frame, x, y, defects(frame.frame.frame_id)),
+                interpolated=_near_defect(frame, x, y, defects(frame.frame.frame_id)),
                 trail=_on_trail(entry, x, y),
                 master=pixel.master,
                 reason=patch.failed.get(frame.frame.frame_id) if state is PixelState.UNREADABLE else None,
                 **values,
             )
         )
-    return found
+    return entries_here
 
 
 def _share(pixel: PixelOf, weight: float, index: int) -> float:
@@ -104,8 +104,8 @@ def frames_left_out(entries: Iterable[Entry], known: Set[str], ra_deg: float, de
         if entry["status"] == "used" or entry["path"] in known or len(corners[0]) != 4:
             continue
         if _inside(*tangent_plane(*corners, ra_deg, dec_deg)):
-            told = entry.get("reason")
-            reason = Message(told["key"], told["params"]) if told else None
+            stored_reason = entry.get("reason")
+            reason = Message(stored_reason["key"], stored_reason["params"]) if stored_reason else None
             yield FrameHere(entry["path"], PixelState.LEFT_OUT, entry.get("date_obs") or "", reason=reason)
 
 
@@ -139,17 +139,17 @@ def _sigmas(sample: Floats, low: Floats, high: Floats, rules: StackRules) -> tup
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         unit = (high - low) / np.float32(rules.kappa_low + rules.kappa_high)
         middle = low + np.float32(rules.kappa_low) * unit
-        found = np.where(known & (unit > 0), (sample - middle) / unit, np.nan)
-    return tuple(float(v) for v in found)
+        sigmas = np.where(known & (unit > 0), (sample - middle) / unit, np.nan)
+    return tuple(float(v) for v in sigmas)
 
 
 def _hidden(frame: CalibratedFrame, x: float, y: float) -> bool:
     """Whether a hidden block lies within the reach of the interpolation."""
-    if not frame.hidden:
+    if not frame.obstructed:
         return False
     reach = np.array([-BORDER, 0.0, BORDER])
     dx, dy = (part.ravel() for part in np.meshgrid(reach, reach))
-    return bool(np.isin(blocks_at(frame.frame, x + dx, y + dy), frame.hidden).any())
+    return bool(np.isin(blocks_at(frame.frame, x + dx, y + dy), frame.obstructed).any())
 
 
 def _near_defect(frame: CalibratedFrame, x: float, y: float, defects: Set[int]) -> bool:

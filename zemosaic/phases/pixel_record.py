@@ -10,22 +10,22 @@ import numpy as np
 from zemosaic.model import FieldStars, MosaicProduct, TileProduct
 from zemosaic.mosaic.master import MasterTile
 from zemosaic.phases.assemble import pedestal
-from zemosaic.phases.measure import DefectMaps, read_defects
-from zemosaic.phases.plan import Grid
+from zemosaic.phases.measure import DetectorCalibrations, read_defects
+from zemosaic.phases.plan import FieldPlan
 from zemosaic.store.canvas import CanvasStore
 from zemosaic.store.pixel_record import CameraRecord, FrameColumns, MasterRecord, MosaicRecord, Stacked
 
 __all__ = ["StackedGroup", "record_of"]
 
-StackedGroup = tuple[Grid, CanvasStore, Sequence[TileProduct]]
+StackedGroup = tuple[FieldPlan, CanvasStore, Sequence[TileProduct]]
 """A group of Classic mode: its plan, the store with its pixels, what became of its tiles."""
 
 
 def record_of(
-    grid: Grid,
+    grid: FieldPlan,
     product: MosaicProduct,
     stars: FieldStars,
-    defects: DefectMaps,
+    defects: DetectorCalibrations,
     tiles: Sequence[TileProduct] = (),
     groups: Sequence[StackedGroup] = (),
     pieces: Sequence[MasterTile] = (),
@@ -64,10 +64,10 @@ def record_of(
 
 
 def _masters(groups: Sequence[StackedGroup], pieces: Sequence[MasterTile]) -> tuple[MasterRecord, ...]:
-    found = []
+    records = []
     for piece in pieces:
         y0, y1, x0, x1 = piece.box
         valid = np.asarray(piece.store.canvas("kept")[y0:y1, x0:x1]) > 0
         grid, _, products = next(group for group in groups if group[1] is piece.store)
-        found.append(MasterRecord(Stacked(grid.plan, tuple(products)), piece.box, valid, piece.gain, piece.offset))
-    return tuple(found)
+        records.append(MasterRecord(Stacked(grid.plan, tuple(products)), piece.box, valid, piece.gain, piece.offset))
+    return tuple(records)

@@ -59,7 +59,7 @@ class FrameHere:
     where too few frames meet for a limit."""
     share: float = 0.0
     """Part of the pixel's weight."""
-    mended: bool = False
+    interpolated: bool = False
     """Whether a defect of the sensor lies there; it was replaced by its neighbours before anything else."""
     trail: bool = False
     """Whether the trail of a satellite or plane that was measured on the frame runs there."""

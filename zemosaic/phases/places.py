@@ -13,7 +13,7 @@ from zemosaic.model import FrameRef, SolvedFrame
 from zemosaic.phases.context import RunContext
 from zemosaic.sky import FrameWcs
 from zemosaic.solving.agreement import Neighbour, catalogue_agrees
-from zemosaic.solving.base import Field
+from zemosaic.solving.base import StarField
 from zemosaic.solving.sets import PlacedFrame, contradicted
 
 __all__ = ["confirmed_place", "corners_apart_px", "neighbour_of", "warn_of_contradictions"]
@@ -60,10 +60,10 @@ def warn_of_contradictions(context: RunContext, solved: Sequence[SolvedFrame], c
     catalogues : sequence of Catalogue
         One that agrees with a frame's place confirms it.
     """
-    doubtful = np.array([not _agrees(one, catalogues) for one in solved], bool)
+    doubtful = np.array([not _agrees(frame, catalogues) for frame in solved], bool)
     if not doubtful.any():
         return
-    told = contradicted([_placed(one) for one in solved], doubtful)
+    told = contradicted([_placed(frame) for frame in solved], doubtful)
     if told:
         names = [Path(solved[place].frame.path).name for place in told]
         listed = ", ".join(names[:MAX_NAMES]) + (", …" if len(names) > MAX_NAMES else "")
@@ -99,7 +99,7 @@ def _camera(frame: FrameRef) -> tuple[object, ...]:
 
 def _agrees(solved: SolvedFrame, catalogues: Sequence[Catalogue]) -> bool:
     stars, frame = solved.measured.stars, solved.frame
-    field = Field(stars.x_px, stars.y_px, frame.width, frame.height)
+    field = StarField(stars.x_px, stars.y_px, frame.width, frame.height)
     return any(catalogue_agrees(solved.wcs, field, catalogue) for catalogue in catalogues)
 
 

@@ -18,15 +18,15 @@ from zemosaic.frames.debayer import half_size
 from zemosaic.frames.planes import colour_planes
 from zemosaic.model import CalibratedFrame, GridPlan, sky_level
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.growing import LONGEST_PX, coarse_side, keep_quick_look
-from zemosaic.phases.measure import DefectMaps, mended_pixels
-from zemosaic.phases.plan import Grid
+from zemosaic.phases.growing import MAX_SIDE_PX, coarse_side, keep_quick_look
+from zemosaic.phases.measure import DetectorCalibrations, calibrated_pixels
+from zemosaic.phases.plan import FieldPlan
 
 __all__ = ["Task", "covering", "read_reduced", "reduced", "show_quick_look"]
 
-MOST_FRAMES = 24
-LOOKED_THROUGH = 1000
-"""Of more frames than this only every so manieth is thought of."""
+MAX_FRAMES = 24
+MAX_CANDIDATES = 1000
+"""With more frames than this, only every n-th frame is considered."""
 CELLS = 24
 """The canvas is divided into so many cells along its longer side to find out what frames cover."""
 
@@ -40,12 +40,12 @@ class Task:
     frame: CalibratedFrame
     block_px: int
     defects: Path
-    """What its camera's pixels need; see `mended_pixels`."""
+    """What its camera's pixels need; see `calibrated_pixels`."""
     scratch: Path
 
 
-def show_quick_look(context: RunContext, grid: Grid, defects: DefectMaps) -> None:
-    """Show a picture of `MOST_FRAMES` calibrated frames at most; nothing of the mosaic depends on it."""
+def show_quick_look(context: RunContext, grid: FieldPlan, defects: DetectorCalibrations) -> None:
+    """Show a picture of `MAX_FRAMES` calibrated frames at most; nothing of the mosaic depends on it."""
     if any(context.stores.glob("canvas_*.zarr")):
         return  # an earlier run left tiles, which are shown at once
     plan, chosen = grid.plan, covering(grid.plan, grid.frames)
@@ -70,7 +70,7 @@ def show_quick_look(context: RunContext, grid: Grid, defects: DefectMaps) -> Non
         return
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(number > 0, total / number, np.nan).astype(np.float32)
-    picture = stretched_preview(mean, number, LONGEST_PX, axis_order="CHW")
+    picture = stretched_preview(mean, number, MAX_SIDE_PX, axis_order="CHW")
     keep_quick_look(context.scratch, grid.key, plan, mean, used)
     path = context.scratch / f"quick_look_{grid.key}.png"
     write_png(path, picture)
@@ -82,15 +82,15 @@ def covering(plan: GridPlan, frames: Sequence[CalibratedFrame]) -> list[Calibrat
 
     Frames of which a part is hidden are taken only where there are no others.
     """
-    clear = [frame for frame in frames if not frame.hidden] or list(frames)
-    left = clear[:: max(1, -(-len(clear) // LOOKED_THROUGH))]
+    clear = [frame for frame in frames if not frame.obstructed] or list(frames)
+    left = clear[:: max(1, -(-len(clear) // MAX_CANDIDATES))]
     cell = max(plan.width, plan.height) / CELLS
     x, y = np.meshgrid(np.arange(0.5 * cell, plan.width, cell), np.arange(0.5 * cell, plan.height, cell))
     sky = plan.wcs.pixel_to_sky(x.ravel(), y.ravel())
     within = np.array([_inside(frame, *frame.wcs.sky_to_pixel(*sky)) for frame in left]).reshape(len(left), x.size)
     bare = np.ones(x.size, bool)
     chosen: list[CalibratedFrame] = []
-    while len(chosen) < MOST_FRAMES and len(left):
+    while len(chosen) < MAX_FRAMES and len(left):
         added = (within & bare).sum(axis=1)
         best = int(np.argmax(added))
         if not added[best]:
@@ -141,7 +141,7 @@ def reduced(frame: CalibratedFrame, pixels: NDArray[Any], block_px: int) -> Floa
 def read_reduced(task: Task) -> Floats | None:
     """Return a frame's calibrated means over blocks, its pixels mended; None where it cannot be read."""
     try:
-        pixels = mended_pixels(task.frame.frame, task.defects, task.scratch)
+        pixels = calibrated_pixels(task.frame.frame, task.defects, task.scratch)
         return reduced(task.frame, pixels, task.block_px)
     except FrameError:
         return None  # told when it is stacked

@@ -16,14 +16,14 @@ from zemosaic.errors import Message, message
 from zemosaic.model import CalibratedFrame, TileSpec
 from zemosaic.mosaic.incremental import merged_block
 from zemosaic.mosaic.master import feather_map
-from zemosaic.mosaic.pieces import Box, Shelf, cropped, overlap
-from zemosaic.mosaic.placing import Placing
+from zemosaic.mosaic.pieces import Box, TileCache, cropped, overlap
+from zemosaic.mosaic.placing import CoaddPlane
 from zemosaic.mosaic.starlight import stars_by_tile
 from zemosaic.phases.assemble import grid_pieces
 from zemosaic.phases.stack import stacking_of
-from zemosaic.phases.tile import DROPS_REACH, Stacker, TileTask
+from zemosaic.phases.tile import DROP_REACH_PX, Stacker, TileTask
 from zemosaic.settings.schema import Settings
-from zemosaic.stacking.modes import Mode
+from zemosaic.stacking.modes import MemoryMode
 from zemosaic.stacking.rules import StackResult
 from zemosaic.store.canvas import TilePixels
 from zemosaic.store.pixel_record import MasterRecord, MosaicRecord, Stacked
@@ -75,7 +75,7 @@ class Restacked:
     settings : Settings
         Those of the run.
     cameras : sequence of Path
-        For `mended_pixels`, in the order of the record's cameras.
+        For `calibrated_pixels`, in the order of the record's cameras.
     scratch : Path
         Where decoded copies of compressed frames go.
     """
@@ -85,7 +85,7 @@ class Restacked:
     ) -> None:
         self._record, self.stacked, self._cameras, self._scratch = record, stacked, cameras, scratch
         self._same = stacking_of(settings) | {"device": None}
-        self._beside = BESIDE_PX + (DROPS_REACH if settings.stacking_drizzle else 0)
+        self._beside = BESIDE_PX + (DROP_REACH_PX if settings.stacking_drizzle else 0)
         self.patches: dict[int, Patch] = {}
         """What was stacked last, by the tile's place in the plan."""
         self.window: Box = (0, 0, 0, 0)
@@ -137,7 +137,7 @@ class Restacked:
         taken = set(product.frames_used)
         stacker.failed.update({number: REFUSED for number in tile.frame_ids if number not in taken})
         samples, present = stacker.samples(box, range(len(task.frames)))
-        if product.mode == Mode.STREAMING.value:
+        if product.mode == MemoryMode.STREAMING.value:
             low, high = stacker.sampled_limits(box)
             result = stacker.streamed(box, low, high)
         else:
@@ -211,7 +211,7 @@ class RestackedMaster(Restacked):
         pieces = grid_pieces(plan, self)
         near = [pieces[row] for row in self.near(box)]
         size = (box[1] - box[0], box[3] - box[2])
-        merged = merged_block(box, near, Placing(plan.wcs), Shelf())
+        merged = merged_block(box, near, CoaddPlane(plan.wcs), TileCache())
         if merged is None:
             nothing = np.zeros(size, np.uint16)
             empty = np.full((plan.channels, *size), np.nan, np.float32)

@@ -15,9 +15,9 @@ from zemosaic.phases.context import RunContext
 from zemosaic.store.codec import content_of, from_bytes, to_bytes
 from zemosaic.store.journal import digest
 
-__all__ = ["Before", "solved_before"]
+__all__ = ["SolveCheckpoint", "cached_solutions"]
 
-CONTENT_VERSION = 6
+CONTENT_VERSION = 7
 KIND, KEY = "solve", "all"
 GIVEN = ("frame",)
 """What of a measured frame counts by its identity alone."""
@@ -34,39 +34,41 @@ class _Solutions:
 
 
 @dataclass(frozen=True)
-class Before:
+class SolveCheckpoint:
     """How much was told before solving began, and what the solutions will depend on."""
 
-    wanted: str
+    depends_on: str
     dropped: int
     warned: int
 
     @classmethod
-    def of(cls, context: RunContext, measured: Sequence[MeasuredFrame], solvers: Sequence[object]) -> Before:
+    def of(cls, context: RunContext, measured: Sequence[MeasuredFrame], solvers: Sequence[object]) -> SolveCheckpoint:
         """Return it; `solvers` are plain values that tell which solvers there are."""
-        seen = [digest(one.frame.frame_id, one.frame.identity, content_of(one, GIVEN)) for one in measured]
-        wanted = context.depends("solve", CONTENT_VERSION, seen, list(solvers))
+        content = [digest(frame.frame.frame_id, frame.frame.identity, content_of(frame, GIVEN)) for frame in measured]
+        wanted = context.depends("solve", CONTENT_VERSION, content, list(solvers))
         return cls(wanted, len(context.dropped), len(context.warnings))
 
     def keep(self, context: RunContext, solved: Sequence[SolvedFrame]) -> None:
         """Put the solutions, and what was said on the way to them, into the journal."""
         solutions = _Solutions(
-            solved=tuple((one.frame.frame_id, one.solution) for one in solved),
+            solved=tuple((frame.frame.frame_id, frame.solution) for frame in solved),
             dropped=tuple(context.dropped[self.dropped :]),
             warned=tuple(context.warnings[self.warned :]),
         )
-        context.journal.put(KIND, KEY, self.wanted, to_bytes(solutions))
+        context.journal.put(KIND, KEY, self.depends_on, to_bytes(solutions))
 
 
-def solved_before(context: RunContext, measured: Sequence[MeasuredFrame], before: Before) -> list[SolvedFrame] | None:
+def cached_solutions(
+    context: RunContext, measured: Sequence[MeasuredFrame], checkpoint: SolveCheckpoint
+) -> list[SolvedFrame] | None:
     """Return what an earlier run found, and tell again what it told; None where it has to be found."""
-    stored = context.journal.get(KIND, KEY, before.wanted)
+    stored = context.journal.get(KIND, KEY, checkpoint.depends_on)
     if stored is None:
         return None
-    solutions, by_id = from_bytes(_Solutions, stored), {one.frame.frame_id: one for one in measured}
-    for told in solutions.warned:
-        context.warn(told)
-    for lost in solutions.dropped:
-        context.drop(lost)
+    solutions, by_id = from_bytes(_Solutions, stored), {frame.frame.frame_id: frame for frame in measured}
+    for stored_values in solutions.warned:
+        context.warn(stored_values)
+    for entry in solutions.dropped:
+        context.drop(entry)
     context.log(message("log.solved_before", frames=len(solutions.solved)))
     return [SolvedFrame(by_id[frame_id], solution) for frame_id, solution in solutions.solved]

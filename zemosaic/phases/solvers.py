@@ -11,7 +11,7 @@ from zemosaic.model import Solution
 from zemosaic.phases.context import RunContext
 from zemosaic.solving.astap import AstapSolver
 from zemosaic.solving.astap_find import AstapInstallation
-from zemosaic.solving.base import Field
+from zemosaic.solving.base import StarField
 from zemosaic.solving.blind import BlindSolver
 from zemosaic.solving.slots import AstapSlots, retries_from_environment
 
@@ -62,7 +62,7 @@ class WholeSky:
         self._context, self._catalogue = context, catalogue
         self._solver: BlindSolver | None = None
 
-    def solve(self, field: Field) -> Solution | Message:
+    def solve(self, field: StarField) -> Solution | Message:
         """Answer as `BlindSolver` does."""
         if self._solver is None:
             folder = cache_folder(os.environ)

@@ -15,43 +15,43 @@ from numpy.typing import NDArray
 
 from zemosaic.compute.resources import disk_free, lent_floats, return_freed_memory
 from zemosaic.errors import FrameError, Message, ResourceError, message
-from zemosaic.model import HIDDEN_BLOCK_PX, CalibratedFrame, TileProduct, TileSpec
+from zemosaic.model import OBSTRUCTION_BLOCK_PX, CalibratedFrame, TileProduct, TileSpec
 from zemosaic.mosaic.drizzle import DropRules
 from zemosaic.mosaic.interpolation import Interpolation
 from zemosaic.mosaic.radial import radial_weight
-from zemosaic.mosaic.starlight import TileStars, unsteady_light
+from zemosaic.mosaic.starlight import TileStars, seeing_tolerance
 from zemosaic.mosaic.warp import Lattice, frame_lattice, warp, window_of
-from zemosaic.phases.measure import mended_pixels
+from zemosaic.phases.measure import calibrated_pixels
 from zemosaic.phases.tile_device import Device, DeviceFailed
 from zemosaic.phases.tile_drizzle import Drops, inside_limits
 from zemosaic.sky import FrameWcs
 from zemosaic.stacking.compiled import accumulate
 from zemosaic.stacking.kernel import limits, stack
-from zemosaic.stacking.modes import MemoryRules, Mode, choose_mode, sample_of
+from zemosaic.stacking.modes import MemoryMode, MemoryRules, choose_memory_mode, sample_of
 from zemosaic.stacking.noise import ExpectedNoise
 from zemosaic.stacking.rules import Combine, StackResult, StackRules
-from zemosaic.stacking.sketch import AS_FRAMES, FirstSamples, Histogram
+from zemosaic.stacking.sketch import AS_FRAMES, Histogram, ReservoirSamples
 from zemosaic.store.canvas import CanvasStore, TilePixels
 
 __all__ = [
     "BAND_STEP",
-    "DROPS_REACH",
+    "DROP_REACH_PX",
     "Stacker",
     "TileAnswer",
     "TileTask",
-    "area_ratio",
+    "pixel_area_ratio",
     "stack_tile",
-    "without_hidden",
+    "without_obstructed",
 ]
 
-UNSTEADY = 0.2
+STAR_SHAPE_TOLERANCE = 0.2
 """Part of a star's light that differs from frame to frame beside what seeing does: its place, its shape."""
 BAND_STEP = 32
 """Bands begin at multiples of this, the lattice of exact positions."""
-LEAST_TASK_BYTES = 8 << 20
-DROPS_REACH = 8
+MIN_TASK_BYTES = 8 << 20
+DROP_REACH_PX = 8
 """Pixels: half of a drop at three times the scale, half a pixel, and the reach of the interpolation between pixels."""
-MANY_MISSED = 0.1
+MAX_MISSED_FRACTION = 0.1
 """Part of the pixels that drops may miss before the user is told."""
 
 Box = tuple[int, int, int, int]
@@ -89,13 +89,13 @@ class TileAnswer:
     product: TileProduct
     failed: tuple[tuple[int, Message], ...]
     """Frames whose pixels could not be read any more."""
-    told: tuple[Message, ...] = ()
+    remarks: tuple[Message, ...] = ()
     """What did not go as asked, for the user."""
     differs: float | None = None
     """Largest difference of the device's stack from the CPU's, in units of the expected noise; None: not compared."""
 
 
-def area_ratio(canvas: FrameWcs, frame: FrameWcs) -> float:
+def pixel_area_ratio(canvas: FrameWcs, frame: FrameWcs) -> float:
     """Return the area of a canvas pixel over that of a frame's."""
     areas = [abs(wcs.cd[0][0] * wcs.cd[1][1] - wcs.cd[0][1] * wcs.cd[1][0]) for wcs in (canvas, frame)]
     return areas[0] / areas[1]
@@ -109,35 +109,35 @@ def stack_tile(task: TileTask) -> TileAnswer:
     ResourceError
         When memory fails even for the smallest passes, or may not be tried again.
     """
-    told: list[Message] = []
-    _have_compiled(task.channels)
+    remarks: list[Message] = []
+    _compile_kernel(task.channels)
     while True:
         try:
-            return Stacker(task, told).run()
+            return Stacker(task, remarks).run()
         except DeviceFailed as failed:
-            told.append(failed.reason)
+            remarks.append(failed.reason)
             task = replace(task, device=None)
         except MemoryError as error:
             smaller = task.task_bytes // 2
-            if not task.memory.retry or smaller < LEAST_TASK_BYTES:
+            if not task.memory.retry or smaller < MIN_TASK_BYTES:
                 raise ResourceError("error.tile_memory", tile=task.tile.tile_id, frames=len(task.frames)) from error
             return_freed_memory()
-            told.append(message("warning.smaller_passes", tile=task.tile.tile_id, mb=smaller >> 20))
+            remarks.append(message("warning.smaller_passes", tile=task.tile.tile_id, mb=smaller >> 20))
             task = replace(task, task_bytes=smaller)
 
 
 @lru_cache(maxsize=4)
-def _have_compiled(channels: int) -> None:
+def _compile_kernel(channels: int) -> None:
     """Have the kernel compiled, if need be, while this process holds no samples: compiling takes much memory."""
-    one = np.ones((1, channels, 1), np.float32)
-    stack(one, one[:, 0, 0], one[0], StackRules(), one[0])
+    sample = np.ones((1, channels, 1), np.float32)
+    stack(sample, sample[:, 0, 0], sample[0], StackRules(), sample[0])
 
 
 class Stacker:
     """One try at one tile."""
 
-    def __init__(self, task: TileTask, told: list[Message]) -> None:
-        self.task, self.told = task, told
+    def __init__(self, task: TileTask, remarks: list[Message]) -> None:
+        self.task, self.remarks = task, remarks
         y0, y1, x0, x1 = task.tile.outer
         self.shape = (y1 - y0, x1 - x0)
         self.planes = task.channels + (task.radial_fraction is not None)
@@ -159,9 +159,9 @@ class Stacker:
         """Stack the tile, store it and tell how."""
         task = self.task
         mode = self._mode()
-        if mode is Mode.DISK:
+        if mode is MemoryMode.DISK:
             self._on_disk()
-        elif mode is Mode.STREAMING:
+        elif mode is MemoryMode.STREAMING:
             for band in self._bands(self._rows_in_memory(max(task.memory.sample_frames, AS_FRAMES))):
                 low, high = self.sampled_limits(band)
                 self._keep(band, self.streamed(band, low, high))
@@ -184,12 +184,12 @@ class Stacker:
             empty=total == 0,
             mark=mark,
         )
-        return TileAnswer(product, tuple(sorted(self.failed.items())), tuple(self.told), self.differs)
+        return TileAnswer(product, tuple(sorted(self.failed.items())), tuple(self.remarks), self.differs)
 
-    def _mode(self) -> Mode:
+    def _mode(self) -> MemoryMode:
         task, frames = self.task, len(self.task.frames)
         cube = frames * self.planes * math.prod(self.shape) * 4
-        return choose_mode(
+        return choose_memory_mode(
             frames,
             self.shape[0],
             self._rows_in_memory(frames),
@@ -222,7 +222,7 @@ class Stacker:
             yield start, end, x0, x1
             start = end
 
-    def samples(self, band: Box, wanted: range | list[int], cube: Floats | None = None) -> tuple[Floats, list[int]]:
+    def samples(self, band: Box, indices: range | list[int], cube: Floats | None = None) -> tuple[Floats, list[int]]:
         """Return the planes of the wanted frames that reach a band, and which frames these are.
 
         Parameters
@@ -233,9 +233,9 @@ class Stacker:
             Where the planes are put.
         """
         if cube is None:
-            cube = np.empty((len(wanted), self.planes, band[1] - band[0], band[3] - band[2]), np.float32)
+            cube = np.empty((len(indices), self.planes, band[1] - band[0], band[3] - band[2]), np.float32)
         present: list[int] = []
-        for k in wanted:
+        for k in indices:
             if self._resample(k, band, cube[len(present)]) is not None:
                 present.append(k)
         return cube[: len(present)], present
@@ -250,21 +250,21 @@ class Stacker:
         if window is None:
             return None
         try:
-            pixels = mended_pixels(frame.frame, task.defects[k], task.scratch, window)
+            pixels = calibrated_pixels(frame.frame, task.defects[k], task.scratch, window)
         except FrameError as error:
             self.failed[frame.frame.frame_id] = error.reason
             return None
-        return lattice, window, without_hidden(pixels, window, frame) if frame.hidden else pixels
+        return lattice, window, without_obstructed(pixels, window, frame) if frame.obstructed else pixels
 
     def _resample(self, k: int, band: Box, into: Floats) -> tuple[Box, NDArray[Any]] | None:
         """Write a frame's planes; return the window and the raw pixels of it; None where it has no light there."""
         task, frame = self.task, self.task.frames[k]
-        found = self._window(k, band)
-        if found is None:
+        window_parts = self._window(k, band)
+        if window_parts is None:
             return None
-        lattice, window, pixels = found
+        lattice, window, pixels = window_parts
         channels = len(frame.sky_adu)
-        ratio = area_ratio(task.canvas, frame.wcs)
+        ratio = pixel_area_ratio(task.canvas, frame.wcs)
         if task.device is None:
             warp(pixels, window, frame, lattice, band, into[:channels], task.interpolation, ratio)
         else:
@@ -294,7 +294,7 @@ class Stacker:
         rules = self.task.rules
         # Limits lie kappa times this beside the middle, and shall hold all that seeing makes of a star.
         seeing = 1.0 / min(rules.kappa_low, rules.kappa_high)
-        light = unsteady_light(self.task.stars, band, self.task.channels, UNSTEADY, seeing)
+        light = seeing_tolerance(self.task.stars, band, self.task.channels, STAR_SHAPE_TOLERANCE, seeing)
         return light.reshape(self.task.channels, -1)
 
     def stacked(self, samples: Floats, present: list[int], band: Box) -> StackResult:
@@ -310,7 +310,7 @@ class Stacker:
     def drizzled(self, box: Box, low: Floats, high: Floats, stacked: TilePixels) -> tuple[Floats, int]:
         """Let the raw pixels of all frames fall over what was stacked of them in a box.
 
-        Within `DROPS_REACH` pixels of the box's edges, values depend on where the box ends.
+        Within `DROP_REACH_PX` pixels of the box's edges, values depend on where the box ends.
 
         Parameters
         ----------
@@ -330,13 +330,13 @@ class Stacker:
         if task.drops is None:
             return stacked.value, 0
         drops = Drops(task.canvas, box, task.drops, stacked.value)
-        one = np.empty((self.planes, *low.shape[1:]), np.float32)
+        planes = np.empty((self.planes, *low.shape[1:]), np.float32)
         for k, frame in enumerate(task.frames):
-            found = self._resample(k, box, one)
-            if found is not None:
-                weights = one[task.channels] if task.radial_fraction is not None else np.float32(frame.weight)
-                kept = np.where(inside_limits(one[: task.channels], low, high), weights, np.float32(0))
-                drops.add(found[1], found[0], frame, area_ratio(task.canvas, frame.wcs), kept)
+            resampled = self._resample(k, box, planes)
+            if resampled is not None:
+                weights = planes[task.channels] if task.radial_fraction is not None else np.float32(frame.weight)
+                kept = np.where(inside_limits(planes[: task.channels], low, high), weights, np.float32(0))
+                drops.add(resampled[1], resampled[0], frame, pixel_area_ratio(task.canvas, frame.wcs), kept)
         return drops.over(stacked.weight, stacked.kept)
 
     def _drizzle(self, low: Floats, high: Floats) -> None:
@@ -344,8 +344,8 @@ class Stacker:
         whole = self.whole
         whole.value[:], missed = self.drizzled(self.task.tile.outer, low, high, whole)
         lit = int((whole.kept > 0).sum())
-        if missed > MANY_MISSED * lit:
-            self.told.append(message("warning.drizzle_holes", percent=round(100 * missed / lit)))
+        if missed > MAX_MISSED_FRACTION * lit:
+            self.remarks.append(message("warning.drizzle_holes", percent=round(100 * missed / lit)))
 
     def _keep_limits(self, band: Box, low: Floats, high: Floats) -> None:
         if self.between is not None:
@@ -370,15 +370,15 @@ class Stacker:
         """Resample every frame once into a file, then stack that band by band."""
         task = self.task
         path = task.scratch / f"cube_{task.row}_{os.getpid()}.f4"
-        one = np.empty((self.planes, *self.shape), np.float32)
+        planes = np.empty((self.planes, *self.shape), np.float32)
         present: list[int] = []
         try:
             with path.open("w+b") as stream:
                 for k in range(len(task.frames)):
-                    if self._resample(k, task.tile.outer, one) is not None:
-                        stream.write(one.data)
+                    if self._resample(k, task.tile.outer, planes) is not None:
+                        stream.write(planes.data)
                         present.append(k)
-                del one
+                del planes
                 for band in self._bands(self._rows_in_memory(len(present))):
                     self._stack_band(band, self._read_band(stream, len(present), band), present)
         finally:
@@ -411,7 +411,7 @@ class Stacker:
         number = min(task.memory.sample_frames, len(frames))
         chosen = sample_of(len(frames), number, task.memory.spread)
         pixels = (band[1] - band[0]) * (band[3] - band[2])
-        first, seen = FirstSamples(number, task.channels, pixels), ExpectedNoise(task.channels, pixels)
+        first, seen = ReservoirSamples(number, task.channels, pixels), ExpectedNoise(task.channels, pixels)
         for k, samples in self._passing(band, [*chosen, *sorted(set(frames) - set(chosen))]):
             planes = samples[: task.channels].reshape(task.channels, -1)
             # The noise of just these: how many frames pass depends on the other pixels of the band.
@@ -449,12 +449,12 @@ class Stacker:
                 yield k, planes
 
 
-def without_hidden(pixels: NDArray[Any], window: Box, frame: CalibratedFrame) -> Floats:
+def without_obstructed(pixels: NDArray[Any], window: Box, frame: CalibratedFrame) -> Floats:
     """Return the pixels of a window (y0, y1, x0, x1) with NaN where the frame is hidden."""
-    columns = -(-frame.frame.width // HIDDEN_BLOCK_PX)
-    row, column = (np.arange(a, b) // HIDDEN_BLOCK_PX for a, b in (window[:2], window[2:]))
+    columns = -(-frame.frame.width // OBSTRUCTION_BLOCK_PX)
+    row, column = (np.arange(a, b) // OBSTRUCTION_BLOCK_PX for a, b in (window[:2], window[2:]))
     out = pixels.astype(np.float32)
-    out[np.isin(row[:, None] * columns + column[None, :], frame.hidden)] = np.nan
+    out[np.isin(row[:, None] * columns + column[None, :], frame.obstructed)] = np.nan
     return out
 
 
@@ -462,7 +462,7 @@ def _noises(task: TileTask) -> Floats:
     """Return the noise of one sample of each frame, shape (frames, channels)."""
     wide = [
         np.array(frame.noise if len(frame.noise) == task.channels else frame.noise[:1] * task.channels, np.float32)
-        * np.float32(area_ratio(task.canvas, frame.wcs))
+        * np.float32(pixel_area_ratio(task.canvas, frame.wcs))
         for frame in task.frames
     ]
     return np.array(wide, np.float32)

@@ -99,8 +99,8 @@ class Device:
                 wide = weights if weights.ndim == 1 else weights[:, part]
                 arrays = [backend.to_device(np.ascontiguousarray(a)) for a in (cube[:, :, part], wide)]
                 expected, light = (backend.to_device(np.ascontiguousarray(a[:, part])) for a in (noise, unsteady))
-                found = stack_reference(arrays[0], arrays[1], expected, rules, backend.xp, light)
-                for name, array in zip(("value", "weight", "kept", "rejected"), found, strict=True):
+                stacked = stack_reference(arrays[0], arrays[1], expected, rules, backend.xp, light)
+                for name, array in zip(("value", "weight", "kept", "rejected"), stacked, strict=True):
                     getattr(result, name)[..., part] = backend.to_host(array)
         except backend.errors as error:
             raise self._failed(str(error)) from error

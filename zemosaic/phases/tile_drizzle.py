@@ -19,9 +19,9 @@ __all__ = ["Drops", "inside_limits"]
 Box = tuple[int, int, int, int]
 Floats = NDArray[np.float32]
 
-LEAST_DROP = 0.05
+MIN_DROP_WEIGHT = 0.05
 """Pixels on which less fell than this part of one frame's pixel are taken from the interpolated stack."""
-MANY_FRAMES = 5
+MIN_BORDER_FRAMES = 5
 """Samples from which on a missed pixel is no surprise of the mosaic's border."""
 
 
@@ -67,8 +67,8 @@ class Drops:
         weight, kept : ndarray, shape (h, w)
             Sum and number of the weights of the samples that stayed.
         """
-        hit = (self._heavy > LEAST_DROP * weight / np.maximum(kept, 1)) & (kept > 0)
-        missed = int(((kept >= MANY_FRAMES) & ~hit.all(axis=0)).sum())
+        hit = (self._heavy > MIN_DROP_WEIGHT * weight / np.maximum(kept, 1)) & (kept > 0)
+        missed = int(((kept >= MIN_BORDER_FRAMES) & ~hit.all(axis=0)).sum())
         lacked = np.divide(self._total, self._heavy, out=np.zeros_like(self._total), where=hit)
         return self._stacked + lacked, missed
 

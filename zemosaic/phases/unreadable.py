@@ -35,9 +35,9 @@ def all_read(phase: str, solved: Sequence[SolvedFrame], answers: Iterable[R | Me
         them are looked at, so that each frame that is gone is named.
     """
     gone: list[Dropped] = []
-    for one, answer in zip(solved, answers, strict=True):
+    for frame, answer in zip(solved, answers, strict=True):
         if isinstance(answer, Message):
-            gone.append(Dropped(one.frame.path, one.frame.frame_id, phase, FrameStatus.UNREADABLE, answer))
+            gone.append(Dropped(frame.frame.path, frame.frame.frame_id, phase, FrameStatus.UNREADABLE, answer))
         else:
             yield answer
     if gone:
@@ -68,6 +68,6 @@ def while_readable(
             for dropped in unreadable.frames:
                 context.drop(dropped)
             out = {dropped.frame_id for dropped in context.dropped}
-            solved = [one for one in solved if one.frame.frame_id not in out]
+            solved = [frame for frame in solved if frame.frame.frame_id not in out]
             if not solved:
                 raise NothingUsable("error.all_unreadable", frames=len(unreadable.frames)) from None

@@ -37,7 +37,14 @@ def settings_table_markdown() -> str:
 
 
 def _row(spec: Spec, words: Translator) -> str:
-    label, told = words.text(f"setting.{spec.key}.label"), words.text(f"setting.{spec.key}.help")
+    label, help_text = words.text(f"setting.{spec.key}.label"), words.text(f"setting.{spec.key}.help")
     default = json.dumps(spec.default) if spec.default != "" else ""
-    cells = (f"`{spec.key}`", f"**{label}.** {told}", default, spec.allowed, spec.unit, words.text(f"tier.{spec.tier}"))
+    cells = (
+        f"`{spec.key}`",
+        f"**{label}.** {help_text}",
+        default,
+        spec.allowed,
+        spec.unit,
+        words.text(f"tier.{spec.tier}"),
+    )
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

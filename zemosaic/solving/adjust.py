@@ -20,20 +20,20 @@ from scipy.sparse.linalg import LinearOperator, cg
 from zemosaic.sky import SIP_TERMS, Distortion, FrameWcs, ra_dec, unit_vectors
 
 __all__ = [
-    "Anchors",
     "Cameras",
+    "Detections",
     "Priors",
-    "Sightings",
-    "adjusted",
-    "along_radius",
-    "between_sessions",
+    "ReferenceStars",
     "camera_wcs",
-    "cameras_of",
     "directions",
-    "held_cameras",
-    "misses",
-    "strays",
-    "terms",
+    "distortion_terms",
+    "least_squares_step",
+    "make_cameras",
+    "radial_part",
+    "residuals",
+    "session_deviations",
+    "shape_deviations",
+    "with_fixed_frames",
 ]
 
 Floats = NDArray[np.float64]
@@ -41,15 +41,17 @@ Indices = NDArray[np.intp]
 
 _ARCSEC = np.radians(1.0 / 3600.0)
 _RADIAL_PRIOR_PX = 10.0
-_BENDS = len(SIP_TERMS)
-_TERMS = _BENDS + 2
+_N_DISTORTION_TERMS = len(SIP_TERMS)
+_N_CAMERA_TERMS = _N_DISTORTION_TERMS + 2
 _LINEAR_WEIGHT = 1e-9
-_RADIAL = np.array([[float((p, q) in along) for along in (((3, 0), (1, 2)), ((0, 3), (2, 1)))] for p, q in SIP_TERMS])
+_RADIAL_TERMS = np.array(
+    [[float((p, q) in along) for along in (((3, 0), (1, 2)), ((0, 3), (2, 1)))] for p, q in SIP_TERMS]
+)
 """Terms of a distortion along the radius, x and y, shape (7, 2)."""
 
 
 @dataclass(frozen=True)
-class Sightings:
+class Detections:
     """Detections of stars, ordered by frame; shape (n,)."""
 
     frame: Indices
@@ -62,7 +64,7 @@ class Sightings:
 
 
 @dataclass(frozen=True)
-class Anchors:
+class ReferenceStars:
     """Catalogue places of stars: `offset` from the present place (east, north) in arcsec, shape (stars, 2)."""
 
     offset: Floats
@@ -82,19 +84,21 @@ class Cameras:
     """Camera of each frame, ascending, shape (frames,)."""
     optics: Indices
     """Telescope of each camera, shape (cameras,)."""
-    reach: Floats
+    radius_px: Floats
     """Half diagonals in pixels, shape (cameras,)."""
-    bend: Floats
+    distortion: Floats
     """Pixels per term of `SIP_TERMS` in units of the reach, x and y, shape (cameras, 7, 2)."""
-    held: NDArray[np.bool_]
+    fixed: NDArray[np.bool_]
     """Frames that are where they are, shape (frames,)."""
-    held_bends: NDArray[np.bool_]
+    fixed_distortion: NDArray[np.bool_]
     """Cameras that bend as they do, shape (cameras,)."""
 
     @property
     def free(self) -> Floats:
-        """1 for each unknown of `adjusted`, 0 for what is held, frames first."""
-        return np.concatenate([np.repeat(~self.held, 6), np.repeat(~self.held_bends, 2 * _TERMS)]).astype(np.float64)
+        """1 for each unknown of `least_squares_step`, 0 for what is held, frames first."""
+        return np.concatenate(
+            [np.repeat(~self.fixed, 6), np.repeat(~self.fixed_distortion, 2 * _N_CAMERA_TERMS)]
+        ).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -103,22 +107,22 @@ class Priors:
 
     shape_px: Floats
     """How far a frame's scale and shear stray from its camera's, at the reach: refraction, focus."""
-    bend_px: Floats
+    distortion_px: Floats
     """How far a distortion strays from one along the radius: tilt and decentring."""
     session_px: Floats
     """How far a distortion strays from the mean of its telescope's sessions."""
 
 
-def cameras_of(frames: list[FrameWcs], camera: Indices, optics: Indices, reach: Floats) -> Cameras:
+def make_cameras(frames: list[FrameWcs], camera: Indices, optics: Indices, radius_px: Floats) -> Cameras:
     """Return the cameras of frames whose solutions refer to the frames' centres, without their distortion."""
     pointing = np.array([(w.ra_deg, w.dec_deg) for w in frames])
     cd = np.radians(np.array([w.cd for w in frames]))
     axes = _axes(unit_vectors(pointing[:, 0], pointing[:, 1]))
-    bend, none = np.zeros((len(reach), _BENDS, 2)), np.zeros(len(frames), bool)
-    return Cameras(axes, cd, camera, optics, reach, bend, none, np.zeros(len(reach), bool))
+    distortion, not_fixed = np.zeros((len(radius_px), _N_DISTORTION_TERMS, 2)), np.zeros(len(frames), bool)
+    return Cameras(axes, cd, camera, optics, radius_px, distortion, not_fixed, np.zeros(len(radius_px), bool))
 
 
-def held_cameras(cameras: Cameras, known: Mapping[int, FrameWcs]) -> Cameras:
+def with_fixed_frames(cameras: Cameras, solutions: Mapping[int, FrameWcs]) -> Cameras:
     """Return cameras some of whose frames are held, and with them how their cameras bend.
 
     Parameters
@@ -127,19 +131,19 @@ def held_cameras(cameras: Cameras, known: Mapping[int, FrameWcs]) -> Cameras:
     known : mapping
         By frame its solution as `camera_wcs` gave it.  Of a camera, those are held that bend like its first.
     """
-    axes, cd, bend = cameras.axes.copy(), cameras.cd.copy(), cameras.bend.copy()
-    held, held_bends = cameras.held.copy(), cameras.held_bends.copy()
-    bends: dict[int, Distortion] = {}
-    for frame, wcs in sorted(known.items()):
+    axes, cd, coefficients = cameras.axes.copy(), cameras.cd.copy(), cameras.distortion.copy()
+    fixed, fixed_distortion = cameras.fixed.copy(), cameras.fixed_distortion.copy()
+    distortions: dict[int, Distortion] = {}
+    for frame, wcs in sorted(solutions.items()):
         group = int(cameras.camera[frame])
-        if wcs.distortion is None or bends.setdefault(group, wcs.distortion) != wcs.distortion:
+        if wcs.distortion is None or distortions.setdefault(group, wcs.distortion) != wcs.distortion:
             continue
         axes[frame] = _axes(unit_vectors(np.array([wcs.ra_deg]), np.array([wcs.dec_deg])))[0]
-        cd[frame], held[frame], held_bends[group] = np.radians(wcs.cd), True, True
-    for group, distortion in bends.items():
-        powers = cameras.reach[group] ** np.array([p + q for p, q in SIP_TERMS])
-        bend[group] = np.array([distortion.a, distortion.b]).T * powers[:, None]
-    return replace(cameras, axes=axes, cd=cd, bend=bend, held=held, held_bends=held_bends)
+        cd[frame], fixed[frame], fixed_distortion[group] = np.radians(wcs.cd), True, True
+    for group, distortion in distortions.items():
+        powers = cameras.radius_px[group] ** np.array([p + q for p, q in SIP_TERMS])
+        coefficients[group] = np.array([distortion.a, distortion.b]).T * powers[:, None]
+    return replace(cameras, axes=axes, cd=cd, distortion=coefficients, fixed=fixed, fixed_distortion=fixed_distortion)
 
 
 def camera_wcs(cameras: Cameras, frame: int, x_ref: float, y_ref: float) -> FrameWcs:
@@ -147,21 +151,21 @@ def camera_wcs(cameras: Cameras, frame: int, x_ref: float, y_ref: float) -> Fram
     ra, dec = ra_dec(cameras.axes[frame, 2])
     (a, b), (c, d) = np.degrees(cameras.cd[frame])
     group = cameras.camera[frame]
-    powers = cameras.reach[group] ** np.array([p + q for p, q in SIP_TERMS])
-    bend = cameras.bend[group] / powers[:, None]
-    distortion = Distortion(tuple(map(float, bend[:, 0])), tuple(map(float, bend[:, 1])))
+    powers = cameras.radius_px[group] ** np.array([p + q for p, q in SIP_TERMS])
+    coefficients = cameras.distortion[group] / powers[:, None]
+    distortion = Distortion(tuple(map(float, coefficients[:, 0])), tuple(map(float, coefficients[:, 1])))
     return FrameWcs(float(ra), float(dec), x_ref, y_ref, ((float(a), float(b)), (float(c), float(d))), distortion)
 
 
-def directions(cameras: Cameras, seen: Sightings) -> Floats:
+def directions(cameras: Cameras, detections: Detections) -> Floats:
     """Return the unit vectors of sightings, shape (n, 3)."""
-    plane = _times(cameras.cd[seen.frame], _straight(cameras, seen))
-    axes = cameras.axes[seen.frame]
+    plane = _times(cameras.cd[detections.frame], _undistorted(cameras, detections))
+    axes = cameras.axes[detections.frame]
     toward = axes[:, 2] + plane[:, :1] * axes[:, 0] + plane[:, 1:] * axes[:, 1]
     return toward / np.linalg.norm(toward, axis=1, keepdims=True)
 
 
-def misses(cameras: Cameras, seen: Sightings, stars: Floats) -> Floats:
+def residuals(cameras: Cameras, detections: Detections, stars: Floats) -> Floats:
     """Return how far sightings lie from their stars in undistorted pixels, shape (n, 2).
 
     Parameters
@@ -169,27 +173,36 @@ def misses(cameras: Cameras, seen: Sightings, stars: Floats) -> Floats:
     stars : ndarray
         Unit vectors, shape (stars, 3).
     """
-    x, y, depth = _seen_along(cameras.axes[seen.frame], stars[seen.star])
-    expected = _times(_inverse(cameras.cd)[seen.frame], np.column_stack([x / depth, y / depth]))
-    return np.subtract(_straight(cameras, seen), expected)
+    x, y, depth = _components_along(cameras.axes[detections.frame], stars[detections.star])
+    expected = _times(_inverse(cameras.cd)[detections.frame], np.column_stack([x / depth, y / depth]))
+    return np.subtract(_undistorted(cameras, detections), expected)
 
 
-def adjusted(
-    cameras: Cameras, seen: Sightings, stars: Floats, anchors: Anchors, priors: Priors, tolerance: float = 1e-5
+def least_squares_step(
+    cameras: Cameras,
+    detections: Detections,
+    stars: Floats,
+    references: ReferenceStars,
+    priors: Priors,
+    tolerance: float = 1e-5,
 ) -> tuple[Cameras, Floats]:
     """Return cameras and star places (unit vectors, shape (stars, 3)) after one least-squares step."""
-    miss = misses(cameras, seen, stars).T
-    system = _System(cameras, seen, _slopes(cameras, seen, stars), anchors, priors)
-    pull = (anchors.weight[:, None] * anchors.offset).T
-    right = -system.gathered(system.without_stars(miss, pull))
-    right -= system.held_back(np.concatenate([strays(cameras).ravel(), _with_linear(cameras.bend).ravel()]))
+    residual = residuals(cameras, detections, stars).T
+    system = _System(cameras, detections, _image_derivatives(cameras, detections, stars), references, priors)
+    reference_pull = (references.weight[:, None] * references.offset).T
+    right_side = -system.transposed_product(system.stars_eliminated(residual, reference_pull))
+    right_side -= system.prior_gradient(
+        np.concatenate([shape_deviations(cameras).ravel(), _with_linear_terms(cameras.distortion).ravel()])
+    )
     free = cameras.free
-    right *= free
-    operator = LinearOperator((len(right), len(right)), matvec=lambda x: free * system.apply(x), dtype=np.float64)
+    right_side *= free
+    operator = LinearOperator(
+        (len(right_side), len(right_side)), matvec=lambda x: free * system.apply(x), dtype=np.float64
+    )
     precondition = LinearOperator(operator.shape, matvec=system.precondition, dtype=np.float64)
     # Where it stops short, the next round goes on: the caller repeats the step until nothing moves.
-    change, _ = cg(operator, right, rtol=tolerance, maxiter=150, M=precondition)
-    star_shift = system.star_shift(miss + system.spread(change), pull)
+    change, _ = cg(operator, right_side, rtol=tolerance, maxiter=150, M=precondition)
+    star_shift = system.star_shift(residual + system.jacobian_product(change), reference_pull)
     return _moved(cameras, *system.split(change)), _shifted(stars, star_shift.T)
 
 
@@ -200,23 +213,25 @@ class _System:
     Sums go through einsum, not through BLAS: their last digits must not depend on the number of threads.
     """
 
-    def __init__(self, cameras: Cameras, seen: Sightings, slope: Floats, anchors: Anchors, priors: Priors) -> None:
-        self.u, self.v, self.weight, self.star = seen.u, seen.v, seen.weight, seen.star
+    def __init__(
+        self, cameras: Cameras, detections: Detections, slope: Floats, references: ReferenceStars, priors: Priors
+    ) -> None:
+        self.u, self.v, self.weight, self.star = detections.u, detections.v, detections.weight, detections.star
         self.slope = slope
-        self.bends = terms(seen.u, seen.v)
-        self.frames, self.groups, self.stars = len(cameras.camera), len(cameras.reach), len(anchors.weight)
-        self.shape_hold = priors.shape_px[cameras.camera][:, None, None] ** -2
-        self.bend_hold = priors.bend_px[:, None, None] ** -2
-        self.session_hold = priors.session_px[:, None, None] ** -2
+        self.terms = distortion_terms(detections.u, detections.v)
+        self.frames, self.groups, self.stars = len(cameras.camera), len(cameras.radius_px), len(references.weight)
+        self.shape_precision = priors.shape_px[cameras.camera][:, None, None] ** -2
+        self.distortion_precision = priors.distortion_px[:, None, None] ** -2
+        self.session_precision = priors.session_px[:, None, None] ** -2
         self.optics = cameras.optics
         self.frame_size = self.frames * 6
-        self.count = np.bincount(seen.frame, minlength=self.frames)
+        self.count = np.bincount(detections.frame, minlength=self.frames)
         self.filled = self.count > 0
         self.starts = (np.cumsum(self.count) - self.count)[self.filled]
-        bounds = np.searchsorted(cameras.camera[seen.frame], np.arange(self.groups + 1))
+        bounds = np.searchsorted(cameras.camera[detections.frame], np.arange(self.groups + 1))
         self.parts = [slice(int(a), int(b)) for a, b in pairwise(bounds)]
         (a, b), (c, d) = slope
-        tie = anchors.weight + 1e-9
+        tie = references.weight + 1e-9
         ee, nn = self._per_star(a * a + c * c) + tie, self._per_star(b * b + d * d) + tie
         en = self._per_star(a * b + c * d)
         self.star_inverse = np.array([[nn, -en], [-en, ee]]) / (ee * nn - en * en)
@@ -236,19 +251,21 @@ class _System:
         """Return the inverses of the frames' and of the cameras' own blocks, which make the steps short."""
         linear = (np.ones_like(self.u), self.u, self.v)
         frame = np.array([[self._per_frame(self.weight * p * q) for p in linear] for q in linear])
-        weighted = self.weight * self.bends
-        group = [np.einsum("kn,jn->kj", self.bends[:, part], weighted[:, part]) for part in self.parts]
-        together = self.session_hold * (1.0 - 1.0 / np.bincount(self.optics)[self.optics])[:, None, None]
-        bend = (self.bend_hold + together) * np.diag([1.0] * _BENDS + [0.0] * 2)
-        bend += np.diag([0.0] * _BENDS + [_LINEAR_WEIGHT] * 2)
-        shape = self.shape_hold * np.diag([0.0, 0.5, 0.5]) + np.diag([1e-9, 0.0, 0.0])
-        return _inverse(np.moveaxis(frame, -1, 0) + shape), _inverse(np.array(group) + bend)
+        weighted = self.weight * self.terms
+        group = [np.einsum("kn,jn->kj", self.terms[:, part], weighted[:, part]) for part in self.parts]
+        session_block = self.session_precision * (1.0 - 1.0 / np.bincount(self.optics)[self.optics])[:, None, None]
+        distortion_block = (self.distortion_precision + session_block) * np.diag(
+            [1.0] * _N_DISTORTION_TERMS + [0.0] * 2
+        )
+        distortion_block += np.diag([0.0] * _N_DISTORTION_TERMS + [_LINEAR_WEIGHT] * 2)
+        shape_block = self.shape_precision * np.diag([0.0, 0.5, 0.5]) + np.diag([1e-9, 0.0, 0.0])
+        return _inverse(np.moveaxis(frame, -1, 0) + shape_block), _inverse(np.array(group) + distortion_block)
 
     def split(self, x: Floats) -> tuple[Floats, Floats]:
         """Return the frames' part, shape (frames, 3, 2), and the cameras', shape (cameras, 9, 2)."""
-        return x[: self.frame_size].reshape(-1, 3, 2), x[self.frame_size :].reshape(-1, _TERMS, 2)
+        return x[: self.frame_size].reshape(-1, 3, 2), x[self.frame_size :].reshape(-1, _N_CAMERA_TERMS, 2)
 
-    def spread(self, x: Floats) -> Floats:
+    def jacobian_product(self, x: Floats) -> Floats:
         """Return how a change of the cameras moves every sighting, pixels, shape (2, n)."""
         frames, groups = self.split(x)
         moved = np.empty((2, len(self.u)))
@@ -256,68 +273,72 @@ class _System:
             shift, along_u, along_v = (np.repeat(frames[:, k, axis], self.count) for k in range(3))
             moved[axis] = shift + along_u * self.u + along_v * self.v
         for part, change in zip(self.parts, groups, strict=True):
-            moved[:, part] += np.einsum("ka,kn->an", change, self.bends[:, part])
+            moved[:, part] += np.einsum("ka,kn->an", change, self.terms[:, part])
         return moved
 
-    def gathered(self, moved: Floats) -> Floats:
+    def transposed_product(self, residual: Floats) -> Floats:
         """Return the transpose of `spread` of weighted values, shape (2, n)."""
-        weighted = self.weight * moved
+        weighted = self.weight * residual
         frames = np.empty((self.frames, 3, 2))
         for axis in range(2):
             frames[:, 0, axis] = self._per_frame(weighted[axis])
             frames[:, 1, axis] = self._per_frame(weighted[axis] * self.u)
             frames[:, 2, axis] = self._per_frame(weighted[axis] * self.v)
-        groups = [np.einsum("kn,an->ka", self.bends[:, part], weighted[:, part]) for part in self.parts]
+        groups = [np.einsum("kn,an->ka", self.terms[:, part], weighted[:, part]) for part in self.parts]
         return np.concatenate([frames.ravel(), *(g.ravel() for g in groups)])
 
-    def star_shift(self, moved: Floats, pull: Floats | float) -> Floats:
-        """Return the best shift of every star, arcsec, shape (2, stars), when its sightings miss by `moved`."""
+    def star_shift(self, residual: Floats, reference_pull: Floats | float) -> Floats:
+        """Return the best shift of every star, arcsec, shape (2, stars), when its sightings miss by `canvas_shift`."""
         (a, b), (c, d) = self.slope
-        pushed = np.array([self._per_star(a * moved[0] + c * moved[1]), self._per_star(b * moved[0] + d * moved[1])])
-        pushed += pull
-        return (self.star_inverse * pushed).sum(axis=1)
+        right_side = np.array(
+            [self._per_star(a * residual[0] + c * residual[1]), self._per_star(b * residual[0] + d * residual[1])]
+        )
+        right_side += reference_pull
+        return (self.star_inverse * right_side).sum(axis=1)
 
-    def without_stars(self, moved: Floats, pull: Floats | float = 0.0) -> Floats:
-        """Return what the stars' best shifts leave of `moved`, shape (2, n)."""
-        east, north = self.star_shift(moved, pull)
+    def stars_eliminated(self, residual: Floats, reference_pull: Floats | float = 0.0) -> Floats:
+        """Return what the stars' best shifts leave of `canvas_shift`, shape (2, n)."""
+        east, north = self.star_shift(residual, reference_pull)
         east, north = east[self.star], north[self.star]
-        return np.array([moved[k] - self.slope[k, 0] * east - self.slope[k, 1] * north for k in range(2)])
+        return np.array([residual[k] - self.slope[k, 0] * east - self.slope[k, 1] * north for k in range(2)])
 
     def apply(self, x: Floats) -> Floats:
-        return self.gathered(self.without_stars(self.spread(x))) + self.held_back(x)
+        return self.transposed_product(self.stars_eliminated(self.jacobian_product(x))) + self.prior_gradient(x)
 
-    def held_back(self, x: Floats) -> Floats:
+    def prior_gradient(self, x: Floats) -> Floats:
         """Return the slope of what holds frames near their camera's shape, bends near none and sessions together."""
         frames, groups = self.split(x)
-        pull = np.zeros_like(frames)
-        pull[:, 1:] = 0.5 * (frames[:, 1:] + np.swapaxes(frames[:, 1:], 1, 2)) * self.shape_hold
-        bends = groups[:, :_BENDS]
-        radial = along_radius(bends)
-        bent = (bends - radial) * self.bend_hold + radial / _RADIAL_PRIOR_PX**2
-        bent += between_sessions(bends, self.optics) * self.session_hold
-        held = np.concatenate([bent, groups[:, _BENDS:] * _LINEAR_WEIGHT], axis=1)
-        return np.concatenate([pull.ravel(), held.ravel()])
+        shape_gradient = np.zeros_like(frames)
+        shape_gradient[:, 1:] = 0.5 * (frames[:, 1:] + np.swapaxes(frames[:, 1:], 1, 2)) * self.shape_precision
+        distortion = groups[:, :_N_DISTORTION_TERMS]
+        radial = radial_part(distortion)
+        distortion_gradient = (distortion - radial) * self.distortion_precision + radial / _RADIAL_PRIOR_PX**2
+        distortion_gradient += session_deviations(distortion, self.optics) * self.session_precision
+        camera_gradient = np.concatenate(
+            [distortion_gradient, groups[:, _N_DISTORTION_TERMS:] * _LINEAR_WEIGHT], axis=1
+        )
+        return np.concatenate([shape_gradient.ravel(), camera_gradient.ravel()])
 
     def precondition(self, r: Floats) -> Floats:
         frames, groups = self.split(r)
         return np.concatenate([(self.frame_inverse @ frames).ravel(), (self.group_inverse @ groups).ravel()])
 
 
-def _slopes(cameras: Cameras, seen: Sightings, stars: Floats) -> Floats:
+def _image_derivatives(cameras: Cameras, detections: Detections, stars: Floats) -> Floats:
     """Return the pixels by which images move per arcsec of their star to the east and north, shape (2, 2, n)."""
-    axes, local = cameras.axes[seen.frame], _axes(stars)[:, :2]
-    x, y, depth = _seen_along(axes, stars[seen.star])
-    (a, b), (c, d) = np.moveaxis(_inverse(cameras.cd)[seen.frame], 0, -1)
+    axes, local = cameras.axes[detections.frame], _axes(stars)[:, :2]
+    x, y, depth = _components_along(axes, stars[detections.star])
+    (a, b), (c, d) = np.moveaxis(_inverse(cameras.cd)[detections.frame], 0, -1)
     slope = np.empty((2, 2, len(x)))
     for k in range(2):
-        along_x, along_y, along_depth = _seen_along(axes, local[seen.star, k])
+        along_x, along_y, along_depth = _components_along(axes, local[detections.star, k])
         xi = (along_x - x / depth * along_depth) / depth
         eta = (along_y - y / depth * along_depth) / depth
         slope[0, k], slope[1, k] = (a * xi + b * eta) * _ARCSEC, (c * xi + d * eta) * _ARCSEC
     return slope
 
 
-def _seen_along(axes: Floats, vectors: Floats) -> tuple[Floats, Floats, Floats]:
+def _components_along(axes: Floats, vectors: Floats) -> tuple[Floats, Floats, Floats]:
     """Return the components of vectors, shape (n, 3), along each of three axes, shape (n, 3, 3)."""
     x, y, z = (np.einsum("nj,nj->n", axes[:, k], vectors) for k in range(3))
     return x, y, z
@@ -349,7 +370,7 @@ def _powers(u: Floats, v: Floats) -> Floats:
     return np.array([uu, uv, vv, uu * u, uu * v, u * vv, vv * v])
 
 
-def terms(u: Floats, v: Floats) -> Floats:
+def distortion_terms(u: Floats, v: Floats) -> Floats:
     """Return what a camera's frames share, shape (9, n): the distortion's terms less their linear part, u and v.
 
     Taking the linear part out keeps the frames' and the cameras' unknowns apart, which is what lets
@@ -358,24 +379,24 @@ def terms(u: Floats, v: Floats) -> Floats:
     return np.vstack([_powers(u, v) - _linear_part().T @ np.array([np.ones_like(u), u, v]), [u, v]])
 
 
-def _with_linear(bend: Floats) -> Floats:
+def _with_linear_terms(distortion: Floats) -> Floats:
     """Return bends, shape (cameras, 7, 2), with empty linear terms behind them, shape (cameras, 9, 2)."""
-    return np.concatenate([bend, np.zeros((len(bend), _TERMS - _BENDS, 2))], axis=1)
+    return np.concatenate([distortion, np.zeros((len(distortion), _N_CAMERA_TERMS - _N_DISTORTION_TERMS, 2))], axis=1)
 
 
-def between_sessions(bends: Floats, optics: Indices) -> Floats:
+def session_deviations(distortion: Floats, optics: Indices) -> Floats:
     """Return how distortions, shape (cameras, 7, 2), differ from the mean of their telescope's sessions."""
-    total = np.zeros((int(optics.max()) + 1, *bends.shape[1:]))
-    np.add.at(total, optics, bends)
-    return np.asarray(bends - (total / np.bincount(optics)[:, None, None])[optics], np.float64)
+    total = np.zeros((int(optics.max()) + 1, *distortion.shape[1:]))
+    np.add.at(total, optics, distortion)
+    return np.asarray(distortion - (total / np.bincount(optics)[:, None, None])[optics], np.float64)
 
 
-def along_radius(bends: Floats) -> Floats:
+def radial_part(distortion: Floats) -> Floats:
     """Return the part of distortions, shape (cameras, 7, 2), that a lens has: along the radius."""
-    return (bends * _RADIAL).sum(axis=(1, 2), keepdims=True) / _RADIAL.sum() * _RADIAL
+    return (distortion * _RADIAL_TERMS).sum(axis=(1, 2), keepdims=True) / _RADIAL_TERMS.sum() * _RADIAL_TERMS
 
 
-def strays(cameras: Cameras) -> Floats:
+def shape_deviations(cameras: Cameras) -> Floats:
     """Return how far each frame's scale and shear are from its camera's usual ones.
 
     Returns
@@ -388,10 +409,10 @@ def strays(cameras: Cameras) -> Floats:
     shape = square + root[:, None, None] * np.eye(2)
     shape /= np.sqrt(np.trace(square, axis1=1, axis2=2) + 2.0 * root)[:, None, None]
     away = np.zeros((len(shape), 3, 2))
-    for index, reach in enumerate(cameras.reach):
+    for index, radius_px in enumerate(cameras.radius_px):
         own = cameras.camera == index
         usual = np.median(shape[own], axis=0)
-        away[own, 1:] = (shape[own] - usual) / np.sqrt(np.linalg.det(usual)) * reach
+        away[own, 1:] = (shape[own] - usual) / np.sqrt(np.linalg.det(usual)) * radius_px
     return away
 
 
@@ -402,14 +423,14 @@ def _linear_part() -> Floats:
     return np.asarray(np.linalg.lstsq(linear, _powers(u, v).T, rcond=None)[0], np.float64)
 
 
-def _straight(cameras: Cameras, seen: Sightings) -> Floats:
+def _undistorted(cameras: Cameras, detections: Detections) -> Floats:
     """Return undistorted pixels from the frames' centres, shape (n, 2)."""
-    straight: Floats = np.column_stack([seen.u, seen.v])
-    group = cameras.camera[seen.frame]
-    for index, (reach, bend) in enumerate(zip(cameras.reach, cameras.bend, strict=True)):
+    straight: Floats = np.column_stack([detections.u, detections.v])
+    group = cameras.camera[detections.frame]
+    for index, (radius_px, bend) in enumerate(zip(cameras.radius_px, cameras.distortion, strict=True)):
         part = slice(*np.searchsorted(group, (index, index + 1)))
-        powers = _powers(seen.u[part], seen.v[part])
-        straight[part] *= reach
+        powers = _powers(detections.u[part], detections.v[part])
+        straight[part] *= radius_px
         for axis in range(2):
             straight[part, axis] += np.einsum("k,kn->n", bend[:, axis], powers)
     return straight
@@ -417,11 +438,11 @@ def _straight(cameras: Cameras, seen: Sightings) -> Floats:
 
 def _moved(cameras: Cameras, frames: Floats, groups: Floats) -> Cameras:
     """Return the cameras after a change of the frames (frames, 3, 2) and of the cameras (cameras, 9, 2)."""
-    bends = groups[:, :_BENDS]
+    bends = groups[:, :_N_DISTORTION_TERMS]
     shared = -np.einsum("ij,gjk->gik", _linear_part(), bends)
-    shared[:, 1:] += groups[:, _BENDS:]
+    shared[:, 1:] += groups[:, _N_DISTORTION_TERMS:]
     whole = frames + shared[cameras.camera]
-    stretch = np.eye(2) + np.swapaxes(whole[:, 1:], 1, 2) / cameras.reach[cameras.camera][:, None, None]
+    stretch = np.eye(2) + np.swapaxes(whole[:, 1:], 1, 2) / cameras.radius_px[cameras.camera][:, None, None]
     shift = np.einsum("fij,fj->fi", cameras.cd, whole[:, 0])
     toward = cameras.axes[:, 2] + shift[:, :1] * cameras.axes[:, 0] + shift[:, 1:] * cameras.axes[:, 1]
     pointing = toward / np.linalg.norm(toward, axis=1, keepdims=True)
@@ -429,7 +450,7 @@ def _moved(cameras: Cameras, frames: Floats, groups: Floats) -> Cameras:
     # North turns under a pointing that moves in right ascension: the matrix turns back with it.
     turn = np.einsum("fij,fkj->fik", axes[:, :2], cameras.axes[:, :2])
     cd = np.einsum("fij,fjk,fkl->fil", turn, cameras.cd, stretch)
-    return replace(cameras, axes=axes, cd=cd, bend=cameras.bend + bends)
+    return replace(cameras, axes=axes, cd=cd, distortion=cameras.distortion + bends)
 
 
 def _shifted(stars: Floats, shift: Floats) -> Floats:

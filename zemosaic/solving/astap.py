@@ -21,7 +21,7 @@ from zemosaic.errors import Message, message
 from zemosaic.model import Solution
 from zemosaic.sky import FrameWcs
 from zemosaic.solving.astap_find import AstapInstallation
-from zemosaic.solving.base import Field
+from zemosaic.solving.base import StarField
 from zemosaic.solving.slots import SlotsUnusable
 from zemosaic.solving.verify import confirm
 
@@ -29,9 +29,9 @@ __all__ = ["AstapSolver", "no_crash_dialogs"]
 
 _WHOLE_SKY_DEG = 180.0
 _PIXEL_UM = 3.0
-_REACH_PX = 12.0
+_MAX_SHIFT_PX = 12.0
 _WCS_CARDS = ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2", "CD1_1", "CD1_2", "CD2_1", "CD2_2")
-_WORTH_ANOTHER_TRY = ("reason.astap_not_started", "reason.astap_no_answer")
+_RETRIED_REASONS = ("reason.astap_not_started", "reason.astap_no_answer")
 _SEM_NO_DIALOGS = 0x0001 | 0x0002 | 0x8000
 _NO_DATABASE = "No star database"
 
@@ -67,7 +67,7 @@ class AstapSolver:
     """Seconds before the first further try, doubled before each next."""
     name: str = "astap"
 
-    def solve(self, field: Field) -> Solution | Message:
+    def solve(self, field: StarField) -> Solution | Message:
         """Return the verified solution of a frame, or why there is none.
 
         The image goes to a private temporary folder; neither the user's file nor its folder is touched.
@@ -81,18 +81,18 @@ class AstapSolver:
             detail = fault.strerror or str(fault)
             return message("reason.astap_not_started", path=str(self.installation.executable), detail=detail)
 
-    def _solved_in(self, folder: Path, field: Field) -> Solution | Message:
+    def _solved_in(self, folder: Path, field: StarField) -> Solution | Message:
         image = folder / "frame.fits"
         _write_image(image, field)
         for attempt in range(self.retries + 1):
             if attempt:
                 time.sleep(self.backoff_s * 2 ** (attempt - 1))
             verdict = self._tried(image, field)
-            if isinstance(verdict, Solution) or verdict.key not in _WORTH_ANOTHER_TRY:
+            if isinstance(verdict, Solution) or verdict.key not in _RETRIED_REASONS:
                 break
         return verdict
 
-    def _tried(self, image: Path, field: Field) -> Solution | Message:
+    def _tried(self, image: Path, field: StarField) -> Solution | Message:
         """Return what one call says; what an earlier one left is cleared away first."""
         for stale in ("solved.ini", "solved.wcs"):
             image.with_name(stale).unlink(missing_ok=True)
@@ -105,7 +105,7 @@ class AstapSolver:
             return answer
         return self._judged(answer, image.with_name("solved.wcs"), field)
 
-    def _call(self, image: Path, field: Field) -> _Answer | Message:
+    def _call(self, image: Path, field: StarField) -> _Answer | Message:
         command = self._command(image, field)
         try:
             process = subprocess.Popen(
@@ -128,7 +128,7 @@ class AstapSolver:
         lines = _ini_lines(image.with_name("solved.ini"))
         return _Answer(process.returncode, bool(lines), ("PLTSOLVD", "T") in lines, _complaints(lines, text))
 
-    def _command(self, image: Path, field: Field) -> list[str]:
+    def _command(self, image: Path, field: StarField) -> list[str]:
         hinted = field.ra_deg is not None and field.dec_deg is not None
         radius = self.radius_deg if hinted else _WHOLE_SKY_DEG
         command = [str(self.installation.executable), "-f", str(image), "-r", f"{radius:g}", "-z", "0", "-wcs"]
@@ -141,7 +141,7 @@ class AstapSolver:
             command += ["-d", str(self.installation.data_dir)]
         return command
 
-    def _judged(self, answer: _Answer, wcs_file: Path, field: Field) -> Solution | Message:
+    def _judged(self, answer: _Answer, wcs_file: Path, field: StarField) -> Solution | Message:
         """Return the solution if the exit code, the .ini, the .wcs and the stars all say so."""
         if answer.exit_code != 0 or not answer.solved:
             if any(_NO_DATABASE in line for line in answer.complaints):
@@ -157,7 +157,7 @@ class AstapSolver:
         wcs = _read_wcs(wcs_file)
         if wcs is None:
             return message("reason.astap_bad_wcs")
-        return confirm(wcs, field, self.catalogue, self.name, _REACH_PX)
+        return confirm(wcs, field, self.catalogue, self.name, _MAX_SHIFT_PX)
 
 
 def no_crash_dialogs() -> None:
@@ -168,7 +168,7 @@ def no_crash_dialogs() -> None:
         ctypes.windll.kernel32.SetErrorMode(_SEM_NO_DIALOGS)
 
 
-def _write_image(path: Path, field: Field) -> None:
+def _write_image(path: Path, field: StarField) -> None:
     """Write the green image as 16-bit FITS with the cards that ASTAP takes its hints from."""
     assert field.green is not None
     header = fits.Header()
@@ -200,9 +200,9 @@ def _ini_lines(path: Path) -> list[tuple[str, str]]:
 
 def _complaints(lines: list[tuple[str, str]], output: str) -> tuple[str, ...]:
     """Return what ASTAP calls errors and warnings, in its own words, each once."""
-    told = [value for key, value in lines if key.startswith(("ERROR", "WARNING")) and value]
-    told += [line.strip() for line in output.splitlines() if "EInOutError" in line]
-    return tuple(dict.fromkeys(told))
+    complaints = [value for key, value in lines if key.startswith(("ERROR", "WARNING")) and value]
+    complaints += [line.strip() for line in output.splitlines() if "EInOutError" in line]
+    return tuple(dict.fromkeys(complaints))
 
 
 def _read_wcs(path: Path) -> FrameWcs | None:

@@ -14,7 +14,7 @@ from zemosaic.catalogue import CellCatalogue, QuadIndex, Quads, quads_of
 from zemosaic.errors import Message, message
 from zemosaic.model import Solution
 from zemosaic.sky import FrameWcs, ra_dec, tangent_plane
-from zemosaic.solving.base import AFFINE_STARS, Field
+from zemosaic.solving.base import AFFINE_STARS, StarField
 from zemosaic.solving.fit import fit_similarity, wcs_of_affine
 from zemosaic.solving.verify import confirm
 
@@ -33,7 +33,7 @@ _CODE_ERROR_PX = 1.5
 _TOLERANCE = (0.002, 0.006)
 _CHANCE = 1e-14
 """The whole sky is searched, and a frame that is found nowhere costs less than one in the wrong place."""
-_MOST_TRIED = 400
+_MAX_CANDIDATES = 400
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class BlindSolver:
     index: QuadIndex
     name: str = "blind"
 
-    def solve(self, field: Field) -> Solution | Message:
+    def solve(self, field: StarField) -> Solution | Message:
         """Return the verified solution of a frame, or why there is none; the field's pointing is not looked at."""
         if field.scale_arcsec is None:
             return message("reason.unsolved_no_scale")
@@ -56,7 +56,7 @@ class BlindSolver:
                 return verdict
         return message("reason.unsolved_nowhere", stars=len(field), catalogue=self.catalogue.name)
 
-    def _candidates(self, field: Field, pixel_deg: float) -> Iterator[FrameWcs]:
+    def _candidates(self, field: StarField, pixel_deg: float) -> Iterator[FrameWcs]:
         points = np.column_stack([field.x_px, field.y_px])
         known = 0
         for count, width in _ROUNDS:
@@ -66,7 +66,7 @@ class BlindSolver:
             yield from self._matches(field, _combinations(points[:count], known, widest), pixel_deg)
             known = count
 
-    def _matches(self, field: Field, corners: NDArray[np.intp], pixel_deg: float) -> Iterator[FrameWcs]:
+    def _matches(self, field: StarField, corners: NDArray[np.intp], pixel_deg: float) -> Iterator[FrameWcs]:
         """Yield what quads of the field's stars, shape (n, 4), say."""
         if len(corners) == 0:
             return
@@ -77,7 +77,7 @@ class BlindSolver:
         for mirrored in (False, True):
             turned = Quads(quads.corners, quads.codes * (1.0, -1.0, 1.0, -1.0), quads.width) if mirrored else quads
             query, there = self.index.alike(turned, tolerance, _STRETCH)
-            for q, t in zip(query[:_MOST_TRIED], there[:_MOST_TRIED], strict=True):
+            for q, t in zip(query[:_MAX_CANDIDATES], there[:_MAX_CANDIDATES], strict=True):
                 stars = self.index.stars[self.index.corners[t]]
                 yield _wcs_of(points[quads.corners[q]], stars, pixel_deg, mirrored, field.centre)
 
@@ -88,14 +88,14 @@ def _combinations(points: Floats, known: int, widest: float) -> NDArray[np.intp]
     Each has one point at least that is not among the first `known`.
     """
     close = np.hypot(*(points[:, None] - points[None, :]).transpose(2, 0, 1)) <= widest
-    found = []
+    combinations_found = []
     for last in range(max(known, 3), len(points)):
         near = np.flatnonzero(close[last, :last])
         triples = near[_triples(len(near))]
         a, b, c = triples.T
         triples = triples[close[a, b] & close[a, c] & close[b, c]]
-        found.append(np.column_stack([triples, np.full(len(triples), last)]))
-    return np.concatenate(found) if found else np.empty((0, 4), np.intp)
+        combinations_found.append(np.column_stack([triples, np.full(len(triples), last)]))
+    return np.concatenate(combinations_found) if combinations_found else np.empty((0, 4), np.intp)
 
 
 @lru_cache(maxsize=128)

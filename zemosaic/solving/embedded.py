@@ -13,7 +13,7 @@ from zemosaic.catalogue import Catalogue
 from zemosaic.errors import Message, message
 from zemosaic.model import Solution
 from zemosaic.sky import FrameWcs, tangent_plane
-from zemosaic.solving.base import AFFINE_STARS, FEWEST_STARS, Field, lacking
+from zemosaic.solving.base import AFFINE_STARS, MIN_MATCHED_STARS, StarField, lacking
 from zemosaic.solving.fit import chance_of, refine_affine, wcs_of_affine
 from zemosaic.solving.match import Tolerance, candidate_maps
 from zemosaic.solving.verify import confirm, match_radius_px
@@ -48,7 +48,7 @@ class EmbeddedSolver:
     catalogue: Catalogue
     name: str = "embedded"
 
-    def solve(self, field: Field) -> Solution | Message:
+    def solve(self, field: StarField) -> Solution | Message:
         """Return the verified solution of a frame, or why there is none.
 
         The catalogue is searched close to the pointing first, then within the field's radius, then
@@ -83,7 +83,7 @@ class EmbeddedSolver:
             dec_deg=round(field.dec_deg, 4),
         )
 
-    def _candidates(self, field: Field) -> Iterator[FrameWcs]:
+    def _candidates(self, field: StarField) -> Iterator[FrameWcs]:
         if field.scale_arcsec is not None:
             for radius in (0.3 * field.radius_deg, field.radius_deg, 3.0 * field.radius_deg):
                 yield from _matches(field, self.catalogue, field.scale_arcsec, radius, Tolerance(), _DEPTHS)
@@ -93,7 +93,7 @@ class EmbeddedSolver:
 
 
 def _matches(
-    field: Field,
+    field: StarField,
     catalogue: Catalogue,
     scale_arcsec: float,
     radius_deg: float,
@@ -106,7 +106,7 @@ def _matches(
     reach_deg = min(radius_deg + field.half_diagonal_px * pixel_deg, 30.0)
     frames = np.pi * reach_deg**2 / (field.width * field.height * pixel_deg**2)
     stars = catalogue.cone(field.ra_deg, field.dec_deg, reach_deg, int(400 * frames))
-    if len(stars) < FEWEST_STARS:
+    if len(stars) < MIN_MATCHED_STARS:
         return
     plane = tangent_plane(stars.ra_deg, stars.dec_deg, field.ra_deg, field.dec_deg)
     theirs = np.column_stack(plane) / pixel_deg
@@ -114,13 +114,13 @@ def _matches(
     per_frame = len(stars) / frames
     tree = cKDTree(theirs)
     for depth in depths:
-        wanted = float(np.clip(depth.catalogue * per_frame, 1.0, 70.0))
-        some = theirs[: max(25, int(wanted * frames))]
-        bright = ours[: max(15, int(depth.detected * wanted))]
+        catalogue_stars = float(np.clip(depth.catalogue * per_frame, 1.0, 70.0))
+        some = theirs[: max(25, int(catalogue_stars * frames))]
+        bright = ours[: max(15, int(depth.detected * catalogue_stars))]
         for affine in candidate_maps(bright, some, (field.width, field.height), depth.neighbours, tolerance):
-            found = _tested(ours[: int(20 + 5 * per_frame)], theirs, tree, affine, field, per_frame, scale_arcsec)
-            if found is not None:
-                yield wcs_of_affine(found, pixel_deg, field.ra_deg, field.dec_deg, *field.centre)
+            result = _tested(ours[: int(20 + 5 * per_frame)], theirs, tree, affine, field, per_frame, scale_arcsec)
+            if result is not None:
+                yield wcs_of_affine(result, pixel_deg, field.ra_deg, field.dec_deg, *field.centre)
 
 
 def _tested(
@@ -128,7 +128,7 @@ def _tested(
     theirs: Floats,
     tree: cKDTree,
     affine: Floats,
-    field: Field,
+    field: StarField,
     per_frame: float,
     scale_arcsec: float,
 ) -> Floats | None:
@@ -139,6 +139,6 @@ def _tested(
         return None
     affine, pairs = refined
     expected = len(ours) * per_frame * np.pi * close**2 / (field.width * field.height)
-    if len(pairs) < FEWEST_STARS or chance_of(len(pairs), 2, expected) > 1e-4:
+    if len(pairs) < MIN_MATCHED_STARS or chance_of(len(pairs), 2, expected) > 1e-4:
         return None
     return affine

@@ -53,10 +53,10 @@ class Pairs:
 def one_to_one(points: Floats, tree: cKDTree, radius: float) -> Pairs:
     """Return each point's nearest neighbour within `radius`, every neighbour given to its closest point only."""
     distance, nearest = tree.query(points, distance_upper_bound=radius)
-    found = np.flatnonzero(np.isfinite(distance))
-    found = found[np.argsort(distance[found], kind="stable")]
-    _, keep = np.unique(nearest[found], return_index=True)
-    first = np.sort(found[keep])
+    matched = np.flatnonzero(np.isfinite(distance))
+    matched = matched[np.argsort(distance[matched], kind="stable")]
+    _, keep = np.unique(nearest[matched], return_index=True)
+    first = np.sort(matched[keep])
     return Pairs(first, nearest[first], distance[first])
 
 

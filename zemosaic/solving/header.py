@@ -6,16 +6,16 @@ from zemosaic.catalogue import Catalogue
 from zemosaic.errors import Message, message
 from zemosaic.model import Solution
 from zemosaic.sky import FrameWcs
-from zemosaic.solving.base import Field
+from zemosaic.solving.base import StarField
 from zemosaic.solving.verify import confirm
 
 __all__ = ["verify"]
 
-_REACH_PX = 40.0
+_MAX_SHIFT_PX = 40.0
 _SCALE_ERROR = 0.02
 
 
-def verify(wcs: FrameWcs, field: Field, catalogue: Catalogue) -> Solution | Message:
+def verify(wcs: FrameWcs, field: StarField, catalogue: Catalogue) -> Solution | Message:
     """Return the header's WCS, refined by an affine fit, or why it is not believed.
 
     A shift of up to 40 pixels is put right; the header's distortion is kept unless there are stars
@@ -36,4 +36,4 @@ def verify(wcs: FrameWcs, field: Field, catalogue: Catalogue) -> Solution | Mess
             scale=round(wcs.scale_arcsec, 3),
             expected=round(field.scale_arcsec, 3),
         )
-    return confirm(wcs, field, catalogue, "header", _REACH_PX)
+    return confirm(wcs, field, catalogue, "header", _MAX_SHIFT_PX)

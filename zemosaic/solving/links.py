@@ -11,13 +11,13 @@ from scipy.spatial import cKDTree
 from zemosaic.catalogue import Catalogue
 from zemosaic.sky import ra_dec, unit_vectors
 
-__all__ = ["anchor_stars", "linked", "nearest_anchor"]
+__all__ = ["link_detections", "nearest_reference", "reference_directions"]
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 
-def anchor_stars(catalogue: Catalogue, pointings: Floats, radii_deg: Floats, per_cone: int = 4000) -> Floats:
+def reference_directions(catalogue: Catalogue, pointings: Floats, radii_deg: Floats, per_cone: int = 4000) -> Floats:
     """Return the catalogue's stars round all pointings as unit vectors, shape (m, 3), each once.
 
     Parameters
@@ -37,7 +37,7 @@ def anchor_stars(catalogue: Catalogue, pointings: Floats, radii_deg: Floats, per
     return unit_vectors(places[:, 0], places[:, 1])
 
 
-def nearest_anchor(directions: Floats, anchors: Floats, radius_rad: float | Floats) -> tuple[Floats, Indices]:
+def nearest_reference(directions: Floats, anchors: Floats, radius_rad: float | Floats) -> tuple[Floats, Indices]:
     """Return distance (radians, inf where none) and index of each direction's nearest anchor within the radius."""
     if len(anchors) == 0 or len(directions) == 0:
         return np.full(len(directions), np.inf), np.zeros(len(directions), np.intp)
@@ -46,7 +46,7 @@ def nearest_anchor(directions: Floats, anchors: Floats, radius_rad: float | Floa
     return distance, np.where(np.isfinite(distance), index, 0)
 
 
-def linked(directions: Floats, frame: Indices, rank: Floats, radius_rad: float) -> Indices:
+def link_detections(directions: Floats, frame: Indices, rank: Floats, radius_rad: float) -> Indices:
     """Return the star of each detection, shape (n,), -1 for a frame's second detection of the same star.
 
     Detections are binned into cubes as wide as the radius; cubes whose means lie within the radius are one

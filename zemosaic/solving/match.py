@@ -14,7 +14,7 @@ __all__ = ["Tolerance", "candidate_maps"]
 Floats = NDArray[np.float64]
 
 _SHAPELESS = 0.98
-_SHORTEST_SIDE = 0.02
+_MIN_SIDE = 0.02
 _TURN = 0.55
 
 
@@ -70,11 +70,11 @@ def candidate_maps(
     ndarray
         Affine map, shape (3, 2).
     """
-    shortest = _SHORTEST_SIDE * float(np.hypot(*size_px))
+    shortest = _MIN_SIDE * float(np.hypot(*size_px))
     ours, theirs = _triangles(stars, neighbours, shortest), _triangles(catalogue, neighbours, shortest)
     if len(ours.longest) == 0 or len(theirs.longest) == 0:
         return
-    here, there = _alike(ours, theirs, tolerance)
+    here, there = _matching_triangles(ours, theirs, tolerance)
     a = _complex(stars)[ours.vertices[here]]
     b = _complex(catalogue)[theirs.vertices[there]]
     turns, shifts, mirrored = [], [], []
@@ -111,7 +111,9 @@ def _triangles(points: Floats, neighbours: int, shortest: float) -> _Triangles:
     return _Triangles(corners[telling], sides[:, 0], sides[:, 1:] / sides[:, :1])
 
 
-def _alike(ours: _Triangles, theirs: _Triangles, tolerance: Tolerance) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _matching_triangles(
+    ours: _Triangles, theirs: _Triangles, tolerance: Tolerance
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the indices of the pairs of triangles of the same shape and size."""
     stretch = tolerance.ratio / tolerance.scale
     trees = [cKDTree(np.column_stack([np.log(t.longest) * stretch, t.ratios])) for t in (ours, theirs)]

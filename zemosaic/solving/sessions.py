@@ -13,23 +13,25 @@ from zemosaic.solving.joint import JointFrame
 
 __all__ = ["joint_frames"]
 
-_GAP = timedelta(hours=6)
+_MIN_SESSION_GAP = timedelta(hours=6)
 """After so long a pause the telescope may have been moved, focused or put together anew."""
-_FEWEST = 8
+_MIN_SESSION_FRAMES = 8
 """Frames that a session has; fewer go with the session before them, or with the one after the very first."""
 
 
-def joint_frames(solved: Sequence[SolvedFrame], held: Collection[int] = ()) -> list[JointFrame]:
+def joint_frames(solved: Sequence[SolvedFrame], fixed: Collection[int] = ()) -> list[JointFrame]:
     """Return the frames' parts of the joint solution, in the order given; those are held whose ids are in `held`."""
-    optics = [_optics(one) for one in solved]
+    optics = [_optics(frame) for frame in solved]
     session = [0] * len(solved)
     for name in set(optics):
-        own = [place for place, other in enumerate(optics) if other == name]
-        for place, number in zip(own, _sessions([solved[place].frame.date_obs for place in own]), strict=True):
+        of_optics = [place for place, other in enumerate(optics) if other == name]
+        for place, number in zip(
+            of_optics, _sessions([solved[place].frame.date_obs for place in of_optics]), strict=True
+        ):
             session[place] = number
     return [
-        _joint_frame(one, name, number, one.frame.frame_id in held)
-        for one, name, number in zip(solved, optics, session, strict=True)
+        _joint_frame(frame, name, number, frame.frame.frame_id in fixed)
+        for frame, name, number in zip(solved, optics, session, strict=True)
     ]
 
 
@@ -40,20 +42,20 @@ def _optics(solved: SolvedFrame) -> str:
     return f"{frame.instrument}|{frame.telescope}|{frame.width}x{frame.height}|{frame.binning}|{zoom}"
 
 
-def _sessions(started: Sequence[str | None]) -> list[int]:
+def _sessions(dates: Sequence[str | None]) -> list[int]:
     """Return the number of each frame's session; frames without a date are of the first one."""
-    dated = sorted((datetime.fromisoformat(text), place) for place, text in enumerate(started) if text)
+    dated = sorted((datetime.fromisoformat(text), place) for place, text in enumerate(dates) if text)
     runs: list[list[int]] = []
     before: datetime | None = None
     for moment, place in dated:
-        if before is None or moment - before > _GAP:
+        if before is None or moment - before > _MIN_SESSION_GAP:
             runs.append([])
         runs[-1].append(place)
         before = moment
-    numbers = [0] * len(started)
+    numbers = [0] * len(dates)
     session, size = 0, 0
     for run in runs:
-        if size >= _FEWEST and len(run) >= _FEWEST:
+        if size >= _MIN_SESSION_FRAMES and len(run) >= _MIN_SESSION_FRAMES:
             session, size = session + 1, 0
         size += len(run)
         for place in run:
@@ -61,15 +63,18 @@ def _sessions(started: Sequence[str | None]) -> list[int]:
     return numbers
 
 
-def _joint_frame(solved: SolvedFrame, optics: str, session: int, held: bool) -> JointFrame:
+def _joint_frame(solved: SolvedFrame, optics: str, session: int, fixed: bool) -> JointFrame:
     """Return the part of a solved frame; saturated stars are left out, errors follow from the stars' S/N.
 
     Stars are centred in green light alone, so its noise counts; the factor is that of a star fainter than its sky.
     """
     frame, stars = solved.frame, solved.measured.stars
-    good = np.flatnonzero(~stars.saturated)
+    unsaturated = np.flatnonzero(~stars.saturated)
     green = min(1, stars.flux_adu.shape[1] - 1)
-    flux, error = stars.flux_adu[good, green].astype(float), stars.flux_error_adu[good, green].astype(float)
+    flux, error = (
+        stars.flux_adu[unsaturated, green].astype(float),
+        stars.flux_error_adu[unsaturated, green].astype(float),
+    )
     fwhm = float(np.nan_to_num(solved.measured.fwhm_px, nan=3.0))
     error_px = np.clip(0.6 * fwhm / np.maximum(flux / np.maximum(error, 1e-9), 1.0), 0.01, 2.0)
     return JointFrame(
@@ -78,9 +83,9 @@ def _joint_frame(solved: SolvedFrame, optics: str, session: int, held: bool) -> 
         solved.wcs,
         frame.width,
         frame.height,
-        stars.x_px[good],
-        stars.y_px[good],
+        stars.x_px[unsaturated],
+        stars.y_px[unsaturated],
         error_px,
         session,
-        held,
+        fixed,
     )

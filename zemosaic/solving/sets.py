@@ -57,7 +57,7 @@ def contradicted(frames: Sequence[PlacedFrame], doubtful: NDArray[np.bool_]) -> 
     """
     if len(frames) < 2:
         return []
-    toward = np.array([unit_vectors(*_centre(one)) for one in frames]).reshape(-1, 3)
+    toward = np.array([unit_vectors(*_centre(frame)) for frame in frames]).reshape(-1, 3)
     tree = cKDTree(toward)
     told = []
     for index in np.flatnonzero(doubtful).tolist():

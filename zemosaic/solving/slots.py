@@ -126,7 +126,7 @@ class AstapSlots:
 
     def _first_free(self, names: Sequence[str]) -> FileLock:
         """Return the first of some locks that is free, held; waits for it."""
-        told = time.monotonic()
+        reported_at = time.monotonic()
         while True:
             for name in names:
                 lock = FileLock(self.folder / name)
@@ -137,9 +137,9 @@ class AstapSlots:
                 except OSError as fault:
                     raise SlotsUnusable(self.folder, fault.strerror or str(fault)) from fault
                 return lock
-            if time.monotonic() - told > _REPORT_EACH_S:
+            if time.monotonic() - reported_at > _REPORT_EACH_S:
                 self.report(message("log.astap_waiting", instances=self.instances, folder=str(self.folder)))
-                told = time.monotonic()
+                reported_at = time.monotonic()
             time.sleep(_POLL_S)
 
     def _keep_the_rate(self) -> None:

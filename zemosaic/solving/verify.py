@@ -12,7 +12,7 @@ from zemosaic.catalogue import Catalogue, CatalogueStars
 from zemosaic.errors import Message, message
 from zemosaic.model import Solution
 from zemosaic.sky import FrameWcs, separation_deg
-from zemosaic.solving.base import AFFINE_STARS, FEWEST_STARS, Field
+from zemosaic.solving.base import AFFINE_STARS, MIN_MATCHED_STARS, StarField
 from zemosaic.solving.fit import (
     Pairs,
     chance_of,
@@ -33,7 +33,7 @@ Floats = NDArray[np.float64]
 _CHANCE = 1e-12
 """A search chooses among a hundred thousand triangles: a wrong field has less than one chance in a million."""
 _CHANCE_INDEPENDENT = 1e-7
-_FEWEST_INDEPENDENT = 4
+_MIN_INDEPENDENT = 4
 _CUBIC_STARS = 25
 _CATALOGUE_ARCSEC = 1.0
 
@@ -45,7 +45,7 @@ def match_radius_px(scale_arcsec: float) -> float:
 
 def confirm(
     wcs: FrameWcs,
-    field: Field,
+    field: StarField,
     catalogue: Catalogue,
     how: str,
     reach_px: float = 0.0,
@@ -73,7 +73,7 @@ def confirm(
     if refusal is not None:
         return refusal
     stars = stars_in(wcs, field, catalogue)
-    fewest = _FEWEST_INDEPENDENT if reach_px > 0.0 else FEWEST_STARS
+    fewest = _MIN_INDEPENDENT if reach_px > 0.0 else MIN_MATCHED_STARS
     if len(stars) < fewest:
         return message("reason.unsolved_catalogue_empty", catalogue=catalogue.name, stars=len(stars))
     detected = np.column_stack([field.x_px, field.y_px])[: 20 + 5 * len(stars)]
@@ -101,7 +101,7 @@ def _believable(matched: int, expected: float, independent: bool, chance: float)
     return chance_of(matched, 2, expected) < chance
 
 
-def _implausible(wcs: FrameWcs, field: Field) -> Message | None:
+def _implausible(wcs: FrameWcs, field: StarField) -> Message | None:
     (a, b), (c, d) = wcs.cd
     if not np.isfinite([wcs.ra_deg, wcs.dec_deg, wcs.x_ref, wcs.y_ref, a, b, c, d]).all() or a * d == b * c:
         return message("reason.unsolved_sheared")
@@ -114,7 +114,7 @@ def _implausible(wcs: FrameWcs, field: Field) -> Message | None:
     return None
 
 
-def stars_in(wcs: FrameWcs, field: Field, catalogue: Catalogue) -> CatalogueStars:
+def stars_in(wcs: FrameWcs, field: StarField, catalogue: Catalogue) -> CatalogueStars:
     """Return the catalogue's stars on the frame, brightest first.
 
     Parameters
@@ -137,7 +137,7 @@ def stars_in(wcs: FrameWcs, field: Field, catalogue: Catalogue) -> CatalogueStar
 
 
 def _refine(
-    wcs: FrameWcs, field: Field, detected: Floats, stars: CatalogueStars, reach_px: float, fewest: int
+    wcs: FrameWcs, field: StarField, detected: Floats, stars: CatalogueStars, reach_px: float, fewest: int
 ) -> tuple[FrameWcs, Pairs]:
     """Match in pixels and refit in rounds; the distortion joins in once enough stars are matched."""
     close = match_radius_px(wcs.scale_arcsec)
@@ -157,7 +157,7 @@ def _pairs(wcs: FrameWcs, detected: Floats, stars: CatalogueStars, radius_px: fl
 
 
 def _refitted(
-    wcs: FrameWcs, field: Field, detected: Floats, stars: CatalogueStars, pairs: Pairs, settled: bool
+    wcs: FrameWcs, field: StarField, detected: Floats, stars: CatalogueStars, pairs: Pairs, settled: bool
 ) -> FrameWcs:
     """Return the map that the number of pairs supports: shift, turn and scale; affine; with a cubic distortion."""
     x, y = detected[pairs.first].T
@@ -178,7 +178,7 @@ def _shifted_onto(wcs: FrameWcs, detected: Floats, stars: CatalogueStars, reach_
     return wcs if shift is None else replace(wcs, x_ref=wcs.x_ref + shift[0], y_ref=wcs.y_ref + shift[1])
 
 
-def _centred(wcs: FrameWcs, field: Field) -> FrameWcs:
+def _centred(wcs: FrameWcs, field: StarField) -> FrameWcs:
     """Return `wcs` without its distortion, referred to the frame's centre."""
     x, y = field.centre
     ra, dec = wcs.pixel_to_sky(x, y)

@@ -2,8 +2,8 @@
 
 * exact: the samples of a tile, or of a band of its rows, lie in memory together;
 * on disk: every frame is resampled once into a scratch file, which is then stacked band by band;
-* streaming: a sample of the frames says where the limits of each pixel lie, a histogram of all frames
-  where exactly (`zemosaic.stacking.sketch`); then every frame passes once more and is clipped against
+* streaming: a sample of the frames gives approximate clip limits for each pixel and a histogram of all
+  frames refines them (`zemosaic.stacking.sketch`); then every frame passes once more and is clipped against
   them.  Only this one is not exact, and it reads the frames three times, so that it runs only where the
   user asks for it, or where neither memory nor disk hold the samples.
 """
@@ -15,13 +15,13 @@ from enum import StrEnum
 
 import numpy as np
 
-__all__ = ["SAMPLE_FRAMES", "MemoryRules", "Mode", "choose_mode", "sample_of"]
+__all__ = ["SAMPLE_FRAMES", "MemoryMode", "MemoryRules", "choose_memory_mode", "sample_of"]
 
 SAMPLE_FRAMES = 64
 """Frames that show streaming where limits lie unless the settings say otherwise."""
 
 
-class Mode(StrEnum):
+class MemoryMode(StrEnum):
     """How a tile was stacked; reports and events say it in these words."""
 
     EXACT = "exact"
@@ -50,9 +50,9 @@ class MemoryRules:
         return max(self.min_frames, self.max_frames or SAMPLE_FRAMES)
 
 
-def choose_mode(
+def choose_memory_mode(
     frames: int, rows: int, rows_in_memory: int, rules: MemoryRules, *, least_rows: int, disk_holds: bool, median: bool
-) -> Mode:
+) -> MemoryMode:
     """Return how to stack a tile.
 
     Parameters
@@ -67,16 +67,16 @@ def choose_mode(
         A median cannot be streamed.
     """
     if rules.disk == "always" and disk_holds:
-        return Mode.DISK
+        return MemoryMode.DISK
     if rules.max_frames and frames > rules.sample_frames and not median:
-        return Mode.STREAMING
+        return MemoryMode.STREAMING
     if rows_in_memory >= rows:
-        return Mode.EXACT
+        return MemoryMode.EXACT
     if rows_in_memory >= least_rows:
-        return Mode.PASSES
+        return MemoryMode.PASSES
     if rules.disk != "never" and disk_holds:
-        return Mode.DISK
-    return Mode.PASSES if median or frames <= rules.sample_frames else Mode.STREAMING
+        return MemoryMode.DISK
+    return MemoryMode.PASSES if median or frames <= rules.sample_frames else MemoryMode.STREAMING
 
 
 def sample_of(frames: int, number: int, spread: bool) -> list[int]:

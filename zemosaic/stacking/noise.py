@@ -33,9 +33,9 @@ class ExpectedNoise:
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _add(samples, precision, number, total):  # type: ignore[no-untyped-def]
-    one, zero = np.float32(1), np.float32(0)
+    unity, zero = np.float32(1), np.float32(0)
     for p in range(samples.size):
-        number[p] += one if np.isfinite(samples[p]) else zero
+        number[p] += unity if np.isfinite(samples[p]) else zero
     for c in range(precision.size):
         row = total[c]
         for p in range(samples.size):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from zemosaic.stacking.kernel import limits
 from zemosaic.stacking.rules import StackRules
 
-__all__ = ["AS_FRAMES", "FirstSamples", "Histogram"]
+__all__ = ["AS_FRAMES", "Histogram", "ReservoirSamples"]
 
 BINS = 96
 """Bins of a pixel's histogram; with the usual kappas one is a twelfth of the noise wide."""
@@ -28,7 +28,7 @@ CHUNK_BYTES = 8 << 20
 Floats = NDArray[np.float32]
 
 
-class FirstSamples:
+class ReservoirSamples:
     """Up to `number` samples of each pixel, those that come first."""
 
     def __init__(self, number: int, channels: int, pixels: int) -> None:
@@ -37,9 +37,9 @@ class FirstSamples:
 
     def add(self, samples: Floats) -> NDArray[np.bool_]:
         """Take a frame's samples, shape (channels, pixels), where there is room and all are finite; return where."""
-        before = self.count.copy()
+        count_before = self.count.copy()
         _fill(self.cube, self.count, samples)
-        return self.count > before
+        return self.count > count_before
 
     @property
     def full(self) -> bool:
@@ -50,14 +50,14 @@ class FirstSamples:
 class Histogram:
     """How the samples of each pixel and channel lie about the limits of its first ones."""
 
-    def __init__(self, enough: int, low: Floats, high: Floats) -> None:
+    def __init__(self, sample_size: int, low: Floats, high: Floats) -> None:
         """Lay bins about limits, shapes (channels, pixels), that so many samples gave."""
-        self._enough = enough
+        self._enough = sample_size
         self._known = (low > -1e38).all(axis=0) & (high < 1e38).all(axis=0)
         low, high = (np.where(self._known, limit, np.float32(0)) for limit in (low, high))
-        reach = high - low
-        self._start = low - np.float32(MARGIN) * reach
-        self._width = np.maximum(np.float32((1.0 + 2.0 * MARGIN) / BINS) * reach, np.float32(1e-30))
+        limit_range = high - low
+        self._start = low - np.float32(MARGIN) * limit_range
+        self._width = np.maximum(np.float32((1.0 + 2.0 * MARGIN) / BINS) * limit_range, np.float32(1e-30))
         self._bins = np.zeros((*low.shape, BINS), np.uint16)
         self._beyond = np.zeros((2, 2, *low.shape), np.float32)
         """Number and sum of what lies below and above."""
@@ -66,7 +66,7 @@ class Histogram:
         """Count a frame's samples, shape (channels, pixels)."""
         _count(samples, self._known, self._start, self._width, self._bins, self._beyond)
 
-    def refine(self, low: Floats, high: Floats, noise: Floats, rules: StackRules, unsteady: Floats) -> None:
+    def refine(self, low: Floats, high: Floats, noise: Floats, rules: StackRules, tolerance: Floats) -> None:
         """Replace the limits of the first samples by those of all samples where there were more."""
         total = self._bins.sum(axis=2, dtype=np.int32) + self._beyond[:, 0].sum(axis=0).astype(np.int32)
         deep = np.flatnonzero(self._known & (total[0] > self._enough))
@@ -75,10 +75,12 @@ class Histogram:
         number, channels = int(total.max()), len(low)
         step = max(1, CHUNK_BYTES // (4 * number * channels))
         for begin in range(0, deep.size, step):
-            some = deep[begin : begin + step]
-            cube = np.full((number, channels, some.size), np.nan, np.float32)
-            _spread(some, self._start, self._width, self._bins, self._beyond, cube)
-            low[:, some], high[:, some] = limits(cube, noise[:, some], rules, np.ascontiguousarray(unsteady[:, some]))
+            chunk = deep[begin : begin + step]
+            cube = np.full((number, channels, chunk.size), np.nan, np.float32)
+            _spread(chunk, self._start, self._width, self._bins, self._beyond, cube)
+            low[:, chunk], high[:, chunk] = limits(
+                cube, noise[:, chunk], rules, np.ascontiguousarray(tolerance[:, chunk])
+            )
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
@@ -88,10 +90,10 @@ def _fill(cube, count, samples):  # type: ignore[no-untyped-def]
         k = count[p]
         if k >= number:
             continue
-        good = True
+        is_complete = True
         for c in range(channels):
-            good &= np.isfinite(samples[c, p])
-        if good:
+            is_complete &= np.isfinite(samples[c, p])
+        if is_complete:
             for c in range(channels):
                 cube[k, c, p] = samples[c, p]
             count[p] = k + 1
@@ -101,10 +103,10 @@ def _fill(cube, count, samples):  # type: ignore[no-untyped-def]
 def _count(samples, known, start, width, bins, beyond):  # type: ignore[no-untyped-def]
     channels, pixels, number = bins.shape
     for p in range(pixels):
-        good = known[p]
+        is_complete = known[p]
         for c in range(channels):
-            good &= np.isfinite(samples[c, p])
-        if not good:
+            is_complete &= np.isfinite(samples[c, p])
+        if not is_complete:
             continue
         for c in range(channels):
             place = (samples[c, p] - start[c, p]) / width[c, p]
@@ -117,10 +119,10 @@ def _count(samples, known, start, width, bins, beyond):  # type: ignore[no-untyp
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _spread(some, start, width, bins, beyond, cube):  # type: ignore[no-untyped-def]
+def _spread(chunk, start, width, bins, beyond, cube):  # type: ignore[no-untyped-def]
     """Write each bin's samples evenly through it; those beyond the bins all get their mean."""
-    for j in range(some.size):
-        p = some[j]
+    for j in range(chunk.size):
+        p = chunk[j]
         for c in range(bins.shape[0]):
             k = 0
             for side in range(2):

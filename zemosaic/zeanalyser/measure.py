@@ -29,11 +29,11 @@ DETECTION_SIGMA = 6.0
 """In noise of the smoothed image."""
 DEBLENDING_LEVELS = 16
 """Twice as many take twice the time and part no more stars."""
-FEW_STARS = 12
+MIN_NARROW_STARS = 12
 """Where fewer stars are found, wider kernels are tried too: out of focus, or finely sampled, stars are wide."""
 WIDE_SIGMAS = (1.3, 3.0)
 """Of those kernels, in pixels at half size."""
-MANY_MORE = 1.5
+MIN_WIDE_GAIN = 1.5
 """Nebulae have knots as wide: what such a kernel finds must be this many times more."""
 MAX_NEIGHBOUR_SHARE = 0.12
 """Light of the nearest pixels of the same colour, relative to that of the brightest, up to which a detection is a
@@ -45,7 +45,7 @@ EDGE_PX = 8
 WINDOW_PER_FWHM = 1.2 / 2.3548
 WINDOW_PX = 0.45
 """Sigma of the window in which stars are centred: of the stars' width, and of the spacing of its pixels' colour."""
-WIDEST = 2.5
+MAX_WIDTH_FWHM = 2.5
 """Detections wider than this many FWHM are no stars that could tell how much light a window misses."""
 CLIPPED_STD = 0.9866
 """Standard deviation of a unit normal cut off at 3 sigma."""
@@ -105,27 +105,27 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic], cut_off: float | None 
     back = base.back()
     light = green - back
     trails = find_trails(light, base.globalrms, view.step)
-    found = _detect(light, base.globalrms, _mask(green))
-    x, y = view.to_raw(found["x"]), view.to_raw(found["y"])
-    local = back[np.rint(found["y"]).astype(int), np.rint(found["x"]).astype(int)].astype(float)
+    detections = _detect(light, base.globalrms, _mask(green))
+    x, y = view.to_raw(detections["x"]), view.to_raw(detections["y"])
+    local = back[np.rint(detections["y"]).astype(int), np.rint(detections["x"]).astype(int)].astype(float)
     image = pixels if pixels.ndim == 2 else pixels[..., 1]
     sites = colour_sites(frame)
-    stars = ~_on_trails(x, y, trails) & ~_single_pixels(image, sites, found, local, view)
-    found, x, y, local = found[stars], x[stars], y[stars], local[stars]
-    raw_sigma = _typical_sigma(found) * view.step
+    stars = ~_on_trails(x, y, trails) & ~_single_pixels(image, sites, detections, local, view)
+    detections, x, y, local = detections[stars], x[stars], y[stars], local[stars]
+    raw_sigma = _typical_sigma(detections) * view.step
     x, y = refine_centroids(image, sites, x, y, local, raw_sigma)
     good = np.isfinite(x) & (x > EDGE_PX) & (y > EDGE_PX) & (x < frame.width - EDGE_PX) & (y < frame.height - EDGE_PX)
     good = np.flatnonzero(good)[:MAX_STARS]
-    found, x, y, local = found[good], x[good], y[good], local[good]
-    peaks = found["peak"] + local if view.bayer else _peaks(view.planes[view.green], x, y)
+    detections, x, y, local = detections[good], x[good], y[good], local[good]
+    peaks = detections["peak"] + local if view.bayer else _peaks(view.planes[view.green], x, y)
     saturated = peaks > (cut_off_level(pixels) if cut_off is None else cut_off)
-    shape = _shape(image, sites, (x, y, local), found, saturated, raw_sigma)
+    shape = _shape(image, sites, (x, y, local), detections, saturated, raw_sigma)
     if math.isfinite(shape[0]):
         window = math.hypot(WINDOW_PER_FWHM * shape[0], WINDOW_PX * view.step)
-        x, y = _centred_anew(image, sites, (x, y, local), window)
-    moments = 2.3548 * np.sqrt(0.5 * (found["a"] ** 2 + found["b"] ** 2)) * view.step
+        x, y = _refined_centroids(image, sites, (x, y, local), window)
+    moments = 2.3548 * np.sqrt(0.5 * (detections["a"] ** 2 + detections["b"] ** 2)) * view.step
     fwhm = shape[0] if math.isfinite(shape[0]) else float(np.median(moments)) if len(moments) else math.nan
-    flux, error = star_fluxes(frame, pixels, x, y, fwhm, ~saturated & (moments < WIDEST * fwhm))
+    flux, error = star_fluxes(frame, pixels, x, y, fwhm, ~saturated & (moments < MAX_WIDTH_FWHM * fwhm))
     known = np.flatnonzero(np.isfinite(flux).all(axis=1))
     order = known[np.argsort(-flux[known, view.green], kind="stable")]
     star_list = StarList(
@@ -143,7 +143,7 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic], cut_off: float | None 
         noise_adu=tuple(_raw_noise(noise, view)),
         fwhm_px=fwhm,
         eccentricity=shape[1],
-        elongation_deg=shape[2],
+        position_angle_deg=shape[2],
         sharpness=_sharpness(peaks[order] - local[order], flux[order, view.green], saturated[order]),
         gradient_adu=_gradient(back),
         snr=_signal_to_noise(flux[order, view.green], error[order, view.green]),
@@ -197,21 +197,21 @@ def _raw_noise(noise: tuple[float, ...], view: _View) -> list[float]:
 
 def _detect(plane: Float32s, noise: float, mask: NDArray[np.bool_] | None) -> NDArray[np.void]:
     """Return what stands out, the brightest first; where that is little, wide stars are looked for as well."""
-    found = _extract(plane, noise, mask, _KERNEL)
+    detections = _extract(plane, noise, mask, _KERNEL)
     for sigma in WIDE_SIGMAS:
-        if len(found) >= FEW_STARS:
+        if len(detections) >= MIN_NARROW_STARS:
             break
         wide = _extract(plane, noise, mask, _gaussian(sigma))
-        if len(wide) > MANY_MORE * len(found):
-            found = wide
-    return found[np.argsort(-found["flux"], kind="stable")][: 2 * MAX_STARS]
+        if len(wide) > MIN_WIDE_GAIN * len(detections):
+            detections = wide
+    return detections[np.argsort(-detections["flux"], kind="stable")][: 2 * MAX_STARS]
 
 
 def _extract(plane: Float32s, noise: float, mask: NDArray[np.bool_] | None, kernel: Float32s) -> NDArray[np.void]:
     sep.set_extract_pixstack(max(PIXEL_STACK, plane.size // 2))
     sep.set_sub_object_limit(8192)
     smoothed = noise * math.sqrt(float((kernel**2).sum())) / float(kernel.sum())
-    found: NDArray[np.void] = sep.extract(
+    detections: NDArray[np.void] = sep.extract(
         plane,
         DETECTION_SIGMA * smoothed,
         filter_kernel=kernel,
@@ -220,7 +220,7 @@ def _extract(plane: Float32s, noise: float, mask: NDArray[np.bool_] | None, kern
         mask=mask,
         deblend_nthresh=DEBLENDING_LEVELS,
     )
-    return found
+    return detections
 
 
 def _gaussian(sigma: float) -> Float32s:
@@ -230,17 +230,17 @@ def _gaussian(sigma: float) -> Float32s:
 
 
 def _single_pixels(
-    image: NDArray[Any], sites: NDArray[np.bool_], found: NDArray[np.void], local: NDArray[np.float64], view: _View
+    image: NDArray[Any], sites: NDArray[np.bool_], detections: NDArray[np.void], local: NDArray[np.float64], view: _View
 ) -> NDArray[np.bool_]:
     """Return which detections are the light of a single raw pixel, shape (n,): hot pixels and cosmic rays.
 
     Looked at are the nearest pixels of the same colour round the brightest: on a Bayer mask the four green ones at
     its corners, else the four beside it.
     """
-    row = view.step * found["ypeak"].astype(int)[:, None] + np.array([0, 0, 1, 1])
-    column = view.step * found["xpeak"].astype(int)[:, None] + np.array([0, 1, 0, 1])
+    row = view.step * detections["ypeak"].astype(int)[:, None] + np.array([0, 0, 1, 1])
+    column = view.step * detections["xpeak"].astype(int)[:, None] + np.array([0, 1, 0, 1])
     light = np.where(sites[row & 1, column & 1], image[row, column].astype(float), -np.inf)
-    each, best = np.arange(len(found)), light.argmax(axis=1)
+    each, best = np.arange(len(detections)), light.argmax(axis=1)
     dy, dx = np.array([(-1, -1, 1, 1), (-1, 1, -1, 1)] if view.bayer else [(-1, 0, 0, 1), (0, -1, 1, 0)])
     around_row = np.clip(row[each, best][:, None] + dy, 0, image.shape[0] - 1)
     around_column = np.clip(column[each, best][:, None] + dx, 0, image.shape[1] - 1)
@@ -264,8 +264,8 @@ def _peaks(plane: Float32s, x: NDArray[np.float64], y: NDArray[np.float64]) -> N
     return np.asarray(around.max(axis=(1, 2)), np.float64)
 
 
-def _typical_sigma(found: NDArray[np.void]) -> float:
-    bright = found[: max(5, len(found) // 3)]
+def _typical_sigma(detections: NDArray[np.void]) -> float:
+    bright = detections[: max(5, len(detections) // 3)]
     if not len(bright):
         return 1.0
     return float(np.clip(np.median(np.sqrt(bright["a"] * bright["b"])), 0.6, 4.0))
@@ -306,7 +306,7 @@ def _gradient(background: Float32s) -> float:
     return abs(across) + abs(down)
 
 
-def _centred_anew(
+def _refined_centroids(
     image: NDArray[np.generic],
     sites: NDArray[np.bool_],
     places: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
@@ -327,20 +327,20 @@ def _shape(
     image: NDArray[np.generic],
     sites: NDArray[np.bool_],
     places: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
-    found: NDArray[np.void],
+    detections: NDArray[np.void],
     saturated: NDArray[np.bool_],
     sigma: float,
 ) -> tuple[float, float, float]:
     """Return FWHM (px), eccentricity and direction (deg) of the frame's stars, NaN where unknown."""
-    bright = np.flatnonzero(~saturated & (found["flux"] > 0) & (found["flag"] == 0))[:PSF_STARS]
+    bright = np.flatnonzero(~saturated & (detections["flux"] > 0) & (detections["flag"] == 0))[:PSF_STARS]
     if len(bright) < 3:
         return math.nan, math.nan, math.nan
     guess = 2.3548 * sigma
-    long_axis = float(np.median(found["a"][bright] / np.maximum(found["b"][bright], 0.1)))
+    long_axis = float(np.median(detections["a"][bright] / np.maximum(detections["b"][bright], 0.1)))
     reach = int(np.clip(math.ceil(2.2 * guess * max(1.0, 0.7 * long_axis)), 5, 24))
     x, y, local = (column[bright] for column in places)
-    samples = psf_samples(image, sites, x, y, local, found["flux"][bright].astype(float), reach)
+    samples = psf_samples(image, sites, x, y, local, detections["flux"][bright].astype(float), reach)
     shape = fit_psf(samples, fwhm_guess=guess)
     if shape is None or not 0.5 < shape.fwhm_px < 40.0:
         return math.nan, math.nan, math.nan
-    return shape.fwhm_px, shape.eccentricity, shape.elongation_deg
+    return shape.fwhm_px, shape.eccentricity, shape.position_angle_deg

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 ROUNDS = 4
 ROUGH, FINE = 1e-3, 1e-6
 """When a fit has settled, while samples are still sorted out and at the end."""
-FEWEST_SAMPLES = 30
+MIN_SAMPLES = 30
 """Fewer pixels do not determine a shape."""
 
 _SUBPIXEL = 1.0 / math.sqrt(12.0)
@@ -34,7 +34,7 @@ class PsfShape:
     fwhm_px: float
     """Geometric mean of the widths along the axes."""
     eccentricity: float
-    elongation_deg: float
+    position_angle_deg: float
     """Direction of the long axis, counter-clockwise from +x, in [0, 180)."""
 
 
@@ -152,7 +152,7 @@ def fit_psf(samples: PsfSamples, fwhm_guess: float) -> PsfShape | None:
     alpha = fwhm_guess / (2.0 * math.sqrt(2.0 ** (1.0 / 3.0) - 1.0))
     parameters = np.array([2.0 / (math.pi * alpha**2), alpha**-2, 0.0, alpha**-2, 3.0, 0.0])
     for turn in range(ROUNDS):
-        if len(samples.dx) < FEWEST_SAMPLES:
+        if len(samples.dx) < MIN_SAMPLES:
             return None
         samples = _rescaled(parameters, samples)
         fitted = _levenberg(parameters, samples, ROUGH if turn < ROUNDS - 1 else FINE)

@@ -49,7 +49,7 @@ def _python() -> str | None:
     """Return what runs a Python file: this interpreter, or for a built program one that is installed."""
     if not getattr(sys, "frozen", False):
         return sys.executable
-    return next((found for name in ("python3", "python", "py") if (found := shutil.which(name))), None)
+    return next((program for name in ("python3", "python", "py") if (program := shutil.which(name))), None)
 
 
 def start_analyser(analyser: Analyser) -> subprocess.Popen[bytes] | None:

@@ -54,12 +54,12 @@ class Equipment:
 
     def pump(self) -> bool:
         """Take in what was found; return whether there was anything."""
-        told = False
+        has_changed = False
         while not self._news.empty():
             name, finding = self._news.get()
             self._found[name] = finding
-            told = True
-        return told
+            has_changed = True
+        return has_changed
 
     def finding(self, name: str) -> Finding:
         """Return what is known of a piece of `EQUIPMENT`."""
@@ -106,15 +106,19 @@ def _astap(executable: str, data_dir: str, test: bool) -> Finding:
     # Here, in the thread: it loads what the first window does not need.
     from zemosaic.solving.astap_find import detect_astap_installation
 
-    found = detect_astap_installation(executable, data_dir)
-    if found is None:
+    installation = detect_astap_installation(executable, data_dir)
+    if installation is None:
         return Finding(message("equipment.astap_none"), False)
-    if test and not _starts(found.executable):
-        return Finding(message("equipment.astap_broken", path=str(found.executable)), False)
-    if found.data_dir is None:
-        return Finding(message("equipment.astap_no_stars", path=str(found.executable)), False)
-    told = {"path": str(found.executable), "name": found.catalogue.upper(), "folder": str(found.data_dir)}
-    return Finding(message("equipment.astap_works" if test else "equipment.astap_found", **told), True)
+    if test and not _starts(installation.executable):
+        return Finding(message("equipment.astap_broken", path=str(installation.executable)), False)
+    if installation.data_dir is None:
+        return Finding(message("equipment.astap_no_stars", path=str(installation.executable)), False)
+    values = {
+        "path": str(installation.executable),
+        "name": installation.catalogue.upper(),
+        "folder": str(installation.data_dir),
+    }
+    return Finding(message("equipment.astap_works" if test else "equipment.astap_found", **values), True)
 
 
 def _starts(program: Path) -> bool:
@@ -144,8 +148,8 @@ def _computer() -> Finding:
     from zemosaic.compute.budget import available_cpus
 
     memory = psutil.virtual_memory()
-    told = {"cpus": available_cpus(), "total_gb": memory.total / 1e9, "free_gb": memory.available / 1e9}
-    return Finding(message("equipment.computer_found", **told), True)
+    values = {"cpus": available_cpus(), "total_gb": memory.total / 1e9, "free_gb": memory.available / 1e9}
+    return Finding(message("equipment.computer_found", **values), True)
 
 
 def _gpu_seen(device: int) -> Finding:

@@ -26,7 +26,7 @@ SHARES: Mapping[str, float] = {
 PIXEL_PHASES = ("stack", "assemble", "export")
 """The phases that the plan's estimate covers."""
 
-_ENOUGH = 0.1
+_MIN_SHARE = 0.1
 """Nothing is foretold from phases that are a smaller part of a run than this."""
 _HALF_LIFE_S = 20.0
 """After this many seconds a step counts half as much for the speed."""
@@ -96,7 +96,7 @@ def remaining_s(
     if current is not None and current in SHARES and current_left_s is not None:
         learnt += SHARES[current]
         spent += taken_s.get(current, 0.0) + current_left_s
-    per_share = spent / learnt if learnt >= _ENOUGH else None
+    per_share = spent / learnt if learnt >= _MIN_SHARE else None
     planned_s = _corrected(planned_s, finished, current, taken_s, current_left_s)
     order = list(SHARES)
     first = order.index(current) if current is not None and current in SHARES else 0

@@ -18,9 +18,9 @@ from zemosaic.sky import from_tangent_plane, mean_direction, ra_dec, tangent_pla
 __all__ = ["Footprints", "MapView"]
 
 Floats = NDArray[np.float64]
-_LARGEST_RADIUS_DEG = 60.0
+_MAX_RADIUS_DEG = 60.0
 """What is further from the middle is not drawn: the plane stretches it without bound."""
-_FIELD_REACH = 0.35
+_MAX_FIELD_DISTANCE = 0.35
 """Frames whose middles are nearer than this part of a diagonal look at the same field."""
 _CORNERS = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])
 
@@ -55,8 +55,8 @@ class Footprints:
         ra, dec = np.full((count, 4), np.nan), np.full((count, 4), np.nan)
         hinted = [i for i, frame in enumerate(frames) if frame.ra_deg is not None and frame.dec_deg is not None]
         if hinted:
-            told = [(frames[i].ra_deg, frames[i].dec_deg, *_size_deg(frames[i])) for i in hinted]
-            ra[hinted], dec[hinted] = _hinted_corners(np.array(told, float))
+            hints = [(frames[i].ra_deg, frames[i].dec_deg, *_size_deg(frames[i])) for i in hinted]
+            ra[hinted], dec[hinted] = _hinted_corners(np.array(hints, float))
         for i, frame in enumerate(frames):
             if frame.header_wcs is not None:
                 ra[i], dec[i] = frame.header_wcs.corners(frame.width, frame.height)
@@ -112,7 +112,7 @@ class Footprints:
         left = np.flatnonzero(self.placed)
         x, y = self.quads[left].mean(axis=1).T.copy()
         across = (self.quads[left, 2] - self.quads[left, 0]).T
-        reach2 = np.full(len(left), reach_deg**2) if reach_deg > 0 else _FIELD_REACH**2 * (across**2).sum(axis=0)
+        reach2 = np.full(len(left), reach_deg**2) if reach_deg > 0 else _MAX_FIELD_DISTANCE**2 * (across**2).sum(axis=0)
         number = 0
         while len(left):
             near = (x - x[0]) ** 2 + (y - y[0]) ** 2 < max(float(reach2[0]), 1e-18)
@@ -167,7 +167,7 @@ class Footprints:
         xi, eta = tangent_plane(ra_deg, dec_deg, *self.centre)
         quads = np.stack((-xi, eta), axis=-1)
         with np.errstate(invalid="ignore"):
-            far = ~(np.hypot(xi, eta).max(axis=1) < np.degrees(np.tan(np.radians(_LARGEST_RADIUS_DEG))))
+            far = ~(np.hypot(xi, eta).max(axis=1) < np.degrees(np.tan(np.radians(_MAX_RADIUS_DEG))))
         quads[far] = np.nan
         return quads
 
@@ -217,15 +217,15 @@ def _size_deg(frame: FrameRef) -> tuple[float, float]:
     return frame.width * frame.scale_arcsec / 3600, frame.height * frame.scale_arcsec / 3600
 
 
-def _hinted_corners(told: Floats) -> tuple[Floats, Floats]:
+def _hinted_corners(hints: Floats) -> tuple[Floats, Floats]:
     """Return the corners, each of shape (n, 4), of frames (ra, dec, width, height) with north up."""
-    ra, dec = np.radians(told[:, 0]), np.radians(told[:, 1])
+    ra, dec = np.radians(hints[:, 0]), np.radians(hints[:, 1])
     zero = np.zeros_like(ra)
     east = np.stack((-np.sin(ra), np.cos(ra), zero), axis=-1)
     north = np.stack((-np.sin(dec) * np.cos(ra), -np.sin(dec) * np.sin(ra), np.cos(dec)), axis=-1)
-    across = np.radians(told[:, 2, None] * _CORNERS[:, 0])
-    up = np.radians(told[:, 3, None] * _CORNERS[:, 1])
-    corners = unit_vectors(told[:, 0], told[:, 1])[:, None] + across[..., None] * east[:, None]
+    across = np.radians(hints[:, 2, None] * _CORNERS[:, 0])
+    up = np.radians(hints[:, 3, None] * _CORNERS[:, 1])
+    corners = unit_vectors(hints[:, 0], hints[:, 1])[:, None] + across[..., None] * east[:, None]
     return ra_dec(corners + up[..., None] * north[:, None])
 
 

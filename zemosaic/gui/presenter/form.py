@@ -62,10 +62,10 @@ class Form:
 
     def row(self, key: str) -> Row:
         """Return the row of a setting; KeyError where there is none."""
-        found = next((row for row in self.rows if row.key == key), None)
-        if found is None:
+        match = next((row for row in self.rows if row.key == key), None)
+        if match is None:
             raise KeyError(key)
-        return found
+        return match
 
     def edited(self, key: str, text: str) -> Form:
         """Return the form after the user typed a text; a wrong one is kept, with its problem."""
@@ -93,12 +93,12 @@ class Form:
             Words that must all be found in key, label, help, group or unit; case and accents do not matter.
         words : Translator
         """
-        wanted = _folded(search).split()
+        search_words = _folded(search).split()
         visible = [row for row in self.rows if row.key not in ELSEWHERE]
-        if not wanted:
+        if not search_words:
             depth = TIERS.index(tier)
             return tuple(row for row in visible if TIERS.index(row.spec.tier) <= depth)
-        return tuple(row for row in visible if all(word in _searched(row.spec, words) for word in wanted))
+        return tuple(row for row in visible if all(word in _searched(row.spec, words) for word in search_words))
 
     def hidden_changes(self, shown: tuple[Row, ...]) -> int:
         """Return how many changed settings are not among the rows shown."""

@@ -9,7 +9,7 @@ from zemosaic.i18n import Translator
 
 __all__ = ["cell_text", "metric_text", "short_name", "verdict_text"]
 
-_LONGEST_NAME = 26
+_MAX_NAME_LENGTH = 26
 _FORMATS = {"exposure": "g", "stars": ".0f", "fwhm": ".2f", "eccentricity": ".2f", "weight": ".2f"}
 
 
@@ -38,7 +38,7 @@ def metric_text(metric: str, value: float, words: Translator) -> str:
 
 def short_name(name: str) -> str:
     """Return beginning and end of a long file name; the end is what tells frames apart."""
-    return name if len(name) <= _LONGEST_NAME else f"{name[:9]}…{name[10 - _LONGEST_NAME :]}"
+    return name if len(name) <= _MAX_NAME_LENGTH else f"{name[:9]}…{name[10 - _MAX_NAME_LENGTH :]}"
 
 
 def verdict_text(table: FrameTable, row: int, words: Translator) -> str:

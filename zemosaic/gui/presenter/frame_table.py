@@ -13,7 +13,7 @@ from zemosaic.errors import Message
 from zemosaic.events import FrameDropped, FrameMeasured, FrameSolved
 from zemosaic.frames.selection import Selection, group_name, same_file
 from zemosaic.gui.presenter.footprints import Footprints
-from zemosaic.gui.presenter.keeping import Keeping, Limit
+from zemosaic.gui.presenter.keeping import FrameSelection, Limit
 from zemosaic.i18n import Translator
 from zemosaic.model import Dropped, FrameRef
 
@@ -61,7 +61,7 @@ class FrameTable:
         self.metrics = {name: np.full(count, np.nan) for name in METRICS}
         exposures = [np.nan if frame.exposure_s is None else frame.exposure_s for frame in frames]
         self.metrics["exposure"][: len(frames)] = exposures
-        self.keeping = Keeping(self.usable, self.metrics)
+        self.keeping = FrameSelection(self.usable, self.metrics)
         self.selected = np.zeros(count, bool)
         self.footprints = Footprints.of(frames, len(dropped))
         self.version = 0
@@ -205,8 +205,8 @@ class FrameTable:
         self.version += 1
         match event:
             case FrameMeasured():
-                told = (event.stars, event.fwhm_px, event.eccentricity, event.sky_adu, event.noise_adu, event.snr)
-                for name, value in zip(METRICS[:6], told, strict=True):
+                values = (event.stars, event.fwhm_px, event.eccentricity, event.sky_adu, event.noise_adu, event.snr)
+                for name, value in zip(METRICS[:6], values, strict=True):
                     self.metrics[name][row] = value
                 self.keeping.refresh_row(row)
             case FrameSolved():
@@ -275,8 +275,8 @@ class FrameTable:
         fields, used = self.fields(), self.group_names
         count = int(fields.max(initial=-1)) + 1
         places = np.array([count + used.index(name) if name in used else 0 for name in names], np.intp)
-        found = np.where(groups > 0, places[groups], np.where(fields < 0, count + len(used), fields))
-        return found, [*range(1, count + 1), *used, ""]
+        group_of_row = np.where(groups > 0, places[groups], np.where(fields < 0, count + len(used), fields))
+        return group_of_row, [*range(1, count + 1), *used, ""]
 
     def _verdicts(self) -> NDArray[np.intp]:
         verdict = np.where(self.keep, 0, 1)
@@ -305,13 +305,15 @@ class FrameTable:
 
     def _passing(self) -> Flags:
         search, shown = self._filter
-        wanted = search.casefold().split()
+        search_words = search.casefold().split()
         passing = np.ones(len(self), bool)
-        if wanted:
+        if search_words:
             groups, names = self.keeping.groups
             called = [name.casefold() for name in names]
             texts = zip(self._searched, groups.tolist(), strict=True)
-            passing = np.array([all(w in text or w in called[group] for w in wanted) for text, group in texts], bool)
+            passing = np.array(
+                [all(w in text or w in called[group] for w in search_words) for text, group in texts], bool
+            )
         if shown != "all":
             passing &= self.keep if shown == "kept" else ~self.keep
         return passing
@@ -319,8 +321,8 @@ class FrameTable:
 
 def _telescopes(frames: Sequence[FrameRef]) -> list[str]:
     """Return each frame's camera, or its telescope where several have the same camera."""
-    told = {(frame.instrument, frame.telescope) for frame in frames if frame.telescope}
-    seen = Counter(instrument for instrument, _ in told)
+    names = {(frame.instrument, frame.telescope) for frame in frames if frame.telescope}
+    seen = Counter(instrument for instrument, _ in names)
     return [
         (frame.telescope if seen[frame.instrument] > 1 else "") or frame.instrument or frame.telescope
         for frame in frames

@@ -25,7 +25,7 @@ from zemosaic.settings.schema import Settings
 if TYPE_CHECKING:
     from zemosaic.phases.forecast import Forecast
 
-__all__ = ["TABLE_NAME", "FramesDesk", "Scanned"]
+__all__ = ["TABLE_NAME", "FramesPresenter", "Scanned"]
 
 TABLE_NAME = "zemosaic_selection.csv"
 """The table of frames that a run gets when some are left out or grouped by hand."""
@@ -51,7 +51,7 @@ class _SupersededError(Exception):
     """The folder is no longer asked for."""
 
 
-class FramesDesk:
+class FramesPresenter:
     """Holds the frame table of one folder at a time; no method blocks."""
 
     def __init__(self) -> None:
@@ -101,12 +101,12 @@ class FramesDesk:
 
     def pump(self) -> bool:
         """Take in the news of the scan; return whether there was any."""
-        told = False
+        has_changed = False
         while not self._news.empty():
             news = self._news.get()
             if news.number != self._number:
                 continue
-            told = True
+            has_changed = True
             if news.forecast is not None:
                 self.forecast = news.forecast
                 continue
@@ -122,7 +122,7 @@ class FramesDesk:
                 for event in early:
                     self.note(event)
         self._foretell()
-        return told
+        return has_changed
 
     def _foretell(self) -> None:
         """Begin to find out what a run would do, where frames or settings changed since."""
@@ -134,15 +134,15 @@ class FramesDesk:
             return
         self._foretold = now
         kept = [frame for frame, keep in zip(table.frames, table.keep, strict=False) if keep]
-        told = (self._number, kept, len(table) - len(kept))
-        self._thread = threading.Thread(target=self._forecast, args=told, name="forecast", daemon=True)
+        request = (self._number, kept, len(table) - len(kept))
+        self._thread = threading.Thread(target=self._forecast, args=request, name="forecast", daemon=True)
         self._thread.start()
 
     def _forecast(self, number: int, kept: Sequence[FrameRef], left_out: int) -> None:
         from zemosaic.phases.forecast import CPU_S_PER_FRAME, forecast
 
-        told = forecast(self.settings, kept, left_out, self.cpu_s_per_frame or CPU_S_PER_FRAME)
-        self._news.put(Scanned(number, forecast=told))
+        outlook = forecast(self.settings, kept, left_out, self.cpu_s_per_frame or CPU_S_PER_FRAME)
+        self._news.put(Scanned(number, forecast=outlook))
 
     def note(self, event: Event) -> None:
         """Take in what a run told."""
@@ -156,8 +156,8 @@ class FramesDesk:
             self._run += 1
             self.table.forget_run()
         elif isinstance(event, RunFinished):
-            told = (self._number, self._run, self.table, Path(event.report_json))
-            self._thread = threading.Thread(target=self._read_report, args=told, name="report", daemon=True)
+            request = (self._number, self._run, self.table, Path(event.report_json))
+            self._thread = threading.Thread(target=self._read_report, args=request, name="report", daemon=True)
             self._thread.start()
 
     def table_for_run(self, input_dir: str, output_dir: str, given: str) -> str:
@@ -245,11 +245,11 @@ class FramesDesk:
 
         try:
             exclude = [Path(output)] if output else []
-            found = scan_folder(Path(folder), exclude=exclude, progress=progress, stacks=stacks)
+            scanned = scan_folder(Path(folder), exclude=exclude, progress=progress, stacks=stacks)
             chosen = read_selection(Path(selection), Path(folder)) if selection else None
             # The map needs it, and the window's thread should not wait for it.
             importlib.import_module("cv2")
-            table = FrameTable(found.frames, found.dropped, chosen)
+            table = FrameTable(scanned.frames, scanned.dropped, chosen)
             earlier = Path(output) / REPORT_NAME
             if output and earlier.is_file():
                 table.take_numbers(report_numbers(table, earlier))
@@ -259,8 +259,8 @@ class FramesDesk:
         except ZeMosaicError as fault:
             self._news.put(Scanned(number, error=fault.message))
         except OSError as fault:
-            told: Mapping[str, str] = {"path": folder, "detail": str(fault)}
-            self._news.put(Scanned(number, error=Message("error.input_unreadable", dict(told))))
+            details: Mapping[str, str] = {"path": folder, "detail": str(fault)}
+            self._news.put(Scanned(number, error=Message("error.input_unreadable", dict(details))))
 
     def _read_report(self, number: int, run: int, table: FrameTable, report: Path) -> None:
         self._news.put(Scanned(number, numbers=report_numbers(table, report), run=run))
@@ -269,14 +269,14 @@ class FramesDesk:
 def _facts(table: FrameTable, words: Translator, sized: bool) -> list[str]:
     kept = np.flatnonzero(table.keep)
     nights, cameras = (table.kept_of(by) for by in ("night", "telescope"))
-    told = {
+    values = {
         "kept": len(kept),
         "frames": int(table.usable.sum()),
         "nights": len(nights),
         "hours": float(np.nansum(table.metrics["exposure"][kept])) / 3600,
         "cameras": ", ".join(name for name in cameras if name) or words.text("frames.unknown_telescope"),
     }
-    facts = [words.text("frames.summary", **told)]
+    facts = [words.text("frames.summary", **values)]
     size = table.mosaic_px() if sized else None
     if size is not None:
         facts.append(words.text("frames.mosaic_size", width=size[0], height=size[1]))

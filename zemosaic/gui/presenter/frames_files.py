@@ -54,11 +54,11 @@ def report_numbers(table: FrameTable, report: Path) -> dict[str, NDArray[np.floa
     nothing.
     """
     try:
-        told = json.loads(report.read_text(encoding="utf-8"))
+        report_values = json.loads(report.read_text(encoding="utf-8"))
         written_ns = report.stat().st_mtime_ns
     except (OSError, ValueError):
         return {}
-    entries = told.get("frames") if isinstance(told, dict) else None
+    entries = report_values.get("frames") if isinstance(report_values, dict) else None
     if not isinstance(entries, list):
         return {}
     row_of = {frame.path: row for row, frame in enumerate(table.frames) if frame.mtime_ns < written_ns}

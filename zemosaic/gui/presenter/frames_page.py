@@ -16,7 +16,7 @@ from zemosaic.gui.presenter.histograms import SHOWN_METRICS, Histogram
 from zemosaic.gui.presenter.region import REGION_KEY
 from zemosaic.gui.presenter.session import Session
 from zemosaic.gui.presenter.sky_map import SkyMap
-from zemosaic.gui.presenter.thumbnails import ThumbnailDesk
+from zemosaic.gui.presenter.thumbnails import ThumbnailLoader
 
 __all__ = ["BUTTONS", "FramesPage"]
 
@@ -36,7 +36,7 @@ class FramesPage:
         self.histograms = {metric: Histogram(session.frames, metric) for metric in SHOWN_METRICS}
         self.metric = "fwhm"
         """The metric whose limits are typed and that the colouring by quality shows."""
-        self.thumbnails = ThumbnailDesk()
+        self.thumbnails = ThumbnailLoader()
         self.search, self.kind = "", "all"
         self.sorting = ("file", False)
         """Column and whether downward; the next folder's frames are sorted alike."""
@@ -161,8 +161,8 @@ class FramesPage:
         if self.table is None:
             return ""
         groups, names = self.table.keeping.groups
-        found = np.unique(groups[self.table.selected_frames])
-        return names[int(found[0])] if len(found) == 1 else ""
+        selected = np.unique(groups[self.table.selected_frames])
+        return names[int(selected[0])] if len(selected) == 1 else ""
 
     def group_question(self) -> str:
         """Return what is asked before selected frames become a group."""
@@ -202,9 +202,9 @@ class FramesPage:
         if spread is None:
             return words.text("frames.limit_none")
         low, median, high = (metric_text(self.metric, value, words) for value in spread)
-        told = words.text("frames.limit_range", low=low, median=median, high=high)
+        text = words.text("frames.limit_range", low=low, median=median, high=high)
         beyond = self.histograms[self.metric].told(words)
-        return f"{told} · {beyond}" if beyond else told
+        return f"{text} · {beyond}" if beyond else text
 
     def thumbnail_text(self) -> str:
         """Return what stands under the small picture: the frame's name, or why there is none."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from zemosaic.gui.presenter.frame_cells import metric_text
 from zemosaic.gui.presenter.frame_table import FrameTable
-from zemosaic.gui.presenter.frames_desk import FramesDesk
+from zemosaic.gui.presenter.frames_desk import FramesPresenter
 from zemosaic.gui.presenter.keeping import Limit, outside
 from zemosaic.i18n import Translator
 
@@ -37,7 +37,7 @@ class Bar:
 class Histogram:
     """One metric's histogram: bars, two lines, and what the pointer and the keys do with them."""
 
-    def __init__(self, desk: FramesDesk, metric: str) -> None:
+    def __init__(self, desk: FramesPresenter, metric: str) -> None:
         self.metric = metric
         self._desk = desk
         self._width, self._height = 1, 1
@@ -81,14 +81,14 @@ class Histogram:
             kept = counted & ~outside(table.metrics[self.metric], self._dragged)
         whole, front = (_counts(values[rows], axis) for rows in (counted, kept))
         step, unit = self._width / _BINS, (self._height - 3) / max(int(whole.max(initial=1)), 1)
-        found = []
+        bars = []
         for counts, is_kept in ((whole, False), (front, True)):
             for place in np.flatnonzero(counts):
                 height = max(counts[place] * unit, 1.0)
-                found.append(
+                bars.append(
                     Bar(place * step, self._height - height, (place + 1) * step - 1, float(self._height), is_kept)
                 )
-        return found
+        return bars
 
     def title(self, words: Translator) -> str:
         """Return the metric's name, and the limits where there are any."""

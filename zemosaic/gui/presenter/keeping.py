@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Keeping", "Limit", "outside"]
+__all__ = ["FrameSelection", "Limit", "outside"]
 
 Rows = NDArray[np.intp]
 Flags = NDArray[np.bool_]
@@ -30,7 +30,7 @@ class _Choice:
     """Numbers of names; never written to, so that choices can share it."""
 
 
-class Keeping:
+class FrameSelection:
     """Says which frames are kept, and which are in a group by hand.
 
     What was said last holds: a new limit takes in what was kept by hand before.

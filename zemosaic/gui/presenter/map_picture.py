@@ -26,7 +26,7 @@ _LEGEND_LINES = 8
 _CELLS = 256
 _SMOOTH = 2000
 """Outlines up to which lines are smoothed."""
-_MOST_OUTLINES = 6000
+_MAX_OUTLINES = 6000
 """Outlines drawn at once at most; the coverage counts all."""
 
 Picture = NDArray[np.uint8]
@@ -212,7 +212,7 @@ def _different(outlines: NDArray[np.float64], rows: NDArray[np.intp]) -> NDArray
     first, third = outlines[rows, 0].astype(np.int64), outlines[rows, 2].astype(np.int64)
     key = (first[:, 0] * 1_000_003 + first[:, 1]) * 8191 + third[:, 0] * 131 + third[:, 1]
     rows = rows[np.sort(np.unique(key, return_index=True)[1])]
-    return rows[:: -(-len(rows) // _MOST_OUTLINES)] if len(rows) > _MOST_OUTLINES else rows
+    return rows[:: -(-len(rows) // _MAX_OUTLINES)] if len(rows) > _MAX_OUTLINES else rows
 
 
 def _draw(

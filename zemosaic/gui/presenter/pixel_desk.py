@@ -12,7 +12,7 @@ from pathlib import Path
 from zemosaic.errors import Message, ZeMosaicError, message
 from zemosaic.phases.pixel_story import PixelStory, Place
 
-__all__ = ["PixelDesk"]
+__all__ = ["PixelPresenter"]
 
 LOOK_S = 0.1
 """How often the thread looks whether the window was closed."""
@@ -27,7 +27,7 @@ class _Asked:
     place: Place
 
 
-class PixelDesk:
+class PixelPresenter:
     """Holds what is known of one pixel; no method takes long.
 
     The frames are read in a process of its own, begun with the first question and kept for the next: a large report
@@ -68,10 +68,10 @@ class PixelDesk:
         """Take in what was found; return whether there is news."""
         news = False
         while not self._told.empty():
-            number, told = self._told.get()
+            number, answer = self._told.get()
             if number == self._number:
-                self.story = told if isinstance(told, PixelStory) else None
-                self.problem = told if isinstance(told, Message) else None
+                self.story = answer if isinstance(answer, PixelStory) else None
+                self.problem = answer if isinstance(answer, Message) else None
                 news = True
         return news
 

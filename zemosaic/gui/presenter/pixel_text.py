@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from zemosaic.gui.presenter.pixel_desk import PixelDesk
+from zemosaic.gui.presenter.pixel_desk import PixelPresenter
 from zemosaic.gui.presenter.place_text import dec_text, ra_text
 from zemosaic.i18n import Translator
 from zemosaic.phases.pixel_story import FrameHere, PixelState, PixelStory
@@ -30,7 +30,7 @@ SIGNS = {
     PixelState.EDGE: "·",
 }
 """Signs of the states, in the order in which they are listed: what needs a reason first."""
-_LONGEST = 18
+_MAX_NAME_LENGTH = 18
 """Characters of a file's name in a narrow column."""
 _COUNTED = (
     PixelState.HIGH,
@@ -57,7 +57,7 @@ class PixelRow:
     @property
     def short_file(self) -> str:
         """The end of the name, which tells frames apart, where it is long."""
-        return self.file if len(self.file) <= _LONGEST else f"…{self.file[1 - _LONGEST :]}"
+        return self.file if len(self.file) <= _MAX_NAME_LENGTH else f"…{self.file[1 - _MAX_NAME_LENGTH :]}"
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -70,14 +70,14 @@ def heading(story: PixelStory, words: Translator) -> str:
     return words.text("pixel.heading", column=story.column + 1, row=story.row + 1)
 
 
-def panel_heading(desk: PixelDesk, words: Translator) -> str:
+def panel_heading(desk: PixelPresenter, words: Translator) -> str:
     """Return the heading of the pixel that was asked for."""
     if desk.place is None:
         return ""
     return words.text("pixel.heading", column=desk.place[0] + 1, row=desk.place[1] + 1)
 
 
-def panel_lines(desk: PixelDesk, words: Translator) -> list[str]:
+def panel_lines(desk: PixelPresenter, words: Translator) -> list[str]:
     """Return what is known of the pixel that was asked for, or what is being done about it."""
     if desk.problem is not None:
         return [words.message(desk.problem)]
@@ -112,7 +112,7 @@ def summary_lines(story: PixelStory, words: Translator) -> list[str]:
             lines.append(words.text("pixel.stored", values=_values(story.stored, words)))
     if story.drizzled:
         lines.append(words.text("pixel.drizzled"))
-    lines += [words.message(told) for told in story.told]
+    lines += [words.message(remark) for remark in story.told]
     return lines
 
 
@@ -141,7 +141,7 @@ def detail_lines(frame: FrameHere, story: PixelStory, words: Translator) -> list
         lines.append(words.message(frame.reason))
     if frame.trail:
         lines.append(words.text("pixel.trail"))
-    if frame.mended:
+    if frame.interpolated:
         lines.append(words.text("pixel.mended"))
     if frame.sigmas and not all(map(math.isnan, frame.sigmas)):
         limits = {"low": story.kappa_low, "high": story.kappa_high}
@@ -173,11 +173,11 @@ def table_lines(story: PixelStory, words: Translator) -> list[str]:
 
 
 def _missing(story: PixelStory, state: PixelState, words: Translator) -> str:
-    told = words.text(f"pixel.count.{state.value}", count=story.number(state))
+    text = words.text(f"pixel.count.{state.value}", count=story.number(state))
     trails = sum(frame.trail for frame in story.frames if frame.state is state)
     if state is PixelState.HIGH and trails:
-        told += words.text("pixel.of_them_trails", count=trails)
-    return told
+        text += words.text("pixel.of_them_trails", count=trails)
+    return text
 
 
 def _state_text(frame: FrameHere, words: Translator) -> str:

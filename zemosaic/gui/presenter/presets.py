@@ -80,9 +80,9 @@ class Presets:
                 continue
             value, told = allowed_value(row.key, values.get(row.key, row.spec.default), name)
             notes += told
-            wanted = text_of(value)
-            if row.text != wanted:
-                form = form.edited(row.key, wanted)
+            text = text_of(value)
+            if row.text != text:
+                form = form.edited(row.key, text)
         self.notes = tuple(notes)
         return form
 
@@ -103,24 +103,24 @@ class Presets:
 
     def delete(self, name: str) -> Message | None:
         """Forget one of the user's presets; return what went wrong."""
-        return self._become({own: values for own, values in self._own.items() if own != name})
+        return self._become({preset: values for preset, values in self._own.items() if preset != name})
 
-    def _become(self, own: Mapping[str, Mapping[str, Any]]) -> Message | None:
+    def _become(self, presets: Mapping[str, Mapping[str, Any]]) -> Message | None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(self._path, (json.dumps(own, indent=2, ensure_ascii=False) + "\n").encode("utf-8"))
+            write_atomic(self._path, (json.dumps(presets, indent=2, ensure_ascii=False) + "\n").encode("utf-8"))
         except OSError as fault:
             return message("error.preset_not_saved", path=str(self._path), detail=str(fault))
-        self._own = dict(own)
+        self._own = dict(presets)
         return None
 
 
 def _read(path: Path) -> dict[str, Mapping[str, Any]]:
     """Return the user's presets; a file that cannot be read holds none, for it is only comfort."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    if not isinstance(told, dict):
+    if not isinstance(stored, dict):
         return {}
-    return {str(name): values for name, values in told.items() if isinstance(values, dict) and name not in BUILT_IN}
+    return {str(name): values for name, values in stored.items() if isinstance(values, dict) and name not in BUILT_IN}

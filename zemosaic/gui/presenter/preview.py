@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-__all__ = ["View"]
+__all__ = ["Viewport"]
 
-_LARGEST_ZOOM = 8.0
+_MAX_ZOOM = 8.0
 """Window pixels per picture pixel."""
 
 
 @dataclass(frozen=True)
-class View:
+class Viewport:
     """A window of some size looking at a picture; (x, y) are picture pixels, (u, v) window pixels."""
 
     picture_width: int
@@ -36,35 +36,35 @@ class View:
         """Whether the whole picture is seen."""
         return self.scale <= self.fit_scale * (1 + 1e-9)
 
-    def fit(self) -> View:
+    def fit(self) -> Viewport:
         """Return the view of the whole picture."""
         return replace(self, scale=self.fit_scale, centre_x=self.picture_width / 2, centre_y=self.picture_height / 2)
 
-    def of_picture(self, picture_width: int, picture_height: int) -> View:
+    def of_picture(self, picture_width: int, picture_height: int) -> Viewport:
         """Return the view of another picture: the same part of it, or all of it where all was seen."""
-        other = replace(self, picture_width=picture_width, picture_height=picture_height)
+        resized = replace(self, picture_width=picture_width, picture_height=picture_height)
         if self.fitted or self.scale <= 0 or self.picture_width <= 1:
-            return other.fit()
+            return resized.fit()
         grown = picture_width / self.picture_width
-        wanted = replace(
-            other, scale=self.scale / grown, centre_x=self.centre_x * grown, centre_y=self.centre_y * grown
+        same_part = replace(
+            resized, scale=self.scale / grown, centre_x=self.centre_x * grown, centre_y=self.centre_y * grown
         )
-        return wanted._kept_inside() if wanted.scale > wanted.fit_scale else other.fit()
+        return same_part._kept_inside() if same_part.scale > same_part.fit_scale else resized.fit()
 
-    def resized(self, width: int, height: int) -> View:
+    def resized(self, width: int, height: int) -> Viewport:
         """Return the view after its window changed; a fitted picture stays fitted."""
         view = replace(self, width=max(width, 1), height=max(height, 1))
         return view.fit() if self.fitted or view.fitted else view._kept_inside()
 
-    def zoomed(self, factor: float, u: float, v: float) -> View:
+    def zoomed(self, factor: float, u: float, v: float) -> Viewport:
         """Return the view zoomed so that the picture under a window point stays there, as far as borders allow."""
         x, y = self.to_picture(u, v)
-        scale = min(max(self.scale * factor, self.fit_scale), max(_LARGEST_ZOOM, self.fit_scale))
+        scale = min(max(self.scale * factor, self.fit_scale), max(_MAX_ZOOM, self.fit_scale))
         centre_x = x - (u - self.width / 2) / scale
         centre_y = y - (v - self.height / 2) / scale
         return replace(self, scale=scale, centre_x=centre_x, centre_y=centre_y)._kept_inside()
 
-    def panned(self, du: float, dv: float) -> View:
+    def panned(self, du: float, dv: float) -> Viewport:
         """Return the view after the picture was dragged by so many window pixels."""
         moved = replace(self, centre_x=self.centre_x - du / self.scale, centre_y=self.centre_y - dv / self.scale)
         return moved._kept_inside()
@@ -96,7 +96,7 @@ class View:
         left, top, right, bottom = self.box()
         return max(round((right - left) * self.scale), 1), max(round((bottom - top) * self.scale), 1)
 
-    def _kept_inside(self) -> View:
+    def _kept_inside(self) -> Viewport:
         """Return the view moved so that no border is shown that need not be."""
         return replace(
             self,

@@ -42,8 +42,8 @@ class Program:
 class Programs:
     """The programs of this computer, and those started from here."""
 
-    def __init__(self, found: Sequence[Program] | None = None) -> None:
-        self._found = {program.name: program for program in (find_programs() if found is None else found)}
+    def __init__(self, programs: Sequence[Program] | None = None) -> None:
+        self._found = {program.name: program for program in (find_programs() if programs is None else programs)}
         # Held on to, for Python complains of a process that is forgotten while it runs.
         self._started: list[subprocess.Popen[bytes]] = []
 
@@ -81,12 +81,12 @@ def find_programs(
         Where the file system begins; tests put another one in place.
     """
     root = root or Path(Path.cwd().anchor)
-    found = []
+    programs = []
     for name in _LINUX_NAMES:
         path = next((place for place in _places(name, environ, platform, root) if place.is_file()), None)
         if path is not None:
-            found.append(Program(name, path))
-    return found
+            programs.append(Program(name, path))
+    return programs
 
 
 def _places(name: str, environ: Mapping[str, str], platform: str, root: Path) -> Iterator[Path]:

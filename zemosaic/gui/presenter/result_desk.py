@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from zemosaic.errors import Message, ZeMosaicError
 from zemosaic.gui.presenter.place_text import dec_text, ra_text
-from zemosaic.gui.presenter.preview import View
+from zemosaic.gui.presenter.preview import Viewport
 from zemosaic.gui.presenter.tile_lines import TileBox, draw_tiles, tile_boxes
 from zemosaic.i18n import Translator
 
 if TYPE_CHECKING:
     from zemosaic.export.pyramid import MosaicView
 
-__all__ = ["CHANNELS", "Adjustment", "ResultDesk"]
+__all__ = ["CHANNELS", "Adjustment", "ResultPresenter"]
 
 CHANNELS = ("colour", "red", "green", "blue")
 OVERLAY = 0.45
@@ -54,7 +54,7 @@ class _Opened:
     problem: Message | None = None
 
 
-class ResultDesk:
+class ResultPresenter:
     """Holds one mosaic at a time; nothing but `picture` takes long, and that some hundredths of a second."""
 
     def __init__(self) -> None:
@@ -121,7 +121,7 @@ class ResultDesk:
         """Change the adjustment."""
         self.adjustment = replace(self.adjustment, **changes)
 
-    def picture(self, view: View) -> Picture | None:
+    def picture(self, view: Viewport) -> Picture | None:
         """Return what a view shows, as large as on the screen, shape (h, w, 3), uint8; None before it is open."""
         if self._view is None or self._stretches is None:
             return None
@@ -145,17 +145,17 @@ class ResultDesk:
         """Return what lies under a picture point: the place on the sky, the values, the number of frames."""
         if self._view is None:
             return ""
-        told = []
+        texts = []
         sky = self._view.sky_at(x, y)
         if sky is not None:
-            told.append(words.text("result.place", ra=ra_text(sky[0]), dec=dec_text(sky[1])))
+            texts.append(words.text("result.place", ra=ra_text(sky[0]), dec=dec_text(sky[1])))
         values = self._view.value_at(x, y)
         if values is not None:
-            told.append(" ".join(words.number(value, ".1f") for value in values))
+            texts.append(" ".join(words.number(value, ".1f") for value in values))
         frames = self._view.frames_at(x, y)
         if frames is not None:
-            told.append(words.text("result.frames_here", count=frames))
-        return "  ·  ".join(told)
+            texts.append(words.text("result.frames_here", count=frames))
+        return "  ·  ".join(texts)
 
     def pixel_at(self, x: float, y: float) -> tuple[int, int] | None:
         """Return column and row from the bottom, counted from 0, of the mosaic's pixel at a picture point."""

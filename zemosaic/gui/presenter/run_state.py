@@ -325,8 +325,8 @@ def _with_warning(state: RunState, event: Warned, at_s: float) -> RunState:
     if same is not None:
         more = replace(state.warnings[same], count=state.warnings[same].count + 1)
         return replace(state, warnings=(*state.warnings[:same], more, *state.warnings[same + 1 :]))
-    told = replace(state, warnings=(*state.warnings, WarningCount(event.text, 1)))
-    return _with_line(told, LogLine(at_s, "WARNING", event.text))
+    extended = replace(state, warnings=(*state.warnings, WarningCount(event.text, 1)))
+    return _with_line(extended, LogLine(at_s, "WARNING", event.text))
 
 
 def _with_line(state: RunState, line: LogLine) -> RunState:

@@ -16,7 +16,7 @@ from zemosaic.errors import InputError, Message, SettingsError, ZeMosaicError
 from zemosaic.events import Event, Preparation
 from zemosaic.gui.presenter.desktop import open_path
 from zemosaic.gui.presenter.form import Form
-from zemosaic.gui.presenter.frames_desk import FramesDesk
+from zemosaic.gui.presenter.frames_desk import FramesPresenter
 from zemosaic.gui.presenter.run_state import RunState, Status, advanced
 from zemosaic.gui.presenter.runs import DemoMaker, RunHandle, Starter, waiting_events
 from zemosaic.gui.presenter.speed import learn_speed, speed_of
@@ -68,7 +68,7 @@ class Session:
     ) -> None:
         self.words = words
         self.state = RunState()
-        self.frames = FramesDesk()
+        self.frames = FramesPresenter()
         self.problem: Message | None = None
         """What went wrong outside of runs; the window shows it."""
         self.held = False
@@ -162,10 +162,10 @@ class Session:
         """Begin to scan the input folder, or another one that becomes the input folder."""
         if folder is not None:
             self.form = self.form.edited("input_dir", folder)
-        told = {key: str(self.form.row(key).value) for key in ("input_dir", "output_dir", "excluded_frames")}
+        values = {key: str(self.form.row(key).value) for key in ("input_dir", "output_dir", "excluded_frames")}
         asked = ("use_stacks_among_frames", "use_existing_master_tiles")
         stacks = any(self.form.row(key).value is True for key in asked)
-        self.frames.scan(told["input_dir"], told["output_dir"], told["excluded_frames"], stacks)
+        self.frames.scan(values["input_dir"], values["output_dir"], values["excluded_frames"], stacks)
 
     def stop(self) -> None:
         """Ask the run to stop; `pump` sees it end."""
@@ -194,7 +194,7 @@ class Session:
         if not self._events:
             stopping_s = None if self._stop_asked_s is None else self.clock() - self._stop_asked_s
             self._events.extend(waiting_events(self._run, stopping_s))
-        told = bool(self._events)
+        has_changed = bool(self._events)
         until = time.monotonic() + budget_s
         while self._events and time.monotonic() < until:
             event = self._events.popleft()
@@ -208,7 +208,7 @@ class Session:
                 self.frames.cpu_s_per_frame = speed_of(self.config_folder)
             self._end_run()
             self._over = True
-        return told or failed
+        return has_changed or failed
 
     def run_ended(self) -> bool:
         """Return, once for each run that ended, true; however short it was."""
@@ -227,8 +227,8 @@ class Session:
             except ZeMosaicError as fault:
                 self._demo.put(DemoProgress(0, 1, error=fault.message))
             except OSError as fault:
-                told = Message("error.demo_failed", {"path": str(folder), "detail": str(fault)})
-                self._demo.put(DemoProgress(0, 1, error=told))
+                problem = Message("error.demo_failed", {"path": str(folder), "detail": str(fault)})
+                self._demo.put(DemoProgress(0, 1, error=problem))
 
         self._demo_folder = folder
         self._demo_thread = threading.Thread(target=make, name="demo", daemon=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from zemosaic.gui.presenter.footprints import MapView
 from zemosaic.gui.presenter.frame_table import FrameTable
-from zemosaic.gui.presenter.frames_desk import FramesDesk
+from zemosaic.gui.presenter.frames_desk import FramesPresenter
 from zemosaic.gui.presenter.map_picture import Legend, MapPainter, legend
 from zemosaic.gui.presenter.region import region_outline, region_text
 from zemosaic.i18n import Translator
@@ -25,7 +25,7 @@ _CLICK_PX = 4
 class SkyMap:
     """What the map shows and what the pointer does with it."""
 
-    def __init__(self, desk: FramesDesk) -> None:
+    def __init__(self, desk: FramesPresenter) -> None:
         self.view = MapView(1, 1)
         self.rectangle: tuple[float, float, float, float] | None = None
         """(u0, v0, u1, v1) of the rectangle that is being drawn."""

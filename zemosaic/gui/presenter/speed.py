@@ -13,7 +13,7 @@ __all__ = ["learn_speed", "speed_of"]
 FILE_NAME = "speed.json"
 SHARE = 0.5
 """Weight of the newest run."""
-FEWEST_FRAMES = 10
+MIN_FRAMES = 10
 """Shorter runs tell more of the start than of the frames."""
 
 
@@ -28,7 +28,7 @@ def speed_of(config_folder: Path) -> float | None:
 
 def learn_speed(config_folder: Path, frames: int, cpu_s: float) -> None:
     """Take in what a finished run took; a folder that cannot be written is no fault of the run."""
-    if frames < FEWEST_FRAMES or cpu_s <= 0:
+    if frames < MIN_FRAMES or cpu_s <= 0:
         return
     known, now = speed_of(config_folder), cpu_s / frames
     mixed = now if known is None else SHARE * now + (1.0 - SHARE) * known

@@ -66,8 +66,8 @@ def facts_text(state: RunState, words: Translator) -> str:
     if state.found is not None:
         hours = state.found.total_exposure_s / 3600
         cameras = ", ".join(state.found.instruments)
-        found = {"frames": state.found.frames, "nights": state.found.nights, "hours": hours, "cameras": cameras}
-        lines.append(words.text("run.found", **found))
+        values = {"frames": state.found.frames, "nights": state.found.nights, "hours": hours, "cameras": cameras}
+        lines.append(words.text("run.found", **values))
     if state.plan is not None:
         lines.append(plan_text(state, words))
     if state.sample is not None and not state.status.over:
@@ -75,8 +75,8 @@ def facts_text(state: RunState, words: Translator) -> str:
         lines.append(words.text("run.load", memory=memory, disk=disk, cpu=state.sample.cpu_percent))
         if state.sample.gpu:
             used, total = (size_text(n, words) for n in (state.sample.gpu_used_bytes, state.sample.gpu_total_bytes))
-            told = {"name": state.sample.gpu, "used": used, "total": total, "load": state.sample.gpu_percent}
-            lines.append(words.text("run.load_gpu", **told))
+            gpu_values = {"name": state.sample.gpu, "used": used, "total": total, "load": state.sample.gpu_percent}
+            lines.append(words.text("run.load_gpu", **gpu_values))
     if state.dropped:
         lines.append(words.text("run.dropped", count=state.dropped))
     return "\n".join(lines)
@@ -127,12 +127,12 @@ def default_text(spec: Spec, words: Translator) -> str:
 def equipment_text(equipment: Equipment, name: str) -> tuple[str, bool]:
     """Return what was found of a piece of equipment, and whether it is good news."""
     words, finding = equipment.session.words, equipment.finding(name)
-    told = ("" if finding.good else "⚠ ") + words.message(finding.text)
-    return words.text("equipment.line", name=words.text(f"equipment.{name}"), text=told), finding.good
+    text = ("" if finding.good else "⚠ ") + words.message(finding.text)
+    return words.text("equipment.line", name=words.text(f"equipment.{name}"), text=text), finding.good
 
 
 def welcome_line(equipment: Equipment, name: str) -> str:
     """Return what was found of a piece of equipment, behind a tick where it is there."""
-    told, good = equipment_text(equipment, name)
-    found = good and not equipment.finding(name).text.key.endswith("_unknown")
-    return f"{'✓' if found else '•'} {told}"
+    text, good = equipment_text(equipment, name)
+    is_found = good and not equipment.finding(name).text.key.endswith("_unknown")
+    return f"{'✓' if is_found else '•'} {text}"

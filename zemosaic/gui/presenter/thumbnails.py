@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from zemosaic.errors import Message, ZeMosaicError, message
 from zemosaic.model import FrameRef
 
-__all__ = ["Thumbnail", "ThumbnailDesk", "fitted_picture", "thumbnail"]
+__all__ = ["Thumbnail", "ThumbnailLoader", "fitted_picture", "thumbnail"]
 
-LONGEST_PX = 360
+MAX_SIDE_PX = 360
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Thumbnail:
     problem: Message | None = None
 
 
-class ThumbnailDesk:
+class ThumbnailLoader:
     """Reads one picture at a time; of several asked for meanwhile only the last is read."""
 
     def __init__(self) -> None:
@@ -53,12 +53,12 @@ class ThumbnailDesk:
 
     def pump(self) -> bool:
         """Take in what was read; return whether there is a new picture."""
-        told = False
+        has_changed = False
         while not self._made.empty():
             made = self._made.get()
             if made.path == self._asked:
-                self.shown, told = made, True
-        return told
+                self.shown, has_changed = made, True
+        return has_changed
 
     def close(self) -> None:
         """End the thread."""
@@ -78,7 +78,7 @@ class ThumbnailDesk:
 
 
 def thumbnail(frame: FrameRef) -> Thumbnail:
-    """Return a frame's picture, reduced to `LONGEST_PX` and stretched."""
+    """Return a frame's picture, reduced to `MAX_SIDE_PX` and stretched."""
     # Here, in the thread: it loads what the first window does not need.
     from zemosaic.export.preview import stretched_preview
     from zemosaic.frames.pixels import open_pixels, stack_pixels
@@ -86,7 +86,7 @@ def thumbnail(frame: FrameRef) -> Thumbnail:
     try:
         pixels = open_pixels(frame, None, borders=True).read_all()
         planes = _planes(pixels if frame.bayer else stack_pixels(pixels), frame.bayer)
-        picture = stretched_preview(planes, max_px=LONGEST_PX, axis_order="CHW")
+        picture = stretched_preview(planes, max_px=MAX_SIDE_PX, axis_order="CHW")
     except ZeMosaicError as fault:
         return Thumbnail(frame.path, None, fault.message)
     except OSError as fault:
@@ -112,5 +112,7 @@ def _planes(pixels: NDArray[np.generic], bayer: str | None) -> NDArray[np.float3
         return pixels.astype(np.float32)[None]
     height, width = (side // 2 * 2 for side in pixels.shape)
     sites = [pixels[place // 2 : height : 2, place % 2 : width : 2].astype(np.float32) for place in range(4)]
-    planes = [[site for site, colour in zip(sites, bayer, strict=True) if colour == wanted] for wanted in "RGB"]
+    planes = [
+        [site for site, colour in zip(sites, bayer, strict=True) if colour == plane_colour] for plane_colour in "RGB"
+    ]
     return np.stack([np.mean(same, axis=0) for same in planes])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.gui.presenter.frames_files import REPORT_NAME
-from zemosaic.gui.presenter.preview import View
+from zemosaic.gui.presenter.preview import Viewport
 
 __all__ = ["TileBox", "draw_tiles", "tile_boxes"]
 
@@ -17,7 +17,7 @@ TileBox = tuple[int, float, float, float, float]
 """A tile's number and its left, top, right and bottom edge in picture places."""
 
 _INK = (110, 210, 255)
-_LEAST_PX = 44
+_MIN_TILE_PX = 44
 """Tiles smaller than this on the screen have no number written into them."""
 
 
@@ -28,11 +28,11 @@ def tile_boxes(mosaic: Path) -> tuple[TileBox, ...]:
     """
     try:
         report = json.loads(mosaic.with_name(REPORT_NAME).read_text(encoding="utf-8", errors="replace"))
-        told = next(one for one in (report, *report["other_fields"]) if one["mosaic"] == mosaic.name)
-        _south, north, west, _ = told["canvas_box"] or (0, told["height"], 0, told["width"])
+        field_report = next(entry for entry in (report, *report["other_fields"]) if entry["mosaic"] == mosaic.name)
+        _south, north, west, _ = field_report["canvas_box"] or (0, field_report["height"], 0, field_report["width"])
         return tuple(
             (int(tile["tile_id"]), x0 - west, north - y1, x1 - west, north - y0)
-            for tile in told["tiles"]
+            for tile in field_report["tiles"]
             if not tile["empty"]
             for y0, y1, x0, x1 in [tile["inner"]]
         )
@@ -40,7 +40,7 @@ def tile_boxes(mosaic: Path) -> tuple[TileBox, ...]:
         return ()
 
 
-def draw_tiles(picture: NDArray[np.uint8], view: View, tiles: tuple[TileBox, ...]) -> None:
+def draw_tiles(picture: NDArray[np.uint8], view: Viewport, tiles: tuple[TileBox, ...]) -> None:
     """Draw the tiles' edges and numbers into what a view shows, shape (h, w, 3)."""
     import cv2
 
@@ -52,7 +52,7 @@ def draw_tiles(picture: NDArray[np.uint8], view: View, tiles: tuple[TileBox, ...
         if x1 < 0 or y1 < 0 or x0 > picture.shape[1] or y0 > picture.shape[0]:
             continue
         cv2.rectangle(picture, (x0, y0), (x1, y1), _INK, 1)
-        if min(x1 - x0, y1 - y0) >= _LEAST_PX:
+        if min(x1 - x0, y1 - y0) >= _MIN_TILE_PX:
             place = (max(x0, 0) + 6, max(y0, 0) + 17)
             cv2.putText(picture, str(number), place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 3, cv2.LINE_AA)
             cv2.putText(picture, str(number), place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, _INK, 1, cv2.LINE_AA)

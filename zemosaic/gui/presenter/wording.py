@@ -65,29 +65,31 @@ def plan_text(state: RunState, words: Translator) -> str:
     )
 
 
-def forecast_lines(told: Forecast, words: Translator) -> list[str]:
+def forecast_lines(outlook: Forecast, words: Translator) -> list[str]:
     """Return what a run would do in lines, the first one short enough to stand alone."""
     parts = []
-    if told.width:
-        parts.append(words.text("forecast.size", width=told.width, height=told.height, depth=told.depth))
-    if told.fields > 1:
-        parts.append(words.text("forecast.fields", count=told.fields))
-    parts.append(words.text("forecast.disk", disk=size_text(told.disk_bytes, words)))
-    parts.append(words.text("forecast.time", time=duration_text(told.seconds)))
+    if outlook.width:
+        parts.append(words.text("forecast.size", width=outlook.width, height=outlook.height, depth=outlook.depth))
+    if outlook.fields > 1:
+        parts.append(words.text("forecast.fields", count=outlook.fields))
+    parts.append(words.text("forecast.disk", disk=size_text(outlook.disk_bytes, words)))
+    parts.append(words.text("forecast.time", time=duration_text(outlook.seconds)))
     lines = [" · ".join(parts)]
-    cameras = ", ".join(told.cameras) or words.text("frames.unknown_telescope")
+    cameras = ", ".join(outlook.cameras) or words.text("frames.unknown_telescope")
     lines.append(
-        words.text("forecast.frames", frames=told.frames, nights=told.nights, hours=told.hours, cameras=cameras)
+        words.text(
+            "forecast.frames", frames=outlook.frames, nights=outlook.nights, hours=outlook.hours, cameras=cameras
+        )
     )
-    if told.unplaced:
-        lines.append(words.text("forecast.unplaced", count=told.unplaced))
-    if told.left_out:
-        lines.append(words.text("forecast.left_out", count=told.left_out))
-    memory, free = size_text(told.memory_bytes, words), size_text(told.disk_free_bytes, words)
+    if outlook.unplaced:
+        lines.append(words.text("forecast.unplaced", count=outlook.unplaced))
+    if outlook.left_out:
+        lines.append(words.text("forecast.left_out", count=outlook.left_out))
+    memory, free = size_text(outlook.memory_bytes, words), size_text(outlook.disk_free_bytes, words)
     lines.append(words.text("forecast.room", memory=memory, free=free))
-    lines.append(words.message(told.mode))
-    if told.problem is not None:
-        lines.append("⚠ " + words.message(told.problem))
+    lines.append(words.message(outlook.mode))
+    if outlook.problem is not None:
+        lines.append("⚠ " + words.message(outlook.problem))
     return lines
 
 
@@ -99,8 +101,8 @@ def drop_text(drops: Drops, words: Translator) -> str:
 
 def warning_text(warning: WarningCount, words: Translator) -> str:
     """Return a warning and, where it came again, how often."""
-    told = words.message(warning.text)
-    return told if warning.count == 1 else words.text("summary.repeated", text=told, count=warning.count)
+    text = words.message(warning.text)
+    return text if warning.count == 1 else words.text("summary.repeated", text=text, count=warning.count)
 
 
 def summary_lines(state: RunState, words: Translator) -> list[str]:

@@ -236,9 +236,9 @@ class RunView(QWidget):
     def _show_warnings(self, state: RunState) -> None:
         words = self._session.words
         lines = ["⚠ " + warning_text(warning, words) for warning in state.warnings]
-        told = "\n".join(lines) or ("" if state.status is Status.IDLE else words.text("run.no_warnings"))
-        if told != self.warnings.toPlainText():
-            self.warnings.setPlainText(told)
+        text = "\n".join(lines) or ("" if state.status is Status.IDLE else words.text("run.no_warnings"))
+        if text != self.warnings.toPlainText():
+            self.warnings.setPlainText(text)
 
 
 def _bar() -> QProgressBar:

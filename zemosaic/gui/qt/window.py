@@ -366,9 +366,9 @@ class MainWindow(QMainWindow):
 
     def _may_overwrite(self) -> bool:
         words, earlier = self.session.words, self.session.earlier_result()
-        told = words.text("window.replace_text", path=str(earlier))
+        question = words.text("window.replace_text", path=str(earlier))
         answers = (words.text("window.replace"), words.text("window.cancel"))
-        return self._ask(words.text("window.replace_title"), told, *answers)
+        return self._ask(words.text("window.replace_title"), question, *answers)
 
     def _ask(self, title: str, text: str, yes: str, no: str) -> bool:
         """Ask a question; return whether the first answer was chosen."""

@@ -117,12 +117,12 @@ class FrameTableView(ttk.Frame):
         return self._menu
 
     def _move_column(self, name: str, to: int) -> None:
-        shown = [other for other in self.shown_columns() if other != name]
+        shown = [column for column in self.shown_columns() if column != name]
         self.show_columns([*shown[:to], name, *shown[to:]])
 
     def _toggle_column(self, name: str) -> None:
         shown = self.shown_columns()
-        self.show_columns([other for other in shown if other != name] if name in shown else [*shown, name])
+        self.show_columns([field for field in shown if field != name] if name in shown else [*shown, name])
 
     def _offer_columns(self, event: tk.Event[tk.Misc]) -> None:
         if self.tree.identify_region(event.x, event.y) == "heading":

@@ -180,8 +180,8 @@ class MainWindow:
         if self.session.running:
             words = self.session.words
             answers = (words.text("window.close_stop"), words.text("window.close_stay"))
-            told = words.text("window.close_text")
-            if ask(self.root, self.theme, words.text("window.close_title"), told, answers) != 0:
+            question = words.text("window.close_text")
+            if ask(self.root, self.theme, words.text("window.close_title"), question, answers) != 0:
                 return
             self.session.stop()
         self._closing = True
@@ -368,8 +368,8 @@ class MainWindow:
     def _may_overwrite(self) -> bool:
         words, earlier = self.session.words, self.session.earlier_result()
         answers = (words.text("window.replace"), words.text("window.cancel"))
-        told = words.text("window.replace_text", path=str(earlier))
-        return ask(self.root, self.theme, words.text("window.replace_title"), told, answers) == 0
+        question = words.text("window.replace_text", path=str(earlier))
+        return ask(self.root, self.theme, words.text("window.replace_title"), question, answers) == 0
 
     def _destroyed(self, event: tk.Event[tk.Misc]) -> None:
         if event.widget is self.root and self._pumping is not None:
