@@ -20,13 +20,14 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from zemosaic.arrays import Box
+from zemosaic.coadd.cutouts import CoaddPlane
+from zemosaic.coadd.inputs import Cutout, GridTile, TileCache
+from zemosaic.coadd.master_tile import MasterTile, feather_map
 from zemosaic.model import GridPlan, TileSpec
-from zemosaic.mosaic.master import MasterTile, feather_map
-from zemosaic.mosaic.pieces import Box, Cutout, GridTile, TileCache
-from zemosaic.mosaic.placing import CoaddPlane
 from zemosaic.phases.assemble import AssembleTask, assemble_blocks
-from zemosaic.sky import FrameWcs
-from zemosaic.store.canvas import CanvasStore, TilePixels
+from zemosaic.store.canvas_store import CanvasStore, TilePixels
+from zemosaic.wcs import FrameWcs
 
 TILE = 512
 OVERLAP = 16

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from zemosaic.errors import ZeMosaicError
-from zemosaic.gui.presenter.footprints import MapView
-from zemosaic.gui.presenter.frame_cells import cell_text
-from zemosaic.gui.presenter.frame_table import COLUMNS, METRICS, FrameTable
-from zemosaic.gui.presenter.map_picture import COLOURINGS, MapPainter
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.frames.footprints import MapView
+from zemosaic.gui.presenter.frames.frame_cells import cell_text
+from zemosaic.gui.presenter.frames.frame_table import COLUMNS, METRICS, FrameTable
+from zemosaic.gui.presenter.frames.map_picture import COLOURINGS, MapPainter
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef
 
@@ -27,7 +27,7 @@ SETTLE_S = 2.0
 FIRST_WINDOW = """
 import time; begun = time.perf_counter()
 import os, sys
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.i18n import Translator
 session = Session(Translator("en"), os.environ, None, None)
 if sys.argv[1] == "tk":

@@ -25,9 +25,9 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from zemosaic.calibration.defects import MAX_SAMPLE_FRAMES, find_defects, interpolate_defects
+from zemosaic.frames.frame_files import read_frame
 from zemosaic.frames.pixels import open_pixels
-from zemosaic.frames.scan import read_frame
-from zemosaic.zeanalyser.measure import measure
+from zemosaic.zeanalyser.measure_frames import measure
 
 ROOT = Path(__file__).resolve().parents[1]
 BAD = ("trailed", "blurred", "cloudy")

@@ -25,7 +25,7 @@ from astropy.wcs import WCS
 
 from zemosaic.compute.budget import make_budget
 from zemosaic.compute.executors import SerialExecutor, limit_library_threads
-from zemosaic.compute.resources import ResourceMonitor
+from zemosaic.compute.machine_resources import ResourceMonitor
 from zemosaic.errors import NothingUsable
 from zemosaic.events import Event, Logged, Warned
 from zemosaic.i18n import Translator
@@ -35,10 +35,10 @@ from zemosaic.phases.measure import measure_frames
 from zemosaic.phases.scan import scan
 from zemosaic.phases.solve import solve_frames
 from zemosaic.settings.schema import Settings
-from zemosaic.sky import unit_vectors
-from zemosaic.solving.links import link_detections
-from zemosaic.solving.sessions import joint_frames
+from zemosaic.solving.astrometry.links import link_detections
+from zemosaic.solving.astrometry.sessions import joint_frames
 from zemosaic.store.journal import Journal
+from zemosaic.wcs import unit_vectors
 
 WRONG_PX = 0.5
 

@@ -14,10 +14,10 @@ from astropy.io import fits
 from waiting import PATIENCE_S
 
 from zemosaic import worker, worker_process
+from zemosaic.coadd import tile
 from zemosaic.errors import OutputError, ResourceError
 from zemosaic.events import Event, RunFailed, RunFinished, TileStacked
 from zemosaic.i18n import Translator
-from zemosaic.phases import tile
 from zemosaic.settings.schema import Settings
 
 SHOTS = range(7)

@@ -14,9 +14,9 @@ import platformdirs
 
 from zemosaic.errors import InstallationError, Message, ZeMosaicError, message
 from zemosaic.events import Preparation
-from zemosaic.gui.cli import Engine, run_cli, translator_for
-from zemosaic.gui.console import Console
-from zemosaic.gui.presenter.runs import RunHandle
+from zemosaic.gui.cli.commands import Engine, run_cli, translator_for
+from zemosaic.gui.cli.console import Console
+from zemosaic.gui.presenter.run.runs import RunHandle
 from zemosaic.health import installation_error, package_troubles
 from zemosaic.i18n import Translator
 from zemosaic.settings.load import environment_name, load_settings, shipped_settings_file, user_settings_file

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from zemosaic.arrays import Float32s, Float64s
 from zemosaic.errors import Message
-from zemosaic.sky import FrameWcs
+from zemosaic.wcs import FrameWcs
 
 __all__ = [
     "N_HIGHER_ORDER_TERMS",
@@ -42,9 +43,6 @@ __all__ = [
     "sky_level",
     "sky_terms",
 ]
-
-Float64s = NDArray[np.float64]
-Float32s = NDArray[np.float32]
 
 
 OBSTRUCTION_BLOCK_PX = 64
@@ -389,7 +387,7 @@ class TileProduct:
     """How it was stacked: ``exact`` or ``exact in passes``."""
     empty: bool = False
     mark: str = ""
-    """Lengths and checksum of its pixels in the store (`zemosaic.store.canvas`); empty where there are none."""
+    """Lengths and checksum of its pixels in the store (`zemosaic.store.canvas_store`); empty where there are none."""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from zemosaic.compute.executors import (
     make_executor,
 )
 from zemosaic.compute.gpu_load import GpuMeter
-from zemosaic.compute.resources import ResourceMonitor, Usage, disk_free
+from zemosaic.compute.machine_resources import ResourceMonitor, Usage, disk_free
 from zemosaic.errors import (
     InputError,
     NothingUsable,
@@ -67,7 +67,7 @@ from zemosaic.phases.context import RunContext
 from zemosaic.phases.pipeline import prepare_frames, run_pipeline
 from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import Settings
-from zemosaic.solving.astap import no_crash_dialogs
+from zemosaic.solving.solvers.astap import no_crash_dialogs
 from zemosaic.store.journal import Journal
 from zemosaic.store.work_folder import JOURNAL_NAME, LOCK_NAME, empty_work, open_work, sweep_scratch, work_folder
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from calibration_frames import frame_of
+from frames_of_sky import frame_of
 
 from zemosaic.calibration.defects import BAND_ROWS, MAX_SAMPLE_FRAMES, find_defects, interpolate_defects, remove_spikes
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from calibration_frames import frame_of, measured_of
+from frames_of_sky import frame_of, measured_of
 
 from zemosaic.calibration.photometry import Photometry
 from zemosaic.errors import NothingUsable
@@ -15,7 +15,7 @@ from zemosaic.model import Dropped, Solution, SolvedFrame
 from zemosaic.phases.calibrate import _accepted
 from zemosaic.phases.scan import _chosen
 from zemosaic.settings.schema import Settings
-from zemosaic.sky import FrameWcs
+from zemosaic.wcs import FrameWcs
 
 N = 8
 WCS = FrameWcs(10.0, 40.0, 100.0, 80.0, ((-0.001, 0.0), (0.0, 0.001)))

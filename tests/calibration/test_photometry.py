@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from calibration_frames import frame_of, measured_of
+from frames_of_sky import frame_of, measured_of
 
-from zemosaic.calibration.held import FixedParameters
+from zemosaic.calibration.fixed_parameters import FixedParameters
 from zemosaic.calibration.photometry import grey_prior, solve_photometry
 from zemosaic.model import MeasuredFrame, detector_coordinates
 

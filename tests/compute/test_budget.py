@@ -21,7 +21,7 @@ from zemosaic.compute.budget import (
     available_cpus,
     make_budget,
 )
-from zemosaic.compute.resources import ResourceMonitor, lent_floats, return_freed_memory
+from zemosaic.compute.machine_resources import ResourceMonitor, lent_floats, return_freed_memory
 from zemosaic.errors import ResourceError
 
 SMALLEST_GB = (BASE_BYTES + PROCESS_BYTES + MIN_TASK_BYTES) / 1e9

@@ -16,7 +16,7 @@ from zemosaic.errors import FrameError, Message, NothingUsable, ResourceError, W
 from zemosaic.model import FrameStatus, TileSpec
 from zemosaic.phases import measure, stack
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.unreadable import all_read, while_readable
+from zemosaic.phases.parts.unreadable import all_read, while_readable
 from zemosaic.settings.schema import Settings
 
 WORK = Path("/out/.zemosaic_work")

@@ -15,12 +15,12 @@ import pytest
 from waiting import wait_until
 
 from zemosaic.compute import executors
-from zemosaic.compute.resources import ResourceMonitor
+from zemosaic.compute.machine_resources import ResourceMonitor
 from zemosaic.errors import Message
-from zemosaic.gui.console import Console
-from zemosaic.solving.astap import AstapSolver
-from zemosaic.solving.astap_find import AstapInstallation
+from zemosaic.gui.cli.console import Console
 from zemosaic.solving.base import StarField
+from zemosaic.solving.solvers.astap import AstapSolver
+from zemosaic.solving.solvers.astap_find import AstapInstallation
 
 
 class _Failing(io.StringIO):

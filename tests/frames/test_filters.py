@@ -7,7 +7,7 @@ from pathlib import Path
 from fits_files import SEESTAR, noise, unsigned_bytes, write
 
 from zemosaic.frames.filters import filter_key
-from zemosaic.frames.scan import scan_folder
+from zemosaic.frames.frame_files import scan_folder
 
 FILTER = "FILTER  = 'IRCUT   '           / Filter used when taking image"
 

@@ -14,16 +14,16 @@ from waiting import PATIENCE_S, wait_until
 from zemosaic.errors import message
 from zemosaic.events import FrameDropped, FrameMeasured, FrameSolved, RunStarted
 from zemosaic.frames.selection import Selection, read_selection, same_file
-from zemosaic.gui.presenter.analyser import find_analyser, start_analyser
-from zemosaic.gui.presenter.footprints import Footprints, MapView
-from zemosaic.gui.presenter.frame_cells import cell_text
-from zemosaic.gui.presenter.frame_table import COLUMNS, METRICS, FrameTable
-from zemosaic.gui.presenter.frames_desk import FramesPresenter, Scanned
-from zemosaic.gui.presenter.frames_files import report_numbers
-from zemosaic.gui.presenter.histograms import Histogram
-from zemosaic.gui.presenter.map_picture import COLOURINGS, MapPainter, legend
-from zemosaic.gui.presenter.region import region_outline, region_text
-from zemosaic.gui.presenter.sky_map import SkyMap
+from zemosaic.gui.presenter.frames.analyser import find_analyser, start_analyser
+from zemosaic.gui.presenter.frames.footprints import Footprints, MapView
+from zemosaic.gui.presenter.frames.frame_cells import cell_text
+from zemosaic.gui.presenter.frames.frame_table import COLUMNS, METRICS, FrameTable
+from zemosaic.gui.presenter.frames.frames_files import report_numbers
+from zemosaic.gui.presenter.frames.frames_presenter import FramesPresenter, Scanned
+from zemosaic.gui.presenter.frames.histograms import Histogram
+from zemosaic.gui.presenter.frames.map_picture import COLOURINGS, MapPainter, legend
+from zemosaic.gui.presenter.frames.region_outline import region_outline, region_text
+from zemosaic.gui.presenter.frames.sky_map import SkyMap
 from zemosaic.i18n import Translator
 from zemosaic.model import Dropped, FrameRef, FrameStatus
 

@@ -16,12 +16,12 @@ from waiting import wait_until
 from watching import Watch, longest_turn_s
 
 from zemosaic.events import PreviewReady, RunFinished
-from zemosaic.export.mosaic_file import MosaicFile
-from zemosaic.gui.presenter import pixel_text
-from zemosaic.gui.presenter.pixel_desk import PixelPresenter
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.result import pixel_text
+from zemosaic.gui.presenter.result.pixel_presenter import PixelPresenter
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.i18n import Translator
-from zemosaic.phases.pixel_story import FrameHere, PixelState, PixelStory
+from zemosaic.provenance.pixel_story import FrameHere, PixelState, PixelStory
+from zemosaic.store.mosaic_file import MosaicFile
 
 WORDS = Translator("en")
 """CPU seconds that the window's thread may take before it looks at the user again."""
@@ -154,7 +154,7 @@ class TkHand:
     def __init__(self, session, opened, patch):
         import tkinter as tk
 
-        from zemosaic.gui.presenter import session as session_module
+        from zemosaic.gui.presenter.run import session as session_module
         from zemosaic.gui.tk.window import RESULT, MainWindow
 
         patch.setattr(session_module, "open_path", lambda path: opened.append(path) or True)
@@ -221,7 +221,7 @@ class QtHand:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
         from PySide6.QtWidgets import QApplication
 
-        from zemosaic.gui.presenter import session as session_module
+        from zemosaic.gui.presenter.run import session as session_module
         from zemosaic.gui.qt.window import RESULT, MainWindow
 
         patch.setattr(session_module, "open_path", lambda path: opened.append(path) or True)

@@ -32,13 +32,13 @@ from zemosaic.events import (
     RunStarted,
     Warned,
 )
-from zemosaic.gui.presenter.eta import SHARES, Speed, duration_text, remaining_s
-from zemosaic.gui.presenter.form import Form, text_of
-from zemosaic.gui.presenter.preview import Viewport
-from zemosaic.gui.presenter.run_state import PhaseStatus, RunState, Status, advanced
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.window_state import WindowState, load_window_state, save_window_state
-from zemosaic.gui.presenter.wording import size_text, summary_lines
+from zemosaic.gui.presenter.desktop.window_state import WindowState, load_window_state, save_window_state
+from zemosaic.gui.presenter.result.picture_view import Viewport
+from zemosaic.gui.presenter.run.eta import SHARES, Speed, duration_text, remaining_s
+from zemosaic.gui.presenter.run.run_state import PhaseStatus, RunState, Status, advanced
+from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.run.summary_text import size_text, summary_lines
+from zemosaic.gui.presenter.settings.form import Form, text_of
 from zemosaic.i18n import Translator
 from zemosaic.settings.schema import Settings, specs
 

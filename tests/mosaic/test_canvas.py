@@ -12,8 +12,8 @@ from mosaic_frames import calibrated_of, solved_of, wcs_of
 
 from zemosaic.model import CalibratedFrame, SolvedFrame
 from zemosaic.mosaic.canvas import Canvas, canvas_shift, connected_fields, extended_canvas, make_canvas, make_plan
-from zemosaic.mosaic.warp import BORDER, LATTICE, frame_lattice
-from zemosaic.sky import FrameWcs, from_tangent_plane, separation_deg
+from zemosaic.resampling.warp import BORDER, LATTICE, frame_lattice
+from zemosaic.wcs import FrameWcs, from_tangent_plane, separation_deg
 
 SMALL = (180, 320)
 

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 from mosaic_frames import solved_of, wcs_of
 
 from zemosaic.mosaic.clusters import GroupRules, frame_groups
-from zemosaic.mosaic.mode import AssemblyMode, choose_assembly_mode
+from zemosaic.mosaic.mosaic_mode import AssemblyMode, choose_assembly_mode
 
 SIDE_DEG = 1080 * 2.39 / 3600
 

@@ -16,16 +16,17 @@ from star_lists import Sky, make_sky, true_wcs
 from zemosaic.catalogue import Catalogue
 from zemosaic.compute.budget import make_budget
 from zemosaic.compute.executors import SerialExecutor
-from zemosaic.compute.resources import ResourceMonitor
+from zemosaic.compute.machine_resources import ResourceMonitor
 from zemosaic.events import Event
 from zemosaic.model import MeasuredFrame, SolvedFrame
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.measure import DetectorCalibrations, measure_frames
+from zemosaic.phases.parts.available_solvers import check_solver_paths
 from zemosaic.phases.scan import scan
-from zemosaic.phases.solve import check_solver_paths, solve_frames
+from zemosaic.phases.solve import solve_frames
 from zemosaic.settings.schema import Settings
-from zemosaic.sky import FrameWcs
 from zemosaic.store.journal import Journal
+from zemosaic.wcs import FrameWcs
 
 SIZE = (900, 1100)
 SCALE = 2.39

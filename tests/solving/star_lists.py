@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.catalogue import Catalogue
-from zemosaic.sky import Distortion, FrameWcs
 from zemosaic.solving.base import StarField
+from zemosaic.wcs import Distortion, FrameWcs
 
 SEESTAR = (1080, 1920)
 

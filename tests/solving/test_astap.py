@@ -18,10 +18,10 @@ from star_lists import make_field, make_sky, observe, true_wcs, worst_offset_px
 from zemosaic.catalogue import CellCatalogue
 from zemosaic.errors import Message
 from zemosaic.model import Solution
-from zemosaic.sky import FrameWcs
-from zemosaic.solving.astap import AstapSolver
-from zemosaic.solving.astap_find import AstapInstallation, find_astap
 from zemosaic.solving.base import StarField
+from zemosaic.solving.solvers.astap import AstapSolver
+from zemosaic.solving.solvers.astap_find import AstapInstallation, find_astap
+from zemosaic.wcs import FrameWcs
 
 DATABASE = Path(__file__).resolve().parents[2] / "../shared/data/astap_h18_tycho2.zip"
 posix = pytest.mark.skipif(os.name != "posix", reason="stub programs are shell scripts")

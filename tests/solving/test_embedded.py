@@ -13,9 +13,9 @@ from star_lists import SEESTAR, make_field, true_wcs, worst_offset_px
 from zemosaic.catalogue import CatalogueStars
 from zemosaic.errors import Message
 from zemosaic.model import Solution
-from zemosaic.sky import ra_dec
 from zemosaic.solving.base import StarField
-from zemosaic.solving.embedded import EmbeddedSolver
+from zemosaic.solving.solvers.embedded import EmbeddedSolver
+from zemosaic.wcs import ra_dec
 
 M94 = Path(__file__).resolve().parents[2] / "../shared/data/seestar_m94"
 

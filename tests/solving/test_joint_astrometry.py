@@ -8,11 +8,11 @@ import pytest
 from star_lists import SEESTAR, Sky, make_sky, observe, true_wcs, worst_offset_px
 
 from zemosaic.model import FrameRef, MeasuredFrame, Solution, SolvedFrame, StarList
-from zemosaic.sky import Distortion, FrameWcs, unit_vectors
+from zemosaic.solving.astrometry.joint import JointFrame, solve_jointly
+from zemosaic.solving.astrometry.links import link_detections
+from zemosaic.solving.astrometry.sessions import joint_frames
 from zemosaic.solving.fit import fit_wcs
-from zemosaic.solving.joint import JointFrame, solve_jointly
-from zemosaic.solving.links import link_detections
-from zemosaic.solving.sessions import joint_frames
+from zemosaic.wcs import Distortion, FrameWcs, unit_vectors
 
 WIDTH, HEIGHT = (n * 2.39 / 3600.0 for n in SEESTAR)
 
@@ -98,7 +98,7 @@ def test_all_frames_come_within_half_a_pixel(tycho, ra, dec, cameras, flips):
 def test_of_many_frames_the_brightest_stars_are_enough(tycho, monkeypatch):
     frames, truth = survey(tycho, 314.0, 44.0, 3, 2, 8)
     most = max(len(f.x_px) for f in frames)
-    monkeypatch.setattr("zemosaic.solving.joint._MAX_DETECTIONS", 1000)
+    monkeypatch.setattr("zemosaic.solving.astrometry.joint._MAX_DETECTIONS", 1000)
     solution = solve_jointly(frames, tycho)
     assert most > max(f.n_stars for f in solution.frames)
     assert max(f.n_stars for f in solution.frames) <= 40

@@ -18,7 +18,7 @@ from zemosaic import worker
 from zemosaic.catalogue import CellCatalogue
 from zemosaic.events import FrameSolved, RunFinished
 from zemosaic.settings.schema import Settings
-from zemosaic.sky import FrameWcs
+from zemosaic.wcs import FrameWcs
 
 CENTRE = (305.6, 40.2)
 NIGHTS = ("2025-08-12T21", "2025-08-14T22")

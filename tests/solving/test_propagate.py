@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from star_lists import make_sky, observe, true_wcs, worst_offset_px
 
-from zemosaic.sky import FrameWcs
 from zemosaic.solving.base import StarField
 from zemosaic.solving.propagate import KnownStars, known_stars, propagate
+from zemosaic.wcs import FrameWcs
 
 
 def seen(sky, wcs, seed=0) -> StarField:

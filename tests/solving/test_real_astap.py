@@ -18,16 +18,16 @@ from star_lists import make_sky, observe, true_wcs, worst_offset_px
 from waiting import PATIENCE_S
 
 from zemosaic.catalogue import AstapCatalogue, CellCatalogue, open_astap
-from zemosaic.catalogue.astap import LAYOUTS, Layout
+from zemosaic.catalogue.astap_database import LAYOUTS, Layout
 from zemosaic.errors import Message
 from zemosaic.export.fits import write_fits
 from zemosaic.model import Solution
-from zemosaic.sky import FrameWcs
-from zemosaic.solving import astap
-from zemosaic.solving.astap import AstapSolver
-from zemosaic.solving.astap_find import AstapInstallation
 from zemosaic.solving.base import StarField
-from zemosaic.solving.embedded import EmbeddedSolver
+from zemosaic.solving.solvers import astap
+from zemosaic.solving.solvers.astap import AstapSolver
+from zemosaic.solving.solvers.astap_find import AstapInstallation
+from zemosaic.solving.solvers.embedded import EmbeddedSolver
+from zemosaic.wcs import FrameWcs
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("astap_cli") is None, reason="no ASTAP at hand"),

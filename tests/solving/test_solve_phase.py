@@ -24,9 +24,9 @@ from zemosaic.events import FrameSolved, Logged, RunFailed, Warned
 from zemosaic.phases import solve as solve_phase
 from zemosaic.phases.solve import solve_frames
 from zemosaic.settings.schema import Settings
-from zemosaic.solving.blind import BlindSolver
-from zemosaic.solving.embedded import EmbeddedSolver
 from zemosaic.solving.propagate import propagate
+from zemosaic.solving.solvers.blind import BlindSolver
+from zemosaic.solving.solvers.embedded import EmbeddedSolver
 
 posix = pytest.mark.skipif(os.name != "posix", reason="stub programs are shell scripts")
 FEW = "warning.astap_solved_few"

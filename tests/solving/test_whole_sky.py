@@ -11,10 +11,10 @@ from star_lists import make_field, true_wcs, worst_offset_px
 from zemosaic.catalogue import CellCatalogue, QuadIndex
 from zemosaic.errors import Message
 from zemosaic.model import Solution
-from zemosaic.sky import from_tangent_plane, ra_dec
 from zemosaic.solving.base import StarField
-from zemosaic.solving.blind import BlindSolver
-from zemosaic.solving.embedded import EmbeddedSolver
+from zemosaic.solving.solvers.blind import BlindSolver
+from zemosaic.solving.solvers.embedded import EmbeddedSolver
+from zemosaic.wcs import from_tangent_plane, ra_dec
 
 ALL = pytest.param(300, marks=pytest.mark.slow)
 TRUE_PX = 4.0

@@ -46,7 +46,8 @@ def main() -> None:
     from record_samples import sample
 
     from zemosaic.mosaic.canvas import Canvas
-    from zemosaic.phases.nights import FieldState, PreviousRun, open_previous_run
+    from zemosaic.phases.previous_run.archive import open_previous_run
+    from zemosaic.phases.previous_run.state import FieldState, PreviousRun
     from zemosaic.phases.stack import pixel_digest
     from zemosaic.store.pixel_record import FrameColumns, MosaicRecord, records_from_text, records_to_text
 

@@ -15,10 +15,12 @@ import numpy as np
 import pytest
 from record_samples import same, sample
 
-from zemosaic import errors, model, sky
+from zemosaic import errors, model
+from zemosaic import wcs as sky
 from zemosaic.export.grid_file import SavedGrid
-from zemosaic.mosaic.starlight import TileStars
-from zemosaic.phases import nights, stack
+from zemosaic.mosaic.star_model import TileStars
+from zemosaic.phases import stack
+from zemosaic.phases.previous_run import archive as nights
 from zemosaic.store import pixel_record
 from zemosaic.store.codec import content_of, from_bytes, from_plain, pack, to_bytes, to_plain, unpack
 from zemosaic.store.columns import as_columns, compacted, expanded, row_of

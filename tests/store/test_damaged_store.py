@@ -10,7 +10,7 @@ import pytest
 from test_canvas_store import pixels_of, plan_of, same
 
 from zemosaic.errors import OutputError
-from zemosaic.store.canvas import LAYOUT_NAME, CanvasStore, TilePixels
+from zemosaic.store.canvas_store import LAYOUT_NAME, CanvasStore, TilePixels
 from zemosaic.store.journal import BROKEN_SUFFIX, Journal
 
 PLAN = plan_of()

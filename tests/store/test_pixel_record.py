@@ -20,7 +20,6 @@ from zemosaic.model import (
     TileProduct,
     TileSpec,
 )
-from zemosaic.sky import Distortion, FrameWcs
 from zemosaic.store.pixel_record import (
     CameraRecord,
     FrameColumns,
@@ -30,6 +29,7 @@ from zemosaic.store.pixel_record import (
     records_from_text,
     records_to_text,
 )
+from zemosaic.wcs import Distortion, FrameWcs
 
 NO_STARS = StarList(np.empty(0), np.empty(0), np.empty((0, 3)), np.empty((0, 3)), np.empty(0), np.empty(0, np.bool_))
 CANVAS = FrameWcs(180.1, -89.9, 10.5, 7.25, ((-1e-3, 1e-5), (1e-5, 1e-3)), projection="ZEA")

@@ -9,7 +9,7 @@ import pytest
 
 from zemosaic.errors import FrameError
 from zemosaic.model import FrameRef, MeasuredFrame
-from zemosaic.zeanalyser.measure import MAX_STARS, colour_sites, measure
+from zemosaic.zeanalyser.measure_frames import MAX_STARS, colour_sites, measure
 
 WIDTH, HEIGHT = 640, 520
 SKY = {"R": 900.0, "G": 1200.0, "B": 800.0}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from zemosaic.sky import unit_vectors
+from zemosaic.wcs import unit_vectors
 from zemosaic.zeanalyser.verdicts import (
     ECCENTRICITY_MARGIN,
     QualityLimits,

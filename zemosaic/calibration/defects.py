@@ -19,6 +19,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from zemosaic.arrays import median_sigma
 from zemosaic.model import FrameRef
 
 __all__ = ["MAX_SAMPLE_FRAMES", "find_defects", "interpolate_defects", "remove_spikes"]
@@ -106,7 +107,7 @@ def _medians(layers):  # type: ignore[no-untyped-def]
 
 
 def _spread(values: NDArray[np.float32]) -> float:
-    return 1.4826 * float(np.median(np.abs(values[::3, ::3])))
+    return median_sigma(values[::3, ::3])
 
 
 def _repeated(excess: NDArray[np.float32], noise: float) -> NDArray[np.bool_]:

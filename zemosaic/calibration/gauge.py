@@ -16,9 +16,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from zemosaic.arrays import Float64s
+
 __all__ = ["settle_plane"]
 
-Floats = NDArray[np.float64]
 
 MAX_SLOPE_SIGMA = 3.5
 """Largest error of the mean slope of the frames that is considered, in standard errors."""
@@ -32,15 +33,15 @@ DARK_OUTLIER_FRACTION = 0.002
 
 
 def settle_plane(
-    sky: Floats,
-    flux: Floats,
-    transparency: Floats,
+    sky: Float64s,
+    flux: Float64s,
+    transparency: Float64s,
     cell: NDArray[np.int64],
     frame: NDArray[np.int64],
-    basis: Floats,
-    position: Floats,
-    grain: Floats,
-) -> Floats:
+    basis: Float64s,
+    position: Float64s,
+    grain: Float64s,
+) -> Float64s:
     """Return the skies after the mosaic's plane is fixed.
 
     Parameters
@@ -87,7 +88,7 @@ def settle_plane(
     return settled
 
 
-def _empty_plane(flux: Floats, position: Floats, error: Floats, grain: Floats) -> Floats:
+def _empty_plane(flux: Float64s, position: Float64s, error: Float64s, grain: Float64s) -> Float64s:
     """Return the slopes of the plane of empty sky per channel, shape (channels, 2)."""
     strongest = int(np.argmax(error.sum(axis=1)))
     colour = np.linalg.norm(error, axis=1) / max(float(np.linalg.norm(error[strongest])), 1e-300)
@@ -96,7 +97,7 @@ def _empty_plane(flux: Floats, position: Floats, error: Floats, grain: Floats) -
     if not width.all():
         return np.zeros_like(error)
 
-    def merit(slope: Floats) -> float:
+    def merit(slope: Float64s) -> float:
         on_plane = _cells_on_planes(
             flux, position, colour[:, None] * slope, grain, MAX_EMPTY_GRAINS, DARK_OUTLIER_FRACTION
         )
@@ -153,7 +154,7 @@ def _commonest_brightness(flux, grain, max_grains, dark_fraction):  # type: igno
     return (total[peak] + total[peak + 1]) / pairs[peak], pairs[peak]
 
 
-def _frame_to_mosaic(frame: NDArray[np.int64], basis: Floats, position: Floats, n_frames: int) -> Floats:
+def _frame_to_mosaic(frame: NDArray[np.int64], basis: Float64s, position: Float64s, n_frames: int) -> Float64s:
     """Return per frame the linear map from (1, u, v) to the mosaic, shape (frames, 3, 2)."""
     normal = np.empty((n_frames, 3, 3))
     right = np.empty((n_frames, 3, 2))
@@ -166,7 +167,7 @@ def _frame_to_mosaic(frame: NDArray[np.int64], basis: Floats, position: Floats, 
     return np.asarray(np.linalg.solve(normal, right), np.float64)
 
 
-def _error_of_mean(slopes: Floats, design: Floats) -> Floats:
+def _error_of_mean(slopes: Float64s, design: Float64s) -> Float64s:
     """Return the standard error of the mean slope along the mosaic's axes, shape (2,).
 
     Frames that follow each other share their gradient; their correlation lowers the number of
@@ -181,5 +182,5 @@ def _error_of_mean(slopes: Floats, design: Floats) -> Floats:
     lag = (deviation[1:] * deviation[:-1]).mean(axis=0) / np.maximum(variance, 1e-300)
     lag = np.clip(lag, 0.0, 0.95)
     independent = np.maximum(len(deviation) * (1.0 - lag) / (1.0 + lag), 1.0)
-    error: Floats = np.sqrt(variance / independent)
+    error: Float64s = np.sqrt(variance / independent)
     return error

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.calibration.fall import clustered_information, fall_of_stars
-from zemosaic.calibration.held import FixedParameters
-from zemosaic.calibration.joint import JointProblem, JointSolution, solve_joint
+from zemosaic.arrays import Float64s, median_sigma
+from zemosaic.calibration.fixed_parameters import FixedParameters
+from zemosaic.calibration.illumination import clustered_information, fall_of_stars
+from zemosaic.calibration.least_squares import JointProblem, JointSolution, solve_joint
 from zemosaic.model import MeasuredFrame, detector_coordinates
 
 __all__ = ["Photometry", "grey_prior", "solve_photometry"]
 
-Floats = NDArray[np.float64]
 
 VIGNETTING_PRIOR = 0.5
 """Prior standard deviation of the coefficient of r**2; 0.5 corresponds to 17 % less light in a corner."""
@@ -50,21 +50,21 @@ BRIGHT_FRACTION = 0.1
 class Photometry:
     """Transparency of each frame and vignetting of each camera."""
 
-    transparency: Floats
+    transparency: Float64s
     """Shape (frames, channels), relative to the median frame."""
-    transparency_sigma: Floats
+    transparency_sigma: Float64s
     """Its standard error, same shape."""
-    vignetting: Floats
+    vignetting: Float64s
     """Coefficient of r**2 of the illumination per camera group, as far as the stars determine it, shape (groups,)."""
-    vignetting_sigma: Floats
+    vignetting_sigma: Float64s
     """Standard error of `stars_vignetting`, shape (groups,)."""
     n_stars: NDArray[np.int64]
     """Stars in common with other frames, per frame."""
-    star_flux: Floats
+    star_flux: Float64s
     """Flux per star on the median frame's scale, shape (stars, channels); NaN for stars seen once."""
-    mean_residual: Floats
+    mean_residual: Float64s
     """Mean residual of the stars of each fixed frame, in log transparency; 0 for the other frames, shape (frames,)."""
-    stars_vignetting: Floats
+    stars_vignetting: Float64s
     """The same coefficient as the stars alone would have it, determined or not, shape (groups,)."""
 
 
@@ -72,7 +72,7 @@ def solve_photometry(
     frames: Sequence[MeasuredFrame],
     star_ids: Sequence[NDArray[np.int64]],
     groups: NDArray[np.int64],
-    vignetting_prior: Floats | None = None,
+    vignetting_prior: Float64s | None = None,
     fixed: FixedParameters | None = None,
 ) -> Photometry:
     """Solve zero points of all frames and the vignetting of their cameras jointly, per channel.
@@ -149,28 +149,28 @@ def solve_photometry(
 class _Channel:
     """What is known of one channel."""
 
-    expected: Floats
+    expected: Float64s
     """Light of each observation."""
     systematic: float
-    light: Floats | None = None
+    light: Float64s | None = None
     """Logarithm of the light that each frame let through; None where no star tells."""
-    sigma: Floats | None = None
-    star: Floats = field(default_factory=lambda: np.zeros(0))
+    sigma: Float64s | None = None
+    star: Float64s = field(default_factory=lambda: np.zeros(0))
     """Logarithm of each compact star's light."""
     seen: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     """Compact stars that were used."""
-    left: Floats | float = 0.0
+    left: Float64s | float = 0.0
     """Weighted mean of what the solution leaves of each frame's stars, shape (frames,)."""
 
 
 def _solve_channel(
     table: _Table,
     groups: NDArray[np.int64],
-    vignetting: Floats,
+    vignetting: Float64s,
     channel: int,
     previous: _Channel,
-    centre: Floats,
-    spread: Floats,
+    centre: Float64s,
+    spread: Float64s,
     *,
     rounds: int,
 ) -> _Channel:
@@ -201,14 +201,14 @@ def _solve_channel(
     )
 
 
-def _log_transparencies(solved: Sequence[_Channel], n_frames: int) -> tuple[Floats, Floats]:
+def _log_transparencies(solved: Sequence[_Channel], n_frames: int) -> tuple[Float64s, Float64s]:
     """Return the logarithms of the light let through and their errors, shape (frames, channels)."""
     log_transparency = [np.zeros(n_frames) if frame.light is None else frame.light for frame in solved]
     sigma = [np.full(n_frames, ZERO_POINT_PRIOR) if frame.sigma is None else frame.sigma for frame in solved]
     return np.stack(log_transparency, axis=1), np.stack(sigma, axis=1)
 
 
-def grey_prior(log_transparency: Floats, sigma: Floats, groups: NDArray[np.int64]) -> tuple[Floats, Floats]:
+def grey_prior(log_transparency: Float64s, sigma: Float64s, groups: NDArray[np.int64]) -> tuple[Float64s, Float64s]:
     """Return a prior for the transparency of each channel from the other channels: clouds are nearly grey.
 
     The scatter of the colours is estimated for each camera from the frames themselves, as the variance that their
@@ -236,7 +236,7 @@ def grey_prior(log_transparency: Floats, sigma: Floats, groups: NDArray[np.int64
     return centre, spread
 
 
-def _grey_prior_of_camera(log_transparency: Floats, sigma: Floats) -> tuple[Floats, float]:
+def _grey_prior_of_camera(log_transparency: Float64s, sigma: Float64s) -> tuple[Float64s, float]:
     colour = np.median(log_transparency - log_transparency.mean(axis=1, keepdims=True), axis=0)
     freedom = (len(log_transparency) - 1) * (log_transparency.shape[1] - 1)
     variance = MIN_ZERO_POINT_ERROR**2
@@ -257,9 +257,9 @@ class _Table:
     star_number: NDArray[np.int64]
     """Number of each compact star in the caller's counting."""
     frame: NDArray[np.int64]
-    flux: Floats
-    error: Floats
-    r2: Floats
+    flux: Float64s
+    error: Float64s
+    r2: Float64s
     block: NDArray[np.int64]
     """Part of the sensor, `BLOCKS` to a side."""
     in_common: NDArray[np.int64]
@@ -268,7 +268,7 @@ class _Table:
 
 def _observations(frames: Sequence[MeasuredFrame], star_ids: Sequence[NDArray[np.int64]], green: int) -> _Table:
     """Collect the usable detections of stars that at least two frames see."""
-    parts: list[tuple[NDArray[np.int64], NDArray[np.int64], Floats, Floats, Floats, NDArray[np.int64]]] = []
+    parts: list[tuple[NDArray[np.int64], NDArray[np.int64], Float64s, Float64s, Float64s, NDArray[np.int64]]] = []
     for index, (measured, ids) in enumerate(zip(frames, star_ids, strict=True)):
         stars = measured.stars
         usable = (ids >= 0) & ~stars.saturated & (stars.flux_adu[:, green] > 5.0 * stars.flux_error_adu[:, green])
@@ -303,14 +303,14 @@ def _observations(frames: Sequence[MeasuredFrame], star_ids: Sequence[NDArray[np
     )
 
 
-def _block(x: Floats, y: Floats, measured: MeasuredFrame) -> NDArray[np.int64]:
+def _block(x: Float64s, y: Float64s, measured: MeasuredFrame) -> NDArray[np.int64]:
     """Return in which part of the sensor pixels lie, counted along the rows."""
     column = np.clip(x / measured.frame.width * BLOCKS, 0, BLOCKS - 1).astype(np.int64)
     row = np.clip(y / measured.frame.height * BLOCKS, 0, BLOCKS - 1).astype(np.int64)
     return np.asarray(row * BLOCKS + column, np.int64)
 
 
-def _brightest(star: NDArray[np.int64], frame: NDArray[np.int64], flux: Floats, max_stars: int) -> NDArray[np.bool_]:
+def _brightest(star: NDArray[np.int64], frame: NDArray[np.int64], flux: Float64s, max_stars: int) -> NDArray[np.bool_]:
     """Return which observations are of the brightest stars of their frame.
 
     Stars are ranked by their mean flux over all frames; ranking by the flux in one frame would prefer upward noise.
@@ -326,12 +326,12 @@ def _brightest(star: NDArray[np.int64], frame: NDArray[np.int64], flux: Floats, 
 def _problem(
     table: _Table,
     groups: NDArray[np.int64],
-    vignetting: Floats,
+    vignetting: Float64s,
     channel: int,
     state: _Channel,
-    centre: Floats,
-    spread: Floats,
-    vignetting_prior: Floats | None = None,
+    centre: Float64s,
+    spread: Float64s,
+    vignetting_prior: Float64s | None = None,
 ) -> JointProblem:
     """Return the problem of zero points, told from `centre`, and of the cameras' vignetting where a prior is given.
 
@@ -372,7 +372,7 @@ def _counted(table: _Table, channel: int, known: _Channel) -> NDArray[np.bool_]:
 def _systematic_error(problem: JointProblem, solution: JointSolution, assumed: float) -> float:
     """Return by how much the light of bright stars differs from frame to frame beyond its noise."""
     bright = problem.sigma <= np.quantile(problem.sigma, BRIGHT_FRACTION)
-    scatter = 1.4826 * float(np.median(np.abs(solution.residual[bright])))
+    scatter = median_sigma(solution.residual[bright])
     noise = float(np.median(problem.sigma[bright] ** 2)) - assumed**2
     return float(np.sqrt(np.clip(scatter**2 - noise, 0.0, MAX_SYSTEMATIC_ERROR**2)))
 
@@ -380,12 +380,12 @@ def _systematic_error(problem: JointProblem, solution: JointSolution, assumed: f
 def _expected_flux(
     table: _Table,
     problem: JointProblem,
-    star: Floats,
-    log_transparency: Floats,
+    star: Float64s,
+    log_transparency: Float64s,
     groups: NDArray[np.int64],
-    vignetting: Floats,
-    previous: Floats,
-) -> Floats:
+    vignetting: Float64s,
+    previous: Float64s,
+) -> Float64s:
     """Return the light that the solution expects of each observation; of stars it does not know, what was before."""
     illumination = 1.0 + vignetting[groups[table.frame]] * table.r2
     observed = np.bincount(problem.item, minlength=problem.n_items)[table.star] > 0
@@ -393,8 +393,8 @@ def _expected_flux(
 
 
 def _fall_by_stars(
-    problem: JointProblem, solution: JointSolution, block: NDArray[np.int64], vignetting: Floats, prior: Floats
-) -> tuple[Floats, Floats]:
+    problem: JointProblem, solution: JointSolution, block: NDArray[np.int64], vignetting: Float64s, prior: Float64s
+) -> tuple[Float64s, Float64s]:
     """Return the vignetting and its standard error, in which stars share the faults of frames and of sensor parts.
 
     Items and frames are strongly determined: what the shared term keeps after their means are taken out is,
@@ -427,6 +427,6 @@ def _fall_by_stars(
     return value, error
 
 
-def _means(values: NDArray[np.floating], index: NDArray[np.int64], n: int) -> Floats:
-    mean: Floats = (np.bincount(index, values, n) / np.maximum(np.bincount(index, minlength=n), 1))[index]
+def _means(values: NDArray[np.floating], index: NDArray[np.int64], n: int) -> Float64s:
+    mean: Float64s = (np.bincount(index, values, n) / np.maximum(np.bincount(index, minlength=n), 1))[index]
     return mean

@@ -23,14 +23,14 @@ import platformdirs
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from zemosaic.arrays import Float64s
 from zemosaic.atomic import atomic_file
 from zemosaic.catalogue.base import CatalogueStars
-from zemosaic.catalogue.cells import CellCatalogue
-from zemosaic.sky import unit_vectors
+from zemosaic.catalogue.sky_cells import CellCatalogue
+from zemosaic.wcs import unit_vectors
 
 __all__ = ["QuadIndex", "Quads", "build_quads", "cache_folder", "load_quads", "quads_of"]
 
-Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 _MAGIC = b"ZeMosaic quads 2"
@@ -57,9 +57,9 @@ class Quads:
 
     corners: Indices
     """Numbers of the stars, shape (n, 4)."""
-    codes: Floats
+    codes: Float64s
     """Shape (n, 4)."""
-    width: Floats
+    width: Float64s
     """Distance of the widest pair in the units of the points, shape (n,)."""
 
 
@@ -99,13 +99,13 @@ class QuadIndex:
     """Coarse codes, ascending, shape (n,)."""
     corners: NDArray[np.uint32]
     """Numbers of the quads' stars in canonical order, shape (n, 4)."""
-    stars: Floats
+    stars: Float64s
     """Unit vectors of the stars, shape (m, 3)."""
 
     def __len__(self) -> int:
         return len(self.key)
 
-    def alike(self, quads: Quads, tolerance: Floats, stretch: float) -> tuple[Indices, Indices]:
+    def alike(self, quads: Quads, tolerance: Float64s, stretch: float) -> tuple[Indices, Indices]:
         """Return the places of queries and of the index's quads that are alike, the most alike first.
 
         Parameters
@@ -139,7 +139,7 @@ class QuadIndex:
         return query[order], there[order]
 
 
-def _packed(codes: Floats) -> NDArray[np.uint32]:
+def _packed(codes: Float64s) -> NDArray[np.uint32]:
     """Return one number for the bins of a code, shape (n, 4)."""
     a, b, c, d = codes.astype(np.int64).T
     return (((a * _BASE + b) * _BASE + c) * _BASE + d).astype(np.uint32)
@@ -184,7 +184,7 @@ def _brightest_per_cell(stars: CatalogueStars, cell_deg: float) -> Indices:
     return np.sort(order[first])
 
 
-def _neighbourhoods(vectors: Floats, level: Indices) -> Indices:
+def _neighbourhoods(vectors: Float64s, level: Indices) -> Indices:
     """Return the quads of each star of a level with three of its nearest neighbours, shape (n, 4), ascending."""
     near = cKDTree(vectors[level]).query(vectors[level], k=5, workers=-1)[1]
     quartets = _QUARTETS if len(level) < _FEWER_FROM else _QUARTETS[:2]

@@ -18,12 +18,13 @@ from typing import Any, BinaryIO
 import numpy as np
 from astropy.io import fits
 
+from zemosaic.arrays import Box
 from zemosaic.export.cards import Card, ascii_text
-from zemosaic.export.disk_values import DiskType, Empty, Encoder, encoder_for
-from zemosaic.export.files import check_free_disk, replacing
-from zemosaic.export.layout import AxisLayout, AxisOrder, Box, Pixels, axis_layout
-from zemosaic.export.tiled import write_tiled
-from zemosaic.sky import FrameWcs
+from zemosaic.export.encoding import DiskType, Empty, Encoder, encoder_for
+from zemosaic.export.tile_compression import write_tiled
+from zemosaic.store.axis_order import AxisLayout, AxisOrder, Pixels, axis_layout
+from zemosaic.store.whole_files import check_free_disk, replacing
+from zemosaic.wcs import FrameWcs
 
 __all__ = ["write_fits"]
 

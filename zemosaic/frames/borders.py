@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Box", "data_box"]
+from zemosaic.arrays import Box
 
-Box = tuple[int, int, int, int]
-"""Rows and columns with data: (y0, y1, x0, x1), half open."""
+__all__ = ["data_box"]
+
 
 _PROBED_ROWS = 4
 

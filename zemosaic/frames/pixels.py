@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zemosaic.arrays import Box
 from zemosaic.atomic import atomic_file
 from zemosaic.errors import FrameError, ResourceError
-from zemosaic.frames.borders import Box, data_box
-from zemosaic.frames.header import FitsImage, find_image
+from zemosaic.frames.borders import data_box
+from zemosaic.frames.headers.header import FitsImage, find_image
 from zemosaic.model import FrameRef
 
 __all__ = ["PixelSource", "open_pixels", "stack_pixels"]

@@ -13,9 +13,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from zemosaic.arrays import Box
 from zemosaic.errors import ResourceError
 from zemosaic.model import CalibratedFrame, GridPlan, SolvedFrame, TileSpec
-from zemosaic.sky import FrameWcs, Projection, from_tangent_plane, mean_direction, separation_deg, unit_vectors
+from zemosaic.wcs import FrameWcs, Projection, from_tangent_plane, mean_direction, separation_deg, unit_vectors
 
 __all__ = [
     "Canvas",
@@ -28,7 +29,6 @@ __all__ = [
     "region_of",
 ]
 
-Box = tuple[int, int, int, int]
 
 WIDE_DEG = 15.0
 """Diameter of a field up to which the tangent plane serves: at its border, areas grow by 5 per cent."""

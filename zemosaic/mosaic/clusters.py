@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from zemosaic.model import SolvedFrame
-from zemosaic.sky import FrameWcs, ra_dec, unit_vectors
+from zemosaic.wcs import FrameWcs, ra_dec, unit_vectors
 
 __all__ = ["AUTO_MAX_FRAMES", "GroupRules", "frame_groups"]
 

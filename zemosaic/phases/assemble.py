@@ -12,17 +12,18 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from zemosaic.arrays import Box
+from zemosaic.coadd.cutouts import CoaddInput, CoaddPlane
+from zemosaic.coadd.incremental import merged_block
+from zemosaic.coadd.inputs import TILE_CACHE_BYTES, GridTile, TileCache, TileReader, overlap
+from zemosaic.coadd.reproject_method import coadded_block
 from zemosaic.compute.executors import map_ordered
-from zemosaic.compute.resources import return_freed_memory
+from zemosaic.compute.machine_resources import return_freed_memory
 from zemosaic.errors import NothingUsable, message, write_refused
 from zemosaic.model import CalibratedFrame, GridPlan, TileProduct
-from zemosaic.mosaic.coadd import coadded_block
-from zemosaic.mosaic.incremental import merged_block
-from zemosaic.mosaic.pieces import TILE_CACHE_BYTES, Box, GridTile, TileCache, TileReader, overlap
-from zemosaic.mosaic.placing import CoaddInput, CoaddPlane
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.plan import FieldPlan
-from zemosaic.store.canvas import CanvasStore, TilePixels
+from zemosaic.store.canvas_store import CanvasStore, TilePixels
 
 __all__ = [
     "AssembleTask",

@@ -10,39 +10,37 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.calibration.cells import CellSamples, mask_radius_px, sample_cells
-from zemosaic.calibration.hidden import blocks_at, clear_cells, clear_transparency, obstructed_blocks
+from zemosaic.arrays import Float64s as Floats
+from zemosaic.arrays import green_channel
+from zemosaic.calibration.background import SkySolution, solve_sky
+from zemosaic.calibration.background_cells import CellSamples
+from zemosaic.calibration.edge_offsets import edge_offsets
+from zemosaic.calibration.obstructions import blocks_at, clear_cells, obstructed_blocks
 from zemosaic.calibration.photometry import VIGNETTING_PRIOR, Photometry, solve_photometry
-from zemosaic.calibration.sky import SkySolution, solve_sky
-from zemosaic.calibration.steps import edge_offsets
-from zemosaic.calibration.transfer import BiasEstimate, estimate_bias
-from zemosaic.catalogue.field import merge_detections
-from zemosaic.errors import Message, NothingUsable, message
-from zemosaic.frames.debayer import half_size
-from zemosaic.frames.planes import colour_planes
+from zemosaic.calibration.photon_transfer import BiasEstimate, estimate_bias
+from zemosaic.catalogue.merged_detections import merge_detections
+from zemosaic.errors import NothingUsable, message
 from zemosaic.frames.selection import Selection, read_selection
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, SolvedFrame
-from zemosaic.mosaic.canvas import make_canvas
-from zemosaic.phases.context import RunContext, camera_groups, quality_limits
-from zemosaic.phases.held import PriorFrames, consistent_prior_frames, fixed_parameters, frames_to_solve, prior_frames
-from zemosaic.phases.measure import DetectorCalibrations, calibrated_pixels
-from zemosaic.phases.nights import CachedField
-from zemosaic.phases.unreadable import all_read
-from zemosaic.settings.schema import Settings
-from zemosaic.sky import FrameWcs, unit_vectors
-from zemosaic.zeanalyser.verdicts import judge, sky_ratios, star_ratios
+from zemosaic.phases.context import RunContext, camera_groups
+from zemosaic.phases.measure import DetectorCalibrations
+from zemosaic.phases.parts.background_samples import cell_side_px, sample_cells_of_frames, star_discs
+from zemosaic.phases.parts.judgement import frame_verdicts
+from zemosaic.phases.previous_run.fixed_frames import (
+    PriorFrames,
+    consistent_prior_frames,
+    fixed_parameters,
+    frames_to_solve,
+    prior_frames,
+)
+from zemosaic.phases.previous_run.state import CachedField
 
 __all__ = ["Calibration", "calibrate_frames"]
 
 MERGE_PX = 2.0
 """Detections this near to each other on the sky are one star."""
-WIDE_SEEING = 1.15
-"""Stars are masked as in seeing this much worse than the median."""
 FIXED_TRANSPARENCY_ERROR = 1e-4
 """Standard error of a transparency that the sky may not change."""
-CELL_PX = 64
-MAX_CELL_SAMPLES = 1_200_000
-"""Cells grow with the number of frames so that their samples stay below this; a sample takes 700 bytes to solve."""
 AFTER_FLAT = 0.01
 """Standard deviation of the coefficient of r**2 that a user's flat may leave."""
 AFTER_DARK_ADU = 2.0
@@ -57,8 +55,6 @@ MAX_RELEASES = 2
 OF_FRAMES = ("transparency", "transparency_sigma", "n_stars", "mean_residual")
 OF_CAMERAS = ("vignetting", "vignetting_sigma", "stars_vignetting")
 
-Floats = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class Calibration:
@@ -66,17 +62,6 @@ class Calibration:
 
     frames: tuple[CalibratedFrame, ...]
     stars: FieldStars
-
-
-@dataclass(frozen=True)
-class _CellTask:
-    solved: SolvedFrame
-    defects: Path
-    scratch: Path
-    reference: FrameWcs
-    cell_px: int
-    stars: Path
-    """Discs to leave out (ra_deg, dec_deg, radius_px), shape (3, n)."""
 
 
 def calibrate_frames(
@@ -175,8 +160,8 @@ def _solve_part(
 ) -> tuple[list[CalibratedFrame], FieldStars, Floats]:
     """Return calibrated frames, the stars where nothing hides them, and what pulls on the known frames' skies."""
     solved, ids, photometry, groups, prior = part.solved, part.ids, part.photometry, part.groups, part.known
-    cell_px = _cell_px(solved)
-    cells = _cells(context, solved, defects, _discs(solved, stars), cell_px, advance)
+    cell_px = cell_side_px(solved)
+    cells = sample_cells_of_frames(context, solved, defects, star_discs(solved, stars), cell_px, advance)
     obstructed: list[tuple[int, ...]] = [()] * len(solved)
     if context.settings.quality_partial_frames:
         obstructed = obstructed_blocks(solved, ids, (stars.ra_deg, stars.dec_deg), photometry, groups, cells)
@@ -348,7 +333,7 @@ def _accepted(
     file = settings.quality_picks_file
     picks = read_selection(Path(file), Path(settings.input_dir)) if file else Selection()
     verdicts = (
-        _verdicts(settings, solved, ids, photometry, groups)
+        frame_verdicts(settings, solved, ids, photometry, groups)
         if settings.quality_reject_enabled
         else [None] * len(solved)
     )
@@ -364,26 +349,6 @@ def _accepted(
     if not accepted:
         raise NothingUsable("error.all_rejected", frames=len(solved))
     return accepted
-
-
-def _verdicts(
-    settings: Settings,
-    solved: list[SolvedFrame],
-    ids: Sequence[NDArray[np.int64]],
-    photometry: Photometry,
-    groups: NDArray[np.int64],
-) -> list[Message | None]:
-    green = photometry.transparency[:, min(1, photometry.transparency.shape[1] - 1)]
-    if settings.quality_partial_frames:
-        green = clear_transparency(solved, ids, photometry, groups)
-    measured = [frame.measured for frame in solved]
-    middle = [frame.wcs.pixel_to_sky(0.5 * frame.frame.width, 0.5 * frame.frame.height) for frame in solved]
-    directions = unit_vectors(np.array([float(ra) for ra, _ in middle]), np.array([float(dec) for _, dec in middle]))
-    radius = (
-        0.25 * min(min(frame.frame.width, frame.frame.height) * frame.wcs.scale_arcsec for frame in solved) / 3600.0
-    )
-    stars = star_ratios(photometry.n_stars, groups, directions, radius)
-    return judge(measured, green, groups, quality_limits(settings), sky_ratios(measured, groups), stars)
 
 
 def _merge(solved: Sequence[SolvedFrame]) -> list[NDArray[np.int64]]:
@@ -414,62 +379,6 @@ def _field_stars(solved: Sequence[SolvedFrame], ids: Sequence[NDArray[np.int64]]
         fwhm_px=float(np.nanmedian(fwhm)),
         fwhm_arcsec=width,
         seeing=(float(seeing[0]) / width, float(seeing[1]) / width),
-    )
-
-
-def _discs(solved: Sequence[SolvedFrame], stars: FieldStars) -> Floats:
-    """Return (ra_deg, dec_deg, radius_px) of what the background must not see of the stars, shape (3, n)."""
-    noise = float(np.median([frame.measured.noise_adu[-1] for frame in solved]))
-    flux = stars.flux[:, min(1, stars.flux.shape[1] - 1)]
-    return np.stack([stars.ra_deg, stars.dec_deg, mask_radius_px(flux, WIDE_SEEING * stars.fwhm_px, noise)])
-
-
-def _cell_px(solved: Sequence[SolvedFrame]) -> int:
-    """Return the side of the cells, larger for many frames."""
-    area = sum(frame.frame.width * frame.frame.height for frame in solved)
-    return max(CELL_PX, CELL_PX * math.ceil(math.sqrt(area / CELL_PX**2 / MAX_CELL_SAMPLES)))
-
-
-def _cells(
-    context: RunContext,
-    solved: Sequence[SolvedFrame],
-    defects: DetectorCalibrations,
-    discs: Floats,
-    cell_px: int,
-    advance: Callable[[int], None],
-) -> list[CellSamples]:
-    reference = make_canvas(solved, "north_up", "median").wcs
-    path = context.scratch / "discs.npy"
-    np.save(path, discs)
-    tasks = (
-        _CellTask(frame, defects[frame.frame.camera_key].path, context.scratch, reference, cell_px, path)
-        for frame in solved
-    )
-    samples = []
-    answers = context.map_frames(sample_frame, tasks, lambda task: task.solved.frame)
-    for done, sample in enumerate(all_read("calibrate", solved, answers), 1):
-        samples.append(sample)
-        advance(done)
-    return samples
-
-
-def sample_frame(task: _CellTask) -> CellSamples:
-    """Average one frame's background over the cells."""
-    frame = task.solved.frame
-    pixels = calibrated_pixels(frame, task.defects, task.scratch)
-    if frame.bayer is not None:
-        planes, step = half_size(pixels, frame.bayer), 2
-    else:
-        planes, step = colour_planes(pixels, None), 1
-    ra, dec, radius = np.load(task.stars)
-    return sample_cells(
-        task.solved.measured,
-        list(planes) * (len(task.solved.measured.noise_adu) // len(planes)),
-        step,
-        task.solved.wcs,
-        task.reference,
-        task.cell_px,
-        (ra, dec, radius),
     )
 
 
@@ -519,7 +428,7 @@ def _weighted(frames: Sequence[CalibratedFrame], method: str, prior: PriorFrames
     """
     weight = np.ones(len(frames))
     if method != "none":
-        weight = np.array([frame.noise[min(1, len(frame.noise) - 1)] ** -2 for frame in frames])
+        weight = np.array([frame.noise[green_channel(len(frame.noise))] ** -2 for frame in frames])
     if method == "noise_fwhm":
         fwhm = np.array([frame.solved.measured.fwhm_px for frame in frames])
         usual = float(np.nanmedian(fwhm)) if np.isfinite(fwhm).any() else 1.0

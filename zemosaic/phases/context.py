@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from zemosaic import __version__
 from zemosaic.compute.budget import Budget, make_budget
 from zemosaic.compute.executors import SerialExecutor, TaskKilled, map_ordered
-from zemosaic.compute.resources import ResourceMonitor, return_freed_memory
+from zemosaic.compute.machine_resources import ResourceMonitor, return_freed_memory
 from zemosaic.errors import FrameError, Message, RunCancelled, ZeMosaicError, disk_full, message
 from zemosaic.events import Event, FrameDropped, Logged, PhaseAdvanced, PhaseFinished, PhaseStarted, Warned
 from zemosaic.model import Dropped, FrameRef
@@ -24,7 +24,7 @@ from zemosaic.store.journal import Journal, digest
 from zemosaic.zeanalyser.verdicts import QualityLimits
 
 if TYPE_CHECKING:
-    from zemosaic.phases.nights import PreviousRun
+    from zemosaic.phases.previous_run.state import PreviousRun
 
 __all__ = ["RunContext", "Timing", "camera_groups", "quality_limits"]
 

@@ -10,34 +10,36 @@ from pathlib import Path
 import numpy as np
 
 from zemosaic.about import package_versions
+from zemosaic.arrays import Box
+from zemosaic.coadd.tile_task import pixel_area_ratio
 from zemosaic.errors import NothingUsable, message
 from zemosaic.events import PreviewReady
 from zemosaic.export.cards import map_cards, mosaic_cards, provenance_of
-from zemosaic.export.crop import QualityCrop, coverage_box, merged_box, quality_box, widened
-from zemosaic.export.depth import DepthNoise, noise_by_depth
-from zemosaic.export.disk_values import DiskType
+from zemosaic.export.encoding import DiskType
 from zemosaic.export.fits import write_fits
-from zemosaic.export.frames_csv import write_frames_csv
-from zemosaic.export.layout import Box, Pixels
-from zemosaic.export.mosaic_file import MosaicFile
-from zemosaic.export.pictures import write_picture16
-from zemosaic.export.preview import coverage_picture, stretched_bands, stretched_preview, write_png
-from zemosaic.export.report import FieldSummary, PhaseTime, RunRecords, build_report
-from zemosaic.export.report_html import ReportPictures, write_report_html
-from zemosaic.export.report_json import write_report_json
-from zemosaic.export.seams import SeamReport, measure_seams
-from zemosaic.export.view import display_stretch
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
+from zemosaic.mosaic.mosaic_mode import mode_of
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.mode import mode_of
 from zemosaic.phases.plan import FieldPlan
-from zemosaic.phases.tile import pixel_area_ratio
+from zemosaic.picture.picture_files import write_picture16
+from zemosaic.picture.preview import coverage_picture, stretched_bands, stretched_preview, write_png
+from zemosaic.picture.stretch import display_stretch
+from zemosaic.qa.crop import QualityCrop, coverage_box, merged_box, quality_box, widened
+from zemosaic.qa.noise_against_depth import DepthNoise, noise_by_depth
+from zemosaic.qa.seams import SeamReport, measure_seams
+from zemosaic.report.build_report import build_report
+from zemosaic.report.frames_csv import write_frames_csv
+from zemosaic.report.report_html import ReportPictures, write_report_html
+from zemosaic.report.report_json import write_report_json
+from zemosaic.report.report_records import FieldSummary, PhaseTime, RunRecords
 from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import specs
-from zemosaic.sky import FrameWcs
-from zemosaic.store.canvas import CanvasStore
+from zemosaic.store.axis_order import Pixels
+from zemosaic.store.canvas_store import CanvasStore
+from zemosaic.store.mosaic_file import MosaicFile
 from zemosaic.store.pixel_record import MosaicRecord, records_to_text
+from zemosaic.wcs import FrameWcs
 
 __all__ = ["FieldRecord", "Outputs", "export_mosaic", "write_reports"]
 

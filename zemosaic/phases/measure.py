@@ -6,15 +6,16 @@ import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.calibration.defects import MAX_SAMPLE_FRAMES, find_defects, interpolate_defects, remove_spikes
-from zemosaic.calibration.masters import NO_CALIBRATION_FRAMES, CalibrationFrames
+from zemosaic.arrays import green_channel
+from zemosaic.calibration.calibration_frames import NO_CALIBRATION_FRAMES, CalibrationFrames
+from zemosaic.calibration.defects import MAX_SAMPLE_FRAMES, find_defects, remove_spikes
+from zemosaic.calibration.detector import calibrated, camera_fingerprint, load_camera, write_camera
 from zemosaic.compute.executors import TaskKilled, map_ordered
 from zemosaic.errors import FrameError, Message, NothingUsable, message
 from zemosaic.events import FrameMeasured
@@ -22,21 +23,11 @@ from zemosaic.frames.damage import refuse_unusable
 from zemosaic.frames.pixels import PixelSource, open_pixels, stack_pixels
 from zemosaic.model import Dropped, FrameRef, FrameStatus, MeasuredFrame
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.masters import CameraCalibrationFrames, Group, combine_calibration_frames
+from zemosaic.phases.parts.calibration_files import CameraCalibrationFrames, Group, combine_calibration_frames
 from zemosaic.store.codec import from_bytes, to_bytes
-from zemosaic.store.journal import digest
-from zemosaic.zeanalyser.measure import cut_off_level, measure
+from zemosaic.zeanalyser.measure_frames import cut_off_level, measure
 
-__all__ = [
-    "DetectorCalibration",
-    "DetectorCalibrations",
-    "calibrated_pixels",
-    "camera_fingerprint",
-    "measure_frames",
-    "read_defects",
-    "spread_of_frames",
-    "write_camera",
-]
+__all__ = ["DetectorCalibration", "DetectorCalibrations", "measure_frames", "read_defects", "spread_of_frames"]
 
 MAX_DEFECT_CHANGE = 0.1
 """Earlier defects hold where those found in more frames than before differ in at most this part of them all."""
@@ -64,12 +55,6 @@ class DetectorCalibration:
 
 DetectorCalibrations = dict[Group, DetectorCalibration]
 """By `FrameRef.camera_key`."""
-
-
-@dataclass(frozen=True)
-class _Camera:
-    defects: NDArray[np.int64]
-    masters: CalibrationFrames
 
 
 @dataclass(frozen=True)
@@ -132,40 +117,15 @@ def measure_frames(context: RunContext, frames: Sequence[FrameRef]) -> tuple[lis
 
 def measure_pixels(task: _MeasureTask) -> MeasuredFrame | Message:
     """Measure one frame; the reason if it cannot be."""
-    frame, camera = task.frame, _load(task.defects)
+    frame, camera = task.frame, load_camera(task.defects)
     try:
         raw = open_pixels(frame, task.scratch).read_all()
         refuse_unusable(stack_pixels(raw) if task.stack else raw, Path(frame.path).name)
         cut_off = camera.masters.least(cut_off_level(raw))
-        pixels = _calibrated(raw, (0, frame.height, 0, frame.width), camera, frame)
+        pixels = calibrated(raw, (0, frame.height, 0, frame.width), camera, frame)
         return measure(frame, remove_spikes(stack_pixels(pixels)) if task.stack else pixels, cut_off)
     except FrameError as error:
         return error.reason
-
-
-def calibrated_pixels(
-    frame: FrameRef, defects: Path, scratch: Path, window: tuple[int, int, int, int] | None = None
-) -> NDArray[Any]:
-    """Return the pixels of a frame or of a window (y0, y1, x0, x1) of it, calibrated and mended.
-
-    Without masters they keep their type; with a master dark, bias or flat they are float32.
-    """
-    window = window or (0, frame.height, 0, frame.width)
-    return _calibrated(open_pixels(frame, scratch).read(*window), window, _load(defects), frame)
-
-
-def _calibrated(raw: NDArray[Any], window: tuple[int, int, int, int], camera: _Camera, frame: FrameRef) -> NDArray[Any]:
-    return interpolate_defects(camera.masters.applied(raw, window), window, camera.defects, frame)
-
-
-def _load(path: Path) -> _Camera:
-    """Return what is stored of a camera; read anew only when the file changed."""
-    return _load_once(path, path.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=16)
-def _load_once(path: Path, _mtime_ns: int) -> _Camera:
-    return from_bytes(_Camera, path.read_bytes())
 
 
 class _Watched:
@@ -249,19 +209,9 @@ def _hours_between(start: str, end: str) -> float:
     return abs((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()) / 3600.0
 
 
-def write_camera(path: Path, defects: NDArray[np.int64], masters: CalibrationFrames) -> None:
-    """Write the file of a camera that `calibrated_pixels` takes."""
-    path.write_bytes(to_bytes(_Camera(defects, masters)))
-
-
 def read_defects(path: Path) -> NDArray[np.int64]:
     """Return the flat indices of the pixels that are mended, from the file of a camera."""
-    return _load(path).defects
-
-
-def camera_fingerprint(defects: NDArray[np.int64], masters: str) -> str:
-    """Return the fingerprint of a camera: of its defects and of its masters' fingerprint."""
-    return digest(defects.tolist(), masters)
+    return load_camera(path).defects
 
 
 def _find_all_defects(context: RunContext, frames: Sequence[FrameRef]) -> DetectorCalibrations:
@@ -286,7 +236,7 @@ def _find_all_defects(context: RunContext, frames: Sequence[FrameRef]) -> Detect
     for (group, task), (number, fingerprint) in zip(tasks.items(), answers, strict=True):
         calibrations[group] = DetectorCalibration(task.into, fingerprint, task.masters.masters)
         earlier = context.previous_run and context.previous_run.camera(group, task.masters.fingerprint)
-        if earlier and _similar_defects(earlier[0], _load(task.into).defects):
+        if earlier and _similar_defects(earlier[0], load_camera(task.into).defects):
             calibrations[group] = _prior_calibration(task, earlier[0])
         _record_camera(context, group, calibrations[group], task.masters, task.frames)
         camera = task.parts[0][0].instrument or task.parts[0][0].telescope or "?"
@@ -337,7 +287,7 @@ def _record_camera(
     context: RunContext, group: Group, calibration: DetectorCalibration, masters: CameraCalibrationFrames, frames: int
 ) -> None:
     if context.previous_run is not None:
-        context.previous_run.record_camera(group, _load(calibration.path).defects, masters.fingerprint, frames)
+        context.previous_run.record_camera(group, load_camera(calibration.path).defects, masters.fingerprint, frames)
 
 
 def _similar_defects(first: NDArray[np.int64], second: NDArray[np.int64]) -> bool:
@@ -354,7 +304,7 @@ def _stored_measurement(context: RunContext, frame: FrameRef, defects: DetectorC
 
 
 def _event(measured: MeasuredFrame) -> FrameMeasured:
-    green = min(1, len(measured.sky_adu) - 1)
+    green = green_channel(len(measured.sky_adu))
     return FrameMeasured(
         frame_id=measured.frame.frame_id,
         path=measured.frame.path,

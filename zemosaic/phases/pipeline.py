@@ -7,32 +7,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from zemosaic.coadd.master_tile import MasterTile
 from zemosaic.errors import NothingUsable, RunCancelled, ZeMosaicError, message
 from zemosaic.events import Preparation
 from zemosaic.model import CalibratedFrame, FieldStars, FrameRef, MeasuredFrame, SolvedFrame
 from zemosaic.mosaic.canvas import Canvas
-from zemosaic.mosaic.master import MasterTile
-from zemosaic.mosaic.mode import AssemblyMode
+from zemosaic.mosaic.mosaic_mode import AssemblyMode, mode_of
 from zemosaic.phases.assemble import assemble_canvas, pedestal
 from zemosaic.phases.calibrate import calibrate_frames
-from zemosaic.phases.classic import MasterResult, assemble_master_tiles, make_master_tiles, plan_master_tiles
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.existing import as_calibrated, read_master_tiles
 from zemosaic.phases.export import FieldRecord, Outputs, export_mosaic, write_reports
-from zemosaic.phases.fields import divide_into_fields
-from zemosaic.phases.flatness import check_flatness
+from zemosaic.phases.live_preview.quick_look import show_quick_look
 from zemosaic.phases.measure import DetectorCalibrations, measure_frames
-from zemosaic.phases.mode import mode_of
-from zemosaic.phases.nights import FieldState, forget_regrouped_frames, open_previous_run
-from zemosaic.phases.pixel_record import StackedGroup, record_of
+from zemosaic.phases.parts.available_solvers import check_solver_paths
+from zemosaic.phases.parts.classic import MasterResult, assemble_master_tiles, make_master_tiles, plan_master_tiles
+from zemosaic.phases.parts.external_stacks import as_calibrated, read_master_tiles
+from zemosaic.phases.parts.fields import divide_into_fields
+from zemosaic.phases.parts.flatness_check import check_flatness
+from zemosaic.phases.parts.run_record import StackedGroup, record_of
+from zemosaic.phases.parts.star_samples import rejected_at_stars, warning_of
+from zemosaic.phases.parts.unreadable import while_readable
 from zemosaic.phases.plan import FieldPlan, plan_fields
-from zemosaic.phases.quick_look import show_quick_look
+from zemosaic.phases.previous_run.archive import forget_regrouped_frames, keep_for_next_run, open_previous_run
+from zemosaic.phases.previous_run.state import FieldState
 from zemosaic.phases.scan import scan
-from zemosaic.phases.solve import check_solver_paths, solve_frames
+from zemosaic.phases.solve import solve_frames
 from zemosaic.phases.stack import StackJob, stack_tiles
-from zemosaic.phases.star_samples import rejected_at_stars, warning_of
-from zemosaic.phases.unreadable import while_readable
-from zemosaic.store.canvas import CanvasStore
+from zemosaic.store.canvas_store import CanvasStore
 
 __all__ = ["RunOutcome", "prepare_frames", "run_pipeline"]
 
@@ -145,7 +146,7 @@ def _run(context: RunContext, progress: _Progress) -> None:
         frames = {field.key: calibration.frames for field, calibration in calibrated}
         fingerprints = {group: camera.fingerprint for group, camera in defects.items()}
         made = [_learnt(grid, frames[grid.key]) for grid in grids]
-        context.previous_run.keep(context, progress.frames, progress.solved, fingerprints, made)
+        keep_for_next_run(context.previous_run, context, progress.frames, progress.solved, fingerprints, made)
 
 
 def _learnt(grid: FieldPlan, frames: Sequence[CalibratedFrame]) -> FieldState:

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from zemosaic.compute.resources import disk_free
+from zemosaic.compute.machine_resources import disk_free
 from zemosaic.errors import NothingUsable, ResourceError, SettingsError, message, write_refused
 from zemosaic.events import PlanReady
 from zemosaic.export.grid_file import SavedGrid, grid_place, write_grid
 from zemosaic.model import CalibratedFrame, Dropped, FrameStatus, GridPlan
 from zemosaic.mosaic.canvas import Canvas, canvas_reaches, canvas_shift, extended_canvas, make_plan, region_of
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.fields import SkyField, canvas_of
-from zemosaic.phases.nights import CachedField
+from zemosaic.phases.parts.fields import SkyField, canvas_of
+from zemosaic.phases.previous_run.state import CachedField
 from zemosaic.settings.region import parse_region
-from zemosaic.store.canvas import bytes_needed
+from zemosaic.store.canvas_store import bytes_needed
 
 __all__ = ["FieldPlan", "plan_fields"]
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from zemosaic.errors import NothingUsable, message
 from zemosaic.events import FramesFound, PhaseAdvanced
+from zemosaic.frames.frame_files import scan_folder
 from zemosaic.frames.inventory import inventory
-from zemosaic.frames.scan import scan_folder
 from zemosaic.frames.selection import read_selection
 from zemosaic.model import Dropped, FrameRef, FrameStatus
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.given import with_given_optics
+from zemosaic.phases.parts.given import with_given_optics
 from zemosaic.settings.schema import Settings
 from zemosaic.stacking.rules import MIN_SAMPLES_FOR_SCATTER
 

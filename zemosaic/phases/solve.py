@@ -7,41 +7,40 @@ together.  A frame without a solution is listed with the reason, and the run goe
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-from zemosaic.catalogue import Catalogue, CellCatalogue, load_bundled, open_astap
+from zemosaic.arrays import green_channel
+from zemosaic.calibration.detector import calibrated_pixels
+from zemosaic.catalogue import Catalogue, load_bundled
 from zemosaic.errors import FrameError, Message, NothingUsable, message
 from zemosaic.events import FrameSolved
 from zemosaic.frames.planes import colour_planes
 from zemosaic.model import UNCHECKED_PLACE, Dropped, FrameStatus, MeasuredFrame, Solution, SolvedFrame
 from zemosaic.phases.context import RunContext, quality_limits
-from zemosaic.phases.header_claims import is_unchecked, refused_claims, tell_unchecked, with_claims
-from zemosaic.phases.measure import DetectorCalibrations, calibrated_pixels
-from zemosaic.phases.places import confirmed_place, corners_apart_px, neighbour_of, warn_of_contradictions
-from zemosaic.phases.scales import Scales
-from zemosaic.phases.solved_again import SolveCheckpoint, cached_solutions
-from zemosaic.phases.solvers import WholeSky, astap_solver
+from zemosaic.phases.measure import DetectorCalibrations
+from zemosaic.phases.parts.available_solvers import Solvers, make_solvers
+from zemosaic.phases.parts.header_claims import is_unchecked, refused_claims, tell_unchecked, with_claims
+from zemosaic.phases.parts.places import confirmed_place, corners_apart_px, neighbour_of, warn_of_contradictions
+from zemosaic.phases.parts.scales import Scales
+from zemosaic.phases.previous_run.solutions import SolveCheckpoint, cached_solutions
 from zemosaic.solving.agreement import is_believed, moved_only
-from zemosaic.solving.astap import AstapSolver
-from zemosaic.solving.astap_find import detect_astap_installation, misleading_paths
+from zemosaic.solving.astrometry.joint import RefinedFrame, solve_jointly
+from zemosaic.solving.astrometry.sessions import joint_frames
 from zemosaic.solving.base import Solver, StarField
 from zemosaic.solving.claims import unchecked
-from zemosaic.solving.embedded import EmbeddedSolver
-from zemosaic.solving.header import verify
-from zemosaic.solving.joint import RefinedFrame, solve_jointly
 from zemosaic.solving.pointings import in_time_order, nearest_in_time, nearest_on_sky, pointings, seed_order, time_key
 from zemosaic.solving.propagate import known_stars, propagate
-from zemosaic.solving.sessions import joint_frames
+from zemosaic.solving.solvers.astap import AstapSolver
+from zemosaic.solving.solvers.astap_find import detect_astap_installation
+from zemosaic.solving.solvers.header_solution import verify
 from zemosaic.store.codec import content_of
 from zemosaic.zeanalyser.verdicts import shape_reason
 
-__all__ = ["check_solver_paths", "solve_frames"]
+__all__ = ["solve_frames"]
 
 MAX_SEED_FRAMES = 4
 """Frames of a pointing that are tried for its absolute solution before the pointing is given up."""
@@ -57,15 +56,6 @@ MIN_NEW_SOLUTION_PX = 1.0
 """A solution that puts corners further from where they were is another solution."""
 _FINAL_REASONS = ("reason.astap_no_database", "reason.astap_not_started", "reason.astap_no_slots")
 """Answers after which ASTAP need not be asked again."""
-
-
-def check_solver_paths(context: RunContext) -> None:
-    """Warn of each path to ASTAP, in the settings or the environment, where no such thing is."""
-    settings = context.settings
-    if settings.solver == "embedded":
-        return
-    for warning in misleading_paths(settings.astap_executable_path, settings.astap_data_directory_path, os.environ):
-        context.warn(warning)
 
 
 def solve_frames(
@@ -85,7 +75,7 @@ def solve_frames(
         checkpoint = SolveCheckpoint.of(context, measured, solver_identity)
         solved = cached_solutions(context, measured, checkpoint)
         if solved is None:
-            session = _Session(context, _make_solvers(context, catalogue), defects, advance)
+            session = _Session(context, make_solvers(context, catalogue), defects, advance)
             session.solve(measured, prior)
             session.tell_of_astap()
             solved = sorted(session.solved, key=lambda one: one.frame.frame_id)
@@ -117,25 +107,11 @@ def _prior_solutions(
     return {frame_id: solution for frame_id, solution in solutions.items() if solution is not None}
 
 
-@dataclass(frozen=True)
-class _Solvers:
-    """Who is asked for an absolute solution, in which order."""
-
-    catalogues: tuple[Catalogue, ...]
-    """What a WCS of a header is compared with."""
-    hinted: tuple[Solver, ...]
-    blind: tuple[Solver, ...]
-    """For frames without a pointing, and where a pointing leads nowhere."""
-
-    def without_astap(self) -> _Solvers:
-        return replace(self, hinted=_other_than_astap(self.hinted), blind=_other_than_astap(self.blind))
-
-
 class _Session:
     """Solutions found so far."""
 
     def __init__(
-        self, context: RunContext, solvers: _Solvers, defects: DetectorCalibrations, advance: Callable[[int], None]
+        self, context: RunContext, solvers: Solvers, defects: DetectorCalibrations, advance: Callable[[int], None]
     ) -> None:
         self.context, self.solvers = context, solvers
         self.defects, self.advance = defects, advance
@@ -407,7 +383,7 @@ class _Session:
         def green() -> np.ndarray:
             pixels = calibrated_pixels(frame, self.defects[frame.camera_key].path, self.context.scratch)
             planes = colour_planes(pixels, frame.bayer)
-            return planes[min(1, len(planes) - 1)]
+            return planes[green_channel(len(planes))]
 
         return StarField(
             x_px=measured.stars.x_px,
@@ -449,32 +425,6 @@ def _solver_identity(context: RunContext) -> list[str]:
         if installation is None
         else [str(installation.executable), str(installation.data_dir), installation.catalogue]
     )
-
-
-def _make_solvers(context: RunContext, bundled: CellCatalogue) -> _Solvers:
-    """Return the solvers that the settings and this machine allow."""
-    settings = context.settings
-    installation = None
-    if settings.solver in ("auto", "astap"):
-        installation = detect_astap_installation(settings.astap_executable_path, settings.astap_data_directory_path)
-        if installation is None and settings.solver == "astap":
-            context.warn(message("warning.astap_missing"))
-    stars = (
-        installation.data_dir if installation is not None else Path(settings.astap_data_directory_path or os.devnull)
-    )
-    deep = open_astap(stars) if stars is not None else None
-    catalogues: tuple[Catalogue, ...] = (bundled,) if deep is None else (bundled, deep)
-    embedded = tuple(EmbeddedSolver(catalogue) for catalogue in catalogues)
-    blind = WholeSky(context, bundled)
-    if installation is None:
-        return _Solvers(catalogues, embedded, (blind,))
-    context.log(message("log.astap_found", path=str(installation.executable)))
-    astap = astap_solver(context, installation, catalogues[-1])
-    return _Solvers(catalogues, (astap, *embedded), (blind, astap))
-
-
-def _other_than_astap(solvers: Iterable[Solver]) -> tuple[Solver, ...]:
-    return tuple(solver for solver in solvers if not isinstance(solver, AstapSolver))
 
 
 def _drop(context: RunContext, measured: MeasuredFrame, others: Sequence[MeasuredFrame], reason: Message) -> None:

@@ -6,25 +6,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from zemosaic.coadd.tile import stack_tile
+from zemosaic.coadd.tile_device import Device
+from zemosaic.coadd.tile_task import TileAnswer, TileTask
 from zemosaic.compute.budget import Share, stack_share
 from zemosaic.compute.executors import TaskKilled, map_ordered
 from zemosaic.errors import Message, WorkerDied, message
 from zemosaic.events import TileStacked
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, TileProduct, TileSpec
-from zemosaic.mosaic.drizzle import DropKernel, DropRules
-from zemosaic.mosaic.interpolation import Interpolation
-from zemosaic.mosaic.starlight import stars_by_tile
+from zemosaic.mosaic.star_model import stars_by_tile
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.growing import LivePicture
+from zemosaic.phases.live_preview.partial_mosaic import LivePicture
 from zemosaic.phases.measure import DetectorCalibrations
-from zemosaic.phases.nights import PreviousRun
 from zemosaic.phases.plan import FieldPlan
-from zemosaic.phases.tile import TileAnswer, TileTask, stack_tile
-from zemosaic.phases.tile_device import Device
+from zemosaic.phases.previous_run.state import PreviousRun
+from zemosaic.resampling.drizzle import DropKernel, DropRules
+from zemosaic.resampling.interpolation import Interpolation
 from zemosaic.settings.schema import Settings
-from zemosaic.stacking.modes import MemoryRules
+from zemosaic.stacking.memory_modes import MemoryRules
 from zemosaic.stacking.rules import Combine, Rejection, StackRules
-from zemosaic.store.canvas import CanvasStore
+from zemosaic.store.canvas_store import CanvasStore
 from zemosaic.store.codec import content_of, from_bytes, to_bytes
 from zemosaic.store.journal import digest
 

@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from zemosaic.arrays import Float64s
 from zemosaic.catalogue import Catalogue
-from zemosaic.sky import FrameWcs, separation_deg
 from zemosaic.solving.base import AFFINE_STARS, MIN_MATCHED_STARS, StarField
 from zemosaic.solving.fit import chance_of, one_to_one
 from zemosaic.solving.verify import match_radius_px, stars_in
+from zemosaic.wcs import FrameWcs, separation_deg
 
 __all__ = ["Neighbour", "catalogue_agrees", "is_believed", "moved_only", "standing_still"]
 
-Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 MAX_STILL_PX = 2.5
@@ -44,9 +44,9 @@ class Neighbour:
     """A frame whose place is believed, and its detections."""
 
     wcs: FrameWcs
-    x_px: Floats
+    x_px: Float64s
     """Columns of the detections, brightest first, shape (n,)."""
-    y_px: Floats
+    y_px: Float64s
     same_camera: bool
     """Whether the frame's pixels are those of the same sensor."""
     ra_deg: float | None = None
@@ -141,7 +141,7 @@ def _still_with(one: Neighbour, field: StarField) -> Flags:
     return _close_by(one.x_px, one.y_px, field.x_px, field.y_px)
 
 
-def _close_by(x: Floats, y: Floats, other_x: Floats, other_y: Floats) -> Flags:
+def _close_by(x: Float64s, y: Float64s, other_x: Float64s, other_y: Float64s) -> Flags:
     tree = cKDTree(np.column_stack([other_x, other_y]))
     distance = tree.query(np.column_stack([x, y]), distance_upper_bound=MAX_STILL_PX)[0]
     return np.isfinite(distance)
@@ -162,7 +162,7 @@ def _neighbours_agree(wcs: FrameWcs, field: StarField, near: Sequence[Neighbour]
     return False
 
 
-def _matched(seen: Floats, there: Floats, radius_px: float, area_px: float) -> tuple[int, float]:
+def _matched(seen: Float64s, there: Float64s, radius_px: float, area_px: float) -> tuple[int, float]:
     """Return how many points agree one to one, and how many would by chance."""
     if not len(seen) or not len(there):
         return 0, 0.0

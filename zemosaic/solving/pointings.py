@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.model import MeasuredFrame, SolvedFrame
-from zemosaic.sky import unit_vectors
+from zemosaic.wcs import unit_vectors
 
 __all__ = ["in_time_order", "nearest_in_time", "nearest_on_sky", "pointings", "seed_order", "time_key"]
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from zemosaic.arrays import Float64s
 from zemosaic.model import Solution
-from zemosaic.sky import FrameWcs, from_tangent_plane, tangent_plane
 from zemosaic.solving.base import MIN_MATCHED_STARS, StarField
 from zemosaic.solving.fit import (
     Pairs,
@@ -23,10 +22,10 @@ from zemosaic.solving.fit import (
     shift_between,
 )
 from zemosaic.solving.match import Tolerance, candidate_maps
+from zemosaic.wcs import FrameWcs, from_tangent_plane, tangent_plane
 
 __all__ = ["KnownStars", "known_stars", "propagate"]
 
-Floats = NDArray[np.float64]
 
 _RADII_PX = (12.0, 5.0, 2.5, 2.0, 2.0)
 _N_BRIGHTEST = 40
@@ -42,14 +41,14 @@ _SAME_STAR_PX = 2.5
 class KnownStars:
     """Stars of a pointing that solved frames have placed on the sky, brightest first, shape (n,)."""
 
-    ra_deg: Floats
-    dec_deg: Floats
+    ra_deg: Float64s
+    dec_deg: Float64s
 
     def __len__(self) -> int:
         return len(self.ra_deg)
 
 
-def known_stars(solved: Sequence[tuple[FrameWcs, Floats, Floats]], most: int = 400) -> KnownStars:
+def known_stars(solved: Sequence[tuple[FrameWcs, Float64s, Float64s]], most: int = 400) -> KnownStars:
     """Return the union of the stars of solved frames of one pointing.
 
     Parameters
@@ -133,8 +132,8 @@ def propagate(field: StarField, stars: KnownStars, neighbour: FrameWcs) -> Solut
 
 
 def _by_shift(
-    ours: Floats, theirs: Floats, tree: cKDTree, neighbour: FrameWcs, pixel_deg: float
-) -> tuple[Floats, Pairs] | None:
+    ours: Float64s, theirs: Float64s, tree: cKDTree, neighbour: FrameWcs, pixel_deg: float
+) -> tuple[Float64s, Pairs] | None:
     affine = np.vstack([np.zeros(2), np.asarray(neighbour.cd).T / pixel_deg])
     bright = moved(affine, ours[:_N_BRIGHTEST])
     shift = shift_between(bright, _brightest_near(theirs, bright), _MAX_SHIFT_PX, 5.0)
@@ -144,7 +143,7 @@ def _by_shift(
     return _refined(ours, theirs, tree, affine)
 
 
-def _by_triangles(ours: Floats, theirs: Floats, tree: cKDTree, field: StarField) -> tuple[Floats, Pairs] | None:
+def _by_triangles(ours: Float64s, theirs: Float64s, tree: cKDTree, field: StarField) -> tuple[Float64s, Pairs] | None:
     size = (field.width, field.height)
     for count, neighbours in ((_N_BRIGHTEST, 8), (2 * _N_BRIGHTEST, 10)):
         some, known = ours[:count], theirs[: 2 * count]
@@ -155,13 +154,13 @@ def _by_triangles(ours: Floats, theirs: Floats, tree: cKDTree, field: StarField)
     return None
 
 
-def _brightest_near(theirs: Floats, seen: Floats) -> Floats:
+def _brightest_near(theirs: Float64s, seen: Float64s) -> Float64s:
     """Return the brightest of the known stars round the stars seen: a union may reach far beyond the frame."""
     low, high = seen.min(axis=0) - _MAX_SHIFT_PX, seen.max(axis=0) + _MAX_SHIFT_PX
     return theirs[((theirs >= low) & (theirs <= high)).all(axis=1)][: 2 * _N_BRIGHTEST]
 
 
-def _refined(ours: Floats, theirs: Floats, tree: cKDTree, affine: Floats) -> tuple[Floats, Pairs] | None:
+def _refined(ours: Float64s, theirs: Float64s, tree: cKDTree, affine: Float64s) -> tuple[Float64s, Pairs] | None:
     """Return the refined map and its pairs if it passes the gates."""
     refined = refine_affine(ours, theirs, tree, affine, _RADII_PX, MIN_MATCHED_STARS, _AFFINE_PAIRS)
     if refined is None:
@@ -177,7 +176,7 @@ def _refined(ours: Floats, theirs: Floats, tree: cKDTree, affine: Floats) -> tup
     return (affine, pairs) if chance_of(len(pairs), 3, expected) < _CHANCE else None
 
 
-def _in_frame(theirs: Floats, affine: Floats, ours: Floats) -> tuple[int, float]:
+def _in_frame(theirs: Float64s, affine: Float64s, ours: Float64s) -> tuple[int, float]:
     """Return how many known stars lie within the box of the frame's own stars, and the box's area."""
     back = (theirs - affine[0]) @ np.linalg.inv(affine[1:])
     low, high = ours.min(axis=0), ours.max(axis=0)

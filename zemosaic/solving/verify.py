@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from zemosaic.arrays import Float64s
 from zemosaic.catalogue import Catalogue, CatalogueStars
 from zemosaic.errors import Message, message
 from zemosaic.model import Solution
-from zemosaic.sky import FrameWcs, separation_deg
 from zemosaic.solving.base import AFFINE_STARS, MIN_MATCHED_STARS, StarField
 from zemosaic.solving.fit import (
     Pairs,
@@ -25,10 +24,10 @@ from zemosaic.solving.fit import (
     shift_between,
     well_spread,
 )
+from zemosaic.wcs import FrameWcs, separation_deg
 
 __all__ = ["confirm", "match_radius_px", "stars_in"]
 
-Floats = NDArray[np.float64]
 
 _CHANCE = 1e-12
 """A search chooses among a hundred thousand triangles: a wrong field has less than one chance in a million."""
@@ -137,7 +136,7 @@ def stars_in(wcs: FrameWcs, field: StarField, catalogue: Catalogue) -> Catalogue
 
 
 def _refine(
-    wcs: FrameWcs, field: StarField, detected: Floats, stars: CatalogueStars, reach_px: float, fewest: int
+    wcs: FrameWcs, field: StarField, detected: Float64s, stars: CatalogueStars, reach_px: float, fewest: int
 ) -> tuple[FrameWcs, Pairs]:
     """Match in pixels and refit in rounds; the distortion joins in once enough stars are matched."""
     close = match_radius_px(wcs.scale_arcsec)
@@ -151,13 +150,13 @@ def _refine(
     return wcs, _pairs(wcs, detected, stars, close)
 
 
-def _pairs(wcs: FrameWcs, detected: Floats, stars: CatalogueStars, radius_px: float) -> Pairs:
+def _pairs(wcs: FrameWcs, detected: Float64s, stars: CatalogueStars, radius_px: float) -> Pairs:
     tree = cKDTree(np.column_stack(wcs.sky_to_pixel(stars.ra_deg, stars.dec_deg)))
     return one_to_one(detected, tree, radius_px)
 
 
 def _refitted(
-    wcs: FrameWcs, field: StarField, detected: Floats, stars: CatalogueStars, pairs: Pairs, settled: bool
+    wcs: FrameWcs, field: StarField, detected: Float64s, stars: CatalogueStars, pairs: Pairs, settled: bool
 ) -> FrameWcs:
     """Return the map that the number of pairs supports: shift, turn and scale; affine; with a cubic distortion."""
     x, y = detected[pairs.first].T
@@ -170,7 +169,7 @@ def _refitted(
     return fit_similar_wcs(wcs, x, y, ra, dec)
 
 
-def _shifted_onto(wcs: FrameWcs, detected: Floats, stars: CatalogueStars, reach_px: float) -> FrameWcs:
+def _shifted_onto(wcs: FrameWcs, detected: Float64s, stars: CatalogueStars, reach_px: float) -> FrameWcs:
     """Return `wcs` moved by the shift that most bright stars agree on."""
     seen = detected[: 2 * len(stars)]
     expected = np.column_stack(wcs.sky_to_pixel(stars.ra_deg, stars.dec_deg))
@@ -185,7 +184,7 @@ def _centred(wcs: FrameWcs, field: StarField) -> FrameWcs:
     return FrameWcs(float(ra), float(dec), x, y, wcs.cd)
 
 
-def _agreeing(wcs: FrameWcs, detected: Floats, stars: CatalogueStars, pairs: Pairs) -> Pairs:
+def _agreeing(wcs: FrameWcs, detected: Float64s, stars: CatalogueStars, pairs: Pairs) -> Pairs:
     """Return the pairs that one affine map of the frame explains: blends and strangers stay out of the fit."""
     if len(pairs) < AFFINE_STARS:
         return pairs

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zemosaic.arrays import Box
 from zemosaic.model import (
     CalibratedFrame,
     FieldStars,
@@ -41,7 +42,6 @@ __all__ = [
 ]
 
 FORMAT = 2
-Box = tuple[int, int, int, int]
 
 _NO_STARS = StarList(
     np.empty(0), np.empty(0), *(np.empty((0, 1), np.float32),) * 2, np.empty(0, np.float32), np.empty(0, np.bool_)

@@ -15,11 +15,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from zemosaic.arrays import Float64s
 from zemosaic.model import FrameRef
 
 __all__ = ["star_fluxes"]
 
-Float64s = NDArray[np.float64]
 
 WIDE = 1.6
 """Width (sigma) of the wide window in FWHM; the narrow one is half as wide."""

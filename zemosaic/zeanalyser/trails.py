@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zemosaic.arrays import Float32s
 from zemosaic.model import Trail
 
 __all__ = ["find_trails"]
 
-Float32s = NDArray[np.float32]
 
 SHRINK = 2
 """The votes are cast on an image this much smaller still: faint trails gain, and time is saved."""

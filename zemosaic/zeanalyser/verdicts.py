@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from zemosaic.arrays import green_channel
 from zemosaic.errors import Message, message
 from zemosaic.model import MeasuredFrame
 
@@ -108,7 +109,7 @@ def sky_ratios(frames: Sequence[MeasuredFrame], groups: NDArray[np.int64]) -> ND
 
     By the variance of its pixels, which grows with the light and knows no bias.
     """
-    light = np.array([frame.noise_adu[min(1, len(frame.noise_adu) - 1)] ** 2 for frame in frames])
+    light = np.array([frame.noise_adu[green_channel(len(frame.noise_adu))] ** 2 for frame in frames])
     usual = np.array([np.median(light[groups == group]) for group in groups])
     return np.asarray(light / np.maximum(usual, 1e-12), np.float64)
 

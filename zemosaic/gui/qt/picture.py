@@ -24,7 +24,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 
-from zemosaic.gui.presenter.preview import Viewport
+from zemosaic.gui.presenter.result.picture_view import Viewport
 
 __all__ = ["Loaded", "Picture", "PictureLoader", "picture_buttons"]
 

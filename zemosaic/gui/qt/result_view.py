@@ -9,11 +9,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QMenu, QPlainTextEdit, QPushButton, QSlider, QVBoxLayout, QWidget
 
-from zemosaic.gui.presenter.pixel_desk import PixelPresenter
-from zemosaic.gui.presenter.programs import Programs
-from zemosaic.gui.presenter.result_desk import ResultPresenter
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.wording import summary_lines
+from zemosaic.gui.presenter.desktop.programs import Programs
+from zemosaic.gui.presenter.result.pixel_presenter import PixelPresenter
+from zemosaic.gui.presenter.result.result_presenter import ResultPresenter
+from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.run.summary_text import summary_lines
 from zemosaic.gui.qt.picture import Loaded, Picture, picture_buttons
 from zemosaic.gui.qt.pixel_panel import PixelPanel
 from zemosaic.gui.qt.widgets import Choice, card, label

@@ -22,11 +22,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from zemosaic.gui.presenter.equipment import EQUIPMENT, Equipment
-from zemosaic.gui.presenter.form import Row, browsed_kinds, choice_text, range_text, text_of
-from zemosaic.gui.presenter.presets import Presets
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.telling import default_text, equipment_text
+from zemosaic.gui.presenter.run.run_text import default_text, equipment_text
+from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.settings.equipment import EQUIPMENT, Equipment
+from zemosaic.gui.presenter.settings.form import Row, browsed_kinds, choice_text, range_text, text_of
+from zemosaic.gui.presenter.settings.presets import Presets
 from zemosaic.gui.qt.welcome import WelcomeCard
 from zemosaic.gui.qt.widgets import Choice, card, label, restyle
 from zemosaic.settings.schema import GROUPS, TIERS

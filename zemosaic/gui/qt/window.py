@@ -22,10 +22,7 @@ from PySide6.QtWidgets import (
 
 from zemosaic.errors import SettingsError, ZeMosaicError
 from zemosaic.events import PreviewReady
-from zemosaic.gui.presenter.runs import DemoMaker, Starter
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.telling import status_text
-from zemosaic.gui.presenter.window_state import (
+from zemosaic.gui.presenter.desktop.window_state import (
     THEMES,
     VIEWS,
     WindowState,
@@ -33,6 +30,9 @@ from zemosaic.gui.presenter.window_state import (
     save_window_state,
     window_state_file,
 )
+from zemosaic.gui.presenter.run.run_text import status_text
+from zemosaic.gui.presenter.run.runs import DemoMaker, Starter
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.qt.frames_view import FramesView
 from zemosaic.gui.qt.picture import PictureLoader
 from zemosaic.gui.qt.result_view import ResultView

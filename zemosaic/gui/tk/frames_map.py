@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.gui.presenter.frames_page import FramesPage
-from zemosaic.gui.presenter.thumbnails import fitted_picture
+from zemosaic.gui.presenter.frames.frames_page import FramesPage
+from zemosaic.gui.presenter.frames.thumbnails import fitted_picture
 from zemosaic.gui.tk.theme import Theme
 
 __all__ = ["MapCanvas"]

@@ -11,9 +11,9 @@ from typing import Literal
 
 import numpy as np
 
-from zemosaic.gui.presenter.frame_cells import cell_text, short_name
-from zemosaic.gui.presenter.frame_table import COLUMNS, METRICS, FrameTable
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.frames.frame_cells import cell_text, short_name
+from zemosaic.gui.presenter.frames.frame_table import COLUMNS, METRICS, FrameTable
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.i18n import Translator
 

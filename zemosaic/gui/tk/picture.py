@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from zemosaic.gui.presenter.preview import Viewport
+from zemosaic.gui.presenter.result.picture_view import Viewport
 from zemosaic.gui.tk.theme import Theme
 
 __all__ = ["Loaded", "Picture", "PictureLoader", "picture_buttons"]

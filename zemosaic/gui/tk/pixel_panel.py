@@ -8,9 +8,16 @@ from pathlib import Path
 from tkinter import ttk
 from typing import Literal
 
-from zemosaic.gui.presenter.pixel_desk import PixelPresenter
-from zemosaic.gui.presenter.pixel_text import COLUMNS, PixelRow, detail_lines, panel_heading, panel_lines, pixel_rows
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.result.pixel_presenter import PixelPresenter
+from zemosaic.gui.presenter.result.pixel_text import (
+    COLUMNS,
+    PixelRow,
+    detail_lines,
+    panel_heading,
+    panel_lines,
+    pixel_rows,
+)
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.theme import Theme
 
 __all__ = ["PixelPanel"]

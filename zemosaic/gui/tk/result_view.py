@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 from tkinter import ttk
 
-from zemosaic.gui.presenter.pixel_desk import PixelPresenter
-from zemosaic.gui.presenter.programs import Programs
-from zemosaic.gui.presenter.result_desk import ResultPresenter
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.wording import summary_lines
+from zemosaic.gui.presenter.desktop.programs import Programs
+from zemosaic.gui.presenter.result.pixel_presenter import PixelPresenter
+from zemosaic.gui.presenter.result.result_presenter import ResultPresenter
+from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.run.summary_text import summary_lines
 from zemosaic.gui.tk.picture import Loaded, Picture, picture_buttons
 from zemosaic.gui.tk.pixel_panel import PixelPanel
 from zemosaic.gui.tk.theme import Theme

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from functools import partial
 from tkinter import filedialog, simpledialog, ttk
 
-from zemosaic.gui.presenter.equipment import EQUIPMENT, Equipment
-from zemosaic.gui.presenter.form import Row, browsed_kinds, choice_text, range_text, text_of
-from zemosaic.gui.presenter.presets import Presets
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.telling import default_text, equipment_text
+from zemosaic.gui.presenter.run.run_text import default_text, equipment_text
+from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.settings.equipment import EQUIPMENT, Equipment
+from zemosaic.gui.presenter.settings.form import Row, browsed_kinds, choice_text, range_text, text_of
+from zemosaic.gui.presenter.settings.presets import Presets
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.welcome import WelcomeCard
 from zemosaic.gui.tk.widgets import Choice, ScrollFrame, Tooltip, wrap_to_width

@@ -11,11 +11,8 @@ from tkinter import filedialog, ttk
 
 from zemosaic.errors import Message, SettingsError, ZeMosaicError
 from zemosaic.events import PreviewReady
-from zemosaic.gui.presenter.desktop import system_is_dark
-from zemosaic.gui.presenter.runs import DemoMaker, Starter
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.telling import status_text
-from zemosaic.gui.presenter.window_state import (
+from zemosaic.gui.presenter.desktop.system_desktop import system_is_dark
+from zemosaic.gui.presenter.desktop.window_state import (
     THEMES,
     VIEWS,
     WindowState,
@@ -23,6 +20,9 @@ from zemosaic.gui.presenter.window_state import (
     save_window_state,
     window_state_file,
 )
+from zemosaic.gui.presenter.run.run_text import status_text
+from zemosaic.gui.presenter.run.runs import DemoMaker, Starter
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.frames_view import FramesView
 from zemosaic.gui.tk.picture import PictureLoader
 from zemosaic.gui.tk.result_view import ResultView
