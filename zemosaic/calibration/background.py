@@ -4,9 +4,10 @@ Model of a cell's mean in a frame, with ``I = 1 + V r**2`` the camera's illumina
 ``t`` the frame's transparency, ``B(u, v)`` the higher-order terms that all frames of a camera share (stray light, the
 Moon's gradient, dew), relative to the sky level, and ``N`` the flux of the sources in the cell:
 
-``value = b + I (S . (1, u, v) + S[0] B + t N)``
+``value = b + I (S . (1, u, v) + S[0] B + t a N)``
 
-N is free in every cell, so that nebulosity is never mistaken for sky.  What the overlaps cannot
+``a`` is the area of the frame's pixels in those of the reference plane: a telescope of shorter focal length puts
+more of the sky on each of them, while ``t`` compares the light of whole stars.  N is free in every cell, so that nebulosity is never mistaken for sky.  What the overlaps cannot
 know, the mosaic's own plane, is settled by `zemosaic.calibration.gauge`.  A bowl over the whole mosaic is
 the equal of V where all frames have one level, so V is what stars and changes of level determine, and else
 its prior (`zemosaic.calibration.illumination`); b is held by what photon noise says of it.
@@ -21,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Float64s
-from zemosaic.calibration.background_cells import CellSamples
+from zemosaic.calibration.background_cells import CellSamples, complete_cells
 from zemosaic.calibration.fixed_parameters import FixedParameters, with_fixed_frames
 from zemosaic.calibration.gauge import settle_plane
 from zemosaic.calibration.illumination import (
@@ -38,8 +39,8 @@ from zemosaic.model import N_HIGHER_ORDER_TERMS, sky_terms
 __all__ = ["SkySolution", "solve_sky"]
 
 
-MIN_CELL_COMPLETENESS = 0.95
-"""A cell is used in a frame when its pixel count is at least this fraction of the largest count over all frames."""
+MIN_FREE_PART = 0.25
+"""Cells are used whose free area is at least this fraction of the largest one."""
 CELL_ERROR_FLOOR = 0.03
 """Smallest error of a cell's mean, in units of the noise of one pixel, however many pixels it has."""
 BIAS_ERROR_FACTOR = 3.0
@@ -134,7 +135,7 @@ def solve_sky(
         problem = _with_fall_held(
             _problem(table, v, b, sky_flux, dark, (vignetting, vignetting_sigma), bias), ~illumination.determined
         )
-        problem = _with_transparency_error(problem, source_flux, transparency_error)
+        problem = _with_transparency_error(problem, table.pixel_area * source_flux, transparency_error)
         # Before the illumination is known, its error would be mistaken for higher-order terms.
         if iteration == 1 or higher_order.any():
             problem = _with_higher_order_terms(problem, table, level, higher_order)
@@ -162,7 +163,7 @@ def solve_sky(
     sky = terms[..., :3] + np.multiply.outer(dark, (1.0, 0.0, 0.0))
     higher_order_adu = (level[:, None] * higher_order[np.repeat(groups, channels)]).reshape(n_frames, channels, -1)
     if not fixed.frames.any():
-        sky = _with_settled_plane(sky, solution.item, table, transparency)
+        sky = _with_settled_plane(sky, solution.item, table, transparency * _pixel_areas(cells)[:, None])
     sky = np.where(fixed.frames[:, None, None], fixed.sky_adu, np.concatenate([sky, higher_order_adu], axis=2))
     rms = np.sqrt(_mean_of_frames((solution.residual / problem.sigma) ** 2, table.source, n_frames))
     mean_residual = np.where(fixed.frames, _mean_residuals(table, solution.residual, n_frames), 0.0)
@@ -199,6 +200,9 @@ class _Table:
     """Frame index alone."""
     group: NDArray[np.int64]
     factor: Float64s
+    """Transparency times `pixel_area`."""
+    pixel_area: Float64s
+    """Area of a pixel of the frame in pixels of the reference plane."""
     value: Float64s
     pixel: Float64s
     """Noise of one pixel of the frame."""
@@ -228,21 +232,22 @@ def _observations(cells: Sequence[CellSamples], transparency: Float64s, groups: 
     v = np.concatenate([sample.v for sample in cells])
     key = (row - row.min(initial=0)) * (np.ptp(column) + 1 if len(column) else 1) + column - column.min(initial=0)
     _, cell = np.unique(key, return_inverse=True)
-    best = np.zeros(int(cell.max(initial=-1)) + 1)
-    np.maximum.at(best, cell, count)
-    complete = np.flatnonzero((count >= MIN_CELL_COMPLETENESS * best[cell]) & (count >= 0.25 * best.max(initial=0.0)))
+    is_complete, area = complete_cells(cells, source, cell)
+    complete = np.flatnonzero(is_complete & (area[cell] >= MIN_FREE_PART * area.max(initial=0.0)))
     _, first, cell = np.unique(cell[complete], return_index=True, return_inverse=True)
     n_cells = len(first)
     position = np.stack([row[complete][first], column[complete][first]], axis=1).astype(float)
     source, u, v, count, mean = source[complete], u[complete], v[complete], count[complete], mean[complete]
     pixel = noise[source]
+    area_of_frame = _pixel_areas(cells)
     parts = range(channels)
     return _Table(
         item=np.concatenate([cell + c * n_cells for c in parts]).astype(np.int64),
         frame=np.concatenate([source * channels + c for c in parts]),
         source=np.tile(source, channels),
         group=np.tile(groups[source], channels),
-        factor=np.concatenate([transparency[source, c] for c in parts]),
+        factor=np.concatenate([transparency[source, c] * area_of_frame[source] for c in parts]),
+        pixel_area=np.tile(area_of_frame[source], channels),
         value=np.concatenate([mean[:, c] for c in parts]),
         pixel=np.concatenate([pixel[:, c] for c in parts]),
         sigma=np.concatenate([pixel[:, c] * np.hypot(count**-0.5, CELL_ERROR_FLOOR) for c in parts]),
@@ -253,6 +258,11 @@ def _observations(cells: Sequence[CellSamples], transparency: Float64s, groups: 
         n_frames=n_frames * channels,
         channels=channels,
     )
+
+
+def _pixel_areas(cells: Sequence[CellSamples]) -> Float64s:
+    """Return the area of a pixel of each frame in pixels of the reference plane, shape (frames,)."""
+    return np.array([sample.pixel_area for sample in cells])
 
 
 def _dark_levels(cells: Sequence[CellSamples], channels: int) -> Float64s:
@@ -435,8 +445,8 @@ def _scaled_to_stars(solved: Float64s, stars: Float64s, transparency_error: Floa
     return np.asarray(solved / ((weight * solved / stars).sum(axis=0) / weight.sum(axis=0)), np.float64)
 
 
-def _with_settled_plane(sky: Float64s, item: Float64s, table: _Table, transparency: Float64s) -> Float64s:
-    """Return the skies after the mosaic's own plane is fixed."""
+def _with_settled_plane(sky: Float64s, item: Float64s, table: _Table, factor: Float64s) -> Float64s:
+    """Return the skies after the mosaic's own plane is fixed; factor is what a frame's pixel gets of a cell's light."""
     n_cells = len(table.position)
     first = slice(0, len(table.item) // table.channels)
     basis = np.stack([np.ones(first.stop), table.u[first], table.v[first]], axis=1)
@@ -445,7 +455,7 @@ def _with_settled_plane(sky: Float64s, item: Float64s, table: _Table, transparen
     return settle_plane(
         sky,
         item.reshape(table.channels, n_cells),
-        transparency,
+        factor,
         table.item[first],
         table.source[first],
         basis,

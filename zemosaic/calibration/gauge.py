@@ -35,7 +35,7 @@ DARK_OUTLIER_FRACTION = 0.002
 def settle_plane(
     sky: Float64s,
     flux: Float64s,
-    transparency: Float64s,
+    factor: Float64s,
     cell: NDArray[np.int64],
     frame: NDArray[np.int64],
     basis: Float64s,
@@ -48,9 +48,10 @@ def settle_plane(
     ----------
     sky : ndarray, shape (frames, channels, 3)
         Level and slopes along u and v.
-    light : ndarray, shape (channels, cells)
+    flux : ndarray, shape (channels, cells)
         Light of the cells.
-    transparency : ndarray, shape (frames, channels)
+    factor : ndarray, shape (frames, channels)
+        What a pixel of each frame gets of a cell's light: transparency times area of the pixel.
     cell, frame : ndarray of int, shape (n,)
         Of each observation.
     basis : ndarray, shape (n, 3)
@@ -65,7 +66,7 @@ def settle_plane(
     balanced = np.empty((len(flux), 2))
     error = np.empty((len(flux), 2))
     for channel in range(len(flux)):
-        design = transparency[:, channel, None, None] * mapping[:, 1:, :]
+        design = factor[:, channel, None, None] * mapping[:, 1:, :]
         slopes = sky[:, channel, 1:]
         balanced[channel] = -np.linalg.lstsq(design.reshape(-1, 2), slopes.reshape(-1), rcond=None)[0]
         error[channel] = _error_of_mean(slopes + design @ balanced[channel], design)
@@ -84,7 +85,7 @@ def settle_plane(
         )
         shift = mapping @ slope
         shift[:, 0] += level
-        settled[:, channel] += transparency[:, channel, None] * shift
+        settled[:, channel] += factor[:, channel, None] * shift
     return settled
 
 

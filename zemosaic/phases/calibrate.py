@@ -161,7 +161,8 @@ def _solve_part(
     """Return calibrated frames, the stars where nothing hides them, and what pulls on the known frames' skies."""
     solved, ids, photometry, groups, prior = part.solved, part.ids, part.photometry, part.groups, part.known
     cell_px = cell_side_px(solved)
-    cells = sample_cells_of_frames(context, solved, defects, star_discs(solved, stars), cell_px, advance)
+    discs = star_discs(solved, stars, photometry.transparency)
+    cells = sample_cells_of_frames(context, solved, defects, discs, cell_px, advance)
     obstructed: list[tuple[int, ...]] = [()] * len(solved)
     if context.settings.quality_partial_frames:
         obstructed = obstructed_blocks(solved, ids, (stars.ra_deg, stars.dec_deg), photometry, groups, cells)

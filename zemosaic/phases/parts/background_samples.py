@@ -16,7 +16,7 @@ from zemosaic.frames.debayer import half_size
 from zemosaic.frames.planes import colour_planes
 from zemosaic.model import FieldStars, SolvedFrame
 from zemosaic.mosaic.canvas import make_canvas
-from zemosaic.phases.context import RunContext
+from zemosaic.phases.context import RunContext, camera_groups
 from zemosaic.phases.measure import DetectorCalibrations
 from zemosaic.phases.parts.unreadable import all_read
 from zemosaic.wcs import FrameWcs
@@ -38,14 +38,33 @@ class _CellTask:
     reference: FrameWcs
     cell_px: int
     stars: Path
-    """Discs to leave out (ra_deg, dec_deg, radius_px), shape (3, n)."""
+    """Discs to leave out (ra_deg, dec_deg, radius_arcsec), shape (3, n)."""
 
 
-def star_discs(solved: Sequence[SolvedFrame], stars: FieldStars) -> Float64s:
-    """Return (ra_deg, dec_deg, radius_px) of what the background must not see of the stars, shape (3, n)."""
-    noise = float(np.median([frame.measured.noise_adu[-1] for frame in solved]))
-    flux = stars.flux[:, green_channel(stars.flux.shape[1])]
-    return np.stack([stars.ra_deg, stars.dec_deg, mask_radius_px(flux, WIDE_SEEING * stars.fwhm_px, noise)])
+def star_discs(solved: Sequence[SolvedFrame], stars: FieldStars, transparency: Float64s) -> Float64s:
+    """Return (ra_deg, dec_deg, radius_arcsec) of what the background must not see of the stars, shape (3, n).
+
+    A star is covered as far as its wings stand out in the frames of any camera.
+
+    Parameters
+    ----------
+    solved : sequence of SolvedFrame
+    stars : FieldStars
+        Their flux is that in a frame of transparency 1.
+    transparency : ndarray, shape (frames, channels)
+    """
+    green = green_channel(stars.flux.shape[1])
+    flux, radius = stars.flux[:, green], np.zeros(len(stars.flux))
+    groups = np.array(camera_groups([frame.frame for frame in solved]))
+    for camera in range(int(groups.max()) + 1):
+        members = [frame for frame, group in zip(solved, groups, strict=True) if group == camera]
+        noise = float(np.median([frame.measured.noise_adu[-1] for frame in members]))
+        fwhm = [frame.measured.fwhm_px for frame in members if math.isfinite(frame.measured.fwhm_px)]
+        fwhm_px = float(np.median(fwhm)) if fwhm else stars.fwhm_px
+        scale = float(np.median([frame.wcs.scale_arcsec for frame in members]))
+        of_camera = flux * float(np.median(transparency[groups == camera, green]))
+        radius = np.maximum(radius, scale * mask_radius_px(of_camera, WIDE_SEEING * fwhm_px, noise))
+    return np.stack([stars.ra_deg, stars.dec_deg, radius])
 
 
 def cell_side_px(solved: Sequence[SolvedFrame]) -> int:
