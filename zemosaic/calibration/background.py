@@ -7,8 +7,10 @@ Moon's gradient, dew), relative to the sky level, and ``N`` the flux of the sour
 ``value = b + I (S . (1, u, v) + S[0] B + t a N)``
 
 ``a`` is the area of the frame's pixels in those of the reference plane: a telescope of shorter focal length puts
-more of the sky on each of them, while ``t`` compares the light of whole stars.  N is free in every cell, so that nebulosity is never mistaken for sky.  What the overlaps cannot
-know, the mosaic's own plane, is settled by `zemosaic.calibration.gauge`.  A bowl over the whole mosaic is
+more of the sky on each of them, while ``t`` compares the light of whole stars.
+N is free in every cell, so that nebulosity is never mistaken for sky.  What the
+overlaps cannot know, the planes of the mosaic and of pieces of it that hang together by little, is settled by
+`zemosaic.calibration.pieces`.  A bowl over the whole mosaic is
 the equal of V where all frames have one level, so V is what stars and changes of level determine, and else
 its prior (`zemosaic.calibration.illumination`); b is held by what photon noise says of it.
 """
@@ -24,7 +26,6 @@ from numpy.typing import NDArray
 from zemosaic.arrays import Float64s
 from zemosaic.calibration.background_cells import CellSamples, complete_cells
 from zemosaic.calibration.fixed_parameters import FixedParameters, with_fixed_frames
-from zemosaic.calibration.gauge import settle_plane
 from zemosaic.calibration.illumination import (
     FallOfLight,
     determine_fall,
@@ -34,6 +35,7 @@ from zemosaic.calibration.illumination import (
 )
 from zemosaic.calibration.least_squares import JointProblem, JointSolution, solve_joint
 from zemosaic.calibration.photon_transfer import BiasEstimate
+from zemosaic.calibration.pieces import settle_pieces
 from zemosaic.model import N_HIGHER_ORDER_TERMS, sky_terms
 
 __all__ = ["SkySolution", "solve_sky"]
@@ -84,6 +86,9 @@ class SkySolution:
     noise of one pixel; 0 for frames that are not fixed."""
     fall: FallOfLight
     """What `vignetting` was determined by."""
+    level_error_sigma: Float64s
+    """Per frame: standard error of the level of the piece of the mosaic to which it belongs against that of the
+    largest piece, in noise of one pixel; 0 within that piece, and where frames are fixed."""
 
 
 def solve_sky(
@@ -162,12 +167,15 @@ def solve_sky(
     transparency = np.where(fixed.frames[:, None], fixed.transparency, solved)
     sky = terms[..., :3] + np.multiply.outer(dark, (1.0, 0.0, 0.0))
     higher_order_adu = (level[:, None] * higher_order[np.repeat(groups, channels)]).reshape(n_frames, channels, -1)
+    level_error = np.zeros(n_frames)
     if not fixed.frames.any():
-        sky = _with_settled_plane(sky, solution.item, table, transparency * _pixel_areas(cells)[:, None])
+        sky, level_error = _with_settled_planes(
+            sky, solution, table, transparency * _pixel_areas(cells)[:, None], problem.factor
+        )
     sky = np.where(fixed.frames[:, None, None], fixed.sky_adu, np.concatenate([sky, higher_order_adu], axis=2))
     rms = np.sqrt(_mean_of_frames((solution.residual / problem.sigma) ** 2, table.source, n_frames))
     mean_residual = np.where(fixed.frames, _mean_residuals(table, solution.residual, n_frames), 0.0)
-    return SkySolution(sky, transparency, b, v, rms, mean_residual, illumination)
+    return SkySolution(sky, transparency, b, v, rms, mean_residual, illumination, level_error)
 
 
 def _mean_of_frames(values: Float64s, frame: NDArray[np.int64], n_frames: int) -> Float64s:
@@ -445,20 +453,35 @@ def _scaled_to_stars(solved: Float64s, stars: Float64s, transparency_error: Floa
     return np.asarray(solved / ((weight * solved / stars).sum(axis=0) / weight.sum(axis=0)), np.float64)
 
 
-def _with_settled_plane(sky: Float64s, item: Float64s, table: _Table, factor: Float64s) -> Float64s:
-    """Return the skies after the mosaic's own plane is fixed; factor is what a frame's pixel gets of a cell's light."""
+def _with_settled_planes(
+    sky: Float64s, solution: JointSolution, table: _Table, factor: Float64s, factor_of_light: Float64s
+) -> tuple[Float64s, Float64s]:
+    """Return the skies after the planes of the mosaic's pieces are fixed, and the error of each frame's level.
+
+    Parameters
+    ----------
+    sky : ndarray, shape (frames, channels, 3)
+    solution : JointSolution
+    table : _Table
+    factor : ndarray, shape (frames, channels)
+        What a pixel of a frame gets of a cell's light.
+    factor_of_light : ndarray, shape (n,)
+        The same of each observation, the fall of light included.
+    """
     n_cells = len(table.position)
     first = slice(0, len(table.item) // table.channels)
     basis = np.stack([np.ones(first.stop), table.u[first], table.v[first]], axis=1)
     pixel = np.array([np.median(table.sigma[table.item // n_cells == c]) for c in range(table.channels)])
     depth = max(float(np.median(np.bincount(table.item[first], minlength=n_cells))), MIN_FRAMES_IN_GRAIN)
-    return settle_plane(
+    return settle_pieces(
         sky,
-        item.reshape(table.channels, n_cells),
+        solution.item.reshape(table.channels, n_cells),
         factor,
         table.item[first],
         table.source[first],
         basis,
+        (solution.weight * factor_of_light**2).reshape(table.channels, -1),
         table.position,
         GRAIN_SIGMA * pixel / np.sqrt(depth),
+        np.median(table.pixel.reshape(table.channels, -1), axis=1),
     )

@@ -12,13 +12,16 @@ together, whose gradients are alike up to the colour of the sky.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Float64s
 
-__all__ = ["settle_plane"]
+__all__ = ["MAX_EMPTY_GRAINS", "Plane", "plane_of_piece", "with_planes"]
 
 
 MAX_SLOPE_SIGMA = 3.5
@@ -32,7 +35,19 @@ DARK_OUTLIER_FRACTION = 0.002
 """Fraction of the cells that may be outliers on the dark side."""
 
 
-def settle_plane(
+@dataclass(frozen=True)
+class Plane:
+    """The plane to take from the light of a piece of the mosaic, about the middle of its cells."""
+
+    level: Float64s
+    """Per channel."""
+    slope: Float64s
+    """Along rows and columns, shape (channels, 2)."""
+    slope_error: Float64s
+    """Standard error of the slopes by the mean of the frames' skies alone, same shape."""
+
+
+def plane_of_piece(
     sky: Float64s,
     flux: Float64s,
     factor: Float64s,
@@ -41,8 +56,8 @@ def settle_plane(
     basis: Float64s,
     position: Float64s,
     grain: Float64s,
-) -> Float64s:
-    """Return the skies after the mosaic's plane is fixed.
+) -> Plane:
+    """Return the plane of the light that makes empty sky dark and flat.
 
     Parameters
     ----------
@@ -74,18 +89,47 @@ def settle_plane(
     deep = frames_per_cell >= np.median(frames_per_cell) / 3
     flat = flux[:, deep] - balanced @ centred[deep].T
     tilt = _empty_plane(flat, centred[deep], error, grain)
-    settled = sky.copy()
-    for channel in range(len(flux)):
-        slope = balanced[channel] + tilt[channel]
-        level, _ = _commonest_brightness(
+    level = [
+        _commonest_brightness(
             flat[channel] - centred[deep] @ tilt[channel],
             float(grain[channel]),
             MAX_EMPTY_GRAINS,
             DARK_OUTLIER_FRACTION,
-        )
-        shift = mapping @ slope
-        shift[:, 0] += level
-        settled[:, channel] += factor[:, channel, None] * shift
+        )[0]
+        for channel in range(len(flux))
+    ]
+    # A single frame's slopes are its own, however large.
+    return Plane(np.array(level), balanced + tilt, np.where(error > 0.0, error, np.abs(balanced)))
+
+
+def with_planes(
+    sky: Float64s,
+    factor: Float64s,
+    cell: NDArray[np.int64],
+    frame: NDArray[np.int64],
+    basis: Float64s,
+    position: Float64s,
+    planes: Sequence[Plane],
+    piece: NDArray[np.int64],
+) -> Float64s:
+    """Return the skies with the planes that are taken from the light of the pieces; other arrays as above.
+
+    Parameters
+    ----------
+    planes : sequence of Plane
+        One per piece.
+    piece : ndarray of int, shape (frames,)
+        Piece of each frame.
+    """
+    settled = sky.copy()
+    for number, plane in enumerate(planes):
+        members = piece == number
+        observed = members[frame]
+        middle = position[np.unique(cell[observed])].mean(axis=0) if observed.any() else np.zeros(2)
+        mapping = _frame_to_mosaic(frame[observed], basis[observed], position[cell[observed]] - middle, len(sky))
+        shift = np.einsum("fab,cb->fca", mapping, plane.slope)
+        shift[:, :, 0] += plane.level
+        settled[members] += (factor[:, :, None] * shift)[members]
     return settled
 
 

@@ -24,7 +24,7 @@ from zemosaic.frames.selection import Selection, read_selection
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, SolvedFrame
 from zemosaic.phases.context import RunContext, camera_groups
 from zemosaic.phases.measure import DetectorCalibrations
-from zemosaic.phases.parts.background_samples import cell_side_px, sample_cells_of_frames, star_discs
+from zemosaic.phases.parts.background_samples import sample_cells_of_frames, star_discs
 from zemosaic.phases.parts.judgement import frame_verdicts
 from zemosaic.phases.previous_run.fixed_frames import (
     PriorFrames,
@@ -160,9 +160,8 @@ def _solve_part(
 ) -> tuple[list[CalibratedFrame], FieldStars, Floats]:
     """Return calibrated frames, the stars where nothing hides them, and what pulls on the known frames' skies."""
     solved, ids, photometry, groups, prior = part.solved, part.ids, part.photometry, part.groups, part.known
-    cell_px = cell_side_px(solved)
     discs = star_discs(solved, stars, photometry.transparency)
-    cells = sample_cells_of_frames(context, solved, defects, discs, cell_px, advance)
+    cells, cell_px = sample_cells_of_frames(context, solved, defects, discs, advance)
     obstructed: list[tuple[int, ...]] = [()] * len(solved)
     if context.settings.quality_partial_frames:
         obstructed = obstructed_blocks(solved, ids, (stars.ra_deg, stars.dec_deg), photometry, groups, cells)

@@ -18,16 +18,14 @@ from zemosaic.model import FieldStars, SolvedFrame
 from zemosaic.mosaic.canvas import make_canvas
 from zemosaic.phases.context import RunContext, camera_groups
 from zemosaic.phases.measure import DetectorCalibrations
+from zemosaic.phases.parts.cell_size import cell_side_px
 from zemosaic.phases.parts.unreadable import all_read
 from zemosaic.wcs import FrameWcs
 
-__all__ = ["cell_side_px", "sample_cells_of_frames", "star_discs"]
+__all__ = ["sample_cells_of_frames", "star_discs"]
 
 WIDE_SEEING = 1.15
 """Stars are masked as in seeing this much worse than the median."""
-CELL_PX = 64
-MAX_CELL_SAMPLES = 1_200_000
-"""Cells grow with the number of frames so that their samples stay below this; a sample takes 700 bytes to solve."""
 
 
 @dataclass(frozen=True)
@@ -67,22 +65,16 @@ def star_discs(solved: Sequence[SolvedFrame], stars: FieldStars, transparency: F
     return np.stack([stars.ra_deg, stars.dec_deg, radius])
 
 
-def cell_side_px(solved: Sequence[SolvedFrame]) -> int:
-    """Return the side of the cells, larger for many frames."""
-    area = sum(frame.frame.width * frame.frame.height for frame in solved)
-    return max(CELL_PX, CELL_PX * math.ceil(math.sqrt(area / CELL_PX**2 / MAX_CELL_SAMPLES)))
-
-
 def sample_cells_of_frames(
     context: RunContext,
     solved: Sequence[SolvedFrame],
     defects: DetectorCalibrations,
     discs: Float64s,
-    cell_px: int,
     advance: Callable[[int], None],
-) -> list[CellSamples]:
-    """Return the samples of the background of every frame, in the order of the frames."""
+) -> tuple[list[CellSamples], int]:
+    """Return the samples of the background of every frame, in the order of the frames, and the side of the cells."""
     reference = make_canvas(solved, "north_up", "median").wcs
+    cell_px = cell_side_px(solved, reference)
     path = context.scratch / "discs.npy"
     np.save(path, discs)
     tasks = (
@@ -94,7 +86,7 @@ def sample_cells_of_frames(
     for done, sample in enumerate(all_read("calibrate", solved, answers), 1):
         samples.append(sample)
         advance(done)
-    return samples
+    return samples, cell_px
 
 
 def sample_frame(task: _CellTask) -> CellSamples:
