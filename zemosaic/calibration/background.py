@@ -17,6 +17,7 @@ its prior (`zemosaic.calibration.illumination`); b is held by what photon noise 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -50,6 +51,8 @@ BIAS_ERROR_FACTOR = 3.0
 average out with the number of cells."""
 GRAIN_SIGMA = 3.0
 """Width within which empty cells count as equally bright, in standard errors of a cell's mean over its frames."""
+BLOCK_AREA = 64.0**2
+"""Area of sky in pixels over which cells are averaged before empty sky is looked for."""
 MIN_FRAMES_IN_GRAIN = 4
 """Smallest number of frames per cell that is assumed for that error."""
 DARK_PERCENT = 10.0
@@ -167,11 +170,8 @@ def solve_sky(
     transparency = np.where(fixed.frames[:, None], fixed.transparency, solved)
     sky = terms[..., :3] + np.multiply.outer(dark, (1.0, 0.0, 0.0))
     higher_order_adu = (level[:, None] * higher_order[np.repeat(groups, channels)]).reshape(n_frames, channels, -1)
-    level_error = np.zeros(n_frames)
-    if not fixed.frames.any():
-        sky, level_error = _with_settled_planes(
-            sky, solution, table, transparency * _pixel_areas(cells)[:, None], problem.factor
-        )
+    factor = transparency * _pixel_areas(cells)[:, None]
+    sky, level_error = _with_settled_planes(sky, solution, table, factor, problem.factor, fixed)
     sky = np.where(fixed.frames[:, None, None], fixed.sky_adu, np.concatenate([sky, higher_order_adu], axis=2))
     rms = np.sqrt(_mean_of_frames((solution.residual / problem.sigma) ** 2, table.source, n_frames))
     mean_residual = np.where(fixed.frames, _mean_residuals(table, solution.residual, n_frames), 0.0)
@@ -220,6 +220,8 @@ class _Table:
     r2: Float64s
     position: Float64s
     """Row and column of each cell, shape (cells, 2)."""
+    cell_area: float
+    """Of the cell with the largest free area, in pixels of the reference plane."""
     n_frames: int
     channels: int
 
@@ -263,6 +265,7 @@ def _observations(cells: Sequence[CellSamples], transparency: Float64s, groups: 
         v=np.tile(v, channels),
         r2=np.tile(u * u + v * v, channels),
         position=position,
+        cell_area=float(area.max(initial=0.0)),
         n_frames=n_frames * channels,
         channels=channels,
     )
@@ -454,7 +457,12 @@ def _scaled_to_stars(solved: Float64s, stars: Float64s, transparency_error: Floa
 
 
 def _with_settled_planes(
-    sky: Float64s, solution: JointSolution, table: _Table, factor: Float64s, factor_of_light: Float64s
+    sky: Float64s,
+    solution: JointSolution,
+    table: _Table,
+    factor: Float64s,
+    factor_of_light: Float64s,
+    fixed: FixedParameters,
 ) -> tuple[Float64s, Float64s]:
     """Return the skies after the planes of the mosaic's pieces are fixed, and the error of each frame's level.
 
@@ -467,11 +475,20 @@ def _with_settled_planes(
         What a pixel of a frame gets of a cell's light.
     factor_of_light : ndarray, shape (n,)
         The same of each observation, the fall of light included.
+    fixed : FixedParameters
+        Where frames are fixed, so are the planes.
     """
+    if fixed.frames.any():
+        return sky, np.zeros(len(sky))
     n_cells = len(table.position)
     first = slice(0, len(table.item) // table.channels)
     basis = np.stack([np.ones(first.stop), table.u[first], table.v[first]], axis=1)
-    pixel = np.array([np.median(table.sigma[table.item // n_cells == c]) for c in range(table.channels)])
+    block_cells = max(1, round(math.sqrt(BLOCK_AREA / max(table.cell_area, 1.0))))
+    noise = np.median(table.pixel.reshape(table.channels, -1), axis=1)
+    floor = CELL_ERROR_FLOOR * noise
+    sigma = np.median(table.sigma.reshape(table.channels, -1), axis=1)
+    # The blocks' errors, of which only a part becomes smaller with their size.
+    pixel = np.hypot(np.sqrt(np.maximum(sigma**2 - floor**2, 0.0)) / block_cells, floor)
     depth = max(float(np.median(np.bincount(table.item[first], minlength=n_cells))), MIN_FRAMES_IN_GRAIN)
     return settle_pieces(
         sky,
@@ -483,5 +500,6 @@ def _with_settled_planes(
         (solution.weight * factor_of_light**2).reshape(table.channels, -1),
         table.position,
         GRAIN_SIGMA * pixel / np.sqrt(depth),
-        np.median(table.pixel.reshape(table.channels, -1), axis=1),
+        noise,
+        block_cells,
     )

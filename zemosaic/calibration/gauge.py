@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from zemosaic.arrays import Float64s
 
-__all__ = ["MAX_EMPTY_GRAINS", "Plane", "plane_of_piece", "with_planes"]
+__all__ = ["MAX_EMPTY_GRAINS", "Plane", "in_blocks", "plane_of_piece", "with_planes"]
 
 
 MAX_SLOPE_SIGMA = 3.5
@@ -56,6 +56,7 @@ def plane_of_piece(
     basis: Float64s,
     position: Float64s,
     grain: Float64s,
+    block_cells: int = 1,
 ) -> Plane:
     """Return the plane of the light that makes empty sky dark and flat.
 
@@ -74,7 +75,9 @@ def plane_of_piece(
     position : ndarray, shape (cells, 2)
         Place of each cell on the mosaic.
     grain : ndarray, shape (channels,)
-        How far apart cells of one brightness may lie.
+        How far apart blocks of one brightness may lie.
+    block_cells : int
+        Side of the blocks of cells that are averaged before empty sky is looked for: the noise of small cells hides it.
     """
     centred = position - position.mean(axis=0)
     mapping = _frame_to_mosaic(frame, basis, centred[cell], len(sky))
@@ -87,19 +90,39 @@ def plane_of_piece(
         error[channel] = _error_of_mean(slopes + design @ balanced[channel], design)
     frames_per_cell = np.bincount(cell, minlength=len(position))
     deep = frames_per_cell >= np.median(frames_per_cell) / 3
-    flat = flux[:, deep] - balanced @ centred[deep].T
-    tilt = _empty_plane(flat, centred[deep], error, grain)
+    flat, places = in_blocks(flux[:, deep] - balanced @ centred[deep].T, centred[deep], block_cells)
+    tilt = _empty_plane(flat, places, error, grain)
     level = [
         _commonest_brightness(
-            flat[channel] - centred[deep] @ tilt[channel],
-            float(grain[channel]),
-            MAX_EMPTY_GRAINS,
-            DARK_OUTLIER_FRACTION,
+            flat[channel] - places @ tilt[channel], float(grain[channel]), MAX_EMPTY_GRAINS, DARK_OUTLIER_FRACTION
         )[0]
         for channel in range(len(flux))
     ]
     # A single frame's slopes are its own, however large.
     return Plane(np.array(level), balanced + tilt, np.where(error > 0.0, error, np.abs(balanced)))
+
+
+def in_blocks(flux: Float64s, position: Float64s, block_cells: int) -> tuple[Float64s, Float64s]:
+    """Return the mean light and the mean place of the cells of each block that has at least half of its cells.
+
+    Parameters
+    ----------
+    flux : ndarray, shape (channels, cells)
+    position : ndarray, shape (cells, 2)
+    block_cells : int
+        Side of a block; at 1 all cells are returned as they are.
+
+    Returns
+    -------
+    flux : ndarray, shape (channels, blocks)
+    position : ndarray, shape (blocks, 2)
+    """
+    if block_cells == 1:
+        return flux, position
+    _, block, number = np.unique(position // block_cells, axis=0, return_inverse=True, return_counts=True)
+    whole = 2 * number >= block_cells**2
+    columns = [np.bincount(block.ravel(), values)[whole] / number[whole] for values in (*flux, *position.T)]
+    return np.array(columns[:-2]).reshape(len(flux), -1), np.stack(columns[-2:], axis=1)
 
 
 def with_planes(

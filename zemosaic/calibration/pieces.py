@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Float64s
-from zemosaic.calibration.gauge import MAX_EMPTY_GRAINS, Plane, plane_of_piece, with_planes
+from zemosaic.calibration.gauge import MAX_EMPTY_GRAINS, Plane, in_blocks, plane_of_piece, with_planes
 
 __all__ = ["divide_into_pieces", "settle_pieces"]
 
@@ -23,8 +23,10 @@ MIN_SHARED_FRACTION = 0.12
 """A frame belongs to a piece when it shares at least this fraction of its cells with it."""
 MAX_PIECES = 100
 """Where there are more, frames are scattered rather than arranged, and one plane serves for all."""
-MIN_EMPTY_CELLS, MIN_EMPTY_FRACTION = 20, 0.1
-"""Number and fraction of the cells of a piece that must be equally dark to count as its empty sky."""
+MIN_EMPTY_CELLS, MIN_EMPTY_FRACTION = 10, 0.05
+"""Number and fraction of the cells of a piece that must be equally dark to count as its empty sky ..."""
+MIN_EMPTY_RATIO = 2.0
+"""... and their number over that of the cells in the next range of brightness of that width."""
 OVERLAP_ERROR_FACTOR = 3.0
 """Factor applied to the formal errors of overlaps: skies are no exact planes."""
 MIN_LEVEL_ERROR = 0.01
@@ -86,6 +88,7 @@ def settle_pieces(
     position: Float64s,
     grain: Float64s,
     noise: Float64s,
+    block_cells: int,
 ) -> tuple[Float64s, Float64s]:
     """Return the skies after the planes of all pieces of the mosaic are fixed, and how well they are known.
 
@@ -106,7 +109,9 @@ def settle_pieces(
     position : ndarray, shape (cells, 2)
         Place of each cell on the mosaic.
     grain, noise : ndarray, shape (channels,)
-        How far apart cells of one brightness may lie; noise of one pixel.
+        How far apart blocks of one brightness may lie; noise of one pixel.
+    block_cells : int
+        Side of the blocks of cells in which empty sky is looked for.
 
     Returns
     -------
@@ -131,8 +136,9 @@ def settle_pieces(
             basis[observed],
             centred[used],
             grain,
+            block_cells,
         )
-        pieces.append(_piece(plane, flux[:, used], centred[used], grain, noise))
+        pieces.append(_piece(plane, flux[:, used], centred[used], grain, noise, block_cells))
     planes = [piece.plane for piece in pieces]
     error = np.zeros(len(planes))
     if len(pieces) > 1:
@@ -144,19 +150,23 @@ def settle_pieces(
     return with_planes(sky, factor, cell, frame, basis, centred, planes, piece_of_frame), error[piece_of_frame]
 
 
-def _piece(plane: Plane, flux: Float64s, position: Float64s, grain: Float64s, noise: Float64s) -> _Piece:
+def _piece(
+    plane: Plane, flux: Float64s, position: Float64s, grain: Float64s, noise: Float64s, block_cells: int
+) -> _Piece:
     """Return a piece with the errors of its plane."""
     centre = position.mean(axis=0)
-    at = position - centre
+    flux, at = in_blocks(flux, position - centre, block_cells)
     extent = np.maximum(np.sqrt((at**2).mean(axis=0)), 1e-3)
     design = np.column_stack([np.ones(len(at)), at])
     precision = np.zeros((len(flux), 3, 3))
     for channel in range(len(flux)):
         above = flux[channel] - plane.level[channel] - at @ plane.slope[channel]
         empty = np.abs(above) < grain[channel]
+        brighter = (above >= grain[channel]) & (above < 3.0 * grain[channel])
         slope_error = np.maximum(plane.slope_error[channel], np.abs(plane.slope[channel]) * 1e-3 + 1e-12)
         known = np.diag([(MAX_EMPTY_GRAINS * grain[channel]) ** -2, *slope_error**-2])
-        if empty.sum() >= max(MIN_EMPTY_CELLS, MIN_EMPTY_FRACTION * len(at)):
+        least = max(MIN_EMPTY_CELLS, MIN_EMPTY_FRACTION * len(at), MIN_EMPTY_RATIO * brighter.sum())
+        if empty.sum() >= least:
             known += design[empty].T @ design[empty] / grain[channel] ** 2
         floor = np.diag((MIN_LEVEL_ERROR * noise[channel] / np.append(1.0, extent)) ** 2)
         precision[channel] = np.linalg.inv(np.linalg.inv(known) + floor)

@@ -52,6 +52,9 @@ MAX_PRIOR_SKY_ERROR = 0.1
 """... and one whose sky does, in noise of one of its pixels."""
 MAX_RELEASES = 2
 """How often known frames may be found wrong before the rest is believed."""
+MAX_LEVEL_ERROR = 0.1
+"""Standard error of a piece's level against the rest of the mosaic, in noise of one pixel, above which its colours
+cannot be compared."""
 OF_FRAMES = ("transparency", "transparency_sigma", "n_stars", "mean_residual")
 OF_CAMERAS = ("vignetting", "vignetting_sigma", "stars_vignetting")
 
@@ -188,6 +191,7 @@ def _solve_part(
         fixed_parameters(prior, solved, groups, photometry.transparency.shape[1]),
     )
     _log_cameras(context, sky, photometry)
+    _warn_of_loose_pieces(context, sky)
     offsets = edge_offsets([frame.measured for frame in solved], cells, sky, groups, cell_px)
     frames = _assemble(context, solved, sky, groups, obstructed)
     return (
@@ -195,6 +199,14 @@ def _solve_part(
         stars,
         sky.mean_residual_sigma,
     )
+
+
+def _warn_of_loose_pieces(context: RunContext, sky: SkySolution) -> None:
+    """Warn, once, of pieces of the mosaic whose level and colour nothing compares with the rest."""
+    loose = int((sky.level_error_sigma > MAX_LEVEL_ERROR).sum())
+    told = message("warning.pieces_not_compared", frames=loose, total=len(sky.level_error_sigma))
+    if loose and told not in context.warnings:
+        context.warn(told)
 
 
 def _log_cameras(context: RunContext, sky: SkySolution, photometry: Photometry) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -87,7 +86,13 @@ def _inner_corners(frame: SolvedFrame, reference: FrameWcs, side_px: int) -> NDA
 
 def _covered(corners: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.int64]:
     """Return the cells whose middles lie in a quadrangle, counted along the rows."""
-    mask = np.zeros(shape, np.uint8)
-    # Corners are rounded to 1/16 of a cell; the cells that the outline touches are as often whole as not.
-    cv2.fillConvexPoly(mask, np.rint(corners * 16.0).astype(np.int32), 1, lineType=cv2.LINE_8, shift=4)
-    return np.flatnonzero(mask)
+    low = np.floor(corners.min(axis=0)).astype(int)
+    high = np.ceil(corners.max(axis=0)).astype(int) + 1
+    row, column = np.mgrid[low[1] : high[1], low[0] : high[0]]
+    sides = np.roll(corners, -1, axis=0) - corners
+    away = [
+        side[0] * (row - corner[1]) - side[1] * (column - corner[0])
+        for corner, side in zip(corners, sides, strict=True)
+    ]
+    inside = np.all(np.array(away) >= 0.0, axis=0) | np.all(np.array(away) <= 0.0, axis=0)
+    return np.asarray(row[inside] * shape[1] + column[inside], np.int64)
