@@ -18,7 +18,7 @@ from zemosaic.model import FieldStars, SolvedFrame
 from zemosaic.mosaic.canvas import make_canvas
 from zemosaic.phases.context import RunContext, camera_groups
 from zemosaic.phases.measure import DetectorCalibrations
-from zemosaic.phases.parts.cell_size import cell_side_px
+from zemosaic.mosaic.cell_size import cell_side_px
 from zemosaic.phases.parts.unreadable import all_read
 from zemosaic.wcs import FrameWcs
 
