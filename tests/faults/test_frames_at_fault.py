@@ -147,7 +147,7 @@ def test_defects_are_found_without_a_frame_that_goes_meanwhile(tmp_path: Path, m
     monkeypatch.setattr(measure, "open_pixels", lambda one, scratch: Source(one))
     monkeypatch.setattr(measure, "find_defects", find)
     task = measure._DefectTask(
-        tuple(map(frame, range(3))), measure.CameraCalibrationFrames(), tmp_path, tmp_path / "camera.npz"
+        (tuple(map(frame, range(3))),), measure.CameraCalibrationFrames(), tmp_path, tmp_path / "camera.npz"
     )
     assert measure.find_group_defects(task)[0] == 2
 
