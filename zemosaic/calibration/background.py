@@ -25,7 +25,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Float64s
-from zemosaic.calibration.background_cells import CellSamples, complete_cells
+from zemosaic.calibration.background_cells import CellSamples
+from zemosaic.calibration.background_table import (
+    CELL_ERROR_FLOOR,
+    BackgroundTable,
+    background_table,
+    dark_levels,
+    pixel_areas,
+)
 from zemosaic.calibration.fixed_parameters import FixedParameters, with_fixed_frames
 from zemosaic.calibration.illumination import (
     FallOfLight,
@@ -36,16 +43,12 @@ from zemosaic.calibration.illumination import (
 )
 from zemosaic.calibration.least_squares import JointProblem, JointSolution, solve_joint
 from zemosaic.calibration.photon_transfer import BiasEstimate
-from zemosaic.calibration.pieces import settle_pieces
+from zemosaic.calibration.pieces import Brightness, settle_pieces
 from zemosaic.model import N_HIGHER_ORDER_TERMS, sky_terms
 
 __all__ = ["SkySolution", "solve_sky"]
 
 
-MIN_FREE_PART = 0.25
-"""Cells are used whose free area is at least this fraction of the largest one."""
-CELL_ERROR_FLOOR = 0.03
-"""Smallest error of a cell's mean, in units of the noise of one pixel, however many pixels it has."""
 BIAS_ERROR_FACTOR = 3.0
 """Factor applied to the formal error of the bias: errors of the transparencies and gradients within cells do not
 average out with the number of cells."""
@@ -55,8 +58,6 @@ BLOCK_AREA = 64.0**2
 """Area of sky in pixels over which cells are averaged before empty sky is looked for."""
 MIN_FRAMES_IN_GRAIN = 4
 """Smallest number of frames per cell that is assumed for that error."""
-DARK_PERCENT = 10.0
-"""Percentile of a frame's cells that serves as its sky level before the overlaps are solved."""
 SLOPE_PRIOR = 1.0
 """Standard deviation expected of a sky's slope across the frame, in parts of its level."""
 HIGHER_ORDER_PRIOR = (1e-5, 3e-3, 1e-2)
@@ -123,12 +124,12 @@ def solve_sky(
     held : Held, optional
         What is known from before; the mosaic's plane is then the one of that solution.
     """
-    table = _observations(cells, transparency, groups)
+    table = background_table(cells, transparency, groups)
     n_groups = len(vignetting)
     fixed = fixed or FixedParameters.none(len(transparency), transparency.shape[1], n_groups)
     fixed_rows = np.repeat(fixed.frames, transparency.shape[1])
     b = np.where(fixed.cameras, fixed.bias_adu, [estimate.bias_adu for estimate in bias])
-    dark = _dark_levels(cells, transparency.shape[1]) - b[groups][:, None]
+    dark = dark_levels(cells, transparency.shape[1]) - b[groups][:, None]
     dark = np.where(fixed.frames[:, None], fixed.sky_adu[..., 0], dark)
     tilt = _slope_contribution(fixed.sky_adu, table)
     higher_order = np.where(fixed.cameras[:, None], _fixed_higher_order(fixed, groups), 0.0)
@@ -170,7 +171,7 @@ def solve_sky(
     transparency = np.where(fixed.frames[:, None], fixed.transparency, solved)
     sky = terms[..., :3] + np.multiply.outer(dark, (1.0, 0.0, 0.0))
     higher_order_adu = (level[:, None] * higher_order[np.repeat(groups, channels)]).reshape(n_frames, channels, -1)
-    factor = transparency * _pixel_areas(cells)[:, None]
+    factor = transparency * pixel_areas(cells)[:, None]
     sky, level_error = _with_settled_planes(sky, solution, table, factor, problem.factor, fixed)
     sky = np.where(fixed.frames[:, None, None], fixed.sky_adu, np.concatenate([sky, higher_order_adu], axis=2))
     rms = np.sqrt(_mean_of_frames((solution.residual / problem.sigma) ** 2, table.source, n_frames))
@@ -183,7 +184,7 @@ def _mean_of_frames(values: Float64s, frame: NDArray[np.int64], n_frames: int) -
     return np.asarray(np.bincount(frame, values, n_frames) / np.maximum(np.bincount(frame, None, n_frames), 1))
 
 
-def _mean_residuals(table: _Table, residual: Float64s, n_frames: int) -> Float64s:
+def _mean_residuals(table: BackgroundTable, residual: Float64s, n_frames: int) -> Float64s:
     """Return the largest of the mean residual of each frame and of its change from middle to edge, in noise."""
     noise = _mean_of_frames(table.pixel, table.frame, table.n_frames)
     largest_change = np.zeros(table.n_frames)
@@ -198,94 +199,8 @@ def _mean_residuals(table: _Table, residual: Float64s, n_frames: int) -> Float64
     return in_noise
 
 
-@dataclass(frozen=True)
-class _Table:
-    """Observations of all channels; item = cell and channel, frame = frame and channel."""
-
-    item: NDArray[np.int64]
-    frame: NDArray[np.int64]
-    source: NDArray[np.int64]
-    """Frame index alone."""
-    group: NDArray[np.int64]
-    factor: Float64s
-    """Transparency times `pixel_area`."""
-    pixel_area: Float64s
-    """Area of a pixel of the frame in pixels of the reference plane."""
-    value: Float64s
-    pixel: Float64s
-    """Noise of one pixel of the frame."""
-    sigma: Float64s
-    u: Float64s
-    v: Float64s
-    r2: Float64s
-    position: Float64s
-    """Row and column of each cell, shape (cells, 2)."""
-    cell_area: float
-    """Of the cell with the largest free area, in pixels of the reference plane."""
-    n_frames: int
-    channels: int
-
-    @property
-    def n_items(self) -> int:
-        return len(self.position) * self.channels
-
-
-def _observations(cells: Sequence[CellSamples], transparency: Float64s, groups: NDArray[np.int64]) -> _Table:
-    n_frames, channels = transparency.shape
-    source = np.repeat(np.arange(n_frames), [len(sample.row) for sample in cells])
-    row = np.concatenate([sample.row for sample in cells]).astype(np.int64)
-    column = np.concatenate([sample.column for sample in cells]).astype(np.int64)
-    count = np.concatenate([sample.count for sample in cells]).astype(float)
-    mean = np.concatenate([sample.mean_adu for sample in cells])
-    noise = np.array([sample.noise_adu for sample in cells])
-    u = np.concatenate([sample.u for sample in cells])
-    v = np.concatenate([sample.v for sample in cells])
-    key = (row - row.min(initial=0)) * (np.ptp(column) + 1 if len(column) else 1) + column - column.min(initial=0)
-    _, cell = np.unique(key, return_inverse=True)
-    is_complete, area = complete_cells(cells, source, cell)
-    complete = np.flatnonzero(is_complete & (area[cell] >= MIN_FREE_PART * area.max(initial=0.0)))
-    _, first, cell = np.unique(cell[complete], return_index=True, return_inverse=True)
-    n_cells = len(first)
-    position = np.stack([row[complete][first], column[complete][first]], axis=1).astype(float)
-    source, u, v, count, mean = source[complete], u[complete], v[complete], count[complete], mean[complete]
-    pixel = noise[source]
-    area_of_frame = _pixel_areas(cells)
-    parts = range(channels)
-    return _Table(
-        item=np.concatenate([cell + c * n_cells for c in parts]).astype(np.int64),
-        frame=np.concatenate([source * channels + c for c in parts]),
-        source=np.tile(source, channels),
-        group=np.tile(groups[source], channels),
-        factor=np.concatenate([transparency[source, c] * area_of_frame[source] for c in parts]),
-        pixel_area=np.tile(area_of_frame[source], channels),
-        value=np.concatenate([mean[:, c] for c in parts]),
-        pixel=np.concatenate([pixel[:, c] for c in parts]),
-        sigma=np.concatenate([pixel[:, c] * np.hypot(count**-0.5, CELL_ERROR_FLOOR) for c in parts]),
-        u=np.tile(u, channels),
-        v=np.tile(v, channels),
-        r2=np.tile(u * u + v * v, channels),
-        position=position,
-        cell_area=float(area.max(initial=0.0)),
-        n_frames=n_frames * channels,
-        channels=channels,
-    )
-
-
-def _pixel_areas(cells: Sequence[CellSamples]) -> Float64s:
-    """Return the area of a pixel of each frame in pixels of the reference plane, shape (frames,)."""
-    return np.array([sample.pixel_area for sample in cells])
-
-
-def _dark_levels(cells: Sequence[CellSamples], channels: int) -> Float64s:
-    """Return the level of the darker cells per frame and channel, 0 for frames without cells."""
-    none = np.zeros(channels)
-    return np.stack(
-        [np.percentile(sample.mean_adu, DARK_PERCENT, axis=0) if len(sample.row) else none for sample in cells]
-    )
-
-
 def _problem(
-    table: _Table,
+    table: BackgroundTable,
     v: Float64s,
     b: Float64s,
     sky_flux: Float64s,
@@ -329,7 +244,7 @@ def _with_fall_held(problem: JointProblem, cameras: NDArray[np.bool_]) -> JointP
 def _fall_of_light(
     problem: JointProblem,
     solution: JointSolution,
-    table: _Table,
+    table: BackgroundTable,
     light: Float64s,
     level: Float64s,
     v: Float64s,
@@ -359,7 +274,7 @@ def _fall_of_light(
 
 
 def _with_higher_order_terms(
-    problem: JointProblem, table: _Table, level: Float64s, higher_order: Float64s
+    problem: JointProblem, table: BackgroundTable, level: Float64s, higher_order: Float64s
 ) -> JointProblem:
     """Return the problem with the bends of the cameras' skies as further shared terms, told from those so far.
 
@@ -393,7 +308,7 @@ def _with_higher_order_terms(
     )
 
 
-def _updated_higher_order(higher_order: Float64s, change: Float64s, table: _Table) -> Float64s:
+def _updated_higher_order(higher_order: Float64s, change: Float64s, table: BackgroundTable) -> Float64s:
     """Return the higher-order terms after an iteration; zero where no camera has significant ones."""
     if not change.shape[1]:
         return higher_order
@@ -403,12 +318,12 @@ def _updated_higher_order(higher_order: Float64s, change: Float64s, table: _Tabl
     )
 
 
-def _terms_at_corner(table: _Table) -> Float64s:
+def _terms_at_corner(table: BackgroundTable) -> Float64s:
     """Return the size of each bend's term at the corner of a frame."""
     return np.asarray(table.r2.max(initial=1e-6) ** np.repeat([1.0, 1.5, 2.0], [2, 4, 5]), np.float64)
 
 
-def _amplitude_at_corner(higher_order: Float64s, table: _Table) -> Float64s:
+def _amplitude_at_corner(higher_order: Float64s, table: BackgroundTable) -> Float64s:
     """Return the root mean square of each camera's bends there."""
     return np.asarray(np.sqrt(((higher_order * _terms_at_corner(table)) ** 2).mean(axis=1)), np.float64)
 
@@ -423,7 +338,7 @@ def _fixed_higher_order(fixed: FixedParameters, groups: NDArray[np.int64]) -> Fl
     return higher_order / np.where(squares > 0, squares, 1.0)
 
 
-def _slope_contribution(sky_adu: Float64s, table: _Table) -> Float64s:
+def _slope_contribution(sky_adu: Float64s, table: BackgroundTable) -> Float64s:
     """Return what the slopes of skies make of each observation."""
     slopes = sky_adu.reshape(table.n_frames, -1)[table.frame, 1:3]
     return np.asarray(slopes[:, 0] * table.u + slopes[:, 1] * table.v, np.float64)
@@ -459,7 +374,7 @@ def _scaled_to_stars(solved: Float64s, stars: Float64s, transparency_error: Floa
 def _with_settled_planes(
     sky: Float64s,
     solution: JointSolution,
-    table: _Table,
+    table: BackgroundTable,
     factor: Float64s,
     factor_of_light: Float64s,
     fixed: FixedParameters,
@@ -470,7 +385,7 @@ def _with_settled_planes(
     ----------
     sky : ndarray, shape (frames, channels, 3)
     solution : JointSolution
-    table : _Table
+    table : BackgroundTable
     factor : ndarray, shape (frames, channels)
         What a pixel of a frame gets of a cell's light.
     factor_of_light : ndarray, shape (n,)
@@ -499,7 +414,5 @@ def _with_settled_planes(
         basis,
         (solution.weight * factor_of_light**2).reshape(table.channels, -1),
         table.position,
-        GRAIN_SIGMA * pixel / np.sqrt(depth),
-        noise,
-        block_cells,
+        Brightness(GRAIN_SIGMA * pixel / np.sqrt(depth), noise, block_cells),
     )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from zemosaic.arrays import Float64s
 from zemosaic.calibration.gauge import MAX_EMPTY_GRAINS, Plane, in_blocks, plane_of_piece, with_planes
 
-__all__ = ["divide_into_pieces", "settle_pieces"]
+__all__ = ["Brightness", "divide_into_pieces", "settle_pieces"]
 
 
 MIN_SHARED_FRACTION = 0.12
@@ -31,6 +31,18 @@ OVERLAP_ERROR_FACTOR = 3.0
 """Factor applied to the formal errors of overlaps: skies are no exact planes."""
 MIN_LEVEL_ERROR = 0.01
 """Smallest error of a piece's empty sky, in its middle and from there to its edge, in noise of one pixel."""
+
+
+@dataclass(frozen=True)
+class Brightness:
+    """How well the light of cells and blocks is known."""
+
+    grain: Float64s
+    """How far apart blocks of one brightness may lie, per channel."""
+    noise: Float64s
+    """Of one pixel, per channel."""
+    block_cells: int
+    """Side of the blocks of cells in which empty sky is looked for."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +98,7 @@ def settle_pieces(
     basis: Float64s,
     weight: Float64s,
     position: Float64s,
-    grain: Float64s,
-    noise: Float64s,
-    block_cells: int,
+    brightness: Brightness,
 ) -> tuple[Float64s, Float64s]:
     """Return the skies after the planes of all pieces of the mosaic are fixed, and how well they are known.
 
@@ -108,10 +118,7 @@ def settle_pieces(
         Information of each observation on the light of its cell.
     position : ndarray, shape (cells, 2)
         Place of each cell on the mosaic.
-    grain, noise : ndarray, shape (channels,)
-        How far apart blocks of one brightness may lie; noise of one pixel.
-    block_cells : int
-        Side of the blocks of cells in which empty sky is looked for.
+    brightness : Brightness
 
     Returns
     -------
@@ -135,14 +142,16 @@ def settle_pieces(
             np.searchsorted(members, frame[observed]),
             basis[observed],
             centred[used],
-            grain,
-            block_cells,
+            brightness.grain,
+            brightness.block_cells,
         )
-        pieces.append(_piece(plane, flux[:, used], centred[used], grain, noise, block_cells))
+        pieces.append(_piece(plane, flux[:, used], centred[used], brightness))
     planes = [piece.plane for piece in pieces]
     error = np.zeros(len(planes))
     if len(pieces) > 1:
-        corrections, error = _reconciled(pieces, piece_of_frame[frame], cell, centred, weight, noise, piece_of_frame)
+        corrections, error = _reconciled(
+            pieces, piece_of_frame[frame], cell, centred, weight, brightness.noise, piece_of_frame
+        )
         planes = [
             Plane(piece.plane.level + change[:, 0], piece.plane.slope + change[:, 1:], piece.plane.slope_error)
             for piece, change in zip(pieces, corrections, strict=True)
@@ -150,12 +159,11 @@ def settle_pieces(
     return with_planes(sky, factor, cell, frame, basis, centred, planes, piece_of_frame), error[piece_of_frame]
 
 
-def _piece(
-    plane: Plane, flux: Float64s, position: Float64s, grain: Float64s, noise: Float64s, block_cells: int
-) -> _Piece:
+def _piece(plane: Plane, flux: Float64s, position: Float64s, brightness: Brightness) -> _Piece:
     """Return a piece with the errors of its plane."""
+    grain, noise = brightness.grain, brightness.noise
     centre = position.mean(axis=0)
-    flux, at = in_blocks(flux, position - centre, block_cells)
+    flux, at = in_blocks(flux, position - centre, brightness.block_cells)
     extent = np.maximum(np.sqrt((at**2).mean(axis=0)), 1e-3)
     design = np.column_stack([np.ones(len(at)), at])
     precision = np.zeros((len(flux), 3, 3))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +24,7 @@ from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, So
 from zemosaic.phases.context import RunContext, camera_groups
 from zemosaic.phases.measure import DetectorCalibrations
 from zemosaic.phases.parts.background_samples import sample_cells_of_frames, star_discs
-from zemosaic.phases.parts.judgement import frame_verdicts
+from zemosaic.phases.parts.judgement import frame_verdicts, log_cameras, warn_of_loose_pieces
 from zemosaic.phases.previous_run.fixed_frames import (
     PriorFrames,
     consistent_prior_frames,
@@ -52,9 +51,6 @@ MAX_PRIOR_SKY_ERROR = 0.1
 """... and one whose sky does, in noise of one of its pixels."""
 MAX_RELEASES = 2
 """How often known frames may be found wrong before the rest is believed."""
-MAX_LEVEL_ERROR = 0.1
-"""Standard error of a piece's level against the rest of the mosaic, in noise of one pixel, above which its colours
-cannot be compared."""
 OF_FRAMES = ("transparency", "transparency_sigma", "n_stars", "mean_residual")
 OF_CAMERAS = ("vignetting", "vignetting_sigma", "stars_vignetting")
 
@@ -190,8 +186,8 @@ def _solve_part(
         np.where([[bool(blocks)] for blocks in obstructed], FIXED_TRANSPARENCY_ERROR, photometry.transparency_sigma),
         fixed_parameters(prior, solved, groups, photometry.transparency.shape[1]),
     )
-    _log_cameras(context, sky, photometry)
-    _warn_of_loose_pieces(context, sky)
+    log_cameras(context, sky, photometry)
+    warn_of_loose_pieces(context, sky)
     offsets = edge_offsets([frame.measured for frame in solved], cells, sky, groups, cell_px)
     frames = _assemble(context, solved, sky, groups, obstructed)
     return (
@@ -199,35 +195,6 @@ def _solve_part(
         stars,
         sky.mean_residual_sigma,
     )
-
-
-def _warn_of_loose_pieces(context: RunContext, sky: SkySolution) -> None:
-    """Warn, once, of pieces of the mosaic whose level and colour nothing compares with the rest."""
-    loose = int((sky.level_error_sigma > MAX_LEVEL_ERROR).sum())
-    told = message("warning.pieces_not_compared", frames=loose, total=len(sky.level_error_sigma))
-    if loose and told not in context.warnings:
-        context.warn(told)
-
-
-def _log_cameras(context: RunContext, sky: SkySolution, photometry: Photometry) -> None:
-    """Log each camera's fall of light and bias, and by what they were determined."""
-    for g in range(len(sky.bias_adu)):
-        key = "log.camera_calibrated" if sky.fall.determined[g] else "log.camera_fall_undetermined"
-        context.log(
-            message(
-                key,
-                vignetting=-round(float(sky.vignetting[g]), 4),
-                sigma=_rounded(sky.fall.sigma[g]),
-                bias=round(float(sky.bias_adu[g]), 1),
-                stars_vignetting=-round(float(photometry.stars_vignetting[g]), 4),
-                stars_sigma=_rounded(photometry.vignetting_sigma[g]),
-            )
-        )
-
-
-def _rounded(sigma: float) -> float | str:
-    """Return a standard error for people; a sign for one without bound."""
-    return round(float(sigma), 4) if math.isfinite(sigma) else "\u221e"
 
 
 def _by_camera(solved: Sequence[SolvedFrame], groups: NDArray[np.int64]) -> list[list[SolvedFrame]]:

@@ -16,9 +16,9 @@ from zemosaic.frames.debayer import half_size
 from zemosaic.frames.planes import colour_planes
 from zemosaic.model import FieldStars, SolvedFrame
 from zemosaic.mosaic.canvas import make_canvas
+from zemosaic.mosaic.cell_size import cell_side_px
 from zemosaic.phases.context import RunContext, camera_groups
 from zemosaic.phases.measure import DetectorCalibrations
-from zemosaic.mosaic.cell_size import cell_side_px
 from zemosaic.phases.parts.unreadable import all_read
 from zemosaic.wcs import FrameWcs
 
