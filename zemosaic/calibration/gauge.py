@@ -21,7 +21,15 @@ from numpy.typing import NDArray
 
 from zemosaic.arrays import Float64s
 
-__all__ = ["MAX_EMPTY_GRAINS", "Plane", "in_blocks", "plane_of_piece", "with_planes"]
+__all__ = [
+    "DARK_OUTLIER_FRACTION",
+    "MAX_EMPTY_GRAINS",
+    "Plane",
+    "commonest_brightness",
+    "in_blocks",
+    "plane_of_piece",
+    "with_planes",
+]
 
 
 MAX_SLOPE_SIGMA = 3.5
@@ -45,6 +53,8 @@ class Plane:
     """Along rows and columns, shape (channels, 2)."""
     slope_error: Float64s
     """Standard error of the slopes by the mean of the frames' skies alone, same shape."""
+    balanced: Float64s
+    """The slopes by that mean, same shape."""
 
 
 def plane_of_piece(
@@ -93,13 +103,13 @@ def plane_of_piece(
     flat, places = in_blocks(flux[:, deep] - balanced @ centred[deep].T, centred[deep], block_cells)
     tilt = _empty_plane(flat, places, error, grain)
     level = [
-        _commonest_brightness(
+        commonest_brightness(
             flat[channel] - places @ tilt[channel], float(grain[channel]), MAX_EMPTY_GRAINS, DARK_OUTLIER_FRACTION
         )[0]
         for channel in range(len(flux))
     ]
     # A single frame's slopes are its own, however large.
-    return Plane(np.array(level), balanced + tilt, np.where(error > 0.0, error, np.abs(balanced)))
+    return Plane(np.array(level), balanced + tilt, np.where(error > 0.0, error, np.abs(balanced)), balanced)
 
 
 def in_blocks(flux: Float64s, position: Float64s, block_cells: int) -> tuple[Float64s, Float64s]:
@@ -186,13 +196,13 @@ def _cells_on_planes(flux, position, slopes, grain, max_grains, dark_fraction): 
     for channel in range(len(flux)):
         a, b = slopes[channel]
         clear = flux[channel] - a * position[:, 0] - b * position[:, 1]
-        _, number = _commonest_brightness(clear, grain[channel], max_grains, dark_fraction)
+        _, number = commonest_brightness(clear, grain[channel], max_grains, dark_fraction)
         total += number
     return total
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _commonest_brightness(flux, grain, max_grains, dark_fraction):  # type: ignore[no-untyped-def]
+def commonest_brightness(flux, grain, max_grains, dark_fraction):  # type: ignore[no-untyped-def]
     """Return the commonest brightness near the dark end and how many cells share it.
 
     A brightness is a pair of neighbouring steps of one grain, counted from the quantile `lowest` of the cells.
