@@ -280,7 +280,7 @@ def group(driver, name, key="Return"):
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_frames_are_grouped_by_a_name_and_the_groups_reach_the_run(driver, frames, tmp_path, language):
     session, view = driver.session, driver.window.frames
-    driver.window.use_language(language)
+    driver.window.presenter.use_language(language)
     session.form = session.form.edited("output_dir", str(tmp_path / "out"))
     view.open_folder(str(frames))
     wait_until(lambda: session.frames.table is not None and view.page.table.shown.size == 24, driver.work)
