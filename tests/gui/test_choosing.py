@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_frames import WORDS, frame, table_of
 from waiting import wait_until
-from zemosaic.gui.presenter.settings.page.equipment import Equipment
 
 import zemosaic
 from zemosaic.frames.frame_files import scan_folder
@@ -25,6 +24,7 @@ from zemosaic.gui.presenter.frames.histograms import Histogram
 from zemosaic.gui.presenter.frames.region_outline import region_outline, region_text
 from zemosaic.gui.presenter.frames.thumbnails import ThumbnailLoader
 from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.settings.equipment import Equipment
 from zemosaic.gui.presenter.settings.form import Form
 from zemosaic.gui.presenter.settings.presets import BUILT_IN, KEPT, Presets
 from zemosaic.i18n import Translator

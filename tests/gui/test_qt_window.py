@@ -295,7 +295,7 @@ def test_look_and_depth_are_remembered(opened, tmp_path):
     saved = json.loads((tmp_path / "config" / "window_qt.json").read_text(encoding="utf-8"))
     assert (saved["theme"], saved["tier"]) == ("light", "advanced")
     again = opened()
-    assert (again.theme_name, again.settings.page.tier) == ("light", "advanced")
+    assert (again.presenter.theme_name, again.settings.page.tier) == ("light", "advanced")
     assert again.frames.table.widths()["file"] == 333
     assert again.pages.currentIndex() == FRAMES
 

@@ -102,16 +102,14 @@ class LogPane(QFrame):
 
     def rewrite(self) -> None:
         """Write all lines anew."""
-        self.text.clear()
         self._feed.begin_again()
         self.update_lines()
 
     def update_lines(self) -> None:
         """Add the lines that came since the last time."""
-        if self._feed.is_new_run():
-            self.rewrite()
-            return
-        lines = self._feed.fresh(self.level)
+        anew, lines = self._feed.take(self.level)
+        if anew:
+            self.text.clear()
         bar = self.text.verticalScrollBar()
         at_end = bar.value() >= bar.maximum() - 2
         cursor = QTextCursor(self.text.document())

@@ -97,22 +97,18 @@ class LogPane(ttk.Frame):
 
     def rewrite(self) -> None:
         """Write all lines anew."""
-        self.text.configure(state="normal")
-        self.text.delete("1.0", "end")
-        self.text.configure(state="disabled")
         self._feed.begin_again()
         self.update_lines()
 
     def update_lines(self) -> None:
         """Add the lines that came since the last time."""
-        if self._feed.is_new_run():
-            self.rewrite()
-            return
-        lines = self._feed.fresh(self.level)
-        if not lines:
+        is_anew, lines = self._feed.take(self.level)
+        if not lines and not is_anew:
             return
         at_end = self.text.yview()[1] >= 0.999
         self.text.configure(state="normal")
+        if is_anew:
+            self.text.delete("1.0", "end")
         for line, level in lines:
             self.text.insert("end", line + "\n", level)
         self.text.configure(state="disabled")

@@ -27,7 +27,7 @@ PUMP_MS = 50
 FRAMES, SETTINGS, RUN, RESULT = range(len(VIEWS))
 _REFRESH_S = 0.5
 """Clocks move this often although nothing new was told."""
-_LOOK_AFTER_S = 0.4
+_LOOK_AFTER_PUMPS = 8
 """ASTAP is looked for once the window is there."""
 
 
@@ -53,9 +53,8 @@ class WindowPresenter:
         self.theme_name = self.opened_with.theme
         self._view: WindowView | None = None
         self._loading: PreviewReady | None = None
-        self._opened_s = session.clock()
         self._refreshed_s = 0.0
-        self._has_looked = False
+        self._pumps = 0
 
     @property
     def view(self) -> WindowView:
@@ -181,8 +180,8 @@ class WindowPresenter:
         """Take in all news and show them; the window calls it every `PUMP_MS`, until it is closed."""
         session, view = self.session, self.view
         now = session.clock()
-        if not self._has_looked and now - self._opened_s > _LOOK_AFTER_S:
-            self._has_looked = True
+        self._pumps += 1
+        if self._pumps == _LOOK_AFTER_PUMPS:
             view.settings.page.look_for_equipment()
         has_news = session.pump()
         has_scanned = session.frames.pump()

@@ -62,7 +62,7 @@ class LogFeed:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._written = 0
-        self._run_s = session.state.started_s
+        self._run_s: float | None = None
 
     def level_texts(self) -> list[str]:
         """Return the words of `LEVELS`."""
@@ -70,21 +70,31 @@ class LogFeed:
 
     def begin_again(self) -> None:
         """Hand over all lines next time."""
-        self._written = 0
+        self._run_s = None
 
-    def is_new_run(self) -> bool:
-        """Return, once, whether the lines are those of another run."""
-        started_s, self._run_s = self._run_s, self._session.state.started_s
-        return started_s != self._run_s
+    def take(self, level: str) -> tuple[bool, list[tuple[str, str]]]:
+        """Return the lines that came since the last time.
 
-    def fresh(self, level: str) -> list[tuple[str, str]]:
-        """Return the lines that came since the last time, each with its level; none less important than a level."""
+        Parameters
+        ----------
+        level : str
+            The least important level wanted.
+
+        Returns
+        -------
+        is_anew : bool
+            Whether what is shown goes, since these are all the lines there are.
+        lines : list of (str, str)
+            Each with its level.
+        """
         state, words = self._session.state, self._session.words
+        is_anew = state.started_s != self._run_s
+        if is_anew:
+            self._run_s, self._written = state.started_s, 0
         lines = state.log[len(state.log) - min(state.log_count - self._written, len(state.log)) :]
         self._written = state.log_count
-        least = LEVELS.index(level)
-        kept = [line for line in lines if LEVELS.index(known_level(line.level)) >= least]
-        return [(log_line(line, state, words), known_level(line.level)) for line in kept]
+        kept = [line for line in lines if LEVELS.index(known_level(line.level)) >= LEVELS.index(level)]
+        return is_anew, [(log_line(line, state, words), known_level(line.level)) for line in kept]
 
     def save(self, path: str, text: str) -> None:
         """Write a text into a file; a failure is told at the foot of the window."""
