@@ -234,7 +234,7 @@ def test_fields_of_settings_show_and_take_the_language_s_decimals(opened):
     driver.work()
     assert shown() == "2,75" and session.form.row(key).value == 2.75
     session.form = session.form.edited(key, "1.5")
-    settings.page.update_values()
+    settings.page.update_rows()
     assert shown() == "1,5", "a preset's number, too"
     assert typed("2,,5")[0] == "2,,5" and session.form.row(key).problem is not None
     driver.window.presenter.use_language("en")

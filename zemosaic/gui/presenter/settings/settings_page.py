@@ -184,9 +184,15 @@ class SettingsPage:
         self.show_extras()
 
     def update_values(self) -> None:
-        """Show the values of the form where something else changed them."""
+        """Show the values of the form in the rows that are shown; others take them when they are."""
         for row in self._shown():
             self._widgets.rows[row.key].update()
+        self.show_extras()
+
+    def update_rows(self) -> None:
+        """Show the values of the form in all rows, whether they are shown or not."""
+        for row in self._widgets.rows.values():
+            row.update()
         self.show_extras()
 
     def reveal_problem(self) -> None:
@@ -251,7 +257,7 @@ class SettingsPage:
         if name:
             self.session.form = self.presets.applied(name, self.session.form)
             self.session.tell_notes(self.presets.notes)
-            self.update_values()
+            self.update_rows()
 
     def save_preset(self, name: str) -> None:
         """Keep the values under a name."""
