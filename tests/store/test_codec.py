@@ -20,7 +20,7 @@ from zemosaic import wcs as sky
 from zemosaic.export.grid_file import SavedGrid
 from zemosaic.mosaic.star_model import TileStars
 from zemosaic.phases import stack
-from zemosaic.phases.previous_run import archive as nights
+from zemosaic.phases.previous_run import state
 from zemosaic.store import pixel_record
 from zemosaic.store.codec import content_of, from_bytes, from_plain, pack, to_bytes, to_plain, unpack
 from zemosaic.store.columns import as_columns, compacted, expanded, row_of
@@ -40,13 +40,13 @@ def records_of(*modules: Any) -> list[type]:
     ]
 
 
-UNSAVED = (nights.PreviousRun, nights.FieldState)
-RECORDS = [kind for kind in records_of(model, sky, pixel_record, nights) if kind not in UNSAVED]
+UNSAVED = (state.PreviousRun, state.FieldState)
+RECORDS = [kind for kind in records_of(model, sky, pixel_record, state) if kind not in UNSAVED]
 RECORDS += [errors.Message, TileStars, SavedGrid]
 
 
 def test_the_records_were_found():
-    assert {model.CalibratedFrame, model.FrameRef, model.Dropped, sky.FrameWcs, nights.FinishedRun} <= set(RECORDS)
+    assert {model.CalibratedFrame, model.FrameRef, model.Dropped, sky.FrameWcs, state.FinishedRun} <= set(RECORDS)
     assert len(RECORDS) >= 25
 
 
