@@ -58,7 +58,9 @@ def test_settings_reach_the_tasks():
 
 
 def test_worker_limit_reaches_the_share():
-    context = SimpleNamespace(settings=Settings(winsor_worker_limit=1), budget=Budget(8 << 30, 4, 100 << 20))
+    context = SimpleNamespace(
+        settings=Settings(winsor_worker_limit=1), workers=SimpleNamespace(budget=Budget(8 << 30, 4, 100 << 20))
+    )
     assert phase._share(context).ahead == 1
 
 
