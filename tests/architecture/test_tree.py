@@ -20,8 +20,6 @@ LONG_FILES: dict[str, int] = {
     "gui/tk/settings_view.py": 405,
     "gui/tk/window.py": 407,
     "model.py": 421,
-    "phases/calibrate.py": 441,
-    "phases/solve.py": 509,
     "stacking/compiled.py": 472,
     "worker_process.py": 407,
 }
