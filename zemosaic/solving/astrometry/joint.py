@@ -17,13 +17,7 @@ from numpy.typing import NDArray
 from zemosaic.arrays import Float64s
 from zemosaic.catalogue import Catalogue
 from zemosaic.errors import Message, message
-from zemosaic.solving.astrometry.adjust import (
-    directions,
-    least_squares_step,
-    make_cameras,
-    residuals,
-    with_fixed_frames,
-)
+from zemosaic.solving.astrometry.adjust import directions, least_squares_step, make_cameras, residuals, with_fixed_frames
 from zemosaic.solving.astrometry.camera_model import Cameras, Detections, Priors, ReferenceStars, camera_wcs
 from zemosaic.solving.astrometry.links import link_detections, nearest_reference, reference_directions
 from zemosaic.solving.astrometry.scatter import centroid_errors, estimated_priors, initial_priors, reference_error
