@@ -109,7 +109,7 @@ class _Deadly(Executor):
         function, task = args
         future: Future[Any] = Future()
         if function is measure.find_group_defects:
-            ids = [one.frame_id for one in task.sample]
+            ids = [one.frame_id for part in task.parts for one in part]
             self.samples.append(ids)
         else:
             ids = [task[0].frame_id]
@@ -123,7 +123,7 @@ class _Deadly(Executor):
 def test_a_camera_is_looked_at_again_without_the_frame_that_kills_workers() -> None:
     executor = _Deadly(2)
     sample = tuple(frame(number) for number in range(4))
-    task = measure._DefectTask(sample, measure.CameraCalibrationFrames(), WORK, WORK / "camera_0.npz")
+    task = measure._DefectTask((sample,), measure.CameraCalibrationFrames(), WORK, WORK / "camera_0.npz")
     assert list(measure._answers(context_of(executor), [task])) == [(3, "mark")]
     assert executor.samples == [[0, 1, 2, 3], [0, 1, 3]]
 
@@ -147,7 +147,7 @@ def test_defects_are_found_without_a_frame_that_goes_meanwhile(tmp_path: Path, m
     monkeypatch.setattr(measure, "open_pixels", lambda one, scratch: Source(one))
     monkeypatch.setattr(measure, "find_defects", find)
     task = measure._DefectTask(
-        tuple(map(frame, range(3))), measure.CameraCalibrationFrames(), tmp_path, tmp_path / "camera.npz"
+        (tuple(map(frame, range(3))),), measure.CameraCalibrationFrames(), tmp_path, tmp_path / "camera.npz"
     )
     assert measure.find_group_defects(task)[0] == 2
 
