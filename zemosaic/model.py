@@ -204,8 +204,8 @@ class SiteLevels:
     """Median level."""
     error_adu: float
     """Standard error of a difference of two of these levels."""
-    star_light_adu: tuple[float, ...]
-    """Light above the sky where it is bright; 0 where there is too little of it."""
+    star_shares: tuple[float, ...]
+    """Median share of each in the light of blocks on stars, times the number of such blocks; 0 where they are few."""
 
 
 @dataclass(frozen=True)

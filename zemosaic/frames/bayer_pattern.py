@@ -26,8 +26,9 @@ BLOCK_PX = 32
 """Levels are compared within squares of so many pixels, in which the sky is even."""
 MAX_BLOCKS = 600
 MIN_BLOCKS = 20
-STAR_SIGMA = 8.0
-MIN_STAR_CELLS = 20
+STAR_SIGMA = 4.0
+"""By so much of its noise each of four pixels on a star is above the sky."""
+MIN_STAR_BLOCKS = 10
 """Fewer bright blocks of 2 x 2 pixels do not tell the colour of the stars."""
 MIN_DIFFERENCE_SIGMA = 6.0
 MIN_DIFFERENCE = 0.02
@@ -69,19 +70,33 @@ def site_levels(pixels: NDArray[Any]) -> SiteLevels | None:
     if len(cells) < MIN_BLOCKS:
         return None
     levels = np.median(cells, axis=2)
-    light = cells - levels[:, :, None]
-    total = light.sum(axis=1)
-    bright = total > STAR_SIGMA * max(median_sigma(total), 1e-6)
     mean = levels.mean(axis=1, keepdims=True)
     differences = levels - mean
     typical = np.median(differences, axis=0)
     spread = float(np.sqrt(np.mean([median_sigma(differences[:, k] - typical[k]) ** 2 for k in range(4)])))
-    stars = [float(light[:, k][bright].sum()) if bright.sum() >= MIN_STAR_CELLS else 0.0 for k in range(4)]
     return SiteLevels(
         sky_adu=tuple(float(value) for value in typical + np.median(mean)),
         error_adu=1.25 * float(np.hypot(spread, 0.3)) / float(np.sqrt(len(cells))),
-        star_light_adu=tuple(stars),
+        star_shares=_star_shares(cells - levels[:, :, None]),
     )
+
+
+def _star_shares(light: NDArray[np.float32]) -> tuple[float, ...]:
+    """Return the share of each of the four pixels in the light of blocks on stars, times the number of such blocks.
+
+    Parameters
+    ----------
+    light : ndarray of float32, shape (squares, 4, blocks)
+        Light above the sky.
+    """
+    noise = np.array([max(median_sigma(light[:, k]), 1e-6) for k in range(4)], np.float32)
+    # A hot pixel is bright alone, a star in all four.
+    bright = (light > STAR_SIGMA * noise[:, None]).all(axis=1)
+    count = int(bright.sum())
+    if count < MIN_STAR_BLOCKS:
+        return (0.0, 0.0, 0.0, 0.0)
+    of_stars = np.stack([light[:, k][bright] for k in range(4)])
+    return tuple(float(share) * count for share in np.median(of_stars / of_stars.sum(axis=0), axis=1))
 
 
 def corrected_cameras(frames: Sequence[FrameRef]) -> list[FrameRef]:
@@ -180,7 +195,7 @@ def _by_stars(levels: Iterable[SiteLevels], card: str) -> str:
     """Return the pattern of the other diagonal in which red has more of the stars' light than blue, else of the sky."""
     stars, sky = np.zeros(4), np.zeros(4)
     for sites in levels:
-        stars += sites.star_light_adu
+        stars += sites.star_shares
         sky += sites.sky_adu
     light = stars if stars.any() else sky
     return max(_other_patterns(card), key=lambda pattern: light[pattern.index("R")] - light[pattern.index("B")])
