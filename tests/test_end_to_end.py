@@ -332,13 +332,13 @@ def spoil(folder: Path, good: Path) -> dict[str, str]:
     dark.writeto(folder / "blank.fit")
     dark.close()
     expected = {
-        "truncated.fit": "reason.truncated",
+        "truncated.fit": "reason.same_exposure",
         "empty.fit": "reason.empty_file",
         "garbage.fits": "reason.not_fits",
         "headless.fts": "reason.header_without_end",
         "twin.fit": "reason.duplicate",
         "dark.fit": "reason.not_a_light",
-        "blank.fit": "reason.blank",
+        "blank.fit": "reason.one_value",
     }
     if hasattr(os, "symlink") and sys.platform != "win32":
         (folder / "gone.fit").symlink_to(folder / "nowhere.fit")

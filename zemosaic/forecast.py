@@ -12,6 +12,7 @@ import numpy as np
 from zemosaic.compute.budget import make_budget
 from zemosaic.compute.machine_resources import disk_free
 from zemosaic.errors import Message, ResourceError
+from zemosaic.frames.inventory import nights_of
 from zemosaic.model import FrameRef, MeasuredFrame, Solution, SolvedFrame, StarList
 from zemosaic.mosaic.canvas import Canvas, connected_fields, make_canvas
 from zemosaic.mosaic.mosaic_mode import mode_of
@@ -76,7 +77,8 @@ def forecast(
         What earlier runs took.
     """
     placed = [frame for frame in frames if frame.ra_deg is not None and frame.scale_arcsec]
-    canvases = _canvases(settings, placed)
+    canvases = [canvas for members in _mosaics(settings, placed) for canvas in _canvases(settings, members)]
+    canvases.sort(key=lambda canvas: -canvas.width * canvas.height)
     channels = 3 if any(frame.bayer or frame.planes == 3 for frame in frames) else 1
     area = sum(canvas.width * canvas.height for canvas in canvases)
     per_pixel = BYTES_PER_PIXEL_AND_CHANNEL * channels + 8
@@ -101,7 +103,7 @@ def forecast(
         frames=len(frames),
         unplaced=len(frames) - len(placed),
         left_out=left_out,
-        nights=len({(frame.date_obs or "")[:10] for frame in frames}),
+        nights=len(nights_of(frames)),
         cameras=tuple(sorted({frame.instrument or frame.telescope for frame in frames} - {""})),
         hours=sum(frame.exposure_s or 0.0 for frame in frames) / 3600.0,
         fields=len(canvases),
@@ -115,6 +117,14 @@ def forecast(
         mode=mode_of(settings, frames).reason,
         problem=problem,
     )
+
+
+def _mosaics(settings: Settings, frames: Sequence[FrameRef]) -> list[list[FrameRef]]:
+    """Return the frames of each filter, which have mosaics of their own unless the settings say otherwise."""
+    members: dict[str, list[FrameRef]] = {}
+    for frame in frames:
+        members.setdefault(frame.filter_name if settings.mosaic_per_filter else "", []).append(frame)
+    return list(members.values())
 
 
 def _canvases(settings: Settings, frames: Sequence[FrameRef]) -> list[Canvas]:

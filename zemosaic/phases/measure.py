@@ -107,9 +107,7 @@ def _measure(
     measured: list[MeasuredFrame] = []
     stored = {frame.frame_id: _stored_measurement(context, frame, defects[frame.camera_key]) for frame in frames}
     tasks = [
-        _MeasureTask(
-            frame, defects[frame.camera_key].path, context.scratch, context.settings.use_existing_master_tiles
-        )
+        _MeasureTask(frame, defects[frame.camera_key].path, context.scratch, context.settings.use_existing_master_tiles)
         for frame in frames
         if stored[frame.frame_id] is None
     ]

@@ -115,6 +115,7 @@ class FramesView(QWidget):
     def update_state(self) -> None:
         """Show the frames as they are now, where anything changed."""
         self._summary.setText(self._session.frames.summary(self._session.words))
+        self._summary.setToolTip(self._session.frames.given_text(self._session.words))
         if self.page.thumbnails.pump():
             self.map.update()
         if not self.page.changed():

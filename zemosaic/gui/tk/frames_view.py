@@ -189,6 +189,7 @@ class FramesView(ttk.Frame):
         self._summary = ttk.Label(top, justify="left")
         self._summary.pack(side="left", fill="x", expand=True)
         wrap_to_width(self._summary)
+        Tooltip(self._summary, self._theme, lambda: self._session.frames.given_text(self._session.words))
 
     def _make_map_tools(self, side: ttk.Frame) -> None:
         gap = self._theme.px(6)
