@@ -46,6 +46,8 @@ class Forecast:
     cameras: tuple[str, ...]
     hours: float
     fields: int
+    filters: int
+    """So many mosaics are made of each field, on one grid."""
     width: int
     """Of the largest mosaic, pixels; 0 where no header tells a place and a scale."""
     height: int
@@ -77,10 +79,10 @@ def forecast(
         What earlier runs took.
     """
     placed = [frame for frame in frames if frame.ra_deg is not None and frame.scale_arcsec]
-    canvases = [canvas for members in _mosaics(settings, placed) for canvas in _canvases(settings, members)]
-    canvases.sort(key=lambda canvas: -canvas.width * canvas.height)
+    canvases = _canvases(settings, placed)
+    filters = len({frame.filter_name for frame in placed}) if settings.mosaic_per_filter else 1
     channels = 3 if any(frame.bayer or frame.planes == 3 for frame in frames) else 1
-    area = sum(canvas.width * canvas.height for canvas in canvases)
+    area = max(filters, 1) * sum(canvas.width * canvas.height for canvas in canvases)
     per_pixel = BYTES_PER_PIXEL_AND_CHANNEL * channels + 8
     needed = round(area * (per_pixel * (1.0 + TILES_TO_CANVAS) + BYTES_PER_PIXEL_AND_CHANNEL * (channels + 2)))
     free = disk_free(_existing(Path(settings.output_dir or ".")))
@@ -107,6 +109,7 @@ def forecast(
         cameras=tuple(sorted({frame.instrument or frame.telescope for frame in frames} - {""})),
         hours=sum(frame.exposure_s or 0.0 for frame in frames) / 3600.0,
         fields=len(canvases),
+        filters=filters,
         width=largest.width if largest else 0,
         height=largest.height if largest else 0,
         depth=light / area if area else 0.0,
@@ -117,14 +120,6 @@ def forecast(
         mode=mode_of(settings, frames).reason,
         problem=problem,
     )
-
-
-def _mosaics(settings: Settings, frames: Sequence[FrameRef]) -> list[list[FrameRef]]:
-    """Return the frames of each filter, which have mosaics of their own unless the settings say otherwise."""
-    members: dict[str, list[FrameRef]] = {}
-    for frame in frames:
-        members.setdefault(frame.filter_name if settings.mosaic_per_filter else "", []).append(frame)
-    return list(members.values())
 
 
 def _canvases(settings: Settings, frames: Sequence[FrameRef]) -> list[Canvas]:
