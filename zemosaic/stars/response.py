@@ -1,7 +1,7 @@
 """What a camera makes of the colour of stars: slopes of its colours against Gaia's BP - RP, shared by fields.
 
-A slope belongs to sensor, filter and optics, and so to a model of telescope and its filter.  What earlier mosaics taught is
-kept; with it, a few stars give the white of a field.
+A slope belongs to sensor, filter and optics, and so to a model of telescope and its filter.  What earlier mosaics
+taught is kept; with it, a few stars give the white of a field.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ from pathlib import Path
 from zemosaic.store.whole_files import write_whole
 from zemosaic.wcs import separation_deg
 
-__all__ = ["ColourResponse", "FieldResponse", "Slope", "known_response", "read_responses", "with_response", "write_responses"]
+__all__ = [
+    "ColourResponse",
+    "FieldResponse",
+    "Slope",
+    "known_response",
+    "read_responses",
+    "with_response",
+    "write_responses",
+]
 
 
 @dataclass(frozen=True)
@@ -111,7 +119,8 @@ def read_responses(path: Path) -> list[FieldResponse]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))["fields"]
         return [
-            FieldResponse(**(entry | {"red": Slope(**entry["red"]), "blue": Slope(**entry["blue"])})) for entry in entries
+            FieldResponse(**(entry | {"red": Slope(**entry["red"]), "blue": Slope(**entry["blue"])}))
+            for entry in entries
         ]
     except (OSError, ValueError, KeyError, TypeError):
         return []

@@ -1,8 +1,8 @@
 """White from the stars of a mosaic: which factors make a star like the Sun neutral.
 
-The colours of unsaturated stars, -2.5 log10(red / green) and -2.5 log10(blue / green), follow a line over Gaia's BP - RP.
-The line is fitted robustly with what is known of its slope before (`zemosaic.stars.response`), and read off at the Sun's
-colour.  Residuals are taken as Student's t with 4 degrees of freedom, so that a blended or variable star weighs little
+The colours of unsaturated stars, -2.5 log10(red / green) and -2.5 log10(blue / green), follow a line over Gaia's
+BP - RP.  The line is fitted robustly with what is known of its slope before (`zemosaic.stars.response`), and read off
+at the Sun's colour.  Residuals are taken as Student's t with 4 degrees of freedom, so that a blended or variable star weighs little
 (Lange, Little & Taylor 1989, J. Am. Stat. Assoc. 84, 881).
 """
 
@@ -142,10 +142,10 @@ def white_of_stars(stars: StarColoursMeasured, known: ColourResponse, reference:
 
 
 def white_of_locus(stars: StarColoursMeasured, known: ColourResponse, reference: str) -> White | None:
-    """Return the white that gives the stars of a field their usual colours; None of fewer than `MIN_LOCUS_STARS`.
+    """Return the white that gives a field's stars their usual colours; None of fewer than `MIN_LOCUS_STARS`.
 
-    A field's stars have a median BP - RP that fields differ little in.  That is less certain than stars of known colour,
-    and the error says so.
+    Fields differ little in the median BP - RP of their stars.  That is less certain than stars of known colour, and
+    the error says so.
 
     Parameters
     ----------
@@ -162,9 +162,7 @@ def white_of_locus(stars: StarColoursMeasured, known: ColourResponse, reference:
         median = float(np.median(colour))
         spread = 1.4826 * float(np.median(np.abs(colour - median)))
         away = TYPICAL_BP_RP - SUN_BP_RP
-        error = math.hypot(
-            1.25 * spread / math.sqrt(len(stars)), slope.value * TYPICAL_BP_RP_ERROR, slope.error * away
-        )
+        error = math.hypot(1.25 * spread / math.sqrt(len(stars)), slope.value * TYPICAL_BP_RP_ERROR, slope.error * away)
         lines.append(ColourLine(median - slope.value * away, error, slope, spread, np.ones(len(stars))))
     return White(_gains(lines[0], lines[1], len(stars), "locus", reference), lines[0], lines[1], stars)
 
@@ -176,13 +174,13 @@ def _gains(red: ColourLine, blue: ColourLine, stars: int, method: str, reference
 
 
 def colours_of(flux: NDArray[np.float64], error: NDArray[np.float64]) -> tuple[Float64s, Float64s, Float64s, Float64s]:
-    """Return (red, blue, red_error, blue_error) in magnitudes of fluxes of shape (n, 3); NaN where a flux is not positive.
+    """Return (red, blue, red_error, blue_error) in magnitudes; NaN where a flux is not positive.
 
     Parameters
     ----------
     flux, error : ndarray, shape (n, 3)
     """
-    good = (flux > 0).all(axis=1)
+    good = np.asarray((flux > 0).all(axis=1))
     safe = np.where(good[:, None], flux, 1.0)
     relative = 2.5 / math.log(10.0) * error / safe
     colours = [np.where(good, -2.5 * np.log10(safe[:, k] / safe[:, 1]), np.nan) for k in (0, 2)]

@@ -111,7 +111,7 @@ def faintest_star(pixels: Pixels, kept: Pixels | None, box: Box, zero: ZeroPoint
             [float(np.asarray(kept[r : r + 1, c : c + 1]).max()) for r, c in zip(rows, columns, strict=True)]
         )
     typical = float(np.median(frames))
-    # The square root of depth brings places of different depth to one noise; stars in apertures are far from the median.
+    # The square root of depth brings places of different depth to one noise; stars are far from the median.
     scaled = flux * np.sqrt(np.maximum(frames, 1.0) / max(typical, 1.0))
     noise = median_sigma(scaled - np.median(scaled))
     if not noise > 0:
