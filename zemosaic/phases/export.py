@@ -21,7 +21,7 @@ from zemosaic.i18n import Translator
 from zemosaic.model import ColourGains, FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
 from zemosaic.mosaic.mosaic_mode import mode_of
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.parts.mosaic_stars import MosaicStars, stars_of_mosaic
+from zemosaic.phases.parts.mosaic_stars import MosaicStars, catalogue_of_mosaic, stars_of_mosaic
 from zemosaic.phases.plan import FieldPlan
 from zemosaic.picture.picture_files import write_picture16
 from zemosaic.picture.preview import coverage_picture, stretched_bands, stretched_preview, write_png
@@ -117,6 +117,8 @@ def export_mosaic(
             *star_cards(colour, balanced, stars.zero, stars.depth),
         ]
         write(mosaic, pixels, cards=cards, dtype=kind, empty=settings.empty_pixels)
+        if settings.save_star_catalogue:
+            catalogue_of_mosaic(context.output_dir / f"{stem}_stars.ecsv", stars, value, plan.wcs, box)
         advance(1)
         coverage = context.output_dir / f"{stem}_coverage{suffix}"
         write(coverage, kept, cards=map_cards(origin, "coverage"), dtype="int32")
@@ -292,7 +294,7 @@ def _light_of(outputs: Outputs | None) -> StarLight | None:
     if outputs is None:
         return None
     stars = outputs.stars
-    return StarLight(stars.white, stars.zero, stars.depth)
+    return StarLight(stars.white, stars.zero, stars.depth, stars.shallow)
 
 
 def _all_seams(outputs: Sequence[Outputs]) -> SeamReport | None:

@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from zemosaic.arrays import Float64s
-from zemosaic.report.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, svg_element, ticks
+from zemosaic.report.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, dec_text, ra_text, svg_element, ticks
 from zemosaic.report.report_records import RunReport
 from zemosaic.report.report_text import Chart, Figure, Words
 from zemosaic.stars.white import ColourLine
@@ -27,12 +27,24 @@ class LightSection:
     figures: tuple[Figure, ...]
     charts: tuple[Chart, ...]
     note: str
+    shallow: tuple[ShallowLine, ...] = ()
+
+
+@dataclass(frozen=True)
+class ShallowLine:
+    """A part of the mosaic where more frames would help."""
+
+    place: str
+    frames: str
+    limit: str
+    to_gain: str
+    to_typical: str
 
 
 def light_section(report: RunReport, words: Words) -> LightSection | None:
     """Return what the page says of white and magnitudes; None where the stars told nothing."""
     light = report.light
-    if light is None or (light.white is None and light.zero is None):
+    if light is None or not (light.white or light.zero or light.shallow):
         return None
     figures: list[Figure] = []
     charts: list[Chart] = []
@@ -60,7 +72,17 @@ def light_section(report: RunReport, words: Words) -> LightSection | None:
     if light.depth is not None:
         note_depth = words.text("report.light.at_depth", n=round(light.depth.typical_frames))
         figures.append(Figure(words.text("report.light.limit"), words.number(light.depth.limit_mag, 2), note_depth))
-    return LightSection(tuple(figures), tuple(charts), note)
+    lines = [
+        ShallowLine(
+            f"{ra_text(part.ra_deg)} {dec_text(part.dec_deg)}",
+            words.number(part.frames),
+            words.number(part.limit_mag, 2),
+            words.number(part.frames_to_gain),
+            words.number(part.frames_to_typical),
+        )
+        for part in light.shallow
+    ]
+    return LightSection(tuple(figures), tuple(charts), note, tuple(lines))
 
 
 def colour_chart(

@@ -24,6 +24,7 @@ from zemosaic.model import (
 from zemosaic.qa.noise_against_depth import DepthNoise
 from zemosaic.qa.seam_summary import SeamSummary
 from zemosaic.qa.seams import SeamReport
+from zemosaic.stars.shallow_parts import ShallowPart
 from zemosaic.stars.white import White
 from zemosaic.stars.zero_point import MosaicDepth, ZeroPoint
 from zemosaic.wcs import FrameWcs
@@ -57,6 +58,8 @@ class StarLight:
     white: White | None = None
     zero: ZeroPoint | None = None
     depth: MosaicDepth | None = None
+    shallow: tuple[ShallowPart, ...] = ()
+    """Where more frames would help most."""
 
 
 @dataclass(frozen=True)

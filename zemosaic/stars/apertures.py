@@ -189,11 +189,12 @@ def _half_light(stamps: Float64s, places: Float64s, sizes: ApertureSizes) -> Flo
     rows, columns = np.indices(stamps.shape[1:])
     radius = np.hypot(columns[None] - places[:, 0, None, None], rows[None] - places[:, 1, None, None])
     n = len(stamps)
-    flat_radius, light = radius.reshape(n, -1), np.nan_to_num(stamps).reshape(n, -1)
+    flat_radius = radius.reshape(n, -1)
+    light = np.asarray(np.nan_to_num(stamps)).reshape(n, -1)
     light = np.where(flat_radius <= sizes.radius, light, 0.0)
     order = np.argsort(flat_radius, axis=1, kind="stable")
     grown = np.cumsum(np.take_along_axis(light, order, axis=1), axis=1)
-    total = np.asarray(grown[:, -1], float)
+    total = np.asarray(grown, float)[:, -1]
     first = np.asarray(grown >= 0.5 * total[:, None]).argmax(axis=1)
     # The pixels inside a radius fill a circle of the same area, which is finer than the pixels' own distances.
     return np.asarray(np.where(total > 0, np.sqrt((first + 0.5) / np.pi), np.nan))

@@ -2,8 +2,8 @@
 
 The colours of unsaturated stars, -2.5 log10(red / green) and -2.5 log10(blue / green), follow a line over Gaia's
 BP - RP.  The line is fitted robustly with what is known of its slope before (`zemosaic.stars.response`), and read off
-at the Sun's colour.  Residuals are taken as Student's t with 4 degrees of freedom, so that a blended or variable star weighs little
-(Lange, Little & Taylor 1989, J. Am. Stat. Assoc. 84, 881).
+at the Sun's colour.  Residuals are taken as Student's t with 4 degrees of freedom, so that a blended or variable star
+weighs little (Lange, Little & Taylor 1989, J. Am. Stat. Assoc. 84, 881).
 """
 
 from __future__ import annotations

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +18,7 @@ from zemosaic.errors import OutputError, message
 from zemosaic.model import ColourGains, FrameRef, SolvedFrame
 from zemosaic.phases.context import RunContext
 from zemosaic.settings.load import user_config_folder
+from zemosaic.stars.apertures import windows
 from zemosaic.stars.colour_stars import (
     MeasuredMosaicStars,
     colours_for_white,
@@ -22,14 +26,20 @@ from zemosaic.stars.colour_stars import (
     measured_colours,
     saturated_places,
 )
+from zemosaic.stars.detect import find_stars, joined
 from zemosaic.stars.response import FieldResponse, known_response, read_responses, with_response, write_responses
-from zemosaic.stars.white import White, white_of_stars
+from zemosaic.stars.shallow_parts import ShallowPart, shallow_parts
+from zemosaic.stars.star_table import star_table, write_star_table
+from zemosaic.stars.white import StarColoursMeasured, White, colours_of, white_of_locus, white_of_stars
 from zemosaic.stars.zero_point import MosaicDepth, ZeroPoint, faintest_star, zero_point
 from zemosaic.store.axis_order import Pixels
 from zemosaic.wcs import FrameWcs
 
-__all__ = ["MosaicStars", "stars_of_mosaic"]
+__all__ = ["MosaicStars", "catalogue_of_mosaic", "stars_of_mosaic"]
 
+REFERENCE = "Gaia DR3"
+MAX_SAMPLED_WINDOWS = 9
+MIN_LOCUS_SNR = 20.0
 RESPONSES_FILE = "colour_responses.json"
 CUT_OFF_OF_PEAK = 0.8
 """Pixels count as cut off from this part of the saturated stars' peaks on."""
@@ -44,6 +54,9 @@ class MosaicStars:
     depth: MosaicDepth | None = None
     cut_off: tuple[float, ...] | None = None
     """Level per channel from which on pixels are cut off; None where no star is."""
+    fwhm_px: float = 3.0
+    shallow: tuple[ShallowPart, ...] = ()
+    """Where more frames would help most."""
 
     @property
     def colour(self) -> ColourGains | None:
@@ -74,19 +87,58 @@ def stars_of_mosaic(
     InputError
         The bundled catalogue is missing or damaged.
     """
-    catalogue = load_colours()
-    known = known_stars(catalogue, wcs, box)
+    known = known_stars(load_colours(), wcs, box)
     measured = measured_colours(value, kept, known, wcs, box, saturated_places(frames), load_bundled())
     zero = zero_point(measured)
     depth = faintest_star(value, kept, box, zero) if zero is not None else None
-    white = None
+    white, cut_off = None, _cut_off(measured)
     if value.shape[0] == 3:
-        white = _white(context, [frame.frame for frame in frames], measured, wcs, box, catalogue.name)
+        sample = partial(_sample_of_all_stars, value, box, measured.fwhm_px, cut_off)
+        white = _white(context, [frame.frame for frame in frames], measured, wcs, box, sample)
         if white is None:
             context.log(message("log.no_white", stars=len(colours_for_white(measured))))
         else:
             _tell(context, white.colour)
-    return MosaicStars(white, zero, depth, _cut_off(measured))
+    shallow = shallow_parts(kept, wcs, box, depth.limit_mag if depth is not None else math.nan)
+    return MosaicStars(white, zero, depth, cut_off, measured.fwhm_px, tuple(shallow))
+
+
+def catalogue_of_mosaic(path: Path, stars: MosaicStars, value: Pixels, wcs: FrameWcs, box: Box) -> int:
+    """Find all stars of a mosaic and write them as a table; returns how many there are.
+
+    Parameters
+    ----------
+    path : Path
+    stars : MosaicStars
+        What `stars_of_mosaic` learnt.
+    value : array-like, shape (channels, h, w)
+        The canvas.
+    wcs : FrameWcs
+        Of the canvas.
+    box : (y0, y1, x0, x1)
+        The part that goes into the files; places in pixels are those of the file.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    found = joined(find_stars(value, windows(box), stars.fwhm_px, stars.cut_off), value.shape[0])
+    moved = replace(found, x_px=found.x_px - box[2], y_px=found.y_px - box[0])
+    write_star_table(path, star_table(moved, wcs.shifted(box[2], box[0]), stars.zero, stars.white))
+    return len(found)
+
+
+def _sample_of_all_stars(
+    value: Pixels, box: Box, fwhm_px: float, cut_off: tuple[float, ...] | None
+) -> StarColoursMeasured:
+    """Return the colours of well measured stars of any kind, from an even choice of windows."""
+    every = list(windows(box))
+    chosen = [every[k] for k in np.unique(np.linspace(0, len(every) - 1, MAX_SAMPLED_WINDOWS).astype(int))]
+    stars = joined(find_stars(value, chosen, fwhm_px, cut_off), value.shape[0])
+    good = (stars.flags == 0) & (stars.flux > MIN_LOCUS_SNR * stars.error).all(axis=1)
+    colours = colours_of(stars.flux[good], stars.error[good])
+    return StarColoursMeasured(np.full(int(good.sum()), np.nan), *colours)
 
 
 def _white(
@@ -95,7 +147,7 @@ def _white(
     measured: MeasuredMosaicStars,
     wcs: FrameWcs,
     box: Box,
-    reference: str,
+    sample: Callable[[], StarColoursMeasured],
 ) -> White | None:
     """Return the white of the mosaic, and keep what it teaches of the camera."""
     camera = _joined(frame.instrument or frame.telescope for frame in frames)
@@ -104,8 +156,10 @@ def _white(
     path = user_config_folder(os.environ) / RESPONSES_FILE
     learnt = read_responses(path)
     response = known_response(learnt, camera, filter_name, float(ra), float(dec))
-    white = white_of_stars(colours_for_white(measured), response, reference)
-    if white is None or not camera:
+    white = white_of_stars(colours_for_white(measured), response, REFERENCE)
+    if white is None:
+        return white_of_locus(sample(), response, REFERENCE)
+    if not camera:
         return white
     taught = FieldResponse(
         camera,
