@@ -186,16 +186,16 @@ def _backgrounds(rings: Float32s) -> tuple[Float64s, Float64s, Float64s]:
 
 def _half_light(stamps: Float64s, places: Float64s, sizes: ApertureSizes) -> Float64s:
     """Return the radius that holds half of each star's light within the aperture, from sorted distances."""
-    rows, columns = np.indices(stamps.shape[1:])
+    rows, columns = np.mgrid[: stamps.shape[1], : stamps.shape[2]]
     radius = np.hypot(columns[None] - places[:, 0, None, None], rows[None] - places[:, 1, None, None])
     n = len(stamps)
     flat_radius = radius.reshape(n, -1)
     light = np.asarray(np.nan_to_num(stamps)).reshape(n, -1)
     light = np.where(flat_radius <= sizes.radius, light, 0.0)
     order = np.argsort(flat_radius, axis=1, kind="stable")
-    grown = np.cumsum(np.take_along_axis(light, order, axis=1), axis=1)
-    total = np.asarray(grown, float)[:, -1]
-    first = np.asarray(grown >= 0.5 * total[:, None]).argmax(axis=1)
+    grown = np.take_along_axis(light, order, axis=1).cumsum(axis=1)
+    total = grown[:, -1]
+    first = np.sum(grown < 0.5 * total[:, None], axis=1)
     # The pixels inside a radius fill a circle of the same area, which is finer than the pixels' own distances.
     return np.asarray(np.where(total > 0, np.sqrt((first + 0.5) / np.pi), np.nan))
 

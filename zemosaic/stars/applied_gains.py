@@ -71,16 +71,19 @@ def with_wing_hue(planes: Float32s, gains: Sequence[float], cut_off: Sequence[fl
     if not cut.any():
         return balanced
     hue = np.where(cut, np.float32(0), np.nan_to_num(balanced))
-    share = (~cut & np.isfinite(balanced).all(axis=0)).astype(np.float32)
+    there = ~cut & np.isfinite(balanced).all(axis=0)
+    # By the square of their light, so that the wings close to the core decide and not the sky around.
+    share = np.where(there, (hue.max(axis=0) / np.float32(max(cut_off))) ** 2, np.float32(0)) + np.float32(1e-9) * there
+    hue *= share
     window = (2 * WING_PX + 1, 2 * WING_PX + 1)
     for _ in range(PASSES):
+        empty = cut & (share == 0)
+        if not empty.any():
+            break
         spread = np.stack([cv2.blur(np.ascontiguousarray(plane), window) for plane in hue])
         around = cv2.blur(share, window)
-        fill = cut & (share == 0) & (around > 1e-4)
-        hue[:, fill] = spread[:, fill] / around[fill]
-        share[fill] = 1.0
-        if not (cut & (share == 0)).any():
-            break
+        fill = empty & (around > 0)
+        hue[:, fill], share[fill] = spread[:, fill], around[fill]
     brightest = hue.max(axis=0)
     known = cut & (brightest > 0)
     balanced[:, known] = (balanced.max(axis=0)[known] / brightest[known]) * hue[:, known]
