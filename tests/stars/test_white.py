@@ -12,7 +12,7 @@ RED, BLUE = (0.45, -0.45), (0.3, 0.62)
 """A camera's colours of the Sun, and their slopes."""
 
 
-def sample(count: int, seed: int, scatter: float = 0.01) -> StarColoursMeasured:
+def sample(count: int, seed: int, scatter: float = 0.02) -> StarColoursMeasured:
     rng = np.random.default_rng(seed)
     bp_rp = rng.normal(0.95, 0.4, count)
     red, blue = (at_sun + slope * (bp_rp - SUN_BP_RP) + rng.normal(0, scatter, count) for at_sun, slope in (RED, BLUE))
@@ -20,7 +20,7 @@ def sample(count: int, seed: int, scatter: float = 0.01) -> StarColoursMeasured:
     return StarColoursMeasured(bp_rp, red, blue, small, small)
 
 
-def errors(count: int, scatter: float = 0.01) -> tuple[np.ndarray, np.ndarray]:
+def errors(count: int, scatter: float = 0.02) -> tuple[np.ndarray, np.ndarray]:
     """Return how far red and blue are off, and the stated errors, over many fields."""
     off, stated = [], []
     for seed in range(60):

@@ -33,7 +33,7 @@ SUN_BP_RP = 0.82
 """Gaia's colour of the Sun, magnitudes (Casagrande & VandenBerg 2018, MNRAS 479, L102)."""
 MIN_WHITE_STARS = 3
 DEGREES_OF_FREEDOM = 4.0
-SCATTER_MAG, SCATTER_STARS = 0.015, 2.0
+SCATTER_MAG, SCATTER_STARS = 0.025, 2.0
 """Scatter of stars about the line that is expected, and how many stars that knowledge is worth."""
 SYSTEMATIC_MAG = 0.003
 """What all stars of a mosaic have in common and their scatter does not tell: backgrounds, gauges of the channels."""
