@@ -20,13 +20,14 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from zemosaic.arrays import Box
+from zemosaic.coadd.cutouts import CoaddPlane
+from zemosaic.coadd.inputs import Cutout, GridTile, TileCache
+from zemosaic.coadd.master_tile import MasterTile, feather_map
 from zemosaic.model import GridPlan, TileSpec
-from zemosaic.mosaic.master import MasterTile, feather_map
-from zemosaic.mosaic.pieces import Box, GridTile, PiecePixels, Shelf
-from zemosaic.mosaic.placing import Placing
 from zemosaic.phases.assemble import AssembleTask, assemble_blocks
-from zemosaic.sky import FrameWcs
-from zemosaic.store.canvas import CanvasStore, TilePixels
+from zemosaic.store.canvas_store import CanvasStore, TilePixels
+from zemosaic.wcs import FrameWcs
 
 TILE = 512
 OVERLAP = 16
@@ -59,7 +60,7 @@ def assemble_masters(side: int, folder: Path) -> CanvasStore:
     canvas.create_canvas(3, side, side, TILE, "canvas")
     for specs in _rows(side):
         blocks = tuple(spec.inner for spec in specs if spec.tile_id >= 0)
-        assemble_blocks(AssembleTask(blocks, pieces, Placing(WCS), LEVEL, canvas))
+        assemble_blocks(AssembleTask(blocks, pieces, CoaddPlane(WCS), LEVEL, canvas))
     return canvas
 
 
@@ -85,14 +86,14 @@ def assemble(side: int, folder: Path) -> CanvasStore:
     for specs in _rows(side):
         tiles = tuple(_Tile(source, spec, 0, side, side, WCS.shifted(spec.outer[2], spec.outer[0])) for spec in specs)
         blocks = tuple(spec.inner for spec in specs if spec.tile_id >= 0)
-        assemble_blocks(AssembleTask(blocks, tiles, Placing(WCS), LEVEL, canvas))
+        assemble_blocks(AssembleTask(blocks, tiles, CoaddPlane(WCS), LEVEL, canvas))
     return canvas
 
 
 class _Tile(GridTile):
     """A tile that is read from the one there is, whatever its number."""
 
-    def read(self, box: Box, shelf: Shelf) -> PiecePixels:
+    def read(self, box: Box, shelf: TileCache) -> Cutout:
         return self._whole().part(slice(*box[:2]), slice(*box[2:]))
 
 

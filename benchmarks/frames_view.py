@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from zemosaic.errors import ZeMosaicError
-from zemosaic.gui.presenter.footprints import MapView
-from zemosaic.gui.presenter.frame_cells import cell_text
-from zemosaic.gui.presenter.frame_table import COLUMNS, METRICS, FrameTable
-from zemosaic.gui.presenter.map_picture import COLOURINGS, MapPainter
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.frames.footprints import MapView
+from zemosaic.gui.presenter.frames.frame_cells import cell_text
+from zemosaic.gui.presenter.frames.frame_table import COLUMNS, METRICS, FrameTable
+from zemosaic.gui.presenter.frames.map_picture import COLOURINGS, MapPainter
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef
 
@@ -27,7 +27,7 @@ SETTLE_S = 2.0
 FIRST_WINDOW = """
 import time; begun = time.perf_counter()
 import os, sys
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.i18n import Translator
 session = Session(Translator("en"), os.environ, None, None)
 if sys.argv[1] == "tk":
@@ -135,7 +135,7 @@ def first_window(toolkit: str) -> float:
         environ = os.environ | {"ZEMOSAIC_CONFIG_DIR": home, "PYTHONPATH": str(ROOT), "QT_QPA_PLATFORM": "offscreen"}
         argv = [sys.executable, "-c", FIRST_WINDOW, toolkit]
         told = [subprocess.run(argv, env=environ, capture_output=True, text=True, check=True) for _ in range(3)]
-        return min(float(one.stdout) for one in told)
+        return min(float(item.stdout) for item in told)
 
 
 def _never(*_: object) -> object:

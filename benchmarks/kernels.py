@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from benchmarks.swarp import swarp_ms
 from benchmarks.synthetic import CANVAS, HEIGHT, WIDTH, astropy_wcs, frame
 from zemosaic.model import CalibratedFrame
-from zemosaic.mosaic.interpolation import Interpolation
-from zemosaic.mosaic.warp import frame_lattice, warp, window_of
+from zemosaic.resampling.interpolation import Interpolation
+from zemosaic.resampling.warp import frame_lattice, warp, window_of
 from zemosaic.stacking.kernel import stack
 from zemosaic.stacking.rules import Rejection, StackRules
 

@@ -29,8 +29,7 @@ from zemosaic.model import (
     TileProduct,
     TileSpec,
 )
-from zemosaic.phases.explain import Explainer
-from zemosaic.sky import FrameWcs
+from zemosaic.provenance.explain import Explainer
 from zemosaic.store.pixel_record import (
     CameraRecord,
     FrameColumns,
@@ -39,6 +38,7 @@ from zemosaic.store.pixel_record import (
     records_from_text,
     records_to_text,
 )
+from zemosaic.wcs import FrameWcs
 
 T = TypeVar("T")
 TILES, MEMBERS = 900, 500

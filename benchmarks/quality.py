@@ -24,10 +24,10 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from zemosaic.calibration.defects import MAX_SAMPLE, find_defects, mend
+from zemosaic.calibration.defects import MAX_SAMPLE_FRAMES, find_defects, interpolate_defects
+from zemosaic.frames.frame_files import read_frame
 from zemosaic.frames.pixels import open_pixels
-from zemosaic.frames.scan import read_frame
-from zemosaic.zeanalyser.measure import measure
+from zemosaic.zeanalyser.measure_frames import measure
 
 ROOT = Path(__file__).resolve().parents[1]
 BAD = ("trailed", "blurred", "cloudy")
@@ -126,7 +126,7 @@ def defect_lines(folder: Path) -> list[Line]:
     scenario = {"nx": 1080, "ny": 1920, "hot_pixels": 400, "cold_pixels": 100}
     scenario |= json.loads((folder / "truth" / "scenario.json").read_text())
     files = sorted((folder / "lights").iterdir())
-    files = [files[i] for i in np.unique(np.linspace(0, len(files) - 1, MAX_SAMPLE).astype(int))]
+    files = [files[i] for i in np.unique(np.linspace(0, len(files) - 1, MAX_SAMPLE_FRAMES).astype(int))]
     frames = [read_frame(path) for path in files]
     with tempfile.TemporaryDirectory() as scratch:
         found = find_defects([open_pixels(frame, Path(scratch)) for frame in frames], frames[0])
@@ -149,11 +149,11 @@ def star_lines(folder: Path, clean: Path) -> list[Line]:
         frames = [read_frame(path, k) for k, path in enumerate(sorted((place / "lights").iterdir()))]
         with tempfile.TemporaryDirectory() as scratch:
             sources = [open_pixels(frame, Path(scratch)) for frame in frames]
-            chosen = np.unique(np.linspace(0, len(frames) - 1, MAX_SAMPLE).astype(int))
+            chosen = np.unique(np.linspace(0, len(frames) - 1, MAX_SAMPLE_FRAMES).astype(int))
             defects = find_defects([sources[k] for k in chosen], frames[0])
             whole = (0, frames[0].height, 0, frames[0].width)
             sky[place] = [
-                measure(frame, mend(source.read_all(), whole, defects, frame)).stars
+                measure(frame, interpolate_defects(source.read_all(), whole, defects, frame)).stars
                 for frame, source in zip(frames, sources, strict=True)
             ]
     change, beside = [], 0

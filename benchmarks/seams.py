@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zemosaic.export.seam_files import measure_seams_of_file
+from zemosaic.qa.seam_files import measure_seams_of_file
 
 
 def main() -> int:

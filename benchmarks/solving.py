@@ -25,7 +25,7 @@ from astropy.wcs import WCS
 
 from zemosaic.compute.budget import make_budget
 from zemosaic.compute.executors import SerialExecutor, limit_library_threads
-from zemosaic.compute.resources import ResourceMonitor
+from zemosaic.compute.machine_resources import ResourceMonitor
 from zemosaic.errors import NothingUsable
 from zemosaic.events import Event, Logged, Warned
 from zemosaic.i18n import Translator
@@ -35,10 +35,10 @@ from zemosaic.phases.measure import measure_frames
 from zemosaic.phases.scan import scan
 from zemosaic.phases.solve import solve_frames
 from zemosaic.settings.schema import Settings
-from zemosaic.sky import unit_vectors
-from zemosaic.solving.links import linked
-from zemosaic.solving.sessions import joint_frames
+from zemosaic.solving.astrometry.links import link_detections
+from zemosaic.solving.astrometry.sessions import joint_frames
 from zemosaic.store.journal import Journal
+from zemosaic.wcs import unit_vectors
 
 WRONG_PX = 0.5
 
@@ -123,7 +123,7 @@ def _compared(
     if (scenario / "truth").exists():
         with (scenario / "truth" / "frames.csv").open(newline="") as stream:
             good = {row["file"] for row in csv.DictReader(stream) if row["kind"] == "good"}
-    found = {Path(one.frame.path).name: one for one in solved}
+    found = {Path(frame.frame.path).name: frame for frame in solved}
     errors = {}
     for name, one in found.items():
         truth = scenario / "truth" / (Path(name).stem + ".wcs")
@@ -134,7 +134,7 @@ def _compared(
         good=len(good),
         solved_good=len(good & set(found)),
         corner_px=errors,
-        how=Counter(one.solution.how for one in solved),
+        how=Counter(frame.solution.how for frame in solved),
         lost=tuple(line for line in dropped if line.partition(":")[0] in good),
         timings=timings,
         overlap_px=overlap_error_px([one for name, one in found.items() if name in good]),
@@ -154,8 +154,8 @@ def overlap_error_px(solved: Sequence[SolvedFrame]) -> float:
         places.append(unit_vectors(*part.wcs.pixel_to_sky(part.x_px[best], part.y_px[best])))
         errors.append(part.error_px[best])
         frame.append(np.full(len(best), index))
-    toward, scale = np.concatenate(places), np.radians(np.median([one.wcs.scale_arcsec for one in solved]) / 3600.0)
-    star = linked(toward, np.concatenate(frame), np.concatenate(errors), 2.0 * scale)
+    toward, scale = np.concatenate(places), np.radians(np.median([frame.wcs.scale_arcsec for frame in solved]) / 3600.0)
+    star = link_detections(toward, np.concatenate(frame), np.concatenate(errors), 2.0 * scale)
     seen = np.flatnonzero(star >= 0)
     star, toward = star[seen], toward[seen]
     count = np.bincount(star)

@@ -9,7 +9,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from zemosaic.model import CalibratedFrame, FrameRef, MeasuredFrame, Solution, SolvedFrame, StarList
-from zemosaic.sky import FrameWcs
+from zemosaic.wcs import FrameWcs
 
 __all__ = ["CANVAS", "HEIGHT", "WIDTH", "astropy_wcs", "frame"]
 

@@ -65,4 +65,4 @@ def test_the_commit_of_a_checkout_is_read_from_its_files(tmp_path, packed):
 def test_other_programs_find_astap_by_the_old_name():
     told = "from zemosaic_config import detect_astap_installation as f; print(f.__module__)"
     done = subprocess.run([sys.executable, "-c", told], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "zemosaic.solving.astap_find"
+    assert done.stdout.strip() == "zemosaic.solving.solvers.astap_find"

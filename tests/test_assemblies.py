@@ -17,8 +17,8 @@ from reproject import reproject_interp
 from reproject.mosaicking import reproject_and_coadd
 
 from zemosaic import worker
+from zemosaic.coadd.master_tile import feather_map, filled
 from zemosaic.events import Event, RunFailed, RunFinished, TileStacked
-from zemosaic.mosaic.master import feather_map, filled
 from zemosaic.settings.schema import Settings
 
 SHOTS = (0, 1, 2, 18, 19)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from zemosaic.calibration.defects import MAX_SAMPLE
+from zemosaic.calibration.defects import MAX_SAMPLE_FRAMES
 from zemosaic.model import FrameRef
 from zemosaic.phases.measure import MIN_PART_FRAMES, spread_of_frames
 
@@ -27,16 +27,16 @@ def frames(count: int, night: int = 0, temperature_c: float | None = None) -> li
 
 def test_one_night_is_one_part():
     (part,) = spread_of_frames(frames(200, temperature_c=20.0))
-    assert len(part) == MAX_SAMPLE
+    assert len(part) == MAX_SAMPLE_FRAMES
     assert part[0].date_obs == frames(1)[0].date_obs and part[-1].date_obs == frames(200)[-1].date_obs
 
 
 def test_each_night_and_each_temperature_is_a_part():
     first, second, warm = frames(100), frames(40, 1, 10.0), frames(MIN_PART_FRAMES, 2, 18.0)
     parts = spread_of_frames([*first, *second, *warm])
-    assert [len(part) for part in parts] == [MAX_SAMPLE, MAX_SAMPLE, MIN_PART_FRAMES]
+    assert [len(part) for part in parts] == [MAX_SAMPLE_FRAMES, MAX_SAMPLE_FRAMES, MIN_PART_FRAMES]
     warmer = [*frames(50, 1, 10.0), *frames(50, 1, 15.0)]
-    assert [len(part) for part in spread_of_frames(warmer)] == [MAX_SAMPLE, MAX_SAMPLE]
+    assert [len(part) for part in spread_of_frames(warmer)] == [MAX_SAMPLE_FRAMES, MAX_SAMPLE_FRAMES]
 
 
 def test_few_frames_are_judged_with_others():

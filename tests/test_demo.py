@@ -11,7 +11,7 @@ from astropy.io import fits
 from zemosaic import demo
 from zemosaic.catalogue import load_bundled
 from zemosaic.errors import OutputError
-from zemosaic.sky import separation_deg
+from zemosaic.wcs import separation_deg
 
 
 @pytest.fixture(scope="module")

@@ -362,12 +362,12 @@ def test_bad_files_among_good_ones_are_named_with_their_reasons(frames, tmp_path
     assert "Traceback" not in done.stderr
     told = {Path(one["path"]).name: one for one in report(output)["frames"] if one["status"] != "used"}
     assert {name: one["reason"]["key"] for name, one in told.items()} == expected
-    assert all(one["reason"]["text"] and "{" not in one["reason"]["text"] for one in told.values())
+    assert all(item["reason"]["text"] and "{" not in item["reason"]["text"] for item in told.values())
     assert sum(one["status"] == "used" for one in report(output)["frames"]) == len(SHOTS)
     page = (output / "run_report.html").read_text(encoding="utf-8")
     assert all(name in page for name in expected)
     dropped = [json.loads(line) for line in done.stdout.splitlines() if '"FrameDropped"' in line]
-    assert {Path(one["path"]).name for one in dropped} == set(expected)
+    assert {Path(drop["path"]).name for drop in dropped} == set(expected)
 
 
 @pytest.mark.slow
@@ -380,8 +380,8 @@ def test_the_oddest_files_there_are_lose_only_themselves(frames, tmp_path):
     events = run_to_end(settings_for(lights, tmp_path / "out"))
     assert isinstance(events[-1], RunFinished), events[-1]
     told = report(tmp_path / "out")["frames"]
-    assert sum(one["status"] == "used" for one in told) >= len(SHOTS)
-    assert all(one["reason"]["text"] for one in told if one["status"] != "used")
+    assert sum(item["status"] == "used" for item in told) >= len(SHOTS)
+    assert all(item["reason"]["text"] for item in told if item["status"] != "used")
 
 
 def nothing(folder: Path) -> Path:

@@ -34,8 +34,8 @@ def test_the_mosaic_of_few_frames_is_as_flat_as_they_are(frames, tmp_path):
     )
     events = list(worker.start(settings, None, False).events())
     assert isinstance(events[-1], RunFinished), events[-1]
-    assert not [one for one in events if isinstance(one, Warned)]
-    told = {one.text.key: one.text.params for one in events if isinstance(one, Logged)}
+    assert not [event for event in events if isinstance(event, Warned)]
+    told = {event.text.key: event.text.params for event in events if isinstance(event, Logged)}
     assert abs(told["log.camera_fall_undetermined"]["vignetting"]) < 0.01
     assert abs(told["log.flatness"]["bowl"]) <= MAX_BOWL_ADU
     log = (tmp_path / "out" / "zemosaic_worker.log").read_text(encoding="utf-8")

@@ -16,7 +16,7 @@ from waiting import PATIENCE_S
 from zemosaic import demo, worker
 from zemosaic.events import RunFinished
 from zemosaic.settings.schema import Settings
-from zemosaic.sky import from_tangent_plane
+from zemosaic.wcs import from_tangent_plane
 
 WIDTH, HEIGHT = 620, 520
 SCALE = demo.SCALE_DEG

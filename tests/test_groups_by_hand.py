@@ -69,7 +69,7 @@ def pixels(output: Path) -> dict[str, str]:
 
 
 def logged(events: list[Event], key: str) -> list[dict]:
-    return [dict(one.text.params) for one in events if isinstance(one, Logged) and one.text.key == key]
+    return [dict(event.text.params) for event in events if isinstance(event, Logged) and event.text.key == key]
 
 
 def test_a_group_has_a_master_tile_of_its_own(frames, tmp_path):
@@ -77,7 +77,7 @@ def test_a_group_has_a_master_tile_of_its_own(frames, tmp_path):
     names = dict.fromkeys(GROUP, "Jetée & nord")
     events = run_of(frames, output, names, mosaic_mode="classic", save_master_tiles=True, save_frames_csv=True)
     assert logged(events, "log.groups_by_hand") == [{"groups": 1, "frames": 2, "sizes": "Jetée & nord (2)"}]
-    small = [one.text.params for one in events if isinstance(one, Warned) and "group_by_hand" in one.text.key]
+    small = [event.text.params for event in events if isinstance(event, Warned) and "group_by_hand" in event.text.key]
     assert [(told["group"], told["frames"]) for told in small] == [("Jetée & nord", 2)]
     told = report(output)
     assert [frame.get("group") for frame in told["frames"]] == [names.get(k) for k in range(len(SHOTS))]

@@ -11,7 +11,7 @@ import pytest
 
 from zemosaic import health
 from zemosaic.about import Package
-from zemosaic.gui.doctor import without_names
+from zemosaic.gui.cli.doctor import without_names
 from zemosaic.health import installation_error, package_states, package_troubles
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,7 +77,7 @@ def test_versions_are_compared_by_numbers():
 
 def test_a_fault_of_the_program_itself_is_not_a_packages():
     try:
-        raise ImportError("cannot import name 'x' from 'zemosaic.sky'", name="zemosaic.sky")
+        raise ImportError("cannot import name 'x' from 'zemosaic.wcs'", name="zemosaic.wcs")
     except ImportError as fault:
         assert installation_error(fault).message.key == "error.program_broken"
 

@@ -14,10 +14,10 @@ from astropy.io import fits
 from waiting import PATIENCE_S
 
 from zemosaic import worker, worker_process
+from zemosaic.coadd import tile
 from zemosaic.errors import OutputError, ResourceError
 from zemosaic.events import Event, RunFailed, RunFinished, TileStacked
 from zemosaic.i18n import Translator
-from zemosaic.phases import tile
 from zemosaic.settings.schema import Settings
 
 SHOTS = range(7)
@@ -49,7 +49,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def frames(demo_frames, tmp_path_factory):
-    tile._have_compiled(3)  # the first run after an installation needs more memory
+    tile._compile_kernel(3)  # the first run after an installation needs more memory
     return demo_frames(tmp_path_factory.mktemp("survey"), SHOTS)
 
 
@@ -69,7 +69,7 @@ def test_neither_workers_nor_memory_change_a_byte(mode, few, told, frames, tmp_p
         said.append(modes)
         files.append(digests(mosaic.parent))
     # Groups of Classic mode may be small enough for any memory.
-    assert all(one in modes for one, modes in zip(told, said, strict=True)), said
+    assert all(item in modes for item, modes in zip(told, said, strict=True)), said
     assert files[0] == files[1] == files[2] and len(files[0]) == 4
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from zemosaic.model import FieldStars, GridPlan
-from zemosaic.phases.star_samples import MIN_STARS, rejected_at_stars, warning_of
-from zemosaic.sky import FrameWcs
+from zemosaic.phases.parts.star_samples import MIN_STARS, rejected_at_stars, warning_of
+from zemosaic.wcs import FrameWcs
 
 
 def looked_at(spoilt: int) -> np.ndarray:

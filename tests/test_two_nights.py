@@ -46,7 +46,7 @@ def night(frames: Path, output: Path, act=None, **changes: object) -> list[Event
 def told(events: list[Event]) -> dict[str, int] | None:
     """Return how many tiles the run said to keep, to make again and to make."""
     assert isinstance(events[-1], RunFinished), events[-1]
-    lines = [one.text for one in events if isinstance(one, Logged) and one.text.key == "log.night_tiles"]
+    lines = [event.text for event in events if isinstance(event, Logged) and event.text.key == "log.night_tiles"]
     return dict(lines[0].params) if lines else None
 
 
@@ -135,7 +135,11 @@ def test_what_new_frames_contradict_is_calibrated_anew(nights):
     spoil(wrong / WORK_NAME / "journal.sqlite", sorted(frames.iterdir())[3])
     events = night(frames, wrong)
     told(events)
-    lines = [one.text.params["frames"] for one in events if isinstance(one, Logged) and "recalibrated" in one.text.key]
+    lines = [
+        event.text.params["frames"]
+        for event in events
+        if isinstance(event, Logged) and "recalibrated" in event.text.key
+    ]
     assert lines and lines[0] >= 1
     (right, _), (got, _) = mosaic(folder / "both"), mosaic(wrong)
     lit = (right[1] != 0) & (got[1] != 0)

@@ -12,8 +12,8 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from zemosaic.catalogue.cells import CellCatalogue, encode
-from zemosaic.sky import ra_dec
+from zemosaic.catalogue.sky_cells import CellCatalogue, encode
+from zemosaic.wcs import ra_dec
 
 INDEX = "/usr/share/astrometry/index-tycho2-07.littleendian.fits"
 OUTPUT = Path(__file__).resolve().parents[1] / "zemosaic" / "data" / "tycho2.bin"

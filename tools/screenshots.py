@@ -25,8 +25,8 @@ from PIL import Image, ImageGrab
 from zemosaic.demo import make_demo
 from zemosaic.errors import Message
 from zemosaic.events import Event, Logged, PhaseAdvanced, PreviewReady
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.window_state import WindowState, save_window_state, window_state_file
+from zemosaic.gui.presenter.desktop.window_state import WindowState, save_window_state, window_state_file
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.i18n import Translator
 from zemosaic.settings.schema import Settings
 from zemosaic.worker import start

@@ -14,9 +14,9 @@ import platformdirs
 
 from zemosaic.errors import InstallationError, Message, ZeMosaicError, message
 from zemosaic.events import Preparation
-from zemosaic.gui.cli import Engine, run_cli, translator_for
-from zemosaic.gui.console import Console
-from zemosaic.gui.presenter.runs import RunHandle
+from zemosaic.gui.cli.commands import Engine, run_cli, translator_for
+from zemosaic.gui.cli.console import Console
+from zemosaic.gui.presenter.run.runs import RunHandle
 from zemosaic.health import installation_error, package_troubles
 from zemosaic.i18n import Translator
 from zemosaic.settings.load import environment_name, load_settings, shipped_settings_file, user_settings_file
@@ -44,13 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(sys.stdout, sys.stderr)
     try:
         words = translator_for(arguments, os.environ)
-        wanted = [_FLAGS[word] for word in arguments if word in _FLAGS]
+        front_ends = [_FLAGS[word] for word in arguments if word in _FLAGS]
         rest = [word for word in arguments if word not in _FLAGS]
         if rest:
             # Another program may show the pictures that the events tell of; a user of the command line sees none.
             start = partial(_start, pictures="--log-json" in rest)
             return run_cli(rest, os.environ, Engine(start, _make_demo))
-        return _open_window(wanted[-1] if wanted else _backend(os.environ), words, console)
+        return _open_window(front_ends[-1] if front_ends else _backend(os.environ), words, console)
     except ZeMosaicError as fault:
         console.error(str(fault))
         return fault.exit_code
@@ -143,6 +143,6 @@ def _told_internal_error(fault: Exception, console: Console) -> int:
         folder = Path(tempfile.gettempdir())
     log = folder / "zemosaic_crash.log"
     log.write_text("".join(traceback.format_exception(fault)), encoding="utf-8")
-    told = {"detail": f"{type(fault).__name__}: {fault}", "path": str(log)}
-    console.error(words.text("error.internal", **told) if words else f"{told['detail']} ({log})")
+    details = {"detail": f"{type(fault).__name__}: {fault}", "path": str(log)}
+    console.error(words.text("error.internal", **details) if words else f"{details['detail']} ({log})")
     return _INTERNAL

@@ -19,14 +19,14 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
+from zemosaic.arrays import Float64s
 from zemosaic.catalogue import load_bundled
 from zemosaic.errors import write_refused
-from zemosaic.export.files import write_whole
-from zemosaic.sky import FrameWcs, from_tangent_plane, tangent_plane
+from zemosaic.store.whole_files import write_whole
+from zemosaic.wcs import FrameWcs, from_tangent_plane, tangent_plane
 
 __all__ = ["Exposure", "TrueSky", "exposures", "make_demo", "render", "true_sky"]
 
-Floats = NDArray[np.float64]
 Planes = NDArray[np.float32]
 
 SEED, NEBULA_SEED = 20250820, 2
@@ -88,8 +88,8 @@ class Exposure:
 class TrueSky:
     """The survey's true sky."""
 
-    ra_deg: Floats
-    dec_deg: Floats
+    ra_deg: Float64s
+    dec_deg: Float64s
     electrons: Planes
     """Light of each star per channel, shape (n, 3)."""
     nebula: Planes
@@ -208,7 +208,7 @@ def _nebula(rng: np.random.Generator, size: int) -> Planes:
     return (NEBULA_E * light).astype(np.float32)
 
 
-def _fractal(rng: np.random.Generator, size: int, cells: int) -> Floats:
+def _fractal(rng: np.random.Generator, size: int, cells: int) -> Float64s:
     """Return smooth noise with detail on all scales, standard deviation 1."""
     total = np.zeros((size, size))
     for octave in range(6):
@@ -217,7 +217,7 @@ def _fractal(rng: np.random.Generator, size: int, cells: int) -> Floats:
     return (total - total.mean()) / total.std()
 
 
-def _soft_step(x: Floats) -> Floats:
+def _soft_step(x: Float64s) -> Float64s:
     return 1.0 / (1.0 + np.exp(-2.0 * x))
 
 
@@ -276,7 +276,7 @@ def _stars(shot: Exposure, sky: TrueSky, colour: NDArray[np.intp]) -> Planes:
 
 
 def _stamp(
-    out: Floats, x: Floats, y: Floats, flux: Planes, alpha: float, radius: int, colour: NDArray[np.intp]
+    out: Float64s, x: Float64s, y: Float64s, flux: Planes, alpha: float, radius: int, colour: NDArray[np.intp]
 ) -> None:
     """Add stars of one size to a flat image."""
     offsets = np.arange(-radius, radius + 1)

@@ -78,8 +78,8 @@ class ZeMosaicError(Exception):
         return f"{self.message.key}({values})"
 
 
-def _rebuild(kind: type[ZeMosaicError], told: Message) -> ZeMosaicError:
-    return kind(told.key, **told.params)
+def _rebuild(kind: type[ZeMosaicError], text: Message) -> ZeMosaicError:
+    return kind(text.key, **text.params)
 
 
 class SettingsError(ZeMosaicError):
@@ -122,8 +122,8 @@ def disk_full(error: OSError, folder: str) -> ResourceError | None:
 
 def write_refused(error: OSError, folder: str, path: str = "") -> ZeMosaicError:
     """Return what to tell the user when the system refuses to write into a folder, or a file there."""
-    other = OutputError("error.write_failed", path=path or folder, detail=error.strerror or str(error))
-    return disk_full(error, folder) or other
+    write_failed = OutputError("error.write_failed", path=path or folder, detail=error.strerror or str(error))
+    return disk_full(error, folder) or write_failed
 
 
 class WorkerDied(ZeMosaicError):

@@ -110,10 +110,10 @@ class Translator:
 
     def use(self, language: str) -> None:
         """Switch to another language; an unknown one means English."""
-        wanted = system_language(self._environ) if language == "auto" else language
-        self._language = self._nearest(wanted)
-        own = _read(self._folder / f"{self._language}.json")
-        self._texts = self._english | _agreeing(own, self._english)
+        code = system_language(self._environ) if language == "auto" else language
+        self._language = self._nearest(code)
+        translated = _read(self._folder / f"{self._language}.json")
+        self._texts = self._english | _agreeing(translated, self._english)
         self.decimal = self._texts.get("locale.decimal", ".")
         """What stands between a number's whole part and its decimals."""
         self._format = _NumberFormatter(self.decimal, self._texts.get("locale.thousands", ""))
@@ -141,14 +141,14 @@ class Translator:
         """Return a number in a format as of `format`, written the language's way."""
         return self._format.format_field(value, how)
 
-    def message(self, told: Message) -> str:
+    def message(self, text: Message) -> str:
         """Return the sentence of a `Message`."""
-        return self.text(told.key, **told.params)
+        return self.text(text.key, **text.params)
 
-    def _nearest(self, wanted: str) -> str:
-        short = wanted.partition("_")[0]
-        found = (code for code in (wanted, short) if (self._folder / f"{code}.json").is_file())
-        return next(found, FALLBACK)
+    def _nearest(self, requested: str) -> str:
+        short = requested.partition("_")[0]
+        available = (code for code in (requested, short) if (self._folder / f"{code}.json").is_file())
+        return next(available, FALLBACK)
 
 
 class _NumberFormatter(string.Formatter):
@@ -167,8 +167,8 @@ class _NumberFormatter(string.Formatter):
         return format(value, spec).translate(self._separators)
 
 
-def _agreeing(own: Mapping[str, str], english: Mapping[str, str]) -> dict[str, str]:
-    return {key: sentence for key, sentence in own.items() if _agree(sentence, english.get(key))}
+def _agreeing(translated: Mapping[str, str], english: Mapping[str, str]) -> dict[str, str]:
+    return {key: sentence for key, sentence in translated.items() if _agree(sentence, english.get(key))}
 
 
 def _agree(sentence: str, english: str | None) -> bool:

@@ -15,16 +15,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from zemosaic.arrays import Float32s, Float64s
 from zemosaic.errors import Message
-from zemosaic.sky import FrameWcs
+from zemosaic.wcs import FrameWcs
 
 __all__ = [
-    "HIDDEN_BLOCK_PX",
-    "SKY_BENDS",
+    "N_HIGHER_ORDER_TERMS",
+    "OBSTRUCTION_BLOCK_PX",
     "CalibratedFrame",
     "CameraKey",
     "Dropped",
-    "EdgeSteps",
+    "EdgeOffsets",
     "FieldStars",
     "FileIdentity",
     "FrameRef",
@@ -43,11 +44,8 @@ __all__ = [
     "sky_terms",
 ]
 
-Float64s = NDArray[np.float64]
-Float32s = NDArray[np.float32]
 
-
-HIDDEN_BLOCK_PX = 64
+OBSTRUCTION_BLOCK_PX = 64
 """Side of the blocks in which parts of frames are left out."""
 
 
@@ -212,7 +210,7 @@ class MeasuredFrame:
     """Median of the stars; NaN where there are too few."""
     eccentricity: float
     """Median of the stars, 0 (round) to 1; NaN where there are too few."""
-    elongation_deg: float
+    position_angle_deg: float
     """Direction of the long axis, counter-clockwise from +x."""
     sharpness: float = math.nan
     """Part of a typical star's light that falls on its brightest pixel; NaN where there are too few stars."""
@@ -271,7 +269,7 @@ class FieldStars:
 
 
 @dataclass(frozen=True)
-class EdgeSteps:
+class EdgeOffsets:
     """What a frame differs from the others along its four edges, in noise of one of its pixels.
 
     Edges in the order of `FrameWcs.corners`, each with one number per channel; NaN where no other frame is.
@@ -283,7 +281,7 @@ class EdgeSteps:
     """Calibrated."""
 
 
-SKY_BENDS = 11
+N_HIGHER_ORDER_TERMS = 11
 
 
 def detector_coordinates(x: Any, y: Any, width: int, height: int) -> tuple[Any, Any]:
@@ -292,9 +290,9 @@ def detector_coordinates(x: Any, y: Any, width: int, height: int) -> tuple[Any, 
 
 
 def sky_terms(u: Any, v: Any) -> tuple[Any, ...]:
-    """Return the terms of a frame's sky at detector coordinates: 1, u, v and the `SKY_BENDS` of order 2 to 4.
+    """Return the background terms at detector coordinates: 1, u, v and `N_HIGHER_ORDER_TERMS` of order 2 to 4.
 
-    What falls with r**2 is left to the illumination.
+    The term r**2 is left to the illumination.
 
     Parameters
     ----------
@@ -335,9 +333,9 @@ class CalibratedFrame:
     """Noise of one pixel per channel in mosaic units."""
     weight: float
     """Weight in every tile, relative to the best frame."""
-    hidden: tuple[int, ...] = ()
-    """Blocks of `HIDDEN_BLOCK_PX` that a roof or cloud hides, counted along the rows; their pixels are left out."""
-    steps: EdgeSteps | None = None
+    obstructed: tuple[int, ...] = ()
+    """Obstructed blocks of `OBSTRUCTION_BLOCK_PX`, counted along the rows; their pixels are excluded."""
+    edge_offsets: EdgeOffsets | None = None
     """None where nothing was solved jointly."""
 
     @property
@@ -389,7 +387,7 @@ class TileProduct:
     """How it was stacked: ``exact`` or ``exact in passes``."""
     empty: bool = False
     mark: str = ""
-    """Lengths and checksum of its pixels in the store (`zemosaic.store.canvas`); empty where there are none."""
+    """Lengths and checksum of its pixels in the store (`zemosaic.store.canvas_store`); empty where there are none."""
 
 
 @dataclass(frozen=True)

@@ -77,10 +77,10 @@ class Run:
 
     def poll(self) -> list[Event]:
         """Return all events that wait, without waiting."""
-        found: list[Event] = []
+        events: list[Event] = []
         while not self._ended and self._waits():
-            found.append(self._receive())
-        return found
+            events.append(self._receive())
+        return events
 
     def cancel(self) -> None:
         """Ask the run to stop; `RunCancelled` follows within five seconds."""
@@ -124,8 +124,8 @@ class Run:
     def _last_word(self) -> Event:
         if self._cancel.value:
             return RunCancelledEvent(self._output_dir)
-        told = message("error.worker_died")
-        return RunFailed(told, WorkerDied.exit_code, str(self._log))
+        text = message("error.worker_died")
+        return RunFailed(text, WorkerDied.exit_code, str(self._log))
 
 
 def start(settings: Settings, until: Preparation | None = None, pictures: bool = True) -> Run:

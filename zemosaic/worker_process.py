@@ -32,7 +32,7 @@ from zemosaic.compute.executors import (
     make_executor,
 )
 from zemosaic.compute.gpu_load import GpuMeter
-from zemosaic.compute.resources import ResourceMonitor, Usage, disk_free
+from zemosaic.compute.machine_resources import ResourceMonitor, Usage, disk_free
 from zemosaic.errors import (
     InputError,
     NothingUsable,
@@ -67,7 +67,7 @@ from zemosaic.phases.context import RunContext
 from zemosaic.phases.pipeline import prepare_frames, run_pipeline
 from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import Settings
-from zemosaic.solving.astap import no_crash_dialogs
+from zemosaic.solving.solvers.astap import no_crash_dialogs
 from zemosaic.store.journal import Journal
 from zemosaic.store.work_folder import JOURNAL_NAME, LOCK_NAME, empty_work, open_work, sweep_scratch, work_folder
 
@@ -244,9 +244,9 @@ def run_process(
     except OSError as error:
         log.exception("the run ended")
         file = str(error.filename or settings.output_dir)
-        other = OutputError("error.system", detail=error.strerror or str(error), file=file)
-        told = disk_full(error, settings.output_dir) or other
-        ending = RunFailed(told.message, told.exit_code, run_log.path)
+        system_error = OutputError("error.system", detail=error.strerror or str(error), file=file)
+        reported = disk_full(error, settings.output_dir) or system_error
+        ending = RunFailed(reported.message, reported.exit_code, run_log.path)
     except MemoryError:
         log.exception("the run ended")
         ending = RunFailed(message("error.memory"), ResourceError.exit_code, run_log.path)
@@ -343,12 +343,12 @@ def _pipeline(
         preview=str(output / product.preview),
         report_html=str(outcome.report_html),
         report_json=str(outcome.report_json),
-        frames_used=sum(one.product.frames_used for one in outcome.outputs),
+        frames_used=sum(field_output.product.frames_used for field_output in outcome.outputs),
         frames_dropped=outcome.frames_dropped,
         wall_s=time.monotonic() - began - control.paused_s(),
         cpu_s=cpu_s,
         peak_rss_bytes=monitor.peak_rss_bytes,
-        mosaics=tuple(str(output / one.product.mosaic) for one in outcome.outputs),
+        mosaics=tuple(str(output / field_output.product.mosaic) for field_output in outcome.outputs),
     )
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from package_source import PACKAGE, Module, body_lines, modules
 
-MOST_FILE_LINES = 500
 MOST_BODY_LINES = 60
 MOST_PARAMETERS = 10
 
@@ -80,10 +79,6 @@ def test_the_table(capsys):
     assert len(files) > 50, "the package was not found"
 
 
-def test_files_are_short():
-    assert not [f"{module.name}: {len(module.lines)}" for module in modules() if len(module.lines) > MOST_FILE_LINES]
-
-
 def test_functions_are_short_and_take_few_parameters():
     long, wide = [], []
     for module in modules():
@@ -138,7 +133,7 @@ def test_nothing_is_printed_but_by_the_command_line():
     found = []
     for module in modules():
         calls = [call for call in module.walk(ast.Call) if ast.unparse(call.func) == "print"]
-        found += places(calls if module.name != "gui/cli.py" else [], module)
+        found += places(calls if module.name != "gui/cli/commands.py" else [], module)
     assert not found
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from calibration_frames import frame_of
+from frames_of_sky import frame_of
 
-from zemosaic.calibration.defects import BAND_ROWS, MAX_SAMPLE, find_defects, mend, without_spikes
+from zemosaic.calibration.defects import BAND_ROWS, MAX_SAMPLE_FRAMES, find_defects, interpolate_defects, remove_spikes
 
 WIDTH, HEIGHT = 400, 2 * BAND_ROWS + 90
 NOISE = 12.0
@@ -61,7 +61,7 @@ def found_in(frames: list[np.ndarray], bayer: bool) -> set[int]:
 @pytest.mark.parametrize("bayer", [True, False])
 @pytest.mark.parametrize("moving", [True, False])
 def test_hot_pixels_are_found_and_stars_are_not(moving, bayer):
-    frames = star_fields(MAX_SAMPLE, moving, bayer)
+    frames = star_fields(MAX_SAMPLE_FRAMES, moving, bayer)
     rng = np.random.default_rng(5)
     hot = np.sort(rng.choice(WIDTH * HEIGHT, 400, replace=False))
     for pixels in frames:
@@ -96,7 +96,7 @@ def test_what_is_bright_once_is_no_defect():
 
 
 def test_dead_pixels_columns_pairs_and_the_border():
-    frames = star_fields(MAX_SAMPLE, True, True)
+    frames = star_fields(MAX_SAMPLE_FRAMES, True, True)
     dead = {5 * WIDTH + 7, 300 * WIDTH + 200, 0, WIDTH - 1, (HEIGHT - 1) * WIDTH + 3}
     pair = {100 * WIDTH + 50, 100 * WIDTH + 51}
     column = {y * WIDTH + 321 for y in range(BAND_ROWS - 40, BAND_ROWS + 40)}
@@ -131,7 +131,7 @@ def test_mending_takes_the_same_colour(bayer, step):
     truth = pixels.copy()
     defects = np.array([0, 6 * 20 + 8, 6 * 20 + 8 + step, 15 * 20 + 19])
     pixels.reshape(-1)[defects] = 1e6
-    mended = mend(pixels, (0, 16, 0, 20), defects, frame)
+    mended = interpolate_defects(pixels, (0, 16, 0, 20), defects, frame)
     assert mended is pixels
     y, x = 6, 8
     assert mended[y, x] == pytest.approx((truth[y - step, x] + truth[y + step, x] + truth[y, x - step]) / 3)
@@ -147,8 +147,8 @@ def test_a_window_is_mended_like_the_whole():
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 60000, (50, 60), dtype=np.uint16)
     defects = np.sort(rng.choice(3000, 60, replace=False))
-    whole = mend(pixels.copy(), (0, 50, 0, 60), defects, frame)
-    window = mend(pixels[10:40, 20:52].copy(), (10, 40, 20, 52), defects, frame)
+    whole = interpolate_defects(pixels.copy(), (0, 50, 0, 60), defects, frame)
+    window = interpolate_defects(pixels[10:40, 20:52].copy(), (10, 40, 20, 52), defects, frame)
     np.testing.assert_array_equal(window[8:-8, 8:-8], whole[10:40, 20:52][8:-8, 8:-8])
     assert (whole != pixels).sum() > 50
 
@@ -159,12 +159,12 @@ def test_a_block_of_defects_is_bridged():
     block = [(y, x) for y in range(20, 24) for x in range(30, 34)]
     defects = np.array(sorted(y * 60 + x for y, x in block))
     pixels.reshape(-1)[defects] = 9e4
-    np.testing.assert_array_equal(mend(pixels, (0, 50, 0, 60), defects, frame), 300.0)
+    np.testing.assert_array_equal(interpolate_defects(pixels, (0, 50, 0, 60), defects, frame), 300.0)
 
 
 def test_colour_frames_are_left_alone():
     pixels = np.ones((16, 20, 3))
-    assert mend(pixels, (0, 16, 0, 20), np.array([3]), frame_of(20, 16, None, 3)) is pixels
+    assert interpolate_defects(pixels, (0, 16, 0, 20), np.array([3]), frame_of(20, 16, None, 3)) is pixels
     assert (pixels == 1).all()
 
 
@@ -180,7 +180,7 @@ def test_a_stack_loses_its_single_bright_pixels_and_keeps_its_stars(planes):
     spiky[30, 12] += 900.0
     spiky[45, 50, planes - 1] += 60.0
     spiky = spiky if planes == 3 else spiky[..., 0]
-    clean = without_spikes(spiky).reshape(60, 60, planes)
+    clean = remove_spikes(spiky).reshape(60, 60, planes)
     changed = np.argwhere(~np.isclose(clean, spiky.reshape(60, 60, planes), equal_nan=True))
     assert changed.tolist() == [*[[30, 12, c] for c in range(planes)], [45, 50, planes - 1]]
     assert np.abs(clean[30, 12] - 100.0).max() < 12.0 and abs(clean[45, 50, -1] - 100.0) < 12.0

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from calibration_frames import frame_of, measured_of
+from frames_of_sky import frame_of, measured_of
 
 from zemosaic.calibration.photometry import Photometry
 from zemosaic.errors import NothingUsable
 from zemosaic.model import Dropped, Solution, SolvedFrame
-from zemosaic.phases.calibrate import _judge
+from zemosaic.phases.calibrate import _accepted
 from zemosaic.phases.scan import _chosen
 from zemosaic.settings.schema import Settings
-from zemosaic.sky import FrameWcs
+from zemosaic.wcs import FrameWcs
 
 N = 8
 WCS = FrameWcs(10.0, 40.0, 100.0, 80.0, ((-0.001, 0.0), (0.0, 0.001)))
@@ -38,7 +38,7 @@ def reasons(**settings: object) -> dict[int, str]:
     measured[1] = replace(measured[1], fwhm_px=6.0)
     measured[2] = replace(measured[2], eccentricity=0.9)
     measured[4] = replace(measured[4], noise_adu=(40.0,))
-    solved = [SolvedFrame(one, Solution(WCS, "header", 9, 0.1)) for one in measured]
+    solved = [SolvedFrame(frame, Solution(WCS, "header", 9, 0.1)) for frame in measured]
     passed = np.ones((N, 1))
     passed[3] = 0.3
     n_stars = np.full(N, 50)
@@ -46,9 +46,9 @@ def reasons(**settings: object) -> dict[int, str]:
     none = np.zeros((0, 1)), np.zeros(len(passed)), np.zeros(1)
     photometry = Photometry(passed, 0.01 * passed, np.zeros(1), np.zeros(1), n_stars, *none)
     context = Context(Settings(**settings))
-    kept = _judge(context, solved, [np.zeros(0, int)] * N, photometry, np.zeros(N, int), {})  # type: ignore[arg-type]
+    kept = _accepted(context, solved, [np.zeros(0, int)] * N, photometry, np.zeros(N, int), {})  # type: ignore[arg-type]
     assert len(kept) + len(context.dropped) == N
-    return {one.frame_id: one.reason.key for one in context.dropped if one.frame_id is not None}
+    return {drop.frame_id: drop.reason.key for drop in context.dropped if drop.frame_id is not None}
 
 
 ALL = {

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from calibration_frames import frame_of, measured_of
+from frames_of_sky import frame_of, measured_of
 
-from zemosaic.calibration.held import Held
-from zemosaic.calibration.photometry import mostly_grey, solve_photometry
+from zemosaic.calibration.fixed_parameters import FixedParameters
+from zemosaic.calibration.photometry import grey_prior, solve_photometry
 from zemosaic.model import MeasuredFrame, detector_coordinates
 
 WIDTH, HEIGHT = 1080, 1920
@@ -65,8 +65,8 @@ def test_of_many_frames_the_brightest_stars_are_enough(monkeypatch):
     truth /= np.median(truth, axis=0)
     frames, ids, groups, _ = survey(truth, stars=400)
     everything = solve_photometry(frames, ids, groups)
-    monkeypatch.setattr("zemosaic.calibration.photometry.MOST_OBSERVATIONS", 1000)
-    monkeypatch.setattr("zemosaic.calibration.photometry.ENOUGH_STARS", 60)
+    monkeypatch.setattr("zemosaic.calibration.photometry.MAX_OBSERVATIONS", 1000)
+    monkeypatch.setattr("zemosaic.calibration.photometry.MIN_STARS_PER_FRAME", 60)
     got = solve_photometry(frames, ids, groups)
     assert np.isfinite(got.star_flux[:, 1]).sum() < 0.8 * np.isfinite(everything.star_flux[:, 1]).sum()
     assert np.abs(got.transparency / truth - 1.0).max() < 0.015
@@ -153,7 +153,7 @@ def test_channels_learn_from_each_other_as_far_as_clouds_are_grey(colour):
     truth = grey + rng.normal(0.0, colour, (40, 3)) + np.array([0.1, 0.0, -0.2])
     sigma = np.tile([0.03, 0.01, 0.02], (40, 1))
     seen = truth + rng.normal(0.0, 1.0, truth.shape) * sigma
-    centre, spread = mostly_grey(seen, sigma, np.zeros(40, int))
+    centre, spread = grey_prior(seen, sigma, np.zeros(40, int))
     assert 0.6 * colour < spread[0] < max(1.5 * colour, 0.01)
     pulled = (seen / sigma**2 + centre / spread[:, None] ** 2) / (sigma**-2 + spread[:, None] ** -2)
     better = (pulled - truth).std(axis=0) / (seen - truth).std(axis=0)
@@ -182,12 +182,12 @@ def test_new_frames_are_put_onto_the_scale_of_held_ones():
     truth = rng.uniform(0.5, 1.1, (20, 1))
     frames, ids, groups, _ = survey(truth)
     known = np.arange(20) < 12
-    held = Held.nothing(20, 1, 1)
+    held = FixedParameters.none(20, 1, 1)
     held.frames[:], held.transparency[:], held.cameras[:], held.vignetting[:] = known, 0.5 * truth, True, -0.25
-    got = solve_photometry(frames, ids, groups, held=held)
+    got = solve_photometry(frames, ids, groups, fixed=held)
     np.testing.assert_array_equal(got.transparency[known], held.transparency[known])
     np.testing.assert_allclose(got.transparency[~known] / truth[~known], 0.5, rtol=0.02)
-    assert got.vignetting[0] == -0.25 and np.abs(got.pull).max() < 0.02
+    assert got.vignetting[0] == -0.25 and np.abs(got.mean_residual).max() < 0.02
     held.transparency[3] *= 0.9
-    pull = solve_photometry(frames, ids, groups, held=held).pull
+    pull = solve_photometry(frames, ids, groups, fixed=held).mean_residual
     assert pull[3] > 0.05 and int(np.argmax(np.abs(pull))) == 3

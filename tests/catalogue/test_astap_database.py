@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from zemosaic.catalogue import AstapCatalogue, database_names, load_bundled, open_astap
-from zemosaic.catalogue.astap import LAYOUTS
-from zemosaic.sky import separation_deg
+from zemosaic.catalogue.astap_database import LAYOUTS
+from zemosaic.wcs import separation_deg
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/data/astap_h18_tycho2.zip"
 

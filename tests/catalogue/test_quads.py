@@ -7,8 +7,8 @@ import pytest
 
 from zemosaic.catalogue import CellCatalogue, QuadIndex, Quads, build_quads, cache_folder, load_quads, quads_of
 from zemosaic.catalogue import quads as module
-from zemosaic.catalogue.cells import encode
-from zemosaic.sky import ra_dec, tangent_plane
+from zemosaic.catalogue.sky_cells import encode
+from zemosaic.wcs import ra_dec, tangent_plane
 
 
 @pytest.fixture(scope="module")

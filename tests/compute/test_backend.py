@@ -8,7 +8,7 @@ import pytest
 import tasks
 
 from zemosaic.compute.backend import CupyBackend, NumpyBackend, open_backend
-from zemosaic.compute.budget import LARGEST_TASK_BYTES, MIB, Budget, stack_share
+from zemosaic.compute.budget import MAX_TASK_BYTES, MIB, Budget, stack_share
 from zemosaic.compute.executors import make_executor
 from zemosaic.errors import ResourceError
 
@@ -72,7 +72,7 @@ def test_fewer_tiles_at_a_time_get_more_memory_each():
     for limit in range(1, 5):
         share = stack_share(budget, limit)
         assert min(share.ahead, 4) * share.task_bytes <= 4 * budget.task_bytes
-    assert stack_share(Budget(99 << 30, 8, 600 * MIB), 1).task_bytes == LARGEST_TASK_BYTES
+    assert stack_share(Budget(99 << 30, 8, 600 * MIB), 1).task_bytes == MAX_TASK_BYTES
 
 
 def test_a_worker_uses_one_thread_whatever_it_calls():

@@ -15,16 +15,16 @@ from zemosaic.compute.budget import (
     BASE_BYTES,
     COMPILING_BYTES,
     FRAME_BYTES,
-    LARGEST_TASK_BYTES,
+    MAX_TASK_BYTES,
+    MIN_TASK_BYTES,
     PROCESS_BYTES,
-    SMALLEST_TASK_BYTES,
     available_cpus,
     make_budget,
 )
-from zemosaic.compute.resources import ResourceMonitor, lent_floats, return_freed_memory
+from zemosaic.compute.machine_resources import ResourceMonitor, lent_floats, return_freed_memory
 from zemosaic.errors import ResourceError
 
-SMALLEST_GB = (BASE_BYTES + PROCESS_BYTES + SMALLEST_TASK_BYTES) / 1e9
+SMALLEST_GB = (BASE_BYTES + PROCESS_BYTES + MIN_TASK_BYTES) / 1e9
 
 
 @given(st.floats(SMALLEST_GB + 1e-6, 500.0), st.integers(-1, 200), st.integers(1, 128), st.integers(0, 60_000))
@@ -39,7 +39,7 @@ def test_planned_memory_never_exceeds_the_limit(limit_gb, workers, cpus, frames)
     assert budget.limit_bytes == int(limit_gb * 1e9)
     held = BASE_BYTES + frames * FRAME_BYTES + budget.workers * (PROCESS_BYTES + budget.task_bytes)
     assert held <= budget.planned_bytes <= budget.limit_bytes
-    assert SMALLEST_TASK_BYTES <= budget.task_bytes <= LARGEST_TASK_BYTES
+    assert MIN_TASK_BYTES <= budget.task_bytes <= MAX_TASK_BYTES
     assert 1 <= budget.workers <= (workers if workers > 0 else cpus)
 
 
@@ -47,7 +47,7 @@ def test_planned_memory_never_exceeds_the_limit(limit_gb, workers, cpus, frames)
 def test_no_worker_is_given_up_without_need(limit_gb, workers):
     budget = make_budget(limit_gb, workers)
     if budget.workers < workers:
-        one_more = BASE_BYTES + (budget.workers + 1) * (PROCESS_BYTES + SMALLEST_TASK_BYTES)
+        one_more = BASE_BYTES + (budget.workers + 1) * (PROCESS_BYTES + MIN_TASK_BYTES)
         assert one_more > budget.limit_bytes
 
 
@@ -67,7 +67,7 @@ def test_compiling_counts():
 
 def test_plenty_gives_all_workers_the_most():
     budget = make_budget(100.0, 8)
-    assert (budget.workers, budget.task_bytes) == (8, LARGEST_TASK_BYTES)
+    assert (budget.workers, budget.task_bytes) == (8, MAX_TASK_BYTES)
 
 
 def test_too_little_is_an_error_that_says_how_much_is_needed():

@@ -24,14 +24,14 @@ from hypothesis.extra.numpy import arrays
 from run_of_frames import CANVAS, frame_ref
 
 from zemosaic.errors import OutputError, ResourceError
-from zemosaic.export import files
 from zemosaic.export.cards import ascii_text, map_cards, mosaic_cards, provenance_of
-from zemosaic.export.crop import coverage_box
 from zemosaic.export.fits import write_fits
-from zemosaic.export.layout import BAND_BYTES, layout_of
-from zemosaic.export.mosaic_file import MosaicFile
 from zemosaic.i18n import Translator
-from zemosaic.sky import Distortion, FrameWcs
+from zemosaic.qa.crop import coverage_box
+from zemosaic.store import whole_files as files
+from zemosaic.store.axis_order import BAND_BYTES, axis_layout
+from zemosaic.store.mosaic_file import MosaicFile
+from zemosaic.wcs import Distortion, FrameWcs
 
 NOISE = np.random.default_rng(0).normal(100, 10, (3, 70, 53)).astype(np.float32)
 NOISE[:, :5] = np.nan
@@ -222,7 +222,7 @@ def test_no_band_ends_inside_a_chunk():
     class Chunked(Endless):
         chunks = (3, 512, 512)
 
-    bands = list(layout_of(Chunked(), "CHW").bands(700, 11000))
+    bands = list(axis_layout(Chunked(), "CHW").bands(700, 11000))
     assert bands[0][0] == 700
     assert bands[-1][1] == 11000
     assert all(stop % 512 == 0 for _, stop in bands[:-1])
@@ -280,7 +280,7 @@ def test_sixteen_bits_of_nothing_and_of_one_level(tmp_path, value):
 @pytest.mark.parametrize("planes", [1, 3])
 @pytest.mark.parametrize("order", ["CHW", "HWC"])
 def test_compression_loses_nothing(tmp_path, monkeypatch, dtype, planes, order):
-    monkeypatch.setattr("zemosaic.export.layout.BAND_BYTES", 23 * planes * 53 * 4)  # bands that do not fit the tiles
+    monkeypatch.setattr("zemosaic.store.axis_order.BAND_BYTES", 23 * planes * 53 * 4)  # bands that do not fit the tiles
     source = NOISE[:planes] if order == "CHW" else np.moveaxis(NOISE[:planes], 0, -1)
     for name, packed in (("p.fits", False), ("c.fits.fz", True)):
         kept = {"wcs": CANVAS, "cards": mosaic_cards(origin()), "dtype": dtype, "box": (3, 61, 2, 50)}

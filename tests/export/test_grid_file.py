@@ -11,7 +11,7 @@ from run_of_frames import CANVAS
 
 from zemosaic.errors import SettingsError
 from zemosaic.export.grid_file import FITS_NAME, JSON_NAME, GridPlace, SavedGrid, read_grids, write_grid
-from zemosaic.sky import FrameWcs
+from zemosaic.wcs import FrameWcs
 
 WIDE = FrameWcs(350.1, -62.3, 20.3, 1 / 3, ((-2e-4, 1e-4), (1e-4, 2e-4)), projection="ZEA")
 

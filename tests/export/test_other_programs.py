@@ -17,7 +17,7 @@ from waiting import PATIENCE_S
 
 from zemosaic.export.fits import write_fits
 from zemosaic.export.grid_file import FITS_NAME, GridPlace, SavedGrid, write_grid
-from zemosaic.sky import FrameWcs
+from zemosaic.wcs import FrameWcs
 
 write_planes = partial(write_fits, axis_order="CHW")
 TURNED = FrameWcs(350.1, -62.3, 20.3, 33.3, ((-2e-4, 1e-4), (1e-4, 2e-4)))

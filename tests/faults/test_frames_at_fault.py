@@ -16,7 +16,7 @@ from zemosaic.errors import FrameError, Message, NothingUsable, ResourceError, W
 from zemosaic.model import FrameStatus, TileSpec
 from zemosaic.phases import measure, stack
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.unreadable import all_read, while_readable
+from zemosaic.phases.parts.unreadable import all_read, while_readable
 from zemosaic.settings.schema import Settings
 
 WORK = Path("/out/.zemosaic_work")
@@ -84,14 +84,14 @@ def test_a_joint_solution_is_made_again_without_the_frames_that_go() -> None:
     context, tried = context_of(), []
 
     def solve(frames: Any) -> list[Any]:
-        tried.append([one.frame_id for one in frames])
+        tried.append([solved_frame.frame_id for solved_frame in frames])
         answers = context.map_frames(read, frames, lambda one: one.frame)
         return list(all_read("calibrate", frames, answers))
 
     frames = [frame(number) for number in range(4)]
     assert while_readable(context, frames, solve) == ["/in/light_0.fit"]
     assert tried == [[0, 1, 2, 3], [0]]
-    assert [(one.frame_id, one.phase, one.status) for one in context.dropped] == [
+    assert [(drop.frame_id, drop.phase, drop.status) for drop in context.dropped] == [
         (number, "calibrate", FrameStatus.UNREADABLE) for number in (1, 2, 3)
     ]
     with pytest.raises(NothingUsable):
@@ -109,7 +109,7 @@ class _Deadly(Executor):
         function, task = args
         future: Future[Any] = Future()
         if function is measure.find_group_defects:
-            ids = [one.frame_id for one in task.sample]
+            ids = [one.frame_id for part in task.parts for one in part]
             self.samples.append(ids)
         else:
             ids = [task[0].frame_id]
@@ -123,7 +123,7 @@ class _Deadly(Executor):
 def test_a_camera_is_looked_at_again_without_the_frame_that_kills_workers() -> None:
     executor = _Deadly(2)
     sample = tuple(frame(number) for number in range(4))
-    task = measure._DefectTask(sample, measure.CameraMasters(), WORK, WORK / "camera_0.npz")
+    task = measure._DefectTask((sample,), measure.CameraCalibrationFrames(), WORK, WORK / "camera_0.npz")
     assert list(measure._answers(context_of(executor), [task])) == [(3, "mark")]
     assert executor.samples == [[0, 1, 2, 3], [0, 1, 3]]
 
@@ -146,7 +146,9 @@ def test_defects_are_found_without_a_frame_that_goes_meanwhile(tmp_path: Path, m
 
     monkeypatch.setattr(measure, "open_pixels", lambda one, scratch: Source(one))
     monkeypatch.setattr(measure, "find_defects", find)
-    task = measure._DefectTask(tuple(map(frame, range(3))), measure.CameraMasters(), tmp_path, tmp_path / "camera.npz")
+    task = measure._DefectTask(
+        (tuple(map(frame, range(3))),), measure.CameraCalibrationFrames(), tmp_path, tmp_path / "camera.npz"
+    )
     assert measure.find_group_defects(task)[0] == 2
 
 

@@ -15,12 +15,12 @@ import pytest
 from waiting import wait_until
 
 from zemosaic.compute import executors
-from zemosaic.compute.resources import ResourceMonitor
+from zemosaic.compute.machine_resources import ResourceMonitor
 from zemosaic.errors import Message
-from zemosaic.gui.console import Console
-from zemosaic.solving.astap import AstapSolver
-from zemosaic.solving.astap_find import AstapInstallation
-from zemosaic.solving.base import Field
+from zemosaic.gui.cli.console import Console
+from zemosaic.solving.base import StarField
+from zemosaic.solving.solvers.astap import AstapSolver
+from zemosaic.solving.solvers.astap_find import AstapInstallation
 
 
 class _Failing(io.StringIO):
@@ -86,7 +86,7 @@ def test_a_full_temporary_folder_is_an_answer_of_astap(tmp_path: Path, monkeypat
     installation = AstapInstallation(tmp_path / "astap", None, "")
     solver = AstapSolver(installation, catalogue=SimpleNamespace())
     stars = np.array([1.0])
-    field = Field(stars, stars, 10, 10, None, None, None, 5.0, lambda: np.zeros((5, 5), np.float32), "frame")
+    field = StarField(stars, stars, 10, 10, None, None, None, 5.0, lambda: np.zeros((5, 5), np.float32), "frame")
     answer = solver.solve(field)
     assert isinstance(answer, Message) and answer.key == "reason.astap_not_started"
     assert answer.params["detail"] == "No space left on device"

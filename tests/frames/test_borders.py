@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from fits_files import SEESTAR, noise, unsigned_bytes, write
 
+from zemosaic.frames.frame_files import read_frame
 from zemosaic.frames.pixels import open_pixels
-from zemosaic.frames.scan import read_frame
 
 
 @pytest.mark.parametrize("value", [0, 65535])

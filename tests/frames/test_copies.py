@@ -10,7 +10,7 @@ from astropy.io import fits
 from fits_files import SEESTAR, noise, sentence, unsigned_bytes, write
 
 from zemosaic.errors import InputError
-from zemosaic.frames.scan import scan_folder
+from zemosaic.frames.frame_files import scan_folder
 from zemosaic.model import FrameStatus
 
 

@@ -11,8 +11,8 @@ from fits_files import DATA, noise, sentence, unsigned_bytes, write
 
 from zemosaic.errors import FrameError
 from zemosaic.frames.damage import refuse_unusable
+from zemosaic.frames.frame_files import read_frame, scan_folder
 from zemosaic.frames.pixels import open_pixels
-from zemosaic.frames.scan import read_frame, scan_folder
 
 RNG = np.random.default_rng(5)
 SKY = RNG.normal(600.0, 20.0, (96, 80))

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zemosaic.errors import FrameError
-from zemosaic.frames.dates import date_obs
-from zemosaic.frames.dialects import bayer_pattern, binning, exposure_s, is_seestar, temperature_c
-from zemosaic.frames.header import Header, layout, read_header
-from zemosaic.frames.optics import optics
-from zemosaic.frames.pointing import pointing, sexagesimal
-from zemosaic.frames.scan import read_frame
+from zemosaic.frames.frame_files import read_frame
+from zemosaic.frames.headers.dates import date_obs
+from zemosaic.frames.headers.dialects import bayer_pattern, binning, exposure_s, is_seestar, temperature_c
+from zemosaic.frames.headers.header import Header, layout, read_header
+from zemosaic.frames.headers.optics import optics
+from zemosaic.frames.headers.pointing import pointing, sexagesimal
 from zemosaic.model import FrameRef
 
 

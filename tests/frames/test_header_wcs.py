@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zemosaic.errors import FrameError
-from zemosaic.frames.header import find_image, read_header
-from zemosaic.frames.header_wcs import header_wcs
-from zemosaic.sky import FrameWcs, separation_deg
+from zemosaic.frames.headers.header import find_image, read_header
+from zemosaic.frames.headers.header_wcs import header_wcs
+from zemosaic.wcs import FrameWcs, separation_deg
 
 CRPIX = "CRPIX1  = 320.5\nCRPIX2  = 241.0\n"
 AXES = "CTYPE1  = 'RA---TAN{sip}'\nCTYPE2  = 'DEC--TAN{sip}'\nCRVAL1  = 210.5\nCRVAL2  = -54.25\n" + CRPIX

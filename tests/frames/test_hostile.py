@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zemosaic.errors import FrameError
+from zemosaic.frames.frame_files import read_frame
 from zemosaic.frames.pixels import open_pixels
-from zemosaic.frames.scan import read_frame
 
 WCS = """\
 CTYPE1  = 'RA---TAN-SIP'

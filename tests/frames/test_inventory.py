@@ -6,8 +6,8 @@ from pathlib import Path
 
 from fits_files import SEESTAR, noise, sentence, unsigned_bytes, write
 
+from zemosaic.frames.frame_files import scan_folder
 from zemosaic.frames.inventory import inventory
-from zemosaic.frames.scan import scan_folder
 
 
 def test_lines(tmp_path: Path) -> None:

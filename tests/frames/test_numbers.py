@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from fits_files import SEESTAR, fits_bytes, unsigned_bytes, write
 
+from zemosaic.frames.frame_files import scan_folder
 from zemosaic.frames.pixels import open_pixels
-from zemosaic.frames.scan import scan_folder
 
 
 def sky(seed: int) -> np.ndarray:

@@ -13,7 +13,7 @@ import pytest
 from fits_files import DATA, SEESTAR, fits_bytes, header_bytes, noise, sentence, unsigned_bytes, write
 
 from zemosaic.errors import InputError
-from zemosaic.frames.scan import ScanResult, natural_key, scan_folder
+from zemosaic.frames.frame_files import ScanResult, natural_key, scan_folder
 from zemosaic.model import FrameStatus
 
 

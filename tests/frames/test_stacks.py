@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from fits_files import DATA, SEESTAR, fits_bytes, sentence, unsigned_bytes, write
 
-from zemosaic.frames.scan import ScanResult, scan_folder
+from zemosaic.frames.frame_files import ScanResult, scan_folder
 from zemosaic.model import FrameStatus
 
 SHAPE = (96, 80)

@@ -14,19 +14,19 @@ from test_frames import WORDS, frame, table_of
 from waiting import wait_until
 
 import zemosaic
-from zemosaic.frames.scan import scan_folder
-from zemosaic.gui.presenter import desktop
-from zemosaic.gui.presenter.equipment import Equipment
-from zemosaic.gui.presenter.footprints import Footprints
-from zemosaic.gui.presenter.form import Form
-from zemosaic.gui.presenter.frame_cells import cell_text
-from zemosaic.gui.presenter.frames_desk import FramesDesk
-from zemosaic.gui.presenter.frames_page import FramesPage
-from zemosaic.gui.presenter.histograms import Histogram
-from zemosaic.gui.presenter.presets import BUILT_IN, KEPT, Presets
-from zemosaic.gui.presenter.region import region_outline, region_text
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.thumbnails import ThumbnailDesk
+from zemosaic.frames.frame_files import scan_folder
+from zemosaic.gui.presenter.desktop import system_desktop as desktop
+from zemosaic.gui.presenter.frames.footprints import Footprints
+from zemosaic.gui.presenter.frames.frame_cells import cell_text
+from zemosaic.gui.presenter.frames.frames_page import FramesPage
+from zemosaic.gui.presenter.frames.frames_presenter import FramesPresenter
+from zemosaic.gui.presenter.frames.histograms import Histogram
+from zemosaic.gui.presenter.frames.region_outline import region_outline, region_text
+from zemosaic.gui.presenter.frames.thumbnails import ThumbnailLoader
+from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.settings.equipment import Equipment
+from zemosaic.gui.presenter.settings.form import Form
+from zemosaic.gui.presenter.settings.presets import BUILT_IN, KEPT, Presets
 from zemosaic.i18n import Translator
 from zemosaic.settings.load import check_value
 from zemosaic.settings.schema import Settings, specs
@@ -35,7 +35,7 @@ from zemosaic.settings.schema import Settings, specs
 @pytest.fixture
 def histogram():
     """FWHM from 1 to 6 in a picture 360 pixels wide."""
-    desk = FramesDesk()
+    desk = FramesPresenter()
     desk.table = table_of()
     desk.table.metrics["fwhm"][:6] = np.arange(1.0, 7.0)
     made = Histogram(desk, "fwhm")
@@ -143,7 +143,7 @@ def test_a_region_is_where_it_was_drawn():
 
 def test_small_pictures_come_from_the_frames(demo_frames, tmp_path):
     frames = scan_folder(demo_frames(tmp_path, [0])).frames
-    desk = ThumbnailDesk()
+    desk = ThumbnailLoader()
     desk.ask(frames[0])
     wait_until(desk.pump)
     picture = desk.shown.picture

@@ -20,9 +20,9 @@ from waiting import PATIENCE_S, wait_until
 from zemosaic import app
 from zemosaic.errors import SettingsError
 from zemosaic.events import RunPaused
-from zemosaic.gui.cli import Engine, run_cli
-from zemosaic.gui.console import Console
-from zemosaic.gui.flags import SHELLS, help_text, parse
+from zemosaic.gui.cli.commands import Engine, run_cli
+from zemosaic.gui.cli.console import Console
+from zemosaic.gui.cli.flags import SHELLS, help_text, parse
 from zemosaic.i18n import Translator
 from zemosaic.settings.schema import Settings, specs
 
@@ -276,7 +276,7 @@ def test_an_old_console_gets_characters_it_has():
 SCRIPT = """
 import sys; sys.path[:0] = [{tests!r}, {root!r}]
 from fake_worker import FakeRun, make_demo
-from zemosaic.gui.cli import Engine, run_cli
+from zemosaic.gui.cli.commands.commands import Engine, run_cli
 sys.exit(run_cli(sys.argv[1:], {environ!r}, Engine(lambda s: FakeRun(s, step_s=0.05, deaf={deaf}), make_demo)))
 """
 

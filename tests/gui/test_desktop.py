@@ -12,8 +12,8 @@ import pytest
 from fake_worker import FakeRun, make_demo
 from waiting import PATIENCE_S, wait_until
 
-from zemosaic.gui.presenter import desktop
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.desktop import system_desktop as desktop
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.screen import font_dpi_of
 from zemosaic.i18n import Translator
 
@@ -22,7 +22,7 @@ HIGH_DPI_PROBE = """
 import sys, tkinter
 sys.path[:0] = sys.argv[2].split(":")
 from fake_worker import FakeRun, make_demo
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.window import MainWindow
 from zemosaic.i18n import Translator
 from tkinter import font

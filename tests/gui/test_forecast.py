@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "mosaic"))
 from mosaic_frames import solved_of, wcs_of
 
-from zemosaic.gui.presenter.speed import learn_speed, speed_of
-from zemosaic.gui.presenter.wording import forecast_lines
+from zemosaic.forecast import forecast
+from zemosaic.gui.presenter.run.speed import learn_speed, speed_of
+from zemosaic.gui.presenter.run.summary_text import forecast_lines
 from zemosaic.i18n import Translator
-from zemosaic.phases.forecast import forecast
 from zemosaic.settings.schema import Settings
 
 WORDS = Translator("en")
@@ -62,7 +58,7 @@ def test_very_many_places_are_taken_together_without_losing_the_size():
     frames = frames_at(scattered, 1)
     told = forecast(Settings(), frames)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zemosaic.phases.forecast.MOST_PLACES", len(frames))
+        patch.setattr("zemosaic.forecast.MAX_PLACES", len(frames))
         every = forecast(Settings(), frames)
     assert told.fields == every.fields == 1
     assert (told.width, told.height) == pytest.approx((every.width, every.height), rel=0.02)

@@ -14,16 +14,16 @@ from waiting import PATIENCE_S, wait_until
 from zemosaic.errors import message
 from zemosaic.events import FrameDropped, FrameMeasured, FrameSolved, RunStarted
 from zemosaic.frames.selection import Selection, read_selection, same_file
-from zemosaic.gui.presenter.analyser import find_analyser, start_analyser
-from zemosaic.gui.presenter.footprints import Footprints, MapView
-from zemosaic.gui.presenter.frame_cells import cell_text
-from zemosaic.gui.presenter.frame_table import COLUMNS, METRICS, FrameTable
-from zemosaic.gui.presenter.frames_desk import FramesDesk, Scanned
-from zemosaic.gui.presenter.frames_files import report_numbers
-from zemosaic.gui.presenter.histograms import Histogram
-from zemosaic.gui.presenter.map_picture import COLOURINGS, MapPainter, legend
-from zemosaic.gui.presenter.region import region_outline, region_text
-from zemosaic.gui.presenter.sky_map import SkyMap
+from zemosaic.gui.presenter.frames.analyser import find_analyser, start_analyser
+from zemosaic.gui.presenter.frames.footprints import Footprints, MapView
+from zemosaic.gui.presenter.frames.frame_cells import cell_text
+from zemosaic.gui.presenter.frames.frame_table import COLUMNS, METRICS, FrameTable
+from zemosaic.gui.presenter.frames.frames_files import report_numbers
+from zemosaic.gui.presenter.frames.frames_presenter import FramesPresenter, Scanned
+from zemosaic.gui.presenter.frames.histograms import Histogram
+from zemosaic.gui.presenter.frames.map_picture import COLOURINGS, MapPainter, legend
+from zemosaic.gui.presenter.frames.region_outline import region_outline, region_text
+from zemosaic.gui.presenter.frames.sky_map import SkyMap
 from zemosaic.i18n import Translator
 from zemosaic.model import Dropped, FrameRef, FrameStatus
 
@@ -100,7 +100,7 @@ def test_a_run_fills_the_table():
     assert cell_text(table, 0, "solved", WORDS) == "built-in"
     assert table.footprints.exact.tolist() == [True] + [False] * 6
     assert cell_text(table, 1, "verdict", WORDS).startswith("⚠")
-    desk = FramesDesk()
+    desk = FramesPresenter()
     desk.table = table
     desk.note(RunStarted("1", "a", "b", "c"))
     assert cell_text(table, 1, "verdict", WORDS) == "✓ kept"
@@ -109,8 +109,8 @@ def test_a_run_fills_the_table():
         assert all(isinstance(cell_text(table, row, column, WORDS), str) for column in COLUMNS)
 
 
-def desk_of(table: FrameTable) -> FramesDesk:
-    desk = FramesDesk()
+def desk_of(table: FrameTable) -> FramesPresenter:
+    desk = FramesPresenter()
     desk.table = table
     return desk
 
@@ -265,7 +265,7 @@ def test_the_map_shows_frames_and_says_what_colours_mean(colouring):
 
 
 def test_the_pointer_selects_on_the_map():
-    desk = FramesDesk()
+    desk = FramesPresenter()
     desk.table = table_of()
     sky = SkyMap(desk)
     sky.resize(400, 300)
@@ -288,7 +288,7 @@ def test_the_pointer_selects_on_the_map():
 
 
 def test_a_folder_is_scanned_in_the_background(tmp_path):
-    desk = FramesDesk()
+    desk = FramesPresenter()
     desk.scan(str(tmp_path))
     wait_until(lambda: desk.problem is not None, desk.pump)
     assert desk.problem.key == "error.input_no_fits"
@@ -306,7 +306,7 @@ def scanned(desk):
 
 
 def test_what_a_run_tells_during_the_scan_is_in_the_table(tmp_path):
-    desk, corners = FramesDesk(), ((81.0, 80.0, 80.0, 81.0), (-5.5, -5.5, -4.5, -4.5))
+    desk, corners = FramesPresenter(), ((81.0, 80.0, 80.0, 81.0), (-5.5, -5.5, -4.5, -4.5))
     desk.scan(str(tmp_path))
     desk.note(RunStarted("1", "a", "b", "c"))
     desk.note(FrameMeasured(0, "/frames/light_0.fit", 120, 2.5, 0.3, 900.0, 12.0))
@@ -321,7 +321,7 @@ def test_what_a_run_tells_during_the_scan_is_in_the_table(tmp_path):
 
 
 def test_numbers_of_a_run_do_not_come_into_the_next_one():
-    desk = FramesDesk()
+    desk = FramesPresenter()
     desk.table = table_of()
     for late in (False, True):
         desk.note(RunStarted("1", "a", "b", "c"))
@@ -336,7 +336,7 @@ def test_numbers_of_a_run_do_not_come_into_the_next_one():
 
 
 def test_the_choice_goes_to_the_run_as_a_table(tmp_path):
-    desk = FramesDesk()
+    desk = FramesPresenter()
     desk.folder = "/frames"
     assert desk.table_for_run("/frames", str(tmp_path), "given.csv") == "given.csv"
     desk.table = table_of()
@@ -441,7 +441,7 @@ def test_many_scopes_and_frames_far_apart():
 
 
 def test_the_summary_tells_about_how_large_the_mosaic_will_be():
-    desk = FramesDesk()
+    desk = FramesPresenter()
     desk.table = table_of()
     # Frames of 1080 x 1920 px of 2.4", spread over a degree of right ascension at -5 degrees of declination.
     assert desk.table.mosaic_px() == (2600, 1900)

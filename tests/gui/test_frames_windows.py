@@ -14,9 +14,9 @@ from watching import Watch, longest_turn_s, one_event
 
 from benchmarks.frames_view import table_of
 from zemosaic.frames.selection import read_selection
-from zemosaic.gui.presenter.frame_table import COLUMNS
-from zemosaic.gui.presenter.map_picture import COLOURINGS
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.frames.frame_table import COLUMNS
+from zemosaic.gui.presenter.frames.map_picture import COLOURINGS
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.i18n import Translator
 
 

@@ -9,9 +9,9 @@ import pytest
 from fake_worker import FakeRun, make_demo
 from test_pixel_windows import story
 
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.i18n import Translator, locales_folder
-from zemosaic.phases.pixel_story import FrameHere, PixelState
+from zemosaic.provenance.pixel_story import FrameHere, PixelState
 
 PAGES = range(4)
 PIXEL = 4

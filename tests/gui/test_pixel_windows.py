@@ -16,12 +16,12 @@ from waiting import wait_until
 from watching import Watch, longest_turn_s
 
 from zemosaic.events import PreviewReady, RunFinished
-from zemosaic.export.mosaic_file import MosaicFile
-from zemosaic.gui.presenter import pixel_text
-from zemosaic.gui.presenter.pixel_desk import PixelDesk
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.result import pixel_text
+from zemosaic.gui.presenter.result.pixel_presenter import PixelPresenter
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.i18n import Translator
-from zemosaic.phases.pixel_story import FrameHere, PixelState, PixelStory
+from zemosaic.provenance.pixel_story import FrameHere, PixelState, PixelStory
+from zemosaic.store.mosaic_file import MosaicFile
 
 WORDS = Translator("en")
 """CPU seconds that the window's thread may take before it looks at the user again."""
@@ -58,7 +58,7 @@ def wait(work, condition):
     wait_until(condition, work)
 
 
-def answered(desk: PixelDesk) -> None:
+def answered(desk: PixelPresenter) -> None:
     wait(desk.pump, lambda: not desk.busy)
 
 
@@ -81,7 +81,7 @@ def crossed(explained_run):
 def test_one_process_answers_until_the_desk_is_closed(explained_run, crossed):
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     column, row, _ = crossed
-    desk = PixelDesk()
+    desk = PixelPresenter()
     assert not desk.busy and not desk.pump()
     desk.ask(str(explained_run.mosaic), column, row)
     assert desk.busy and desk.place == (column, row)
@@ -141,7 +141,7 @@ def test_the_summary_counts_what_became_of_the_frames():
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_every_state_has_its_words(state, language):
     words = Translator(language)
-    frame = FrameHere("/a/b.fit", state, x_px=1.0, y_px=2.0, value=(1.0,), sigmas=(9.0,), mended=True, master=3)
+    frame = FrameHere("/a/b.fit", state, x_px=1.0, y_px=2.0, value=(1.0,), sigmas=(9.0,), interpolated=True, master=3)
     lines = pixel_text.detail_lines(frame, story(frame), words)
     lines += [cell for row in pixel_text.pixel_rows(story(frame), words) for cell in row.cells]
     lines += pixel_text.summary_lines(story(frame), words)
@@ -154,7 +154,7 @@ class TkHand:
     def __init__(self, session, opened, patch):
         import tkinter as tk
 
-        from zemosaic.gui.presenter import session as session_module
+        from zemosaic.gui.presenter.run import session as session_module
         from zemosaic.gui.tk.window import RESULT, MainWindow
 
         patch.setattr(session_module, "open_path", lambda path: opened.append(path) or True)
@@ -221,7 +221,7 @@ class QtHand:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
         from PySide6.QtWidgets import QApplication
 
-        from zemosaic.gui.presenter import session as session_module
+        from zemosaic.gui.presenter.run import session as session_module
         from zemosaic.gui.qt.window import RESULT, MainWindow
 
         patch.setattr(session_module, "open_path", lambda path: opened.append(path) or True)

@@ -32,13 +32,13 @@ from zemosaic.events import (
     RunStarted,
     Warned,
 )
-from zemosaic.gui.presenter.eta import SHARES, Speed, duration_text, remaining_s
-from zemosaic.gui.presenter.form import Form, text_of
-from zemosaic.gui.presenter.preview import View
-from zemosaic.gui.presenter.run_state import PhaseStatus, RunState, Status, advanced
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.window_state import WindowState, load_window_state, save_window_state
-from zemosaic.gui.presenter.wording import size_text, summary_lines
+from zemosaic.gui.presenter.desktop.window_state import WindowState, load_window_state, save_window_state
+from zemosaic.gui.presenter.result.picture_view import Viewport
+from zemosaic.gui.presenter.run.eta import SHARES, Speed, duration_text, remaining_s
+from zemosaic.gui.presenter.run.run_state import PhaseStatus, RunState, Status, advanced
+from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.run.summary_text import size_text, summary_lines
+from zemosaic.gui.presenter.settings.form import Form, text_of
 from zemosaic.i18n import Translator
 from zemosaic.settings.schema import Settings, specs
 
@@ -263,7 +263,7 @@ sizes = st.integers(1, 8000)
 
 @given(sizes, sizes, sizes, sizes)
 def test_a_fitted_picture_is_seen_whole(pw, ph, w, h):
-    view = View(pw, ph, w, h).fit()
+    view = Viewport(pw, ph, w, h).fit()
     assert view.box() == pytest.approx((0, 0, pw, ph))
     width, height = view.size_on_screen()
     assert width <= max(w, 1) + 1
@@ -273,7 +273,7 @@ def test_a_fitted_picture_is_seen_whole(pw, ph, w, h):
 
 @given(st.data(), st.integers(500, 8000), st.integers(500, 8000))
 def test_zooming_keeps_the_point_under_the_pointer(data, pw, ph):
-    view = View(pw, ph, 800, 600).fit()
+    view = Viewport(pw, ph, 800, 600).fit()
     u, v = data.draw(st.floats(0, 800)), data.draw(st.floats(0, 600))
     near = view.zoomed(6.0, 400, 300).zoomed(1.2, 400, 300)
     x, y = near.to_picture(u, v)
@@ -285,7 +285,7 @@ def test_zooming_keeps_the_point_under_the_pointer(data, pw, ph):
 
 @given(st.lists(st.tuples(st.sampled_from(["zoom", "pan", "size"]), st.floats(-900, 900), st.floats(-900, 900))))
 def test_whatever_is_done_the_picture_stays_in_the_window(moves):
-    view = View(3200, 1800, 800, 600).fit()
+    view = Viewport(3200, 1800, 800, 600).fit()
     for kind, a, b in moves:
         if kind == "zoom":
             view = view.zoomed(2 ** (a / 300), abs(b), abs(a))

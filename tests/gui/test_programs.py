@@ -8,7 +8,7 @@ import sys
 import pytest
 from waiting import wait_until
 
-from zemosaic.gui.presenter.programs import DEFAULT, Program, Programs, find_programs
+from zemosaic.gui.presenter.desktop.programs import DEFAULT, Program, Programs, find_programs
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands for the program")
 

@@ -8,9 +8,9 @@ import pytest
 from watching import Watch, longest_turn_s
 
 from zemosaic import demo, worker
-from zemosaic.gui.presenter.run_state import Status
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.telling import caption_text
+from zemosaic.gui.presenter.run.run_state import Status
+from zemosaic.gui.presenter.run.run_text import caption_text
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.i18n import Translator
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")

@@ -15,8 +15,8 @@ from fake_worker import FakeRun, make_demo
 from waiting import PATIENCE_S, wait_until
 
 from zemosaic import worker
-from zemosaic.gui.presenter.run_state import Status
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.run.run_state import Status
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.i18n import Translator
 from zemosaic.settings.schema import specs
 
@@ -28,7 +28,7 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QCheckBox, QFileDialog, QLabel, QLineEdit, QPushButton
 
-from zemosaic.gui.presenter import frames_page
+from zemosaic.gui.presenter.frames import frames_page
 from zemosaic.gui.qt.widgets import Choice
 from zemosaic.gui.qt.window import FRAMES, RESULT, RUN, SETTINGS, MainWindow
 

@@ -11,7 +11,7 @@ import pytest
 from fake_worker import FakeRun, make_demo
 from waiting import PATIENCE_S
 
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.i18n import Translator
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")

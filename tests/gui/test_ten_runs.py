@@ -11,7 +11,7 @@ from test_frames_windows import QtDriver, TkDriver
 from waiting import wait_until
 
 from zemosaic import demo, worker
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.i18n import Translator
 
 

@@ -15,9 +15,9 @@ from fake_worker import FakeRun, make_demo, picture
 from waiting import wait_until
 
 from zemosaic.errors import message
-from zemosaic.gui.presenter.run_state import Status
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.window_state import load_window_state
+from zemosaic.gui.presenter.desktop.window_state import load_window_state
+from zemosaic.gui.presenter.run.run_state import Status
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.i18n import Translator
 from zemosaic.settings.schema import specs
 
@@ -383,7 +383,7 @@ def test_the_end_of_a_run_leaves_the_user_on_the_page_he_works_on(opened, tmp_pa
 
 
 def test_buttons_open_the_folder_and_the_report(opened, tmp_path, monkeypatch, wait_until):
-    from zemosaic.gui.presenter import session
+    from zemosaic.gui.presenter.run import session
 
     seen = []
     monkeypatch.setattr(session, "open_path", lambda path: bool(seen.append(path)))

@@ -8,8 +8,8 @@ import pytest
 from watching import Watch, longest_turn_s, one_event
 
 from zemosaic import demo, worker
-from zemosaic.gui.presenter.run_state import Status
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.run.run_state import Status
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.i18n import Translator
 
 tk = pytest.importorskip("tkinter")

@@ -9,10 +9,10 @@ import pytest
 from fake_worker import FakeRun, make_demo
 from test_frames import table_of
 
-from zemosaic.gui.presenter.form import Form, range_text, shown_value
-from zemosaic.gui.presenter.frame_cells import metric_text
-from zemosaic.gui.presenter.histograms import Histogram
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.frames.frame_cells import metric_text
+from zemosaic.gui.presenter.frames.histograms import Histogram
+from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.settings.form import Form, range_text, shown_value
 from zemosaic.i18n import Translator
 from zemosaic.settings.schema import Settings
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from mosaic_frames import calibrated_of, solved_of, wcs_of
 
 from zemosaic.model import CalibratedFrame, SolvedFrame
-from zemosaic.mosaic.canvas import Canvas, connected_fields, grown, make_canvas, make_plan, moved
-from zemosaic.mosaic.warp import BORDER, LATTICE, frame_lattice
-from zemosaic.sky import FrameWcs, from_tangent_plane, separation_deg
+from zemosaic.mosaic.canvas import Canvas, canvas_shift, connected_fields, extended_canvas, make_canvas, make_plan
+from zemosaic.resampling.warp import BORDER, LATTICE, frame_lattice
+from zemosaic.wcs import FrameWcs, from_tangent_plane, separation_deg
 
 SMALL = (180, 320)
 
@@ -201,8 +201,8 @@ def test_a_canvas_that_grows_keeps_its_pixels_and_its_tiles(ra, dec, beside, til
     there = from_tangent_plane(*beside, ra, dec)
     more = [*first, solved_of(wcs_of(*(float(v) for v in there), size=SMALL), 99, SMALL)]
     before = make_canvas(first, "north_up", "median")
-    canvas = grown(before, more)
-    down, right = moved(canvas, before)
+    canvas = extended_canvas(before, more)
+    down, right = canvas_shift(canvas, before)
     assert 0 <= down <= canvas.height - before.height and 0 <= right <= canvas.width - before.width
     x, y = before.wcs.sky_to_pixel(*edge(more[-1]))
     assert x.min() + right >= -0.5 and x.max() + right <= canvas.width - 0.5
@@ -212,17 +212,17 @@ def test_a_canvas_that_grows_keeps_its_pixels_and_its_tiles(ra, dec, beside, til
     old = make_plan(before, calibrated(first), 3, tile, overlap)
     new = make_plan(canvas, calibrated(more), 3, tile, overlap, (old.origin[0] + down, old.origin[1] + right))
     counted = np.zeros((canvas.height, canvas.width), np.uint8)
-    for one in new.tiles:
-        counted[one.inner[0] : one.inner[1], one.inner[2] : one.inner[3]] += 1
+    for each_tile in new.tiles:
+        counted[each_tile.inner[0] : each_tile.inner[1], each_tile.inner[2] : each_tile.inner[3]] += 1
     assert counted.max() == 1
-    for one in old.tiles:
-        y0, y1, x0, x1 = (side + shift for side, shift in zip(one.inner, (down, down, right, right), strict=True))
+    for each_tile in old.tiles:
+        y0, y1, x0, x1 = (side + shift for side, shift in zip(each_tile.inner, (down, down, right, right), strict=True))
         holder = next(t for t in new.tiles if t.inner[0] <= y0 < t.inner[1] and t.inner[2] <= x0 < t.inner[3])
         assert holder.inner[1] >= y1 and holder.inner[3] >= x1, "tiles keep their place, those at the edge may grow"
-        assert set(one.frame_ids) <= set(holder.frame_ids)
+        assert set(each_tile.frame_ids) <= set(holder.frame_ids)
 
 
 def test_another_plane_is_no_grown_canvas():
     before, other = (make_canvas(survey(ra, 10.0), "north_up", "median") for ra in (10.0, 10.1))
-    assert moved(other, before) is None
-    assert moved(before.cut((0, 50, 7, 90)), before) == (0, -7)
+    assert canvas_shift(other, before) is None
+    assert canvas_shift(before.cut((0, 50, 7, 90)), before) == (0, -7)

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 from mosaic_frames import solved_of, wcs_of
 
 from zemosaic.mosaic.clusters import GroupRules, frame_groups
-from zemosaic.mosaic.mode import Mode, choose_mode
+from zemosaic.mosaic.mosaic_mode import AssemblyMode, choose_assembly_mode
 
 SIDE_DEG = 1080 * 2.39 / 3600
 
@@ -64,7 +60,8 @@ def test_turned_frames_are_divided_and_upside_down_ones_are_not():
     assert len(groups) == 3
     assert len(frame_groups(turned, GroupRules(split_deg=180.0))) == 1
     flipped = panels(50.0, 10.0, 1, 6) + [
-        replace(one, solution=replace(one.solution, wcs=wcs_of(50.0, 10.0, 180.0))) for one in panels(50.0, 10.0, 1, 6)
+        replace(panel, solution=replace(panel.solution, wcs=wcs_of(50.0, 10.0, 180.0)))
+        for panel in panels(50.0, 10.0, 1, 6)
     ]
     assert len(frame_groups(flipped, GroupRules(split_deg=5.0))) == 1
 
@@ -72,17 +69,17 @@ def test_turned_frames_are_divided_and_upside_down_ones_are_not():
 @pytest.mark.parametrize(
     ("wanted", "detect", "force", "seestar", "cameras", "mode"),
     [
-        ("auto", True, False, 10, 2, Mode.GRID),
-        ("auto", False, False, 10, 2, Mode.CLASSIC),
-        ("auto", True, False, 0, 1, Mode.GRID),
-        ("auto", True, False, 2, 3, Mode.CLASSIC),
-        ("classic", True, False, 10, 1, Mode.CLASSIC),
-        ("grid", True, False, 0, 3, Mode.GRID),
-        ("classic", True, True, 0, 3, Mode.GRID),
+        ("auto", True, False, 10, 2, AssemblyMode.GRID),
+        ("auto", False, False, 10, 2, AssemblyMode.CLASSIC),
+        ("auto", True, False, 0, 1, AssemblyMode.GRID),
+        ("auto", True, False, 2, 3, AssemblyMode.CLASSIC),
+        ("classic", True, False, 10, 1, AssemblyMode.CLASSIC),
+        ("grid", True, False, 0, 3, AssemblyMode.GRID),
+        ("classic", True, True, 0, 3, AssemblyMode.GRID),
     ],
 )
 def test_the_way_is_decided_in_one_place(wanted, detect, force, seestar, cameras, mode):
-    choice = choose_mode(
+    choice = choose_assembly_mode(
         wanted, detect_seestar=detect, force_seestar=force, frames=10, seestar=seestar, cameras=cameras
     )
     assert choice.mode is mode
@@ -91,8 +88,8 @@ def test_the_way_is_decided_in_one_place(wanted, detect, force, seestar, cameras
 def called(frames, names):
     """Return frames put into groups by hand."""
     return [
-        replace(one, measured=replace(one.measured, frame=replace(one.frame, group_name=name)))
-        for one, name in zip(frames, names, strict=True)
+        replace(frame, measured=replace(frame.measured, frame=replace(frame.frame, group_name=name)))
+        for frame, name in zip(frames, names, strict=True)
     ]
 
 

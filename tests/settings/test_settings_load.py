@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zemosaic.errors import SettingsError
-from zemosaic.settings.export import settings_table_markdown, shipped_json
+from zemosaic.settings.generate import settings_table_markdown, shipped_json
 from zemosaic.settings.load import (
     ALIASES,
     check_value,

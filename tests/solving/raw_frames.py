@@ -9,7 +9,7 @@ import sep
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from zemosaic.solving.base import Field
+from zemosaic.solving.base import StarField
 
 
 def read(path: Path) -> tuple[NDArray[np.float32], fits.Header]:
@@ -59,14 +59,14 @@ def green_image(raw: NDArray[np.float32], bayer: bool) -> NDArray[np.float32]:
     return mean
 
 
-def field_of(path: Path, scale_arcsec: float | None = None) -> Field:
+def field_of(path: Path, scale_arcsec: float | None = None) -> StarField:
     """Return the `Field` of a raw frame with the hint its header gives."""
     raw, header = read(path)
     bayer = "BAYERPAT" in header
     x, y = detect(raw, bayer)
     if scale_arcsec is None and "FOCALLEN" in header and "XPIXSZ" in header:
         scale_arcsec = 206.265 * header["XPIXSZ"] / header["FOCALLEN"]
-    return Field(
+    return StarField(
         x,
         y,
         raw.shape[1],

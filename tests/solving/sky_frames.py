@@ -16,16 +16,17 @@ from star_lists import Sky, make_sky, true_wcs
 from zemosaic.catalogue import Catalogue
 from zemosaic.compute.budget import make_budget
 from zemosaic.compute.executors import SerialExecutor
-from zemosaic.compute.resources import ResourceMonitor
+from zemosaic.compute.machine_resources import ResourceMonitor
 from zemosaic.events import Event
 from zemosaic.model import MeasuredFrame, SolvedFrame
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.measure import DefectMaps, measure_frames
+from zemosaic.phases.measure import DetectorCalibrations, measure_frames
+from zemosaic.phases.parts.available_solvers import check_solver_paths
 from zemosaic.phases.scan import scan
-from zemosaic.phases.solve import check_solver_paths, solve_frames
+from zemosaic.phases.solve import solve_frames
 from zemosaic.settings.schema import Settings
-from zemosaic.sky import FrameWcs
 from zemosaic.store.journal import Journal
+from zemosaic.wcs import FrameWcs
 
 SIZE = (900, 1100)
 SCALE = 2.39
@@ -90,11 +91,11 @@ class Solved:
     events: list[Event]
     context: RunContext
     measured: list[MeasuredFrame]
-    defects: DefectMaps
+    defects: DetectorCalibrations
 
     @property
     def how(self) -> list[str]:
-        return [one.solution.how for one in self.frames]
+        return [frame.solution.how for frame in self.frames]
 
     def told(self, kind: type) -> list[str]:
         """Return the keys of `Warned` or `Logged` events."""
@@ -128,9 +129,9 @@ def solved(frames: Path, **settings: object) -> Iterator[Solved]:
 def offsets_px(found: Sequence[SolvedFrame], truth: dict[str, FrameWcs]) -> list[float]:
     """Return how far off each solution is in the worst corner."""
     worst = []
-    for one in found:
-        width, height = one.frame.width, one.frame.height
+    for item in found:
+        width, height = item.frame.width, item.frame.height
         x, y = np.array([0.0, width, width, 0.0]), np.array([0.0, 0.0, height, height])
-        there = truth[Path(one.frame.path).name].sky_to_pixel(*one.wcs.pixel_to_sky(x, y))
+        there = truth[Path(item.frame.path).name].sky_to_pixel(*item.wcs.pixel_to_sky(x, y))
         worst.append(float(np.hypot(there[0] - x, there[1] - y).max()))
     return worst

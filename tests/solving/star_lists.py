@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.catalogue import Catalogue
-from zemosaic.sky import Distortion, FrameWcs
-from zemosaic.solving.base import Field
+from zemosaic.solving.base import StarField
+from zemosaic.wcs import Distortion, FrameWcs
 
 SEESTAR = (1080, 1920)
 
@@ -86,7 +86,7 @@ def make_field(
     scale_factor: float = 1.0,
     seed: int = 0,
     **sky: float,
-) -> Field:
+) -> StarField:
     """Return the `Field` of a frame with a hint off by `hint_off_deg` and a scale off by `scale_factor`."""
     rng = np.random.default_rng(seed + 1)
     reach = 0.6 * math.hypot(*size) * wcs.scale_arcsec / 3600.0
@@ -94,7 +94,7 @@ def make_field(
     local = FrameWcs(wcs.ra_deg, wcs.dec_deg, 0.0, 0.0, ((1.0, 0.0), (0.0, 1.0)))
     angle = rng.uniform(0.0, 2.0 * math.pi)
     ra, dec = local.pixel_to_sky(hint_off_deg * math.cos(angle), hint_off_deg * math.sin(angle))
-    return Field(x, y, *size, float(ra), float(dec), wcs.scale_arcsec * scale_factor)
+    return StarField(x, y, *size, float(ra), float(dec), wcs.scale_arcsec * scale_factor)
 
 
 def worst_offset_px(found: FrameWcs, truth: FrameWcs, size: tuple[int, int] = SEESTAR) -> float:

@@ -11,7 +11,7 @@ from star_lists import SEESTAR, make_sky, observe, true_wcs
 
 from zemosaic.phases import solve as solve_phase
 from zemosaic.solving.agreement import Neighbour, catalogue_agrees, is_believed, moved_only
-from zemosaic.solving.base import Field
+from zemosaic.solving.base import StarField
 from zemosaic.solving.propagate import known_stars, propagate
 from zemosaic.solving.sets import PlacedFrame, contradicted
 
@@ -24,16 +24,16 @@ def pattern(count: int = 120, seed: int = 9) -> tuple[np.ndarray, np.ndarray]:
     return rng.uniform(10, SEESTAR[0] - 10, count), rng.uniform(10, SEESTAR[1] - 10, count)
 
 
-def hot_field(catalogue, wcs, seed: int, hint: tuple[float, float] | None = None) -> Field:
+def hot_field(catalogue, wcs, seed: int, hint: tuple[float, float] | None = None) -> StarField:
     """Return a star-poor frame whose hot pixels, found to a pixel or so, come before its stars."""
     x, y = observe(make_sky(catalogue, *COMA, 1.4, 1), wcs, seed=seed)
     hot_x, hot_y = pattern()
     off = np.random.default_rng(seed).normal(0.0, 0.5, (2, len(hot_x)))
     ra, dec = hint or (None, None)
-    return Field(np.concatenate([hot_x + off[0], x]), np.concatenate([hot_y + off[1], y]), *SEESTAR, ra, dec)
+    return StarField(np.concatenate([hot_x + off[0], x]), np.concatenate([hot_y + off[1], y]), *SEESTAR, ra, dec)
 
 
-def neighbour(field: Field, wcs) -> Neighbour:
+def neighbour(field: StarField, wcs) -> Neighbour:
     return Neighbour(wcs, field.x_px, field.y_px, True, field.ra_deg, field.dec_deg)
 
 
@@ -86,8 +86,10 @@ def test_frames_that_nothing_confirms_raise_a_warning(tycho, tmp_path, monkeypat
         assert max(offsets_px(found.frames, survey.truth)) < 0.5
         assert found.context.warnings == []
         wrong = [
-            one if k else replace(one, solution=replace(one.solution, wcs=replace(one.wcs, x_ref=SIZE[0] / 2 + 40.0)))
-            for k, one in enumerate(found.frames)
+            frame
+            if k
+            else replace(frame, solution=replace(frame.solution, wcs=replace(frame.wcs, x_ref=SIZE[0] / 2 + 40.0)))
+            for k, frame in enumerate(found.frames)
         ]
         solve_phase.warn_of_contradictions(found.context, wrong, [tycho])
         (told,) = found.context.warnings

@@ -18,10 +18,10 @@ from star_lists import make_field, make_sky, observe, true_wcs, worst_offset_px
 from zemosaic.catalogue import CellCatalogue
 from zemosaic.errors import Message
 from zemosaic.model import Solution
-from zemosaic.sky import FrameWcs
-from zemosaic.solving.astap import AstapSolver
-from zemosaic.solving.astap_find import AstapInstallation, find_astap
-from zemosaic.solving.base import Field
+from zemosaic.solving.base import StarField
+from zemosaic.solving.solvers.astap import AstapSolver
+from zemosaic.solving.solvers.astap_find import AstapInstallation, find_astap
+from zemosaic.wcs import FrameWcs
 
 DATABASE = Path(__file__).resolve().parents[2] / "../shared/data/astap_h18_tycho2.zip"
 posix = pytest.mark.skipif(os.name != "posix", reason="stub programs are shell scripts")
@@ -127,7 +127,7 @@ def test_a_file_that_cannot_be_run_is_no_program(tmp_path):
 
 
 @pytest.fixture
-def field(tycho: CellCatalogue) -> Field:
+def field(tycho: CellCatalogue) -> StarField:
     stars = make_field(tycho, TRUTH, hint_off_deg=0.1, seed=3)
     return replace(stars, green=lambda: np.zeros((1920, 1080), np.float32))
 
@@ -284,7 +284,7 @@ def test_the_real_astap(tmp_path, tycho):
     assert installation.catalogue == "h18"
     sky = make_sky(tycho, 80.0, 20.0, 1.4, 3, strangers_per_deg2=0.0)
     x, y = observe(sky, TRUTH, noise_px=0.05, seed=4, lost=0.0)
-    field = Field(x, y, 1080, 1920, 80.2, 20.1, 2.39, green=lambda: picture(x, y))
+    field = StarField(x, y, 1080, 1920, 80.2, 20.1, 2.39, green=lambda: picture(x, y))
     solution = AstapSolver(installation, tycho).solve(field)
     assert isinstance(solution, Solution), solution
     assert worst_offset_px(solution.wcs, TRUTH) < 2.0

@@ -13,7 +13,7 @@ from zemosaic.catalogue import CatalogueStars, load_bundled
 from zemosaic.errors import Message
 from zemosaic.events import Logged, Warned
 from zemosaic.model import UNCHECKED_PLACE, Solution
-from zemosaic.solving.base import Field
+from zemosaic.solving.base import StarField
 from zemosaic.solving.claims import Claim, contradicted, unchecked
 
 
@@ -61,7 +61,7 @@ def test_frames_that_overlap_check_each_other(tycho):
 
 def test_frames_without_stars_contradict_nothing(tycho):
     first, second = claims_of(tycho, [0.0, 90.0])
-    none = Field(np.empty(0), np.empty(0), first.field.width, first.field.height)
+    none = StarField(np.empty(0), np.empty(0), first.field.width, first.field.height)
     assert contradicted([first, replace(second, field=none)]) == {}
 
 

@@ -13,9 +13,9 @@ from star_lists import SEESTAR, make_field, true_wcs, worst_offset_px
 from zemosaic.catalogue import CatalogueStars
 from zemosaic.errors import Message
 from zemosaic.model import Solution
-from zemosaic.sky import ra_dec
-from zemosaic.solving.base import Field
-from zemosaic.solving.embedded import EmbeddedSolver
+from zemosaic.solving.base import StarField
+from zemosaic.solving.solvers.embedded import EmbeddedSolver
+from zemosaic.wcs import ra_dec
 
 M94 = Path(__file__).resolve().parents[2] / "../shared/data/seestar_m94"
 
@@ -104,7 +104,7 @@ def test_random_stars_are_never_believed(tycho):
     rng = np.random.default_rng(2)
     for index, (ra, dec) in enumerate(random_places(15, 5)):
         count = (40, 120, 250)[index % 3]
-        field = Field(rng.uniform(0, 1080, count), rng.uniform(0, 1920, count), 1080, 1920, ra, dec, 2.39, 0.5)
+        field = StarField(rng.uniform(0, 1080, count), rng.uniform(0, 1920, count), 1080, 1920, ra, dec, 2.39, 0.5)
         answer = EmbeddedSolver(tycho).solve(field)
         assert isinstance(answer, Message)
         assert answer.key == "reason.unsolved_no_match"
@@ -130,7 +130,7 @@ def test_an_empty_catalogue_is_a_reason():
             return CatalogueStars(np.empty(0), np.empty(0), np.empty(0, np.float32))
 
     rng = np.random.default_rng(2)
-    field = Field(rng.uniform(0, 1080, 50), rng.uniform(0, 1920, 50), 1080, 1920, 10.0, 20.0, 2.39)
+    field = StarField(rng.uniform(0, 1080, 50), rng.uniform(0, 1920, 50), 1080, 1920, 10.0, 20.0, 2.39)
     assert isinstance(EmbeddedSolver(Nothing()).solve(field), Message)
 
 

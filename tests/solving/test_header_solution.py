@@ -8,8 +8,8 @@ from star_lists import make_field, true_wcs, worst_offset_px
 
 from zemosaic.errors import Message
 from zemosaic.model import Solution
-from zemosaic.sky import Distortion
-from zemosaic.solving.header import verify
+from zemosaic.solving.solvers.header_solution import verify
+from zemosaic.wcs import Distortion
 
 PLACES = [(10.0, 89.9), (0.01, 12.0), (305.0, 38.0), (192.9, 27.1)]
 

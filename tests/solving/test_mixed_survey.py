@@ -18,7 +18,7 @@ from zemosaic import worker
 from zemosaic.catalogue import CellCatalogue
 from zemosaic.events import FrameSolved, RunFinished
 from zemosaic.settings.schema import Settings
-from zemosaic.sky import FrameWcs
+from zemosaic.wcs import FrameWcs
 
 CENTRE = (305.6, 40.2)
 NIGHTS = ("2025-08-12T21", "2025-08-14T22")
@@ -91,7 +91,7 @@ def test_every_frame_comes_to_its_place(survey):
     told = {Path(event.path).name: event for event in events if isinstance(event, FrameSolved)}
     assert set(told) == set(truth)
     for name, event in told.items():
-        telescope = next(one for one in TELESCOPES if name.startswith(one.name))
+        telescope = next(telescope for telescope in TELESCOPES if name.startswith(telescope.name))
         width, height = telescope.size
         there = truth[name].sky_to_pixel(np.array(event.corners_ra_deg), np.array(event.corners_dec_deg))
         wanted = truth[name].sky_to_pixel(*truth[name].corners(width, height))

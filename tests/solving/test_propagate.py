@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from star_lists import make_sky, observe, true_wcs, worst_offset_px
 
-from zemosaic.sky import FrameWcs
-from zemosaic.solving.base import Field
+from zemosaic.solving.base import StarField
 from zemosaic.solving.propagate import KnownStars, known_stars, propagate
+from zemosaic.wcs import FrameWcs
 
 
-def seen(sky, wcs, seed=0) -> Field:
+def seen(sky, wcs, seed=0) -> StarField:
     x, y = observe(sky, wcs, seed=seed)
-    return Field(x, y, 1080, 1920)
+    return StarField(x, y, 1080, 1920)
 
 
 def known_of(sky, wcs, seed=0) -> KnownStars:
@@ -93,7 +93,7 @@ def test_noise_is_refused(tycho):
     first = true_wcs(305.0, 38.0)
     known = known_of(make_sky(tycho, 305.0, 38.0, 1.4, 1), first)
     for count in (8, 30, 100, 300):
-        noise = Field(rng.uniform(0, 1080, count), rng.uniform(0, 1920, count), 1080, 1920)
+        noise = StarField(rng.uniform(0, 1080, count), rng.uniform(0, 1920, count), 1080, 1920)
         assert propagate(noise, known, first) is None
 
 
@@ -123,6 +123,6 @@ def test_nothing_to_go_by(tycho):
     field = seen(make_sky(tycho, 80.0, 20.0, 1.4, 2), first)
     nothing = KnownStars(np.empty(0), np.empty(0))
     assert propagate(field, nothing, first) is None
-    assert propagate(Field(np.empty(0), np.empty(0), 1080, 1920), known_stars([]), first) is None
+    assert propagate(StarField(np.empty(0), np.empty(0), 1080, 1920), known_stars([]), first) is None
     far = KnownStars(np.full(20, 260.0), np.linspace(-21.0, -19.0, 20))
     assert propagate(field, far, first) is None

@@ -18,16 +18,16 @@ from star_lists import make_sky, observe, true_wcs, worst_offset_px
 from waiting import PATIENCE_S
 
 from zemosaic.catalogue import AstapCatalogue, CellCatalogue, open_astap
-from zemosaic.catalogue.astap import LAYOUTS, Layout
+from zemosaic.catalogue.astap_database import LAYOUTS, Layout
 from zemosaic.errors import Message
 from zemosaic.export.fits import write_fits
 from zemosaic.model import Solution
-from zemosaic.sky import FrameWcs
-from zemosaic.solving import astap
-from zemosaic.solving.astap import AstapSolver
-from zemosaic.solving.astap_find import AstapInstallation
-from zemosaic.solving.base import Field
-from zemosaic.solving.embedded import EmbeddedSolver
+from zemosaic.solving.base import StarField
+from zemosaic.solving.solvers import astap
+from zemosaic.solving.solvers.astap import AstapSolver
+from zemosaic.solving.solvers.astap_find import AstapInstallation
+from zemosaic.solving.solvers.embedded import EmbeddedSolver
+from zemosaic.wcs import FrameWcs
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("astap_cli") is None, reason="no ASTAP at hand"),
@@ -88,11 +88,11 @@ def picture(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return image
 
 
-def field_of(tycho: CellCatalogue, truth, pixels: bool = True) -> Field:
+def field_of(tycho: CellCatalogue, truth, pixels: bool = True) -> StarField:
     sky = make_sky(tycho, truth.ra_deg, truth.dec_deg, 1.4, 3, strangers_per_deg2=0.0)
     x, y = observe(sky, truth, noise_px=0.05, seed=4, lost=0.0)
     hint_ra = truth.ra_deg + 0.2 / math.cos(math.radians(truth.dec_deg))
-    field = Field(x, y, 1080, 1920, hint_ra % 360.0, truth.dec_deg, 2.39)
+    field = StarField(x, y, 1080, 1920, hint_ra % 360.0, truth.dec_deg, 2.39)
     if not pixels:
         return field
     image = picture(x, y)
@@ -148,7 +148,7 @@ def test_it_refuses(tycho, solver, tmp_path, monkeypatch):
     assert isinstance(told, Message)
     write = astap._write_image
 
-    def truncated(path: Path, field: Field) -> None:
+    def truncated(path: Path, field: StarField) -> None:
         write(path, field)
         path.write_bytes(path.read_bytes()[:50_000])
 

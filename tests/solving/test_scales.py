@@ -6,7 +6,7 @@ import pytest
 from sky_frames import SCALE, Survey, offsets_px, solved
 
 from zemosaic.settings.load import check_value
-from zemosaic.solving.embedded import EmbeddedSolver
+from zemosaic.solving.solvers.embedded import EmbeddedSolver
 
 CYGNUS = (305.6, 40.2)
 PIXEL_UM = SCALE * 250.0 / 206.264806

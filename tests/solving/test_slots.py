@@ -14,8 +14,8 @@ import pytest
 from waiting import PATIENCE_S, wait_until
 
 from zemosaic.errors import Message
-from zemosaic.solving import slots
-from zemosaic.solving.slots import AstapSlots, SlotsUnusable
+from zemosaic.solving.solvers import slots
+from zemosaic.solving.solvers.slots import AstapSlots, SlotsUnusable
 
 
 def most_at_once(limit: AstapSlots, calls: int, wanted: int) -> int:
@@ -89,10 +89,10 @@ def test_every_user_has_a_folder_and_none_that_another_planted(tmp_path, monkeyp
 def test_another_process_counts_and_its_death_frees_the_slot(tmp_path, monkeypatch):
     monkeypatch.setattr(slots, "_REPORT_EACH_S", 0.3)
     holder = (
-        "import sys, time\nfrom pathlib import Path\nfrom zemosaic.solving.slots import AstapSlots\n"
+        "import sys, time\nfrom pathlib import Path\nfrom zemosaic.solving.solvers.slots import AstapSlots\n"
         "with AstapSlots(1, Path(sys.argv[1]))():\n    print('held', flush=True)\n    time.sleep(60)\n"
     )
-    root = Path(slots.__file__).parents[2]
+    root = Path(slots.__file__).parents[3]
     process = subprocess.Popen([sys.executable, "-c", holder, str(tmp_path)], stdout=subprocess.PIPE, cwd=root)
     try:
         assert process.stdout is not None
@@ -128,7 +128,7 @@ def test_rate(tmp_path):
 def test_twelve_processes_two_slots_and_one_killed(tmp_path):
     """Every process notes when it begins and ends; the alive are counted from the notes of all."""
     caller = (
-        "import os, sys, time\nfrom pathlib import Path\nfrom zemosaic.solving.slots import AstapSlots\n"
+        "import os, sys, time\nfrom pathlib import Path\nfrom zemosaic.solving.solvers.slots import AstapSlots\n"
         "def note(what):\n"
         "    line = f'{time.monotonic()} {os.getpid()} {what}\\n'.encode()\n"
         "    handle = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT)\n"
@@ -136,7 +136,7 @@ def test_twelve_processes_two_slots_and_one_killed(tmp_path):
         "with AstapSlots(2, Path(sys.argv[1]))(sys.argv[3]):\n"
         "    note('begins'); time.sleep(float(sys.argv[4])); note('ends')\n"
     )
-    root, notes = Path(slots.__file__).parents[2], tmp_path / "notes"
+    root, notes = Path(slots.__file__).parents[3], tmp_path / "notes"
 
     def start(number: int, seconds: float) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-c", caller, str(tmp_path / "slots"), str(notes), f"image{number}", str(seconds)]

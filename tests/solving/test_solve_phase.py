@@ -24,9 +24,9 @@ from zemosaic.events import FrameSolved, Logged, RunFailed, Warned
 from zemosaic.phases import solve as solve_phase
 from zemosaic.phases.solve import solve_frames
 from zemosaic.settings.schema import Settings
-from zemosaic.solving.blind import BlindSolver
-from zemosaic.solving.embedded import EmbeddedSolver
 from zemosaic.solving.propagate import propagate
+from zemosaic.solving.solvers.blind import BlindSolver
+from zemosaic.solving.solvers.embedded import EmbeddedSolver
 
 posix = pytest.mark.skipif(os.name != "posix", reason="stub programs are shell scripts")
 FEW = "warning.astap_solved_few"
@@ -261,12 +261,12 @@ def test_a_frame_that_disagrees_is_solved_again(survey, monkeypatch, lies, other
             ),
         )
     with solved(survey.folder) as found:
-        by_name = {Path(one.frame.path).name: one.solution for one in found.frames}
+        by_name = {Path(frame.frame.path).name: frame.solution for frame in found.frames}
         assert len(by_name) == (7 if how is None else 8)
         assert max(offsets_px(found.frames, survey.truth)) < 0.5
         assert found.told(Logged).count("log.frame_solved_again") == (how is not None)
         if how is None:
-            assert [Path(one.path).name for one in found.context.dropped] == ["light_003.fit"]
+            assert [Path(drop.path).name for drop in found.context.dropped] == ["light_003.fit"]
             assert found.context.dropped[0].reason.key.startswith("reason.joint_")
         else:
             assert by_name["light_003.fit"].how == how
@@ -282,7 +282,7 @@ def test_a_place_that_the_catalogue_contradicts_is_not_believed(survey, monkeypa
 
     monkeypatch.setattr(solve_phase, "propagate", lying)
     with solved(survey.folder) as found:
-        by_name = {Path(one.frame.path).name: one.solution.how for one in found.frames}
+        by_name = {Path(frame.frame.path).name: frame.solution.how for frame in found.frames}
         assert by_name["light_003.fit"] == "embedded"
         assert max(offsets_px(found.frames, survey.truth)) < 0.5
         assert "log.frame_solved_again" not in found.told(Logged)

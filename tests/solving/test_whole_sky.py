@@ -11,10 +11,10 @@ from star_lists import make_field, true_wcs, worst_offset_px
 from zemosaic.catalogue import CellCatalogue, QuadIndex
 from zemosaic.errors import Message
 from zemosaic.model import Solution
-from zemosaic.sky import from_tangent_plane, ra_dec
-from zemosaic.solving.base import Field
-from zemosaic.solving.blind import BlindSolver
-from zemosaic.solving.embedded import EmbeddedSolver
+from zemosaic.solving.base import StarField
+from zemosaic.solving.solvers.blind import BlindSolver
+from zemosaic.solving.solvers.embedded import EmbeddedSolver
+from zemosaic.wcs import from_tangent_plane, ra_dec
 
 ALL = pytest.param(300, marks=pytest.mark.slow)
 TRUE_PX = 4.0
@@ -35,7 +35,7 @@ def places(count: int) -> list[tuple[float, float]]:
     return [(float(a), float(d)) for a, d in zip(ra, dec, strict=True)]
 
 
-def frame(tycho: CellCatalogue, number: int, ra: float, dec: float) -> tuple[Field, object]:
+def frame(tycho: CellCatalogue, number: int, ra: float, dec: float) -> tuple[StarField, object]:
     """Return a frame with a hint off by up to 0.8 degrees and a scale off by up to 2.5 %, and its true WCS."""
     rng = np.random.default_rng(number)
     truth = true_wcs(ra, dec, float(rng.uniform(0.0, 360.0)), bool(number % 2))
@@ -88,7 +88,7 @@ def test_a_made_up_sky_is_nowhere(tycho: CellCatalogue, quads: QuadIndex, count:
         stars = (20, 60, 200)[number % 3]
         width, height = ((1080, 1920), (3000, 2000))[number % 2]
         points = rng.uniform(0.0, (width, height), (stars, 2)).T
-        answer = solver.solve(Field(*points, width, height, scale_arcsec=float(rng.uniform(1.0, 6.0))))
+        answer = solver.solve(StarField(*points, width, height, scale_arcsec=float(rng.uniform(1.0, 6.0))))
         assert isinstance(answer, Message)
         assert answer.key == "reason.unsolved_nowhere"
 

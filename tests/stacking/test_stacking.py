@@ -20,8 +20,8 @@ from zemosaic.stacking.kernel import limits, stack
 from zemosaic.stacking.noise import ExpectedNoise
 from zemosaic.stacking.reference import stack_reference
 from zemosaic.stacking.rules import (
-    FEW_SAMPLES,
     LINE_FLOOR,
+    MIN_SAMPLES_FOR_SCATTER,
     NOISE_FLOOR,
     SIGNAL_TOLERANCE,
     WINSOR_BIAS,
@@ -147,7 +147,7 @@ def by_definition(samples: list[float], noise: float, rules: StackRules) -> tupl
     s = sorted(samples)
     n = len(s)
     centre = float(np.median(s))
-    if n < FEW_SAMPLES:
+    if n < MIN_SAMPLES_FOR_SCATTER:
         believed = s[0] if n == 2 else centre
         wide = math.sqrt(2.0) * noise + SIGNAL_TOLERANCE * abs(believed)
         return (

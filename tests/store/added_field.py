@@ -9,7 +9,7 @@ import types
 from dataclasses import replace
 from pathlib import Path
 
-LAST_FIELD = "    steps: EdgeSteps | None = None\n"
+LAST_FIELD = "    edge_offsets: EdgeOffsets | None = None\n"
 NEW_LINE = "    haze: tuple[float, ...] = ()\n"
 
 
@@ -46,16 +46,17 @@ def main() -> None:
     from record_samples import sample
 
     from zemosaic.mosaic.canvas import Canvas
-    from zemosaic.phases.nights import Learnt, Nights, open_nights
+    from zemosaic.phases.previous_run.archive import open_previous_run
+    from zemosaic.phases.previous_run.state import FieldState, PreviousRun
     from zemosaic.phases.stack import pixel_digest
     from zemosaic.store.pixel_record import FrameColumns, MosaicRecord, records_from_text, records_to_text
 
     frame = replace(sample(model.CalibratedFrame, random.Random(8)), haze=(0.25, 1.5))
     context, canvas = Context(Path(sys.argv[1])), Canvas(frame.wcs, 10, 20)
-    made = [Learnt(canvas, (0, 0), 3, [frame])]
-    Nights().keep(context, [frame.frame], [frame.solved], {frame.frame.camera_key: "mark"}, made)  # type: ignore[arg-type]
+    made = [FieldState(canvas, (0, 0), 3, [frame])]
+    PreviousRun().keep(context, [frame.frame], [frame.solved], {frame.frame.camera_key: "mark"}, made)  # type: ignore[arg-type]
     sys.stdout.write("saved\n")
-    known = open_nights(context)  # type: ignore[arg-type]
+    known = open_previous_run(context)  # type: ignore[arg-type]
     context.journal.close()
     again = known.fields[0].calibrated(frame.solved) if known else None
     if again is not None and again.haze == frame.haze:

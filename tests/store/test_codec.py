@@ -15,10 +15,12 @@ import numpy as np
 import pytest
 from record_samples import same, sample
 
-from zemosaic import errors, model, sky
+from zemosaic import errors, model
+from zemosaic import wcs as sky
 from zemosaic.export.grid_file import SavedGrid
-from zemosaic.mosaic.starlight import TileStars
-from zemosaic.phases import nights, stack
+from zemosaic.mosaic.star_model import TileStars
+from zemosaic.phases import stack
+from zemosaic.phases.previous_run import archive as nights
 from zemosaic.store import pixel_record
 from zemosaic.store.codec import content_of, from_bytes, from_plain, pack, to_bytes, to_plain, unpack
 from zemosaic.store.columns import as_columns, compacted, expanded, row_of
@@ -38,7 +40,7 @@ def records_of(*modules: Any) -> list[type]:
     ]
 
 
-UNSAVED = (nights.Nights, nights.Learnt)
+UNSAVED = (nights.PreviousRun, nights.FieldState)
 RECORDS = [kind for kind in records_of(model, sky, pixel_record, nights) if kind not in UNSAVED]
 RECORDS += [errors.Message, TileStars, SavedGrid]
 
@@ -154,7 +156,7 @@ def test_the_same_values_are_the_same_bytes():
 
 @pytest.mark.parametrize(
     "kind",
-    [model.FrameRef, model.TileSpec, model.TileProduct, sky.FrameWcs, model.EdgeSteps, model.Dropped, model.Trail],
+    [model.FrameRef, model.TileSpec, model.TileProduct, sky.FrameWcs, model.EdgeOffsets, model.Dropped, model.Trail],
     ids=lambda kind: kind.__name__,
 )
 @pytest.mark.parametrize("count", [0, 1, 2, 30])

@@ -130,7 +130,7 @@ def test_measured_frames_survive_as_bytes(n, channels, seed, blind):
     data = to_bytes(measured, ("frame",))
     again = from_bytes(MeasuredFrame, data, frame=FRAME)
     assert again.sky_adu == sky and again.noise_adu == noise and again.frame is FRAME
-    np.testing.assert_array_equal([again.fwhm_px, again.eccentricity, again.elongation_deg], shape)
+    np.testing.assert_array_equal([again.fwhm_px, again.eccentricity, again.position_angle_deg], shape)
     for name, value in extra.items():
         np.testing.assert_equal(getattr(again, name), value)
     for name in ("x_px", "y_px", "flux_adu", "flux_error_adu", "fwhm_px", "saturated"):

@@ -20,7 +20,6 @@ from zemosaic.model import (
     TileProduct,
     TileSpec,
 )
-from zemosaic.sky import Distortion, FrameWcs
 from zemosaic.store.pixel_record import (
     CameraRecord,
     FrameColumns,
@@ -30,6 +29,7 @@ from zemosaic.store.pixel_record import (
     records_from_text,
     records_to_text,
 )
+from zemosaic.wcs import Distortion, FrameWcs
 
 NO_STARS = StarList(np.empty(0), np.empty(0), np.empty((0, 3)), np.empty((0, 3)), np.empty(0), np.empty(0, np.bool_))
 CANVAS = FrameWcs(180.1, -89.9, 10.5, 7.25, ((-1e-3, 1e-5), (1e-5, 1e-3)), projection="ZEA")
@@ -59,14 +59,14 @@ def frame(number: int, rng: np.random.Generator, **changes: object) -> Calibrate
         illumination=(rng.normal(),),
         noise=noise,
         weight=rng.random(),
-        hidden=tuple(range(number)),
+        obstructed=tuple(range(number)),
     )
     return replace(made, **changes)
 
 
 def record(frames: list[CalibratedFrame]) -> MosaicRecord:
     rng = np.random.default_rng(4)
-    ids = tuple(one.frame.frame_id for one in frames)
+    ids = tuple(solved_frame.frame.frame_id for solved_frame in frames)
     tiles = (TileSpec(0, (0, 5, 0, 6), (0, 6, 0, 7), ids), TileSpec(1, (5, 9, 0, 6), (4, 9, 0, 7), ids[1:]))
     products = (TileProduct(0, ids[:2], 0.125, "exact"), TileProduct(1, (), 0.0, "streaming", empty=True))
     stacked = Stacked(GridPlan(CANVAS, 7, 9, 3, tiles), products)
@@ -95,7 +95,7 @@ def test_all_that_stacking_looks_at_comes_back():
     for one in frames:
         same = after.frames.frame(one.frame.frame_id)
         assert same.frame == one.frame and same.wcs == one.wcs
-        for name in ("transparency", "sky_adu", "bias_adu", "noise", "weight", "hidden", "illumination"):
+        for name in ("transparency", "sky_adu", "bias_adu", "noise", "weight", "obstructed", "illumination"):
             assert getattr(same, name) == getattr(one, name), name
     for one, same in zip(before.cameras, after.cameras, strict=True):
         assert np.array_equal(one.defects, same.defects) and one.fingerprint == same.fingerprint

@@ -9,7 +9,7 @@ import pytest
 
 from zemosaic.errors import FrameError
 from zemosaic.model import FrameRef, MeasuredFrame
-from zemosaic.zeanalyser.measure import MAX_STARS, colour_sites, measure
+from zemosaic.zeanalyser.measure_frames import MAX_STARS, colour_sites, measure
 
 WIDTH, HEIGHT = 640, 520
 SKY = {"R": 900.0, "G": 1200.0, "B": 800.0}
@@ -144,7 +144,7 @@ def test_elongation_and_its_direction(bayer, turn):
     pixels, *_ = star_field(63, 3.6, ratio, turn, bayer)
     got = measure(frame_of(bayer), pixels)
     assert got.eccentricity == pytest.approx(math.sqrt(1 - ratio**2), abs=0.05)
-    assert math.remainder(got.elongation_deg - turn, 180.0) == pytest.approx(0.0, abs=5.0)
+    assert math.remainder(got.position_angle_deg - turn, 180.0) == pytest.approx(0.0, abs=5.0)
     assert got.fwhm_px == pytest.approx(3.6, rel=0.04)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from zemosaic.sky import unit_vectors
+from zemosaic.wcs import unit_vectors
 from zemosaic.zeanalyser.verdicts import (
     ECCENTRICITY_MARGIN,
     QualityLimits,
@@ -38,7 +38,7 @@ def verdicts(frames: list[Looks], transparency: list[float] | None = None, group
         np.array(groups or [0] * n),
         LIMITS,
     )
-    return [None if one is None else one.key for one in found]
+    return [None if item is None else item.key for item in found]
 
 
 def test_good_frames_stay():
@@ -110,7 +110,7 @@ def crowd(sky: list[float], stars: list[float]) -> list[str | None]:
     limits = QualityLimits(1.6, 0.75, 0.5, max_sky_ratio=10.0, min_star_ratio=0.2)
     n = len(sky)
     found = judge([Looks()] * n, np.ones(n), np.zeros(n, int), limits, np.array(sky), np.array(stars))  # type: ignore[list-item]
-    return [None if one is None else one.key for one in found]
+    return [None if item is None else item.key for item in found]
 
 
 def test_too_bright_and_few_stars():

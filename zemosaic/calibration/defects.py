@@ -19,19 +19,20 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from zemosaic.arrays import median_sigma
 from zemosaic.model import FrameRef
 
-__all__ = ["MAX_SAMPLE", "find_defects", "mend", "without_spikes"]
+__all__ = ["MAX_SAMPLE_FRAMES", "find_defects", "interpolate_defects", "remove_spikes"]
 
-MAX_SAMPLE = 15
+MAX_SAMPLE_FRAMES = 15
 """Frames looked at per camera."""
 BAND_ROWS = 256
 _HALO = 8
-OUTSTANDING = 6.0
+MIN_DEFECT_SIGMA = 6.0
 """A defect's median excess in standard errors of that median."""
-SMALLEST = 1.5
+MIN_DEFECT_NOISE = 1.5
 """... and in noise of one pixel of one frame."""
-LONELY = 0.18
+MAX_NEIGHBOUR_RATIO = 0.18
 """Most that the pixels round a defect may share of its excess; a star's share more."""
 MIN_EXCESS_REPEATED = 5.0
 """A hot pixel of some of the frames stands out by so many times the noise of one pixel ..."""
@@ -54,23 +55,23 @@ def find_defects(sources: Sequence[WindowReader], frame: FrameRef) -> NDArray[np
     Parameters
     ----------
     sources : sequence of WindowReader
-        A spread of the camera's frames, at most `MAX_SAMPLE` needed.
+        A spread of the camera's frames, at most `MAX_SAMPLE_FRAMES` needed.
     frame : FrameRef
         Any of them: size and Bayer pattern.
     """
     if frame.planes != 1 or not sources:
         return np.empty(0, np.int64)
-    found = []
+    defects = []
     for y0 in range(0, frame.height, BAND_ROWS):
         y1 = min(y0 + BAND_ROWS, frame.height)
         a, b = max(0, y0 - _HALO), min(frame.height, y1 + _HALO)
         excess = np.stack([_excess(source.read(a, b, 0, frame.width), frame.bayer is not None) for source in sources])
-        noise = np.median([_spread(one) for one in excess])
-        limit = max(OUTSTANDING * 1.2533 * noise / math.sqrt(len(sources)), SMALLEST * noise, 1e-9)
+        noise = np.median([_spread(value) for value in excess])
+        limit = max(MIN_DEFECT_SIGMA * 1.2533 * noise / math.sqrt(len(sources)), MIN_DEFECT_NOISE * noise, 1e-9)
         medians = _medians(excess)
         flagged = _outstanding(medians, np.abs(medians) > limit) | _repeated(excess, float(noise))
-        found.append(np.flatnonzero(flagged[y0 - a : y1 - a]) + y0 * frame.width)
-    return np.concatenate(found).astype(np.int64)
+        defects.append(np.flatnonzero(flagged[y0 - a : y1 - a]) + y0 * frame.width)
+    return np.concatenate(defects).astype(np.int64)
 
 
 def _excess(pixels: NDArray[Any], bayer: bool) -> NDArray[np.float32]:
@@ -106,7 +107,7 @@ def _medians(layers):  # type: ignore[no-untyped-def]
 
 
 def _spread(values: NDArray[np.float32]) -> float:
-    return 1.4826 * float(np.median(np.abs(values[::3, ::3])))
+    return median_sigma(values[::3, ::3])
 
 
 def _repeated(excess: NDArray[np.float32], noise: float) -> NDArray[np.bool_]:
@@ -117,7 +118,7 @@ def _repeated(excess: NDArray[np.float32], noise: float) -> NDArray[np.bool_]:
     for layer in excess:
         # Most of what is bright is a star: the mean of the pixels round it tells, before these are sorted.
         around = (9.0 * cv2.blur(layer, (3, 3)) - layer) / 8.0
-        bright = (layer > max(MIN_EXCESS_REPEATED * noise, 1e-9)) & (around < 2.0 * LONELY * layer)
+        bright = (layer > max(MIN_EXCESS_REPEATED * noise, 1e-9)) & (around < 2.0 * MAX_NEIGHBOUR_RATIO * layer)
         times += _outstanding(layer, bright)
     return times >= MIN_FRAMES_REPEATED
 
@@ -130,14 +131,14 @@ def _outstanding(excess: NDArray[np.float32], candidates: NDArray[np.bool_]) -> 
     dy, dx = np.divmod(np.delete(np.arange(25), 12), 5)
     around = padded[y[:, None] + dy, x[:, None] + dx]
     next_to = (np.abs(dy - 2) <= 1) & (np.abs(dx - 2) <= 1)
-    own = excess[y, x]
-    lonely = (own < 0) | (np.median(around[:, next_to], axis=1) < LONELY * own)
-    quiet = np.quantile(np.abs(around), QUIET[0], axis=1) < QUIET[1] * np.abs(own)
+    peak = excess[y, x]
+    lonely = (peak < 0) | (np.median(around[:, next_to], axis=1) < MAX_NEIGHBOUR_RATIO * peak)
+    quiet = np.quantile(np.abs(around), QUIET[0], axis=1) < QUIET[1] * np.abs(peak)
     flagged[y, x] = lonely & quiet
     return flagged
 
 
-def mend(
+def interpolate_defects(
     pixels: NDArray[Any], window: tuple[int, int, int, int], defects: NDArray[np.int64], frame: FrameRef
 ) -> NDArray[Any]:
     """Replace the defects of a window, in place, by the mean of their sound same-colour neighbours.
@@ -163,12 +164,12 @@ def mend(
     inside = (column >= x0) & (column < x1)
     if pixels.ndim == 2 and inside.any():
         within = (row[inside] - y0) * pixels.shape[1] + column[inside] - x0
-        _mend(pixels, within, 2 if frame.bayer is not None else 1)
+        _interpolate_layer(pixels, within, 2 if frame.bayer is not None else 1)
     return pixels
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _mend(pixels, defects, step):  # type: ignore[no-untyped-def]
+def _interpolate_layer(pixels, defects, step):  # type: ignore[no-untyped-def]
     height, width = pixels.shape
     for place in defects:
         row, column = divmod(place, width)
@@ -180,8 +181,8 @@ def _mend(pixels, defects, step):  # type: ignore[no-untyped-def]
                 y, x = row + dy, column + dx
                 if not (0 <= y < height and 0 <= x < width):
                     continue
-                found = np.searchsorted(defects, y * width + x)
-                if found == defects.size or defects[found] != y * width + x:
+                index = np.searchsorted(defects, y * width + x)
+                if index == defects.size or defects[index] != y * width + x:
                     total += pixels[y, x]
                     number += 1
             reach += step
@@ -189,7 +190,7 @@ def _mend(pixels, defects, step):  # type: ignore[no-untyped-def]
             pixels[row, column] = total / number
 
 
-def without_spikes(stack: NDArray[np.float32]) -> NDArray[np.float32]:
+def remove_spikes(stack: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return a stack of another program without its single bright pixels, for the eyes of who looks for stars.
 
     Light that went through a lens and was resampled falls on neighbours too; a pixel many times as bright as all of
@@ -206,6 +207,6 @@ def without_spikes(stack: NDArray[np.float32]) -> NDArray[np.float32]:
         noise = 1.4826 * float(np.nanmedian(np.abs(plane - sky)))
         light = np.nan_to_num(plane - sky)
         around = cv2.dilate(light, _RING)
-        spike = (light > OUTSTANDING * noise) & (around < LONELY * light)
+        spike = (light > MIN_DEFECT_SIGMA * noise) & (around < MAX_NEIGHBOUR_RATIO * light)
         plane[spike] = (around + sky)[spike]
     return clean

@@ -1,4 +1,4 @@
-"""The plane over the whole mosaic, which overlaps cannot know.
+"""The plane over the whole mosaic, which overlaps do not constrain.
 
 Adding ``g(X) = a + b . X`` to the light of every cell and taking ``t g`` from the sky of every frame
 changes no observation.  Two things are known all the same.  The gradients of moon and towns turn with
@@ -16,31 +16,32 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from zemosaic.arrays import Float64s
+
 __all__ = ["settle_plane"]
 
-Floats = NDArray[np.float64]
 
-TRUST_SIGMAS = 3.5
-"""How many standard errors the mean of the frames' slopes may be wrong."""
-STEPS = 25
-"""Planes tried along each axis, in each of `ROUNDS` ever finer searches."""
-ROUNDS = 3
-REACH = 60
-"""Cells higher than this many grains above the darkest one are surely not empty."""
-LOWEST = 0.002
-"""Part of the cells that may be dark by accident."""
+MAX_SLOPE_SIGMA = 3.5
+"""Largest error of the mean slope of the frames that is considered, in standard errors."""
+PLANES_PER_AXIS = 25
+"""Planes tried along each axis in each of `SEARCH_ROUNDS` successively finer searches."""
+SEARCH_ROUNDS = 3
+MAX_EMPTY_GRAINS = 60
+"""Cells brighter than the darkest by more than this many grains are certainly not empty."""
+DARK_OUTLIER_FRACTION = 0.002
+"""Fraction of the cells that may be outliers on the dark side."""
 
 
 def settle_plane(
-    sky: Floats,
-    light: Floats,
-    transparency: Floats,
+    sky: Float64s,
+    flux: Float64s,
+    transparency: Float64s,
     cell: NDArray[np.int64],
     frame: NDArray[np.int64],
-    basis: Floats,
-    position: Floats,
-    grain: Floats,
-) -> Floats:
+    basis: Float64s,
+    position: Float64s,
+    grain: Float64s,
+) -> Float64s:
     """Return the skies after the mosaic's plane is fixed.
 
     Parameters
@@ -60,93 +61,100 @@ def settle_plane(
         How far apart cells of one brightness may lie.
     """
     centred = position - position.mean(axis=0)
-    place = _places(frame, basis, centred[cell], len(sky))
-    balanced = np.empty((len(light), 2))
-    error = np.empty((len(light), 2))
-    for channel in range(len(light)):
-        pull = transparency[:, channel, None, None] * place[:, 1:, :]
+    mapping = _frame_to_mosaic(frame, basis, centred[cell], len(sky))
+    balanced = np.empty((len(flux), 2))
+    error = np.empty((len(flux), 2))
+    for channel in range(len(flux)):
+        design = transparency[:, channel, None, None] * mapping[:, 1:, :]
         slopes = sky[:, channel, 1:]
-        balanced[channel] = -np.linalg.lstsq(pull.reshape(-1, 2), slopes.reshape(-1), rcond=None)[0]
-        error[channel] = _error_of_mean(slopes + pull @ balanced[channel], pull)
-    seen = np.bincount(cell, minlength=len(position))
-    deep = seen >= np.median(seen) / 3
-    flat = light[:, deep] - balanced @ centred[deep].T
+        balanced[channel] = -np.linalg.lstsq(design.reshape(-1, 2), slopes.reshape(-1), rcond=None)[0]
+        error[channel] = _error_of_mean(slopes + design @ balanced[channel], design)
+    frames_per_cell = np.bincount(cell, minlength=len(position))
+    deep = frames_per_cell >= np.median(frames_per_cell) / 3
+    flat = flux[:, deep] - balanced @ centred[deep].T
     tilt = _empty_plane(flat, centred[deep], error, grain)
     settled = sky.copy()
-    for channel in range(len(light)):
+    for channel in range(len(flux)):
         slope = balanced[channel] + tilt[channel]
-        level, _ = _commonest(flat[channel] - centred[deep] @ tilt[channel], float(grain[channel]), REACH, LOWEST)
-        shift = place @ slope
+        level, _ = _commonest_brightness(
+            flat[channel] - centred[deep] @ tilt[channel],
+            float(grain[channel]),
+            MAX_EMPTY_GRAINS,
+            DARK_OUTLIER_FRACTION,
+        )
+        shift = mapping @ slope
         shift[:, 0] += level
         settled[:, channel] += transparency[:, channel, None] * shift
     return settled
 
 
-def _empty_plane(light: Floats, position: Floats, error: Floats, grain: Floats) -> Floats:
+def _empty_plane(flux: Float64s, position: Float64s, error: Float64s, grain: Float64s) -> Float64s:
     """Return the slopes of the plane of empty sky per channel, shape (channels, 2)."""
     strongest = int(np.argmax(error.sum(axis=1)))
     colour = np.linalg.norm(error, axis=1) / max(float(np.linalg.norm(error[strongest])), 1e-300)
     allowed = error[strongest]
-    best, width = np.zeros(2), TRUST_SIGMAS * allowed
+    best, width = np.zeros(2), MAX_SLOPE_SIGMA * allowed
     if not width.all():
         return np.zeros_like(error)
 
-    def merit(slope: Floats) -> float:
-        on_plane = _most_alike(light, position, colour[:, None] * slope, grain, REACH, LOWEST)
+    def merit(slope: Float64s) -> float:
+        on_plane = _cells_on_planes(
+            flux, position, colour[:, None] * slope, grain, MAX_EMPTY_GRAINS, DARK_OUTLIER_FRACTION
+        )
         return float(on_plane) - 0.5 * float(((slope / allowed) ** 2).sum())
 
-    for _ in range(ROUNDS):
-        steps = np.linspace(-1.0, 1.0, STEPS)
-        tried = [best + width * np.array([a, b]) for a in steps for b in steps]
-        best = max(tried, key=merit)
-        width = width * 2.5 / STEPS
+    for _ in range(SEARCH_ROUNDS):
+        steps = np.linspace(-1.0, 1.0, PLANES_PER_AXIS)
+        candidates = [best + width * np.array([a, b]) for a in steps for b in steps]
+        best = max(candidates, key=merit)
+        width = width * 2.5 / PLANES_PER_AXIS
     return colour[:, None] * best
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _most_alike(light, position, slopes, grain, reach, lowest):  # type: ignore[no-untyped-def]
+def _cells_on_planes(flux, position, slopes, grain, max_grains, dark_fraction):  # type: ignore[no-untyped-def]
     """Return how many cells share the commonest brightness above planes, summed over the channels."""
     total = 0
-    for channel in range(len(light)):
+    for channel in range(len(flux)):
         a, b = slopes[channel]
-        clear = light[channel] - a * position[:, 0] - b * position[:, 1]
-        _, number = _commonest(clear, grain[channel], reach, lowest)
+        clear = flux[channel] - a * position[:, 0] - b * position[:, 1]
+        _, number = _commonest_brightness(clear, grain[channel], max_grains, dark_fraction)
         total += number
     return total
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _commonest(light, grain, reach, lowest):  # type: ignore[no-untyped-def]
+def _commonest_brightness(flux, grain, max_grains, dark_fraction):  # type: ignore[no-untyped-def]
     """Return the commonest brightness near the dark end and how many cells share it.
 
     A brightness is a pair of neighbouring steps of one grain, counted from the quantile `lowest` of the cells.
     """
-    rank = lowest * (light.size - 1)
-    whole = int(rank)
-    # A few of the darkest cells are all that the quantile needs.
-    darkest = np.full(whole + 2, np.inf)
-    for value in light:
-        k = whole + 1
+    rank = dark_fraction * (flux.size - 1)
+    rank_floor = int(rank)
+    # The quantile only needs the darkest few cells, so the array is not sorted.
+    darkest = np.full(rank_floor + 2, np.inf)
+    for value in flux:
+        k = rank_floor + 1
         if value >= darkest[k]:
             continue
         while k > 0 and darkest[k - 1] > value:
             darkest[k] = darkest[k - 1]
             k -= 1
         darkest[k] = value
-    above = darkest[min(whole + 1, light.size - 1)]
-    zero = darkest[whole] + (rank - whole) * (above - darkest[whole])
-    number = np.zeros(reach + 1, np.int64)
-    total = np.zeros(reach + 1)
-    for value in light:
-        step = int(min(max((value - zero) / grain, 0.0), float(reach)))
+    above = darkest[min(rank_floor + 1, flux.size - 1)]
+    zero = darkest[rank_floor] + (rank - rank_floor) * (above - darkest[rank_floor])
+    number = np.zeros(max_grains + 1, np.int64)
+    total = np.zeros(max_grains + 1)
+    for value in flux:
+        step = int(min(max((value - zero) / grain, 0.0), float(max_grains)))
         number[step] += 1
         total[step] += value
-    pairs = number[: reach - 1] + number[1:reach]
+    pairs = number[: max_grains - 1] + number[1:max_grains]
     peak = pairs.argmax()
     return (total[peak] + total[peak + 1]) / pairs[peak], pairs[peak]
 
 
-def _places(frame: NDArray[np.int64], basis: Floats, position: Floats, n_frames: int) -> Floats:
+def _frame_to_mosaic(frame: NDArray[np.int64], basis: Float64s, position: Float64s, n_frames: int) -> Float64s:
     """Return per frame the linear map from (1, u, v) to the mosaic, shape (frames, 3, 2)."""
     normal = np.empty((n_frames, 3, 3))
     right = np.empty((n_frames, 3, 2))
@@ -159,20 +167,20 @@ def _places(frame: NDArray[np.int64], basis: Floats, position: Floats, n_frames:
     return np.asarray(np.linalg.solve(normal, right), np.float64)
 
 
-def _error_of_mean(slopes: Floats, pull: Floats) -> Floats:
+def _error_of_mean(slopes: Float64s, design: Float64s) -> Float64s:
     """Return the standard error of the mean slope along the mosaic's axes, shape (2,).
 
     Frames that follow each other share their gradient; their correlation lowers the number of
     independent ones.
     """
-    usable = np.abs(np.linalg.det(pull)) > 1e-12
+    usable = np.abs(np.linalg.det(design)) > 1e-12
     if usable.sum() < 2:
         return np.zeros(2)
-    own = np.linalg.solve(pull[usable], slopes[usable][..., None])[..., 0]
-    own = own - own.mean(axis=0)
-    variance = (own**2).mean(axis=0)
-    lag = (own[1:] * own[:-1]).mean(axis=0) / np.maximum(variance, 1e-300)
+    deviation = np.linalg.solve(design[usable], slopes[usable][..., None])[..., 0]
+    deviation = deviation - deviation.mean(axis=0)
+    variance = (deviation**2).mean(axis=0)
+    lag = (deviation[1:] * deviation[:-1]).mean(axis=0) / np.maximum(variance, 1e-300)
     lag = np.clip(lag, 0.0, 0.95)
-    independent = np.maximum(len(own) * (1.0 - lag) / (1.0 + lag), 1.0)
-    error: Floats = np.sqrt(variance / independent)
+    independent = np.maximum(len(deviation) * (1.0 - lag) / (1.0 + lag), 1.0)
+    error: Float64s = np.sqrt(variance / independent)
     return error

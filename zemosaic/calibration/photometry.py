@@ -1,4 +1,4 @@
-"""How much light each frame let through: zero points from stars in common, solved for all frames at once."""
+"""Transparency of each frame: photometric zero points from stars in common, solved jointly for all frames."""
 
 from __future__ import annotations
 
@@ -9,62 +9,62 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.calibration.fall import clustered_information, fall_of_stars
-from zemosaic.calibration.held import Held
-from zemosaic.calibration.joint import JointProblem, JointSolution, solve_joint
+from zemosaic.arrays import Float64s, median_sigma
+from zemosaic.calibration.fixed_parameters import FixedParameters
+from zemosaic.calibration.illumination import clustered_information, fall_of_stars
+from zemosaic.calibration.least_squares import JointProblem, JointSolution, solve_joint
 from zemosaic.model import MeasuredFrame, detector_coordinates
 
-__all__ = ["Photometry", "mostly_grey", "solve_photometry"]
+__all__ = ["Photometry", "grey_prior", "solve_photometry"]
 
-Floats = NDArray[np.float64]
 
 VIGNETTING_PRIOR = 0.5
-"""Standard deviation expected of the coefficient of r**2; 0.5 is a fall of 17 % at a corner."""
+"""Prior standard deviation of the coefficient of r**2; 0.5 corresponds to 17 % less light in a corner."""
 ZERO_POINT_PRIOR = 2.0
-"""Standard deviation expected of a frame's log transparency: weak, it only holds frames without stars."""
-SMALLEST_ERROR = 0.003
-"""Error of a zero point that no number of stars takes away."""
-SHARED = 2.0
-"""How much larger errors are than those that frames have each for itself: neighbours share those of their stars."""
-LEAST_SNR = 5.0
-"""Observations count whose light should stand out by this many errors."""
-MOST_OBSERVATIONS, ENOUGH_STARS = 3_000_000, 60
-"""Stars of all frames that are compared; of so many frames that this is less than enough for each, enough."""
+"""Prior standard deviation of a frame's log transparency; it only matters for frames without stars."""
+MIN_ZERO_POINT_ERROR = 0.003
+"""Smallest error of a zero point, however many stars contribute."""
+SHARED_ERROR_FACTOR = 2.0
+"""Factor on the errors of independent frames, as neighbouring frames share the errors of their stars."""
+MIN_SNR = 5.0
+"""Observations are used when their expected signal-to-noise ratio is at least this."""
+MAX_OBSERVATIONS, MIN_STARS_PER_FRAME = 3_000_000, 60
+"""Largest number of observations in the solution, and the number of stars that every frame keeps regardless."""
 BLOCKS = 6
 """Parts of the sensor along a side, in each of which the faults of stars are alike."""
-SURELY = 1e-9
-"""Error of what is held."""
-GREY_TURNS = 2
-FEWEST_GREY = 4
-"""Frames of a camera from which the scatter of their colours can be told."""
-WILD = 4.0
-"""A colour this many errors off says no more about the usual scatter than one that far."""
-SYSTEMATIC = 0.01
-"""Part of a star's light expected to differ from frame to frame for reasons other than noise, until it is known."""
-MOST_SYSTEMATIC = 0.2
-BRIGHT = 0.1
-"""The brightest part of the observations tells what differs for other reasons: coarse sampling above all."""
+FIXED_ERROR = 1e-9
+"""Standard error given to parameters that are held fixed."""
+GREY_ITERATIONS = 2
+MIN_FRAMES_FOR_COLOUR_SCATTER = 4
+"""Smallest number of frames of a camera from which the scatter of their colours is estimated."""
+MAX_COLOUR_SIGMA = 4.0
+"""Deviations of a colour are clipped at this many standard errors when the scatter is estimated."""
+INITIAL_SYSTEMATIC_ERROR = 0.01
+"""Initial relative scatter of a star's flux from frame to frame beyond the noise, until it is measured."""
+MAX_SYSTEMATIC_ERROR = 0.2
+BRIGHT_FRACTION = 0.1
+"""Brightest fraction of the observations, from which the scatter beyond the noise is measured."""
 
 
 @dataclass(frozen=True)
 class Photometry:
-    """Light passed per frame and the fall of light to the corners per camera."""
+    """Transparency of each frame and vignetting of each camera."""
 
-    transparency: Floats
+    transparency: Float64s
     """Shape (frames, channels), relative to the median frame."""
-    transparency_sigma: Floats
+    transparency_sigma: Float64s
     """Its standard error, same shape."""
-    vignetting: Floats
+    vignetting: Float64s
     """Coefficient of r**2 of the illumination per camera group, as far as the stars determine it, shape (groups,)."""
-    vignetting_sigma: Floats
+    vignetting_sigma: Float64s
     """Standard error of `stars_vignetting`, shape (groups,)."""
     n_stars: NDArray[np.int64]
     """Stars in common with other frames, per frame."""
-    star_flux: Floats
+    star_flux: Float64s
     """Flux per star on the median frame's scale, shape (stars, channels); NaN for stars seen once."""
-    pull: Floats
-    """How much more light the stars of a held frame would have it pass, as a part; 0 for the others. Shape (frames,)"""
-    stars_vignetting: Floats
+    mean_residual: Float64s
+    """Mean residual of the stars of each fixed frame, in log transparency; 0 for the other frames, shape (frames,)."""
+    stars_vignetting: Float64s
     """The same coefficient as the stars alone would have it, determined or not, shape (groups,)."""
 
 
@@ -72,8 +72,8 @@ def solve_photometry(
     frames: Sequence[MeasuredFrame],
     star_ids: Sequence[NDArray[np.int64]],
     groups: NDArray[np.int64],
-    vignetting_prior: Floats | None = None,
-    held: Held | None = None,
+    vignetting_prior: Float64s | None = None,
+    fixed: FixedParameters | None = None,
 ) -> Photometry:
     """Solve zero points of all frames and the vignetting of their cameras jointly, per channel.
 
@@ -88,85 +88,89 @@ def solve_photometry(
         Standard deviation expected of each camera's coefficient of r**2, `VIGNETTING_PRIOR` by default; small
         where a flat was divided out.
     held : Held, optional
-        What is known from before; all zero points are then on its scale, not on that of the median frame.
+        Parameters of an earlier solution; all zero points are then on its scale instead of that of the median frame.
     """
     channels = frames[0].stars.flux_adu.shape[1]
     green = 1 if channels == 3 else 0
     table = _observations(frames, star_ids, green)
     n_groups = int(groups.max()) + 1
-    held = held or Held.nothing(len(frames), channels, n_groups)
-    before = np.where(held.frames[:, None], np.log(held.transparency), 0.0)
-    spread = np.where(held.frames, 0.0, ZERO_POINT_PRIOR)
-    vignetting = np.where(held.cameras, held.vignetting, 0.0)
+    fixed = fixed or FixedParameters.none(len(frames), channels, n_groups)
+    fixed_log = np.where(fixed.frames[:, None], np.log(fixed.transparency), 0.0)
+    spread = np.where(fixed.frames, 0.0, ZERO_POINT_PRIOR)
+    vignetting = np.where(fixed.cameras, fixed.vignetting, 0.0)
     prior = np.full(n_groups, VIGNETTING_PRIOR) if vignetting_prior is None else vignetting_prior
     by_stars, vignetting_error = np.zeros(n_groups), prior
-    known = _Channel(table.flux[:, green], SYSTEMATIC)
+    state = _Channel(table.flux[:, green], INITIAL_SYSTEMATIC_ERROR)
     for rounds in (2, 4):
-        problem = _problem(table, groups, vignetting, green, known, before[:, green], spread, prior)
+        problem = _problem(table, groups, vignetting, green, state, fixed_log[:, green], spread, prior)
         if not len(problem.value):
             break
-        problem = replace(problem, shared_basis=problem.shared_basis * ~held.cameras[problem.group, None])
+        problem = replace(problem, shared_basis=problem.shared_basis * ~fixed.cameras[problem.group, None])
         solution = solve_joint(problem, rounds=rounds)
-        vignetting = np.where(held.cameras, held.vignetting, vignetting + solution.shared[:, 0])
+        vignetting = np.where(fixed.cameras, fixed.vignetting, vignetting + solution.shared[:, 0])
         by_stars, vignetting_error = _fall_by_stars(
-            problem, solution, table.block[_counted(table, green, known)], vignetting, prior
+            problem, solution, table.block[_counted(table, green, state)], vignetting, prior
         )
-        zero = solution.frame[:, 0] + before[:, green]
-        light = _expected(table, problem, solution.item, zero, groups, vignetting, known.expected)
-        known = _Channel(light, _systematic(problem, solution, known.systematic))
-    vignetting = fall_of_stars(by_stars, vignetting_error, held).vignetting
-    solved = [_Channel(table.flux[:, c], SYSTEMATIC) for c in range(channels)]
+        zero = solution.frame[:, 0] + fixed_log[:, green]
+        log_transparency = _expected_flux(table, problem, solution.item, zero, groups, vignetting, state.expected)
+        state = _Channel(log_transparency, _systematic_error(problem, solution, state.systematic))
+    vignetting = fall_of_stars(by_stars, vignetting_error, fixed).vignetting
+    solved = [_Channel(table.flux[:, c], INITIAL_SYSTEMATIC_ERROR) for c in range(channels)]
     for rounds in (2, 4):
         solved = [
-            _solve_channel(table, groups, vignetting, c, solved[c], before[:, c], spread, rounds=rounds)
+            _solve_channel(table, groups, vignetting, c, solved[c], fixed_log[:, c], spread, rounds=rounds)
             for c in range(channels)
         ]
-    for _ in range(GREY_TURNS if channels > 1 else 0):
-        light, sigma = _logarithms(solved, len(frames))
-        centre, grey = mostly_grey(light, sigma, groups)
-        centre, grey = np.where(held.frames[:, None], before, centre), np.where(held.frames, 0.0, grey)
+    for _ in range(GREY_ITERATIONS if channels > 1 else 0):
+        log_transparency, sigma = _log_transparencies(solved, len(frames))
+        centre, grey = grey_prior(log_transparency, sigma, groups)
+        centre, grey = np.where(fixed.frames[:, None], fixed_log, centre), np.where(fixed.frames, 0.0, grey)
         solved = [
             _solve_channel(table, groups, vignetting, c, solved[c], centre[:, c], grey, rounds=2)
             for c in range(channels)
         ]
-    light, sigma = _logarithms(solved, len(frames))
-    middle = np.zeros(channels) if held.frames.any() else np.median(light, axis=0)
-    transparency = np.where(held.frames[:, None], held.transparency, np.exp(light - middle))
+    log_transparency, sigma = _log_transparencies(solved, len(frames))
+    middle = np.zeros(channels) if fixed.frames.any() else np.median(log_transparency, axis=0)
+    transparency = np.where(fixed.frames[:, None], fixed.transparency, np.exp(log_transparency - middle))
     n_stars = int(max((ids.max(initial=-1) for ids in star_ids), default=-1)) + 1
     star_flux = np.full((n_stars, channels), np.nan)
     for c, channel in enumerate(solved):
         star_flux[table.star_number[channel.seen], c] = np.exp(channel.star[channel.seen] + middle[c])
-    error = np.where(held.frames[:, None], SURELY, transparency * np.hypot(SHARED * sigma, SMALLEST_ERROR))
-    pull = np.where(held.frames, solved[green].left, 0.0)
-    return Photometry(transparency, error, vignetting, vignetting_error, table.in_common, star_flux, pull, by_stars)
+    error = np.where(
+        fixed.frames[:, None], FIXED_ERROR, transparency * np.hypot(SHARED_ERROR_FACTOR * sigma, MIN_ZERO_POINT_ERROR)
+    )
+    mean_residual = np.where(fixed.frames, solved[green].left, 0.0)
+    return Photometry(
+        transparency, error, vignetting, vignetting_error, table.in_common, star_flux, mean_residual, by_stars
+    )
 
 
 @dataclass(frozen=True)
 class _Channel:
     """What is known of one channel."""
 
-    expected: Floats
+    expected: Float64s
     """Light of each observation."""
     systematic: float
-    light: Floats | None = None
+    light: Float64s | None = None
     """Logarithm of the light that each frame let through; None where no star tells."""
-    sigma: Floats | None = None
-    star: Floats = field(default_factory=lambda: np.zeros(0))
+    sigma: Float64s | None = None
+    star: Float64s = field(default_factory=lambda: np.zeros(0))
     """Logarithm of each compact star's light."""
     seen: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     """Compact stars that were used."""
-    left: Floats | float = 0.0
+    left: Float64s | float = 0.0
     """Weighted mean of what the solution leaves of each frame's stars, shape (frames,)."""
 
 
 def _solve_channel(
     table: _Table,
     groups: NDArray[np.int64],
-    vignetting: Floats,
+    vignetting: Float64s,
     channel: int,
-    before: _Channel,
-    centre: Floats,
-    spread: Floats,
+    previous: _Channel,
+    centre: Float64s,
+    spread: Float64s,
     *,
     rounds: int,
 ) -> _Channel:
@@ -174,39 +178,41 @@ def _solve_channel(
 
     Those without an error are known, and stay.
     """
-    problem = _problem(table, groups, vignetting, channel, before, centre, spread)
+    problem = _problem(table, groups, vignetting, channel, previous, centre, spread)
     if not len(problem.value):
-        return before
+        return previous
     solution = solve_joint(problem, rounds=rounds)
-    light = solution.frame[:, 0] + centre
+    log_transparency = solution.frame[:, 0] + centre
     weight = np.bincount(problem.frame, solution.weight, len(centre))
-    known = weight + problem.frame_precision[:, 0]
-    left = np.bincount(problem.frame, solution.weight * solution.residual, len(centre)) / np.maximum(weight, 1e-300)
-    # Stars that do not agree within their errors (neighbours, colours) know the less.
+    information = weight + problem.frame_precision[:, 0]
+    mean_residual = np.bincount(problem.frame, solution.weight * solution.residual, len(centre)) / np.maximum(
+        weight, 1e-300
+    )
+    # Stars that disagree by more than their errors (neighbours, colours) carry less information.
     disagree = max(1.0, 1.4826 * float(np.median(np.abs(solution.residual) / problem.sigma)))
     return _Channel(
-        _expected(table, problem, solution.item, light, groups, vignetting, before.expected),
-        _systematic(problem, solution, before.systematic),
-        light,
-        disagree * known**-0.5,
+        _expected_flux(table, problem, solution.item, log_transparency, groups, vignetting, previous.expected),
+        _systematic_error(problem, solution, previous.systematic),
+        log_transparency,
+        disagree * information**-0.5,
         solution.item,
         np.unique(problem.item),
-        left,
+        mean_residual,
     )
 
 
-def _logarithms(solved: Sequence[_Channel], n_frames: int) -> tuple[Floats, Floats]:
+def _log_transparencies(solved: Sequence[_Channel], n_frames: int) -> tuple[Float64s, Float64s]:
     """Return the logarithms of the light let through and their errors, shape (frames, channels)."""
-    light = [np.zeros(n_frames) if one.light is None else one.light for one in solved]
-    sigma = [np.full(n_frames, ZERO_POINT_PRIOR) if one.sigma is None else one.sigma for one in solved]
-    return np.stack(light, axis=1), np.stack(sigma, axis=1)
+    log_transparency = [np.zeros(n_frames) if frame.light is None else frame.light for frame in solved]
+    sigma = [np.full(n_frames, ZERO_POINT_PRIOR) if frame.sigma is None else frame.sigma for frame in solved]
+    return np.stack(log_transparency, axis=1), np.stack(sigma, axis=1)
 
 
-def mostly_grey(light: Floats, sigma: Floats, groups: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Return what the channels of a frame say of each other: clouds are grey, and air changes its colour but little.
+def grey_prior(log_transparency: Float64s, sigma: Float64s, groups: NDArray[np.int64]) -> tuple[Float64s, Float64s]:
+    """Return a prior for the transparency of each channel from the other channels: clouds are nearly grey.
 
-    How little is taken from the frames themselves: what the ratios of their channels scatter more than their errors
-    explain (Paule & Mandel 1982, J. Res. NBS 87, 377), camera by camera.
+    The scatter of the colours is estimated for each camera from the frames themselves, as the variance that their
+    errors do not explain (Paule & Mandel 1982, J. Res. NBS 87, 377).
 
     Parameters
     ----------
@@ -222,25 +228,25 @@ def mostly_grey(light: Floats, sigma: Floats, groups: NDArray[np.int64]) -> tupl
     spread : ndarray, shape (frames,)
         How far from that they are expected.
     """
-    centre, spread = np.zeros_like(light), np.full(len(light), ZERO_POINT_PRIOR)
+    centre, spread = np.zeros_like(log_transparency), np.full(len(log_transparency), ZERO_POINT_PRIOR)
     for g in range(int(groups.max(initial=-1)) + 1):
         members = np.flatnonzero(groups == g)
-        if len(members) >= FEWEST_GREY:
-            centre[members], spread[members] = _towards_grey(light[members], sigma[members])
+        if len(members) >= MIN_FRAMES_FOR_COLOUR_SCATTER:
+            centre[members], spread[members] = _grey_prior_of_camera(log_transparency[members], sigma[members])
     return centre, spread
 
 
-def _towards_grey(light: Floats, sigma: Floats) -> tuple[Floats, float]:
-    colour = np.median(light - light.mean(axis=1, keepdims=True), axis=0)
-    freedom = (len(light) - 1) * (light.shape[1] - 1)
-    variance = SMALLEST_ERROR**2
+def _grey_prior_of_camera(log_transparency: Float64s, sigma: Float64s) -> tuple[Float64s, float]:
+    colour = np.median(log_transparency - log_transparency.mean(axis=1, keepdims=True), axis=0)
+    freedom = (len(log_transparency) - 1) * (log_transparency.shape[1] - 1)
+    variance = MIN_ZERO_POINT_ERROR**2
     for _ in range(30):
         weight = 1.0 / (sigma**2 + variance)
-        grey = (weight * (light - colour)).sum(axis=1, keepdims=True) / weight.sum(axis=1, keepdims=True)
-        colour = (weight * (light - grey)).sum(axis=0) / weight.sum(axis=0)
-        squares = np.minimum(weight * (light - grey - colour) ** 2, WILD**2)
+        grey = (weight * (log_transparency - colour)).sum(axis=1, keepdims=True) / weight.sum(axis=1, keepdims=True)
+        colour = (weight * (log_transparency - grey)).sum(axis=0) / weight.sum(axis=0)
+        squares = np.minimum(weight * (log_transparency - grey - colour) ** 2, MAX_COLOUR_SIGMA**2)
         change = (squares.sum() - freedom) / max((weight * squares).sum(), 1e-300)
-        variance = max(SMALLEST_ERROR**2, variance + change)
+        variance = max(MIN_ZERO_POINT_ERROR**2, variance + change)
     return grey + colour, math.sqrt(variance)
 
 
@@ -251,9 +257,9 @@ class _Table:
     star_number: NDArray[np.int64]
     """Number of each compact star in the caller's counting."""
     frame: NDArray[np.int64]
-    flux: Floats
-    error: Floats
-    r2: Floats
+    flux: Float64s
+    error: Float64s
+    r2: Float64s
     block: NDArray[np.int64]
     """Part of the sensor, `BLOCKS` to a side."""
     in_common: NDArray[np.int64]
@@ -262,28 +268,28 @@ class _Table:
 
 def _observations(frames: Sequence[MeasuredFrame], star_ids: Sequence[NDArray[np.int64]], green: int) -> _Table:
     """Collect the usable detections of stars that at least two frames see."""
-    parts: list[tuple[NDArray[np.int64], NDArray[np.int64], Floats, Floats, Floats, NDArray[np.int64]]] = []
+    parts: list[tuple[NDArray[np.int64], NDArray[np.int64], Float64s, Float64s, Float64s, NDArray[np.int64]]] = []
     for index, (measured, ids) in enumerate(zip(frames, star_ids, strict=True)):
         stars = measured.stars
-        good = (ids >= 0) & ~stars.saturated & (stars.flux_adu[:, green] > 5.0 * stars.flux_error_adu[:, green])
+        usable = (ids >= 0) & ~stars.saturated & (stars.flux_adu[:, green] > 5.0 * stars.flux_error_adu[:, green])
         u, v = detector_coordinates(stars.x_px, stars.y_px, measured.frame.width, measured.frame.height)
-        n = int(good.sum())
+        n = int(usable.sum())
         parts.append(
             (
-                ids[good],
+                ids[usable],
                 np.full(n, index, np.int64),
-                stars.flux_adu[good].astype(float),
-                stars.flux_error_adu[good].astype(float),
-                (u * u + v * v)[good],
-                _block(stars.x_px[good], stars.y_px[good], measured),
+                stars.flux_adu[usable].astype(float),
+                stars.flux_error_adu[usable].astype(float),
+                (u * u + v * v)[usable],
+                _block(stars.x_px[usable], stars.y_px[usable], measured),
             )
         )
     star, frame, flux, error, r2, block = (np.concatenate(column) for column in zip(*parts, strict=True))
     common = np.bincount(star, minlength=1)[star] >= 2 if len(star) else np.zeros(0, bool)
     in_common = np.bincount(frame[common], minlength=len(frames))
-    most = max(MOST_OBSERVATIONS // len(frames), ENOUGH_STARS)
-    if in_common.sum() > MOST_OBSERVATIONS and in_common.max() > most:
-        common[common] = _brightest(star[common], frame[common], flux[common, green], most)
+    max_stars = max(MAX_OBSERVATIONS // len(frames), MIN_STARS_PER_FRAME)
+    if in_common.sum() > MAX_OBSERVATIONS and in_common.max() > max_stars:
+        common[common] = _brightest(star[common], frame[common], flux[common, green], max_stars)
     number, compact = np.unique(star[common], return_inverse=True)
     return _Table(
         compact.astype(np.int64),
@@ -297,47 +303,47 @@ def _observations(frames: Sequence[MeasuredFrame], star_ids: Sequence[NDArray[np
     )
 
 
-def _block(x: Floats, y: Floats, measured: MeasuredFrame) -> NDArray[np.int64]:
+def _block(x: Float64s, y: Float64s, measured: MeasuredFrame) -> NDArray[np.int64]:
     """Return in which part of the sensor pixels lie, counted along the rows."""
     column = np.clip(x / measured.frame.width * BLOCKS, 0, BLOCKS - 1).astype(np.int64)
     row = np.clip(y / measured.frame.height * BLOCKS, 0, BLOCKS - 1).astype(np.int64)
     return np.asarray(row * BLOCKS + column, np.int64)
 
 
-def _brightest(star: NDArray[np.int64], frame: NDArray[np.int64], flux: Floats, most: int) -> NDArray[np.bool_]:
+def _brightest(star: NDArray[np.int64], frame: NDArray[np.int64], flux: Float64s, max_stars: int) -> NDArray[np.bool_]:
     """Return which observations are of the brightest stars of their frame.
 
-    Brightest by what all frames saw of a star: chosen by a frame's own light, the lucky ones would count.
+    Stars are ranked by their mean flux over all frames; ranking by the flux in one frame would prefer upward noise.
     """
     mean = np.bincount(star, flux) / np.maximum(np.bincount(star), 1)
     order = np.lexsort((-mean[star], frame))
     number = np.bincount(frame)
     rank = np.empty(len(frame), np.int64)
     rank[order] = np.arange(len(frame)) - np.repeat(np.cumsum(number) - number, number)
-    return rank < most
+    return rank < max_stars
 
 
 def _problem(
     table: _Table,
     groups: NDArray[np.int64],
-    vignetting: Floats,
+    vignetting: Float64s,
     channel: int,
-    known: _Channel,
-    centre: Floats,
-    spread: Floats,
-    vignetting_prior: Floats | None = None,
+    state: _Channel,
+    centre: Float64s,
+    spread: Float64s,
+    vignetting_prior: Float64s | None = None,
 ) -> JointProblem:
     """Return the problem of zero points, told from `centre`, and of the cameras' vignetting where a prior is given.
 
-    Which observations count, and how much, follows from the light that is expected of them: chosen and
-    weighed by the light that was found, the lucky ones would make dim frames look clearer than they are.
+    Observations are selected and weighted by their expected flux.  Selecting by the measured flux would prefer upward
+    noise, which makes dim frames look more transparent than they are.
     """
-    flux, error, expected = table.flux[:, channel], table.error[:, channel], known.expected
-    good = _counted(table, channel, known)
-    star, frame, r2 = table.star[good], table.frame[good], table.r2[good]
-    relative = error[good] / expected[good]
+    flux, error, expected = table.flux[:, channel], table.error[:, channel], state.expected
+    usable = _counted(table, channel, state)
+    star, frame, r2 = table.star[usable], table.frame[usable], table.r2[usable]
+    relative = error[usable] / expected[usable]
     group = groups[frame]
-    fall = 1.0 + vignetting[group] * r2
+    illumination = 1.0 + vignetting[group] * r2
     terms = 0 if vignetting_prior is None else 1
     precision = np.zeros_like(vignetting) if vignetting_prior is None else vignetting_prior**-2
     return JointProblem(
@@ -346,13 +352,13 @@ def _problem(
         factor=np.ones(len(star)),
         frame_basis=(spread[frame, None] > 0.0).astype(np.float64),
         group=group,
-        shared_basis=(r2 / fall)[:, None][:, :terms],
+        shared_basis=(r2 / illumination)[:, None][:, :terms],
         # The mean of a logarithm lies below the logarithm of the mean by half the variance.
-        value=np.log(flux[good]) - np.log(fall) + 0.5 * relative**2 - centre[frame],
-        sigma=np.hypot(relative, known.systematic),
+        value=np.log(flux[usable]) - np.log(illumination) + 0.5 * relative**2 - centre[frame],
+        sigma=np.hypot(relative, state.systematic),
         n_items=len(table.star_number),
         n_frames=len(centre),
-        frame_precision=np.where(spread > 0.0, spread, SURELY)[:, None] ** -2,
+        frame_precision=np.where(spread > 0.0, spread, FIXED_ERROR)[:, None] ** -2,
         shared_prior=-vignetting[:, None][:, :terms],
         shared_precision=precision[:, None][:, :terms],
     )
@@ -360,35 +366,35 @@ def _problem(
 
 def _counted(table: _Table, channel: int, known: _Channel) -> NDArray[np.bool_]:
     """Return which observations count in a channel."""
-    return np.asarray((known.expected > LEAST_SNR * table.error[:, channel]) & (table.flux[:, channel] > 0))
+    return np.asarray((known.expected > MIN_SNR * table.error[:, channel]) & (table.flux[:, channel] > 0))
 
 
-def _systematic(problem: JointProblem, solution: JointSolution, assumed: float) -> float:
+def _systematic_error(problem: JointProblem, solution: JointSolution, assumed: float) -> float:
     """Return by how much the light of bright stars differs from frame to frame beyond its noise."""
-    bright = problem.sigma <= np.quantile(problem.sigma, BRIGHT)
-    scatter = 1.4826 * float(np.median(np.abs(solution.residual[bright])))
+    bright = problem.sigma <= np.quantile(problem.sigma, BRIGHT_FRACTION)
+    scatter = median_sigma(solution.residual[bright])
     noise = float(np.median(problem.sigma[bright] ** 2)) - assumed**2
-    return float(np.sqrt(np.clip(scatter**2 - noise, 0.0, MOST_SYSTEMATIC**2)))
+    return float(np.sqrt(np.clip(scatter**2 - noise, 0.0, MAX_SYSTEMATIC_ERROR**2)))
 
 
-def _expected(
+def _expected_flux(
     table: _Table,
     problem: JointProblem,
-    star: Floats,
-    light: Floats,
+    star: Float64s,
+    log_transparency: Float64s,
     groups: NDArray[np.int64],
-    vignetting: Floats,
-    before: Floats,
-) -> Floats:
+    vignetting: Float64s,
+    previous: Float64s,
+) -> Float64s:
     """Return the light that the solution expects of each observation; of stars it does not know, what was before."""
-    fall = 1.0 + vignetting[groups[table.frame]] * table.r2
-    known = np.bincount(problem.item, minlength=problem.n_items)[table.star] > 0
-    return np.where(known, np.exp(star[table.star] + light[table.frame]) * fall, before)
+    illumination = 1.0 + vignetting[groups[table.frame]] * table.r2
+    observed = np.bincount(problem.item, minlength=problem.n_items)[table.star] > 0
+    return np.where(observed, np.exp(star[table.star] + log_transparency[table.frame]) * illumination, previous)
 
 
 def _fall_by_stars(
-    problem: JointProblem, solution: JointSolution, block: NDArray[np.int64], vignetting: Floats, prior: Floats
-) -> tuple[Floats, Floats]:
+    problem: JointProblem, solution: JointSolution, block: NDArray[np.int64], vignetting: Float64s, prior: Float64s
+) -> tuple[Float64s, Float64s]:
     """Return the vignetting and its standard error, in which stars share the faults of frames and of sensor parts.
 
     Items and frames are strongly determined: what the shared term keeps after their means are taken out is,
@@ -421,6 +427,6 @@ def _fall_by_stars(
     return value, error
 
 
-def _means(values: NDArray[np.floating], index: NDArray[np.int64], n: int) -> Floats:
-    mean: Floats = (np.bincount(index, values, n) / np.maximum(np.bincount(index, minlength=n), 1))[index]
+def _means(values: NDArray[np.floating], index: NDArray[np.int64], n: int) -> Float64s:
+    mean: Float64s = (np.bincount(index, values, n) / np.maximum(np.bincount(index, minlength=n), 1))[index]
     return mean

@@ -5,10 +5,10 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from zemosaic.catalogue.astap import AstapCatalogue, database_names, open_astap
+from zemosaic.catalogue.astap_database import AstapCatalogue, database_names, open_astap
 from zemosaic.catalogue.base import Catalogue, CatalogueStars
-from zemosaic.catalogue.cells import CellCatalogue
 from zemosaic.catalogue.quads import QuadIndex, Quads, build_quads, cache_folder, load_quads, quads_of
+from zemosaic.catalogue.sky_cells import CellCatalogue
 
 __all__ = [
     "AstapCatalogue",

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.sky import separation_deg
+from zemosaic.wcs import separation_deg
 
 __all__ = ["Catalogue", "CatalogueStars", "brightest_within", "half_width_deg"]
 

@@ -23,14 +23,14 @@ import platformdirs
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from zemosaic.arrays import Float64s
 from zemosaic.atomic import atomic_file
 from zemosaic.catalogue.base import CatalogueStars
-from zemosaic.catalogue.cells import CellCatalogue
-from zemosaic.sky import unit_vectors
+from zemosaic.catalogue.sky_cells import CellCatalogue
+from zemosaic.wcs import unit_vectors
 
 __all__ = ["QuadIndex", "Quads", "build_quads", "cache_folder", "load_quads", "quads_of"]
 
-Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 _MAGIC = b"ZeMosaic quads 2"
@@ -57,9 +57,9 @@ class Quads:
 
     corners: Indices
     """Numbers of the stars, shape (n, 4)."""
-    codes: Floats
+    codes: Float64s
     """Shape (n, 4)."""
-    width: Floats
+    width: Float64s
     """Distance of the widest pair in the units of the points, shape (n,)."""
 
 
@@ -99,13 +99,13 @@ class QuadIndex:
     """Coarse codes, ascending, shape (n,)."""
     corners: NDArray[np.uint32]
     """Numbers of the quads' stars in canonical order, shape (n, 4)."""
-    stars: Floats
+    stars: Float64s
     """Unit vectors of the stars, shape (m, 3)."""
 
     def __len__(self) -> int:
         return len(self.key)
 
-    def alike(self, quads: Quads, tolerance: Floats, stretch: float) -> tuple[Indices, Indices]:
+    def alike(self, quads: Quads, tolerance: Float64s, stretch: float) -> tuple[Indices, Indices]:
         """Return the places of queries and of the index's quads that are alike, the most alike first.
 
         Parameters
@@ -117,20 +117,20 @@ class QuadIndex:
         stretch : float
             Greatest relative difference of the widths.
         """
-        own, low, high = (
+        index, low, high = (
             np.floor((quads.codes + _OFFSET + sign * tolerance[:, None]) * _BINS) for sign in (0.0, -1.0, 1.0)
         )
-        other = np.where(low < own, low, high)
-        needed = other != own
-        found = []
+        neighbour = np.where(low < index, low, high)
+        needed = neighbour != index
+        matches = []
         for step in product((False, True), repeat=4):
             which = np.flatnonzero((needed | ~np.array(step)).all(axis=1))
-            keys = _packed(np.where(step, other[which], own[which]))
+            keys = _packed(np.where(step, neighbour[which], index[which]))
             first, last = np.searchsorted(self.key, keys), np.searchsorted(self.key, keys, "right")
             count = last - first
             within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-            found.append(np.stack([np.repeat(which, count), np.repeat(first, count) + within]))
-        query, there = np.concatenate(found, axis=1)
+            matches.append(np.stack([np.repeat(which, count), np.repeat(first, count) + within]))
+        query, there = np.concatenate(matches, axis=1)
         known = _projected(self.stars.T, self.corners[there].astype(np.intp))
         off = np.abs(known.codes - quads.codes[query]).max(axis=1) / tolerance[query]
         off[np.abs(known.width / quads.width[query] - 1.0) > stretch] = np.inf
@@ -139,7 +139,7 @@ class QuadIndex:
         return query[order], there[order]
 
 
-def _packed(codes: Floats) -> NDArray[np.uint32]:
+def _packed(codes: Float64s) -> NDArray[np.uint32]:
     """Return one number for the bins of a code, shape (n, 4)."""
     a, b, c, d = codes.astype(np.int64).T
     return (((a * _BASE + b) * _BASE + c) * _BASE + d).astype(np.uint32)
@@ -184,7 +184,7 @@ def _brightest_per_cell(stars: CatalogueStars, cell_deg: float) -> Indices:
     return np.sort(order[first])
 
 
-def _neighbourhoods(vectors: Floats, level: Indices) -> Indices:
+def _neighbourhoods(vectors: Float64s, level: Indices) -> Indices:
     """Return the quads of each star of a level with three of its nearest neighbours, shape (n, 4), ascending."""
     near = cKDTree(vectors[level]).query(vectors[level], k=5, workers=-1)[1]
     quartets = _QUARTETS if len(level) < _FEWER_FROM else _QUARTETS[:2]
@@ -235,12 +235,12 @@ def load_quads(catalogue: CellCatalogue, folder: Path) -> QuadIndex:
     A folder that cannot be written costs the time to make the index again, nothing else.
     """
     path = folder / _FILE
-    found = _read(path, catalogue)
-    if found is None:
-        found = build_quads(catalogue)
+    quads = _read(path, catalogue)
+    if quads is None:
+        quads = build_quads(catalogue)
         with contextlib.suppress(OSError):
-            _write(path, found)
-    return found
+            _write(path, quads)
+    return quads
 
 
 def _write(path: Path, index: QuadIndex) -> None:

@@ -9,7 +9,7 @@
 * task: what remains, split evenly; a stacking task puts the cube of samples of a band of its tile
   there, together with the results and the window of the frame that is being resampled.
 
-The solutions for all frames together take `SOLVING_FRAME_BYTES` more for each, up to `MOST_SOLVING_BYTES`:
+The solutions for all frames together take `SOLVING_FRAME_BYTES` more for each, up to `MAX_SOLVING_BYTES`:
 beyond that they take part of each frame's stars and sky.  They run while the workers have little to do, so
 that they and the tasks need not fit at the same time.
 """
@@ -31,9 +31,9 @@ PROCESS_BYTES = 260 * MIB
 COMPILING_BYTES = 200 * MIB
 FRAME_BYTES = 24 << 10
 SOLVING_FRAME_BYTES = 90 << 10
-MOST_SOLVING_BYTES = 850 * MIB
-SMALLEST_TASK_BYTES = 96 * MIB
-LARGEST_TASK_BYTES = 640 * MIB
+MAX_SOLVING_BYTES = 850 * MIB
+MIN_TASK_BYTES = 96 * MIB
+MAX_TASK_BYTES = 640 * MIB
 """More than this per task brings no speed."""
 
 
@@ -78,16 +78,16 @@ def make_budget(
         When not even one worker fits the limit.
     """
     limit = int(memory_limit_gb * 1e9) or int(psutil.virtual_memory().available * 0.6)
-    wanted = workers if workers > 0 else cpus or available_cpus()
+    worker_count = workers if workers > 0 else cpus or available_cpus()
     process = PROCESS_BYTES + (COMPILING_BYTES if compiling else 0)
     left = limit - BASE_BYTES - frames * FRAME_BYTES
-    while wanted > 1 and _task_share(left, wanted, process, frames) < SMALLEST_TASK_BYTES:
-        wanted -= 1
-    task = _task_share(left, wanted, process, frames)
-    if task < SMALLEST_TASK_BYTES:
-        smallest = limit - left + process + max(SMALLEST_TASK_BYTES, _solving_bytes(frames))
+    while worker_count > 1 and _task_share(left, worker_count, process, frames) < MIN_TASK_BYTES:
+        worker_count -= 1
+    task = _task_share(left, worker_count, process, frames)
+    if task < MIN_TASK_BYTES:
+        smallest = limit - left + process + max(MIN_TASK_BYTES, _solving_bytes(frames))
         raise ResourceError("error.memory_limit_too_small", limit_gb=limit / 1e9, needed_gb=smallest / 1e9)
-    return Budget(limit, wanted, min(task, LARGEST_TASK_BYTES), frames, process)
+    return Budget(limit, worker_count, min(task, MAX_TASK_BYTES), frames, process)
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def stack_share(budget: Budget, worker_limit: int) -> Share:
     if worker_limit <= 0 or worker_limit >= budget.workers:
         return Share(2 * budget.workers, budget.task_bytes)
     task = budget.task_bytes * budget.workers // worker_limit
-    return Share(worker_limit, min(task, LARGEST_TASK_BYTES))
+    return Share(worker_limit, min(task, MAX_TASK_BYTES))
 
 
 def available_cpus() -> int:
@@ -128,4 +128,4 @@ def _task_share(left: int, workers: int, process: int, frames: int) -> int:
 
 
 def _solving_bytes(frames: int) -> int:
-    return min(frames * SOLVING_FRAME_BYTES, MOST_SOLVING_BYTES)
+    return min(frames * SOLVING_FRAME_BYTES, MAX_SOLVING_BYTES)

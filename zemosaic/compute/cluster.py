@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from zemosaic.about import part_versions
-from zemosaic.compute.budget import LARGEST_TASK_BYTES, PROCESS_BYTES, SMALLEST_TASK_BYTES, Budget
+from zemosaic.compute.budget import MAX_TASK_BYTES, MIN_TASK_BYTES, PROCESS_BYTES, Budget
 from zemosaic.compute.executors import TaskKilled, limit_opencv
 from zemosaic.errors import Message, ResourceError, SettingsError, message
 
@@ -103,7 +103,7 @@ class _Answer(Future[R]):
 
 
 def _stumbled(error: BaseException) -> bool:
-    """Return whether the client fell over itself: it does where a worker goes between telling and giving a result."""
+    """Return whether the client failed: it does where a worker goes between telling and giving a result."""
     raised = [frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__)]
     return raised[-1:] == ["distributed.cfexecutor"]
 
@@ -162,16 +162,16 @@ def _checked(client: Any, address: str, folders: list[str]) -> Budget:
         if worker["nthreads"] != 1:
             raise SettingsError("error.cluster_threads", worker=name, threads=worker["nthreads"])
     _check_scheduler(client, address)
-    told = client.run(_prepare, folders, part_versions(), on_error="return")
-    for name, trouble in sorted(told.items()):
+    versions = client.run(_prepare, folders, part_versions(), on_error="return")
+    for name, trouble in sorted(versions.items()):
         if isinstance(trouble, BaseException):
             trouble = message("error.cluster_worker", worker=name, detail=f"{type(trouble).__name__}: {trouble}")
         if trouble is not None:
             raise SettingsError(trouble.key, **(dict(trouble.params) | {"worker": name}))
     limits = [worker["memory_limit"] for worker in workers.values() if worker["memory_limit"]]
-    task = min(int(min(limits, default=1 << 62) * _USABLE) - PROCESS_BYTES, LARGEST_TASK_BYTES)
-    if task < SMALLEST_TASK_BYTES:
-        needed = (SMALLEST_TASK_BYTES + PROCESS_BYTES) / _USABLE
+    task = min(int(min(limits, default=1 << 62) * _USABLE) - PROCESS_BYTES, MAX_TASK_BYTES)
+    if task < MIN_TASK_BYTES:
+        needed = (MIN_TASK_BYTES + PROCESS_BYTES) / _USABLE
         raise ResourceError("error.memory_limit_too_small", limit_gb=min(limits) / 1e9, needed_gb=needed / 1e9)
     return Budget(sum(limits), len(workers), task)
 

@@ -16,7 +16,7 @@ __all__ = ["Card", "MapKind", "Provenance", "ascii_text", "map_cards", "mosaic_c
 Card = tuple[str, str | int | float | bool, str]
 MapKind = Literal["coverage", "weight", "rejected"]
 
-LONGEST_TEXT = 68
+MAX_TEXT_LENGTH = 68
 MJD_EPOCH = datetime(1858, 11, 17)
 
 
@@ -131,7 +131,7 @@ def map_cards(origin: Provenance, kind: MapKind) -> list[Card]:
     return [*_origin_cards(origin), ("IMAGETYP", f"{kind} map", "what the pixels are"), units[kind]]
 
 
-def ascii_text(text: str, longest: int = LONGEST_TEXT) -> str:
+def ascii_text(text: str, longest: int = MAX_TEXT_LENGTH) -> str:
     """Return text as a FITS header can hold it: printable ASCII, accents dropped, cut to `longest`."""
     plain = unicodedata.normalize("NFKD", text)
     kept = (c for c in plain if not unicodedata.combining(c))

@@ -18,12 +18,13 @@ from typing import Any, BinaryIO
 import numpy as np
 from astropy.io import fits
 
+from zemosaic.arrays import Box
 from zemosaic.export.cards import Card, ascii_text
-from zemosaic.export.disk_values import DiskType, Empty, Encoder, encoder_for
-from zemosaic.export.files import check_free_disk, replacing
-from zemosaic.export.layout import AxisOrder, Box, Layout, Pixels, layout_of
-from zemosaic.export.tiled import write_tiled
-from zemosaic.sky import FrameWcs
+from zemosaic.export.encoding import DiskType, Empty, Encoder, encoder_for
+from zemosaic.export.tile_compression import write_tiled
+from zemosaic.store.axis_order import AxisLayout, AxisOrder, Pixels, axis_layout
+from zemosaic.store.whole_files import check_free_disk, replacing
+from zemosaic.wcs import FrameWcs
 
 __all__ = ["write_fits"]
 
@@ -77,7 +78,7 @@ def write_fits(
     ValueError
         `source` has neither 1 nor 3 planes, or the box is empty or reaches outside.
     """
-    layout = layout_of(source, axis_order)
+    layout = axis_layout(source, axis_order)
     y0, y1, x0, x1 = box or (0, layout.height, 0, layout.width)
     if not (0 <= y0 < y1 <= layout.height and 0 <= x0 < x1 <= layout.width):
         raise ValueError(f"box {box} does not fit into {layout.height} x {layout.width} pixels")
@@ -93,7 +94,7 @@ def write_fits(
             _write_plain(out, header, layout, box, encoder)
 
 
-def _write_plain(out: BinaryIO, header: fits.Header, layout: Layout, box: Box, encoder: Encoder) -> None:
+def _write_plain(out: BinaryIO, header: fits.Header, layout: AxisLayout, box: Box, encoder: Encoder) -> None:
     y0, y1, x0, x1 = box
     head = header.tostring().encode("ascii")
     row_bytes = (x1 - x0) * encoder.itemsize
@@ -125,8 +126,8 @@ def _header(shape: tuple[int, int, int], encoder: Encoder, wcs: FrameWcs | None,
         header.update(_wcs_cards(wcs))
         header["EQUINOX"] = (2000.0, "for programs that do not know RADESYS")
     # The unit of the cards is that of the pixels, not of numbers on a scale of their own.
-    told = [card for card in cards if not (encoder.dtype == "uint16" and card[0] == "BUNIT")]
-    for keyword, value, comment in [*encoder.cards(), *told]:
+    written = [card for card in cards if not (encoder.dtype == "uint16" and card[0] == "BUNIT")]
+    for keyword, value, comment in [*encoder.cards(), *written]:
         header.append((keyword, ascii_text(value) if isinstance(value, str) else value, comment), end=True)
     return header
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from zemosaic.errors import FrameError, Message, message
-from zemosaic.frames.header import FitsImage
+from zemosaic.frames.headers.header import FitsImage
 from zemosaic.frames.pixels import open_pixels
 from zemosaic.model import FrameRef
 

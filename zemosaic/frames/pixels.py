@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zemosaic.arrays import Box
 from zemosaic.atomic import atomic_file
 from zemosaic.errors import FrameError, ResourceError
-from zemosaic.frames.borders import Box, data_box
-from zemosaic.frames.header import FitsImage, find_image
+from zemosaic.frames.borders import data_box
+from zemosaic.frames.headers.header import FitsImage, find_image
 from zemosaic.model import FrameRef
 
 __all__ = ["PixelSource", "open_pixels", "stack_pixels"]
@@ -116,8 +117,8 @@ def open_pixels(frame: FrameRef, scratch: Path | None, *, borders: bool = False)
     """
     path = Path(frame.path)
     image = _image_of(path)
-    found = (image.size_bytes, image.mtime_ns, image.hdu, image.layout.width, image.layout.height)
-    if found != (frame.size_bytes, frame.mtime_ns, frame.hdu, frame.width, frame.height):
+    identity = (image.size_bytes, image.mtime_ns, image.hdu, image.layout.width, image.layout.height)
+    if identity != (frame.size_bytes, frame.mtime_ns, frame.hdu, frame.width, frame.height):
         raise FrameError("reason.changed", file=path.name)
     stored = _dtype(image)
     unsigned = image.bitpix == 16 and (frame.number_scale, frame.number_zero) == (1.0, _UNSIGNED_ZERO)

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zemosaic.errors import Message, message
-from zemosaic.frames.header import FitsImage, Header
+from zemosaic.frames.headers.header import FitsImage, Header
 from zemosaic.model import FrameRef
-from zemosaic.sky import separation_deg
+from zemosaic.wcs import separation_deg
 
 __all__ = ["colour_among_raw", "finished_stack"]
 

@@ -13,19 +13,28 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from zemosaic.arrays import Box
 from zemosaic.errors import ResourceError
 from zemosaic.model import CalibratedFrame, GridPlan, SolvedFrame, TileSpec
-from zemosaic.sky import FrameWcs, Projection, from_tangent_plane, mean_direction, separation_deg, unit_vectors
+from zemosaic.wcs import FrameWcs, Projection, from_tangent_plane, mean_direction, separation_deg, unit_vectors
 
-__all__ = ["Canvas", "canvas_reaches", "connected_fields", "grown", "make_canvas", "make_plan", "moved", "region_of"]
+__all__ = [
+    "Canvas",
+    "canvas_reaches",
+    "canvas_shift",
+    "connected_fields",
+    "extended_canvas",
+    "make_canvas",
+    "make_plan",
+    "region_of",
+]
 
-Box = tuple[int, int, int, int]
 
 WIDE_DEG = 15.0
 """Diameter of a field up to which the tangent plane serves: at its border, areas grow by 5 per cent."""
 PLACE_PX = 1e-6
 """Places on the pixels of one plane are the same within this."""
-OUTLINE = 9
+OUTLINE_POINTS = 9
 """Points along each edge of a frame when its outline is projected."""
 
 
@@ -50,12 +59,14 @@ class Canvas:
 def connected_fields(frames: Sequence[SolvedFrame]) -> list[list[int]]:
     """Return the indices of frames that hang together by overlaps, the largest field first."""
     centres = [frame.wcs.pixel_to_sky(frame.frame.width / 2, frame.frame.height / 2) for frame in frames]
-    reach = np.array([_half_diagonal_deg(frame) for frame in frames])
+    radius_deg = np.array([_half_diagonal_deg(frame) for frame in frames])
     vectors = np.stack([unit_vectors(*centre) for centre in centres])
     tree = cKDTree(vectors)
-    pairs = tree.query_pairs(2.0 * math.sin(math.radians(min(2.0 * reach.max(), 179.0)) / 2.0), output_type="ndarray")
+    pairs = tree.query_pairs(
+        2.0 * math.sin(math.radians(min(2.0 * radius_deg.max(), 179.0)) / 2.0), output_type="ndarray"
+    )
     distance = np.degrees(2.0 * np.arcsin(0.5 * np.linalg.norm(vectors[pairs[:, 0]] - vectors[pairs[:, 1]], axis=1)))
-    pairs = pairs[distance < 0.95 * (reach[pairs[:, 0]] + reach[pairs[:, 1]])]
+    pairs = pairs[distance < 0.95 * (radius_deg[pairs[:, 0]] + radius_deg[pairs[:, 1]])]
     n = len(frames)
     graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     _, label = connected_components(graph, directed=False)
@@ -99,11 +110,11 @@ def make_canvas(
     scales = [frame.wcs.scale_arcsec for frame in frames]
     by_mode = {"median": float(np.median(scales)), "min": min(scales), "max": max(scales)}[scale_mode]
     step = (scale_arcsec or by_mode) / 3600.0 / finer
-    reach = max(float(separation_deg(*outline, ra0, dec0).max()) for outline in outlines)
-    if reach >= 90.0:
+    radius_deg = max(float(separation_deg(*outline, ra0, dec0).max()) for outline in outlines)
+    if radius_deg >= 90.0:
         raise ResourceError("error.canvas_too_wide", frames=len(frames))
     if projection == "auto":
-        projection = "ZEA" if 2.0 * reach > WIDE_DEG else "TAN"
+        projection = "ZEA" if 2.0 * radius_deg > WIDE_DEG else "TAN"
     angle = _mean_rotation(frames, ra0, dec0, projection) if orientation == "median_pc" else 0.0
     cos, sin = math.cos(angle) * step, math.sin(angle) * step
     plane = FrameWcs(ra0, dec0, 0.0, 0.0, ((-cos, sin), (sin, cos)), projection=projection)
@@ -115,7 +126,7 @@ def make_canvas(
     return Canvas(plane.shifted(x0, y0), width, height)
 
 
-def grown(before: Canvas, frames: Sequence[SolvedFrame]) -> Canvas:
+def extended_canvas(before: Canvas, frames: Sequence[SolvedFrame]) -> Canvas:
     """Return an earlier canvas, larger by whole pixels on each side as far as frames reach beyond it."""
     outlines = [before.wcs.sky_to_pixel(*_outline(frame)) for frame in frames]
     x, y = (np.concatenate(column) for column in zip(*outlines, strict=True))
@@ -124,13 +135,13 @@ def grown(before: Canvas, frames: Sequence[SolvedFrame]) -> Canvas:
     return before.cut((y0, y1, x0, x1))
 
 
-def moved(canvas: Canvas, before: Canvas) -> tuple[int, int] | None:
+def canvas_shift(canvas: Canvas, before: Canvas) -> tuple[int, int] | None:
     """Return the row and column of a canvas on which the first pixel of another lies; None where pixels differ."""
-    one, other = canvas.wcs, before.wcs
-    rows, columns = one.y_ref - other.y_ref, one.x_ref - other.x_ref
-    whole = round(rows), round(columns)
-    same = replace(other, x_ref=one.x_ref, y_ref=one.y_ref) == one
-    return whole if same and max(abs(rows - whole[0]), abs(columns - whole[1])) < PLACE_PX else None
+    wcs, wcs_before = canvas.wcs, before.wcs
+    rows, columns = wcs.y_ref - wcs_before.y_ref, wcs.x_ref - wcs_before.x_ref
+    whole_shift = round(rows), round(columns)
+    same = replace(wcs_before, x_ref=wcs.x_ref, y_ref=wcs.y_ref) == wcs
+    return whole_shift if same and max(abs(rows - whole_shift[0]), abs(columns - whole_shift[1])) < PLACE_PX else None
 
 
 def region_of(canvas: Canvas, ra_deg: float, dec_deg: float, width_deg: float, height_deg: float) -> Box | None:
@@ -149,7 +160,7 @@ def region_of(canvas: Canvas, ra_deg: float, dec_deg: float, width_deg: float, h
     tuple or None
         The smallest box of whole pixels, as far as the canvas has them; None where they do not meet.
     """
-    s = np.linspace(-0.5, 0.5, 4 * OUTLINE)
+    s = np.linspace(-0.5, 0.5, 4 * OUTLINE_POINTS)
     edge = np.full_like(s, 0.5)
     xi, eta = np.concatenate([s, edge, s, -edge]) * width_deg, np.concatenate([-edge, s, edge, s]) * height_deg
     x, y = canvas.wcs.sky_to_pixel(*from_tangent_plane(xi, eta, ra_deg, dec_deg))
@@ -236,7 +247,7 @@ def _grown(box: Box, by: int, canvas: Canvas) -> Box:
 
 def _outline(frame: SolvedFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return (ra_deg, dec_deg) of points round a frame's edge."""
-    s = np.linspace(0.0, 1.0, OUTLINE)
+    s = np.linspace(0.0, 1.0, OUTLINE_POINTS)
     zero, one = np.zeros_like(s), np.ones_like(s)
     x = np.concatenate([s, one, s, zero]) * (frame.frame.width - 1)
     y = np.concatenate([zero, s, one, s]) * (frame.frame.height - 1)

@@ -15,21 +15,21 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from zemosaic.model import SolvedFrame
-from zemosaic.sky import FrameWcs, ra_dec, unit_vectors
+from zemosaic.wcs import FrameWcs, ra_dec, unit_vectors
 
-__all__ = ["AUTO_CAP", "GroupRules", "frame_groups"]
+__all__ = ["AUTO_MAX_FRAMES", "GroupRules", "frame_groups"]
 
 AUTO_RADIUS = 0.25
 """Radius of a group, in parts of a frame's shorter side."""
 AUTO_SPLIT_DEG = 25.0
 """Frames of a group that lie further apart in angle than this are divided."""
-AUTO_CAP = 500
+AUTO_MAX_FRAMES = 500
 """Most frames of a group where the program may limit them."""
-SMALL = 5
+MIN_GROUP_FRAMES = 5
 """A group of fewer frames cannot tell outliers by itself, and joins a larger one within twice the radius."""
-SMALLEST_RADIUS = 1e-6
+MIN_RADIUS_RAD = 1e-6
 """A fifth of an arcsecond, in radian."""
-FINENESS = 6
+CELLS_PER_RADIUS = 6
 """Places are told apart to this part of the radius."""
 
 Vectors = NDArray[np.float64]
@@ -54,13 +54,15 @@ def frame_groups(frames: Sequence[SolvedFrame], rules: GroupRules) -> list[list[
     Groups and their members come in an order of their own: by time, then by path.
     """
     by_name: dict[str, list[int]] = {}
-    for k, one in enumerate(frames):
-        by_name.setdefault(one.frame.group_name, []).append(k)
-    left = by_name.pop("", [])
-    groups = [[left[k] for k in group] for group in _automatic([frames[k] for k in left], rules)]
+    for k, frame in enumerate(frames):
+        by_name.setdefault(frame.frame.group_name, []).append(k)
+    ungrouped = by_name.pop("", [])
+    groups = [[ungrouped[k] for k in group] for group in _automatic([frames[k] for k in ungrouped], rules)]
     groups += by_name.values()
-    groups = [part for group in groups for part in _capped(sorted(group, key=lambda k: _when(frames[k])), rules.cap)]
-    return sorted(groups, key=lambda group: _when(frames[group[0]]))
+    groups = [
+        part for group in groups for part in _capped(sorted(group, key=lambda k: _time_key(frames[k])), rules.cap)
+    ]
+    return sorted(groups, key=lambda group: _time_key(frames[group[0]]))
 
 
 def _automatic(frames: Sequence[SolvedFrame], rules: GroupRules) -> list[list[int]]:
@@ -68,9 +70,9 @@ def _automatic(frames: Sequence[SolvedFrame], rules: GroupRules) -> list[list[in
     if not frames:
         return []
     centres = np.array(
-        [unit_vectors(*one.wcs.pixel_to_sky(0.5 * one.frame.width, 0.5 * one.frame.height)) for one in frames]
+        [unit_vectors(*frame.wcs.pixel_to_sky(0.5 * frame.frame.width, 0.5 * frame.frame.height)) for frame in frames]
     )
-    radius = max(math.radians(rules.radius_deg or _auto_radius_deg(frames)), SMALLEST_RADIUS)
+    radius = max(math.radians(rules.radius_deg or _auto_radius_deg(frames)), MIN_RADIUS_RAD)
     groups: list[list[int]] = []
     for members in _by_place(centres, radius):
         groups += _by_orientation(frames, centres, members, rules.split_deg or AUTO_SPLIT_DEG)
@@ -78,12 +80,12 @@ def _automatic(frames: Sequence[SolvedFrame], rules: GroupRules) -> list[list[in
 
 
 def _auto_radius_deg(frames: Sequence[SolvedFrame]) -> float:
-    sides = [min(one.frame.width, one.frame.height) * one.wcs.scale_arcsec / 3600.0 for one in frames]
+    sides = [min(frame.frame.width, frame.frame.height) * frame.wcs.scale_arcsec / 3600.0 for frame in frames]
     return AUTO_RADIUS * float(np.median(sides))
 
 
-def _when(one: SolvedFrame) -> tuple[str, str]:
-    return one.frame.date_obs or "", one.frame.path
+def _time_key(solved: SolvedFrame) -> tuple[str, str]:
+    return solved.frame.date_obs or "", solved.frame.path
 
 
 def _by_place(centres: Vectors, radius: float) -> list[list[int]]:
@@ -92,7 +94,10 @@ def _by_place(centres: Vectors, radius: float) -> list[list[int]]:
     Directions are first gathered in cells, since thousands of frames of one pointing need not be told apart.
     """
     keys, cell_of, counts = np.unique(
-        np.round(centres * (FINENESS / radius)).astype(np.int64), axis=0, return_inverse=True, return_counts=True
+        np.round(centres * (CELLS_PER_RADIUS / radius)).astype(np.int64),
+        axis=0,
+        return_inverse=True,
+        return_counts=True,
     )
     cell_of = cell_of.reshape(-1)
     cells = keys / np.linalg.norm(keys, axis=1, keepdims=True)
@@ -120,16 +125,18 @@ def _middle(cells: Vectors, counts: NDArray[np.int64]) -> Vectors:
     return np.asarray(total / np.linalg.norm(total))
 
 
-def _joined(cells: Vectors, counts: NDArray[np.int64], group_of: NDArray[np.int64], reach: float) -> NDArray[np.int64]:
+def _joined(
+    cells: Vectors, counts: NDArray[np.int64], group_of: NDArray[np.int64], max_distance: float
+) -> NDArray[np.int64]:
     """Let the cells of small groups join the nearest group that is none, if that is within reach."""
     names = np.unique(group_of)
     sizes = np.array([counts[group_of == g].sum() for g in names])
-    large = names[sizes >= SMALL]
+    large = names[sizes >= MIN_GROUP_FRAMES]
     if not len(large) or len(large) == len(names):
         return group_of
     tree = cKDTree(np.array([_middle(cells[group_of == g], counts[group_of == g]) for g in large]))
     distance, nearest = tree.query(cells)
-    small = ~np.isin(group_of, large) & (distance <= reach)
+    small = ~np.isin(group_of, large) & (distance <= max_distance)
     return np.where(small, large[nearest], group_of)
 
 
@@ -148,14 +155,14 @@ def _by_orientation(
     parts = max(1, math.ceil(float(turned.max()) / split_deg - 1e-9))
     width = float(turned.max()) / parts or 1.0
     part = np.minimum((turned / width).astype(int), parts - 1)
-    return [[k for k, p in zip(members, part, strict=True) if p == wanted] for wanted in np.unique(part)]
+    return [[k for k, p in zip(members, part, strict=True) if p == number] for number in np.unique(part)]
 
 
-def _orientation_deg(one: SolvedFrame, ra: float, dec: float) -> float:
+def _orientation_deg(solved: SolvedFrame, ra: float, dec: float) -> float:
     """Return the angle of a frame's columns on the tangent plane about (ra, dec), in [0, 180)."""
     plane = FrameWcs(ra, dec, 0.0, 0.0, ((1.0, 0.0), (0.0, 1.0)))
-    x, y = 0.5 * one.frame.width, 0.5 * one.frame.height
-    sky = one.wcs.pixel_to_sky(np.array([x, x]), np.array([y - 50.0, y + 50.0]))
+    x, y = 0.5 * solved.frame.width, 0.5 * solved.frame.height
+    sky = solved.wcs.pixel_to_sky(np.array([x, x]), np.array([y - 50.0, y + 50.0]))
     px, py = plane.sky_to_pixel(*sky)
     return round(math.degrees(math.atan2(py[1] - py[0], px[1] - px[0])), 6) % 180.0
 

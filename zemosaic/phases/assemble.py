@@ -12,17 +12,18 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from zemosaic.arrays import Box
+from zemosaic.coadd.cutouts import CoaddInput, CoaddPlane
+from zemosaic.coadd.incremental import merged_block
+from zemosaic.coadd.inputs import TILE_CACHE_BYTES, GridTile, TileCache, TileReader, overlap
+from zemosaic.coadd.reproject_method import coadded_block
 from zemosaic.compute.executors import map_ordered
-from zemosaic.compute.resources import return_freed_memory
+from zemosaic.compute.machine_resources import return_freed_memory
 from zemosaic.errors import NothingUsable, message, write_refused
 from zemosaic.model import CalibratedFrame, GridPlan, TileProduct
-from zemosaic.mosaic.coadd import coadded_block
-from zemosaic.mosaic.incremental import merged_block
-from zemosaic.mosaic.pieces import SHELF_BYTES, Box, GridTile, Shelf, TileReader, overlap
-from zemosaic.mosaic.placing import Piece, Placing
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.plan import Grid
-from zemosaic.store.canvas import CanvasStore, TilePixels
+from zemosaic.phases.plan import FieldPlan
+from zemosaic.store.canvas_store import CanvasStore, TilePixels
 
 __all__ = [
     "AssembleTask",
@@ -45,8 +46,8 @@ class AssembleTask:
     """Blocks of the canvas that one worker makes, and the pieces that reach any of them."""
 
     blocks: tuple[Box, ...]
-    pieces: tuple[Piece, ...]
-    placing: Placing
+    pieces: tuple[CoaddInput, ...]
+    placing: CoaddPlane
     level: tuple[float, ...]
     """Added to every channel."""
     store: CanvasStore
@@ -54,11 +55,11 @@ class AssembleTask:
     sums_folder: Path | None = None
     """Where `reproject_coadd` adds up in memory-mapped files; None for memory."""
     keep_sums: bool = False
-    shelf_bytes: int = SHELF_BYTES
+    shelf_bytes: int = TILE_CACHE_BYTES
     """What tiles that are kept for the next block may take."""
 
 
-def assemble_canvas(context: RunContext, grid: Grid, products: Sequence[TileProduct], store: CanvasStore) -> None:
+def assemble_canvas(context: RunContext, grid: FieldPlan, products: Sequence[TileProduct], store: CanvasStore) -> None:
     """Make the canvas out of Grid mode's tiles, blended with their neighbours across the overlaps.
 
     Raises
@@ -76,7 +77,7 @@ def assemble_canvas(context: RunContext, grid: Grid, products: Sequence[TileProd
 def assemble_pieces(
     context: RunContext,
     plan: GridPlan,
-    pieces: Sequence[Piece],
+    pieces: Sequence[CoaddInput],
     level: NDArray[np.float32],
     store: CanvasStore,
     method: Method,
@@ -95,13 +96,13 @@ def assemble_pieces(
         AssembleTask(
             blocks,
             near,
-            Placing(plan.wcs),
+            CoaddPlane(plan.wcs),
             tuple(float(v) for v in level),
             store,
             method,
             sums,
             not settings.coadd_cleanup_memmap,
-            min(SHELF_BYTES, budget.task_bytes // 4),
+            min(TILE_CACHE_BYTES, budget.task_bytes // 4),
         )
         for blocks, near in _near_pieces(rows, pieces, plan.width)
     )
@@ -138,8 +139,8 @@ def blocks_of(plan: GridPlan, side_px: int) -> list[tuple[Box, ...]]:
 
 
 def _near_pieces(
-    rows: Sequence[tuple[Box, ...]], pieces: Sequence[Piece], width: int
-) -> Iterator[tuple[tuple[Box, ...], tuple[Piece, ...]]]:
+    rows: Sequence[tuple[Box, ...]], pieces: Sequence[CoaddInput], width: int
+) -> Iterator[tuple[tuple[Box, ...], tuple[CoaddInput, ...]]]:
     """Yield each row of blocks with the pieces that may reach it."""
     for blocks in rows:
         strip = blocks[0][0], blocks[0][1], 0, width
@@ -153,7 +154,7 @@ def assemble_blocks(task: AssembleTask) -> int:
     """Make and store the blocks of a task; returns their number."""
     return_freed_memory()  # stacking leaves much behind, and here several pieces lie in memory
     level = np.array(task.level, np.float32)[:, None, None]
-    shelf = Shelf(task.shelf_bytes)
+    shelf = TileCache(task.shelf_bytes)
     for box in task.blocks:
         pixels = _block(task, box, shelf)
         if pixels is not None:
@@ -162,7 +163,7 @@ def assemble_blocks(task: AssembleTask) -> int:
     return len(task.blocks)
 
 
-def _block(task: AssembleTask, box: Box, shelf: Shelf) -> TilePixels | None:
+def _block(task: AssembleTask, box: Box, shelf: TileCache) -> TilePixels | None:
     if task.method == "incremental":
         return merged_block(box, task.pieces, task.placing, shelf)
     if task.sums_folder is None:
@@ -200,5 +201,5 @@ def _sums_folder(context: RunContext) -> Path:
 def pedestal(frames: Sequence[CalibratedFrame], channels: int) -> NDArray[np.float32]:
     """Return the sky level that the mosaic keeps, per channel: that of the median frame."""
     levels = [[sky[0] for sky in frame.sky_adu] for frame in frames]
-    wide = [one if len(one) == channels else one[:1] * channels for one in levels]
+    wide = [level if len(level) == channels else level[:1] * channels for level in levels]
     return np.median(np.array(wide), axis=0).astype(np.float32)

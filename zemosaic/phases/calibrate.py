@@ -10,54 +10,50 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.calibration.cells import CellSamples, mask_radius_px, sample_cells
-from zemosaic.calibration.hidden import blocks_at, hidden_blocks, open_cells, open_transparency
+from zemosaic.arrays import Float64s as Floats
+from zemosaic.arrays import green_channel
+from zemosaic.calibration.background import SkySolution, solve_sky
+from zemosaic.calibration.background_cells import CellSamples
+from zemosaic.calibration.edge_offsets import edge_offsets
+from zemosaic.calibration.obstructions import blocks_at, clear_cells, obstructed_blocks
 from zemosaic.calibration.photometry import VIGNETTING_PRIOR, Photometry, solve_photometry
-from zemosaic.calibration.sky import SkySolution, solve_sky
-from zemosaic.calibration.steps import edge_steps
-from zemosaic.calibration.transfer import BiasEstimate, estimate_bias
-from zemosaic.catalogue.field import merge_detections
-from zemosaic.errors import Message, NothingUsable, message
-from zemosaic.frames.debayer import half_size
-from zemosaic.frames.planes import colour_planes
+from zemosaic.calibration.photon_transfer import BiasEstimate, estimate_bias
+from zemosaic.catalogue.merged_detections import merge_detections
+from zemosaic.errors import NothingUsable, message
 from zemosaic.frames.selection import Selection, read_selection
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, SolvedFrame
-from zemosaic.mosaic.canvas import make_canvas
-from zemosaic.phases.context import RunContext, camera_groups, quality_limits
-from zemosaic.phases.held import Known, held_of, known_frames, rows_to_solve, still_known
-from zemosaic.phases.measure import DefectMaps, mended_pixels
-from zemosaic.phases.nights import EarlierField
-from zemosaic.phases.unreadable import all_read
-from zemosaic.settings.schema import Settings
-from zemosaic.sky import FrameWcs, unit_vectors
-from zemosaic.zeanalyser.verdicts import judge, sky_ratios, star_ratios
+from zemosaic.phases.context import RunContext, camera_groups
+from zemosaic.phases.measure import DetectorCalibrations
+from zemosaic.phases.parts.background_samples import cell_side_px, sample_cells_of_frames, star_discs
+from zemosaic.phases.parts.judgement import frame_verdicts
+from zemosaic.phases.previous_run.fixed_frames import (
+    PriorFrames,
+    consistent_prior_frames,
+    fixed_parameters,
+    frames_to_solve,
+    prior_frames,
+)
+from zemosaic.phases.previous_run.state import CachedField
 
 __all__ = ["Calibration", "calibrate_frames"]
 
 MERGE_PX = 2.0
 """Detections this near to each other on the sky are one star."""
-WIDE_SEEING = 1.15
-"""Stars are masked as in seeing this much worse than the median."""
-SURE = 1e-4
+FIXED_TRANSPARENCY_ERROR = 1e-4
 """Standard error of a transparency that the sky may not change."""
-CELL_PX = 64
-MOST_CELL_SAMPLES = 1_200_000
-"""Cells grow with the number of frames so that their samples stay below this; a sample takes 700 bytes to solve."""
 AFTER_FLAT = 0.01
 """Standard deviation of the coefficient of r**2 that a user's flat may leave."""
 AFTER_DARK_ADU = 2.0
 """Standard deviation of the level without light that a user's dark or bias may leave."""
 
-HELD_GAIN = 0.02
+MAX_PRIOR_GAIN_ERROR = 0.02
 """A known frame whose stars differ more than this, as a part, is calibrated anew ..."""
-HELD_NOISE = 0.1
+MAX_PRIOR_SKY_ERROR = 0.1
 """... and one whose sky does, in noise of one of its pixels."""
-RELEASES = 2
+MAX_RELEASES = 2
 """How often known frames may be found wrong before the rest is believed."""
-OF_FRAMES = ("transparency", "transparency_sigma", "n_stars", "pull")
+OF_FRAMES = ("transparency", "transparency_sigma", "n_stars", "mean_residual")
 OF_CAMERAS = ("vignetting", "vignetting_sigma", "stars_vignetting")
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -68,19 +64,8 @@ class Calibration:
     stars: FieldStars
 
 
-@dataclass(frozen=True)
-class _CellTask:
-    solved: SolvedFrame
-    defects: Path
-    scratch: Path
-    reference: FrameWcs
-    cell_px: int
-    stars: Path
-    """Discs to leave out (ra_deg, dec_deg, radius_px), shape (3, n)."""
-
-
 def calibrate_frames(
-    context: RunContext, solved: Sequence[SolvedFrame], defects: DefectMaps, before: EarlierField | None = None
+    context: RunContext, solved: Sequence[SolvedFrame], defects: DetectorCalibrations, cached: CachedField | None = None
 ) -> Calibration:
     """Return the frames that are good enough, calibrated; the others are dropped with their reasons.
 
@@ -91,50 +76,58 @@ def calibrate_frames(
     NothingUsable
         When all frames are rejected.
     """
-    channels = max(len(one.measured.sky_adu) for one in solved)
-    solved = [_in_colours(one, channels) for one in solved]
-    known = known_frames(before, solved, channels)
+    channels = max(len(frame.measured.sky_adu) for frame in solved)
+    solved = [_in_colours(frame, channels) for frame in solved]
+    prior = prior_frames(cached, solved, channels)
     with context.phase("calibrate", len(solved)) as advance:
-        solved, ids, photometry, known = _photometry(context, solved, defects, known)
+        solved, ids, photometry, prior = _photometry(context, solved, defects, prior)
         stars = _field_stars(solved, ids, photometry)
         if context.settings.stacking_normalize_method != "linear_fit":
-            frames = _simply(context, solved)
+            frames = _without_joint_solution(context, solved)
         else:
-            frames, known, stars = _beside_known(context, solved, ids, photometry, known, stars, defects, advance)
+            frames, prior, stars = _calibrated_with_prior(
+                context, solved, ids, photometry, prior, stars, defects, advance
+            )
         advance(len(solved))
-        fresh = {one.frame.frame_id: one for one in frames} | dict(known)
-        frames = [fresh[one.frame.frame_id] for one in solved]
-        return Calibration(tuple(_weighted(frames, context.settings.stacking_weighting_method, known)), stars)
+        by_id = {frame.frame.frame_id: frame for frame in frames} | dict(prior)
+        frames = [by_id[frame.frame.frame_id] for frame in solved]
+        return Calibration(tuple(_weighted(frames, context.settings.stacking_weighting_method, prior)), stars)
 
 
-def _beside_known(
+def _calibrated_with_prior(
     context: RunContext,
     solved: Sequence[SolvedFrame],
     ids: Sequence[NDArray[np.int64]],
     photometry: Photometry,
-    known: Known,
+    prior: PriorFrames,
     stars: FieldStars,
-    defects: DefectMaps,
+    defects: DetectorCalibrations,
     advance: Callable[[int], None],
-) -> tuple[list[CalibratedFrame], Known, FieldStars]:
+) -> tuple[list[CalibratedFrame], PriorFrames, FieldStars]:
     """Return the frames that had to be calibrated, the known ones that still hold, and the stars.
 
     Each turn solves the frames that are not known and those beside them; known ones that these contradict are
     solved as well in the next.
     """
-    for turn in range(RELEASES + 1):
-        rows = rows_to_solve(solved, known)
+    for iteration in range(MAX_RELEASES + 1):
+        rows = frames_to_solve(solved, prior)
         if not rows:
-            return [], known, stars
-        part = _Part([solved[k] for k in rows], [ids[k] for k in rows], *_only(photometry, solved, rows), known)
-        frames, seen, pull = _jointly(context, part, stars, defects, advance)
-        left = still_known(context, part.solved, known, pull > HELD_NOISE) if turn < RELEASES else known
-        if len(left) == len(known):
+            return [], prior, stars
+        part = _Part(
+            [solved[k] for k in rows], [ids[k] for k in rows], *_photometry_of(photometry, solved, rows), prior
+        )
+        frames, clear_stars, mean_residual = _solve_part(context, part, stars, defects, advance)
+        consistent = (
+            consistent_prior_frames(context, part.solved, prior, mean_residual > MAX_PRIOR_SKY_ERROR)
+            if iteration < MAX_RELEASES
+            else prior
+        )
+        if len(consistent) == len(prior):
             break
-        known = left
-        groups = np.array(camera_groups([one.frame for one in solved]))
-        photometry = _zero_points(solved, ids, groups, defects, known)
-    return frames, known, seen
+        prior = consistent
+        groups = np.array(camera_groups([frame.frame for frame in solved]))
+        photometry = _zero_points(solved, ids, groups, defects, prior)
+    return frames, prior, clear_stars
 
 
 @dataclass(frozen=True)
@@ -145,40 +138,43 @@ class _Part:
     ids: Sequence[NDArray[np.int64]]
     photometry: Photometry
     groups: NDArray[np.int64]
-    known: Known
+    known: PriorFrames
 
 
-def _only(
+def _photometry_of(
     photometry: Photometry, solved: Sequence[SolvedFrame], rows: Sequence[int]
 ) -> tuple[Photometry, NDArray[np.int64]]:
     """Return the photometry of some frames, and their camera groups counted anew."""
-    whole = np.array(camera_groups([one.frame for one in solved]))[list(rows)]
-    used, groups = list(dict.fromkeys(whole.tolist())), np.array(camera_groups([solved[k].frame for k in rows]))
+    group_of_frame = np.array(camera_groups([frame.frame for frame in solved]))[list(rows)]
+    used, groups = (
+        list(dict.fromkeys(group_of_frame.tolist())),
+        np.array(camera_groups([solved[k].frame for k in rows])),
+    )
     of_frames = {name: getattr(photometry, name)[list(rows)] for name in OF_FRAMES}
     of_cameras = {name: getattr(photometry, name)[used] for name in OF_CAMERAS}
     return replace(photometry, **of_frames, **of_cameras), groups
 
 
-def _jointly(
-    context: RunContext, part: _Part, stars: FieldStars, defects: DefectMaps, advance: Callable[[int], None]
+def _solve_part(
+    context: RunContext, part: _Part, stars: FieldStars, defects: DetectorCalibrations, advance: Callable[[int], None]
 ) -> tuple[list[CalibratedFrame], FieldStars, Floats]:
     """Return calibrated frames, the stars where nothing hides them, and what pulls on the known frames' skies."""
-    solved, ids, photometry, groups, known = part.solved, part.ids, part.photometry, part.groups, part.known
-    cell_px = _cell_px(solved)
-    cells = _cells(context, solved, defects, _discs(solved, stars), cell_px, advance)
-    hidden: list[tuple[int, ...]] = [()] * len(solved)
+    solved, ids, photometry, groups, prior = part.solved, part.ids, part.photometry, part.groups, part.known
+    cell_px = cell_side_px(solved)
+    cells = sample_cells_of_frames(context, solved, defects, star_discs(solved, stars), cell_px, advance)
+    obstructed: list[tuple[int, ...]] = [()] * len(solved)
     if context.settings.quality_partial_frames:
-        hidden = hidden_blocks(solved, ids, (stars.ra_deg, stars.dec_deg), photometry, groups, cells)
-        hidden = [
-            known[one.frame.frame_id].hidden if one.frame.frame_id in known else blocks
-            for one, blocks in zip(solved, hidden, strict=True)
+        obstructed = obstructed_blocks(solved, ids, (stars.ra_deg, stars.dec_deg), photometry, groups, cells)
+        obstructed = [
+            prior[frame.frame.frame_id].obstructed if frame.frame.frame_id in prior else blocks
+            for frame, blocks in zip(solved, obstructed, strict=True)
         ]
-    if any(hidden):
-        ids, cells = _only_open(solved, ids, cells, hidden)
-        photometry = _zero_points(solved, ids, groups, defects, known)
-        if len(known) == 0:
+    if any(obstructed):
+        ids, cells = _only_clear(solved, ids, cells, obstructed)
+        photometry = _zero_points(solved, ids, groups, defects, prior)
+        if len(prior) == 0:
             stars = _field_stars(solved, ids, photometry)
-        context.log(message("log.frames_half_hidden", frames=sum(map(bool, hidden))))
+        context.log(message("log.frames_half_hidden", frames=sum(map(bool, obstructed))))
     bias = _biases(solved, groups, cells, defects)
     sky = solve_sky(
         cells,
@@ -188,16 +184,20 @@ def _jointly(
         photometry.vignetting_sigma,
         bias,
         # Of a frame half hidden the sky near the edge is not to be trusted with more than a plane.
-        np.where([[bool(blocks)] for blocks in hidden], SURE, photometry.transparency_sigma),
-        held_of(known, solved, groups, photometry.transparency.shape[1]),
+        np.where([[bool(blocks)] for blocks in obstructed], FIXED_TRANSPARENCY_ERROR, photometry.transparency_sigma),
+        fixed_parameters(prior, solved, groups, photometry.transparency.shape[1]),
     )
-    _tell_cameras(context, sky, photometry)
-    steps = edge_steps([one.measured for one in solved], cells, sky, groups, cell_px)
-    frames = _assemble(context, solved, sky, groups, hidden)
-    return [replace(one, steps=own) for one, own in zip(frames, steps, strict=True)], stars, sky.pull_sigma
+    _log_cameras(context, sky, photometry)
+    offsets = edge_offsets([frame.measured for frame in solved], cells, sky, groups, cell_px)
+    frames = _assemble(context, solved, sky, groups, obstructed)
+    return (
+        [replace(frame, edge_offsets=own) for frame, own in zip(frames, offsets, strict=True)],
+        stars,
+        sky.mean_residual_sigma,
+    )
 
 
-def _tell_cameras(context: RunContext, sky: SkySolution, photometry: Photometry) -> None:
+def _log_cameras(context: RunContext, sky: SkySolution, photometry: Photometry) -> None:
     """Log each camera's fall of light and bias, and by what they were determined."""
     for g in range(len(sky.bias_adu)):
         key = "log.camera_calibrated" if sky.fall.determined[g] else "log.camera_fall_undetermined"
@@ -220,29 +220,34 @@ def _rounded(sigma: float) -> float | str:
 
 def _by_camera(solved: Sequence[SolvedFrame], groups: NDArray[np.int64]) -> list[list[SolvedFrame]]:
     return [
-        [one for one, group in zip(solved, groups, strict=True) if group == g] for g in range(int(groups.max()) + 1)
+        [frame for frame, group in zip(solved, groups, strict=True) if group == g] for g in range(int(groups.max()) + 1)
     ]
 
 
-def _vignetting_prior(solved: Sequence[SolvedFrame], groups: NDArray[np.int64], defects: DefectMaps) -> Floats:
+def _vignetting_prior(
+    solved: Sequence[SolvedFrame], groups: NDArray[np.int64], defects: DetectorCalibrations
+) -> Floats:
     """Return per camera how far its illumination may fall; a flat leaves nothing to correct twice."""
     flat = [defects[members[0].frame.camera_key].masters.flat is not None for members in _by_camera(solved, groups)]
     return np.where(flat, AFTER_FLAT, VIGNETTING_PRIOR)
 
 
 def _biases(
-    solved: Sequence[SolvedFrame], groups: NDArray[np.int64], cells: Sequence[CellSamples], defects: DefectMaps
+    solved: Sequence[SolvedFrame],
+    groups: NDArray[np.int64],
+    cells: Sequence[CellSamples],
+    defects: DetectorCalibrations,
 ) -> list[BiasEstimate]:
     """Return per camera the level without light: none after a dark or bias was taken off."""
-    found = []
+    biases = []
     for g, members in enumerate(_by_camera(solved, groups)):
         if defects[members[0].frame.camera_key].masters.offset is not None:
-            found.append(BiasEstimate(0.0, AFTER_DARK_ADU))
+            biases.append(BiasEstimate(0.0, AFTER_DARK_ADU))
         else:
-            own = [one.transfer for one, group in zip(cells, groups, strict=True) if group == g]
-            levels = np.concatenate([one.measured.sky_adu for one in members])
-            found.append(estimate_bias(np.concatenate(own), levels))
-    return found
+            points = [sample.transfer for sample, group in zip(cells, groups, strict=True) if group == g]
+            levels = np.concatenate([frame.measured.sky_adu for frame in members])
+            biases.append(estimate_bias(np.concatenate(points), levels))
+    return biases
 
 
 def _in_colours(solved: SolvedFrame, channels: int) -> SolvedFrame:
@@ -259,109 +264,96 @@ def _in_colours(solved: SolvedFrame, channels: int) -> SolvedFrame:
     return replace(solved, measured=replace(measured, stars=stars, sky_adu=sky, noise_adu=noise))
 
 
-def _only_open(
+def _only_clear(
     solved: Sequence[SolvedFrame],
     ids: Sequence[NDArray[np.int64]],
     cells: Sequence[CellSamples],
-    hidden: Sequence[tuple[int, ...]],
+    obstructed: Sequence[tuple[int, ...]],
 ) -> tuple[list[NDArray[np.int64]], list[CellSamples]]:
     """Return star numbers and cells without those in hidden blocks."""
-    open_ids = []
-    for one, numbers, blocks in zip(solved, ids, hidden, strict=True):
-        stars = one.measured.stars
-        behind = np.isin(blocks_at(one.frame, stars.x_px, stars.y_px), blocks)
-        open_ids.append(np.where(behind, -1, numbers))
-    kept = [open_cells(sample, one.frame, blocks) for sample, one, blocks in zip(cells, solved, hidden, strict=True)]
-    return open_ids, kept
+    clear_ids = []
+    for frame, numbers, blocks in zip(solved, ids, obstructed, strict=True):
+        stars = frame.measured.stars
+        is_obstructed = np.isin(blocks_at(frame.frame, stars.x_px, stars.y_px), blocks)
+        clear_ids.append(np.where(is_obstructed, -1, numbers))
+    clear = [
+        clear_cells(sample, frame.frame, blocks)
+        for sample, frame, blocks in zip(cells, solved, obstructed, strict=True)
+    ]
+    return clear_ids, clear
 
 
 def _photometry(
-    context: RunContext, solved: Sequence[SolvedFrame], defects: DefectMaps, known: Known
-) -> tuple[list[SolvedFrame], list[NDArray[np.int64]], Photometry, Known]:
+    context: RunContext, solved: Sequence[SolvedFrame], defects: DetectorCalibrations, prior: PriorFrames
+) -> tuple[list[SolvedFrame], list[NDArray[np.int64]], Photometry, PriorFrames]:
     """Solve zero points, reject what is unusable, and solve again without it."""
     solved = list(solved)
     # Without a joint calibration nothing is known of what frames let through.
-    gains = known if context.settings.stacking_normalize_method == "linear_fit" else {}
-    for turn in range(2):
+    gains = prior if context.settings.stacking_normalize_method == "linear_fit" else {}
+    for iteration in range(2):
         ids = _merge(solved)
-        groups = np.array(camera_groups([one.frame for one in solved]))
+        groups = np.array(camera_groups([frame.frame for frame in solved]))
         photometry = _zero_points(solved, ids, groups, defects, gains)
-        if turn == 1:
+        if iteration == 1:
             break
-        kept = _judge(context, solved, ids, photometry, groups, known)
-        if len(kept) == len(solved):
+        accepted = _accepted(context, solved, ids, photometry, groups, prior)
+        if len(accepted) == len(solved):
             break
-        solved = kept
-    left = still_known(context, solved, known, np.abs(photometry.pull) > HELD_GAIN)
-    if len(left) < len(known) and gains:
-        photometry = _zero_points(solved, ids, groups, defects, left)
-    return solved, ids, photometry, left
+        solved = accepted
+    consistent = consistent_prior_frames(
+        context, solved, prior, np.abs(photometry.mean_residual) > MAX_PRIOR_GAIN_ERROR
+    )
+    if len(consistent) < len(prior) and gains:
+        photometry = _zero_points(solved, ids, groups, defects, consistent)
+    return solved, ids, photometry, consistent
 
 
 def _zero_points(
     solved: Sequence[SolvedFrame],
     ids: Sequence[NDArray[np.int64]],
     groups: NDArray[np.int64],
-    defects: DefectMaps,
-    known: Known,
+    defects: DetectorCalibrations,
+    prior_frames: PriorFrames,
 ) -> Photometry:
     channels = len(solved[0].measured.sky_adu)
-    prior, held = _vignetting_prior(solved, groups, defects), held_of(known, solved, groups, channels)
-    return solve_photometry([one.measured for one in solved], ids, groups, prior, held)
+    prior, fixed = _vignetting_prior(solved, groups, defects), fixed_parameters(prior_frames, solved, groups, channels)
+    return solve_photometry([frame.measured for frame in solved], ids, groups, prior, fixed)
 
 
-def _judge(
+def _accepted(
     context: RunContext,
     solved: list[SolvedFrame],
     ids: Sequence[NDArray[np.int64]],
     photometry: Photometry,
     groups: NDArray[np.int64],
-    known: Known,
+    prior: PriorFrames,
 ) -> list[SolvedFrame]:
     """Return the frames that are good enough, as known ones are; what the user picked by hand wins over all else."""
     settings = context.settings
     file = settings.quality_picks_file
     picks = read_selection(Path(file), Path(settings.input_dir)) if file else Selection()
     verdicts = (
-        _verdicts(settings, solved, ids, photometry, groups)
+        frame_verdicts(settings, solved, ids, photometry, groups)
         if settings.quality_reject_enabled
         else [None] * len(solved)
     )
-    kept = []
-    for one, reason in zip(solved, verdicts, strict=True):
-        pick = picks.of(one.frame.path)
-        sound = pick or one.frame.frame_id in known
+    accepted = []
+    for frame, reason in zip(solved, verdicts, strict=True):
+        pick = picks.of(frame.frame.path)
+        sound = pick or frame.frame.frame_id in prior
         reason = message("reason.picked_out") if pick is False else None if sound else reason
         if reason is None:
-            kept.append(one)
+            accepted.append(frame)
         else:
-            context.drop(Dropped(one.frame.path, one.frame.frame_id, "calibrate", FrameStatus.REJECTED, reason))
-    if not kept:
+            context.drop(Dropped(frame.frame.path, frame.frame.frame_id, "calibrate", FrameStatus.REJECTED, reason))
+    if not accepted:
         raise NothingUsable("error.all_rejected", frames=len(solved))
-    return kept
-
-
-def _verdicts(
-    settings: Settings,
-    solved: list[SolvedFrame],
-    ids: Sequence[NDArray[np.int64]],
-    photometry: Photometry,
-    groups: NDArray[np.int64],
-) -> list[Message | None]:
-    green = photometry.transparency[:, min(1, photometry.transparency.shape[1] - 1)]
-    if settings.quality_partial_frames:
-        green = open_transparency(solved, ids, photometry, groups)
-    measured = [one.measured for one in solved]
-    middle = [one.wcs.pixel_to_sky(0.5 * one.frame.width, 0.5 * one.frame.height) for one in solved]
-    directions = unit_vectors(np.array([float(ra) for ra, _ in middle]), np.array([float(dec) for _, dec in middle]))
-    radius = 0.25 * min(min(one.frame.width, one.frame.height) * one.wcs.scale_arcsec for one in solved) / 3600.0
-    stars = star_ratios(photometry.n_stars, groups, directions, radius)
-    return judge(measured, green, groups, quality_limits(settings), sky_ratios(measured, groups), stars)
+    return accepted
 
 
 def _merge(solved: Sequence[SolvedFrame]) -> list[NDArray[np.int64]]:
-    radius = MERGE_PX * float(np.median([one.wcs.scale_arcsec for one in solved]))
-    positions = [one.wcs.pixel_to_sky(one.measured.stars.x_px, one.measured.stars.y_px) for one in solved]
+    radius = MERGE_PX * float(np.median([frame.wcs.scale_arcsec for frame in solved]))
+    positions = [frame.wcs.pixel_to_sky(frame.measured.stars.x_px, frame.measured.stars.y_px) for frame in solved]
     return merge_detections(positions, radius)
 
 
@@ -369,13 +361,15 @@ def _field_stars(solved: Sequence[SolvedFrame], ids: Sequence[NDArray[np.int64]]
     """Return all stars that any frame saw, those seen once or cut off with the light that was measured."""
     n, channels = photometry.star_flux.shape
     ra, dec, flux = np.full(n, np.nan), np.full(n, np.nan), np.zeros((n, channels))
-    for one, star in zip(solved, ids, strict=True):
-        stars = one.measured.stars
-        fresh = (star >= 0) & np.isnan(ra[star])
-        ra[star[fresh]], dec[star[fresh]] = one.wcs.pixel_to_sky(stars.x_px[fresh], stars.y_px[fresh])
-        seen = star >= 0
-        np.maximum.at(flux, star[seen], stars.flux_adu[seen])
-    fwhm, scale = np.array([(one.measured.fwhm_px, one.wcs.scale_arcsec) for one in solved]).T
+    for frame, star in zip(solved, ids, strict=True):
+        stars = frame.measured.stars
+        first_seen = (star >= 0) & np.isnan(ra[star])
+        ra[star[first_seen]], dec[star[first_seen]] = frame.wcs.pixel_to_sky(
+            stars.x_px[first_seen], stars.y_px[first_seen]
+        )
+        numbered = star >= 0
+        np.maximum.at(flux, star[numbered], stars.flux_adu[numbered])
+    fwhm, scale = np.array([(frame.measured.fwhm_px, frame.wcs.scale_arcsec) for frame in solved]).T
     fwhm = fwhm if np.isfinite(fwhm).any() else np.full(len(solved), 3.0)
     width, seeing = float(np.nanmedian(fwhm * scale)), (np.nanmin(fwhm * scale), np.nanmax(fwhm * scale))
     return FieldStars(
@@ -388,115 +382,60 @@ def _field_stars(solved: Sequence[SolvedFrame], ids: Sequence[NDArray[np.int64]]
     )
 
 
-def _discs(solved: Sequence[SolvedFrame], stars: FieldStars) -> Floats:
-    """Return (ra_deg, dec_deg, radius_px) of what the background must not see of the stars, shape (3, n)."""
-    noise = float(np.median([one.measured.noise_adu[-1] for one in solved]))
-    flux = stars.flux[:, min(1, stars.flux.shape[1] - 1)]
-    return np.stack([stars.ra_deg, stars.dec_deg, mask_radius_px(flux, WIDE_SEEING * stars.fwhm_px, noise)])
-
-
-def _cell_px(solved: Sequence[SolvedFrame]) -> int:
-    """Return the side of the cells, larger for many frames."""
-    area = sum(one.frame.width * one.frame.height for one in solved)
-    return max(CELL_PX, CELL_PX * math.ceil(math.sqrt(area / CELL_PX**2 / MOST_CELL_SAMPLES)))
-
-
-def _cells(
-    context: RunContext,
-    solved: Sequence[SolvedFrame],
-    defects: DefectMaps,
-    discs: Floats,
-    cell_px: int,
-    advance: Callable[[int], None],
-) -> list[CellSamples]:
-    reference = make_canvas(solved, "north_up", "median").wcs
-    path = context.scratch / "discs.npy"
-    np.save(path, discs)
-    tasks = (
-        _CellTask(one, defects[one.frame.camera_key].path, context.scratch, reference, cell_px, path) for one in solved
-    )
-    samples = []
-    answers = context.map_frames(sample_frame, tasks, lambda task: task.solved.frame)
-    for done, sample in enumerate(all_read("calibrate", solved, answers), 1):
-        samples.append(sample)
-        advance(done)
-    return samples
-
-
-def sample_frame(task: _CellTask) -> CellSamples:
-    """Average one frame's background over the cells."""
-    frame = task.solved.frame
-    pixels = mended_pixels(frame, task.defects, task.scratch)
-    if frame.bayer is not None:
-        planes, step = half_size(pixels, frame.bayer), 2
-    else:
-        planes, step = colour_planes(pixels, None), 1
-    ra, dec, radius = np.load(task.stars)
-    return sample_cells(
-        task.solved.measured,
-        list(planes) * (len(task.solved.measured.noise_adu) // len(planes)),
-        step,
-        task.solved.wcs,
-        task.reference,
-        task.cell_px,
-        (ra, dec, radius),
-    )
-
-
 def _assemble(
     context: RunContext,
     solved: Sequence[SolvedFrame],
     sky: SkySolution,
     groups: NDArray[np.int64],
-    hidden: Sequence[tuple[int, ...]],
+    obstructed: Sequence[tuple[int, ...]],
 ) -> list[CalibratedFrame]:
     return [
         CalibratedFrame(
-            solved=one,
+            solved=frame,
             transparency=tuple(float(t) for t in sky.transparency[k]),
             sky_adu=tuple(map(tuple, sky.sky_adu[k].tolist())),
             bias_adu=float(sky.bias_adu[groups[k]]),
             illumination=(float(sky.vignetting[groups[k]]),),
-            noise=tuple(n / t for n, t in zip(one.measured.noise_adu, sky.transparency[k], strict=True)),
+            noise=tuple(n / t for n, t in zip(frame.measured.noise_adu, sky.transparency[k], strict=True)),
             weight=1.0,
-            hidden=hidden[k],
+            obstructed=obstructed[k],
         )
-        for k, one in enumerate(solved)
+        for k, frame in enumerate(solved)
     ]
 
 
-def _simply(context: RunContext, solved: Sequence[SolvedFrame]) -> list[CalibratedFrame]:
+def _without_joint_solution(context: RunContext, solved: Sequence[SolvedFrame]) -> list[CalibratedFrame]:
     """Return frames brought to a common sky level at most, as the settings ask."""
     level = context.settings.stacking_normalize_method == "sky_mean"
     return [
         CalibratedFrame(
-            solved=one,
-            transparency=tuple(1.0 for _ in one.measured.sky_adu),
-            sky_adu=tuple((value if level else 0.0, 0.0, 0.0) for value in one.measured.sky_adu),
+            solved=frame,
+            transparency=tuple(1.0 for _ in frame.measured.sky_adu),
+            sky_adu=tuple((value if level else 0.0, 0.0, 0.0) for value in frame.measured.sky_adu),
             bias_adu=0.0,
             illumination=(0.0,),
-            noise=one.measured.noise_adu,
+            noise=frame.measured.noise_adu,
             weight=1.0,
         )
-        for one in solved
+        for frame in solved
     ]
 
 
-def _weighted(frames: Sequence[CalibratedFrame], method: str, known: Known) -> list[CalibratedFrame]:
+def _weighted(frames: Sequence[CalibratedFrame], method: str, prior: PriorFrames) -> list[CalibratedFrame]:
     """Return the frames with their weights: inverse variance of the calibrated frame, sharpened by FWHM on request.
 
     Relative to the best frame; where some are known, as theirs are, so that a new one may weigh more than 1.
     """
     weight = np.ones(len(frames))
     if method != "none":
-        weight = np.array([frame.noise[min(1, len(frame.noise) - 1)] ** -2 for frame in frames])
+        weight = np.array([frame.noise[green_channel(len(frame.noise))] ** -2 for frame in frames])
     if method == "noise_fwhm":
         fwhm = np.array([frame.solved.measured.fwhm_px for frame in frames])
         usual = float(np.nanmedian(fwhm)) if np.isfinite(fwhm).any() else 1.0
         weight *= (usual / np.nan_to_num(fwhm, nan=usual)) ** 2
-    row = next((k for k, frame in enumerate(frames) if frame.frame.frame_id in known), None)
+    row = next((k for k, frame in enumerate(frames) if frame.frame.frame_id in prior), None)
     weight /= weight.max() if row is None else weight[row] / frames[row].weight
     return [
-        frame if frame.frame.frame_id in known else replace(frame, weight=float(w))
+        frame if frame.frame.frame_id in prior else replace(frame, weight=float(w))
         for frame, w in zip(frames, weight, strict=True)
     ]

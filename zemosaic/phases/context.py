@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from zemosaic import __version__
 from zemosaic.compute.budget import Budget, make_budget
 from zemosaic.compute.executors import SerialExecutor, TaskKilled, map_ordered
-from zemosaic.compute.resources import ResourceMonitor, return_freed_memory
+from zemosaic.compute.machine_resources import ResourceMonitor, return_freed_memory
 from zemosaic.errors import FrameError, Message, RunCancelled, ZeMosaicError, disk_full, message
 from zemosaic.events import Event, FrameDropped, Logged, PhaseAdvanced, PhaseFinished, PhaseStarted, Warned
 from zemosaic.model import Dropped, FrameRef
@@ -24,7 +24,7 @@ from zemosaic.store.journal import Journal, digest
 from zemosaic.zeanalyser.verdicts import QualityLimits
 
 if TYPE_CHECKING:
-    from zemosaic.phases.nights import Nights
+    from zemosaic.phases.previous_run.state import PreviousRun
 
 __all__ = ["RunContext", "Timing", "camera_groups", "quality_limits"]
 
@@ -59,7 +59,7 @@ class RunContext:
     monitor: ResourceMonitor
     open_workers: Callable[[Budget], tuple[Executor, Budget]] | None = None
     """Opens what runs the tasks, once it is known how many frames there are, and says what each may take there."""
-    nights: Nights | None = None
+    previous_run: PreviousRun | None = None
     """What is known from earlier nights; None where nothing is to be kept."""
     paused_s: Callable[[], float] = float
     """Seconds that the run was paused so far."""
@@ -81,7 +81,7 @@ class RunContext:
     @property
     def stores(self) -> Path:
         """Where this run's tiles lie, beside those of the last finished run."""
-        number = self.nights.number if self.nights is not None else 0
+        number = self.previous_run.number if self.previous_run is not None else 0
         return self.work_dir / f"night_{number}" if number else self.work_dir
 
     def divide_memory(self, frames: int) -> None:

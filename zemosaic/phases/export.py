@@ -10,39 +10,41 @@ from pathlib import Path
 import numpy as np
 
 from zemosaic.about import package_versions
+from zemosaic.arrays import Box
+from zemosaic.coadd.tile_task import pixel_area_ratio
 from zemosaic.errors import NothingUsable, message
 from zemosaic.events import PreviewReady
 from zemosaic.export.cards import map_cards, mosaic_cards, provenance_of
-from zemosaic.export.crop import QualityCrop, coverage_box, merged_box, quality_box, widened
-from zemosaic.export.depth import DepthNoise, noise_by_depth
-from zemosaic.export.disk_values import DiskType
+from zemosaic.export.encoding import DiskType
 from zemosaic.export.fits import write_fits
-from zemosaic.export.frames_csv import write_frames_csv
-from zemosaic.export.layout import Box, Pixels
-from zemosaic.export.mosaic_file import MosaicFile
-from zemosaic.export.pictures import write_picture16
-from zemosaic.export.preview import coverage_picture, stretched_bands, stretched_preview, write_png
-from zemosaic.export.report import FieldPlan, PhaseTime, RunRecords, build_report
-from zemosaic.export.report_html import ReportPictures, write_report_html
-from zemosaic.export.report_json import write_report_json
-from zemosaic.export.seams import SeamReport, measure_seams
-from zemosaic.export.view import view_of
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
+from zemosaic.mosaic.mosaic_mode import mode_of
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.mode import mode_of
-from zemosaic.phases.plan import Grid
-from zemosaic.phases.tile import area_ratio
+from zemosaic.phases.plan import FieldPlan
+from zemosaic.picture.picture_files import write_picture16
+from zemosaic.picture.preview import coverage_picture, stretched_bands, stretched_preview, write_png
+from zemosaic.picture.stretch import display_stretch
+from zemosaic.qa.crop import QualityCrop, coverage_box, merged_box, quality_box, widened
+from zemosaic.qa.noise_against_depth import DepthNoise, noise_by_depth
+from zemosaic.qa.seams import SeamReport, measure_seams
+from zemosaic.report.build_report import build_report
+from zemosaic.report.frames_csv import write_frames_csv
+from zemosaic.report.report_html import ReportPictures, write_report_html
+from zemosaic.report.report_json import write_report_json
+from zemosaic.report.report_records import FieldSummary, PhaseTime, RunRecords
 from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import specs
-from zemosaic.sky import FrameWcs
-from zemosaic.store.canvas import CanvasStore
+from zemosaic.store.axis_order import Pixels
+from zemosaic.store.canvas_store import CanvasStore
+from zemosaic.store.mosaic_file import MosaicFile
 from zemosaic.store.pixel_record import MosaicRecord, records_to_text
+from zemosaic.wcs import FrameWcs
 
 __all__ = ["FieldRecord", "Outputs", "export_mosaic", "write_reports"]
 
 COVERAGE_MAP_PX = 600
-MOST_SEAM_FRAMES = 40
+MAX_SEAM_FRAMES = 40
 """Frames along whose edges seams are looked for on the mosaic."""
 
 
@@ -60,7 +62,7 @@ class Outputs:
 class FieldRecord:
     """What became of one field so far."""
 
-    grid: Grid
+    grid: FieldPlan
     tiles: Sequence[TileProduct] = ()
     outputs: Outputs | None = None
     record: MosaicRecord | None = None
@@ -68,7 +70,7 @@ class FieldRecord:
 
 
 def export_mosaic(
-    context: RunContext, found: int, grid: Grid, tiles: Sequence[TileProduct], store: CanvasStore
+    context: RunContext, frames_found: int, grid: FieldPlan, tiles: Sequence[TileProduct], store: CanvasStore
 ) -> Outputs:
     """Write mosaic, coverage, weight, preview and, where asked for, the stretched picture in full size.
 
@@ -85,7 +87,7 @@ def export_mosaic(
     with context.phase("export", 5) as advance:
         origin = provenance_of(
             used,
-            frames_found=found,
+            frames_found=frames_found,
             tiles=len(tiles),
             settings_hash=settings_hash(settings),
             rejection=settings.stacking_rejection_algorithm,
@@ -141,17 +143,17 @@ def export_mosaic(
         return Outputs(product, pictures, seams, noise_by_depth(value, kept, box))
 
 
-def _seams(grid: Grid, wcs: FrameWcs, used_ids: set[int], mosaic: Path) -> SeamReport:
+def _seams(grid: FieldPlan, wcs: FrameWcs, used_ids: set[int], mosaic: Path) -> SeamReport:
     """Measure the steps across the edges of frames on the finished file, of an even choice where there are many.
 
     The file rather than the store: many small windows are read, and it is mapped into memory.
     """
     used = [frame for frame in grid.frames if frame.frame.frame_id in used_ids]
-    chosen = [used[k] for k in np.unique(np.linspace(0, len(used) - 1, MOST_SEAM_FRAMES).astype(int))]
+    chosen = [used[k] for k in np.unique(np.linspace(0, len(used) - 1, MAX_SEAM_FRAMES).astype(int))]
     footprints, noise = [], []
     for frame in chosen:
         footprints.append(wcs.sky_to_pixel(*frame.wcs.corners(frame.frame.width, frame.frame.height)))
-        noise.append(np.array(frame.noise) * area_ratio(wcs, frame.wcs))
+        noise.append(np.array(frame.noise) * pixel_area_ratio(wcs, frame.wcs))
     pixels = MosaicFile(mosaic)
     try:
         return measure_seams(pixels, footprints, [float(sigma) for sigma in np.median(noise, axis=0)])
@@ -203,7 +205,7 @@ def _stretched(context: RunContext, stem: str, value: Pixels, kept: Pixels, box:
     if settings.save_stretched == "none":
         return ""
     name = f"{stem}_stretched.{'tif' if settings.save_stretched == 'tiff' else 'png'}"
-    view = view_of(value, kept, axis_order="CHW", box=box, linked=settings.preview_linked, full_size=True)
+    view = display_stretch(value, kept, axis_order="CHW", box=box, linked=settings.preview_linked, full_size=True)
     bands = stretched_bands(value, kept, view, axis_order="CHW", box=box)
     write_picture16(context.output_dir / name, bands, box[3] - box[2], box[1] - box[0], settings.save_stretched)
     return name
@@ -218,13 +220,15 @@ def write_reports(
 ) -> tuple[Path, Path]:
     """Write ``run_report.json`` and ``run_report.html``; returns their paths."""
     shown = [spec.key for spec in specs()]
-    fields = [FieldPlan(one.grid.plan, one.tiles, one.outputs.product if one.outputs else None) for one in made]
-    outputs = [one.outputs for one in made if one.outputs]
+    fields = [
+        FieldSummary(field.grid.plan, field.tiles, field.outputs.product if field.outputs else None) for field in made
+    ]
+    outputs = [field.outputs for field in made if field.outputs]
     records = RunRecords(
         frames=frames,
         measured=measured,
         solved=solved,
-        calibrated=[frame for one in made for frame in one.grid.frames],
+        calibrated=[frame for field in made for frame in field.grid.frames],
         dropped=context.dropped,
         plan=fields[0].plan if fields else None,
         tiles=fields[0].tiles if fields else (),
@@ -240,7 +244,7 @@ def write_reports(
         way=None if context.settings.use_existing_master_tiles else mode_of(context.settings, frames).reason,
         seams=_all_seams(outputs),
         depth=outputs[0].depth if outputs else None,
-        pixels=records_to_text([one.record for one in made if one.record]),
+        pixels=records_to_text([field.record for field in made if field.record]),
     )
     report = build_report(records)
     translator = Translator(context.settings.language)
@@ -248,11 +252,11 @@ def write_reports(
     write_report_json(as_json, report, translator)
     if context.settings.save_frames_csv:
         write_frames_csv(context.output_dir / "zemosaic_frames.csv", report, translator)
-    pictures = [one.outputs.pictures if one.outputs else ReportPictures() for one in made]
+    pictures = [field.outputs.pictures if field.outputs else ReportPictures() for field in made]
     write_report_html(as_html, report, pictures[0] if pictures else ReportPictures(), translator, pictures[1:])
     return as_json, as_html
 
 
 def _all_seams(outputs: Sequence[Outputs]) -> SeamReport | None:
-    found = [one.seams for one in outputs if one.seams]
-    return SeamReport(tuple(seam for one in found for seam in one.seams)) if found else None
+    reports = [output.seams for output in outputs if output.seams]
+    return SeamReport(tuple(seam for item in reports for seam in item.seams)) if reports else None

@@ -6,15 +6,16 @@ import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.calibration.defects import MAX_SAMPLE, find_defects, mend, without_spikes
-from zemosaic.calibration.masters import NO_MASTERS, Masters
+from zemosaic.arrays import green_channel
+from zemosaic.calibration.calibration_frames import NO_CALIBRATION_FRAMES, CalibrationFrames
+from zemosaic.calibration.defects import MAX_SAMPLE_FRAMES, find_defects, remove_spikes
+from zemosaic.calibration.detector import calibrated, camera_fingerprint, load_camera, write_camera
 from zemosaic.compute.executors import TaskKilled, map_ordered
 from zemosaic.errors import FrameError, Message, NothingUsable, message
 from zemosaic.events import FrameMeasured
@@ -22,23 +23,13 @@ from zemosaic.frames.damage import refuse_unusable
 from zemosaic.frames.pixels import PixelSource, open_pixels, stack_pixels
 from zemosaic.model import Dropped, FrameRef, FrameStatus, MeasuredFrame
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.masters import CameraMasters, Group, make_masters
+from zemosaic.phases.parts.calibration_files import CameraCalibrationFrames, Group, combine_calibration_frames
 from zemosaic.store.codec import from_bytes, to_bytes
-from zemosaic.store.journal import digest
-from zemosaic.zeanalyser.measure import cut_off_level, measure
+from zemosaic.zeanalyser.measure_frames import cut_off_level, measure
 
-__all__ = [
-    "DefectMaps",
-    "Defects",
-    "camera_mark",
-    "measure_frames",
-    "mended_pixels",
-    "read_defects",
-    "spread_of_frames",
-    "write_camera",
-]
+__all__ = ["DetectorCalibration", "DetectorCalibrations", "measure_frames", "read_defects", "spread_of_frames"]
 
-SETTLED = 0.1
+MAX_DEFECT_CHANGE = 0.1
 """Earlier defects hold where those found in more frames than before differ in at most this part of them all."""
 MAX_PAUSE_H = 6.0
 """After a longer pause a camera's defects are those of another night."""
@@ -46,30 +37,24 @@ MAX_TEMPERATURE_STEP_C = 4.0
 """Within so many degrees a sensor's hot pixels are about the same."""
 MIN_PART_FRAMES = 8
 """Fewer frames of a night or temperature are looked at together with those before them."""
-CONTENT_VERSION = 11
+CONTENT_VERSION = 12
 """Raised when a change of the code makes stored measurements stale."""
 GIVEN = ("frame",)
 """What the journal does not keep of a measured frame: the scan of this run has it."""
 
 
 @dataclass(frozen=True)
-class Defects:
+class DetectorCalibration:
     """What the pixels of a camera need: defects to mend, and the user's masters."""
 
     path: Path
-    """File of all that (`_Camera`), for `mended_pixels`."""
+    """File of all that (`_Camera`), for `calibrated_pixels`."""
     fingerprint: str
-    masters: Masters = NO_MASTERS
+    masters: CalibrationFrames = NO_CALIBRATION_FRAMES
 
 
-DefectMaps = dict[Group, Defects]
+DetectorCalibrations = dict[Group, DetectorCalibration]
 """By `FrameRef.camera_key`."""
-
-
-@dataclass(frozen=True)
-class _Camera:
-    defects: NDArray[np.int64]
-    masters: Masters
 
 
 @dataclass(frozen=True)
@@ -85,7 +70,7 @@ class _MeasureTask:
 class _DefectTask:
     parts: tuple[tuple[FrameRef, ...], ...]
     """A spread of frames of each night and temperature."""
-    masters: CameraMasters
+    masters: CameraCalibrationFrames
     scratch: Path
     into: Path
 
@@ -94,7 +79,7 @@ class _DefectTask:
         return sum(len(part) for part in self.parts)
 
 
-def measure_frames(context: RunContext, frames: Sequence[FrameRef]) -> tuple[list[MeasuredFrame], DefectMaps]:
+def measure_frames(context: RunContext, frames: Sequence[FrameRef]) -> tuple[list[MeasuredFrame], DetectorCalibrations]:
     """Return the measured frames and the defect map of each camera.
 
     Raises
@@ -105,23 +90,23 @@ def measure_frames(context: RunContext, frames: Sequence[FrameRef]) -> tuple[lis
     with context.phase("measure", len(frames)) as advance:
         defects = _find_all_defects(context, frames)
         measured: list[MeasuredFrame] = []
-        known = {frame.frame_id: _recall(context, frame, defects[frame.camera_key]) for frame in frames}
+        stored = {frame.frame_id: _stored_measurement(context, frame, defects[frame.camera_key]) for frame in frames}
         tasks = [
             _MeasureTask(
                 frame, defects[frame.camera_key].path, context.scratch, context.settings.use_existing_master_tiles
             )
             for frame in frames
-            if known[frame.frame_id] is None
+            if stored[frame.frame_id] is None
         ]
-        fresh = context.map_frames(measure_one, tasks, lambda task: task.frame)
+        fresh = context.map_frames(measure_pixels, tasks, lambda task: task.frame)
         for done, frame in enumerate(frames, 1):
-            result = known[frame.frame_id] or next(fresh)
+            result = stored[frame.frame_id] or next(fresh)
             if isinstance(result, Message):
                 context.drop(Dropped(frame.path, frame.frame_id, "measure", FrameStatus.UNREADABLE, result))
             else:
-                if known[frame.frame_id] is None:
-                    wanted = _wanted(context, frame, defects[frame.camera_key])
-                    context.journal.put("measure", frame.path, wanted, to_bytes(result, GIVEN))
+                if stored[frame.frame_id] is None:
+                    depends_on = _measurement_digest(context, frame, defects[frame.camera_key])
+                    context.journal.put("measure", frame.path, depends_on, to_bytes(result, GIVEN))
                 measured.append(result)
                 context.emit(_event(result))
             advance(done)
@@ -130,42 +115,17 @@ def measure_frames(context: RunContext, frames: Sequence[FrameRef]) -> tuple[lis
     return measured, defects
 
 
-def measure_one(task: _MeasureTask) -> MeasuredFrame | Message:
+def measure_pixels(task: _MeasureTask) -> MeasuredFrame | Message:
     """Measure one frame; the reason if it cannot be."""
-    frame, camera = task.frame, _load(task.defects)
+    frame, camera = task.frame, load_camera(task.defects)
     try:
         raw = open_pixels(frame, task.scratch).read_all()
         refuse_unusable(stack_pixels(raw) if task.stack else raw, Path(frame.path).name)
         cut_off = camera.masters.least(cut_off_level(raw))
-        pixels = _mended(raw, (0, frame.height, 0, frame.width), camera, frame)
-        return measure(frame, without_spikes(stack_pixels(pixels)) if task.stack else pixels, cut_off)
+        pixels = calibrated(raw, (0, frame.height, 0, frame.width), camera, frame)
+        return measure(frame, remove_spikes(stack_pixels(pixels)) if task.stack else pixels, cut_off)
     except FrameError as error:
         return error.reason
-
-
-def mended_pixels(
-    frame: FrameRef, defects: Path, scratch: Path, window: tuple[int, int, int, int] | None = None
-) -> NDArray[Any]:
-    """Return the pixels of a frame or of a window (y0, y1, x0, x1) of it, calibrated and mended.
-
-    Without masters they keep their type; with a master dark, bias or flat they are float32.
-    """
-    window = window or (0, frame.height, 0, frame.width)
-    return _mended(open_pixels(frame, scratch).read(*window), window, _load(defects), frame)
-
-
-def _mended(raw: NDArray[Any], window: tuple[int, int, int, int], camera: _Camera, frame: FrameRef) -> NDArray[Any]:
-    return mend(camera.masters.applied(raw, window), window, camera.defects, frame)
-
-
-def _load(path: Path) -> _Camera:
-    """Return what is stored of a camera; read anew only when the file changed."""
-    return _load_once(path, path.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=16)
-def _load_once(path: Path, _mtime_ns: int) -> _Camera:
-    return from_bytes(_Camera, path.read_bytes())
 
 
 class _Watched:
@@ -207,12 +167,12 @@ def _defects_of_part(part: Sequence[FrameRef], scratch: Path) -> NDArray[np.int6
 
 def find_group_defects(task: _DefectTask) -> tuple[int, str]:
     """Find and store the defects of a camera; returns their number and a fingerprint of the map."""
-    found = np.empty(0, np.int64)
+    defects = np.empty(0, np.int64)
     for part in task.parts:
-        found = np.union1d(found, _defects_of_part(part, task.scratch))
-    mended = np.union1d(found, np.array(task.masters.dead, np.int64))
-    write_camera(task.into, mended, task.masters.masters)
-    return len(found), camera_mark(mended, task.masters.fingerprint)
+        defects = np.union1d(defects, _defects_of_part(part, task.scratch))
+    all_defects = np.union1d(defects, np.array(task.masters.dead, np.int64))
+    write_camera(task.into, all_defects, task.masters.masters)
+    return len(defects), camera_fingerprint(all_defects, task.masters.fingerprint)
 
 
 def spread_of_frames(ordered: Sequence[FrameRef]) -> tuple[tuple[FrameRef, ...], ...]:
@@ -232,7 +192,7 @@ def spread_of_frames(ordered: Sequence[FrameRef]) -> tuple[tuple[FrameRef, ...],
             joined[-1].extend(part)
         else:
             joined.append(part)
-    places = [np.unique(np.linspace(0, len(part) - 1, MAX_SAMPLE).astype(int)) for part in joined]
+    places = [np.unique(np.linspace(0, len(part) - 1, MAX_SAMPLE_FRAMES).astype(int)) for part in joined]
     return tuple(tuple(part[i] for i in chosen) for part, chosen in zip(joined, places, strict=True))
 
 
@@ -249,49 +209,39 @@ def _hours_between(start: str, end: str) -> float:
     return abs((datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()) / 3600.0
 
 
-def write_camera(path: Path, defects: NDArray[np.int64], masters: Masters) -> None:
-    """Write the file of a camera that `mended_pixels` takes."""
-    path.write_bytes(to_bytes(_Camera(defects, masters)))
-
-
 def read_defects(path: Path) -> NDArray[np.int64]:
     """Return the flat indices of the pixels that are mended, from the file of a camera."""
-    return _load(path).defects
+    return load_camera(path).defects
 
 
-def camera_mark(defects: NDArray[np.int64], masters: str) -> str:
-    """Return the fingerprint of a camera: of its defects and of its masters' fingerprint."""
-    return digest(defects.tolist(), masters)
-
-
-def _find_all_defects(context: RunContext, frames: Sequence[FrameRef]) -> DefectMaps:
+def _find_all_defects(context: RunContext, frames: Sequence[FrameRef]) -> DetectorCalibrations:
     context.scratch.mkdir(parents=True, exist_ok=True)
-    masters = make_masters(context, frames)
+    masters = combine_calibration_frames(context, frames)
     members: dict[Group, list[FrameRef]] = {}
     for frame in frames:
         members.setdefault(frame.camera_key, []).append(frame)
     tasks: dict[Group, _DefectTask] = {}
-    found: DefectMaps = {}
+    calibrations: DetectorCalibrations = {}
     for number, (group, group_frames) in enumerate(members.items()):
         ordered = sorted(group_frames, key=lambda frame: (frame.date_obs or "", frame.frame_id))
         chosen = spread_of_frames(ordered)
         into = context.scratch / f"camera_{number}.npz"
-        own = masters.get(group, CameraMasters())
-        tasks[group] = _DefectTask(chosen, own, context.scratch, into)
-        known = context.nights and context.nights.camera(group, own.fingerprint)
-        if known and known[1] >= tasks[group].frames:
-            found[group] = _held(tasks.pop(group), known[0])
-            _learn(context, group, found[group], own, known[1])
+        frames_of_camera = masters.get(group, CameraCalibrationFrames())
+        tasks[group] = _DefectTask(chosen, frames_of_camera, context.scratch, into)
+        earlier = context.previous_run and context.previous_run.camera(group, frames_of_camera.fingerprint)
+        if earlier and earlier[1] >= tasks[group].frames:
+            calibrations[group] = _prior_calibration(tasks.pop(group), earlier[0])
+            _record_camera(context, group, calibrations[group], frames_of_camera, earlier[1])
     answers = _answers(context, tasks.values())
     for (group, task), (number, fingerprint) in zip(tasks.items(), answers, strict=True):
-        found[group] = Defects(task.into, fingerprint, task.masters.masters)
-        known = context.nights and context.nights.camera(group, task.masters.fingerprint)
-        if known and _alike(known[0], _load(task.into).defects):
-            found[group] = _held(task, known[0])
-        _learn(context, group, found[group], task.masters, task.frames)
+        calibrations[group] = DetectorCalibration(task.into, fingerprint, task.masters.masters)
+        earlier = context.previous_run and context.previous_run.camera(group, task.masters.fingerprint)
+        if earlier and _similar_defects(earlier[0], load_camera(task.into).defects):
+            calibrations[group] = _prior_calibration(task, earlier[0])
+        _record_camera(context, group, calibrations[group], task.masters, task.frames)
         camera = task.parts[0][0].instrument or task.parts[0][0].telescope or "?"
         context.log(message("log.defects_found", number=number, camera=camera, frames=task.frames))
-    return {group: found[group] for group in members}
+    return {group: calibrations[group] for group in members}
 
 
 def _answers(context: RunContext, tasks: Iterable[_DefectTask]) -> Iterator[tuple[int, str]]:
@@ -327,32 +277,34 @@ def _look_at(look: tuple[FrameRef, Path]) -> None:
         open_pixels(*look).read_all()
 
 
-def _held(task: _DefectTask, defects: NDArray[np.int64]) -> Defects:
+def _prior_calibration(task: _DefectTask, defects: NDArray[np.int64]) -> DetectorCalibration:
     """Return a camera with the defects that an earlier night found."""
     write_camera(task.into, defects, task.masters.masters)
-    return Defects(task.into, camera_mark(defects, task.masters.fingerprint), task.masters.masters)
+    return DetectorCalibration(task.into, camera_fingerprint(defects, task.masters.fingerprint), task.masters.masters)
 
 
-def _learn(context: RunContext, group: Group, found: Defects, masters: CameraMasters, frames: int) -> None:
-    if context.nights is not None:
-        context.nights.learn_camera(group, _load(found.path).defects, masters.fingerprint, frames)
+def _record_camera(
+    context: RunContext, group: Group, calibration: DetectorCalibration, masters: CameraCalibrationFrames, frames: int
+) -> None:
+    if context.previous_run is not None:
+        context.previous_run.record_camera(group, load_camera(calibration.path).defects, masters.fingerprint, frames)
 
 
-def _alike(one: NDArray[np.int64], other: NDArray[np.int64]) -> bool:
-    return len(np.setxor1d(one, other)) <= SETTLED * len(np.union1d(one, other))
+def _similar_defects(first: NDArray[np.int64], second: NDArray[np.int64]) -> bool:
+    return len(np.setxor1d(first, second)) <= MAX_DEFECT_CHANGE * len(np.union1d(first, second))
 
 
-def _wanted(context: RunContext, frame: FrameRef, defects: Defects) -> str:
+def _measurement_digest(context: RunContext, frame: FrameRef, defects: DetectorCalibration) -> str:
     return context.depends("measure", CONTENT_VERSION, frame.identity, defects.fingerprint)
 
 
-def _recall(context: RunContext, frame: FrameRef, defects: Defects) -> MeasuredFrame | None:
-    stored = context.journal.get("measure", frame.path, _wanted(context, frame, defects))
+def _stored_measurement(context: RunContext, frame: FrameRef, defects: DetectorCalibration) -> MeasuredFrame | None:
+    stored = context.journal.get("measure", frame.path, _measurement_digest(context, frame, defects))
     return None if stored is None else from_bytes(MeasuredFrame, stored, frame=frame)
 
 
 def _event(measured: MeasuredFrame) -> FrameMeasured:
-    green = min(1, len(measured.sky_adu) - 1)
+    green = green_channel(len(measured.sky_adu))
     return FrameMeasured(
         frame_id=measured.frame.frame_id,
         path=measured.frame.path,

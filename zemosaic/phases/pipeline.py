@@ -7,32 +7,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from zemosaic.coadd.master_tile import MasterTile
 from zemosaic.errors import NothingUsable, RunCancelled, ZeMosaicError, message
 from zemosaic.events import Preparation
 from zemosaic.model import CalibratedFrame, FieldStars, FrameRef, MeasuredFrame, SolvedFrame
 from zemosaic.mosaic.canvas import Canvas
-from zemosaic.mosaic.master import MasterTile
-from zemosaic.mosaic.mode import Mode
+from zemosaic.mosaic.mosaic_mode import AssemblyMode, mode_of
 from zemosaic.phases.assemble import assemble_canvas, pedestal
 from zemosaic.phases.calibrate import calibrate_frames
-from zemosaic.phases.classic import Master, assemble_masters, make_masters, plan_masters
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.existing import read_masters, uncalibrated
 from zemosaic.phases.export import FieldRecord, Outputs, export_mosaic, write_reports
-from zemosaic.phases.fields import divide
-from zemosaic.phases.flatness import check_flatness
-from zemosaic.phases.measure import DefectMaps, measure_frames
-from zemosaic.phases.mode import mode_of
-from zemosaic.phases.nights import Learnt, forget_other_groups, open_nights
-from zemosaic.phases.pixel_record import StackedGroup, record_of
-from zemosaic.phases.plan import Grid, make_grids
-from zemosaic.phases.quick_look import show_quick_look
+from zemosaic.phases.live_preview.quick_look import show_quick_look
+from zemosaic.phases.measure import DetectorCalibrations, measure_frames
+from zemosaic.phases.parts.available_solvers import check_solver_paths
+from zemosaic.phases.parts.classic import MasterResult, assemble_master_tiles, make_master_tiles, plan_master_tiles
+from zemosaic.phases.parts.external_stacks import as_calibrated, read_master_tiles
+from zemosaic.phases.parts.fields import divide_into_fields
+from zemosaic.phases.parts.flatness_check import check_flatness
+from zemosaic.phases.parts.run_record import StackedGroup, record_of
+from zemosaic.phases.parts.star_samples import rejected_at_stars, warning_of
+from zemosaic.phases.parts.unreadable import while_readable
+from zemosaic.phases.plan import FieldPlan, plan_fields
+from zemosaic.phases.previous_run.archive import forget_regrouped_frames, keep_for_next_run, open_previous_run
+from zemosaic.phases.previous_run.state import FieldState
 from zemosaic.phases.scan import scan
-from zemosaic.phases.solve import check_solver_paths, solve_frames
+from zemosaic.phases.solve import solve_frames
 from zemosaic.phases.stack import StackJob, stack_tiles
-from zemosaic.phases.star_samples import rejected_at_stars, warning_of
-from zemosaic.phases.unreadable import while_readable
-from zemosaic.store.canvas import CanvasStore
+from zemosaic.store.canvas_store import CanvasStore
 
 __all__ = ["RunOutcome", "prepare_frames", "run_pipeline"]
 
@@ -49,7 +50,7 @@ class _Progress:
     solved: Sequence[SolvedFrame] = ()
     made: list[FieldRecord] = field(default_factory=list)
     """One per field, the main one first."""
-    defects: DefectMaps = field(default_factory=dict)
+    defects: DetectorCalibrations = field(default_factory=dict)
 
     def report(self, context: RunContext) -> tuple[Path, Path]:
         return write_reports(context, self.frames, self.measured, self.solved, self.made)
@@ -85,7 +86,7 @@ def run_pipeline(context: RunContext) -> RunOutcome:
             progress.report(context)
         raise
     as_json, as_html = progress.report(context)
-    outputs = tuple(one.outputs for one in progress.made if one.outputs is not None)
+    outputs = tuple(field.outputs for field in progress.made if field.outputs is not None)
     return RunOutcome(outputs, as_json, as_html, len(context.dropped))
 
 
@@ -102,11 +103,11 @@ def prepare_frames(context: RunContext, until: Preparation) -> tuple[int, int]:
     return len(progress.measured), len(progress.solved)
 
 
-def _look(context: RunContext, progress: _Progress, until: Preparation) -> DefectMaps:
+def _look(context: RunContext, progress: _Progress, until: Preparation) -> DetectorCalibrations:
     """Run the phases that learn what the frames are, up to one of them; returns the cameras' defects."""
     check_solver_paths(context)
     progress.frames = scan(context)
-    forget_other_groups(context, progress.frames)
+    forget_regrouped_frames(context, progress.frames)
     context.divide_memory(len(progress.frames))
     progress.measured, defects = measure_frames(context, progress.frames)
     if until == "solve":
@@ -117,7 +118,7 @@ def _look(context: RunContext, progress: _Progress, until: Preparation) -> Defec
 def _run(context: RunContext, progress: _Progress) -> None:
     """Run the phases that make mosaics, each for all fields before the next one."""
     if not context.settings.use_existing_master_tiles:
-        context.nights = open_nights(context)
+        context.previous_run = open_previous_run(context)
     defects = _look(context, progress, "solve")
     if context.settings.use_existing_master_tiles:
         _existing(context, progress)
@@ -126,37 +127,39 @@ def _run(context: RunContext, progress: _Progress) -> None:
     context.log(choice.reason)
     calibrated = _for_each(
         context,
-        divide(context, progress.solved),
-        lambda one: one.name,
-        lambda one: while_readable(
-            context, one.frames, lambda frames: calibrate_frames(context, frames, defects, one.before)
+        divide_into_fields(context, progress.solved),
+        lambda field: field.name,
+        lambda field: while_readable(
+            context, field.frames, lambda frames: calibrate_frames(context, frames, defects, field.before)
         ),
     )
-    stars = {one.key: calibration.stars for one, calibration in calibrated}
-    grids = make_grids(context, [(one, calibration.frames) for one, calibration in calibrated])
+    stars = {field.key: calibration.stars for field, calibration in calibrated}
+    grids = plan_fields(context, [(field, calibration.frames) for field, calibration in calibrated])
     progress.made, progress.defects = [FieldRecord(grid) for grid in grids], defects
     if context.pictures:
         show_quick_look(context, grids[0], defects)
-    if choice.mode is Mode.CLASSIC:
+    if choice.mode is AssemblyMode.CLASSIC:
         _classic(context, progress, stars, defects)
     else:
         _grid(context, progress, stars, defects)
-    if context.nights is not None:
-        frames = {one.key: calibration.frames for one, calibration in calibrated}
-        marks = {group: camera.fingerprint for group, camera in defects.items()}
+    if context.previous_run is not None:
+        frames = {field.key: calibration.frames for field, calibration in calibrated}
+        fingerprints = {group: camera.fingerprint for group, camera in defects.items()}
         made = [_learnt(grid, frames[grid.key]) for grid in grids]
-        context.nights.keep(context, progress.frames, progress.solved, marks, made)
+        keep_for_next_run(context.previous_run, context, progress.frames, progress.solved, fingerprints, made)
 
 
-def _learnt(grid: Grid, frames: Sequence[CalibratedFrame]) -> Learnt:
+def _learnt(grid: FieldPlan, frames: Sequence[CalibratedFrame]) -> FieldState:
     plan = grid.plan
-    return Learnt(Canvas(plan.wcs, plan.width, plan.height), plan.origin, plan.channels, frames)
+    return FieldState(Canvas(plan.wcs, plan.width, plan.height), plan.origin, plan.channels, frames)
 
 
-def _grid(context: RunContext, progress: _Progress, stars: Mapping[str, FieldStars], defects: DefectMaps) -> None:
+def _grid(
+    context: RunContext, progress: _Progress, stars: Mapping[str, FieldStars], defects: DetectorCalibrations
+) -> None:
     """Stack every field's frames straight onto its canvas."""
-    stores = {one.grid.key: _store(context, one.grid.key) for one in progress.made}
-    jobs = [_job(one.grid, stores, stars[one.grid.key]) for one in progress.made]
+    stores = {field.grid.key: _store(context, field.grid.key) for field in progress.made}
+    jobs = [_job(field.grid, stores, stars[field.grid.key]) for field in progress.made]
     for made, tiles in zip(progress.made, stack_tiles(context, jobs, defects), strict=True):
         made.tiles = tiles
 
@@ -171,9 +174,11 @@ def _grid(context: RunContext, progress: _Progress, stars: Mapping[str, FieldSta
     _finish(context, progress.made, assemble, write)
 
 
-def _classic(context: RunContext, progress: _Progress, stars: Mapping[str, FieldStars], defects: DefectMaps) -> None:
+def _classic(
+    context: RunContext, progress: _Progress, stars: Mapping[str, FieldStars], defects: DetectorCalibrations
+) -> None:
     """Stack every group of frames into a master tile, and make the mosaics out of these."""
-    groups = [plan_masters(context, made.grid) for made in progress.made]
+    groups = [plan_master_tiles(context, made.grid) for made in progress.made]
     stores = {group.key: _store(context, group.key) for plans in groups for group in plans}
     jobs = [
         _job(group, stores, stars[made.grid.key])
@@ -188,25 +193,25 @@ def _classic(context: RunContext, progress: _Progress, stars: Mapping[str, Field
 
     def assemble(made: FieldRecord) -> list[MasterTile]:
         level = pedestal(made.grid.frames, made.grid.plan.channels)
-        masters = make_masters(context, stacked[made.grid.key], level, len(progress.frames))
+        masters = make_master_tiles(context, stacked[made.grid.key], level, len(progress.frames))
         return _assemble_masters(context, made, masters)
 
-    def write(made: FieldRecord, pieces: list[MasterTile]) -> None:
+    def write(made: FieldRecord, inputs: list[MasterTile]) -> None:
         product, key = _export(context, progress, made).product, made.grid.key
         _judge_places(context, made, stars[key])
-        made.record = record_of(made.grid, product, stars[key], defects, groups=stacked[key], pieces=pieces)
+        made.record = record_of(made.grid, product, stars[key], defects, groups=stacked[key], pieces=inputs)
 
     _finish(context, progress.made, assemble, write)
 
 
 def _existing(context: RunContext, progress: _Progress) -> None:
     """Make the mosaics out of stacks that the input folder holds."""
-    fields = divide(context, progress.solved)
-    grids = make_grids(context, [(one, uncalibrated(one.frames)) for one in fields])
+    fields = divide_into_fields(context, progress.solved)
+    grids = plan_fields(context, [(field, as_calibrated(field.frames)) for field in fields])
     progress.made = [FieldRecord(grid) for grid in grids]
 
     def assemble(made: FieldRecord) -> None:
-        _assemble_masters(context, made, read_masters(context, made.grid), foreign=True)
+        _assemble_masters(context, made, read_master_tiles(context, made.grid), foreign=True)
 
     def write(made: FieldRecord, _: None) -> None:
         _export(context, progress, made)
@@ -218,17 +223,19 @@ def _store(context: RunContext, key: str) -> CanvasStore:
     return CanvasStore(context.stores / f"canvas_{key}.zarr")
 
 
-def _job(grid: Grid, stores: Mapping[str, CanvasStore], stars: FieldStars) -> StackJob:
+def _job(grid: FieldPlan, stores: Mapping[str, CanvasStore], stars: FieldStars) -> StackJob:
     return StackJob(grid, stores[grid.key], stars, f"{grid.key}/")
 
 
 def _assemble_masters(
-    context: RunContext, made: FieldRecord, masters: Sequence[Master], foreign: bool = False
+    context: RunContext, made: FieldRecord, masters: Sequence[MasterResult], foreign: bool = False
 ) -> list[MasterTile]:
     """Make a field's canvas out of its master tiles; returns these as they went in."""
-    made.tiles = [one.product for one in masters]
-    made.grid, pieces = assemble_masters(context, made.grid, masters, _store(context, made.grid.key), foreign=foreign)
-    return pieces
+    made.tiles = [field.product for field in masters]
+    made.grid, inputs = assemble_master_tiles(
+        context, made.grid, masters, _store(context, made.grid.key), foreign=foreign
+    )
+    return inputs
 
 
 def _export(context: RunContext, progress: _Progress, made: FieldRecord) -> Outputs:
@@ -236,7 +243,7 @@ def _export(context: RunContext, progress: _Progress, made: FieldRecord) -> Outp
     made.outputs = export_mosaic(context, len(progress.frames), made.grid, made.tiles, store)
     if progress.defects:
         used = {frame_id for tile in made.tiles for frame_id in tile.frames_used}
-        frames = [one for one in made.grid.frames if one.frame.frame_id in used]
+        frames = [field for field in made.grid.frames if field.frame.frame_id in used]
         check_flatness(context, frames, store.canvas("value"), made.grid.plan.wcs, progress.defects)
     return made.outputs
 
@@ -258,7 +265,12 @@ def _finish(
     """Assemble every field's canvas on the workers, then write all files with the memory that these have left."""
     assembled = _for_each(context, fields, lambda made: made.grid.plan.name, assemble)
     context.end_workers()
-    _for_each(context, assembled, lambda one: one[0].grid.plan.name, lambda one: write(*one))
+    _for_each(
+        context,
+        assembled,
+        lambda assembled_field: assembled_field[0].grid.plan.name,
+        lambda assembled_field: write(*assembled_field),
+    )
 
 
 def _for_each(
@@ -266,12 +278,12 @@ def _for_each(
 ) -> list[tuple[T, R]]:
     """Do something for each field; one of which nothing can be made is told, and is the run's end if it is the last."""
     done: list[tuple[T, R]] = []
-    for number, one in enumerate(fields, start=1):
+    for number, item in enumerate(fields, start=1):
         try:
-            done.append((one, act(one)))
+            done.append((item, act(item)))
         except NothingUsable as failure:
             if number == len(fields) and not done:
                 raise
-            context.warn(message("warning.field_lost", name=name(one)))
+            context.warn(message("warning.field_lost", name=name(item)))
             context.warn(failure.message)
     return done

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from zemosaic.compute.resources import disk_free
+from zemosaic.compute.machine_resources import disk_free
 from zemosaic.errors import NothingUsable, ResourceError, SettingsError, message, write_refused
 from zemosaic.events import PlanReady
 from zemosaic.export.grid_file import SavedGrid, grid_place, write_grid
 from zemosaic.model import CalibratedFrame, Dropped, FrameStatus, GridPlan
-from zemosaic.mosaic.canvas import Canvas, canvas_reaches, grown, make_plan, moved, region_of
+from zemosaic.mosaic.canvas import Canvas, canvas_reaches, canvas_shift, extended_canvas, make_plan, region_of
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.fields import Field, canvas_of
-from zemosaic.phases.nights import EarlierField
+from zemosaic.phases.parts.fields import SkyField, canvas_of
+from zemosaic.phases.previous_run.state import CachedField
 from zemosaic.settings.region import parse_region
-from zemosaic.store.canvas import bytes_needed
+from zemosaic.store.canvas_store import bytes_needed
 
-__all__ = ["Grid", "make_grids"]
+__all__ = ["FieldPlan", "plan_fields"]
 
 DISK_RESERVE = 200 << 20
 SECONDS_PER_FRAME = 0.12
@@ -26,7 +26,7 @@ SECONDS_PER_FRAME = 0.12
 
 
 @dataclass(frozen=True)
-class Grid:
+class FieldPlan:
     """The plan of one mosaic and the frames that are in it."""
 
     plan: GridPlan
@@ -37,7 +37,7 @@ class Grid:
     """Name of the part of the sky, without that of a filter."""
 
 
-def make_grids(context: RunContext, fields: Sequence[tuple[Field, Sequence[CalibratedFrame]]]) -> list[Grid]:
+def plan_fields(context: RunContext, fields: Sequence[tuple[SkyField, Sequence[CalibratedFrame]]]) -> list[FieldPlan]:
     """Return the plans of the mosaics, one for each field that has frames in the region of interest.
 
     Parameters
@@ -56,8 +56,8 @@ def make_grids(context: RunContext, fields: Sequence[tuple[Field, Sequence[Calib
         When no frame reaches the region of interest or a saved grid.
     """
     with context.phase("plan", None):
-        found = [_grid_of(context, field, frames, several=len(fields) > 1) for field, frames in fields]
-        grids = [grid for grid in found if grid is not None]
+        plans_or_none = [_plan_of_field(context, field, frames, several=len(fields) > 1) for field, frames in fields]
+        grids = [grid for grid in plans_or_none if grid is not None]
         if not grids:
             raise NothingUsable("error.nothing_in_region", region=context.settings.region_of_interest)
         _check_disk(context, [grid.plan for grid in grids])
@@ -79,7 +79,9 @@ def make_grids(context: RunContext, fields: Sequence[tuple[Field, Sequence[Calib
     return grids
 
 
-def _grid_of(context: RunContext, field: Field, frames: Sequence[CalibratedFrame], several: bool) -> Grid | None:
+def _plan_of_field(
+    context: RunContext, field: SkyField, frames: Sequence[CalibratedFrame], several: bool
+) -> FieldPlan | None:
     """Return the plan of one field; None where none of it lies in the region of interest."""
     settings, region = context.settings, parse_region(context.settings.region_of_interest)
     if field.saved is not None:
@@ -93,9 +95,9 @@ def _grid_of(context: RunContext, field: Field, frames: Sequence[CalibratedFrame
     else:
         canvas = canvas_of(context, [frame.solved for frame in frames])
         if field.before is not None and canvas.wcs.projection == field.before.canvas.wcs.projection:
-            canvas = grown(field.before.canvas, [frame.solved for frame in frames])
+            canvas = extended_canvas(field.before.canvas, [frame.solved for frame in frames])
         _save_canvas(context, canvas, field, several)
-    whole = canvas
+    full_canvas = canvas
     if region is not None:
         box = region_of(canvas, *region)
         canvas = canvas.cut(box) if box else Canvas(canvas.wcs, 0, 0)
@@ -103,16 +105,16 @@ def _grid_of(context: RunContext, field: Field, frames: Sequence[CalibratedFrame
     channels = max(len(frame.sky_adu) for frame in frames)
     sides = settings.grid_tile_px, settings.grid_overlap_px
     plan = make_plan(canvas, frames, channels, *sides, _origin(canvas, field.before))
-    kept = _reaching(context, frames, plan, whole)
-    if not kept:
+    members = _reaching(context, frames, plan, full_canvas)
+    if not members:
         return None
-    return Grid(replace(plan, name=field.name if several else ""), tuple(kept), field.key, field.sky)
+    return FieldPlan(replace(plan, name=field.name if several else ""), tuple(members), field.key, field.sky)
 
 
-def _origin(canvas: Canvas, before: EarlierField | None) -> tuple[int, int]:
+def _origin(canvas: Canvas, cached: CachedField | None) -> tuple[int, int]:
     """Return a corner of the tiles' grid: where an earlier night had one, so that tiles stay what they were."""
-    place = None if before is None else moved(canvas, before.canvas)
-    return (0, 0) if before is None or place is None else (before.origin[0] + place[0], before.origin[1] + place[1])
+    shift = None if cached is None else canvas_shift(canvas, cached.canvas)
+    return (0, 0) if cached is None or shift is None else (cached.origin[0] + shift[0], cached.origin[1] + shift[1])
 
 
 def _check_size(context: RunContext, canvas: Canvas) -> None:
@@ -126,7 +128,7 @@ def _check_size(context: RunContext, canvas: Canvas) -> None:
         )
 
 
-def _save_canvas(context: RunContext, canvas: Canvas, field: Field, several: bool) -> None:
+def _save_canvas(context: RunContext, canvas: Canvas, field: SkyField, several: bool) -> None:
     """Save a grid where the settings name a place; the whole one, whatever region is asked for."""
     named = context.settings.global_wcs_output_path
     if not named:
@@ -145,13 +147,13 @@ def _save_canvas(context: RunContext, canvas: Canvas, field: Field, several: boo
 
 
 def _reaching(
-    context: RunContext, frames: Sequence[CalibratedFrame], plan: GridPlan, whole: Canvas
+    context: RunContext, frames: Sequence[CalibratedFrame], plan: GridPlan, full_canvas: Canvas
 ) -> list[CalibratedFrame]:
     """Leave out the frames that lie beside a saved grid or the region of interest, each by name."""
     members = {frame_id for tile in plan.tiles for frame_id in tile.frame_ids}
     settings = context.settings
-    for one in (one for one in frames if one.frame.frame_id not in members):
-        if settings.region_of_interest and canvas_reaches(whole, one.solved):
+    for one in (frame for frame in frames if frame.frame.frame_id not in members):
+        if settings.region_of_interest and canvas_reaches(full_canvas, one.solved):
             reason = message("reason.beside_region", region=settings.region_of_interest)
         else:
             reason = message("reason.beside_grid", folder=settings.global_wcs_output_path)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from zemosaic.errors import NothingUsable, message
 from zemosaic.events import FramesFound, PhaseAdvanced
+from zemosaic.frames.frame_files import scan_folder
 from zemosaic.frames.inventory import inventory
-from zemosaic.frames.scan import scan_folder
 from zemosaic.frames.selection import read_selection
 from zemosaic.model import Dropped, FrameRef, FrameStatus
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.given import with_given_optics
+from zemosaic.phases.parts.given import with_given_optics
 from zemosaic.settings.schema import Settings
-from zemosaic.stacking.rules import FEW_SAMPLES
+from zemosaic.stacking.rules import MIN_SAMPLES_FOR_SCATTER
 
 __all__ = ["scan", "wants_stacks"]
 
@@ -83,15 +83,15 @@ def _tell_groups(context: RunContext, frames: Sequence[FrameRef]) -> None:
     sizes = Counter(frame.group_name for frame in frames if frame.group_name)
     if not sizes:
         return
-    told = ", ".join(f"{name} ({size})" for name, size in sorted(sizes.items()))
-    context.log(message("log.groups_by_hand", groups=len(sizes), frames=sum(sizes.values()), sizes=told))
+    sizes_text = ", ".join(f"{name} ({size})" for name, size in sorted(sizes.items()))
+    context.log(message("log.groups_by_hand", groups=len(sizes), frames=sum(sizes.values()), sizes=sizes_text))
     alike = Counter((frame.group_name, frame.camera_key) for frame in frames if frame.group_name)
     fewest: dict[str, int] = {}
     for (name, _), size in alike.items():
         fewest[name] = min(size, fewest.get(name, size))
     for name, size in sorted(fewest.items()):
-        if size < FEW_SAMPLES:
-            context.warn(message("warning.group_by_hand_small", group=name, frames=size, least=FEW_SAMPLES))
+        if size < MIN_SAMPLES_FOR_SCATTER:
+            context.warn(message("warning.group_by_hand_small", group=name, frames=size, least=MIN_SAMPLES_FOR_SCATTER))
 
 
 def _of_one_kind(context: RunContext, frames: tuple[FrameRef, ...]) -> tuple[FrameRef, ...]:

@@ -7,68 +7,60 @@ together.  A frame without a solution is listed with the reason, and the run goe
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-from zemosaic.catalogue import Catalogue, CellCatalogue, load_bundled, open_astap
+from zemosaic.arrays import green_channel
+from zemosaic.calibration.detector import calibrated_pixels
+from zemosaic.catalogue import Catalogue, load_bundled
 from zemosaic.errors import FrameError, Message, NothingUsable, message
 from zemosaic.events import FrameSolved
 from zemosaic.frames.planes import colour_planes
 from zemosaic.model import UNCHECKED_PLACE, Dropped, FrameStatus, MeasuredFrame, Solution, SolvedFrame
 from zemosaic.phases.context import RunContext, quality_limits
-from zemosaic.phases.header_claims import is_unchecked, refused_claims, tell_unchecked, with_claims
-from zemosaic.phases.measure import DefectMaps, mended_pixels
-from zemosaic.phases.places import confirmed_place, corners_apart_px, neighbour_of, warn_of_contradictions
-from zemosaic.phases.scales import Scales
-from zemosaic.phases.solved_again import Before, solved_before
-from zemosaic.phases.solvers import WholeSky, astap_solver
+from zemosaic.phases.measure import DetectorCalibrations
+from zemosaic.phases.parts.available_solvers import Solvers, make_solvers
+from zemosaic.phases.parts.header_claims import is_unchecked, refused_claims, tell_unchecked, with_claims
+from zemosaic.phases.parts.places import confirmed_place, corners_apart_px, neighbour_of, warn_of_contradictions
+from zemosaic.phases.parts.scales import Scales
+from zemosaic.phases.previous_run.solutions import SolveCheckpoint, cached_solutions
 from zemosaic.solving.agreement import is_believed, moved_only
-from zemosaic.solving.astap import AstapSolver
-from zemosaic.solving.astap_find import detect_astap_installation, misleading_paths
-from zemosaic.solving.base import Field, Solver
+from zemosaic.solving.astrometry.joint import RefinedFrame, solve_jointly
+from zemosaic.solving.astrometry.sessions import joint_frames
+from zemosaic.solving.base import Solver, StarField
 from zemosaic.solving.claims import unchecked
-from zemosaic.solving.embedded import EmbeddedSolver
-from zemosaic.solving.header import verify
-from zemosaic.solving.joint import RefinedFrame, solve_jointly
-from zemosaic.solving.pointings import in_time, nearest_in_time, nearest_on_sky, pointings, seed_order, when
+from zemosaic.solving.pointings import in_time_order, nearest_in_time, nearest_on_sky, pointings, seed_order, time_key
 from zemosaic.solving.propagate import known_stars, propagate
-from zemosaic.solving.sessions import joint_frames
+from zemosaic.solving.solvers.astap import AstapSolver
+from zemosaic.solving.solvers.astap_find import detect_astap_installation
+from zemosaic.solving.solvers.header_solution import verify
 from zemosaic.store.codec import content_of
 from zemosaic.zeanalyser.verdicts import shape_reason
 
-__all__ = ["check_solver_paths", "solve_frames"]
+__all__ = ["solve_frames"]
 
-SEEDS = 4
+MAX_SEED_FRAMES = 4
 """Frames of a pointing that are tried for its absolute solution before the pointing is given up."""
 SCALE_SEEDS = 2
 """Frames of a pointing that are tried at other scales than the header's."""
-BLIND_TRIES = 5
+MAX_BLIND_FAILURES = 5
 """Frames without a hint that may be found nowhere, one after the other, before the rest is given up."""
-NEIGHBOURS = 6
+N_NEIGHBOURS = 6
 """Solved frames of a pointing whose stars the next one is compared with."""
-HELD_PX = 0.05
+MAX_PRIOR_SHIFT_PX = 0.05
 """Frames of an earlier night whose stars are further from their places than this, on the mean, are placed anew."""
-ANOTHER_PX = 1.0
+MIN_NEW_SOLUTION_PX = 1.0
 """A solution that puts corners further from where they were is another solution."""
-_USELESS = ("reason.astap_no_database", "reason.astap_not_started", "reason.astap_no_slots")
+_FINAL_REASONS = ("reason.astap_no_database", "reason.astap_not_started", "reason.astap_no_slots")
 """Answers after which ASTAP need not be asked again."""
 
 
-def check_solver_paths(context: RunContext) -> None:
-    """Warn of each path to ASTAP, in the settings or the environment, where no such thing is."""
-    settings = context.settings
-    if settings.solver == "embedded":
-        return
-    for told in misleading_paths(settings.astap_executable_path, settings.astap_data_directory_path, os.environ):
-        context.warn(told)
-
-
-def solve_frames(context: RunContext, measured: Sequence[MeasuredFrame], defects: DefectMaps) -> list[SolvedFrame]:
+def solve_frames(
+    context: RunContext, measured: Sequence[MeasuredFrame], defects: DetectorCalibrations
+) -> list[SolvedFrame]:
     """Return the solved frames in their order; the others are dropped with their reasons.
 
     Raises
@@ -78,59 +70,48 @@ def solve_frames(context: RunContext, measured: Sequence[MeasuredFrame], defects
     """
     catalogue = load_bundled()
     with context.phase("solve", len(measured)) as advance:
-        held = _held(context, measured, defects)
-        at_hand = [*_at_hand(context), *([i, content_of(solution)] for i, solution in held.items())]
-        before = Before.of(context, measured, at_hand)
-        solved = solved_before(context, measured, before)
+        prior = _prior_solutions(context, measured, defects)
+        solver_identity = [*_solver_identity(context), *([i, content_of(solution)] for i, solution in prior.items())]
+        checkpoint = SolveCheckpoint.of(context, measured, solver_identity)
+        solved = cached_solutions(context, measured, checkpoint)
         if solved is None:
-            session = _Session(context, _make_solvers(context, catalogue), defects, advance)
-            session.solve(measured, held)
+            session = _Session(context, make_solvers(context, catalogue), defects, advance)
+            session.solve(measured, prior)
             session.tell_of_astap()
             solved = sorted(session.solved, key=lambda one: one.frame.frame_id)
             if not solved:
                 raise NothingUsable("error.nothing_solved", frames=len(measured))
-            if len(solved) > len(held):
-                solved = _jointly(session, solved, with_claims(solved, catalogue), set(held))
+            if len(solved) > len(prior):
+                solved = _solve_jointly(session, solved, with_claims(solved, catalogue), set(prior))
             warn_of_contradictions(context, solved, session.solvers.catalogues)
             tell_unchecked(context, solved)
-            before.keep(context, solved)
-        for one in solved:
-            context.emit(_event(one))
+            checkpoint.keep(context, solved)
+        for frame in solved:
+            context.emit(_event(frame))
         advance(len(measured))
     if not solved:
         raise NothingUsable("error.nothing_solved", frames=len(measured))
     return solved
 
 
-def _held(context: RunContext, measured: Sequence[MeasuredFrame], defects: DefectMaps) -> dict[int, Solution]:
+def _prior_solutions(
+    context: RunContext, measured: Sequence[MeasuredFrame], defects: DetectorCalibrations
+) -> dict[int, Solution]:
     """Return by frame id the places that an earlier night found for frames that are the same."""
-    if context.nights is None:
+    if context.previous_run is None:
         return {}
-    found = {
-        one.frame.frame_id: context.nights.place(one, defects[one.frame.camera_key].fingerprint) for one in measured
+    solutions = {
+        frame.frame.frame_id: context.previous_run.place(frame, defects[frame.frame.camera_key].fingerprint)
+        for frame in measured
     }
-    return {frame_id: solution for frame_id, solution in found.items() if solution is not None}
-
-
-@dataclass(frozen=True)
-class _Solvers:
-    """Who is asked for an absolute solution, in which order."""
-
-    catalogues: tuple[Catalogue, ...]
-    """What a WCS of a header is compared with."""
-    hinted: tuple[Solver, ...]
-    blind: tuple[Solver, ...]
-    """For frames without a pointing, and where a pointing leads nowhere."""
-
-    def without_astap(self) -> _Solvers:
-        return replace(self, hinted=_other_than_astap(self.hinted), blind=_other_than_astap(self.blind))
+    return {frame_id: solution for frame_id, solution in solutions.items() if solution is not None}
 
 
 class _Session:
     """Solutions found so far."""
 
     def __init__(
-        self, context: RunContext, solvers: _Solvers, defects: DefectMaps, advance: Callable[[int], None]
+        self, context: RunContext, solvers: Solvers, defects: DetectorCalibrations, advance: Callable[[int], None]
     ) -> None:
         self.context, self.solvers = context, solvers
         self.defects, self.advance = defects, advance
@@ -147,38 +128,44 @@ class _Session:
         self.doubts: dict[int, Message] = {}
         """By frame id, why a WCS of a header is not believed."""
 
-    def solve(self, measured: Sequence[MeasuredFrame], held: Mapping[int, Solution]) -> None:
+    def solve(self, measured: Sequence[MeasuredFrame], prior: Mapping[int, Solution]) -> None:
         """Solve what can be solved: pointings by their hints first, then what neighbours or the whole sky tell.
 
         Frames whose solutions are held, by id, need none.
         """
         self.measured = measured
-        self.solved = [SolvedFrame(one, held[one.frame.frame_id]) for one in measured if one.frame.frame_id in held]
-        hinted, unhinted = pointings([one for one in measured if one.frame.frame_id not in held])
+        self.solved = [
+            SolvedFrame(frame, prior[frame.frame.frame_id]) for frame in measured if frame.frame.frame_id in prior
+        ]
+        hinted, unhinted = pointings([frame for frame in measured if frame.frame.frame_id not in prior])
         strays: list[tuple[MeasuredFrame, Message]] = []
         lost: list[tuple[list[MeasuredFrame], dict[int, Message], int]] = [
-            (group, {}, BLIND_TRIES) for group in unhinted
+            (group, {}, MAX_BLIND_FAILURES) for group in unhinted
         ]
         for group in hinted:
             failures = self._solve_pointing(group)
             if len(failures) < len(group):
-                strays.extend((one, failures[one.frame.frame_id]) for one in group if one.frame.frame_id in failures)
+                strays.extend(
+                    (frame, failures[frame.frame.frame_id]) for frame in group if frame.frame.frame_id in failures
+                )
             else:
                 lost.append((group, failures, 1))
         strays = [(one, reason) for one, reason in strays if not self._from_neighbours(one, ())]
-        believed = self._believe_headers([*(one for one, _ in strays), *(one for group, _, _ in lost for one in group)])
+        believed = self._believe_headers(
+            [*(one for one, _ in strays), *(frame for group, _, _ in lost for frame in group)]
+        )
         for one, reason in strays:
             if one.frame.frame_id not in believed:
                 self._drop(one, reason)
         for group, failures, tries in lost:
-            known = sorted(self.solved, key=lambda one: when(one.measured))
-            left = [one for one in group if one.frame.frame_id not in believed]
-            left = [one for one in left if not self._from_neighbours(one, known)]
-            self._search_the_sky(left, failures, tries)
+            solved_in_time = sorted(self.solved, key=lambda one: time_key(one.measured))
+            unsolved = [frame for frame in group if frame.frame.frame_id not in believed]
+            unsolved = [one for one in unsolved if not self._from_neighbours(one, solved_in_time)]
+            self._search_the_sky(unsolved, failures, tries)
 
     def _believe_headers(self, frames: Sequence[MeasuredFrame]) -> set[int]:
         """Accept what headers say of frames that nothing else places and nothing contradicts; return their ids."""
-        claimed = {one.frame.path: one for one in frames if one.frame.frame_id in self.claims}
+        claimed = {frame.frame.path: frame for frame in frames if frame.frame.frame_id in self.claims}
         places = {path: self.claims[one.frame.frame_id].wcs for path, one in claimed.items()}
         refused = refused_claims(claimed, places, self.solved, self._field)
         for path, reason in refused.items():
@@ -195,8 +182,8 @@ class _Session:
         failures: dict[int, Message] = {}
         seed = self._seed(frames, failures)
         if seed is None:
-            return {one.frame.frame_id: failures.get(one.frame.frame_id, unknown) for one in frames}
-        others = [one for one in frames if one is not seed.measured]
+            return {frame.frame.frame_id: failures.get(frame.frame.frame_id, unknown) for frame in frames}
+        others = [frame for frame in frames if frame is not seed.measured]
         return {one.frame.frame_id: reason for one, reason in self._carried(seed, others, self._follow)}
 
     def _seed(self, frames: Sequence[MeasuredFrame], failures: dict[int, Message]) -> SolvedFrame | None:
@@ -205,12 +192,12 @@ class _Session:
         When the best frames are found nowhere and no star has confirmed the camera's scale yet, other scales than the
         header's are tried with them before the remaining frames are.
         """
-        order = [frames[place] for place in seed_order(frames)[:SEEDS]]
-        for number, one in enumerate(order, start=1):
-            answer = self._absolute(one)
+        order = [frames[place] for place in seed_order(frames)[:MAX_SEED_FRAMES]]
+        for number, frame in enumerate(order, start=1):
+            answer = self._absolute(frame)
             if isinstance(answer, Solution):
-                return self._accept(one, answer)
-            failures[one.frame.frame_id] = answer
+                return self._accept(frame, answer)
+            failures[frame.frame.frame_id] = answer
             if number == min(SCALE_SEEDS, len(order)):
                 rescaled = self._at_another_scale(order[:number])
                 if rescaled is not None:
@@ -219,11 +206,11 @@ class _Session:
 
     def _at_another_scale(self, frames: Sequence[MeasuredFrame]) -> SolvedFrame | None:
         """Return the first of the frames that is solved at another scale than its header's."""
-        for one in frames:
-            for scale in self.scales.others(one.frame):
-                answer = self._asked(self.solvers.hinted, replace(self._field(one), scale_arcsec=scale))
+        for frame in frames:
+            for scale in self.scales.others(frame.frame):
+                answer = self._asked(self.solvers.hinted, replace(self._field(frame), scale_arcsec=scale))
                 if isinstance(answer, Solution):
-                    return self._accept(one, answer)
+                    return self._accept(frame, answer)
         return None
 
     def _carried(
@@ -233,23 +220,23 @@ class _Session:
         follow: Callable[[MeasuredFrame, list[SolvedFrame]], Solution | Message],
     ) -> list[tuple[MeasuredFrame, Message]]:
         """Carry a solution from frame to frame, both ways in time; return the frames that did not follow, and why."""
-        order = in_time([seed.measured, *frames])
-        place = next(i for i, one in enumerate(order) if one is seed.measured)
+        order = in_time_order([seed.measured, *frames])
+        place = next(i for i, frame in enumerate(order) if frame is seed.measured)
         lost = []
         for run in (order[place + 1 :], order[:place][::-1]):
             chain = [seed]
-            for one in run:
-                answer = follow(one, chain)
+            for frame in run:
+                answer = follow(frame, chain)
                 if isinstance(answer, Solution):
-                    chain.append(self._accept(one, answer))
+                    chain.append(self._accept(frame, answer))
                 else:
-                    lost.append((one, answer))
+                    lost.append((frame, answer))
         return lost
 
     def _follow(self, measured: MeasuredFrame, chain: list[SolvedFrame]) -> Solution | Message:
         return (
             self._from_header(measured)
-            or self._propagated(measured, chain[-NEIGHBOURS:][::-1])
+            or self._propagated(measured, chain[-N_NEIGHBOURS:][::-1])
             or self._asked(self.solvers.hinted, self._field(measured))
         )
 
@@ -257,9 +244,9 @@ class _Session:
         """Try a frame against the stars of what is solved near its hint; without one, of its neighbours in time."""
         frame = measured.frame
         if frame.ra_deg is None or frame.dec_deg is None:
-            near = nearest_in_time(measured, known, NEIGHBOURS)
+            near = nearest_in_time(measured, known, N_NEIGHBOURS)
         else:
-            near = nearest_on_sky(frame.ra_deg, frame.dec_deg, self.solved, NEIGHBOURS)
+            near = nearest_on_sky(frame.ra_deg, frame.dec_deg, self.solved, N_NEIGHBOURS)
         answer = self._from_header(measured) or (self._propagated(measured, near) if near else None)
         if answer is not None:
             self._accept(measured, answer)
@@ -268,13 +255,13 @@ class _Session:
     def _search_the_sky(self, frames: list[MeasuredFrame], reasons: dict[int, Message], tries: int) -> None:
         """Search the whole sky for the best frame, carry what is found to the others, go on with what is left."""
 
-        def follow(one: MeasuredFrame, chain: list[SolvedFrame]) -> Solution | Message:
-            return self._propagated(one, chain[-NEIGHBOURS:][::-1]) or message("reason.unsolved_pointing")
+        def follow(frame: MeasuredFrame, chain: list[SolvedFrame]) -> Solution | Message:
+            return self._propagated(frame, chain[-N_NEIGHBOURS:][::-1]) or message("reason.unsolved_pointing")
 
-        left, failed = [frames[place] for place in seed_order(frames)], 0
+        remaining, failed = [frames[place] for place in seed_order(frames)], 0
         given_up: list[MeasuredFrame] = []
-        while left and failed < tries:
-            seed = left.pop(0)
+        while remaining and failed < tries:
+            seed = remaining.pop(0)
             answer = self._asked(self.solvers.blind, self._field(seed, hinted=False))
             if isinstance(answer, Message):
                 if answer.key != "reason.unsolved_no_scale" or seed.frame.frame_id not in reasons:
@@ -283,11 +270,11 @@ class _Session:
                 failed += 1
                 continue
             failed = 0
-            lost = self._carried(self._accept(seed, answer), left, follow)
+            lost = self._carried(self._accept(seed, answer), remaining, follow)
             lost_ids = {one.frame.frame_id for one, _ in lost}
-            left = [one for one in left if one.frame.frame_id in lost_ids]
-        for one in in_time([*left, *given_up]):
-            self._drop(one, reasons.get(one.frame.frame_id, message("reason.unsolved_pointing")))
+            remaining = [one for one in remaining if one.frame.frame_id in lost_ids]
+        for frame in in_time_order([*remaining, *given_up]):
+            self._drop(frame, reasons.get(frame.frame.frame_id, message("reason.unsolved_pointing")))
 
     def tell_of_astap(self) -> None:
         """Warn where ASTAP, chosen as the solver, did not solve what it was asked for."""
@@ -297,7 +284,7 @@ class _Session:
         elif asked and not solved:
             self.context.log(message("warning.astap_located_none", frames=asked))
 
-    def solved_again(self, refused: SolvedFrame, agreed: Sequence[SolvedFrame]) -> SolvedFrame | None:
+    def alternative_solution(self, refused: SolvedFrame, agreed: Sequence[SolvedFrame]) -> SolvedFrame | None:
         """Return a frame that disagrees with all others with another solution than its own, None if there is none.
 
         Parameters
@@ -308,10 +295,10 @@ class _Session:
             The others, in the order of time, with the solutions that all agree on.
         """
         measured, frame = refused.measured, refused.frame
-        by_time = nearest_in_time(measured, agreed, NEIGHBOURS)
+        by_time = nearest_in_time(measured, agreed, N_NEIGHBOURS)
         ra_deg = refused.wcs.ra_deg if frame.ra_deg is None else frame.ra_deg
         dec_deg = refused.wcs.dec_deg if frame.dec_deg is None else frame.dec_deg
-        by_place = nearest_on_sky(ra_deg, dec_deg, agreed, NEIGHBOURS)
+        by_place = nearest_on_sky(ra_deg, dec_deg, agreed, N_NEIGHBOURS)
         field = self._field(measured)
         hints = [(one.wcs.ra_deg, one.wcs.dec_deg) for one in (by_time[0], by_place[0])]
         attempts: list[Callable[[], Solution | Message | None]] = [
@@ -321,7 +308,7 @@ class _Session:
         ]
         for attempt in attempts:
             answer = attempt()
-            if isinstance(answer, Solution) and corners_apart_px(answer.wcs, refused) > ANOTHER_PX:
+            if isinstance(answer, Solution) and corners_apart_px(answer.wcs, refused) > MIN_NEW_SOLUTION_PX:
                 self.context.log(message("log.frame_solved_again", path=frame.path, how=answer.how))
                 return SolvedFrame(measured, answer)
         return None
@@ -330,7 +317,7 @@ class _Session:
         """Return the header's WCS if it holds, else what the first solver that succeeds finds."""
         return self._from_header(measured) or self._asked(self.solvers.hinted, self._field(measured))
 
-    def _asked(self, solvers: Iterable[Solver], field: Field) -> Solution | Message:
+    def _asked(self, solvers: Iterable[Solver], field: StarField) -> Solution | Message:
         reason = message("reason.unsolved_pointing")
         for solver in solvers:
             try:
@@ -343,7 +330,7 @@ class _Session:
                 self.astap_solved[field.name] = solved or self.astap_solved.get(field.name, False)
             if isinstance(answer, Solution):
                 return answer
-            if answer.key in _USELESS:
+            if answer.key in _FINAL_REASONS:
                 self._tell_useless(answer)
                 self.solvers = self.solvers.without_astap()
             else:
@@ -380,25 +367,25 @@ class _Session:
 
         Where they do not, what stands still on the sensor is no star: the others are tried by themselves.
         """
-        field, neighbours = self._field(measured), [neighbour_of(one, measured.frame) for one in near]
+        field, neighbours = self._field(measured), [neighbour_of(frame, measured.frame) for frame in near]
         for seen, known in ((field, neighbours), moved_only(field, neighbours)):
-            answer = propagate(seen, known_stars([(one.wcs, one.x_px, one.y_px) for one in known]), near[0].wcs)
+            answer = propagate(seen, known_stars([(frame.wcs, frame.x_px, frame.y_px) for frame in known]), near[0].wcs)
             if answer is None:
                 return None
             if is_believed(answer.wcs, field, self.solvers.catalogues, neighbours):
                 return replace(answer, how=UNCHECKED_PLACE) if all(map(is_unchecked, near)) else answer
         return None
 
-    def _field(self, measured: MeasuredFrame, hinted: bool = True) -> Field:
+    def _field(self, measured: MeasuredFrame, hinted: bool = True) -> StarField:
         """Return a frame's stars and hints as solvers take them."""
         frame = measured.frame
 
         def green() -> np.ndarray:
-            pixels = mended_pixels(frame, self.defects[frame.camera_key].path, self.context.scratch)
+            pixels = calibrated_pixels(frame, self.defects[frame.camera_key].path, self.context.scratch)
             planes = colour_planes(pixels, frame.bayer)
-            return planes[min(1, len(planes) - 1)]
+            return planes[green_channel(len(planes))]
 
-        return Field(
+        return StarField(
             x_px=measured.stars.x_px,
             y_px=measured.stars.y_px,
             width=frame.width,
@@ -427,99 +414,86 @@ class _Session:
         self.advance(len(self.solved) + self.dropped)
 
 
-def _at_hand(context: RunContext) -> list[str]:
+def _solver_identity(context: RunContext) -> list[str]:
     """Return what tells which solvers and stars this machine has."""
     settings = context.settings
     if settings.solver not in ("auto", "astap"):
         return []
-    found = detect_astap_installation(settings.astap_executable_path, settings.astap_data_directory_path)
-    return [] if found is None else [str(found.executable), str(found.data_dir), found.catalogue]
-
-
-def _make_solvers(context: RunContext, bundled: CellCatalogue) -> _Solvers:
-    """Return the solvers that the settings and this machine allow."""
-    settings = context.settings
-    found = None
-    if settings.solver in ("auto", "astap"):
-        found = detect_astap_installation(settings.astap_executable_path, settings.astap_data_directory_path)
-        if found is None and settings.solver == "astap":
-            context.warn(message("warning.astap_missing"))
-    stars = found.data_dir if found is not None else Path(settings.astap_data_directory_path or os.devnull)
-    deep = open_astap(stars) if stars is not None else None
-    catalogues: tuple[Catalogue, ...] = (bundled,) if deep is None else (bundled, deep)
-    embedded = tuple(EmbeddedSolver(catalogue) for catalogue in catalogues)
-    blind = WholeSky(context, bundled)
-    if found is None:
-        return _Solvers(catalogues, embedded, (blind,))
-    context.log(message("log.astap_found", path=str(found.executable)))
-    astap = astap_solver(context, found, catalogues[-1])
-    return _Solvers(catalogues, (astap, *embedded), (blind, astap))
-
-
-def _other_than_astap(solvers: Iterable[Solver]) -> tuple[Solver, ...]:
-    return tuple(solver for solver in solvers if not isinstance(solver, AstapSolver))
+    installation = detect_astap_installation(settings.astap_executable_path, settings.astap_data_directory_path)
+    return (
+        []
+        if installation is None
+        else [str(installation.executable), str(installation.data_dir), installation.catalogue]
+    )
 
 
 def _drop(context: RunContext, measured: MeasuredFrame, others: Sequence[MeasuredFrame], reason: Message) -> None:
     """Leave a frame out; stars far out of focus or trailed are the reason before all that followed from it."""
     frame = measured.frame
-    peers = [one for one in others if one.frame.camera_key == frame.camera_key]
+    peers = [solved_frame for solved_frame in others if solved_frame.frame.camera_key == frame.camera_key]
     settings = context.settings
     shape = shape_reason(measured, peers, quality_limits(settings)) if settings.quality_reject_enabled else None
-    told = shape or reason
-    context.drop(Dropped(frame.path, frame.frame_id, "solve", FrameStatus.UNSOLVED, told))
+    first_reason = shape or reason
+    context.drop(Dropped(frame.path, frame.frame_id, "solve", FrameStatus.UNSOLVED, first_reason))
 
 
-def _jointly(session: _Session, solved: list[SolvedFrame], catalogue: Catalogue, held: set[int]) -> list[SolvedFrame]:
+def _solve_jointly(
+    session: _Session, solved: list[SolvedFrame], catalogue: Catalogue, fixed: set[int]
+) -> list[SolvedFrame]:
     """Return the frames with the places that all agree on; who does not agree is solved anew before it is left out.
 
     Frames with ids in `held` stay where they are as far as the others agree.
     """
     context = session.context
-    result = solve_jointly(joint_frames(solved, held), catalogue)
-    astray = {one.frame_id for one in result.frames if one.frame_id in held and _astray(one)}
-    if astray:
-        context.log(message("log.night_moved", frames=len(astray), tolerance=HELD_PX))
-        held = held - astray
-        result = solve_jointly(joint_frames(solved, held), catalogue)
-    sound = [refined.disagreement is None for refined in result.frames]
-    known = [
-        _refined(*pair) for pair, agrees in zip(zip(solved, result.frames, strict=True), sound, strict=True) if agrees
+    result = solve_jointly(joint_frames(solved, fixed), catalogue)
+    moved = {frame.frame_id for frame in result.frames if frame.frame_id in fixed and _disagrees(frame)}
+    if moved:
+        context.log(message("log.night_moved", frames=len(moved), tolerance=MAX_PRIOR_SHIFT_PX))
+        fixed = fixed - moved
+        result = solve_jointly(joint_frames(solved, fixed), catalogue)
+    agreeing = [refined.disagreement is None for refined in result.frames]
+    agreed = [
+        _refined(*pair)
+        for pair, agrees in zip(zip(solved, result.frames, strict=True), agreeing, strict=True)
+        if agrees
     ]
-    known.sort(key=lambda one: when(one.measured))
-    if known:
-        again = [
-            None if agrees else session.solved_again(one, known) for one, agrees in zip(solved, sound, strict=True)
+    agreed.sort(key=lambda one: time_key(one.measured))
+    if agreed:
+        alternatives = [
+            None if agrees else session.alternative_solution(frame, agreed)
+            for frame, agrees in zip(solved, agreeing, strict=True)
         ]
-        if any(again):
-            solved = [new or old for new, old in zip(again, solved, strict=True)]
-            result = solve_jointly(joint_frames(solved, held), catalogue)
-    kept = []
-    for one, refined in zip(solved, result.frames, strict=True):
+        if any(alternatives):
+            solved = [new or previous for new, previous in zip(alternatives, solved, strict=True)]
+            result = solve_jointly(joint_frames(solved, fixed), catalogue)
+    placed = []
+    for frame, refined in zip(solved, result.frames, strict=True):
         if refined.disagreement is not None and refined.disagreement.key == "reason.joint_few_stars":
-            context.log(message("log.frame_alone", path=one.frame.path))
+            context.log(message("log.frame_alone", path=frame.frame.path))
         elif refined.disagreement is not None:
-            _drop(context, one.measured, [other.measured for other in solved], refined.disagreement)
+            _drop(context, frame.measured, [frame.measured for frame in solved], refined.disagreement)
             continue
-        stays, stars = one.frame.frame_id in held, session.solvers.catalogues
-        kept.append(one if stays else confirmed_place(context, one, _refined(one, refined), stars))
+        stays, stars = frame.frame.frame_id in fixed, session.solvers.catalogues
+        placed.append(frame if stays else confirmed_place(context, frame, _refined(frame, refined), stars))
     context.log(
-        message("log.joint_solution", frames=len(kept), stars=result.n_stars, rms_arcsec=round(result.rms_arcsec, 3))
+        message("log.joint_solution", frames=len(placed), stars=result.n_stars, rms_arcsec=round(result.rms_arcsec, 3))
     )
-    return kept
+    return placed
 
 
-def _astray(refined: RefinedFrame) -> bool:
+def _disagrees(refined: RefinedFrame) -> bool:
     """Whether a held frame is not where the others have it."""
-    told = refined.disagreement
-    return refined.pull_px > HELD_PX or (told is not None and told.key != "reason.joint_few_stars")
+    disagreement = refined.disagreement
+    return refined.mean_residual_px > MAX_PRIOR_SHIFT_PX or (
+        disagreement is not None and disagreement.key != "reason.joint_few_stars"
+    )
 
 
 def _refined(solved: SolvedFrame, refined: RefinedFrame) -> SolvedFrame:
     """Return the frame with its place in the joint solution."""
-    found = solved.solution
-    rms = refined.rms_arcsec if np.isfinite(refined.rms_arcsec) else found.rms_arcsec
-    return replace(solved, solution=replace(found, wcs=refined.wcs, rms_arcsec=rms, n_matched=refined.n_stars))
+    solution = solved.solution
+    rms = refined.rms_arcsec if np.isfinite(refined.rms_arcsec) else solution.rms_arcsec
+    return replace(solved, solution=replace(solution, wcs=refined.wcs, rms_arcsec=rms, n_matched=refined.n_stars))
 
 
 def _event(solved: SolvedFrame) -> FrameSolved:

@@ -6,33 +6,34 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from zemosaic.coadd.tile import stack_tile
+from zemosaic.coadd.tile_device import Device
+from zemosaic.coadd.tile_task import TileAnswer, TileTask
 from zemosaic.compute.budget import Share, stack_share
 from zemosaic.compute.executors import TaskKilled, map_ordered
 from zemosaic.errors import Message, WorkerDied, message
 from zemosaic.events import TileStacked
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, TileProduct, TileSpec
-from zemosaic.mosaic.drizzle import DropKernel, DropRules
-from zemosaic.mosaic.interpolation import Interpolation
-from zemosaic.mosaic.starlight import stars_by_tile
+from zemosaic.mosaic.star_model import stars_by_tile
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.growing import GrowingPicture
-from zemosaic.phases.measure import DefectMaps
-from zemosaic.phases.nights import Nights
-from zemosaic.phases.plan import Grid
-from zemosaic.phases.tile import TileAnswer, TileTask, stack_tile
-from zemosaic.phases.tile_device import Device
+from zemosaic.phases.live_preview.partial_mosaic import LivePicture
+from zemosaic.phases.measure import DetectorCalibrations
+from zemosaic.phases.plan import FieldPlan
+from zemosaic.phases.previous_run.state import PreviousRun
+from zemosaic.resampling.drizzle import DropKernel, DropRules
+from zemosaic.resampling.interpolation import Interpolation
 from zemosaic.settings.schema import Settings
-from zemosaic.stacking.modes import MemoryRules
+from zemosaic.stacking.memory_modes import MemoryRules
 from zemosaic.stacking.rules import Combine, Rejection, StackRules
-from zemosaic.store.canvas import CanvasStore
+from zemosaic.store.canvas_store import CanvasStore
 from zemosaic.store.codec import content_of, from_bytes, to_bytes
 from zemosaic.store.journal import digest
 
 __all__ = ["StackJob", "stack_tiles", "stacking_of"]
 
-CONTENT_VERSION = 8
+CONTENT_VERSION = 9
 
-WITHOUT_PIXELS = ("solved", "steps")
+WITHOUT_PIXELS = ("solved", "edge_offsets")
 """What no pixel of a tile depends on in a calibrated frame, beside its file and its WCS: measures, and the report's."""
 SHAPED_BY_CELL = ("x_ref", "y_ref")
 """What a canvas may differ in and still have the same cells."""
@@ -51,14 +52,16 @@ _REJECTION = {
 class StackJob:
     """One plan to be stacked into one store."""
 
-    grid: Grid
+    grid: FieldPlan
     store: CanvasStore
     stars: FieldStars
     name: str = ""
     """Tells apart the tiles of several plans in the journal."""
 
 
-def stack_tiles(context: RunContext, jobs: Sequence[StackJob], defects: DefectMaps) -> list[list[TileProduct]]:
+def stack_tiles(
+    context: RunContext, jobs: Sequence[StackJob], defects: DetectorCalibrations
+) -> list[list[TileProduct]]:
     """Stack the tiles of all jobs into their stores; finished ones of an earlier, killed run are taken over.
 
     Returns
@@ -69,47 +72,47 @@ def stack_tiles(context: RunContext, jobs: Sequence[StackJob], defects: DefectMa
     if context.settings.stacking_drizzle and context.settings.stacking_final_combine_method == "median":
         context.warn(message("warning.drizzle_is_mean"))
     prepared = [_prepare(context, job, defects) for job in jobs]
-    damaged = sum(one.damaged for one in prepared)
+    damaged = sum(part.damaged for part in prepared)
     if damaged:
         context.warn(message("warning.tiles_damaged", tiles=damaged, folder=str(context.work_dir)))
-    _tell_kept(context, prepared)
-    tasks = [(one, task) for one in prepared for task in one.tasks]
+    _log_reused(context, prepared)
+    tasks = [(part, task) for part in prepared for task in part.tasks]
     failed: dict[int, Message] = {}
     broken: set[tuple[str, int]] = set()
-    growing = {one.job.name: _growing(context, one) for one in prepared} if context.pictures else {}
+    growing = {part.job.name: _live_picture(context, part) for part in prepared} if context.pictures else {}
     with context.phase("stack", sum(len(job.grid.plan.tiles) for job in jobs)) as advance:
-        done = sum(len(one.products) for one in prepared)
+        done = sum(len(part.products) for part in prepared)
         advance(done)
-        for (one, task), answer in zip(tasks, _answers(context, [task for _, task in tasks]), strict=True):
-            one.products[task.row] = answer.product
-            one.job.store.marks[task.row] = answer.product.mark
+        for (part, task), answer in zip(tasks, _stacked_tiles(context, [task for _, task in tasks]), strict=True):
+            part.products[task.row] = answer.product
+            part.job.store.marks[task.row] = answer.product.mark
             failed.update(answer.failed)
             if answer.failed:
-                broken.add((one.job.name, task.row))
+                broken.add((part.job.name, task.row))
             else:
-                key = f"{one.job.name}{task.row}"
-                context.journal.put("tile", key, one.digests[task.row], to_bytes(answer.product))
+                key = f"{part.job.name}{task.row}"
+                context.journal.put("tile", key, part.digests[task.row], to_bytes(answer.product))
             done += 1
             if growing:
-                growing[one.job.name].add(task.row)
+                growing[part.job.name].add(task.row)
             product = answer.product
             context.emit(
                 TileStacked(product.tile_id, len(product.frames_used), product.rejected_fraction, product.mode)
             )
             advance(done)
     paths = {frame.frame.frame_id: frame.frame.path for job in jobs for frame in job.grid.frames}
-    if context.nights is not None:
-        for one in prepared:
-            _learn(context, context.nights, one, paths, broken)
+    if context.previous_run is not None:
+        for part in prepared:
+            _record_tiles(context, context.previous_run, part, paths, broken)
     for frame_id, reason in sorted(failed.items()):
         context.drop(Dropped(paths[frame_id], frame_id, "stack", FrameStatus.UNREADABLE, reason))
-    return [[one.products[row] for row in range(len(one.job.grid.plan.tiles))] for one in prepared]
+    return [[part.products[row] for row in range(len(part.job.grid.plan.tiles))] for part in prepared]
 
 
-def _growing(context: RunContext, one: _Prepared) -> GrowingPicture:
+def _live_picture(context: RunContext, part: _Prepared) -> LivePicture:
     """Return the picture of a plan, with the tiles that an earlier run made."""
-    picture = GrowingPicture(context, one.job.grid.plan, one.job.store, one.job.name.strip("/"))
-    for row in one.products:
+    picture = LivePicture(context, part.job.grid.plan, part.job.store, part.job.name.strip("/"))
+    for row in part.products:
         picture.add(row)
     return picture
 
@@ -133,13 +136,13 @@ class _Place:
 
     cell: str
     """Digest of the piece of the sky."""
-    wanted: str
+    depends_on: str
     """Digest of that and of all that its pixels depend on, wherever the canvas ends."""
     outer: tuple[int, int, int, int]
     """The outer box counted from the cell's corner."""
 
 
-def _place(context: RunContext, grid: Grid, tile: TileSpec, depends_on: Sequence[object]) -> _Place:
+def _place(context: RunContext, grid: FieldPlan, tile: TileSpec, depends_on: Sequence[object]) -> _Place:
     settings, plan = context.settings, grid.plan
     side, wcs = settings.grid_tile_px, plan.wcs
     y = tile.inner[0] - (tile.inner[0] - plan.origin[0]) % side
@@ -154,50 +157,54 @@ def _place(context: RunContext, grid: Grid, tile: TileSpec, depends_on: Sequence
 
 def _take_over(context: RunContext, prepared: _Prepared, row: int, ids: Mapping[str, int]) -> bool:
     """Copy a tile of an earlier night; returns whether there was one."""
-    nights, place, plan = context.nights, prepared.places[row], prepared.job.grid.plan
-    if nights is None or not nights.holds(place.wanted, place.outer):
+    nights, place, plan = context.previous_run, prepared.places[row], prepared.job.grid.plan
+    if nights is None or not nights.has_tile(place.depends_on, place.outer):
         return False
-    earlier = nights.tiles[place.wanted]
+    earlier = nights.tiles[place.depends_on]
     if not CanvasStore(context.work_dir / earlier.store).holds_tile(earlier.row, earlier.product.mark):
         prepared.damaged += 1
         return False
-    pixels = nights.pixels(context.work_dir, place.wanted, place.outer, plan.channels)
+    pixels = nights.pixels(context.work_dir, place.depends_on, place.outer, plan.channels)
     mark = prepared.job.store.write_tile(plan.tiles[row], row, pixels)
-    product = replace(nights.product(place.wanted, plan.tiles[row].tile_id, ids), mark=mark)
+    product = replace(nights.product(place.depends_on, plan.tiles[row].tile_id, ids), mark=mark)
     prepared.products[row] = product
     context.journal.put("tile", f"{prepared.job.name}{row}", prepared.digests[row], to_bytes(product))
     return True
 
 
-def _tell_kept(context: RunContext, prepared: Sequence[_Prepared]) -> None:
+def _log_reused(context: RunContext, prepared: Sequence[_Prepared]) -> None:
     """Say how many tiles are those of an earlier night."""
-    nights = context.nights
+    nights = context.previous_run
     if nights is None or not nights.number:
         return
-    places = [place for one in prepared for place in one.places.values()]
-    held = [(row in one.products, place) for one in prepared for row, place in one.places.items()]
-    kept = sum(there and nights.holds(place.wanted, place.outer) for there, place in held)
+    places = [place for part in prepared for place in part.places.values()]
+    held = [(row in part.products, place) for part in prepared for row, place in part.places.items()]
+    kept = sum(there and nights.has_tile(place.depends_on, place.outer) for there, place in held)
     known = sum(place.cell in nights.cells for place in places)
     context.log(message("log.night_tiles", kept=kept, again=known - kept, new=len(places) - known))
 
 
-def _learn(
-    context: RunContext, nights: Nights, one: _Prepared, paths: Mapping[int, str], broken: set[tuple[str, int]]
+def _record_tiles(
+    context: RunContext,
+    previous_run: PreviousRun,
+    part: _Prepared,
+    paths: Mapping[int, str],
+    broken: set[tuple[str, int]],
 ) -> None:
     """Remember the tiles of a job for the next night, without those of which a frame could not be read."""
-    store = one.job.store.path.relative_to(context.work_dir).as_posix()
-    for row, place in one.places.items():
-        if (one.job.name, row) not in broken:
-            nights.learn_tile(place.wanted, place.cell, store, row, place.outer, one.products[row], paths)
+    store = part.job.store.path.relative_to(context.work_dir).as_posix()
+    for row, place in part.places.items():
+        if (part.job.name, row) not in broken:
+            previous_run.record_tile(place.depends_on, place.cell, store, row, place.outer, part.products[row], paths)
 
 
-def _prepare(context: RunContext, job: StackJob, defects: DefectMaps) -> _Prepared:
+def _prepare(context: RunContext, job: StackJob, defects: DetectorCalibrations) -> _Prepared:
     plan = job.grid.plan
     by_id = {frame.frame.frame_id: frame for frame in job.grid.frames}
     counts = {i: pixel_digest(frame) for i, frame in by_id.items()}
     same = stacking_of(context.settings)
     shape = [content_of(plan, BESIDE_PLANE), [tile.outer for tile in plan.tiles]]
-    night = context.nights.number if context.nights is not None else 0
+    night = context.previous_run.number if context.previous_run is not None else 0
     fingerprint = context.depends("plan", CONTENT_VERSION, shape, *([night] if night else []))
     ids = {frame.frame.path: i for i, frame in by_id.items()}
     if job.store.create(plan, fingerprint):
@@ -206,11 +213,11 @@ def _prepare(context: RunContext, job: StackJob, defects: DefectMaps) -> _Prepar
     nearby = stars_by_tile(plan, job.stars)
     for row, tile in enumerate(plan.tiles):
         maps = [defects[by_id[i].frame.camera_key].fingerprint for i in tile.frame_ids]
-        own = [counts[i] for i in tile.frame_ids]
+        content = [counts[i] for i in tile.frame_ids]
         light = content_of(nearby[row])
-        wanted = context.depends("stack", CONTENT_VERSION, fingerprint, content_of(tile), own, maps, light)
-        prepared.digests[row] = wanted
-        prepared.places[row] = _place(context, job.grid, tile, [own, maps])
+        depends_on = context.depends("stack", CONTENT_VERSION, fingerprint, content_of(tile), content, maps, light)
+        prepared.digests[row] = depends_on
+        prepared.places[row] = _place(context, job.grid, tile, [content, maps])
     _recall(context, prepared)
     for row, tile in enumerate(plan.tiles):
         if row in prepared.products or _take_over(context, prepared, row, ids):
@@ -280,7 +287,7 @@ def _share(context: RunContext) -> Share:
     return stack_share(context.budget, context.settings.winsor_worker_limit)
 
 
-def _answers(context: RunContext, tasks: list[TileTask]) -> Iterator[TileAnswer]:
+def _stacked_tiles(context: RunContext, tasks: list[TileTask]) -> Iterator[TileAnswer]:
     """Yield the answers in the order of the tasks; warn of what did not go as asked, of each kind once.
 
     How far a device's stack was from the CPU's is logged at the end, where it was compared.
@@ -289,10 +296,10 @@ def _answers(context: RunContext, tasks: list[TileTask]) -> Iterator[TileAnswer]
     differs: list[float] = []
     ahead, cancelled = _share(context).ahead, context.cancelled
     for answer in map_ordered(context.executor, stack_tile, tasks, ahead=ahead, cancelled=cancelled, lost=_tile_lost):
-        for told in answer.told:
-            if told.key not in said:
-                said.add(told.key)
-                context.warn(told)
+        for text in answer.remarks:
+            if text.key not in said:
+                said.add(text.key)
+                context.warn(text)
         if answer.differs is not None:
             differs.append(answer.differs)
         yield answer

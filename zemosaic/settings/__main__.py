@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zemosaic.settings.export import settings_table_markdown, shipped_json
+from zemosaic.settings.generate import settings_table_markdown, shipped_json
 
 _ROOT = Path(__file__).resolve().parents[2]
 

@@ -201,10 +201,10 @@ def check_value(key: str, value: Any, source: str = "") -> Any:
         return _adapter(key).validate_python(value.strip() if isinstance(value, str) else value)
     except ValidationError as fault:
         allowed = next(spec.allowed for spec in specs() if spec.key == key)
-        told = {"setting": key, "value": str(value), "allowed": allowed}
+        details = {"setting": key, "value": str(value), "allowed": allowed}
         if source:
-            raise SettingsError("error.bad_setting", source=source, **told) from fault
-        raise SettingsError("error.bad_value", **told) from fault
+            raise SettingsError("error.bad_setting", source=source, **details) from fault
+        raise SettingsError("error.bad_value", **details) from fault
 
 
 def save_user_settings(values: Mapping[str, Any], user_file: Path, shipped_file: Path | None = None) -> None:

@@ -6,7 +6,7 @@ __all__ = ["POINTING_FORM", "REGION_FORM", "checked_pointing", "checked_region",
 
 REGION_FORM = "RA, Dec, width, height (deg)"
 POINTING_FORM = "RA, Dec (deg)"
-LARGEST_DEG = 90.0
+MAX_REGION_DEG = 90.0
 
 Region = tuple[float, float, float, float]
 
@@ -28,7 +28,7 @@ def parse_region(text: str) -> Region | None:
         raise ValueError(f"expected four numbers, got {len(words)}")
     ra, dec, width, height = (float(word) for word in words)
     ra, dec = _on_sphere(ra, dec)
-    if not (0.0 < width <= LARGEST_DEG and 0.0 < height <= LARGEST_DEG):
+    if not (0.0 < width <= MAX_REGION_DEG and 0.0 < height <= MAX_REGION_DEG):
         raise ValueError("the size is not between 0 and 90 degrees")
     return ra, dec, width, height
 

@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from zemosaic.arrays import Float64s
 from zemosaic.catalogue import Catalogue
-from zemosaic.sky import FrameWcs, separation_deg
-from zemosaic.solving.base import AFFINE_STARS, FEWEST_STARS, Field
+from zemosaic.solving.base import AFFINE_STARS, MIN_MATCHED_STARS, StarField
 from zemosaic.solving.fit import chance_of, one_to_one
 from zemosaic.solving.verify import match_radius_px, stars_in
+from zemosaic.wcs import FrameWcs, separation_deg
 
 __all__ = ["Neighbour", "catalogue_agrees", "is_believed", "moved_only", "standing_still"]
 
-Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 MAX_STILL_PX = 2.5
@@ -44,9 +44,9 @@ class Neighbour:
     """A frame whose place is believed, and its detections."""
 
     wcs: FrameWcs
-    x_px: Floats
+    x_px: Float64s
     """Columns of the detections, brightest first, shape (n,)."""
-    y_px: Floats
+    y_px: Float64s
     same_camera: bool
     """Whether the frame's pixels are those of the same sensor."""
     ra_deg: float | None = None
@@ -58,7 +58,7 @@ class Neighbour:
         return replace(self, x_px=self.x_px[keep], y_px=self.y_px[keep])
 
 
-def is_believed(wcs: FrameWcs, field: Field, catalogues: Sequence[Catalogue], near: Sequence[Neighbour]) -> bool:
+def is_believed(wcs: FrameWcs, field: StarField, catalogues: Sequence[Catalogue], near: Sequence[Neighbour]) -> bool:
     """Return whether stars confirm the place of a frame that was matched to its neighbours.
 
     Parameters
@@ -82,13 +82,13 @@ def is_believed(wcs: FrameWcs, field: Field, catalogues: Sequence[Catalogue], ne
     if any(catalogue_agrees(wcs, field, catalogue) for catalogue in catalogues):
         return True
     moved, moved_near = moved_only(field, near)
-    if len(moved) >= FEWEST_STARS and any(len(one.x_px) >= FEWEST_STARS for one in moved_near):
+    if len(moved) >= MIN_MATCHED_STARS and any(len(one.x_px) >= MIN_MATCHED_STARS for one in moved_near):
         return _neighbours_agree(wcs, moved, moved_near)
     decidable = any(len(stars_in(wcs, field, catalogue)) >= AFFINE_STARS for catalogue in catalogues)
     return not decidable and not _headers_tell_of_motion(wcs, field, near)
 
 
-def catalogue_agrees(wcs: FrameWcs, field: Field, catalogue: Catalogue) -> bool:
+def catalogue_agrees(wcs: FrameWcs, field: StarField, catalogue: Catalogue) -> bool:
     """Return whether more of a catalogue's stars stand where `wcs` says than chance would have it.
 
     Unlike `confirm`, nothing is fitted: a place that was found without the catalogue is right as it is.
@@ -116,53 +116,53 @@ def catalogue_agrees(wcs: FrameWcs, field: Field, catalogue: Catalogue) -> bool:
     return False
 
 
-def standing_still(field: Field, near: Sequence[Neighbour]) -> Flags:
+def standing_still(field: StarField, near: Sequence[Neighbour]) -> Flags:
     """Return which of a frame's detections are at the same place on the sensor in a neighbour, shape (n,)."""
     still = np.zeros(len(field), bool)
-    for one in near:
-        if one.same_camera and len(one.x_px):
-            still |= _close_by(field.x_px, field.y_px, one.x_px, one.y_px)
+    for frame in near:
+        if frame.same_camera and len(frame.x_px):
+            still |= _close_by(field.x_px, field.y_px, frame.x_px, frame.y_px)
     return still
 
 
-def _without(field: Field, some: Flags) -> Field:
+def _without(field: StarField, some: Flags) -> StarField:
     """Return a field without some of its detections, given as flags of shape (n,)."""
     return replace(field, x_px=field.x_px[~some], y_px=field.y_px[~some])
 
 
-def moved_only(field: Field, near: Sequence[Neighbour]) -> tuple[Field, list[Neighbour]]:
+def moved_only(field: StarField, near: Sequence[Neighbour]) -> tuple[StarField, list[Neighbour]]:
     """Return a frame and its neighbours without the detections that stand still on the sensor."""
-    return _without(field, standing_still(field, near)), [one.only(~_still_with(one, field)) for one in near]
+    return _without(field, standing_still(field, near)), [frame.only(~_still_with(frame, field)) for frame in near]
 
 
-def _still_with(one: Neighbour, field: Field) -> Flags:
+def _still_with(one: Neighbour, field: StarField) -> Flags:
     if not one.same_camera or not len(field):
         return np.zeros(len(one.x_px), bool)
     return _close_by(one.x_px, one.y_px, field.x_px, field.y_px)
 
 
-def _close_by(x: Floats, y: Floats, other_x: Floats, other_y: Floats) -> Flags:
+def _close_by(x: Float64s, y: Float64s, other_x: Float64s, other_y: Float64s) -> Flags:
     tree = cKDTree(np.column_stack([other_x, other_y]))
     distance = tree.query(np.column_stack([x, y]), distance_upper_bound=MAX_STILL_PX)[0]
     return np.isfinite(distance)
 
 
-def _neighbours_agree(wcs: FrameWcs, field: Field, near: Sequence[Neighbour]) -> bool:
+def _neighbours_agree(wcs: FrameWcs, field: StarField, near: Sequence[Neighbour]) -> bool:
     """Whether the stars of one neighbour at least, those that moved on the sensor, are where `wcs` has them."""
     seen = np.column_stack([field.x_px, field.y_px])
     area = float(field.width * field.height)
-    for one in near:
-        x, y = wcs.sky_to_pixel(*one.wcs.pixel_to_sky(one.x_px, one.y_px))
+    for frame in near:
+        x, y = wcs.sky_to_pixel(*frame.wcs.pixel_to_sky(frame.x_px, frame.y_px))
         inside = (x > 0) & (x < field.width - 1) & (y > 0) & (y < field.height - 1)
         there = np.column_stack([x[inside], y[inside]])
         matched, expected = _matched(seen, there, MAX_NEIGHBOUR_PX, area)
-        fewest = max(FEWEST_STARS, MIN_SHARE_MATCHED * min(len(seen), len(there)))
+        fewest = max(MIN_MATCHED_STARS, MIN_SHARE_MATCHED * min(len(seen), len(there)))
         if matched >= fewest and chance_of(matched, 3, expected) < MAX_CHANCE_NEIGHBOURS:
             return True
     return False
 
 
-def _matched(seen: Floats, there: Floats, radius_px: float, area_px: float) -> tuple[int, float]:
+def _matched(seen: Float64s, there: Float64s, radius_px: float, area_px: float) -> tuple[int, float]:
     """Return how many points agree one to one, and how many would by chance."""
     if not len(seen) or not len(there):
         return 0, 0.0
@@ -170,14 +170,14 @@ def _matched(seen: Floats, there: Floats, radius_px: float, area_px: float) -> t
     return len(one_to_one(seen, cKDTree(there), radius_px)), float(expected)
 
 
-def _headers_tell_of_motion(wcs: FrameWcs, field: Field, near: Sequence[Neighbour]) -> bool:
+def _headers_tell_of_motion(wcs: FrameWcs, field: StarField, near: Sequence[Neighbour]) -> bool:
     """Whether the header's pointing differs from those of all neighbours of the same camera."""
     if field.ra_deg is None or field.dec_deg is None:
         return False
     reach_deg = MAX_HINT_SHIFT * 2.0 * field.half_diagonal_px * wcs.scale_arcsec / 3600.0
     apart = [
-        float(separation_deg(field.ra_deg, field.dec_deg, one.ra_deg, one.dec_deg))
-        for one in near
-        if one.same_camera and one.ra_deg is not None and one.dec_deg is not None
+        float(separation_deg(field.ra_deg, field.dec_deg, frame.ra_deg, frame.dec_deg))
+        for frame in near
+        if frame.same_camera and frame.ra_deg is not None and frame.dec_deg is not None
     ]
     return bool(apart) and min(apart) > reach_deg

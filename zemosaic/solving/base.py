@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from zemosaic.errors import Message, message
 from zemosaic.model import Solution
 
-__all__ = ["AFFINE_STARS", "FEWEST_STARS", "Field", "Solver", "lacking"]
+__all__ = ["AFFINE_STARS", "MIN_MATCHED_STARS", "Solver", "StarField", "lacking"]
 
 AFFINE_STARS = 8
 """Matches, one to one, that a solution needs in general; fewer hold no more than shift, turn and scale."""
-FEWEST_STARS = 6
+MIN_MATCHED_STARS = 6
 """Matches that a solution of a small field needs, where fewer catalogue stars than usual leave less to chance."""
 
 
 @dataclass(frozen=True)
-class Field:
+class StarField:
     """The stars of one frame and what its header says about where it points."""
 
     x_px: NDArray[np.float64]
@@ -64,15 +64,15 @@ class Solver(Protocol):
         """What `Solution.how` says of its solutions."""
         ...
 
-    def solve(self, field: Field) -> Solution | Message:
+    def solve(self, field: StarField) -> Solution | Message:
         """Return the verified solution of a frame, or why there is none; never raises for a frame's sake."""
         ...
 
 
-def lacking(field: Field) -> Message | None:
+def lacking(field: StarField) -> Message | None:
     """Return what a frame lacks for any hinted solver, None where it lacks nothing."""
-    if len(field) < FEWEST_STARS:
-        return message("reason.unsolved_too_few_stars", found=len(field), needed=FEWEST_STARS)
+    if len(field) < MIN_MATCHED_STARS:
+        return message("reason.unsolved_too_few_stars", found=len(field), needed=MIN_MATCHED_STARS)
     if field.ra_deg is None or field.dec_deg is None:
         return message("reason.unsolved_no_pointing")
     return None

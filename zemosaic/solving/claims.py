@@ -15,11 +15,11 @@ from scipy.spatial import cKDTree
 from zemosaic.catalogue import Catalogue, CatalogueStars
 from zemosaic.errors import Message, message
 from zemosaic.model import UNCHECKED_PLACE, Solution
-from zemosaic.sky import FrameWcs, separation_deg, unit_vectors
-from zemosaic.solving.base import AFFINE_STARS, Field
+from zemosaic.solving.base import AFFINE_STARS, StarField
 from zemosaic.solving.fit import chance_of, one_to_one
 from zemosaic.solving.propagate import KnownStars
 from zemosaic.solving.verify import match_radius_px, stars_in
+from zemosaic.wcs import FrameWcs, separation_deg, unit_vectors
 
 __all__ = ["Claim", "ClaimedStars", "contradicted", "unchecked"]
 
@@ -45,12 +45,12 @@ class Claim:
 
     name: str
     wcs: FrameWcs
-    field: Field
+    field: StarField
     settled: bool
     """Whether the place is known by more than the header."""
 
 
-def unchecked(wcs: FrameWcs, field: Field, catalogues: Sequence[Catalogue]) -> Solution | Message:
+def unchecked(wcs: FrameWcs, field: StarField, catalogues: Sequence[Catalogue]) -> Solution | Message:
     """Return the header's WCS as it is where the catalogues have too few stars to check it, else what contradicts it.
 
     Parameters

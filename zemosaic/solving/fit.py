@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.special import gammainc
 
-from zemosaic.sky import SIP_TERMS, Distortion, FrameWcs, from_tangent_plane, tangent_plane
+from zemosaic.arrays import Float64s
 from zemosaic.solving.base import AFFINE_STARS
+from zemosaic.wcs import SIP_TERMS, Distortion, FrameWcs, from_tangent_plane, tangent_plane
 
 __all__ = [
     "Pairs",
@@ -29,7 +30,6 @@ __all__ = [
     "well_spread",
 ]
 
-Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 _CUBIC_PRIOR_PX = 2.0
@@ -44,29 +44,29 @@ class Pairs:
 
     first: Indices
     second: Indices
-    distance: Floats
+    distance: Float64s
 
     def __len__(self) -> int:
         return len(self.first)
 
 
-def one_to_one(points: Floats, tree: cKDTree, radius: float) -> Pairs:
+def one_to_one(points: Float64s, tree: cKDTree, radius: float) -> Pairs:
     """Return each point's nearest neighbour within `radius`, every neighbour given to its closest point only."""
     distance, nearest = tree.query(points, distance_upper_bound=radius)
-    found = np.flatnonzero(np.isfinite(distance))
-    found = found[np.argsort(distance[found], kind="stable")]
-    _, keep = np.unique(nearest[found], return_index=True)
-    first = np.sort(found[keep])
+    matched = np.flatnonzero(np.isfinite(distance))
+    matched = matched[np.argsort(distance[matched], kind="stable")]
+    _, keep = np.unique(nearest[matched], return_index=True)
+    first = np.sort(matched[keep])
     return Pairs(first, nearest[first], distance[first])
 
 
-def fit_affine(points: Floats, targets: Floats) -> Floats:
+def fit_affine(points: Float64s, targets: Float64s) -> Float64s:
     """Return the affine map, shape (3, 2), that takes `points` (n, 2) closest to `targets` (n, 2)."""
     design = np.column_stack([np.ones(len(points)), points])
     return np.asarray(np.linalg.lstsq(design, targets, rcond=None)[0], np.float64)
 
 
-def fit_similarity(points: Floats, targets: Floats, mirrored: bool) -> Floats:
+def fit_similarity(points: Float64s, targets: Float64s, mirrored: bool) -> Float64s:
     """Return the map of shift, turn and scale only, as an affine map, that takes `points` closest to `targets`."""
     sign = -1.0 if mirrored else 1.0
     here, there = points[:, 0] + sign * 1j * points[:, 1], targets[:, 0] + 1j * targets[:, 1]
@@ -76,20 +76,20 @@ def fit_similarity(points: Floats, targets: Floats, mirrored: bool) -> Floats:
     return np.array([[shift.real, shift.imag], [turn.real, turn.imag], [-sign * turn.imag, sign * turn.real]])
 
 
-def moved(affine: Floats, points: Floats) -> Floats:
+def moved(affine: Float64s, points: Float64s) -> Float64s:
     """Return `points`, shape (n, 2), moved by an affine map of shape (3, 2)."""
     return affine[0] + points @ affine[1:]
 
 
 def refine_affine(
-    points: Floats,
-    targets: Floats,
+    points: Float64s,
+    targets: Float64s,
     tree: cKDTree,
-    affine: Floats,
+    affine: Float64s,
     radii: Sequence[float],
     fewest: int,
     affine_from: int,
-) -> tuple[Floats, Pairs] | None:
+) -> tuple[Float64s, Pairs] | None:
     """Match and refit an affine map in rounds of shrinking radii; None when a round matches too few.
 
     Fewer than `affine_from` pairs fit shift, turn and scale only: an affine map would bend to any of them.
@@ -113,7 +113,7 @@ def refine_affine(
     return affine, one_to_one(moved(affine, points), tree, radii[-1])
 
 
-def shift_between(points: Floats, targets: Floats, reach: float, slack: float) -> Floats | None:
+def shift_between(points: Float64s, targets: Float64s, reach: float, slack: float) -> Float64s | None:
     """Return the shift, shape (2,), that brings most points within `slack` of a target; None where none repeats."""
     shifts = (targets[None, :, :] - points[:, None, :]).reshape(-1, 2)
     shifts = shifts[np.abs(shifts).max(axis=1) <= reach]
@@ -133,13 +133,13 @@ def chance_of(matched: int, spent: int, expected: float) -> float:
     return float(gammainc(beyond, max(expected, 1e-12))) if beyond > 0 else 1.0
 
 
-def well_spread(points: Floats, width: int, height: int) -> bool:
+def well_spread(points: Float64s, width: int, height: int) -> bool:
     """Whether points, shape (n, 2), stand in at least 7 of the 9 parts of a frame, corners included."""
     part = np.clip((points * (3.0 / width, 3.0 / height)).astype(int), 0, 2)
     return len(np.unique(part[:, 0] * 3 + part[:, 1])) >= 7
 
 
-def holds_affine(points: Floats, width: int, height: int) -> bool:
+def holds_affine(points: Float64s, width: int, height: int) -> bool:
     """Whether points, shape (n, 2), tie an affine map down in the corners of a frame too.
 
     They do when noise in the points is not magnified there by more than `_LEVERAGE` in variance.
@@ -154,7 +154,7 @@ def holds_affine(points: Floats, width: int, height: int) -> bool:
     return float((corners @ np.linalg.inv(normal) * corners).sum(axis=1).max()) < _LEVERAGE
 
 
-def wcs_of_affine(affine: Floats, scale_deg: float, ra0: float, dec0: float, x_ref: float, y_ref: float) -> FrameWcs:
+def wcs_of_affine(affine: Float64s, scale_deg: float, ra0: float, dec0: float, x_ref: float, y_ref: float) -> FrameWcs:
     """Return the WCS of an affine map from pixels to the tangent plane at (ra0, dec0) in units of `scale_deg`."""
     at = moved(affine, np.array([[x_ref, y_ref]]))[0] * scale_deg
     ra, dec = from_tangent_plane(at[0], at[1], ra0, dec0)
@@ -165,7 +165,7 @@ def wcs_of_affine(affine: Floats, scale_deg: float, ra0: float, dec0: float, x_r
     return FrameWcs(float(ra), float(dec), x_ref, y_ref, _floats(cd))
 
 
-def fit_wcs(start: FrameWcs, x: Floats, y: Floats, ra: Floats, dec: Floats, reach_px: float | None) -> FrameWcs:
+def fit_wcs(start: FrameWcs, x: Float64s, y: Float64s, ra: Float64s, dec: Float64s, reach_px: float | None) -> FrameWcs:
     """Return the WCS that takes pixels to directions, both shape (n,), in the least-squares sense.
 
     Parameters
@@ -194,7 +194,7 @@ def fit_wcs(start: FrameWcs, x: Floats, y: Floats, ra: Floats, dec: Floats, reac
     return wcs
 
 
-def fit_similar_wcs(start: FrameWcs, x: Floats, y: Floats, ra: Floats, dec: Floats) -> FrameWcs:
+def fit_similar_wcs(start: FrameWcs, x: Float64s, y: Float64s, ra: Float64s, dec: Float64s) -> FrameWcs:
     """Return `start` with the shift, turn and scale that take pixels closest to directions, both shape (n,)."""
     u, v = x - start.x_ref, y - start.y_ref
     if start.distortion is not None:
@@ -207,7 +207,7 @@ def fit_similar_wcs(start: FrameWcs, x: Floats, y: Floats, ra: Floats, dec: Floa
     return wcs
 
 
-def _design(u: Floats, v: Floats, reach_px: float | None) -> tuple[Floats, Floats]:
+def _design(u: Float64s, v: Float64s, reach_px: float | None) -> tuple[Float64s, Float64s]:
     """Return the terms (1, u, v and, with a reach, the distortion's) and the weights that hold each near zero."""
     terms = [np.ones_like(u), u, v]
     weights = [0.0, 0.0, 0.0]
@@ -218,7 +218,7 @@ def _design(u: Floats, v: Floats, reach_px: float | None) -> tuple[Floats, Float
     return np.column_stack(terms), np.array(weights)
 
 
-def _wcs_of(wcs: FrameWcs, solved: Floats, reach_px: float | None) -> FrameWcs:
+def _wcs_of(wcs: FrameWcs, solved: Float64s, reach_px: float | None) -> FrameWcs:
     ra, dec = from_tangent_plane(solved[0, 0], solved[0, 1], wcs.ra_deg, wcs.dec_deg)
     cd = solved[1:3].T
     distortion = wcs.distortion
@@ -229,6 +229,6 @@ def _wcs_of(wcs: FrameWcs, solved: Floats, reach_px: float | None) -> FrameWcs:
     return FrameWcs(float(ra), float(dec), wcs.x_ref, wcs.y_ref, _floats(cd), distortion)
 
 
-def _floats(cd: Sequence[Sequence[float]] | Floats) -> tuple[tuple[float, float], tuple[float, float]]:
+def _floats(cd: Sequence[Sequence[float]] | Float64s) -> tuple[tuple[float, float], tuple[float, float]]:
     (a, b), (c, d) = cd
     return (float(a), float(b)), (float(c), float(d))

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from zemosaic.arrays import Float64s
+
 __all__ = ["Tolerance", "candidate_maps"]
 
-Floats = NDArray[np.float64]
 
 _SHAPELESS = 0.98
-_SHORTEST_SIDE = 0.02
+_MIN_SIDE = 0.02
 _TURN = 0.55
 
 
@@ -36,20 +37,20 @@ class _Triangles:
 
     vertices: NDArray[np.intp]
     """Shape (n, 3)."""
-    longest: Floats
+    longest: Float64s
     """Shape (n,)."""
-    ratios: Floats
+    ratios: Float64s
     """Middle and shortest side over the longest, shape (n, 2)."""
 
 
 def candidate_maps(
-    stars: Floats,
-    catalogue: Floats,
+    stars: Float64s,
+    catalogue: Float64s,
     size_px: tuple[int, int],
     neighbours: int,
     tolerance: Tolerance,
     most: int = 25,
-) -> Iterator[Floats]:
+) -> Iterator[Float64s]:
     """Yield similarity maps from `stars` to `catalogue`, those that most triangles vote for first.
 
     Parameters
@@ -70,11 +71,11 @@ def candidate_maps(
     ndarray
         Affine map, shape (3, 2).
     """
-    shortest = _SHORTEST_SIDE * float(np.hypot(*size_px))
+    shortest = _MIN_SIDE * float(np.hypot(*size_px))
     ours, theirs = _triangles(stars, neighbours, shortest), _triangles(catalogue, neighbours, shortest)
     if len(ours.longest) == 0 or len(theirs.longest) == 0:
         return
-    here, there = _alike(ours, theirs, tolerance)
+    here, there = _matching_triangles(ours, theirs, tolerance)
     a = _complex(stars)[ours.vertices[here]]
     b = _complex(catalogue)[theirs.vertices[there]]
     turns, shifts, mirrored = [], [], []
@@ -87,11 +88,11 @@ def candidate_maps(
     yield from _most_voted(np.concatenate(turns), np.concatenate(shifts), np.concatenate(mirrored), size_px, most)
 
 
-def _complex(points: Floats) -> NDArray[np.complex128]:
+def _complex(points: Float64s) -> NDArray[np.complex128]:
     return points[:, 0] + 1j * points[:, 1]
 
 
-def _triangles(points: Floats, neighbours: int, shortest: float) -> _Triangles:
+def _triangles(points: Float64s, neighbours: int, shortest: float) -> _Triangles:
     """Return all triangles of a point and two of its nearest neighbours, each once, slim and regular ones left out."""
     count = len(points)
     if count < 3:
@@ -111,7 +112,9 @@ def _triangles(points: Floats, neighbours: int, shortest: float) -> _Triangles:
     return _Triangles(corners[telling], sides[:, 0], sides[:, 1:] / sides[:, :1])
 
 
-def _alike(ours: _Triangles, theirs: _Triangles, tolerance: Tolerance) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _matching_triangles(
+    ours: _Triangles, theirs: _Triangles, tolerance: Tolerance
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the indices of the pairs of triangles of the same shape and size."""
     stretch = tolerance.ratio / tolerance.scale
     trees = [cKDTree(np.column_stack([np.log(t.longest) * stretch, t.ratios])) for t in (ours, theirs)]
@@ -121,7 +124,7 @@ def _alike(ours: _Triangles, theirs: _Triangles, tolerance: Tolerance) -> tuple[
 
 def _similarities(
     a: NDArray[np.complex128], b: NDArray[np.complex128]
-) -> tuple[NDArray[np.complex128], NDArray[np.complex128], Floats]:
+) -> tuple[NDArray[np.complex128], NDArray[np.complex128], Float64s]:
     """Return turn, shift and greatest miss of the best ``b = turn * a + shift`` for points of shape (n, 3)."""
     mean_a, mean_b = a.mean(axis=1, keepdims=True), b.mean(axis=1, keepdims=True)
     centred = a - mean_a
@@ -136,7 +139,7 @@ def _most_voted(
     mirror: NDArray[np.bool_],
     size_px: tuple[int, int],
     most: int,
-) -> Iterator[Floats]:
+) -> Iterator[Float64s]:
     """Yield the maps round which most others gather, by where they take the frame's centre and how they turn it."""
     if len(turn) == 0:
         return

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from zemosaic.arrays import Float64s
 from zemosaic.model import Solution
-from zemosaic.sky import FrameWcs, from_tangent_plane, tangent_plane
-from zemosaic.solving.base import FEWEST_STARS, Field
+from zemosaic.solving.base import MIN_MATCHED_STARS, StarField
 from zemosaic.solving.fit import (
     Pairs,
     chance_of,
@@ -23,14 +22,14 @@ from zemosaic.solving.fit import (
     shift_between,
 )
 from zemosaic.solving.match import Tolerance, candidate_maps
+from zemosaic.wcs import FrameWcs, from_tangent_plane, tangent_plane
 
 __all__ = ["KnownStars", "known_stars", "propagate"]
 
-Floats = NDArray[np.float64]
 
 _RADII_PX = (12.0, 5.0, 2.5, 2.0, 2.0)
-_BRIGHTEST = 40
-_REACH_PX = 400.0
+_N_BRIGHTEST = 40
+_MAX_SHIFT_PX = 400.0
 _SCALE_ERROR = 0.01
 _SHEAR = 0.004
 _AFFINE_PAIRS = 20
@@ -42,14 +41,14 @@ _SAME_STAR_PX = 2.5
 class KnownStars:
     """Stars of a pointing that solved frames have placed on the sky, brightest first, shape (n,)."""
 
-    ra_deg: Floats
-    dec_deg: Floats
+    ra_deg: Float64s
+    dec_deg: Float64s
 
     def __len__(self) -> int:
         return len(self.ra_deg)
 
 
-def known_stars(solved: Sequence[tuple[FrameWcs, Floats, Floats]], most: int = 400) -> KnownStars:
+def known_stars(solved: Sequence[tuple[FrameWcs, Float64s, Float64s]], most: int = 400) -> KnownStars:
     """Return the union of the stars of solved frames of one pointing.
 
     Parameters
@@ -75,7 +74,7 @@ def known_stars(solved: Sequence[tuple[FrameWcs, Floats, Floats]], most: int = 4
     return KnownStars(ra[order], dec[order])
 
 
-def propagate(field: Field, stars: KnownStars, neighbour: FrameWcs) -> Solution | None:
+def propagate(field: StarField, stars: KnownStars, neighbour: FrameWcs) -> Solution | None:
     """Return the solution of a frame that shows known stars, None where it does not match them well enough.
 
     Parameters
@@ -94,13 +93,13 @@ def propagate(field: Field, stars: KnownStars, neighbour: FrameWcs) -> Solution 
     A solution counts when its scale is the neighbour's to 1 %, its pixels are square and a quarter of the
     stars match.
     """
-    if len(field) < FEWEST_STARS or len(stars) < FEWEST_STARS:
+    if len(field) < MIN_MATCHED_STARS or len(stars) < MIN_MATCHED_STARS:
         return None
     pixel_deg = neighbour.scale_arcsec / 3600.0
     plane = tangent_plane(stars.ra_deg, stars.dec_deg, neighbour.ra_deg, neighbour.dec_deg)
     near = np.flatnonzero(np.isfinite(plane[0]) & (np.hypot(*plane) < 6.0 * field.half_diagonal_px * pixel_deg))
     theirs = np.column_stack(plane)[near] / pixel_deg
-    if len(theirs) < FEWEST_STARS:
+    if len(theirs) < MIN_MATCHED_STARS:
         return None
     ours = np.column_stack([field.x_px, field.y_px])
     u, v = field.x_px - neighbour.x_ref, field.y_px - neighbour.y_ref
@@ -108,10 +107,12 @@ def propagate(field: Field, stars: KnownStars, neighbour: FrameWcs) -> Solution 
         u, v = neighbour.distortion.correct(u, v)
     straight = np.column_stack([u, v])
     tree = cKDTree(theirs)
-    found = _by_shift(straight, theirs, tree, neighbour, pixel_deg) or _by_triangles(straight, theirs, tree, field)
-    if found is None:
+    matched_affine = _by_shift(straight, theirs, tree, neighbour, pixel_deg) or _by_triangles(
+        straight, theirs, tree, field
+    )
+    if matched_affine is None:
         return None
-    affine, pairs = found
+    affine, pairs = matched_affine
     xi, eta = affine[0] * pixel_deg
     ra0, dec0 = from_tangent_plane(xi, eta, neighbour.ra_deg, neighbour.dec_deg)
     cd = affine[1:].T * pixel_deg
@@ -131,43 +132,43 @@ def propagate(field: Field, stars: KnownStars, neighbour: FrameWcs) -> Solution 
 
 
 def _by_shift(
-    ours: Floats, theirs: Floats, tree: cKDTree, neighbour: FrameWcs, pixel_deg: float
-) -> tuple[Floats, Pairs] | None:
+    ours: Float64s, theirs: Float64s, tree: cKDTree, neighbour: FrameWcs, pixel_deg: float
+) -> tuple[Float64s, Pairs] | None:
     affine = np.vstack([np.zeros(2), np.asarray(neighbour.cd).T / pixel_deg])
-    bright = moved(affine, ours[:_BRIGHTEST])
-    shift = shift_between(bright, _brightest_near(theirs, bright), _REACH_PX, 5.0)
+    bright = moved(affine, ours[:_N_BRIGHTEST])
+    shift = shift_between(bright, _brightest_near(theirs, bright), _MAX_SHIFT_PX, 5.0)
     if shift is None:
         return None
     affine[0] += shift
     return _refined(ours, theirs, tree, affine)
 
 
-def _by_triangles(ours: Floats, theirs: Floats, tree: cKDTree, field: Field) -> tuple[Floats, Pairs] | None:
+def _by_triangles(ours: Float64s, theirs: Float64s, tree: cKDTree, field: StarField) -> tuple[Float64s, Pairs] | None:
     size = (field.width, field.height)
-    for count, neighbours in ((_BRIGHTEST, 8), (2 * _BRIGHTEST, 10)):
+    for count, neighbours in ((_N_BRIGHTEST, 8), (2 * _N_BRIGHTEST, 10)):
         some, known = ours[:count], theirs[: 2 * count]
         for affine in candidate_maps(some, known, size, neighbours, Tolerance(scale=2.0 * _SCALE_ERROR)):
-            found = _refined(ours, theirs, tree, affine)
-            if found is not None:
-                return found
+            refined = _refined(ours, theirs, tree, affine)
+            if refined is not None:
+                return refined
     return None
 
 
-def _brightest_near(theirs: Floats, seen: Floats) -> Floats:
+def _brightest_near(theirs: Float64s, seen: Float64s) -> Float64s:
     """Return the brightest of the known stars round the stars seen: a union may reach far beyond the frame."""
-    low, high = seen.min(axis=0) - _REACH_PX, seen.max(axis=0) + _REACH_PX
-    return theirs[((theirs >= low) & (theirs <= high)).all(axis=1)][: 2 * _BRIGHTEST]
+    low, high = seen.min(axis=0) - _MAX_SHIFT_PX, seen.max(axis=0) + _MAX_SHIFT_PX
+    return theirs[((theirs >= low) & (theirs <= high)).all(axis=1)][: 2 * _N_BRIGHTEST]
 
 
-def _refined(ours: Floats, theirs: Floats, tree: cKDTree, affine: Floats) -> tuple[Floats, Pairs] | None:
+def _refined(ours: Float64s, theirs: Float64s, tree: cKDTree, affine: Float64s) -> tuple[Float64s, Pairs] | None:
     """Return the refined map and its pairs if it passes the gates."""
-    refined = refine_affine(ours, theirs, tree, affine, _RADII_PX, FEWEST_STARS, _AFFINE_PAIRS)
+    refined = refine_affine(ours, theirs, tree, affine, _RADII_PX, MIN_MATCHED_STARS, _AFFINE_PAIRS)
     if refined is None:
         return None
     affine, pairs = refined
     stretch = np.linalg.svd(affine[1:], compute_uv=False)
     known, area = _in_frame(theirs, affine, ours)
-    fewest = max(FEWEST_STARS, 0.25 * min(len(ours), known))
+    fewest = max(MIN_MATCHED_STARS, 0.25 * min(len(ours), known))
     sheared = stretch[0] > (1.0 + _SHEAR) * stretch[1]
     if sheared or np.abs(stretch - 1.0).max() > _SCALE_ERROR or len(pairs) < fewest:
         return None
@@ -175,7 +176,7 @@ def _refined(ours: Floats, theirs: Floats, tree: cKDTree, affine: Floats) -> tup
     return (affine, pairs) if chance_of(len(pairs), 3, expected) < _CHANCE else None
 
 
-def _in_frame(theirs: Floats, affine: Floats, ours: Floats) -> tuple[int, float]:
+def _in_frame(theirs: Float64s, affine: Float64s, ours: Float64s) -> tuple[int, float]:
     """Return how many known stars lie within the box of the frame's own stars, and the box's area."""
     back = (theirs - affine[0]) @ np.linalg.inv(affine[1:])
     low, high = ours.min(axis=0), ours.max(axis=0)

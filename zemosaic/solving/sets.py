@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from zemosaic.sky import FrameWcs, unit_vectors
+from zemosaic.arrays import Float64s
 from zemosaic.solving.fit import one_to_one
+from zemosaic.wcs import FrameWcs, unit_vectors
 
 __all__ = ["PlacedFrame", "contradicted"]
 
-Floats = NDArray[np.float64]
 
 MAX_NEIGHBOURS = 12
 """Frames, the nearest on the sky, that a frame is compared with."""
@@ -35,9 +35,9 @@ class PlacedFrame:
     wcs: FrameWcs
     width: int
     height: int
-    x_px: Floats
+    x_px: Float64s
     """Columns of the detections, brightest first, shape (n,)."""
-    y_px: Floats
+    y_px: Float64s
 
 
 def contradicted(frames: Sequence[PlacedFrame], doubtful: NDArray[np.bool_]) -> list[int]:
@@ -57,7 +57,7 @@ def contradicted(frames: Sequence[PlacedFrame], doubtful: NDArray[np.bool_]) -> 
     """
     if len(frames) < 2:
         return []
-    toward = np.array([unit_vectors(*_centre(one)) for one in frames]).reshape(-1, 3)
+    toward = np.array([unit_vectors(*_centre(frame)) for frame in frames]).reshape(-1, 3)
     tree = cKDTree(toward)
     told = []
     for index in np.flatnonzero(doubtful).tolist():
@@ -87,6 +87,6 @@ def _share(one: PlacedFrame, other: PlacedFrame) -> float | None:
     return len(one_to_one(ours, cKDTree(theirs), MAX_APART_PX)) / fewer
 
 
-def _inside(x: Floats, y: Floats, frame: PlacedFrame) -> NDArray[np.bool_]:
+def _inside(x: Float64s, y: Float64s, frame: PlacedFrame) -> NDArray[np.bool_]:
     inside: NDArray[np.bool_] = (x > 0) & (y > 0) & (x < frame.width - 1) & (y < frame.height - 1)
     return inside

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from zemosaic.arrays import Float64s
 from zemosaic.catalogue import Catalogue, CatalogueStars
 from zemosaic.errors import Message, message
 from zemosaic.model import Solution
-from zemosaic.sky import FrameWcs, separation_deg
-from zemosaic.solving.base import AFFINE_STARS, FEWEST_STARS, Field
+from zemosaic.solving.base import AFFINE_STARS, MIN_MATCHED_STARS, StarField
 from zemosaic.solving.fit import (
     Pairs,
     chance_of,
@@ -25,15 +24,15 @@ from zemosaic.solving.fit import (
     shift_between,
     well_spread,
 )
+from zemosaic.wcs import FrameWcs, separation_deg
 
 __all__ = ["confirm", "match_radius_px", "stars_in"]
 
-Floats = NDArray[np.float64]
 
 _CHANCE = 1e-12
 """A search chooses among a hundred thousand triangles: a wrong field has less than one chance in a million."""
 _CHANCE_INDEPENDENT = 1e-7
-_FEWEST_INDEPENDENT = 4
+_MIN_INDEPENDENT = 4
 _CUBIC_STARS = 25
 _CATALOGUE_ARCSEC = 1.0
 
@@ -45,7 +44,7 @@ def match_radius_px(scale_arcsec: float) -> float:
 
 def confirm(
     wcs: FrameWcs,
-    field: Field,
+    field: StarField,
     catalogue: Catalogue,
     how: str,
     reach_px: float = 0.0,
@@ -73,7 +72,7 @@ def confirm(
     if refusal is not None:
         return refusal
     stars = stars_in(wcs, field, catalogue)
-    fewest = _FEWEST_INDEPENDENT if reach_px > 0.0 else FEWEST_STARS
+    fewest = _MIN_INDEPENDENT if reach_px > 0.0 else MIN_MATCHED_STARS
     if len(stars) < fewest:
         return message("reason.unsolved_catalogue_empty", catalogue=catalogue.name, stars=len(stars))
     detected = np.column_stack([field.x_px, field.y_px])[: 20 + 5 * len(stars)]
@@ -101,7 +100,7 @@ def _believable(matched: int, expected: float, independent: bool, chance: float)
     return chance_of(matched, 2, expected) < chance
 
 
-def _implausible(wcs: FrameWcs, field: Field) -> Message | None:
+def _implausible(wcs: FrameWcs, field: StarField) -> Message | None:
     (a, b), (c, d) = wcs.cd
     if not np.isfinite([wcs.ra_deg, wcs.dec_deg, wcs.x_ref, wcs.y_ref, a, b, c, d]).all() or a * d == b * c:
         return message("reason.unsolved_sheared")
@@ -114,7 +113,7 @@ def _implausible(wcs: FrameWcs, field: Field) -> Message | None:
     return None
 
 
-def stars_in(wcs: FrameWcs, field: Field, catalogue: Catalogue) -> CatalogueStars:
+def stars_in(wcs: FrameWcs, field: StarField, catalogue: Catalogue) -> CatalogueStars:
     """Return the catalogue's stars on the frame, brightest first.
 
     Parameters
@@ -137,7 +136,7 @@ def stars_in(wcs: FrameWcs, field: Field, catalogue: Catalogue) -> CatalogueStar
 
 
 def _refine(
-    wcs: FrameWcs, field: Field, detected: Floats, stars: CatalogueStars, reach_px: float, fewest: int
+    wcs: FrameWcs, field: StarField, detected: Float64s, stars: CatalogueStars, reach_px: float, fewest: int
 ) -> tuple[FrameWcs, Pairs]:
     """Match in pixels and refit in rounds; the distortion joins in once enough stars are matched."""
     close = match_radius_px(wcs.scale_arcsec)
@@ -151,13 +150,13 @@ def _refine(
     return wcs, _pairs(wcs, detected, stars, close)
 
 
-def _pairs(wcs: FrameWcs, detected: Floats, stars: CatalogueStars, radius_px: float) -> Pairs:
+def _pairs(wcs: FrameWcs, detected: Float64s, stars: CatalogueStars, radius_px: float) -> Pairs:
     tree = cKDTree(np.column_stack(wcs.sky_to_pixel(stars.ra_deg, stars.dec_deg)))
     return one_to_one(detected, tree, radius_px)
 
 
 def _refitted(
-    wcs: FrameWcs, field: Field, detected: Floats, stars: CatalogueStars, pairs: Pairs, settled: bool
+    wcs: FrameWcs, field: StarField, detected: Float64s, stars: CatalogueStars, pairs: Pairs, settled: bool
 ) -> FrameWcs:
     """Return the map that the number of pairs supports: shift, turn and scale; affine; with a cubic distortion."""
     x, y = detected[pairs.first].T
@@ -170,7 +169,7 @@ def _refitted(
     return fit_similar_wcs(wcs, x, y, ra, dec)
 
 
-def _shifted_onto(wcs: FrameWcs, detected: Floats, stars: CatalogueStars, reach_px: float) -> FrameWcs:
+def _shifted_onto(wcs: FrameWcs, detected: Float64s, stars: CatalogueStars, reach_px: float) -> FrameWcs:
     """Return `wcs` moved by the shift that most bright stars agree on."""
     seen = detected[: 2 * len(stars)]
     expected = np.column_stack(wcs.sky_to_pixel(stars.ra_deg, stars.dec_deg))
@@ -178,14 +177,14 @@ def _shifted_onto(wcs: FrameWcs, detected: Floats, stars: CatalogueStars, reach_
     return wcs if shift is None else replace(wcs, x_ref=wcs.x_ref + shift[0], y_ref=wcs.y_ref + shift[1])
 
 
-def _centred(wcs: FrameWcs, field: Field) -> FrameWcs:
+def _centred(wcs: FrameWcs, field: StarField) -> FrameWcs:
     """Return `wcs` without its distortion, referred to the frame's centre."""
     x, y = field.centre
     ra, dec = wcs.pixel_to_sky(x, y)
     return FrameWcs(float(ra), float(dec), x, y, wcs.cd)
 
 
-def _agreeing(wcs: FrameWcs, detected: Floats, stars: CatalogueStars, pairs: Pairs) -> Pairs:
+def _agreeing(wcs: FrameWcs, detected: Float64s, stars: CatalogueStars, pairs: Pairs) -> Pairs:
     """Return the pairs that one affine map of the frame explains: blends and strangers stay out of the fit."""
     if len(pairs) < AFFINE_STARS:
         return pairs

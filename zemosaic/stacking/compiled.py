@@ -385,21 +385,21 @@ def _count_inside(block, lanes, low, high, below, left):  # type: ignore[no-unty
     below[:lanes] = 0
     left[:lanes] = frames
     for i in range(frames):
-        row, found = block[i], 0
+        row, outside = block[i], 0
         for j in range(lanes):
             out = row[j] < low[j]
             below[j] += out
             left[j] -= out
-            found |= out
-        if not found:
+            outside |= out
+        if not outside:
             break
     for i in range(frames - 1, -1, -1):
-        row, found = block[i], 0
+        row, outside = block[i], 0
         for j in range(lanes):
             out = row[j] > high[j]
             left[j] -= out
-            found |= out
-        if not found:
+            outside |= out
+        if not outside:
             break
 
 
@@ -450,13 +450,13 @@ def _combine(cube, weights, start, lanes, low, high, value, weight, kept):  # ty
 @njit(cache=True, error_model="numpy", nogil=True)
 def _lift_emptied(count, kept, low, high):  # type: ignore[no-untyped-def]
     """Lift the limits where the colours together threw out all samples; return whether there was such a pixel."""
-    found = False
+    is_emptied = False
     for j in range(kept.size):
         if kept[j] == 0 and count[j] > 0:
-            found = True
+            is_emptied = True
             low[:, j] = -BIG
             high[:, j] = BIG
-    return found
+    return is_emptied
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from zemosaic.stacking import compiled
 from zemosaic.stacking.compiled import BIG, stack_pixels
 from zemosaic.stacking.rules import (
-    FEW_SAMPLES,
     LINE_FLOOR,
+    MIN_SAMPLES_FOR_SCATTER,
     NOISE_FLOOR,
     SIGNAL_TOLERANCE,
     WINSOR_BIAS,
@@ -56,12 +56,12 @@ def stack(
     weights: NDArray[np.float32],
     noise: NDArray[np.float32],
     rules: StackRules,
-    unsteady: NDArray[np.float32] | None = None,
+    tolerance: NDArray[np.float32] | None = None,
 ) -> StackResult:
     """Reject and combine; parameters as for `zemosaic.stacking.reference.stack_reference`."""
     frames, channels, pixels = cube.shape
-    if unsteady is None:
-        unsteady = np.zeros((channels, pixels), np.float32)
+    if tolerance is None:
+        tolerance = np.zeros((channels, pixels), np.float32)
     result = StackResult(
         np.empty((channels, pixels), np.float32),
         np.empty(pixels, np.float32),
@@ -77,7 +77,7 @@ def stack(
     stack_pixels(
         cube,
         wide,
-        *_arguments(frames, noise, unsteady, rules),
+        *_arguments(frames, noise, tolerance, rules),
         result.value,
         result.weight,
         result.kept,
@@ -89,7 +89,7 @@ def stack(
 
 
 def limits(
-    cube: NDArray[np.float32], noise: NDArray[np.float32], rules: StackRules, unsteady: NDArray[np.float32]
+    cube: NDArray[np.float32], noise: NDArray[np.float32], rules: StackRules, tolerance: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the lowest and the highest value that stays, shapes (channels, pixels): all where there are no samples."""
     frames, channels, pixels = cube.shape
@@ -100,17 +100,17 @@ def limits(
         counts = np.empty((2, pixels), np.uint16)
         ones = np.ones((frames, 1), np.float32)
         stack_pixels(
-            cube, ones, *_arguments(frames, noise, unsteady, rules), value, weight, counts[0], counts[1], low, high
+            cube, ones, *_arguments(frames, noise, tolerance, rules), value, weight, counts[0], counts[1], low, high
         )
     return low, high
 
 
 def _arguments(
-    frames: int, noise: NDArray[np.float32], unsteady: NDArray[np.float32], rules: StackRules
+    frames: int, noise: NDArray[np.float32], tolerance: NDArray[np.float32], rules: StackRules
 ) -> tuple[Any, ...]:
     return (
-        np.ascontiguousarray(np.broadcast_to(noise.astype(np.float32).reshape(len(noise), -1), unsteady.shape)),
-        unsteady,
+        np.ascontiguousarray(np.broadcast_to(noise.astype(np.float32).reshape(len(noise), -1), tolerance.shape)),
+        tolerance,
         _network(frames),
         int(rules.rejection),
         rules.combine is Combine.MEDIAN,
@@ -118,5 +118,5 @@ def _arguments(
         rules.max_rounds,
         rules.winsor_rounds if rules.rejection is Rejection.WINSORIZED else 1,
         _LINE_NUMBERS if rules.rejection is Rejection.LINEAR_FIT else _NUMBERS,
-        FEW_SAMPLES,
+        MIN_SAMPLES_FOR_SCATTER,
     )

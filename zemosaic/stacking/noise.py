@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
+
+from zemosaic.arrays import Float32s
 
 __all__ = ["ExpectedNoise"]
-
-Floats = NDArray[np.float32]
 
 
 class ExpectedNoise:
@@ -21,11 +20,11 @@ class ExpectedNoise:
         self._number = np.zeros(pixels, np.float32)
         self._precision = np.zeros((channels, pixels), np.float32)
 
-    def add(self, samples: Floats, noise: Floats) -> None:
+    def add(self, samples: Float32s, noise: Float32s) -> None:
         """Add a frame's samples, shape (channels, pixels), NaN where it has none, of some noise, shape (channels,)."""
         _add(samples[0], np.maximum(noise, np.float32(1e-9)) ** -2, self._number, self._precision)
 
-    def values(self) -> Floats:
+    def values(self) -> Float32s:
         """Return the noise, shape (channels, pixels); 0 where there is no sample."""
         lit = np.maximum(self._precision, np.float32(1e-30))
         return np.asarray(np.sqrt(self._number / lit), np.float32)
@@ -33,9 +32,9 @@ class ExpectedNoise:
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def _add(samples, precision, number, total):  # type: ignore[no-untyped-def]
-    one, zero = np.float32(1), np.float32(0)
+    unity, zero = np.float32(1), np.float32(0)
     for p in range(samples.size):
-        number[p] += one if np.isfinite(samples[p]) else zero
+        number[p] += unity if np.isfinite(samples[p]) else zero
     for c in range(precision.size):
         row = total[c]
         for p in range(samples.size):

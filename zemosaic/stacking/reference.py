@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from zemosaic.stacking.rules import (
-    FEW_SAMPLES,
     LINE_FLOOR,
+    MIN_SAMPLES_FOR_SCATTER,
     NOISE_FLOOR,
     SIGNAL_TOLERANCE,
     WINSOR_BIAS,
@@ -31,7 +31,7 @@ Array = Any
 
 
 def stack_reference(
-    cube: Array, weights: Array, noise: Array, rules: StackRules, xp: ModuleType = np, unsteady: Array | None = None
+    cube: Array, weights: Array, noise: Array, rules: StackRules, xp: ModuleType = np, tolerance: Array | None = None
 ) -> tuple[Array, Array, Array, Array]:
     """Reject and combine.
 
@@ -65,8 +65,8 @@ def stack_reference(
     lows, highs = [], []
     for channel in range(cube.shape[1]):
         floor = xp.full(count.shape, part, dtype=cube.dtype) * expected[channel, :]
-        if unsteady is not None:
-            floor = xp.maximum(floor, unsteady[channel, :])
+        if tolerance is not None:
+            floor = xp.maximum(floor, tolerance[channel, :])
         low, high = _limits(ordered[:, channel, :], count, expected[channel, :], floor, rules, xp)
         lows.append(low)
         highs.append(high)
@@ -100,7 +100,7 @@ def _limits(
         return low, high
     centre = _median(ordered, count * 0, count, xp)
     scatter = (_pick(ordered, (count - 1) * 27 // 32, xp) - _pick(ordered, (count - 1) * 5 // 32, xp)) * 0.5
-    done = count < FEW_SAMPLES
+    done = count < MIN_SAMPLES_FOR_SCATTER
     inside_count = count
     for _ in range(rules.max_rounds):
         inside = (ordered >= low) & (ordered <= high)
@@ -117,7 +117,7 @@ def _limits(
         inside_count = xp.where(done, inside_count, left)
         centre = xp.where(done, centre, _median(ordered, below, left, xp))
     few_low, few_high = _few_limits(ordered, count, noise, rules, xp)
-    few = count < FEW_SAMPLES
+    few = count < MIN_SAMPLES_FOR_SCATTER
     return xp.where(few, few_low, low), xp.where(few, few_high, high)
 
 
@@ -134,14 +134,14 @@ def _line_limits(
     size = xp.asarray(xp.maximum(number, xp.ones_like(number)), dtype=ordered.dtype)
     zero = xp.zeros_like(ordered)
     along = xp.where(inside, xp.asarray(rank, dtype=ordered.dtype) - 0.5 * (size - 1.0), zero)
-    off = xp.where(inside, ordered - centre, zero)
-    level = xp.sum(off, axis=0) / size
+    deviation = xp.where(inside, ordered - centre, zero)
+    level = xp.sum(deviation, axis=0) / size
     moment = size * (size * size - 1.0) / 12.0
-    slope = xp.sum(along * off, axis=0) / xp.where(moment > 0, moment, xp.ones_like(moment))
-    stray = xp.where(inside, off - level - slope * along, zero)
-    safe = xp.maximum(xp.sum(xp.abs(stray), axis=0) / size, floor)
-    under = inside & (rank < (number - 1) // 2) & (stray < -rules.kappa_low * safe)
-    over = inside & (rank > number // 2) & (stray > rules.kappa_high * safe)
+    slope = xp.sum(along * deviation, axis=0) / xp.where(moment > 0, moment, xp.ones_like(moment))
+    residual = xp.where(inside, deviation - level - slope * along, zero)
+    safe = xp.maximum(xp.sum(xp.abs(residual), axis=0) / size, floor)
+    under = inside & (rank < (number - 1) // 2) & (residual < -rules.kappa_low * safe)
+    over = inside & (rank > number // 2) & (residual > rules.kappa_high * safe)
     lowest = xp.max(xp.where(under, rank + 1, xp.zeros_like(rank)), axis=0)
     highest = xp.min(xp.where(over, rank, xp.zeros_like(rank) + number), axis=0) - 1
     return _pick(ordered, first + lowest, xp), _pick(ordered, first + highest, xp)
@@ -155,14 +155,14 @@ def _scatter(
     zero = xp.zeros_like(ordered)
     rounds = rules.winsor_rounds if rules.rejection is Rejection.WINSORIZED else 1
     for _ in range(rounds):
-        off = xp.where(inside, ordered - centre, zero)
+        deviation = xp.where(inside, ordered - centre, zero)
         bias = 1.0
         if rules.rejection is Rejection.WINSORIZED:
             cut = WINSOR_CUT * scatter
-            off = xp.minimum(xp.maximum(off, -cut), cut)
+            deviation = xp.minimum(xp.maximum(deviation, -cut), cut)
             bias = WINSOR_BIAS
-        mean = xp.sum(off, axis=0) / number
-        spread = xp.maximum(xp.sum(off * off, axis=0) / number - mean * mean, xp.zeros_like(mean))
+        mean = xp.sum(deviation, axis=0) / number
+        spread = xp.maximum(xp.sum(deviation * deviation, axis=0) / number - mean * mean, xp.zeros_like(mean))
         scatter = bias * xp.sqrt(spread)
     return scatter
 

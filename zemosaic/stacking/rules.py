@@ -9,9 +9,17 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FEW_SAMPLES", "LINE_FLOOR", "Combine", "Rejection", "StackResult", "StackRules", "sorting_network"]
+__all__ = [
+    "LINE_FLOOR",
+    "MIN_SAMPLES_FOR_SCATTER",
+    "Combine",
+    "Rejection",
+    "StackResult",
+    "StackRules",
+    "sorting_network",
+]
 
-FEW_SAMPLES = 5
+MIN_SAMPLES_FOR_SCATTER = 5
 """Below this many samples the expected noise judges, not the sample's own scatter."""
 
 WINSOR_CUT = 1.5

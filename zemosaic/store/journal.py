@@ -75,12 +75,13 @@ class Journal:
             tell(text)
         self.untold.clear()
 
-    def get(self, kind: str, key: str, wanted: str) -> bytes | None:
+    def get(self, kind: str, key: str, depends_on: str) -> bytes | None:
         """Return the payload of an entry with the wanted digest, else None."""
 
         def read() -> tuple[Any, Any] | None:
             found: tuple[Any, Any] | None = self._db.execute(
-                "SELECT payload, mark FROM entries WHERE kind=? AND key=? AND digest=?", (kind, _stored(key), wanted)
+                "SELECT payload, mark FROM entries WHERE kind=? AND key=? AND digest=?",
+                (kind, _stored(key), depends_on),
             ).fetchone()
             return found
 
@@ -88,7 +89,7 @@ class Journal:
         if row is None:
             return None
         payload, mark = row
-        if not isinstance(payload, bytes) or mark != _mark(kind, key, wanted, payload):
+        if not isinstance(payload, bytes) or mark != _mark(kind, key, depends_on, payload):
             self._say(message("warning.journal_entry_damaged", file=str(self._path)))
             return None
         return payload

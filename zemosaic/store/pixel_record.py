@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zemosaic.arrays import Box
 from zemosaic.model import (
     CalibratedFrame,
     FieldStars,
@@ -41,7 +42,6 @@ __all__ = [
 ]
 
 FORMAT = 2
-Box = tuple[int, int, int, int]
 
 _NO_STARS = StarList(
     np.empty(0), np.empty(0), *(np.empty((0, 1), np.float32),) * 2, np.empty(0, np.float32), np.empty(0, np.bool_)
@@ -54,10 +54,10 @@ _LEFT_OUT: Mapping[type, Mapping[str, Any]] = {
     },
     MeasuredFrame: {
         "stars": _NO_STARS, "sky_adu": (), "noise_adu": (), "fwhm_px": np.nan, "eccentricity": np.nan,
-        "elongation_deg": 0.0, "sharpness": np.nan, "gradient_adu": 0.0, "snr": np.nan, "trails": (),
+        "position_angle_deg": 0.0, "sharpness": np.nan, "gradient_adu": 0.0, "snr": np.nan, "trails": (),
     },
     Solution: {"how": "recorded", "n_matched": 0, "rms_arcsec": np.nan},
-    CalibratedFrame: {"steps": None},
+    CalibratedFrame: {"edge_offsets": None},
 }  # fmt: skip
 """What stacking does not look at, and what stands for it; every other field of a frame is recorded."""
 _PLACES = {

@@ -15,23 +15,23 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from zemosaic.arrays import Float64s
 from zemosaic.model import FrameRef
 
 __all__ = ["star_fluxes"]
 
-Float64s = NDArray[np.float64]
 
 WIDE = 1.6
 """Width (sigma) of the wide window in FWHM; the narrow one is half as wide."""
-REACH = 3.2
+WINDOW_RADIUS_FWHM = 3.2
 """The windows end, and the ring of sky begins, this many FWHM from the star."""
 RING_PX = 7.0
-WIDEST_PX = 16.0
+MAX_FWHM_PX = 16.0
 """Stars wider than this are measured as if they had this FWHM."""
 BETA = 3.0
-SURE = 0.1
+MAX_GROWTH_ERROR = 0.1
 """Stars with a smaller error than this part of their light tell what the wide window adds ..."""
-ODD = 0.08
+MAX_GROWTH_DEVIATION = 0.08
 """... unless they differ by more than this part from the others: they have neighbours."""
 SYSTEMATIC = 0.01
 DARKEST = 5.0
@@ -60,7 +60,7 @@ def star_fluxes(
     channels = 3 if frame.bayer is not None or pixels.ndim == 3 else 1
     if not len(x):
         return np.zeros((0, channels)), np.zeros((0, channels))
-    width = min(fwhm_px, WIDEST_PX)
+    width = min(fwhm_px, MAX_FWHM_PX)
     if pixels.ndim == 3:
         parts = [_windowed(pixels[..., c], np.zeros((2, 2), np.int64), 1, x, y, width) for c in range(3)]
         narrow, error, wide, wide_error = (np.concatenate(column, axis=1) for column in zip(*parts, strict=True))
@@ -75,7 +75,9 @@ def star_fluxes(
 def _windowed(
     image: NDArray[Any], sites: NDArray[np.int64], channels: int, x: Float64s, y: Float64s, fwhm_px: float
 ) -> tuple[Float64s, Float64s, Float64s, Float64s]:
-    out = _kernel(image, sites, channels, x, y, fwhm_px, REACH * fwhm_px, REACH * fwhm_px + RING_PX)
+    out = _kernel(
+        image, sites, channels, x, y, fwhm_px, WINDOW_RADIUS_FWHM * fwhm_px, WINDOW_RADIUS_FWHM * fwhm_px + RING_PX
+    )
     return out[0, 0], out[0, 1], out[1, 0], out[1, 1]
 
 
@@ -84,14 +86,14 @@ def _growth(narrow: Float64s, wide: Float64s, wide_error: Float64s, usable: NDAr
     light, more = narrow.sum(axis=1), wide.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.hypot(np.sqrt((wide_error**2).sum(axis=1)) / more, 2.0 * SYSTEMATIC)
-        sure = usable & (light > 0) & (more > 0) & (error < SURE)
+        sure = usable & (light > 0) & (more > 0) & (error < MAX_GROWTH_ERROR)
     if sure.sum() < 5:
         return 1.0
     ratio, weight = np.log(more[sure] / light[sure]), error[sure] ** -2
     order = np.argsort(ratio)
     total = np.cumsum(weight[order])
     middle = ratio[order][np.searchsorted(total, 0.5 * total[-1])]
-    even = np.abs(ratio - middle) < ODD
+    even = np.abs(ratio - middle) < MAX_GROWTH_DEVIATION
     return float(np.exp(np.average(ratio[even], weights=weight[even])))
 
 
@@ -149,9 +151,9 @@ def _kernel(image, sites, channels, x, y, fwhm, sky_in, sky_out):  # type: ignor
             photon = variance / max(sky, DARKEST * noise)
             for w in range(2):
                 flux = (light[w, c] - sky * area[w, c]) / model[w, c]
-                own = photon * max(flux, 0.0) * shot[w, c]
+                shot_noise = photon * max(flux, 0.0) * shot[w, c]
                 out[w, 0, k, c] = flux
-                out[w, 1, k, c] = math.sqrt(variance * (square[w, c] + area[w, c] ** 2 / n) + own) / model[w, c]
+                out[w, 1, k, c] = math.sqrt(variance * (square[w, c] + area[w, c] ** 2 / n) + shot_noise) / model[w, c]
     return out
 
 

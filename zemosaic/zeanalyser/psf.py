@@ -13,14 +13,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from zemosaic.arrays import Float64s
+
 __all__ = ["PsfSamples", "PsfShape", "fit_psf", "psf_samples", "refine_centroids"]
 
-Floats = NDArray[np.float64]
 
 ROUNDS = 4
 ROUGH, FINE = 1e-3, 1e-6
 """When a fit has settled, while samples are still sorted out and at the end."""
-FEWEST_SAMPLES = 30
+MIN_SAMPLES = 30
 """Fewer pixels do not determine a shape."""
 
 _SUBPIXEL = 1.0 / math.sqrt(12.0)
@@ -34,7 +35,7 @@ class PsfShape:
     fwhm_px: float
     """Geometric mean of the widths along the axes."""
     eccentricity: float
-    elongation_deg: float
+    position_angle_deg: float
     """Direction of the long axis, counter-clockwise from +x, in [0, 180)."""
 
 
@@ -105,12 +106,12 @@ def refine_centroids(image, sites, x, y, background, sigma, rounds=8):  # type: 
 class PsfSamples:
     """Pixels round stars; all arrays have shape (n,)."""
 
-    dx: Floats
+    dx: Float64s
     """Offset from the star's centre."""
-    dy: Floats
-    light: Floats
+    dy: Float64s
+    light: Float64s
     """Sky-subtracted value per unit of the star's flux."""
-    weight: Floats
+    weight: Float64s
     """The star's flux: noise per unit of it is the less the more it is."""
     star: NDArray[np.int64]
     """Index of the star."""
@@ -123,10 +124,10 @@ class PsfSamples:
 def psf_samples(
     image: NDArray[np.generic],
     sites: NDArray[np.bool_],
-    x: Floats,
-    y: Floats,
-    background: Floats,
-    flux: Floats,
+    x: Float64s,
+    y: Float64s,
+    background: Float64s,
+    flux: Float64s,
     reach: int,
 ) -> PsfSamples:
     """Return all pixels of the colour within `reach` of the stars."""
@@ -152,7 +153,7 @@ def fit_psf(samples: PsfSamples, fwhm_guess: float) -> PsfShape | None:
     alpha = fwhm_guess / (2.0 * math.sqrt(2.0 ** (1.0 / 3.0) - 1.0))
     parameters = np.array([2.0 / (math.pi * alpha**2), alpha**-2, 0.0, alpha**-2, 3.0, 0.0])
     for turn in range(ROUNDS):
-        if len(samples.dx) < FEWEST_SAMPLES:
+        if len(samples.dx) < MIN_SAMPLES:
             return None
         samples = _rescaled(parameters, samples)
         fitted = _levenberg(parameters, samples, ROUGH if turn < ROUNDS - 1 else FINE)
@@ -163,7 +164,7 @@ def fit_psf(samples: PsfSamples, fwhm_guess: float) -> PsfShape | None:
     return _shape(parameters)
 
 
-def _rescaled(parameters: Floats, samples: PsfSamples) -> PsfSamples:
+def _rescaled(parameters: Float64s, samples: PsfSamples) -> PsfSamples:
     """Return the samples per unit of the flux that the profile finds in each star."""
     profile = _profile(parameters, samples) - parameters[5]
     number = int(samples.star.max()) + 1
@@ -173,7 +174,7 @@ def _rescaled(parameters: Floats, samples: PsfSamples) -> PsfSamples:
     return replace(samples, light=samples.light / scale, weight=samples.weight * scale)
 
 
-def _fitting(parameters: Floats, samples: PsfSamples) -> NDArray[np.bool_]:
+def _fitting(parameters: Float64s, samples: PsfSamples) -> NDArray[np.bool_]:
     """Return which samples belong to stars that follow the profile, and follow it themselves."""
     rest = np.abs(samples.light - _profile(parameters, samples)) * np.sqrt(samples.weight)
     number = np.maximum(np.bincount(samples.star), 1)
@@ -183,7 +184,7 @@ def _fitting(parameters: Floats, samples: PsfSamples) -> NDArray[np.bool_]:
     return (poor[samples.star] <= 1.8 * usual) & (rest <= 5.0 * max(spread, 1e-12))
 
 
-def _profile(p: Floats, samples: PsfSamples) -> Floats:
+def _profile(p: Float64s, samples: PsfSamples) -> Float64s:
     """Return the pixel-integrated profile, shape (n,)."""
     shape = np.exp(-np.float32(p[4]) * np.log(_quadratic(p, samples.dx, samples.dy)))
     return p[0] * shape.mean(axis=0, dtype=np.float64) + p[5]
@@ -202,7 +203,7 @@ def _quadratic(p, dx, dy):  # type: ignore[no-untyped-def]
     return out
 
 
-def _normal_equations(p: Floats, samples: PsfSamples, root: Floats) -> tuple[float, Floats, Floats]:
+def _normal_equations(p: Float64s, samples: PsfSamples, root: Float64s) -> tuple[float, Float64s, Float64s]:
     """Return the weighted sum of squares, and gradient (6,) and matrix (6, 6) of the normal equations."""
     base = _quadratic(p, samples.dx, samples.dy)
     # NumPy's logarithms and powers of 32 bits are vectors; in compiled loops they go one by one.
@@ -245,7 +246,7 @@ def _summed_up(p, dx, dy, light, root, base, log_base, shape):  # type: ignore[n
     return cost, gradient, normal
 
 
-def _levenberg(start: Floats, samples: PsfSamples, settled_below: float) -> Floats | None:
+def _levenberg(start: Float64s, samples: PsfSamples, settled_below: float) -> Float64s | None:
     """Return the best parameters; a step that takes less than `settled_below` of the misfit away is the last."""
     root = np.sqrt(samples.weight / samples.weight.mean())
     p, damping = start, 1e-2
@@ -272,7 +273,7 @@ def _levenberg(start: Floats, samples: PsfSamples, settled_below: float) -> Floa
     return p
 
 
-def _shape(p: Floats) -> PsfShape | None:
+def _shape(p: Float64s) -> PsfShape | None:
     values, vectors = np.linalg.eigh(np.array([[p[1], p[2]], [p[2], p[3]]]))
     if values[0] <= 0:
         return None

@@ -12,31 +12,31 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zemosaic.arrays import Float32s
 from zemosaic.model import Trail
 
 __all__ = ["find_trails"]
 
-Float32s = NDArray[np.float32]
 
 SHRINK = 2
 """The votes are cast on an image this much smaller still: faint trails gain, and time is saved."""
 BROAD_PX = 21
 """Light that fills a square of this side on that image is taken off first: the edges of nebulae draw lines enough."""
 VOTING_SIGMA = 2.5
-MOST_TRAILS = 4
+MAX_TRAILS = 4
 CHANCE_SIGMA = 7.0
 """Votes above chance, in its standard deviations, from which a line is looked at."""
-LEAST_LENGTH = 0.25
+MIN_LENGTH_FRACTION = 0.25
 """Of the frame's shorter side."""
-LIT = 0.4
+MIN_BRIGHTNESS_RATIO = 0.4
 """A piece of a trail has at least this part of the brightness of its brighter pieces."""
-FILLED = 0.6
+MIN_FILLED_FRACTION = 0.6
 """Part of a trail's length that must be bright."""
 PROFILE_SIGMA = 8.0
 """Brightness along the whole line, in its error, from which it is a trail."""
 ACROSS_PX = 10
 """Reach of the strip on which a trail is measured."""
-WIDEST = 0.8
+MAX_WIDTH_FRACTION = 0.8
 """Of that reach: what is wider is a filament or a reflection."""
 BLOCK_PX = 16
 """Pieces along the line that are looked at one by one."""
@@ -57,7 +57,7 @@ def find_trails(light: Float32s, noise: float, step: int) -> tuple[Trail, ...]:
     small = cv2.resize(light, None, fx=1 / SHRINK, fy=1 / SHRINK, interpolation=cv2.INTER_AREA)
     votes = _voters(small - cv2.blur(small, (BROAD_PX, BROAD_PX)), noise / SHRINK)
     found: list[Trail] = []
-    for _ in range(MOST_TRAILS):
+    for _ in range(MAX_TRAILS):
         line = _best_line(votes)
         if line is None:
             break
@@ -89,7 +89,7 @@ def _best_line(votes: NDArray[np.uint8]) -> tuple[float, float] | None:
         return None
     height, width = votes.shape
     density = number / votes.size
-    shortest = LEAST_LENGTH * min(height, width)
+    shortest = MIN_LENGTH_FRACTION * min(height, width)
     expected = density * math.hypot(height, width)
     least = max(expected + CHANCE_SIGMA * math.sqrt(expected + 1.0), 0.5 * shortest)
     lines = cv2.HoughLinesWithAccumulator(votes, 1.0, math.pi / 360.0, int(least))
@@ -128,18 +128,22 @@ def _measured(light: Float32s, noise: float, step: int, line: tuple[float, float
     profile = np.median(strip, axis=1)
     profile -= np.median(np.r_[profile[:3], profile[-3:]])
     peak, width = float(profile[ACROSS_PX - 1 : ACROSS_PX + 2].max()), _width(profile)
-    if width > WIDEST * ACROSS_PX:
+    if width > MAX_WIDTH_FRACTION * ACROSS_PX:
         return None  # no narrow line but a broad light
     core = np.abs(np.arange(-ACROSS_PX, ACROSS_PX + 1)) <= max(1.0, 0.5 * width)
     every = _block_profiles(strip)
     blocks = every[core].mean(axis=0) - every[~core].mean(axis=0)
     error = noise / math.sqrt(core.sum() * BLOCK_PX)
-    lit = np.flatnonzero(blocks > max(2.0 * error, LIT * float(np.quantile(blocks, 0.9))))
+    lit = np.flatnonzero(blocks > max(2.0 * error, MIN_BRIGHTNESS_RATIO * float(np.quantile(blocks, 0.9))))
     if len(lit) < 3:
         return None
     length = (lit[-1] - lit[0] + 1) * BLOCK_PX
     whole = float(np.median(blocks[lit])) / error * math.sqrt(len(lit))
-    if length < LEAST_LENGTH * min(light.shape) or len(lit) < FILLED * (lit[-1] - lit[0] + 1) or whole < PROFILE_SIGMA:
+    if (
+        length < MIN_LENGTH_FRACTION * min(light.shape)
+        or len(lit) < MIN_FILLED_FRACTION * (lit[-1] - lit[0] + 1)
+        or whole < PROFILE_SIGMA
+    ):
         return None
     centre = foot + along * (ends[0] + 0.5 * (lit[0] + lit[-1] + 1) * BLOCK_PX)
     return Trail(

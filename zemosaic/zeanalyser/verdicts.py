@@ -10,20 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from zemosaic.arrays import green_channel
 from zemosaic.errors import Message, message
 from zemosaic.model import MeasuredFrame
 
 __all__ = ["QualityLimits", "judge", "shape_reason", "sky_ratios", "star_ratios"]
 
-FEWEST_PEERS = 4
-FEWEST_STARS = 5
+MIN_PEERS = 4
+MIN_SHAPE_STARS = 5
 """The shape of fewer stars is chance where nothing else is known of a frame."""
 
 ECCENTRICITY_MARGIN = 0.1
 """A set that is elongated as a whole is judged by its own median plus this, or plus ..."""
 SPREADS = 2.5
 """... this many times its own scatter, where tracking is uneven throughout, ..."""
-SURELY_TRAILED = 0.9
+MIN_TRAILED_ECCENTRICITY = 0.9
 """... up to this eccentricity: the long axis more than twice the short one."""
 
 
@@ -50,10 +51,10 @@ def shape_reason(frame: MeasuredFrame, peers: Sequence[MeasuredFrame], limits: Q
         All frames of its camera.
     limits : QualityLimits
     """
-    if len(frame.stars) < FEWEST_STARS:
+    if len(frame.stars) < MIN_SHAPE_STARS:
         return None
-    fwhm = np.array([one.fwhm_px for one in peers])
-    eccentricity = np.array([one.eccentricity for one in peers])
+    fwhm = np.array([peer.fwhm_px for peer in peers])
+    eccentricity = np.array([peer.eccentricity for peer in peers])
     most = _most_eccentric(eccentricity, limits)
     return _verdict(frame.fwhm_px, _median(fwhm), frame.eccentricity, most, math.inf, limits)
 
@@ -88,7 +89,7 @@ def judge(
     verdicts: list[Message | None] = []
     for index, group in enumerate(groups):
         peers = groups == group
-        verdict = _crowd(float(bright[index]), float(full[index]), limits)
+        verdict = _crowd_verdict(float(bright[index]), float(full[index]), limits)
         verdicts.append(
             _verdict(
                 float(fwhm[index]),
@@ -108,7 +109,7 @@ def sky_ratios(frames: Sequence[MeasuredFrame], groups: NDArray[np.int64]) -> ND
 
     By the variance of its pixels, which grows with the light and knows no bias.
     """
-    light = np.array([frame.noise_adu[min(1, len(frame.noise_adu) - 1)] ** 2 for frame in frames])
+    light = np.array([frame.noise_adu[green_channel(len(frame.noise_adu))] ** 2 for frame in frames])
     usual = np.array([np.median(light[groups == group]) for group in groups])
     return np.asarray(light / np.maximum(usual, 1e-12), np.float64)
 
@@ -118,7 +119,7 @@ def star_ratios(
 ) -> NDArray[np.float64]:
     """Return each frame's stars in common relative to the frames near by, shape (frames,).
 
-    NaN where fewer than `FEWEST_PEERS` frames of the camera look at the same place: a star-poor field is no fault.
+    NaN where fewer than `MIN_PEERS` frames of the camera look at the same place: a star-poor field is no fault.
 
     Parameters
     ----------
@@ -133,13 +134,13 @@ def star_ratios(
     ratio = np.full(len(n_stars), math.nan)
     near = cKDTree(directions).query_ball_point(directions, 2.0 * math.sin(math.radians(radius_deg) / 2.0))
     for index, neighbours in enumerate(near):
-        peers = [other for other in neighbours if groups[other] == groups[index] and other != index]
-        if len(peers) >= FEWEST_PEERS:
+        peers = [neighbour for neighbour in neighbours if groups[neighbour] == groups[index] and neighbour != index]
+        if len(peers) >= MIN_PEERS:
             ratio[index] = n_stars[index] / max(float(np.median(n_stars[peers])), 1.0)
     return ratio
 
 
-def _crowd(sky_ratio: float, star_ratio: float, limits: QualityLimits) -> Message | None:
+def _crowd_verdict(sky_ratio: float, star_ratio: float, limits: QualityLimits) -> Message | None:
     if sky_ratio > limits.max_sky_ratio:
         return message("reason.too_bright", ratio=round(sky_ratio, 1), limit=round(limits.max_sky_ratio, 1))
     if star_ratio < limits.min_star_ratio:
@@ -162,7 +163,7 @@ def _verdict(
 def _most_eccentric(peers: NDArray[np.float64], limits: QualityLimits) -> float:
     usual = _median(peers)
     spread = 1.4826 * _median(np.abs(peers - usual))
-    margin = max(ECCENTRICITY_MARGIN, min(SPREADS * spread, SURELY_TRAILED - usual))
+    margin = max(ECCENTRICITY_MARGIN, min(SPREADS * spread, MIN_TRAILED_ECCENTRICITY - usual))
     return max(limits.max_eccentricity, usual + margin)
 
 

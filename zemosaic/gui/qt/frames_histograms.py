@@ -6,9 +6,9 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from zemosaic.gui.presenter.histograms import Histogram
-from zemosaic.gui.presenter.palette import Palette
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.desktop.palette import Palette
+from zemosaic.gui.presenter.frames.histograms import Histogram
+from zemosaic.gui.presenter.run.session import Session
 
 __all__ = ["HistogramWidget"]
 

@@ -19,9 +19,9 @@ from PySide6.QtCore import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView
 
-from zemosaic.gui.presenter.frame_cells import cell_text
-from zemosaic.gui.presenter.frame_table import COLUMNS, METRICS
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.frames.frame_cells import cell_text
+from zemosaic.gui.presenter.frames.frame_table import COLUMNS, METRICS
+from zemosaic.gui.presenter.run.session import Session
 
 __all__ = ["FrameModel", "FrameTableView", "Index"]
 

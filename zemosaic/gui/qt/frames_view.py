@@ -19,14 +19,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from zemosaic.gui.presenter.frame_table import SHOWN
-from zemosaic.gui.presenter.frames_desk import TABLE_NAME
-from zemosaic.gui.presenter.frames_page import BUTTONS, FramesPage
-from zemosaic.gui.presenter.histograms import SHOWN_METRICS
-from zemosaic.gui.presenter.map_picture import COLOURINGS
-from zemosaic.gui.presenter.palette import Palette
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.window_state import WindowState
+from zemosaic.gui.presenter.desktop.palette import Palette
+from zemosaic.gui.presenter.desktop.window_state import WindowState
+from zemosaic.gui.presenter.frames.frame_table import SHOWN
+from zemosaic.gui.presenter.frames.frames_page import BUTTONS, FramesPage
+from zemosaic.gui.presenter.frames.frames_presenter import TABLE_NAME
+from zemosaic.gui.presenter.frames.histograms import SHOWN_METRICS
+from zemosaic.gui.presenter.frames.map_picture import COLOURINGS
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.qt.frames_histograms import HistogramWidget
 from zemosaic.gui.qt.frames_map import MapWidget
 from zemosaic.gui.qt.frames_table import FrameTableView

@@ -24,11 +24,11 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 
-from zemosaic.gui.presenter.preview import View
+from zemosaic.gui.presenter.result.picture_view import Viewport
 
 __all__ = ["Loaded", "Picture", "PictureLoader", "picture_buttons"]
 
-Source = Callable[[View], NDArray[np.uint8] | None]
+Source = Callable[[Viewport], NDArray[np.uint8] | None]
 """Makes the picture of a view, (h, w, 3), as large as on the screen; None while it cannot."""
 
 _STEP = 1.25
@@ -88,7 +88,7 @@ class Picture(QWidget):
         """Called with the picture point that was clicked, or that lies in the middle when Return is pressed."""
         self.mark: tuple[float, float] | None = None
         """A picture point that a cross shows."""
-        self.view = View(1, 1, 1, 1)
+        self.view = Viewport(1, 1, 1, 1)
         self._drag: QPointF | None = None
         self._pressed: QPointF | None = None
         self._released_at = QPointF()

@@ -9,9 +9,16 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, Qt
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QPlainTextEdit, QPushButton, QTableView
 
-from zemosaic.gui.presenter.pixel_desk import PixelDesk
-from zemosaic.gui.presenter.pixel_text import COLUMNS, PixelRow, detail_lines, panel_heading, panel_lines, pixel_rows
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.result.pixel_presenter import PixelPresenter
+from zemosaic.gui.presenter.result.pixel_text import (
+    COLUMNS,
+    PixelRow,
+    detail_lines,
+    panel_heading,
+    panel_lines,
+    pixel_rows,
+)
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.qt.frames_table import Index
 from zemosaic.gui.qt.widgets import card, label
 
@@ -66,9 +73,9 @@ class PixelModel(QAbstractTableModel):
 
 
 class PixelPanel:
-    """Shows what a `PixelDesk` holds; `frame` is the widget to be placed."""
+    """Shows what a `PixelPresenter` holds; `frame` is the widget to be placed."""
 
-    def __init__(self, session: Session, desk: PixelDesk, closed: Callable[[], None]) -> None:
+    def __init__(self, session: Session, desk: PixelPresenter, closed: Callable[[], None]) -> None:
         self._session, self._desk = session, desk
         self.frame, column = card()
         self.frame.setFixedWidth(506)

@@ -9,11 +9,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QMenu, QPlainTextEdit, QPushButton, QSlider, QVBoxLayout, QWidget
 
-from zemosaic.gui.presenter.pixel_desk import PixelDesk
-from zemosaic.gui.presenter.programs import Programs
-from zemosaic.gui.presenter.result_desk import ResultDesk
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.wording import summary_lines
+from zemosaic.gui.presenter.desktop.programs import Programs
+from zemosaic.gui.presenter.result.pixel_presenter import PixelPresenter
+from zemosaic.gui.presenter.result.result_presenter import ResultPresenter
+from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.run.summary_text import summary_lines
 from zemosaic.gui.qt.picture import Loaded, Picture, picture_buttons
 from zemosaic.gui.qt.pixel_panel import PixelPanel
 from zemosaic.gui.qt.widgets import Choice, card, label
@@ -27,7 +27,7 @@ class ResultView(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self.desk = ResultDesk()
+        self.desk = ResultPresenter()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(20, 14, 20, 0)
         left = QVBoxLayout()
@@ -59,7 +59,7 @@ class ResultView(QWidget):
         column.addWidget(self.open_folder)
         column.addWidget(self.open_report)
         layout.addWidget(side)
-        self.pixel = PixelDesk()
+        self.pixel = PixelPresenter()
         self.panel = PixelPanel(session, self.pixel, self.close_pixel)
         self.panel.frame.hide()
         layout.addWidget(self.panel.frame)

@@ -18,10 +18,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from zemosaic.gui.presenter.palette import Palette
-from zemosaic.gui.presenter.run_state import PhaseStatus, RunState, Status
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.telling import (
+from zemosaic.gui.presenter.desktop.palette import Palette
+from zemosaic.gui.presenter.run.run_state import PhaseStatus, RunState, Status
+from zemosaic.gui.presenter.run.run_text import (
     LEVELS,
     PhaseCells,
     caption_text,
@@ -31,7 +30,8 @@ from zemosaic.gui.presenter.telling import (
     phase_cells,
     time_text,
 )
-from zemosaic.gui.presenter.wording import warning_text
+from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.run.summary_text import warning_text
 from zemosaic.gui.qt.picture import Loaded, Picture
 from zemosaic.gui.qt.widgets import Choice, card, label, restyle
 
@@ -236,9 +236,9 @@ class RunView(QWidget):
     def _show_warnings(self, state: RunState) -> None:
         words = self._session.words
         lines = ["⚠ " + warning_text(warning, words) for warning in state.warnings]
-        told = "\n".join(lines) or ("" if state.status is Status.IDLE else words.text("run.no_warnings"))
-        if told != self.warnings.toPlainText():
-            self.warnings.setPlainText(told)
+        text = "\n".join(lines) or ("" if state.status is Status.IDLE else words.text("run.no_warnings"))
+        if text != self.warnings.toPlainText():
+            self.warnings.setPlainText(text)
 
 
 def _bar() -> QProgressBar:

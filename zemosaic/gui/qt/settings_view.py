@@ -22,11 +22,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from zemosaic.gui.presenter.equipment import EQUIPMENT, Equipment
-from zemosaic.gui.presenter.form import Row, browsed_kinds, choice_text, range_text, text_of
-from zemosaic.gui.presenter.presets import Presets
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.telling import default_text, equipment_text
+from zemosaic.gui.presenter.run.run_text import default_text, equipment_text
+from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.settings.equipment import EQUIPMENT, Equipment
+from zemosaic.gui.presenter.settings.form import Row, browsed_kinds, choice_text, range_text, text_of
+from zemosaic.gui.presenter.settings.presets import Presets
 from zemosaic.gui.qt.welcome import WelcomeCard
 from zemosaic.gui.qt.widgets import Choice, card, label, restyle
 from zemosaic.settings.schema import GROUPS, TIERS
@@ -44,13 +44,13 @@ class SettingRow:
         self._session = session
         self._edited = edited
         self.told = QWidget()
-        told = QVBoxLayout(self.told)
-        told.setContentsMargins(0, 6, 24, 6)
-        told.setSpacing(2)
+        help_box = QVBoxLayout(self.told)
+        help_box.setContentsMargins(0, 6, 24, 6)
+        help_box.setSpacing(2)
         self._label = label("bold", wrap=True)
         self._help, self._problem = label("muted", wrap=True), label("problem", wrap=True)
         for text in (self._label, self._help, self._problem):
-            told.addWidget(text)
+            help_box.addWidget(text)
         self.field = QWidget()
         field = QHBoxLayout(self.field)
         field.setContentsMargins(0, 0, 0, 0)
@@ -310,8 +310,8 @@ class SettingsView(QWidget):
         """Show what was found of ASTAP and the graphics card."""
         self.equipment.pump()
         for name, text in self._equipment_texts.items():
-            told, good = equipment_text(self.equipment, name)
-            text.setText(told)
+            finding_text, good = equipment_text(self.equipment, name)
+            text.setText(finding_text)
             restyle(text, "" if good else "problem")
         self.welcome.update_findings()
         self.test_button.setEnabled(not self.equipment.busy)
@@ -342,8 +342,10 @@ class SettingsView(QWidget):
 
     def _save_pressed(self) -> None:
         words = self._session.words
-        name, wanted = QInputDialog.getText(self, words.text("settings.preset"), words.text("settings.preset_name"))
-        if wanted:
+        name, is_confirmed = QInputDialog.getText(
+            self, words.text("settings.preset"), words.text("settings.preset_name")
+        )
+        if is_confirmed:
             self._session.problem = self.presets.save(name, self._session.form)
             self._show_extras()
 

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
-from zemosaic.gui.presenter.palette import PALETTES, Palette
+from zemosaic.gui.presenter.desktop.palette import PALETTES, Palette
 from zemosaic.resources import resource_root
 
 __all__ = ["current_palette", "use_theme"]

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from PySide6.QtWidgets import QHBoxLayout, QPushButton
 
-from zemosaic.gui.presenter.equipment import EQUIPMENT, Equipment
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.telling import welcome_line
+from zemosaic.gui.presenter.run.run_text import welcome_line
+from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.settings.equipment import EQUIPMENT, Equipment
 from zemosaic.gui.qt.widgets import card, label
 
 __all__ = ["WelcomeCard"]

@@ -22,10 +22,7 @@ from PySide6.QtWidgets import (
 
 from zemosaic.errors import SettingsError, ZeMosaicError
 from zemosaic.events import PreviewReady
-from zemosaic.gui.presenter.runs import DemoMaker, Starter
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.telling import status_text
-from zemosaic.gui.presenter.window_state import (
+from zemosaic.gui.presenter.desktop.window_state import (
     THEMES,
     VIEWS,
     WindowState,
@@ -33,6 +30,9 @@ from zemosaic.gui.presenter.window_state import (
     save_window_state,
     window_state_file,
 )
+from zemosaic.gui.presenter.run.run_text import status_text
+from zemosaic.gui.presenter.run.runs import DemoMaker, Starter
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.qt.frames_view import FramesView
 from zemosaic.gui.qt.picture import PictureLoader
 from zemosaic.gui.qt.result_view import ResultView
@@ -366,9 +366,9 @@ class MainWindow(QMainWindow):
 
     def _may_overwrite(self) -> bool:
         words, earlier = self.session.words, self.session.earlier_result()
-        told = words.text("window.replace_text", path=str(earlier))
+        question = words.text("window.replace_text", path=str(earlier))
         answers = (words.text("window.replace"), words.text("window.cancel"))
-        return self._ask(words.text("window.replace_title"), told, *answers)
+        return self._ask(words.text("window.replace_title"), question, *answers)
 
     def _ask(self, title: str, text: str, yes: str, no: str) -> bool:
         """Ask a question; return whether the first answer was chosen."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import tkinter as tk
 from collections.abc import Callable
 
-from zemosaic.gui.presenter.histograms import Histogram
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.frames.histograms import Histogram
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.theme import Theme
 
 __all__ = ["HistogramCanvas"]

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.gui.presenter.frames_page import FramesPage
-from zemosaic.gui.presenter.thumbnails import fitted_picture
+from zemosaic.gui.presenter.frames.frames_page import FramesPage
+from zemosaic.gui.presenter.frames.thumbnails import fitted_picture
 from zemosaic.gui.tk.theme import Theme
 
 __all__ = ["MapCanvas"]
@@ -89,10 +89,10 @@ class MapCanvas(tk.Canvas):
 
     def _draw_hint(self, width: int, height: int) -> None:
         px, text = self._theme.px, self._session.words.text
-        told = text("frames.region_hint" if self.sky.marking_region else "frames.hint")
+        hint = text("frames.region_hint" if self.sky.marking_region else "frames.hint")
         room = width - px(90)
         self.create_text(
-            px(12), height - px(8), text=told, fill="#8d95a5", anchor="sw", font="ZmSmall", width=max(room, 60)
+            px(12), height - px(8), text=hint, fill="#8d95a5", anchor="sw", font="ZmSmall", width=max(room, 60)
         )
 
     def _draw_thumbnail(self, width: int, height: int) -> None:

@@ -11,9 +11,9 @@ from typing import Literal
 
 import numpy as np
 
-from zemosaic.gui.presenter.frame_cells import cell_text, short_name
-from zemosaic.gui.presenter.frame_table import COLUMNS, METRICS, FrameTable
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.frames.frame_cells import cell_text, short_name
+from zemosaic.gui.presenter.frames.frame_table import COLUMNS, METRICS, FrameTable
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.i18n import Translator
 
@@ -117,12 +117,12 @@ class FrameTableView(ttk.Frame):
         return self._menu
 
     def _move_column(self, name: str, to: int) -> None:
-        shown = [other for other in self.shown_columns() if other != name]
+        shown = [column for column in self.shown_columns() if column != name]
         self.show_columns([*shown[:to], name, *shown[to:]])
 
     def _toggle_column(self, name: str) -> None:
         shown = self.shown_columns()
-        self.show_columns([other for other in shown if other != name] if name in shown else [*shown, name])
+        self.show_columns([field for field in shown if field != name] if name in shown else [*shown, name])
 
     def _offer_columns(self, event: tk.Event[tk.Misc]) -> None:
         if self.tree.identify_region(event.x, event.y) == "heading":

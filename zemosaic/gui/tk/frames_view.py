@@ -9,13 +9,13 @@ from pathlib import Path
 from tkinter import filedialog, ttk
 from typing import Any
 
-from zemosaic.gui.presenter.frame_table import SHOWN
-from zemosaic.gui.presenter.frames_desk import TABLE_NAME
-from zemosaic.gui.presenter.frames_page import FramesPage
-from zemosaic.gui.presenter.histograms import SHOWN_METRICS
-from zemosaic.gui.presenter.map_picture import COLOURINGS
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.window_state import WindowState
+from zemosaic.gui.presenter.desktop.window_state import WindowState
+from zemosaic.gui.presenter.frames.frame_table import SHOWN
+from zemosaic.gui.presenter.frames.frames_page import FramesPage
+from zemosaic.gui.presenter.frames.frames_presenter import TABLE_NAME
+from zemosaic.gui.presenter.frames.histograms import SHOWN_METRICS
+from zemosaic.gui.presenter.frames.map_picture import COLOURINGS
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.frames_histograms import HistogramCanvas
 from zemosaic.gui.tk.frames_map import MapCanvas
 from zemosaic.gui.tk.frames_table import FrameTableView

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from zemosaic.gui.presenter.preview import View
+from zemosaic.gui.presenter.result.picture_view import Viewport
 from zemosaic.gui.tk.theme import Theme
 
 __all__ = ["Loaded", "Picture", "PictureLoader", "picture_buttons"]
 
-Source = Callable[[View], NDArray[np.uint8] | None]
+Source = Callable[[Viewport], NDArray[np.uint8] | None]
 """Makes the picture of a view, (h, w, 3), as large as on the screen; None while it cannot."""
 
 _STEP = 1.25
@@ -94,7 +94,7 @@ class Picture(tk.Canvas):
         """A picture point that a cross shows."""
         self._pressed: tuple[int, int] | None = None
         self._click: str | None = None
-        self._view = View(1, 1, 1, 1)
+        self._view = Viewport(1, 1, 1, 1)
         self._photo: tk.PhotoImage | None = None
         self._drawing: str | None = None
         self._drag = (0, 0)
@@ -120,7 +120,7 @@ class Picture(tk.Canvas):
         self._recolour()
 
     @property
-    def view(self) -> View:
+    def view(self) -> Viewport:
         """Where the picture lies."""
         return self._view
 
@@ -196,15 +196,15 @@ class Picture(tk.Canvas):
         width, height, px = self.winfo_width(), self.winfo_height(), self._theme.px
         self.create_image(width // 2, height // 2, image=self._photo)
         if self._caption:
-            told = self.create_text(
+            note = self.create_text(
                 width // 2, height - px(10), text=self._caption, fill="#e8ebf2", anchor="s", justify="center",
                 width=max(width - px(40), 60),
             )  # fmt: skip
-            left, top, right, bottom = self.bbox(told)
+            left, top, right, bottom = self.bbox(note)
             behind = self.create_rectangle(
                 left - px(8), top - px(4), right + px(8), bottom + px(4), fill="#0b0e14", width=0
             )
-            self.tag_lower(behind, told)
+            self.tag_lower(behind, note)
 
     def _draw_mark(self) -> None:
         if self.mark is None:

@@ -8,9 +8,16 @@ from pathlib import Path
 from tkinter import ttk
 from typing import Literal
 
-from zemosaic.gui.presenter.pixel_desk import PixelDesk
-from zemosaic.gui.presenter.pixel_text import COLUMNS, PixelRow, detail_lines, panel_heading, panel_lines, pixel_rows
-from zemosaic.gui.presenter.session import Session
+from zemosaic.gui.presenter.result.pixel_presenter import PixelPresenter
+from zemosaic.gui.presenter.result.pixel_text import (
+    COLUMNS,
+    PixelRow,
+    detail_lines,
+    panel_heading,
+    panel_lines,
+    pixel_rows,
+)
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.theme import Theme
 
 __all__ = ["PixelPanel"]
@@ -21,10 +28,10 @@ _AT_A_TIME = 200
 
 
 class PixelPanel(ttk.Frame):
-    """Shows what a `PixelDesk` holds."""
+    """Shows what a `PixelPresenter` holds."""
 
     def __init__(
-        self, parent: tk.Misc, session: Session, theme: Theme, desk: PixelDesk, closed: Callable[[], None]
+        self, parent: tk.Misc, session: Session, theme: Theme, desk: PixelPresenter, closed: Callable[[], None]
     ) -> None:
         px = theme.px
         super().__init__(parent, style="Card.TFrame", padding=px(16), width=px(506))

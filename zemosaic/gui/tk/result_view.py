@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 from tkinter import ttk
 
-from zemosaic.gui.presenter.pixel_desk import PixelDesk
-from zemosaic.gui.presenter.programs import Programs
-from zemosaic.gui.presenter.result_desk import ResultDesk
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.wording import summary_lines
+from zemosaic.gui.presenter.desktop.programs import Programs
+from zemosaic.gui.presenter.result.pixel_presenter import PixelPresenter
+from zemosaic.gui.presenter.result.result_presenter import ResultPresenter
+from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.run.summary_text import summary_lines
 from zemosaic.gui.tk.picture import Loaded, Picture, picture_buttons
 from zemosaic.gui.tk.pixel_panel import PixelPanel
 from zemosaic.gui.tk.theme import Theme
@@ -28,7 +28,7 @@ class ResultView(ttk.Frame):
         super().__init__(parent, padding=(px(20), px(14), px(20), 0))
         self._session = session
         self._theme = theme
-        self.desk = ResultDesk()
+        self.desk = ResultPresenter()
         self.columnconfigure(0, weight=1)
         self.rowconfigure(0, weight=1)
         self.picture = Picture(self, theme, lambda: session.words.text("result.empty"))
@@ -60,7 +60,7 @@ class ResultView(ttk.Frame):
         self._checks = {name: self._made_check(tools, name) for name in ("coverage", "tiles")}
         self._make_looks()
         self.picture.hovered = self._hovered
-        self.pixel = PixelDesk()
+        self.pixel = PixelPresenter()
         self.panel = PixelPanel(self, session, theme, self.pixel, self.close_pixel)
         self.panel.grid(row=0, column=1, rowspan=4, sticky="ns", padx=(px(12), 0))
         self.panel.grid_remove()

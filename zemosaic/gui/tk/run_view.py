@@ -6,9 +6,8 @@ import tkinter as tk
 from pathlib import Path
 from tkinter import filedialog, ttk
 
-from zemosaic.gui.presenter.run_state import Phase, PhaseStatus, RunState, Status
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.telling import (
+from zemosaic.gui.presenter.run.run_state import Phase, PhaseStatus, RunState, Status
+from zemosaic.gui.presenter.run.run_text import (
     LEVELS,
     PhaseCells,
     caption_text,
@@ -18,7 +17,8 @@ from zemosaic.gui.presenter.telling import (
     phase_cells,
     time_text,
 )
-from zemosaic.gui.presenter.wording import warning_text
+from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.run.summary_text import warning_text
 from zemosaic.gui.tk.picture import Loaded, Picture
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.widgets import Choice, wrap_to_width

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from functools import partial
 from tkinter import filedialog, simpledialog, ttk
 
-from zemosaic.gui.presenter.equipment import EQUIPMENT, Equipment
-from zemosaic.gui.presenter.form import Row, browsed_kinds, choice_text, range_text, text_of
-from zemosaic.gui.presenter.presets import Presets
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.telling import default_text, equipment_text
+from zemosaic.gui.presenter.run.run_text import default_text, equipment_text
+from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.settings.equipment import EQUIPMENT, Equipment
+from zemosaic.gui.presenter.settings.form import Row, browsed_kinds, choice_text, range_text, text_of
+from zemosaic.gui.presenter.settings.presets import Presets
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.welcome import WelcomeCard
 from zemosaic.gui.tk.widgets import Choice, ScrollFrame, Tooltip, wrap_to_width
@@ -314,8 +314,8 @@ class SettingsView(ttk.Frame):
         """Show what was found of ASTAP and the graphics card."""
         self.equipment.pump()
         for name, text in self._equipment_texts.items():
-            told, good = equipment_text(self.equipment, name)
-            text.configure(text=told, style="Card.TLabel" if good else "Card.Problem.TLabel")
+            finding_text, good = equipment_text(self.equipment, name)
+            text.configure(text=finding_text, style="Card.TLabel" if good else "Card.Problem.TLabel")
         self.welcome.update_findings()
         key = "settings.testing" if self.equipment.busy else "settings.test"
         self.test_button.configure(text=self._session.words.text(key))
@@ -382,11 +382,11 @@ class SettingsView(ttk.Frame):
             self.welcome.pack(fill="x", pady=(0, self._theme.px(12)), before=self._scroll.body.pack_slaves()[0])
         elif not welcoming:
             self.welcome.pack_forget()
-        wanted = not form.row("input_dir").text and not self._search.get() and not welcoming
-        if wanted and not self._demo_card.winfo_manager():
+        is_first_step = not form.row("input_dir").text and not self._search.get() and not welcoming
+        if is_first_step and not self._demo_card.winfo_manager():
             first = next(iter(self._cards.values()))
             self._demo_card.pack(fill="x", pady=(0, self._theme.px(12)), after=first)
-        elif not wanted:
+        elif not is_first_step:
             self._demo_card.pack_forget()
         hidden = form.hidden_changes(form.shown(self.tier, self._search.get(), words))
         self._hidden.configure(text=words.text("settings.hidden", count=hidden) if hidden else "")

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from PIL import Image, ImageDraw
 
-from zemosaic.gui.presenter.palette import PALETTES, Palette
+from zemosaic.gui.presenter.desktop.palette import PALETTES, Palette
 from zemosaic.gui.tk.screen import adopt_screen_scale
 
 __all__ = ["Theme"]

@@ -6,9 +6,9 @@ import tkinter as tk
 from collections.abc import Callable
 from tkinter import ttk
 
-from zemosaic.gui.presenter.equipment import EQUIPMENT, Equipment
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.telling import welcome_line
+from zemosaic.gui.presenter.run.run_text import welcome_line
+from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.settings.equipment import EQUIPMENT, Equipment
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.widgets import wrap_to_width
 

@@ -11,11 +11,8 @@ from tkinter import filedialog, ttk
 
 from zemosaic.errors import Message, SettingsError, ZeMosaicError
 from zemosaic.events import PreviewReady
-from zemosaic.gui.presenter.desktop import system_is_dark
-from zemosaic.gui.presenter.runs import DemoMaker, Starter
-from zemosaic.gui.presenter.session import Session
-from zemosaic.gui.presenter.telling import status_text
-from zemosaic.gui.presenter.window_state import (
+from zemosaic.gui.presenter.desktop.system_desktop import system_is_dark
+from zemosaic.gui.presenter.desktop.window_state import (
     THEMES,
     VIEWS,
     WindowState,
@@ -23,6 +20,9 @@ from zemosaic.gui.presenter.window_state import (
     save_window_state,
     window_state_file,
 )
+from zemosaic.gui.presenter.run.run_text import status_text
+from zemosaic.gui.presenter.run.runs import DemoMaker, Starter
+from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.frames_view import FramesView
 from zemosaic.gui.tk.picture import PictureLoader
 from zemosaic.gui.tk.result_view import ResultView
@@ -180,8 +180,8 @@ class MainWindow:
         if self.session.running:
             words = self.session.words
             answers = (words.text("window.close_stop"), words.text("window.close_stay"))
-            told = words.text("window.close_text")
-            if ask(self.root, self.theme, words.text("window.close_title"), told, answers) != 0:
+            question = words.text("window.close_text")
+            if ask(self.root, self.theme, words.text("window.close_title"), question, answers) != 0:
                 return
             self.session.stop()
         self._closing = True
@@ -368,8 +368,8 @@ class MainWindow:
     def _may_overwrite(self) -> bool:
         words, earlier = self.session.words, self.session.earlier_result()
         answers = (words.text("window.replace"), words.text("window.cancel"))
-        told = words.text("window.replace_text", path=str(earlier))
-        return ask(self.root, self.theme, words.text("window.replace_title"), told, answers) == 0
+        question = words.text("window.replace_text", path=str(earlier))
+        return ask(self.root, self.theme, words.text("window.replace_title"), question, answers) == 0
 
     def _destroyed(self, event: tk.Event[tk.Misc]) -> None:
         if event.widget is self.root and self._pumping is not None:

@@ -1,0 +1,68 @@
+"""Parameters of frames and cameras that are held fixed at an earlier solution, to which new frames are fitted.
+
+Frames of the earlier solution have no unknowns of their own; they only contribute observations of stars and sky.  New
+frames therefore take over its scale, its plane and its illumination and join it without a seam.  Quantities that no
+observation constrains (see `zemosaic.calibration.gauge`) keep their earlier values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.arrays import Float64s
+from zemosaic.calibration.least_squares import JointProblem
+from zemosaic.model import N_HIGHER_ORDER_TERMS
+
+__all__ = ["FixedParameters", "with_fixed_frames"]
+
+
+@dataclass(frozen=True)
+class FixedParameters:
+    """Fixed parameters of frames and cameras; the values of frames and cameras that are not fixed are ignored."""
+
+    frames: NDArray[np.bool_]
+    """Which frames are held, shape (frames,)."""
+    transparency: Float64s
+    """Shape (frames, channels)."""
+    sky_adu: Float64s
+    """Level, slopes and bends, shape (frames, channels, terms)."""
+    cameras: NDArray[np.bool_]
+    """Which cameras are held, shape (groups,)."""
+    vignetting: Float64s
+    """Coefficient of r**2, shape (groups,)."""
+    bias_adu: Float64s
+    """Shape (groups,)."""
+
+    @classmethod
+    def none(cls, frames: int, channels: int, groups: int) -> FixedParameters:
+        """Return a record in which nothing is fixed."""
+        return cls(
+            np.zeros(frames, bool),
+            np.ones((frames, channels)),
+            np.zeros((frames, channels, 3 + N_HIGHER_ORDER_TERMS)),
+            np.zeros(groups, bool),
+            np.zeros(groups),
+            np.zeros(groups),
+        )
+
+
+def with_fixed_frames(problem: JointProblem, is_fixed: NDArray[np.bool_], model: Float64s) -> JointProblem:
+    """Return a problem in which some frames are fixed, so that their observations only constrain the items.
+
+    Parameters
+    ----------
+    problem : JointProblem
+    known : ndarray of bool, shape (n_frames,)
+        The terms of these come out as zero.
+    model : ndarray, shape (n,)
+        What known terms make of each observation; taken off its value where its frame is known.
+    """
+    of_fixed_frame = is_fixed[problem.frame]
+    return replace(
+        problem,
+        frame_basis=problem.frame_basis * ~of_fixed_frame[:, None],
+        value=problem.value - np.where(of_fixed_frame, model, 0.0),
+    )

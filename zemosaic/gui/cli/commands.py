@@ -1,0 +1,337 @@
+"""The command line: every setting is a flag, progress on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from zemosaic.about import full_version
+from zemosaic.errors import InputError, SettingsError, ZeMosaicError, message
+from zemosaic.errors import RunCancelled as RunCancelledError
+from zemosaic.events import Event, RunFailed, Warned, to_dict
+from zemosaic.gui.cli.completion import completion_script
+from zemosaic.gui.cli.console import Console, Progress
+from zemosaic.gui.cli.doctor import doctor_lines
+from zemosaic.gui.cli.flags import ALL, Command, completable, help_text, parse, program_name
+from zemosaic.gui.cli.pixel_answer import explained_pixel, story_dict, story_lines
+from zemosaic.gui.presenter.run.run_state import RunState, Status, advanced
+from zemosaic.gui.presenter.run.runs import DemoMaker, RunHandle, Starter, waiting_events
+from zemosaic.gui.presenter.run.speed import learn_speed, speed_of
+from zemosaic.gui.presenter.run.summary_text import forecast_lines, summary_lines
+from zemosaic.i18n import Translator
+from zemosaic.settings.load import (
+    Reading,
+    environment_name,
+    read_settings,
+    resolve_settings,
+    shipped_settings_file,
+    user_config_folder,
+    user_settings_file,
+)
+from zemosaic.settings.schema import Settings, specs
+
+__all__ = ["Engine", "run_cli", "translator_for"]
+
+_POLL_S = 0.05
+_DEMO_FOLDER = "zemosaic_demo"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What the command line starts."""
+
+    start: Starter
+    make_demo: DemoMaker
+
+
+def translator_for(argv: Sequence[str], environ: Mapping[str, str]) -> Translator:
+    """Return the texts in the language of the flags, the environment or the user's file.
+
+    Whatever is wrong with those is told later, in full; here it only means the system's language.
+    """
+    named = [value for word, value in pairwise(argv) if word == "--language"]
+    named += [word.partition("=")[2] for word in argv if word.startswith("--language=")]
+    flags = {"language": named[-1]} if named else {}
+    try:
+        files = (user_settings_file(environ), shipped_settings_file())
+        language = resolve_settings(flags, environ, *files)["language"].value
+    except ZeMosaicError:
+        language = flags.get("language", environ.get(environment_name("language"), "auto"))
+    return Translator(language, environ=environ)
+
+
+def run_cli(argv: Sequence[str], environ: Mapping[str, str], engine: Engine) -> int:
+    """Run one command and return its exit code (see `zemosaic.errors`; 0 is a mosaic).
+
+    Parameters
+    ----------
+    argv : sequence of str
+        Arguments without the program's name.
+    environ : mapping
+    engine : Engine
+    """
+    words = translator_for(argv, environ)
+    console = Console(sys.stdout, sys.stderr)
+    json_wanted = "--log-json" in argv
+    try:
+        return _do(parse(argv), environ, engine, words, console)
+    except KeyboardInterrupt:
+        console.error(words.text("cli.killed"))
+        return RunCancelledError.exit_code
+    except ZeMosaicError as fault:
+        if json_wanted:
+            console.out(_json_line(RunFailed(fault.message, fault.exit_code, "")))
+        console.error(words.text("cli.error", text=words.message(fault.message)))
+        return fault.exit_code
+
+
+def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Translator, console: Console) -> int:
+    if (as_json := _said_at_once(command, environ, words, console)) is not None:
+        console.out(as_json)
+        return 0
+    files = (Path(command.config) if command.config else user_settings_file(environ), shipped_settings_file())
+    if command.config and not files[0].is_file():
+        raise InputError("error.no_config_file", path=command.config)
+    if command.list_settings or command.detect_astap or command.doctor:
+        reading = _read(command, command.flags, environ, files, words, console)
+        for line in _state_lines(command, reading, environ, words):
+            console.out(line)
+        return 0
+    if command.measure_seams is not None:
+        console.out("\n".join(_seam_lines(Path(command.measure_seams), command.footprints, words)))
+        return 0
+    if command.explain_pixel:
+        story = explained_pixel(command.explain_pixel)
+        as_json = json.dumps(_plain(story_dict(story, words)), allow_nan=False) if command.log_json else None
+        console.out(as_json or "\n".join(story_lines(story, words)))
+        return 0
+    flags = dict(command.flags)
+    if command.demo is not None:
+        flags = _with_demo(flags, command.demo, engine.make_demo, words, console)
+    settings = _read(command, flags, environ, files, words, console).settings
+    for key in ("input_dir", "output_dir"):
+        if not getattr(settings, key):
+            raise InputError("error.folder_not_given", flag=f"--{key}")
+    if command.dry_run:
+        console.out("\n".join(_forecast_lines(settings, environ, words)))
+        return 0
+    run = engine.start(settings) if command.until is None else engine.start(settings, command.until)
+    return _watch(run, command.log_json, words, console, user_config_folder(environ))
+
+
+def _said_at_once(command: Command, environ: Mapping[str, str], words: Translator, console: Console) -> str | None:
+    """Return the answer to a command that needs no settings; None where it is another."""
+    program = program_name(sys.argv[0])
+    if command.help:
+        return help_text(words, console.width, program, command.help == ALL, str(user_settings_file(environ)))
+    if command.version:
+        return f"ZeMosaic {full_version()}"
+    if command.completion:
+        return completion_script(command.completion, "zemosaic", completable()).rstrip("\n")
+    return None
+
+
+def _state_lines(command: Command, reading: Reading, environ: Mapping[str, str], words: Translator) -> Iterator[str]:
+    """Return what a command tells of settings and machine."""
+    if command.list_settings:
+        return _setting_lines(reading, words)
+    if command.detect_astap:
+        return _astap_lines(reading.settings, words)
+    return doctor_lines(reading.settings, environ, words)
+
+
+def _forecast_lines(settings: Settings, environ: Mapping[str, str], words: Translator) -> list[str]:
+    """Return what a run would do; nothing is written."""
+    # Here for the reason told below.
+    from zemosaic.forecast import CPU_S_PER_FRAME, forecast
+    from zemosaic.frames.frame_files import scan_folder
+    from zemosaic.frames.inventory import inventory
+    from zemosaic.phases.scan import wants_stacks
+
+    exclude = [Path(settings.output_dir)]
+    scanned = scan_folder(Path(settings.input_dir), exclude=exclude, stacks=wants_stacks(settings))
+    speed = speed_of(user_config_folder(environ)) or CPU_S_PER_FRAME
+    lines = forecast_lines(forecast(settings, scanned.frames, len(scanned.dropped), speed), words)
+    lines += [words.message(line) for line in inventory(scanned.frames, scanned.dropped)]
+    dropped = Counter(words.message(item.reason) for item in scanned.dropped)
+    return [*lines, *(words.text("summary.drop", count=count, reason=reason) for reason, count in dropped.items())]
+
+
+def _with_demo(
+    flags: dict[str, str], demo: str, make_demo: DemoMaker, words: Translator, console: Console
+) -> dict[str, str]:
+    """Return the flags with the folders of the demo, whose frames are made."""
+    if "input_dir" in flags:
+        raise SettingsError("error.demo_and_input", input_dir=str(flags["input_dir"]))
+    folder = Path(demo or _DEMO_FOLDER).absolute()
+    console.error(words.text("cli.demo", path=str(folder)))
+    with Progress(console, words) as progress:
+        raw = make_demo(folder, lambda done, total: progress.step(words.text("phase.demo"), done, total))
+    return {"input_dir": str(raw), "output_dir": str(folder / "mosaic")} | flags
+
+
+def _read(
+    command: Command,
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    files: tuple[Path, Path],
+    words: Translator,
+    console: Console,
+) -> Reading:
+    """Return the settings; tell on standard error, once each, what of their sources was not taken over as it stands."""
+    reading = read_settings(flags, environ, *files)
+    language = reading.settings.language
+    notes = list(reading.notes)
+    if not words.knows(language):
+        notes.append(message("note.language_unknown", language=language, languages=", ".join(words.languages())))
+    for note in notes:
+        if command.log_json:
+            console.out(_json_line(Warned(note)))
+        console.error(words.text("cli.note", text=words.message(note)))
+    return reading
+
+
+def _setting_lines(reading: Reading, words: Translator) -> Iterator[str]:
+    """Yield each setting, its value and where it came from."""
+    resolved = reading.sourced
+    shipped = str(shipped_settings_file())
+    width = max(len(spec.key) for spec in specs())
+    for spec in specs():
+        value, source = resolved[spec.key].value, resolved[spec.key].source
+        origin = words.text("cli.default") if source in ("", shipped) else source
+        shown = json.dumps(value, ensure_ascii=False)
+        yield f"{spec.key:{width}}  {shown:24}  {spec.allowed}  [{origin}]"
+
+
+def _astap_lines(settings: Settings, words: Translator) -> Iterator[str]:
+    """Yield what a run would find of ASTAP."""
+    # Here, because it takes the numerical libraries, which no other command of the front end needs.
+    from zemosaic.solving.solvers.astap_find import detect_astap_installation
+
+    installation = detect_astap_installation(settings.astap_executable_path, settings.astap_data_directory_path)
+    if installation is None:
+        yield words.text("cli.astap_none")
+        return
+    yield words.text("cli.astap_program", path=str(installation.executable))
+    if installation.data_dir is None:
+        yield words.text("cli.astap_no_stars")
+    else:
+        yield words.text("cli.astap_stars", name=installation.catalogue.upper(), folder=str(installation.data_dir))
+
+
+def _seam_lines(mosaic: Path, footprints: str | None, words: Translator) -> Iterator[str]:
+    """Yield what is known of a mosaic's seams."""
+    # Here for the same reason as above.
+    from zemosaic.qa.seam_files import measure_seams_of_file
+
+    seams = measure_seams_of_file(mosaic, Path(footprints) if footprints else None)
+    report = seams.report
+    yield words.text("cli.seams.edges", frames=seams.frames, pieces=len(report.seams), known=len(report.trusted))
+    if report.trusted:
+        yield words.text("cli.seams.level", rms=report.level_rms)
+        yield words.text("cli.seams.worst", worst=report.worst)
+    yield words.text(f"report.seams.{report.verdict}")
+    yield words.text("cli.seams.map", path=str(seams.map))
+
+
+def _watch(run: RunHandle, log_json: bool, words: Translator, console: Console, config_folder: Path) -> int:
+    """Follow a run to its end; the first Ctrl-C asks it to stop, the second ends it."""
+    state = RunState(status=Status.RUNNING)
+    stop_asked_s: float | None = None
+    try:
+        with _interrupts() as count, _pauses(run), Progress(console, words) as progress:
+            while not state.status.over:
+                stopping_s = None if stop_asked_s is None else time.monotonic() - stop_asked_s
+                events = waiting_events(run, stopping_s)
+                for event in events:
+                    state = advanced(state, event, time.monotonic())
+                    if log_json:
+                        console.out(_json_line(event))
+                progress.show(state, time.monotonic())
+                if count() and stop_asked_s is None:
+                    stop_asked_s = time.monotonic()
+                    state = state.stopping()
+                    progress.say(words.text("cli.stopping"))
+                    run.cancel()
+                if count() > 1:
+                    raise KeyboardInterrupt
+                if not events:
+                    time.sleep(_POLL_S)
+    finally:
+        run.close()
+    if state.result is not None:
+        learn_speed(config_folder, state.result.frames_used, state.result.cpu_s)
+    return _ended(state, log_json, words, console)
+
+
+def _ended(state: RunState, log_json: bool, words: Translator, console: Console) -> int:
+    if state.status is Status.CANCELLED:
+        console.error(words.text("cli.stopped"))
+        return RunCancelledError.exit_code
+    lines = summary_lines(state, words)
+    if state.error is not None:
+        console.error("\n".join([words.text("cli.error", text=lines[0]), *lines[1:]]))
+        return state.error.exit_code
+    say: Callable[[str], None] = console.error if log_json else console.out
+    say("\n".join(lines))
+    return 0
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], int]]:
+    """Count Ctrl-C and requests to terminate instead of dying of them."""
+    seen: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        seen.append(number)
+
+    names = [signal.SIGINT, signal.SIGTERM]
+    before = [(name, signal.signal(name, note)) for name in names]
+    # A terminal that is closed takes its window away, not the run.
+    if hasattr(signal, "SIGHUP"):
+        before.append((signal.SIGHUP, signal.signal(signal.SIGHUP, signal.SIG_IGN)))
+    try:
+        yield lambda: len(seen)
+    finally:
+        for name, handler in before:
+            signal.signal(name, handler)
+
+
+@contextmanager
+def _pauses(run: RunHandle) -> Iterator[None]:
+    """Let signals pause the run and let it go on, where the system has them."""
+    asked: dict[str, Callable[[], None]] = {"SIGUSR1": run.pause, "SIGUSR2": run.resume}
+    known = {getattr(signal, name): act for name, act in asked.items() if hasattr(signal, name)}
+    before = [(number, signal.signal(number, lambda *_, act=act: act())) for number, act in known.items()]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def _json_line(event: Event) -> str:
+    return json.dumps(_plain(to_dict(event)), ensure_ascii=True, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if abs(value) < float("inf") else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)

@@ -1,0 +1,82 @@
+"""The frame table's files: the stack plan it is exported as, and the report of a run it learns from."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.arrays import green_channel
+from zemosaic.gui.presenter.frames.frame_table import METRICS, FrameTable
+
+__all__ = ["PLAN_COLUMNS", "REPORT_NAME", "plan_rows", "report_numbers"]
+
+REPORT_NAME = "run_report.json"
+PLAN_COLUMNS = (
+    "order", "batch_id", "mount", "bortle", "telescope", "session_date", "filter", "exposure", "file_path", "ra", "dec",
+    "keep", "group", "solved", *METRICS[:-1],
+)  # fmt: skip
+"""The first eleven are those of a ``stack_plan.csv``; `mount` and `bortle` are for the user to fill in."""
+
+
+def plan_rows(table: FrameTable) -> Iterator[list[object]]:
+    """Yield each frame's row of the CSV file, in the order of `PLAN_COLUMNS`."""
+    for row, frame in enumerate(table.frames):
+        centre = table.footprints.centre_of(row)
+        place = ("", "") if centre is None else tuple(f"{angle:.5f}" for angle in centre)
+        numbers = [table.metrics[name][row] for name in METRICS[:-1]]
+        yield [
+            row + 1,
+            f"{table.nights[row]}_{frame.filter_name}".strip("_"),
+            "",
+            "",
+            table.telescopes[row],
+            table.nights[row],
+            frame.filter_name,
+            "" if frame.exposure_s is None else f"{frame.exposure_s:g}",
+            frame.path,
+            *place,
+            int(table.keep[row]),
+            table.group_of(row),
+            table.solved[row],
+            *(f"{value:.6g}" if np.isfinite(value) else "" for value in numbers),
+        ]
+
+
+def report_numbers(table: FrameTable, report: Path) -> dict[str, NDArray[np.float64]]:
+    """Return what a run's report says of the frames that have not changed since, by metric, each of shape (rows,).
+
+    Reads nothing of the table that ever changes, so that it may run beside the window.  An unreadable report says
+    nothing.
+    """
+    try:
+        report_values = json.loads(report.read_text(encoding="utf-8"))
+        written_ns = report.stat().st_mtime_ns
+    except (OSError, ValueError):
+        return {}
+    entries = report_values.get("frames") if isinstance(report_values, dict) else None
+    if not isinstance(entries, list):
+        return {}
+    row_of = {frame.path: row for row, frame in enumerate(table.frames) if frame.mtime_ns < written_ns}
+    numbers = {name: np.full(len(table), np.nan) for name in METRICS[:-1]}
+    for entry in entries:
+        row = row_of.get(str(entry.get("path")))
+        if row is not None:
+            for name, values in numbers.items():
+                values[row] = _number(entry, name)
+    return numbers
+
+
+def _number(entry: Mapping[str, Any], name: str) -> float:
+    """Return a metric of a frame as the report writes it; NaN where it has none."""
+    keys = {"fwhm": "fwhm_px", "background": "sky_adu", "noise": "noise_adu"}
+    value = entry.get("weight") if name == "weight" else (entry.get("metrics") or {}).get(keys.get(name, name))
+    if isinstance(value, list):
+        # Of the colours the green one stands for the frame.
+        value = value[green_channel(len(value))] if value else None
+    return float(value) if isinstance(value, int | float) else math.nan

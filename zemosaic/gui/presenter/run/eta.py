@@ -1,0 +1,143 @@
+"""Time left: a phase from its own speed, the whole run from what its phases took so far.
+
+Before anything is known the phases share the time as in `SHARES`.  Each finished phase, and the
+plan's own estimate, replaces guesses by measurements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["SHARES", "Speed", "duration_text", "remaining_s"]
+
+SHARES: Mapping[str, float] = {
+    "scan": 0.02,
+    "measure": 0.25,
+    "solve": 0.10,
+    "calibrate": 0.05,
+    "plan": 0.01,
+    "stack": 0.45,
+    "assemble": 0.07,
+    "export": 0.05,
+}
+"""Part of a typical run's wall time by phase, in their order."""
+
+PIXEL_PHASES = ("stack", "assemble", "export")
+"""The phases that the plan's estimate covers."""
+
+_MIN_SHARE = 0.1
+"""Nothing is foretold from phases that are a smaller part of a run than this."""
+_HALF_LIFE_S = 20.0
+"""After this many seconds a step counts half as much for the speed."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Steps per second of a phase, recent ones counting most."""
+
+    done: int = 0
+    at_s: float = 0.0
+    steps: float = 0.0
+    """Steps seen, older ones fading."""
+    seconds: float = 0.0
+    """Time seen, fading alike."""
+
+    @property
+    def per_s(self) -> float | None:
+        """Steps per second; None while unknown."""
+        return self.steps / self.seconds if self.seconds > 0 and self.steps > 0 else None
+
+    def advanced(self, done: int, at_s: float) -> Speed:
+        """Return the speed after `done` steps at a time (s) of the same clock."""
+        elapsed, steps = at_s - self.at_s, done - self.done
+        if elapsed <= 0 or steps < 0:
+            return self
+        fade = 2.0 ** (-elapsed / _HALF_LIFE_S)
+        return Speed(done, at_s, self.steps * fade + steps, self.seconds * fade + elapsed)
+
+    def remaining_s(self, done: int, total: int | None) -> float | None:
+        """Return the seconds for the steps left; None while the speed or the total is unknown."""
+        if total is None or self.per_s is None:
+            return None
+        return max(total - done, 0) / self.per_s
+
+
+def remaining_s(
+    taken_s: Mapping[str, float],
+    current: str | None,
+    current_left_s: float | None,
+    planned_s: float | None,
+    until: str | None = None,
+) -> float | None:
+    """Return the seconds left of a whole run.
+
+    Parameters
+    ----------
+    taken_s : mapping
+        Wall seconds of the finished phases and, so far, of the current one.
+    current : str or None
+        The phase that runs.
+    current_left_s : float or None
+        Its own estimate; None where it has none.
+    planned_s : float or None
+        The plan's estimate for `PIXEL_PHASES`.
+    until : str, optional
+        The last phase of the run; that of a mosaic by default.
+
+    Returns
+    -------
+    float or None
+        None while nothing has been learnt.
+    """
+    finished = {phase: seconds for phase, seconds in taken_s.items() if phase in SHARES and phase != current}
+    learnt = sum(SHARES[phase] for phase in finished)
+    spent = sum(finished.values())
+    if current is not None and current in SHARES and current_left_s is not None:
+        learnt += SHARES[current]
+        spent += taken_s.get(current, 0.0) + current_left_s
+    per_share = spent / learnt if learnt >= _MIN_SHARE else None
+    planned_s = _corrected(planned_s, finished, current, taken_s, current_left_s)
+    order = list(SHARES)
+    first = order.index(current) if current is not None and current in SHARES else 0
+    last = len(order) if until is None else order.index(until) + 1
+    left = 0.0
+    for phase in order[first:last]:
+        if phase in finished:
+            continue
+        expected = _expected_s(phase, per_share, planned_s)
+        if expected is None:
+            return None
+        if phase == current:
+            expected = current_left_s if current_left_s is not None else max(expected - taken_s.get(phase, 0.0), 0.0)
+        left += expected
+    return left
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration as ``0:42``, ``12:05`` or ``3:07:09``."""
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
+
+
+def _corrected(
+    planned_s: float | None,
+    finished: Mapping[str, float],
+    current: str | None,
+    taken_s: Mapping[str, float],
+    current_left_s: float | None,
+) -> float | None:
+    """Return the plan's estimate, corrected by the pixel phases seen so far."""
+    seen = {phase: seconds for phase, seconds in finished.items() if phase in PIXEL_PHASES}
+    if current in PIXEL_PHASES and current_left_s is not None:
+        seen[current] = taken_s.get(current, 0.0) + current_left_s
+    if planned_s is None or not seen:
+        return planned_s
+    return sum(seen.values()) / sum(SHARES[phase] for phase in seen) * sum(SHARES[phase] for phase in PIXEL_PHASES)
+
+
+def _expected_s(phase: str, per_share: float | None, planned_s: float | None) -> float | None:
+    if planned_s is not None and phase in PIXEL_PHASES:
+        return planned_s * SHARES[phase] / sum(SHARES[name] for name in PIXEL_PHASES)
+    return None if per_share is None else per_share * SHARES[phase]

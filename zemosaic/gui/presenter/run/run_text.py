@@ -1,0 +1,138 @@
+"""What both windows say while a run goes on, word for word the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zemosaic.gui.presenter.run.eta import duration_text
+from zemosaic.gui.presenter.run.run_state import LogLine, Phase, PhaseStatus, RunState, Status
+from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.run.summary_text import phase_name, plan_text, size_text, speed_text
+from zemosaic.gui.presenter.settings.equipment import Equipment
+from zemosaic.gui.presenter.settings.form import choice_text, shown_value, unit_text
+from zemosaic.i18n import Translator
+from zemosaic.settings.schema import Spec
+
+__all__ = [
+    "LEVELS", "PhaseCells", "caption_text", "default_text", "equipment_text", "facts_text", "known_level", "log_line",
+    "phase_cells", "status_text", "time_text", "welcome_line",
+]  # fmt: skip
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_SIGNS = {PhaseStatus.WAITING: "○", PhaseStatus.RUNNING: "▶", PhaseStatus.DONE: "✓"}
+
+
+@dataclass(frozen=True)
+class PhaseCells:
+    """What the row of a phase shows."""
+
+    sign: str
+    name: str
+    status: PhaseStatus
+    fraction: float
+    count: str
+    time: str
+
+
+def phase_cells(phase: Phase, state: RunState, now: float, words: Translator) -> PhaseCells:
+    """Return the row of a phase at a time of the run's clock."""
+    count = ""
+    if phase.status is not PhaseStatus.WAITING and phase.total:
+        count = "/".join(words.number(number, ",") for number in (phase.done, phase.total))
+    time = ""
+    if phase.status is PhaseStatus.DONE:
+        time = duration_text(phase.wall_s)
+    elif phase.status is PhaseStatus.RUNNING and not state.status.over:
+        left = phase.left_s(state.clock_s(now))
+        time = speed_text(phase, words) if left is None else words.text("cli.left", time=duration_text(left))
+    name = phase_name(phase.name, words)
+    return PhaseCells(_SIGNS[phase.status], name, phase.status, phase.fraction or 0.0, count, time)
+
+
+def time_text(state: RunState, now: float, words: Translator) -> str:
+    """Return the time taken and left."""
+    if state.result is not None:
+        return duration_text(state.result.wall_s)
+    if not (state.status.under_way or state.status is Status.STOPPING):
+        return ""
+    elapsed = duration_text(state.elapsed_s(now))
+    left = state.left_s(now)
+    return elapsed if left is None else words.text("run.elapsed_left", elapsed=elapsed, left=duration_text(left))
+
+
+def facts_text(state: RunState, words: Translator) -> str:
+    """Return what was found, what will be made, and what it takes, in lines."""
+    lines = []
+    if state.found is not None:
+        hours = state.found.total_exposure_s / 3600
+        cameras = ", ".join(state.found.instruments)
+        values = {"frames": state.found.frames, "nights": state.found.nights, "hours": hours, "cameras": cameras}
+        lines.append(words.text("run.found", **values))
+    if state.plan is not None:
+        lines.append(plan_text(state, words))
+    if state.sample is not None and not state.status.over:
+        memory, disk = (size_text(n, words) for n in (state.sample.rss_bytes, state.sample.disk_free_bytes))
+        lines.append(words.text("run.load", memory=memory, disk=disk, cpu=state.sample.cpu_percent))
+        if state.sample.gpu:
+            used, total = (size_text(n, words) for n in (state.sample.gpu_used_bytes, state.sample.gpu_total_bytes))
+            gpu_values = {"name": state.sample.gpu, "used": used, "total": total, "load": state.sample.gpu_percent}
+            lines.append(words.text("run.load_gpu", **gpu_values))
+    if state.dropped:
+        lines.append(words.text("run.dropped", count=state.dropped))
+    return "\n".join(lines)
+
+
+def caption_text(state: RunState, words: Translator) -> str:
+    """Return what the growing picture has to be told with it; empty for stacked pixels."""
+    quick = 0 if state.preview is None else state.preview.quick_frames
+    if not quick:
+        return ""
+    return words.text("run.quick_below" if state.tiles else "run.quick_look", count=quick)
+
+
+def status_text(session: Session) -> tuple[str, bool]:
+    """Return the line at the foot of the window, and whether it tells of a problem."""
+    words, state = session.words, session.state
+    if session.problem is not None:
+        return "⚠ " + words.message(session.problem), True
+    if state.status is Status.FAILED and state.error is not None:
+        return "⚠ " + words.message(state.error.error), True
+    if state.status is not Status.RUNNING:
+        return words.text(f"window.status.{state.status.value}"), False
+    phase = state.phase(state.current) if state.current else None
+    name = words.text("run.status.running") if phase is None else phase_name(phase.name, words)
+    left = state.left_s(session.clock())
+    return (name if left is None else f"{name} · {words.text('cli.left', time=duration_text(left))}"), False
+
+
+def known_level(level: str) -> str:
+    """Return a level of the log; an unknown one counts as information."""
+    return level if level in LEVELS else "INFO"
+
+
+def log_line(line: LogLine, state: RunState, words: Translator) -> str:
+    """Return a line of the log with its time since the start."""
+    return f"{duration_text(max(line.at_s - state.started_s, 0.0)):>7}  {words.message(line.text)}"
+
+
+def default_text(spec: Spec, words: Translator) -> str:
+    """Return the default of a setting as people read it."""
+    if spec.kind == "choice":
+        return choice_text(spec, str(spec.default), words)
+    if spec.kind == "bool":
+        return words.text("settings.on" if spec.default else "settings.off")
+    return f"{shown_value(spec.default, words)} {unit_text(spec, words)}".strip() or "–"
+
+
+def equipment_text(equipment: Equipment, name: str) -> tuple[str, bool]:
+    """Return what was found of a piece of equipment, and whether it is good news."""
+    words, finding = equipment.session.words, equipment.finding(name)
+    text = ("" if finding.good else "⚠ ") + words.message(finding.text)
+    return words.text("equipment.line", name=words.text(f"equipment.{name}"), text=text), finding.good
+
+
+def welcome_line(equipment: Equipment, name: str) -> str:
+    """Return what was found of a piece of equipment, behind a tick where it is there."""
+    text, good = equipment_text(equipment, name)
+    is_found = good and not equipment.finding(name).text.key.endswith("_unknown")
+    return f"{'✓' if is_found else '•'} {text}"

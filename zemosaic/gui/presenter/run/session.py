@@ -1,0 +1,313 @@
+"""One open window's affairs without any toolkit: its form, its run, its demo."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from zemosaic.errors import InputError, Message, SettingsError, ZeMosaicError
+from zemosaic.events import Event, Preparation
+from zemosaic.gui.presenter.desktop.system_desktop import open_path
+from zemosaic.gui.presenter.frames.frames_presenter import FramesPresenter
+from zemosaic.gui.presenter.run.run_state import RunState, Status, advanced
+from zemosaic.gui.presenter.run.runs import DemoMaker, RunHandle, Starter, waiting_events
+from zemosaic.gui.presenter.run.speed import learn_speed, speed_of
+from zemosaic.gui.presenter.settings.form import Form
+from zemosaic.i18n import Translator
+from zemosaic.settings.load import (
+    load_settings,
+    read_settings,
+    save_user_settings,
+    shipped_settings_file,
+    user_config_folder,
+    user_settings_file,
+)
+
+__all__ = ["DemoProgress", "Session"]
+
+
+@dataclass(frozen=True)
+class DemoProgress:
+    """How far the demo frames are."""
+
+    done: int
+    total: int
+    folder: Path | None = None
+    """Folder of the raw frames once they are finished."""
+    error: Message | None = None
+
+
+class Session:
+    """Holds what a window shows; its methods never block for long.
+
+    Parameters
+    ----------
+    words : Translator
+    environ : mapping
+    start : Starter
+        Starts a run.
+    make_demo : DemoMaker
+    clock : callable
+        Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        words: Translator,
+        environ: Mapping[str, str],
+        start: Starter,
+        make_demo: DemoMaker,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.words = words
+        self.state = RunState()
+        self.frames = FramesPresenter()
+        self.problem: Message | None = None
+        """What went wrong outside of runs; the window shows it."""
+        self.held = False
+        """Whether the user asked the run to pause."""
+        self.config_folder = user_config_folder(environ)
+        self.clock = clock
+        self.frames.cpu_s_per_frame = speed_of(self.config_folder)
+        self._user_file = user_settings_file(environ)
+        self._start = start
+        self._make_demo = make_demo
+        self._run: RunHandle | None = None
+        self._over = False
+        self._ending: threading.Thread | None = None
+        self._stop_asked_s: float | None = None
+        self._events: deque[Event] = deque()
+        self._demo: queue.SimpleQueue[DemoProgress] = queue.SimpleQueue()
+        self._demo_thread: threading.Thread | None = None
+        self._not_opened: queue.SimpleQueue[Path] = queue.SimpleQueue()
+        self.form = self._opened_form(environ)
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is under way."""
+        return self._run is not None
+
+    @property
+    def making_demo(self) -> bool:
+        """Whether demo frames are being made."""
+        return self._demo_thread is not None
+
+    def start(self) -> None:
+        """Save the settings and start a run with them.
+
+        Raises
+        ------
+        ZeMosaicError
+            If a setting is wrong, a folder is missing or the run cannot start.
+        """
+        self._begin(None)
+
+    def prepare(self, until: Preparation) -> None:
+        """Save the settings and start a run that ends once the frames are measured, or also solved.
+
+        News of the frames reach the frame table as in any run; at the end `state.prepared` is set and `running` is
+        false.  What was learnt is taken over by the next run with the same output folder.
+
+        Raises
+        ------
+        ZeMosaicError
+            As `start`.
+        """
+        self._begin(until)
+
+    def _begin(self, until: Preparation | None) -> None:
+        if self.running:
+            return
+        settings = self.form.settings()
+        for key in ("input_dir", "output_dir"):
+            if not getattr(settings, key):
+                raise InputError("error.choose_folder", label=self.words.text(f"setting.{key}.label"))
+        if not Path(settings.input_dir).is_dir():
+            raise InputError("error.folder_gone", path=settings.input_dir)
+        table = self.frames.table_for_run(settings.input_dir, settings.output_dir, settings.excluded_frames)
+        if table != settings.excluded_frames:
+            self.form = self.form.edited("excluded_frames", table)
+            settings = self.form.settings()
+        self.save()
+        now = self.clock()
+        settings = settings.model_copy(update={"language": self.words.language})
+        self._run = self._start(settings) if until is None else self._start(settings, until)
+        self.state = RunState(status=Status.RUNNING, started_s=now, output_dir=settings.output_dir, until=until)
+        self._stop_asked_s = None
+        self._events.clear()
+
+    def earlier_result(self) -> Path | None:
+        """Return a finished mosaic that lies in the output folder already."""
+        folder = self.form.row("output_dir").value
+        if not folder or not Path(folder).is_dir():
+            return None
+        return min(Path(folder).glob("zemosaic_MT*.fits"), default=None)
+
+    def look_at_frames(self) -> None:
+        """Begin to scan the input folder of the form, unless it is the one scanned already."""
+        with contextlib.suppress(SettingsError):  # a wrong value is told at its row
+            self.frames.settings = self.form.settings()
+        folder = str(self.form.row("input_dir").value)
+        if folder and folder != self.frames.folder and Path(folder).is_dir():
+            self.scan_frames()
+
+    def scan_frames(self, folder: str | None = None) -> None:
+        """Begin to scan the input folder, or another one that becomes the input folder."""
+        if folder is not None:
+            self.form = self.form.edited("input_dir", folder)
+        values = {key: str(self.form.row(key).value) for key in ("input_dir", "output_dir", "excluded_frames")}
+        asked = ("use_stacks_among_frames", "use_existing_master_tiles")
+        stacks = any(self.form.row(key).value is True for key in asked)
+        self.frames.scan(values["input_dir"], values["output_dir"], values["excluded_frames"], stacks)
+
+    def stop(self) -> None:
+        """Ask the run to stop; `pump` sees it end."""
+        if self._run is not None and self._stop_asked_s is None:
+            self._stop_asked_s = self.clock()
+            self.state = self.state.stopping()
+            self._run.cancel()
+
+    def pause(self) -> None:
+        """Let the run hold after the tasks under way, or go on where it is held; `pump` sees it do so."""
+        if self._run is None or self._stop_asked_s is not None:
+            return
+        if self.held:
+            self._run.resume()
+        else:
+            self._run.pause()
+        self.held = not self.held
+
+    def pump(self, budget_s: float = 0.03) -> bool:
+        """Take in what the run told, for at most some seconds; return whether there was anything."""
+        failed = not self._not_opened.empty()
+        while not self._not_opened.empty():
+            self.tell_problem("error.not_opened", path=str(self._not_opened.get()))
+        if self._run is None:
+            return failed
+        if not self._events:
+            stopping_s = None if self._stop_asked_s is None else self.clock() - self._stop_asked_s
+            self._events.extend(waiting_events(self._run, stopping_s))
+        has_changed = bool(self._events)
+        until = time.monotonic() + budget_s
+        while self._events and time.monotonic() < until:
+            event = self._events.popleft()
+            self.state = advanced(self.state, event, self.clock())
+            self.frames.note(event)
+        if self.state.status.under_way and self._stop_asked_s is not None:
+            self.state = self.state.stopping()
+        if self.state.status.over:
+            if self.state.result is not None:
+                learn_speed(self.config_folder, self.state.result.frames_used, self.state.result.cpu_s)
+                self.frames.cpu_s_per_frame = speed_of(self.config_folder)
+            self._end_run()
+            self._over = True
+        return has_changed or failed
+
+    def run_ended(self) -> bool:
+        """Return, once for each run that ended, true; however short it was."""
+        ended, self._over = self._over, False
+        return ended
+
+    def start_demo(self, folder: Path) -> None:
+        """Make demo frames below a folder in the background; `demo_progress` tells how far they are."""
+        if self.making_demo:
+            return
+
+        def make() -> None:
+            try:
+                raw = self._make_demo(folder, lambda done, total: self._demo.put(DemoProgress(done, total)))
+                self._demo.put(DemoProgress(1, 1, raw))
+            except ZeMosaicError as fault:
+                self._demo.put(DemoProgress(0, 1, error=fault.message))
+            except OSError as fault:
+                problem = Message("error.demo_failed", {"path": str(folder), "detail": str(fault)})
+                self._demo.put(DemoProgress(0, 1, error=problem))
+
+        self._demo_folder = folder
+        self._demo_thread = threading.Thread(target=make, name="demo", daemon=True)
+        self._demo_thread.start()
+
+    def demo_progress(self) -> DemoProgress | None:
+        """Return the latest news of the demo; a finished one has filled in the folders."""
+        latest: DemoProgress | None = None
+        while not self._demo.empty():
+            latest = self._demo.get()
+        if latest is None:
+            if self._demo_thread is not None and not self._demo_thread.is_alive() and self._demo.empty():
+                self._demo_thread = None
+            return None
+        if latest.error is not None:
+            self.problem = latest.error
+        if latest.folder is not None:
+            mosaic = self._demo_folder / "mosaic"
+            self.form = self.form.edited("input_dir", str(latest.folder)).edited("output_dir", str(mosaic))
+        if latest.folder is not None or latest.error is not None:
+            self._demo_thread = None
+        return latest
+
+    def save(self) -> None:
+        """Write the settings the user changed; a file that cannot be written is a `problem`."""
+        changes = self.form.changes
+        if not changes:
+            return
+        try:
+            save_user_settings(changes, self._user_file, shipped_settings_file())
+        except SettingsError as fault:
+            self.problem = fault.message
+            return
+        self.form = replace(self.form, opened=dict(self.form.opened) | changes)
+
+    def tell_problem(self, key: str, **params: Any) -> None:
+        """Let the window show what went wrong."""
+        self.problem = Message(key, params)
+
+    def open(self, path: Path, opener: Callable[[Path], bool] | None = None) -> None:
+        """Open a file or folder, with the desktop's program unless another is given; `pump` tells a failure."""
+
+        def act() -> None:
+            if not (opener or open_path)(path):
+                self._not_opened.put(path)
+
+        threading.Thread(target=act, name="opener", daemon=True).start()
+
+    def tell_notes(self, notes: Sequence[Message]) -> None:
+        """Let the window show what was not taken over as it stands; of many notes how many there are."""
+        if len(notes) == 1:
+            self.problem = notes[0]
+        elif notes:
+            brought = sum(note.key == "note.setting_brought" for note in notes)
+            unknown = sum(int(note.params.get("count", 1)) for note in notes if note.key != "note.setting_brought")
+            path = next((str(note.params["path"]) for note in notes if "path" in note.params), str(self._user_file))
+            self.tell_problem("note.settings_summary", path=path, brought=brought, unknown=unknown)
+
+    def close(self) -> None:
+        """Save the settings and end whatever still runs."""
+        self.save()
+        self.frames.close()
+        self._end_run()
+        if self._ending is not None:
+            self._ending.join()
+
+    def _end_run(self) -> None:
+        """Let go of the run; its process takes a moment to end, and no window should wait for that."""
+        if self._run is not None:
+            self._ending = threading.Thread(target=self._run.close, name="end of run", daemon=True)
+            self._ending.start()
+            self._run, self.held = None, False
+
+    def _opened_form(self, environ: Mapping[str, str]) -> Form:
+        shipped = shipped_settings_file()
+        try:
+            reading = read_settings({}, environ, self._user_file, shipped)
+            self.tell_notes(reading.notes)
+            return Form.of(reading.settings)
+        except SettingsError as fault:
+            self.problem = fault.message
+        return Form.of(load_settings({}, {}, None, shipped))

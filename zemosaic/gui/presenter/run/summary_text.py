@@ -1,0 +1,150 @@
+"""Sentences both windows and the command line say about a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zemosaic.events import PreparationFinished
+from zemosaic.gui.presenter.run.eta import duration_text
+from zemosaic.gui.presenter.run.run_state import Drops, Phase, RunState, WarningCount
+from zemosaic.i18n import Translator
+
+if TYPE_CHECKING:
+    from zemosaic.forecast import Forecast
+
+__all__ = [
+    "drop_text",
+    "forecast_lines",
+    "phase_name",
+    "plan_text",
+    "size_text",
+    "speed_text",
+    "summary_lines",
+    "warning_text",
+]
+
+
+def phase_name(name: str, words: Translator) -> str:
+    """Return the name of a phase."""
+    key = f"phase.{name}"
+    return words.text(key) if words.has(key) else name
+
+
+def size_text(count: int, words: Translator) -> str:
+    """Return a number of bytes as megabytes or gigabytes."""
+    if count < 1_000_000_000:
+        return words.text("unit.megabytes", value=count / 1e6)
+    return words.text("unit.gigabytes", value=count / 1e9)
+
+
+def speed_text(phase: Phase, words: Translator) -> str:
+    """Return steps per second, or seconds per step where that reads better; empty while unknown."""
+    per_s = phase.speed.per_s
+    if per_s is None:
+        return ""
+    if per_s >= 1:
+        return words.text("unit.per_second", value=per_s)
+    return words.text("unit.seconds_each", value=1 / per_s)
+
+
+def plan_text(state: RunState, words: Translator) -> str:
+    """Return what will be made and what it needs; empty before the plan is known."""
+    plan = state.plan
+    if plan is None:
+        return ""
+    return words.text(
+        "run.plan",
+        width=plan.width,
+        height=plan.height,
+        scale=plan.scale_arcsec,
+        tiles=plan.tiles,
+        frames=plan.frames,
+        memory=size_text(plan.memory_bytes, words),
+        disk=size_text(plan.disk_bytes, words),
+    )
+
+
+def forecast_lines(outlook: Forecast, words: Translator) -> list[str]:
+    """Return what a run would do in lines, the first one short enough to stand alone."""
+    parts = []
+    if outlook.width:
+        parts.append(words.text("forecast.size", width=outlook.width, height=outlook.height, depth=outlook.depth))
+    if outlook.fields > 1:
+        parts.append(words.text("forecast.fields", count=outlook.fields))
+    parts.append(words.text("forecast.disk", disk=size_text(outlook.disk_bytes, words)))
+    parts.append(words.text("forecast.time", time=duration_text(outlook.seconds)))
+    lines = [" · ".join(parts)]
+    cameras = ", ".join(outlook.cameras) or words.text("frames.unknown_telescope")
+    lines.append(
+        words.text(
+            "forecast.frames", frames=outlook.frames, nights=outlook.nights, hours=outlook.hours, cameras=cameras
+        )
+    )
+    if outlook.unplaced:
+        lines.append(words.text("forecast.unplaced", count=outlook.unplaced))
+    if outlook.left_out:
+        lines.append(words.text("forecast.left_out", count=outlook.left_out))
+    memory, free = size_text(outlook.memory_bytes, words), size_text(outlook.disk_free_bytes, words)
+    lines.append(words.text("forecast.room", memory=memory, free=free))
+    lines.append(words.message(outlook.mode))
+    if outlook.problem is not None:
+        lines.append("⚠ " + words.message(outlook.problem))
+    return lines
+
+
+def drop_text(drops: Drops, words: Translator) -> str:
+    """Return how many frames fell out and why."""
+    key = "summary.drop" if drops.same else "summary.drop_example"
+    return words.text(key, count=drops.count, reason=words.message(drops.reason))
+
+
+def warning_text(warning: WarningCount, words: Translator) -> str:
+    """Return a warning and, where it came again, how often."""
+    text = words.message(warning.text)
+    return text if warning.count == 1 else words.text("summary.repeated", text=text, count=warning.count)
+
+
+def summary_lines(state: RunState, words: Translator) -> list[str]:
+    """Return the end of a run in lines: what was made, of what, and what was left out and why."""
+    if state.error is not None:
+        log = state.error.log_path
+        return [words.message(state.error.error), *([words.text("summary.log", path=log)] if log else [])]
+    if state.prepared is not None:
+        return _prepared_lines(state.prepared, state, words)
+    result = state.result
+    if result is None:
+        return []
+    lines = [
+        *(words.text("summary.mosaic", path=path) for path in result.mosaics or (result.mosaic,)),
+        words.text("summary.frames", used=result.frames_used, dropped=result.frames_dropped),
+    ]
+    lines += _remarks(state, words)
+    lines.append(
+        words.text(
+            "summary.cost",
+            time=duration_text(result.wall_s),
+            cpu=duration_text(result.cpu_s),
+            memory=size_text(state.peak_rss_bytes, words),
+        )
+    )
+    if result.report_html:
+        lines.append(words.text("summary.report", path=str(Path(result.report_html))))
+    return lines
+
+
+def _prepared_lines(prepared: PreparationFinished, state: RunState, words: Translator) -> list[str]:
+    counts = {"measured": prepared.measured, "solved": prepared.solved, "dropped": prepared.dropped}
+    cost = {"time": duration_text(prepared.wall_s), "cpu": duration_text(prepared.cpu_s)}
+    memory = size_text(state.peak_rss_bytes, words)
+    return [
+        words.text(f"summary.prepared.{prepared.until}", **counts),
+        *_remarks(state, words),
+        words.text("summary.cost", memory=memory, **cost),
+    ]
+
+
+def _remarks(state: RunState, words: Translator) -> list[str]:
+    """Return what was left out, the most frequent reason first, and what was warned of."""
+    drops = ["  " + drop_text(drops, words) for drops in sorted(state.drops, key=lambda drops: -drops.count)]
+    return drops + [words.text("summary.warning", text=warning_text(warning, words)) for warning in state.warnings]

@@ -1,0 +1,260 @@
+"""How a linear mosaic is shown: neutral sky, balanced colour, faint light lifted, stars kept small."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.arrays import Box, median_sigma
+from zemosaic.picture.downsample import downsampled, sampled
+from zemosaic.store.axis_order import AxisOrder, Pixels
+
+__all__ = [
+    "WHITENING",
+    "ChannelStretch",
+    "DisplayStretch",
+    "display_stretch",
+    "fit_display_stretch",
+    "inside_of",
+    "midtones",
+]
+
+Planes = NDArray[np.float32]
+
+SKY_LEVEL = 0.14
+"""Brightness of the empty sky in the picture, 0 to 1."""
+SHADOW_SIGMAS = 2.8
+"""How far below the sky black lies at least, in standard deviations of the sky."""
+BROAD_LIGHT = 9.0
+"""Brightness of nebulae and galaxies that the stretch leaves room for, in units of that depth."""
+COLOUR_KEPT = 0.7
+"""Part of a bright pixel's colour that the stretch keeps unless asked otherwise: 0 is white, 1 is all."""
+WHITENING = 8
+"""How late bright pixels go to white: the power of their brightness in the picture that does it."""
+GAIN_LIMIT = 3.0
+DARKEST_PERCENT = 2.0
+"""Part of the picture that may be darker than the sky: thin borders, gradients."""
+MIN_SKY_CELLS = 20
+"""Fewer cells that are dark in all channels are no sky."""
+
+
+@dataclass(frozen=True)
+class DisplayStretch:
+    """How linear pixels become a picture: the sky taken off, colours balanced, the range stretched."""
+
+    sky: tuple[float, ...]
+    """Level of the sky per channel."""
+    gains: tuple[float, ...]
+    """Factors per channel that make the median star white."""
+    stretches: tuple[ChannelStretch, ...]
+    """One for all channels, or one for each."""
+    colour: float = COLOUR_KEPT
+    """Part of a bright pixel's colour that the stretch keeps, 0 to 1; of no effect with one stretch per channel."""
+
+    def __call__(self, planes: Planes, inside: NDArray[np.bool_]) -> Planes:
+        """Return values from 0 to 1, shape (channels, h, w); 0 outside."""
+        clear = (planes - _column(self.sky)) * _column(self.gains)
+        if len(self.stretches) == 1:
+            shown = self.stretches[0](clear, self.colour)
+        else:
+            shown = np.concatenate([stretch(plane[None]) for stretch, plane in zip(self.stretches, clear, strict=True)])
+        return np.where(inside, shown, np.float32(0))
+
+    def adjusted(self, *, depth: float = 1.0, white: float = 1.0, sky_level: float = SKY_LEVEL) -> DisplayStretch:
+        """Return the view with another stretch; the arguments' defaults change nothing.
+
+        Parameters
+        ----------
+        depth : float
+            Factor of the distance from the sky down to black: less than 1 darkens the sky's noise.
+        white : float
+            Factor of the brightness that becomes white.
+        sky_level : float
+            Brightness of the empty sky in the picture, 0 to 1.
+        """
+        return replace(self, stretches=tuple(stretch.adjusted(depth, white, sky_level) for stretch in self.stretches))
+
+    def deeper(self, factors: Sequence[float]) -> DisplayStretch:
+        """Return the view with black farther below a sky that stays as bright, by a factor for each stretch."""
+        return replace(
+            self, stretches=tuple(stretch.deeper(by) for stretch, by in zip(self.stretches, factors, strict=True))
+        )
+
+    def fitted(self, planes: Planes, inside: NDArray[np.bool_]) -> DisplayStretch:
+        """Return the view with the stretch that pixels of this sky want, be they single, averaged or calmed."""
+        if not inside.any():
+            return self
+        clear = np.where(inside, planes - _column(self.sky), np.float32(0)) * _column(self.gains)
+        parts = [clear] if len(self.stretches) == 1 else [plane[None] for plane in clear]
+        return replace(self, stretches=tuple(ChannelStretch.of(part, inside) for part in parts))
+
+
+def display_stretch(
+    source: Pixels,
+    coverage: Pixels | None = None,
+    max_px: int = 3200,
+    *,
+    axis_order: AxisOrder = "HWC",
+    box: Box | None = None,
+    linked: bool = True,
+    full_size: bool = False,
+) -> DisplayStretch:
+    """Return how to show a linear image.
+
+    Parameters
+    ----------
+    source, coverage, axis_order, box
+        As for `stretched_preview`.
+    max_px : int
+        Longest side of the reduced picture that the view is found on.
+    linked : bool
+        Whether one stretch serves all channels, so that colours stay; or each channel has its own.
+    full_size : bool
+        Whether the view is for single pixels, whose noise is larger than that of averaged ones.
+    """
+    planes = downsampled(source, max_px, axis_order=axis_order, box=box)
+    inside = inside_of(planes, coverage, max_px, box)
+    view = fit_display_stretch(planes, inside, linked)
+    if full_size:
+        planes = sampled(source, max_px, axis_order=axis_order, box=box)
+        inside = np.asarray(np.isfinite(planes).all(axis=0))
+    return view.fitted(planes, inside)
+
+
+def midtones(x: NDArray[np.float32] | float, balance: float) -> NDArray[np.float32]:
+    """Return the midtones transfer function: 0 to 0, `balance` to 1/2, 1 to 1."""
+    values = np.asarray(x, np.float32)
+    return (balance - 1.0) * values / ((2.0 * balance - 1.0) * values - balance)
+
+
+def inside_of(planes: Planes, coverage: Pixels | None, max_px: int, box: Box | None) -> NDArray[np.bool_]:
+    """Return where shrunk planes show data."""
+    inside = np.asarray(np.isfinite(planes).all(axis=0))
+    if coverage is not None:
+        inside &= downsampled(coverage, max_px, axis_order="HW", box=box, empty=0.0)[0] > 0
+    return inside
+
+
+def fit_display_stretch(planes: Planes, inside: NDArray[np.bool_], linked: bool) -> DisplayStretch:
+    """Return sky and colours of an averaged picture with data `inside`; `DisplayStretch.fitted` adapts its stretch."""
+    channels = len(planes)
+    stretches = (ChannelStretch.between(-1.0, 10.0, SKY_LEVEL),) * (1 if linked else channels)
+    plain = DisplayStretch((0.0,) * channels, (1.0,) * channels, stretches)
+    if not inside.any():
+        return plain
+    sky = _sky(planes, inside)
+    gains = _star_gains(np.where(inside, planes - _column(sky), np.float32(0)), inside) if linked else plain.gains
+    return replace(plain, sky=tuple(map(float, sky)), gains=tuple(map(float, gains)))
+
+
+def _column(values: Sequence[float] | NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(values, np.float32)[:, None, None]
+
+
+def _sky(planes: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the level of the sky per channel: nebulae only add light, so that it is the darkest there is.
+
+    Cells decide that are as dark as the darkest ones in all channels at once, within a pixel's noise: else a dark
+    cloud of some colour would be taken for sky, and the sky would come out in the opposite colour.
+    """
+    cells = downsampled(
+        np.where(inside, planes, np.float32(np.nan)), max(24, max(inside.shape) // 16), axis_order="CHW"
+    )
+    levels = cells[:, np.isfinite(cells).all(axis=0)]
+    low = np.percentile(levels, DARKEST_PERCENT, axis=1)[:, None]
+    noise = np.array([_noise(plane) for plane in planes])[:, None]
+    dark = (levels <= low + noise).all(axis=0)
+    sky = np.median(levels[:, dark], axis=1) if dark.sum() >= MIN_SKY_CELLS else (low + 0.5 * noise)[:, 0]
+    return sky.astype(np.float32)
+
+
+def _noise(plane: NDArray[np.float32]) -> float:
+    """Return the noise of a plane's pixels, blind to stars and nebulae; 0 of a plane without neighbours."""
+    steps = plane[:, 2:] - plane[:, :-2]
+    steps = steps[np.isfinite(steps)]
+    return median_sigma(steps) / 2**0.5 if steps.size else 0.0
+
+
+def _star_gains(clear: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return factors that make the median star white; ones where there are too few stars."""
+    ones = np.ones(len(clear), np.float32)
+    if len(clear) == 1:
+        return ones
+    height = _peaks(clear[0])
+    for plane in clear[1:]:
+        np.minimum(height, _peaks(plane), out=height)
+    low, high = np.percentile(height[inside], [99.7, 99.97])
+    stars = inside & (height > max(low, 0.0)) & (height < high)
+    if stars.sum() < 30:
+        return ones
+    chosen = np.stack([_peaks(plane)[stars] for plane in clear])
+    ratios = np.median(chosen[1] / chosen, axis=1)
+    return np.clip(ratios, 1.0 / GAIN_LIMIT, GAIN_LIMIT).astype(np.float32)
+
+
+def _peaks(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a plane without its broad light."""
+    return np.asarray(plane - cv2.blur(plane, (15, 15)), np.float32)
+
+
+@dataclass(frozen=True)
+class ChannelStretch:
+    """The stretch of a picture: sky at `SKY_LEVEL`, the brightest stars at 1.  Levels are above the sky."""
+
+    black: float
+    """What becomes 0; below the sky, so negative."""
+    white: float
+    """What becomes 1."""
+    balance: float
+    """What part of the way from black to white becomes 1/2."""
+
+    @classmethod
+    def of(cls, clear: Planes, inside: NDArray[np.bool_]) -> ChannelStretch:
+        """Return the stretch of planes whose sky is 0."""
+        light = clear.mean(axis=0)
+        levels = light[inside]
+        depth = _shadow_depth(clear, levels, inside)
+        # Where white lies far above, the curve hardly depends on it, and cores of galaxies keep their shape.
+        return cls.between(-depth, max(float(levels.max()), 10.0 * depth), SKY_LEVEL)
+
+    @classmethod
+    def between(cls, black: float, white: float, sky_level: float) -> ChannelStretch:
+        """Return the stretch that shows 0 as `sky_level`."""
+        return cls(black, white, float(midtones(-black / (white - black), sky_level)))
+
+    def adjusted(self, depth: float, white: float, sky_level: float) -> ChannelStretch:
+        """Return another stretch; see `DisplayStretch.adjusted`."""
+        return ChannelStretch.between(self.black * depth, self.white * white, sky_level)
+
+    def deeper(self, factor: float) -> ChannelStretch:
+        """Return another stretch that shows 0 as brightly; see `DisplayStretch.deeper`."""
+        sky_level = float(midtones(-self.black / (self.white - self.black), self.balance))
+        return ChannelStretch.between(self.black * factor, self.white, sky_level)
+
+    def __call__(self, clear: Planes, colour: float = COLOUR_KEPT) -> Planes:
+        """Return values from 0 to 1."""
+        span = self.white - self.black
+        scaled = np.clip((clear - self.black) / span, 0.0, 1.0)
+        apart = midtones(scaled, self.balance)
+        if len(clear) == 1:
+            return apart
+        level = np.clip((clear.mean(axis=0) - self.black) / span, 1e-6, 1.0)
+        bright = midtones(level, self.balance)
+        together = bright * scaled / level
+        peak = np.maximum(together.max(axis=0), 1.0)
+        mixed = colour * together / peak + (1.0 - colour) * apart
+        # Cores of stars go to white: where they were cut off in all colours, balanced ones would be magenta.
+        return np.clip(mixed + (mixed.max(axis=0) - mixed) * bright**WHITENING, 0.0, 1.0)
+
+
+def _shadow_depth(clear: Planes, levels: Planes, inside: NDArray[np.bool_]) -> float:
+    """Return how far below the sky black lies: beyond the noise, and so that broad light stays below white."""
+    below = levels[levels < 0]
+    noise = 1.4826 * float(np.median(-below)) if below.size else 0.0
+    broad = downsampled(np.where(inside, clear, np.nan), max(inside.shape) // 8 or 1, axis_order="CHW")
+    brightest = float(np.nanpercentile(broad, 99.0, axis=(1, 2)).max())
+    return max(SHADOW_SIGMAS * noise, brightest / BROAD_LIGHT, 1e-6 * float(np.abs(levels).max()), 1e-30)

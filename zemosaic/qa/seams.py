@@ -1,0 +1,206 @@
+"""Steps across the footprint edges of frames, measured on the finished mosaic.
+
+Wherever a frame ends, the mosaic loses one of its samples; if that frame's level or colour was wrong,
+a step stands there.  Along each edge the mosaic is averaged at equal distances from it, so that its
+noise and its stars fade while the step stays, and a smooth curve with a step is fitted across.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from zemosaic.arrays import Float64s, green_channel, median_sigma
+
+__all__ = ["LIMIT", "Seam", "SeamReport", "measure_seams"]
+
+
+MAX_DISTANCE_PX = 40
+"""Pixels on both sides of an edge that are looked at."""
+GAP_PX = 4
+"""Pixels next to the edge that are not: footprints are a little curved, interpolation reaches across."""
+POWER = 3
+"""Degree of the smooth curve."""
+MIN_EDGE_PX = 100
+"""Edges of which less lies in the mosaic are not measured."""
+PIECE_PX = 400
+"""Edges are measured in pieces of this length: a step may change its sign along an edge."""
+ALONG_PX = 4
+"""Every so many pixels along an edge are looked at: those between share light with them by interpolation."""
+STAR_SIGMA = 4.0
+LIMIT = 0.1
+"""Steps below this part of one frame's pixel noise cannot be seen."""
+MAX_TRUSTED_ERROR = 0.05
+"""Edges count whose step is known better than this, in noise of a frame's pixel."""
+
+
+@dataclass(frozen=True)
+class Seam:
+    """A piece of one frame's edge."""
+
+    frame: int
+    """Index of the footprint."""
+    x: tuple[float, float]
+    """Where the piece begins and ends, in pixels of the mosaic."""
+    y: tuple[float, float]
+    step: tuple[float, ...]
+    """Inside less outside per channel, in noise of one frame's pixel."""
+    error: tuple[float, ...]
+
+    @property
+    def level(self) -> float:
+        """Step of the green channel, or the only one."""
+        return self.step[green_channel(len(self.step))]
+
+    @property
+    def colour(self) -> float:
+        """Largest difference between the steps of two channels."""
+        return max(self.step) - min(self.step)
+
+
+@dataclass(frozen=True)
+class SeamReport:
+    """All seams of a mosaic."""
+
+    seams: tuple[Seam, ...]
+
+    @property
+    def trusted(self) -> list[Seam]:
+        """Seams that are known well enough to judge."""
+        return [seam for seam in self.seams if max(seam.error) <= MAX_TRUSTED_ERROR]
+
+    @property
+    def level_rms(self) -> float:
+        """Typical step beyond what noise alone makes; NaN without trusted seams."""
+        return self._rms([(seam.level, seam.error[green_channel(len(seam.error))]) for seam in self.trusted])
+
+    @property
+    def worst(self) -> float:
+        """95th percentile of the steps' sizes, all channels; NaN without trusted seams."""
+        sizes = [abs(step) for seam in self.trusted for step in seam.step]
+        return float(np.percentile(sizes, 95)) if sizes else float("nan")
+
+    @property
+    def verdict(self) -> str:
+        """``invisible``, ``visible`` or, where no step is known well, ``unknown``."""
+        if not self.trusted:
+            return "unknown"
+        return "invisible" if self.worst < LIMIT else "visible"
+
+    @staticmethod
+    def _rms(pairs: Sequence[tuple[float, float]]) -> float:
+        if not pairs:
+            return float("nan")
+        step, error = np.array(pairs).T
+        return float(np.sqrt(max(np.mean(step**2 - error**2), 0.0)))
+
+
+def measure_seams(mosaic: Any, footprints: Sequence[tuple[Float64s, Float64s]], sigma: Sequence[float]) -> SeamReport:
+    """Measure the steps across the edges of footprints.
+
+    Parameters
+    ----------
+    mosaic : ndarray or array that is read by slices, shape (channels, h, w)
+        NaN where nothing is.
+    footprints : sequence of (x, y)
+        Corners of each frame in order round it, in pixels of the mosaic.
+    sigma : sequence of float
+        Noise of one frame's pixel per channel, in units of the mosaic.
+    """
+    seams: list[Seam] = []
+    for index, (x, y) in enumerate(footprints):
+        centre = float(np.mean(x)), float(np.mean(y))
+        for k in range(len(x)):
+            start = np.array([x[k], y[k]])
+            end = np.array([x[(k + 1) % len(x)], y[(k + 1) % len(x)]])
+            seams.extend(_edge(mosaic, index, start, end, centre, sigma))
+    return SeamReport(tuple(seams))
+
+
+def _edge(
+    mosaic: Any,
+    index: int,
+    start: Float64s,
+    end: Float64s,
+    centre: tuple[float, float],
+    sigma: Sequence[float],
+) -> list[Seam]:
+    length = float(np.hypot(*(end - start)))
+    pieces = max(1, round(length / PIECE_PX))
+    along = (end - start) / max(length, 1e-9)
+    normal = np.array([-along[1], along[0]])
+    if float(normal @ (np.array(centre) - start)) < 0:
+        normal = -normal
+    marks = np.linspace(0.0, length, pieces + 1)
+    seams = []
+    for a, b in pairwise(marks):
+        seam = _piece(mosaic, index, start + along * a, start + along * b, normal, sigma)
+        if seam is not None:
+            seams.append(seam)
+    return seams
+
+
+def _piece(
+    mosaic: Any, index: int, start: Float64s, end: Float64s, normal: Float64s, sigma: Sequence[float]
+) -> Seam | None:
+    length = float(np.hypot(*(end - start)))
+    s = np.arange(0.5, length, ALONG_PX)
+    distance = _across()[0]
+    along = (end - start) / max(length, 1e-9)
+    x = np.rint(start[0] + along[0] * s[None, :] + normal[0] * distance[:, None]).astype(np.int64)
+    y = np.rint(start[1] + along[1] * s[None, :] + normal[1] * distance[:, None]).astype(np.int64)
+    inside = (x >= 0) & (y >= 0) & (x < mosaic.shape[2]) & (y < mosaic.shape[1])
+    columns = inside.all(axis=0)
+    if ALONG_PX * columns.sum() < MIN_EDGE_PX:
+        return None
+    x, y = x[:, columns], y[:, columns]
+    x0, y0 = int(x.min()), int(y.min())
+    window = np.asarray(mosaic[:, y0 : int(y.max()) + 1, x0 : int(x.max()) + 1])
+    values = window[:, y - y0, x - x0].astype(np.float64)
+    values = values[:, :, np.isfinite(values).all(axis=(0, 1))]
+    if ALONG_PX * values.shape[2] < MIN_EDGE_PX:
+        return None
+    steps = [_step(value, noise) for value, noise in zip(values, sigma, strict=True)]
+    if any(step is None for step in steps):
+        return None
+    known = [step for step in steps if step is not None]
+    return Seam(
+        frame=index,
+        x=(float(start[0]), float(end[0])),
+        y=(float(start[1]), float(end[1])),
+        step=tuple(step for step, _ in known),
+        error=tuple(error for _, error in known),
+    )
+
+
+@cache
+def _across() -> tuple[Float64s, Float64s, Float64s, Float64s]:
+    """Return distances from an edge, smooth curves across it, their inverse, and what no such curve has of a step."""
+    distance: Float64s = np.concatenate(
+        [np.arange(-MAX_DISTANCE_PX, -GAP_PX + 1), np.arange(GAP_PX, MAX_DISTANCE_PX + 1)]
+    ).astype(np.float64)
+    smooth: Float64s = np.stack([(distance / MAX_DISTANCE_PX) ** power for power in range(POWER + 1)], axis=1)
+    inverse = np.asarray(np.linalg.pinv(smooth), np.float64)
+    step = 0.5 * np.sign(distance)
+    return distance, smooth, inverse, np.asarray(step - smooth @ (inverse @ step), np.float64)
+
+
+def _step(values: Float64s, sigma: float) -> tuple[float, float] | None:
+    """Return the step at distance 0 and its error, in units of `sigma`, from values of shape (distances, along)."""
+    _, smooth, inverse, shape = _across()
+    # Every line across the edge has its own smooth light (nebulae); only the step is common to all.
+    rest = values - smooth @ (inverse @ values)
+    spread = median_sigma(rest) + 1e-12
+    calm = (np.abs(rest) < STAR_SIGMA * spread).all(axis=0)
+    if ALONG_PX * calm.sum() < MIN_EDGE_PX // 2:
+        return None
+    single = shape @ rest[:, calm] / float(shape @ shape)
+    middle = float(np.median(single))
+    keep = np.abs(single - middle) < 3.0 * 1.4826 * float(np.median(np.abs(single - middle))) + 1e-12
+    error = float(np.std(single[keep])) / np.sqrt(max(keep.sum(), 1))
+    return float(np.mean(single[keep])) / sigma, float(error) / sigma

@@ -1,0 +1,79 @@
+"""Pieces of the HTML report that its sections share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+import numpy as np
+from markupsafe import Markup
+
+from zemosaic.arrays import green_channel
+from zemosaic.errors import Message
+from zemosaic.i18n import Translator
+
+__all__ = ["Chart", "Figure", "Words", "green_of", "mean_of", "short_path"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number with its name and a remark."""
+
+    name: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawing and its title."""
+
+    title: str
+    svg: Markup
+
+
+class Words:
+    """Numbers, durations and names in the page's language."""
+
+    def __init__(self, translator: Translator) -> None:
+        self.text: Callable[..., str] = translator.text
+        self._translator = translator
+
+    def number(self, value: float | None, digits: int = 0) -> str:
+        if value is None or not np.isfinite(value):
+            return "–"
+        return self.text(f"report.number{digits}", value=round(value) if digits == 0 else float(value))
+
+    def duration(self, seconds: float) -> str:
+        if seconds < 100:
+            return self.text("report.seconds", s=float(seconds))
+        minutes, rest = divmod(round(seconds), 60)
+        hours, minutes = divmod(minutes, 60)
+        if hours:
+            return self.text("report.hours", h=hours, m=minutes)
+        return self.text("report.minutes", m=minutes, s=rest)
+
+    def phase(self, name: str) -> str:
+        key = f"phase.{name}"
+        return self.text(key) if self._translator.has(key) else name
+
+    def message(self, text: Message) -> str:
+        return self._translator.message(text)
+
+
+def mean_of(values: Sequence[float]) -> float | None:
+    """Return the mean, None of nothing."""
+    return float(np.mean(values)) if values else None
+
+
+def green_of(values: Sequence[float]) -> float | None:
+    """Return the value of green, or of the one channel that there is, None of nothing."""
+    return float(values[green_channel(len(values))]) if values else None
+
+
+def short_path(path: str, input_dir: str) -> str:
+    """Return a path inside the input folder without the folder: the page may be shown to others."""
+    if input_dir and PurePath(path).is_relative_to(input_dir):
+        return PurePath(path).relative_to(input_dir).as_posix()
+    return PurePath(path).name
