@@ -135,7 +135,7 @@ def test_a_broken_language_file_is_named(folder):
 
 def test_numbers_are_written_the_french_way():
     words = Translator("fr")
-    assert words.text("summary.frames", used=12345, dropped=0) == "Images\u00a0: 12\u202f345 utilisées, 0 écartées"
+    assert words.text("summary.frames", used=12345, dropped=0) == "Images\u00a0: 12\u202f345 utilisées, 0 exclue"
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ class Translator:
         self._texts = self._english | _agreeing(translated, self._english)
         self.decimal = self._texts.get("locale.decimal", ".")
         """What stands between a number's whole part and its decimals."""
-        self._format = _NumberFormatter(self.decimal, self._texts.get("locale.thousands", ""), self._plural(own))
+        self._format = _NumberFormatter(self.decimal, self._texts.get("locale.thousands", ""), self._plural(translated))
 
     def knows(self, language: str) -> bool:
         """Return whether there are texts in a language or the one it is a variety of; ``"auto"`` is always known."""
@@ -202,6 +202,14 @@ class Translator:
     def message(self, text: Message) -> str:
         """Return the sentence of a `Message`."""
         return self.text(text.key, **text.params)
+
+    def _plural(self, translated: Mapping[str, str]) -> Callable[[float], int]:
+        name = translated.get("locale.plural", "one")
+        if name not in PLURAL_RULES:
+            path = self._folder / f"{self._language}.json"
+            detail = f"locale.plural = {name!r}; {', '.join(PLURAL_RULES)}"
+            raise SettingsError("error.bad_locale_file", path=str(path), detail=detail)
+        return PLURAL_RULES[name][1]
 
     def _nearest(self, requested: str) -> str:
         short = requested.partition("_")[0]
