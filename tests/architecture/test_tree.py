@@ -17,8 +17,6 @@ LONG_FILES: dict[str, int] = {
     "calibration/background.py": 418,
     "calibration/photometry.py": 432,
     "model.py": 421,
-    "phases/calibrate.py": 420,
-    "phases/solve.py": 509,
     "stacking/compiled.py": 472,
     "worker_process.py": 407,
 }

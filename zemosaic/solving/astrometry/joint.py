@@ -14,10 +14,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Float64s
+from zemosaic.arrays import Float64s, Indices
 from zemosaic.catalogue import Catalogue
 from zemosaic.errors import Message, message
-from zemosaic.solving.astrometry.adjust import directions, least_squares_step, make_cameras, residuals, with_fixed_frames
+from zemosaic.solving.astrometry.adjust import (
+    directions,
+    least_squares_step,
+    make_cameras,
+    residuals,
+    with_fixed_frames,
+)
 from zemosaic.solving.astrometry.camera_model import Cameras, Detections, Priors, ReferenceStars, camera_wcs
 from zemosaic.solving.astrometry.links import link_detections, nearest_reference, reference_directions
 from zemosaic.solving.astrometry.scatter import centroid_errors, estimated_priors, initial_priors, reference_error
@@ -26,7 +32,6 @@ from zemosaic.wcs import FrameWcs, unit_vectors
 
 __all__ = ["JointFrame", "JointSolution", "RefinedFrame", "solve_jointly"]
 
-Indices = NDArray[np.intp]
 
 _INITIAL_REFERENCE_ARCSEC = 0.15
 """Error of a catalogue place as long as the frames have not told it."""
