@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Float64s as Floats
-from zemosaic.calibration.background import SkySolution, solve_sky
+from zemosaic.calibration.background import solve_sky
 from zemosaic.calibration.background_cells import CellSamples
 from zemosaic.calibration.edge_offsets import edge_offsets
 from zemosaic.calibration.obstructions import blocks_at, clear_cells, obstructed_blocks
@@ -22,7 +21,7 @@ from zemosaic.frames.selection import Selection, read_selection
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, SolvedFrame
 from zemosaic.phases.context import RunContext, camera_groups
 from zemosaic.phases.measure import DetectorCalibrations
-from zemosaic.phases.parts.background_samples import cell_side_px, sample_cells_of_frames, star_discs
+from zemosaic.phases.parts.background_samples import sample_cells_of_frames, star_discs
 from zemosaic.phases.parts.calibrated_frames import (
     calibrated_frames,
     field_stars,
@@ -31,7 +30,7 @@ from zemosaic.phases.parts.calibrated_frames import (
     weighted,
     without_joint_solution,
 )
-from zemosaic.phases.parts.judgement import frame_verdicts
+from zemosaic.phases.parts.judgement import frame_verdicts, log_cameras, warn_of_loose_pieces
 from zemosaic.phases.previous_run.fixed_frames import (
     PriorFrames,
     consistent_prior_frames,
@@ -164,8 +163,8 @@ def _solve_part(
 ) -> tuple[list[CalibratedFrame], FieldStars, Floats]:
     """Return calibrated frames, the stars where nothing hides them, and what pulls on the known frames' skies."""
     solved, ids, photometry, groups, prior = part.solved, part.ids, part.photometry, part.groups, part.known
-    cell_px = cell_side_px(solved)
-    cells = sample_cells_of_frames(context, solved, defects, star_discs(solved, stars), cell_px, advance)
+    discs = star_discs(solved, stars, photometry.transparency)
+    cells, cell_px = sample_cells_of_frames(context, solved, defects, discs, advance)
     obstructed: list[tuple[int, ...]] = [()] * len(solved)
     if context.settings.quality_partial_frames:
         obstructed = obstructed_blocks(solved, ids, (stars.ra_deg, stars.dec_deg), photometry, groups, cells)
@@ -191,7 +190,8 @@ def _solve_part(
         np.where([[bool(blocks)] for blocks in obstructed], FIXED_TRANSPARENCY_ERROR, photometry.transparency_sigma),
         fixed_parameters(prior, solved, groups, photometry.transparency.shape[1]),
     )
-    _log_cameras(context, sky, photometry)
+    log_cameras(context, sky, photometry)
+    warn_of_loose_pieces(context, sky)
     offsets = edge_offsets([frame.measured for frame in solved], cells, sky, groups, cell_px)
     frames = calibrated_frames(solved, sky, groups, obstructed)
     return (
@@ -199,27 +199,6 @@ def _solve_part(
         stars,
         sky.mean_residual_sigma,
     )
-
-
-def _log_cameras(context: RunContext, sky: SkySolution, photometry: Photometry) -> None:
-    """Log each camera's fall of light and bias, and by what they were determined."""
-    for g in range(len(sky.bias_adu)):
-        key = "log.camera_calibrated" if sky.fall.determined[g] else "log.camera_fall_undetermined"
-        context.log(
-            message(
-                key,
-                vignetting=-round(float(sky.vignetting[g]), 4),
-                sigma=_rounded(sky.fall.sigma[g]),
-                bias=round(float(sky.bias_adu[g]), 1),
-                stars_vignetting=-round(float(photometry.stars_vignetting[g]), 4),
-                stars_sigma=_rounded(photometry.vignetting_sigma[g]),
-            )
-        )
-
-
-def _rounded(sigma: float) -> float | str:
-    """Return a standard error for people; a sign for one without bound."""
-    return round(float(sigma), 4) if math.isfinite(sigma) else "\u221e"
 
 
 def _by_camera(solved: Sequence[SolvedFrame], groups: NDArray[np.int64]) -> list[list[SolvedFrame]]:
