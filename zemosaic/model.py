@@ -198,6 +198,18 @@ class Trail:
 
 
 @dataclass(frozen=True)
+class SiteLevels:
+    """What the four pixels of the blocks of 2 x 2 of a raw Bayer frame have, in the order of its pattern."""
+
+    sky_adu: tuple[float, ...]
+    """Median level."""
+    error_adu: float
+    """Standard error of a difference of two of these levels."""
+    star_shares: tuple[float, ...]
+    """Median share of each in the light of blocks on stars, times the number of such blocks; 0 where they are few."""
+
+
+@dataclass(frozen=True)
 class MeasuredFrame:
     """What one pass over a frame's pixels told; lengths are those of the `FrameRef`."""
 
@@ -221,6 +233,8 @@ class MeasuredFrame:
     """Flux over its error, median of the frame's 50 brightest stars; NaN where there are none."""
     trails: tuple[Trail, ...] = ()
     """Brightest first."""
+    sites: SiteLevels | None = None
+    """Of a raw Bayer frame with enough numbers."""
 
 
 UNCHECKED_PLACE = "header_unchecked"
