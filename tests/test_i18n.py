@@ -19,7 +19,6 @@ from zemosaic.i18n import (
     Translator,
     locales_folder,
     placeholders,
-    plural_forms,
     system_language,
 )
 from zemosaic.settings.schema import GROUPS, TIERS, specs

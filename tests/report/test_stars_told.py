@@ -13,9 +13,9 @@ from zemosaic.report.build_report import build_report
 from zemosaic.report.report_html import ReportPictures, report_html
 from zemosaic.report.report_json import write_report_json
 from zemosaic.report.report_records import StarLight
-from zemosaic.stars.cards import star_cards
 from zemosaic.stars.response import USUAL
 from zemosaic.stars.shallow_parts import ShallowPart
+from zemosaic.stars.star_cards import star_cards
 from zemosaic.stars.white import SUN_BP_RP, StarColoursMeasured, white_of_stars
 from zemosaic.stars.zero_point import MosaicDepth, ZeroPoint
 from zemosaic.store.mosaic_file import MosaicFile

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Float64s
-from zemosaic.model import ColourGains
+from zemosaic.colour_gains import ColourGains
 from zemosaic.stars.response import ColourResponse, Slope
 
 __all__ = [

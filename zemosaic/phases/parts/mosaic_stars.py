@@ -14,8 +14,9 @@ import numpy as np
 from zemosaic.arrays import Box
 from zemosaic.catalogue import load_bundled
 from zemosaic.catalogue.star_colours import load_colours
+from zemosaic.colour_gains import ColourGains
 from zemosaic.errors import OutputError, message
-from zemosaic.model import ColourGains, FrameRef, SolvedFrame
+from zemosaic.model import FrameRef, SolvedFrame
 from zemosaic.phases.context import RunContext
 from zemosaic.settings.load import user_config_folder
 from zemosaic.stars.apertures import windows

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from zemosaic.colour_gains import ColourGains
 from zemosaic.export.cards import Card
-from zemosaic.model import ColourGains
 from zemosaic.stars.zero_point import MosaicDepth, ZeroPoint
 from zemosaic.store.mosaic_file import GAIN_CARDS
 
