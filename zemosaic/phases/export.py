@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from zemosaic.about import package_versions
 from zemosaic.arrays import Box
 from zemosaic.coadd.tile_task import pixel_area_ratio
-from zemosaic.colour_gains import ColourGains
 from zemosaic.errors import NothingUsable, message
 from zemosaic.events import PreviewReady
 from zemosaic.export.cards import Card, map_cards, mosaic_cards, provenance_of
@@ -42,6 +41,7 @@ from zemosaic.stars.applied_gains import BalancedPixels
 from zemosaic.stars.star_cards import star_cards
 from zemosaic.store.axis_order import Pixels
 from zemosaic.store.canvas_store import CanvasStore
+from zemosaic.store.colour_gains import ColourGains
 from zemosaic.store.mosaic_file import MosaicFile
 from zemosaic.store.pixel_record import MosaicRecord, records_to_text
 from zemosaic.wcs import FrameWcs
@@ -109,10 +109,9 @@ def export_mosaic(
         write = partial(write_fits, wcs=plan.wcs, axis_order="CHW", box=box, compressed=settings.save_compressed_fits)
         mosaic = context.output_dir / f"{stem}{suffix}"
         kind: DiskType = "uint16" if settings.save_final_as_uint16 else "float32"
-        solved = [frame.solved for frame in grid.frames if frame.frame.frame_id in used_ids]
-        stars = stars_of_mosaic(context, solved, plan.wcs, value, kept, box)
-        pixels, told = _pixels_and_cards(settings.apply_colour_gains, stars, value)
-        cards = [*mosaic_cards(origin, scaled=kind == "uint16"), *told]
+        stars = stars_of_mosaic(context, _solved(grid, used_ids), plan.wcs, value, kept, box)
+        pixels, cards = _pixels_and_cards(settings.apply_colour_gains, stars, value)
+        cards = [*mosaic_cards(origin, scaled=kind == "uint16"), *cards]
         write(mosaic, pixels, cards=cards, dtype=kind, empty=settings.empty_pixels)
         if settings.save_star_catalogue:
             catalogue_of_mosaic(context.output_dir / f"{stem}_stars.ecsv", stars, value, plan.wcs, box)
@@ -146,10 +145,13 @@ def export_mosaic(
             box=box,
             stretched=stretched,
         )
-        coverage_map, most = coverage_picture(kept, COVERAGE_MAP_PX, box)
-        pictures = ReportPictures(picture, coverage_map, most)
+        pictures = ReportPictures(picture, *coverage_picture(kept, COVERAGE_MAP_PX, box))
         seams = _seams(grid, product.wcs, used_ids, mosaic)
         return Outputs(product, pictures, seams, noise_by_depth(value, kept, box), stars)
+
+
+def _solved(grid: FieldPlan, used_ids: set[int]) -> list[SolvedFrame]:
+    return [frame.solved for frame in grid.frames if frame.frame.frame_id in used_ids]
 
 
 def _pixels_and_cards(apply_gains: bool, stars: MosaicStars, value: Pixels) -> tuple[Pixels, list[Card]]:

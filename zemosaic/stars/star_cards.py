@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from zemosaic.colour_gains import ColourGains
 from zemosaic.export.cards import Card
 from zemosaic.stars.zero_point import MosaicDepth, ZeroPoint
+from zemosaic.store.colour_gains import ColourGains
 from zemosaic.store.mosaic_file import GAIN_CARDS
 
 __all__ = ["star_cards"]
