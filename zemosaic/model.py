@@ -24,7 +24,6 @@ __all__ = [
     "OBSTRUCTION_BLOCK_PX",
     "CalibratedFrame",
     "CameraKey",
-    "ColourGains",
     "Dropped",
     "EdgeOffsets",
     "FieldStars",
@@ -403,22 +402,6 @@ class TileProduct:
     empty: bool = False
     mark: str = ""
     """Lengths and checksum of its pixels in the store (`zemosaic.store.canvas_store`); empty where there are none."""
-
-
-@dataclass(frozen=True)
-class ColourGains:
-    """By what a mosaic's channels are multiplied so that a star like the Sun comes out neutral."""
-
-    gains: tuple[float, float, float]
-    """Red, green and blue; green's is 1."""
-    error_mag: float
-    """Standard error of the worse of red and blue against green."""
-    stars: int
-    """Stars that decided."""
-    method: str
-    """``stars``: stars of known colour; ``locus``: the typical colour of all stars."""
-    reference: str
-    """The catalogue, and the colour that is neutral."""
 
 
 @dataclass(frozen=True)

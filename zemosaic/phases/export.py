@@ -8,17 +8,18 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zemosaic.about import package_versions
 from zemosaic.arrays import Box
 from zemosaic.coadd.tile_task import pixel_area_ratio
 from zemosaic.errors import NothingUsable, message
 from zemosaic.events import PreviewReady
-from zemosaic.export.cards import map_cards, mosaic_cards, provenance_of
+from zemosaic.export.cards import Card, map_cards, mosaic_cards, provenance_of
 from zemosaic.export.encoding import DiskType
 from zemosaic.export.fits import write_fits
 from zemosaic.i18n import Translator
-from zemosaic.model import ColourGains, FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
+from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
 from zemosaic.mosaic.mosaic_mode import mode_of
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.parts.mosaic_stars import MosaicStars, catalogue_of_mosaic, stars_of_mosaic
@@ -40,6 +41,7 @@ from zemosaic.stars.applied_gains import BalancedPixels
 from zemosaic.stars.star_cards import star_cards
 from zemosaic.store.axis_order import Pixels
 from zemosaic.store.canvas_store import CanvasStore
+from zemosaic.store.colour_gains import ColourGains
 from zemosaic.store.mosaic_file import MosaicFile
 from zemosaic.store.pixel_record import MosaicRecord, records_to_text
 from zemosaic.wcs import FrameWcs
@@ -107,15 +109,9 @@ def export_mosaic(
         write = partial(write_fits, wcs=plan.wcs, axis_order="CHW", box=box, compressed=settings.save_compressed_fits)
         mosaic = context.output_dir / f"{stem}{suffix}"
         kind: DiskType = "uint16" if settings.save_final_as_uint16 else "float32"
-        solved = [frame.solved for frame in grid.frames if frame.frame.frame_id in used_ids]
-        stars = stars_of_mosaic(context, solved, plan.wcs, value, kept, box)
-        colour = stars.colour
-        balanced = settings.apply_colour_gains and colour is not None
-        pixels: Pixels = BalancedPixels(value, colour.gains, stars.cut_off) if balanced and colour else value
-        cards = [
-            *mosaic_cards(origin, scaled=kind == "uint16"),
-            *star_cards(colour, balanced, stars.zero, stars.depth),
-        ]
+        stars = stars_of_mosaic(context, _solved(grid, used_ids), plan.wcs, value, kept, box)
+        pixels, cards = _pixels_and_cards(settings.apply_colour_gains, stars, value)
+        cards = [*mosaic_cards(origin, scaled=kind == "uint16"), *cards]
         write(mosaic, pixels, cards=cards, dtype=kind, empty=settings.empty_pixels)
         if settings.save_star_catalogue:
             catalogue_of_mosaic(context.output_dir / f"{stem}_stars.ecsv", stars, value, plan.wcs, box)
@@ -130,19 +126,11 @@ def export_mosaic(
             gone = context.output_dir / f"{stem}_rejected{suffix}"
             write(gone, store.canvas("rejected"), cards=map_cards(origin, "rejected"), dtype="int32")
         preview = context.output_dir / f"{stem}_preview.png"
-        picture = stretched_preview(
-            value,
-            kept,
-            settings.preview_max_px,
-            axis_order="CHW",
-            box=box,
-            linked=settings.preview_linked,
-            gains=colour.gains if colour else None,
-        )
+        picture = _preview(context, value, kept, box, stars.colour)
         write_png(preview, picture)
         context.reporter.emit(PreviewReady(str(preview), picture.shape[1], picture.shape[0], final=True))
         advance(4)
-        stretched = _stretched(context, stem, value, kept, box, colour)
+        stretched = _stretched(context, stem, value, kept, box, stars.colour)
         advance(5)
         product = MosaicProduct(
             mosaic=mosaic.name,
@@ -157,10 +145,37 @@ def export_mosaic(
             box=box,
             stretched=stretched,
         )
-        coverage_map, most = coverage_picture(kept, COVERAGE_MAP_PX, box)
-        pictures = ReportPictures(picture, coverage_map, most)
+        pictures = ReportPictures(picture, *coverage_picture(kept, COVERAGE_MAP_PX, box))
         seams = _seams(grid, product.wcs, used_ids, mosaic)
         return Outputs(product, pictures, seams, noise_by_depth(value, kept, box), stars)
+
+
+def _solved(grid: FieldPlan, used_ids: set[int]) -> list[SolvedFrame]:
+    return [frame.solved for frame in grid.frames if frame.frame.frame_id in used_ids]
+
+
+def _pixels_and_cards(apply_gains: bool, stars: MosaicStars, value: Pixels) -> tuple[Pixels, list[Card]]:
+    """Return the pixels for the file, balanced where that is asked for, and the cards of what the stars told."""
+    colour = stars.colour
+    if not apply_gains or colour is None:
+        return value, star_cards(colour, False, stars.zero, stars.depth)
+    return BalancedPixels(value, colour.gains, stars.cut_off), star_cards(colour, True, stars.zero, stars.depth)
+
+
+def _preview(
+    context: RunContext, value: Pixels, kept: Pixels, box: Box, colour: ColourGains | None
+) -> NDArray[np.uint8]:
+    """Return the stretched picture of the mosaic, in the white that its stars told."""
+    settings = context.settings
+    return stretched_preview(
+        value,
+        kept,
+        settings.preview_max_px,
+        axis_order="CHW",
+        box=box,
+        linked=settings.preview_linked,
+        gains=colour.gains if colour else None,
+    )
 
 
 def _seams(grid: FieldPlan, wcs: FrameWcs, used_ids: set[int], mosaic: Path) -> SeamReport:
