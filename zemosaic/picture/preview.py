@@ -13,7 +13,8 @@ from PIL import Image
 from zemosaic.arrays import Box
 from zemosaic.picture.denoise import denoise
 from zemosaic.picture.downsample import downsampled
-from zemosaic.picture.stretch import DisplayStretch, fit_display_stretch, inside_of
+from zemosaic.picture.star_cores import WING_PX, with_hue_of_wings
+from zemosaic.picture.stretch import DisplayStretch, PictureLook, fit_display_stretch, inside_of
 from zemosaic.store.axis_order import AxisOrder, Pixels, axis_layout
 from zemosaic.store.whole_files import write_whole
 
@@ -40,7 +41,7 @@ def stretched_preview(
     *,
     axis_order: AxisOrder = "HWC",
     box: Box | None = None,
-    linked: bool = True,
+    look: PictureLook = PictureLook(),
 ) -> Picture:
     """Return a stretched picture of a linear image, north up where the image has north upwards.
 
@@ -56,8 +57,8 @@ def stretched_preview(
         Which axis of `source` is which.
     box : (y0, y1, x0, x1) or None
         The part of the source to show.
-    linked : bool
-        Whether all channels are stretched alike.
+    look : PictureLook
+        What is wanted of the stretch.
 
     Returns
     -------
@@ -66,12 +67,13 @@ def stretched_preview(
     """
     planes = downsampled(source, max_px, axis_order=axis_order, box=box)
     inside = inside_of(planes, coverage, max_px, box)
-    view = fit_display_stretch(planes, inside, linked)
+    view = fit_display_stretch(planes, inside, look)
     frames = np.ones(inside.shape, np.float32)
     if coverage is not None:
         frames = downsampled(coverage, max_px, axis_order="HW", box=box, empty=0.0)[0]
     denoise(planes, frames, inside)
     view = view.fitted(planes, inside)  # To calm pixels a stronger stretch does no harm.
+    planes = with_hue_of_wings(planes, view.sky, view.clipped)
     picture = np.empty((*inside.shape, 3), np.uint8)
     for top in range(0, len(inside), BAND_ROWS):
         band = np.s_[top : top + BAND_ROWS]
@@ -99,7 +101,9 @@ def stretched_bands(
     layout = axis_layout(source, axis_order)
     y0, y1, x0, x1 = box or (0, layout.height, 0, layout.width)
     for start, stop in reversed(list(layout.bands(y0, y1))):
-        rows = layout.rows(start, stop, x0, x1).astype(np.float32)
+        low, high = max(y0, start - WING_PX), min(y1, stop + WING_PX)
+        rows = layout.rows(low, high, x0, x1).astype(np.float32)
+        rows = with_hue_of_wings(rows, view.sky, view.clipped)[:, start - low : stop - low]
         inside = np.asarray(np.isfinite(rows).all(axis=0))
         if coverage is not None:
             inside &= np.asarray(coverage[start:stop, x0:x1]) > 0
