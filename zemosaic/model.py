@@ -407,6 +407,8 @@ class MosaicProduct:
     """The part of the canvas that the files hold, (y0, y1, x0, x1), half open; None for all of it."""
     stretched: str = ""
     """The picture in full size where one was asked for."""
+    picture: str = ""
+    """The finished picture to share, where one was asked for."""
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,11 @@ from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
 from zemosaic.mosaic.mosaic_mode import mode_of
 from zemosaic.phases.context import RunContext
+from zemosaic.phases.parts.shared_pictures import CanvasPixels, look_of, write_shared_pictures
 from zemosaic.phases.plan import FieldPlan
 from zemosaic.picture.picture_files import write_picture16
 from zemosaic.picture.preview import coverage_picture, stretched_bands, stretched_preview, write_png
-from zemosaic.picture.stretch import display_stretch
+from zemosaic.picture.stretch import PictureLook, display_stretch
 from zemosaic.qa.crop import QualityCrop, coverage_box, merged_box, quality_box, widened
 from zemosaic.qa.noise_against_depth import DepthNoise, noise_by_depth
 from zemosaic.qa.seams import SeamReport, measure_seams
@@ -116,13 +117,14 @@ def export_mosaic(
             gone = context.output_dir / f"{stem}_rejected{suffix}"
             write(gone, store.canvas("rejected"), cards=map_cards(origin, "rejected"), dtype="int32")
         preview = context.output_dir / f"{stem}_preview.png"
-        picture = stretched_preview(
-            value, kept, settings.preview_max_px, axis_order="CHW", box=box, linked=settings.preview_linked
-        )
+        look = look_of(settings)
+        picture = stretched_preview(value, kept, settings.preview_max_px, axis_order="CHW", box=box, look=look)
         write_png(preview, picture)
         context.emit(PreviewReady(str(preview), picture.shape[1], picture.shape[0], final=True))
         advance(4)
-        stretched = _stretched(context, stem, value, kept, box)
+        canvas = CanvasPixels(value, kept, plan.wcs, box)
+        stretched = _stretched(context, stem, canvas, look)
+        finished = write_shared_pictures(context, stem, origin, canvas, look)
         advance(5)
         product = MosaicProduct(
             mosaic=mosaic.name,
@@ -136,6 +138,7 @@ def export_mosaic(
             wcs=plan.wcs.shifted(box[2], box[0]),
             box=box,
             stretched=stretched,
+            picture=finished,
         )
         coverage_map, most = coverage_picture(kept, COVERAGE_MAP_PX, box)
         pictures = ReportPictures(picture, coverage_map, most)
@@ -199,14 +202,14 @@ def _sides(before: Box, after: Box) -> dict[str, int]:
     }
 
 
-def _stretched(context: RunContext, stem: str, value: Pixels, kept: Pixels, box: Box) -> str:
+def _stretched(context: RunContext, stem: str, canvas: CanvasPixels, look: PictureLook) -> str:
     """Write the stretched picture in full size where it is asked for; returns its name."""
-    settings = context.settings
+    settings, box = context.settings, canvas.box
     if settings.save_stretched == "none":
         return ""
     name = f"{stem}_stretched.{'tif' if settings.save_stretched == 'tiff' else 'png'}"
-    view = display_stretch(value, kept, axis_order="CHW", box=box, linked=settings.preview_linked, full_size=True)
-    bands = stretched_bands(value, kept, view, axis_order="CHW", box=box)
+    view = display_stretch(canvas.value, canvas.kept, axis_order="CHW", box=box, look=look, full_size=True)
+    bands = stretched_bands(canvas.value, canvas.kept, view, axis_order="CHW", box=box)
     write_picture16(context.output_dir / name, bands, box[3] - box[2], box[1] - box[0], settings.save_stretched)
     return name
 

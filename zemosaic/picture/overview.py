@@ -11,7 +11,7 @@ from zemosaic.picture.denoise import denoise
 from zemosaic.picture.downsample import block_size, downsampled, sampled
 from zemosaic.picture.pyramid_kernel import Raster, halved
 from zemosaic.picture.star_cores import clipped_levels, with_hue_of_wings
-from zemosaic.picture.stretch import DisplayStretch, PictureLook, fit_display_stretch
+from zemosaic.picture.stretch import AUTOMATIC_LOOK, DisplayStretch, PictureLook, fit_display_stretch
 from zemosaic.store.axis_order import Pixels, axis_layout
 
 __all__ = ["Overview"]
@@ -47,7 +47,7 @@ class Overview:
         mosaic: Pixels,
         coverage: Pixels | None,
         max_px: int = MAX_SIDE_PX,
-        look: PictureLook = PictureLook(),
+        look: PictureLook = AUTOMATIC_LOOK,
     ) -> Overview:
         """Return the overview of a mosaic.
 

@@ -13,8 +13,9 @@ from PIL import Image
 from zemosaic.arrays import Box
 from zemosaic.picture.denoise import denoise
 from zemosaic.picture.downsample import downsampled
+from zemosaic.picture.pyramid_kernel import Raster, shown
 from zemosaic.picture.star_cores import WING_PX, with_hue_of_wings
-from zemosaic.picture.stretch import DisplayStretch, PictureLook, fit_display_stretch, inside_of
+from zemosaic.picture.stretch import AUTOMATIC_LOOK, DisplayStretch, PictureLook, fit_display_stretch, inside_of
 from zemosaic.store.axis_order import AxisOrder, Pixels, axis_layout
 from zemosaic.store.whole_files import write_whole
 
@@ -23,6 +24,7 @@ __all__ = [
     "coverage_picture",
     "jpeg_bytes",
     "png_bytes",
+    "shown_bands",
     "stretched_bands",
     "stretched_preview",
     "write_png",
@@ -41,7 +43,7 @@ def stretched_preview(
     *,
     axis_order: AxisOrder = "HWC",
     box: Box | None = None,
-    look: PictureLook = PictureLook(),
+    look: PictureLook = AUTOMATIC_LOOK,
 ) -> Picture:
     """Return a stretched picture of a linear image, north up where the image has north upwards.
 
@@ -98,6 +100,18 @@ def stretched_bands(
     view : View
         From `display_stretch`.
     """
+    for rows, inside in _bands(source, coverage, view, axis_order, box):
+        for bottom in range(len(inside), 0, -BAND_ROWS):
+            band = np.s_[max(0, bottom - BAND_ROWS) : bottom]
+            levels = np.rint(65535.0 * view(rows[:, band], inside[band])).astype(np.uint16)
+            colour = np.broadcast_to(levels, (3, *levels.shape[1:]))
+            yield np.moveaxis(colour, 0, -1)[::-1]
+
+
+def _bands(
+    source: Pixels, coverage: Pixels | None, view: DisplayStretch, axis_order: AxisOrder, box: Box | None
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+    """Yield rows of the source, the upper ones first, with the cores of stars repaired, and where they show data."""
     layout = axis_layout(source, axis_order)
     y0, y1, x0, x1 = box or (0, layout.height, 0, layout.width)
     for start, stop in reversed(list(layout.bands(y0, y1))):
@@ -107,11 +121,26 @@ def stretched_bands(
         inside = np.asarray(np.isfinite(rows).all(axis=0))
         if coverage is not None:
             inside &= np.asarray(coverage[start:stop, x0:x1]) > 0
-        for bottom in range(len(inside), 0, -BAND_ROWS):
-            band = np.s_[max(0, bottom - BAND_ROWS) : bottom]
-            shown = np.rint(65535.0 * view(rows[:, band], inside[band])).astype(np.uint16)
-            colour = np.broadcast_to(shown, (3, *shown.shape[1:]))
-            yield np.moveaxis(colour, 0, -1)[::-1]
+        yield rows, inside
+
+
+def shown_bands(
+    source: Pixels,
+    coverage: Pixels | None,
+    view: DisplayStretch,
+    *,
+    axis_order: AxisOrder = "HWC",
+    box: Box | None = None,
+) -> Iterator[Picture]:
+    """Yield the stretched image in full size, shape (rows, width, 3), 8 bits, from its top to its bottom.
+
+    Parameters are those of `stretched_bands`, of which this is the fast form for the screen.
+    """
+    for rows, inside in _bands(source, coverage, view, axis_order, box):
+        height, width = inside.shape
+        yield shown(
+            np.where(inside, rows, np.float32(np.nan)), Raster(0.0, height - 1.0, 1.0, -1.0), width, height, view
+        )
 
 
 def write_png(path: Path, picture: Picture) -> None:

@@ -23,7 +23,7 @@ from zemosaic.picture.overview import Overview
 from zemosaic.picture.preview import coverage_colours
 from zemosaic.picture.pyramid_kernel import Raster, averaged, halved, shown
 from zemosaic.picture.star_cores import WING_PX, with_hue_of_wings
-from zemosaic.picture.stretch import DisplayStretch, PictureLook
+from zemosaic.picture.stretch import AUTOMATIC_LOOK, DisplayStretch, PictureLook
 from zemosaic.store.mosaic_file import MosaicFile
 from zemosaic.wcs import FrameWcs
 
@@ -257,7 +257,7 @@ class MosaicView:
         if self._coverage is not None:
             self._coverage.close()
 
-    def auto_stretch(self, linked: bool = True, look: PictureLook = PictureLook()) -> DisplayStretch:
+    def auto_stretch(self, linked: bool = True, look: PictureLook = AUTOMATIC_LOOK) -> DisplayStretch:
         """Return the stretch of the preview.
 
         The first call reads the whole file: make it in a thread.  From then on windows that show the mosaic from afar

@@ -15,6 +15,7 @@ from zemosaic.picture.star_cores import clipped_levels
 from zemosaic.store.axis_order import AxisOrder, Pixels
 
 __all__ = [
+    "AUTOMATIC_LOOK",
     "ChannelStretch",
     "DisplayStretch",
     "PictureLook",
@@ -57,6 +58,10 @@ class PictureLook:
     """Factors per channel that make white stars white, where they were measured; None: the median star is white."""
 
 
+AUTOMATIC_LOOK = PictureLook()
+"""Of who asks for nothing."""
+
+
 @dataclass(frozen=True)
 class DisplayStretch:
     """How linear pixels become a picture: the sky taken off, colours balanced, the range stretched."""
@@ -69,7 +74,7 @@ class DisplayStretch:
     """One for all channels, or one for each."""
     colour: float = COLOUR_KEPT
     """Part of a bright pixel's colour that the stretch keeps, 0 to 1; of no effect with one stretch per channel."""
-    look: PictureLook = PictureLook()
+    look: PictureLook = AUTOMATIC_LOOK
     clipped: tuple[float, ...] | None = None
     """Levels above the sky from which on a star's core takes the hue of its wings; None where no star is clipped."""
 
@@ -109,7 +114,9 @@ class DisplayStretch:
         clear = np.where(inside, planes - _column(self.sky), np.float32(0)) * _column(self.gains)
         parts = [clear] if len(self.stretches) == 1 else [plane[None] for plane in clear]
         look = self.look
-        stretches = [ChannelStretch.of(part, inside).adjusted(1.0 / look.strength, 1.0, look.sky_level) for part in parts]
+        stretches = [
+            ChannelStretch.of(part, inside).adjusted(1.0 / look.strength, 1.0, look.sky_level) for part in parts
+        ]
         return replace(self, stretches=tuple(stretches), clipped=clipped_levels(planes, self.sky, inside))
 
 
@@ -120,7 +127,7 @@ def display_stretch(
     *,
     axis_order: AxisOrder = "HWC",
     box: Box | None = None,
-    look: PictureLook = PictureLook(),
+    look: PictureLook = AUTOMATIC_LOOK,
     full_size: bool = False,
 ) -> DisplayStretch:
     """Return how to show a linear image.
@@ -180,9 +187,7 @@ def fit_display_stretch(planes: Planes, inside: NDArray[np.bool_], look: Picture
     return replace(plain, sky=tuple(map(float, sky)), gains=_gains(planes, sky, inside, look))
 
 
-def _gains(
-    planes: Planes, sky: NDArray[np.float32], inside: NDArray[np.bool_], look: PictureLook
-) -> tuple[float, ...]:
+def _gains(planes: Planes, sky: NDArray[np.float32], inside: NDArray[np.bool_], look: PictureLook) -> tuple[float, ...]:
     """Return the factors per channel of a picture: as measured, else such that the median star is white."""
     if not look.linked:
         return (1.0,) * len(planes)
