@@ -59,10 +59,11 @@ def annotate(sky: PictureWcs) -> Annotation:
     for _, box in marks:
         if max(box.right - box.left, box.bottom - box.top) < MAX_KEPT_CLEAR_FONTS * size:
             labels.reserve(box)
-    for text, box in marks:
-        labels.put_beside("object", text, box, size)
+    # Names of stars are short and few, and the stars are what the eye meets first.
     for text, box in stars:
         labels.put_beside("star", text, box, size)
+    for text, box in marks:
+        labels.put_beside("object", text, box, size)
     lines = grid_lines(sky, labels, max(MIN_FONT_PX - 1, round(0.8 * size)))
     return Annotation(sky.width, sky.height, (*lines, *strokes), tuple(labels.labels), max(1.0, size / 12.0))
 
