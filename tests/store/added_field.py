@@ -46,7 +46,7 @@ def main() -> None:
     from record_samples import sample
 
     from zemosaic.mosaic.canvas import Canvas
-    from zemosaic.phases.previous_run.archive import open_previous_run
+    from zemosaic.phases.previous_run.archive import keep_for_next_run, open_previous_run
     from zemosaic.phases.previous_run.state import FieldState, PreviousRun
     from zemosaic.phases.stack import pixel_digest
     from zemosaic.store.pixel_record import FrameColumns, MosaicRecord, records_from_text, records_to_text
@@ -54,7 +54,7 @@ def main() -> None:
     frame = replace(sample(model.CalibratedFrame, random.Random(8)), haze=(0.25, 1.5))
     context, canvas = Context(Path(sys.argv[1])), Canvas(frame.wcs, 10, 20)
     made = [FieldState(canvas, (0, 0), 3, [frame])]
-    PreviousRun().keep(context, [frame.frame], [frame.solved], {frame.frame.camera_key: "mark"}, made)  # type: ignore[arg-type]
+    keep_for_next_run(PreviousRun(), context, [frame.frame], [frame.solved], {frame.frame.camera_key: "mark"}, made)  # type: ignore[arg-type]
     sys.stdout.write("saved\n")
     known = open_previous_run(context)  # type: ignore[arg-type]
     context.journal.close()

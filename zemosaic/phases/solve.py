@@ -69,7 +69,7 @@ def solve_frames(
         When no frame could be solved.
     """
     catalogue = load_bundled()
-    with context.phase("solve", len(measured)) as advance:
+    with context.timer.phase("solve", len(measured)) as advance:
         prior = _prior_solutions(context, measured, defects)
         solver_identity = [*_solver_identity(context), *([i, content_of(solution)] for i, solution in prior.items())]
         checkpoint = SolveCheckpoint.of(context, measured, solver_identity)
@@ -83,11 +83,11 @@ def solve_frames(
                 raise NothingUsable("error.nothing_solved", frames=len(measured))
             if len(solved) > len(prior):
                 solved = _solve_jointly(session, solved, with_claims(solved, catalogue), set(prior))
-            warn_of_contradictions(context, solved, session.solvers.catalogues)
-            tell_unchecked(context, solved)
+            warn_of_contradictions(context.reporter, solved, session.solvers.catalogues)
+            tell_unchecked(context.reporter, solved)
             checkpoint.keep(context, solved)
         for frame in solved:
-            context.emit(_event(frame))
+            context.reporter.emit(_event(frame))
         advance(len(measured))
     if not solved:
         raise NothingUsable("error.nothing_solved", frames=len(measured))
@@ -120,7 +120,7 @@ class _Session:
         self.dropped = 0
         self.astap_solved: dict[str, bool] = {}
         """By path, the frames that ASTAP was asked for, and whether it solved them."""
-        self.scales = Scales(context)
+        self.scales = Scales(context.reporter)
         self.claims: dict[int, Solution] = {}
         """By frame id, what headers say where the catalogue has too few stars to check it."""
         self.useless: Message | None = None
@@ -474,7 +474,7 @@ def _solve_jointly(
             _drop(context, frame.measured, [frame.measured for frame in solved], refined.disagreement)
             continue
         stays, stars = frame.frame.frame_id in fixed, session.solvers.catalogues
-        placed.append(frame if stays else confirmed_place(context, frame, _refined(frame, refined), stars))
+        placed.append(frame if stays else confirmed_place(context.reporter, frame, _refined(frame, refined), stars))
     context.log(
         message("log.joint_solution", frames=len(placed), stars=result.n_stars, rms_arcsec=round(result.rms_arcsec, 3))
     )

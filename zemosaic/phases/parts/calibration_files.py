@@ -214,7 +214,7 @@ def _compare_temperatures(context: RunContext, dark: _UserFrames, lights: Sequen
 
 def _combine_for_camera(context: RunContext, number: int, fits: Mapping[str, _UserFrames]) -> CameraCalibrationFrames:
     """Combine the masters of one camera."""
-    combined = _combine(fits, context.scratch / f"masters_{number}", context.map)
+    combined = _combine(fits, context.scratch / f"masters_{number}", context.workers.map)
     for kind, one in fits.items():
         context.log(message("log.master_made", setting=kind, frames=len(one.frames), file=one.first.path))
     return combined

@@ -157,7 +157,7 @@ def _longest_side(context: RunContext, box: Box) -> int:
     """Return the longest side of the finished picture, as asked for and as the memory allows."""
     height, width = box[1] - box[0], box[3] - box[2]
     wanted = context.settings.picture_max_px
-    most_pixels = MEMORY_PART * context.budget.limit_bytes / PICTURE_BYTES
+    most_pixels = MEMORY_PART * context.workers.budget.limit_bytes / PICTURE_BYTES
     allowed = int(max(height, width) * math.sqrt(most_pixels / (height * width)))
     if allowed >= min(wanted, max(height, width)):
         return wanted
