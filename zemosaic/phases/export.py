@@ -8,20 +8,21 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zemosaic.about import package_versions
 from zemosaic.arrays import Box
 from zemosaic.coadd.tile_task import pixel_area_ratio
 from zemosaic.errors import NothingUsable, message
 from zemosaic.events import PreviewReady
-from zemosaic.export.cards import map_cards, mosaic_cards, provenance_of
+from zemosaic.export.cards import Provenance, map_cards, mosaic_cards, provenance_of
 from zemosaic.export.encoding import DiskType
 from zemosaic.export.fits import write_fits
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
 from zemosaic.mosaic.mosaic_mode import mode_of
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.parts.shared_pictures import CanvasPixels, look_of, write_shared_pictures
+from zemosaic.phases.outputs.shared_pictures import CanvasPixels, look_of, write_shared_pictures
 from zemosaic.phases.plan import FieldPlan
 from zemosaic.picture.picture_files import write_picture16
 from zemosaic.picture.preview import coverage_picture, stretched_bands, stretched_preview, write_png
@@ -116,32 +117,26 @@ def export_mosaic(
         if settings.save_rejection_maps:
             gone = context.output_dir / f"{stem}_rejected{suffix}"
             write(gone, store.canvas("rejected"), cards=map_cards(origin, "rejected"), dtype="int32")
-        preview = context.output_dir / f"{stem}_preview.png"
-        look = look_of(settings)
-        picture = stretched_preview(value, kept, settings.preview_max_px, axis_order="CHW", box=box, look=look)
-        write_png(preview, picture)
-        context.reporter.emit(PreviewReady(str(preview), picture.shape[1], picture.shape[0], final=True))
-        advance(4)
         canvas = CanvasPixels(value, kept, plan.wcs, box)
-        stretched = _stretched(context, stem, canvas, look)
-        finished = write_shared_pictures(context, stem, origin, canvas, look)
+        advance(4)
+        made = _pictures(context, stem, origin, canvas)
         advance(5)
         product = MosaicProduct(
             mosaic=mosaic.name,
             coverage=coverage.name,
             weight=weight.name,
-            preview=preview.name,
+            preview=made.preview,
             width=box[3] - box[2],
             height=box[1] - box[0],
             frames_used=len(used),
             exposure_s=sum(frame.exposure_s or 0.0 for frame in used),
             wcs=plan.wcs.shifted(box[2], box[0]),
             box=box,
-            stretched=stretched,
-            picture=finished,
+            stretched=made.stretched,
+            picture=made.finished,
         )
         coverage_map, most = coverage_picture(kept, COVERAGE_MAP_PX, box)
-        pictures = ReportPictures(picture, coverage_map, most)
+        pictures = ReportPictures(made.picture, coverage_map, most)
         seams = _seams(grid, product.wcs, used_ids, mosaic)
         return Outputs(product, pictures, seams, noise_by_depth(value, kept, box))
 
@@ -200,6 +195,29 @@ def _sides(before: Box, after: Box) -> dict[str, int]:
         "width": after[3] - after[2],
         "height": after[1] - after[0],
     }
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    """The preview, and the names of the files of all pictures; empty for those that are not asked for."""
+
+    picture: NDArray[np.uint8]
+    preview: str
+    stretched: str
+    finished: str
+
+
+def _pictures(context: RunContext, stem: str, origin: Provenance, canvas: CanvasPixels) -> _Pictures:
+    """Write everything that is stretched, all with the same look."""
+    look = look_of(context.settings)
+    preview = context.output_dir / f"{stem}_preview.png"
+    picture = stretched_preview(
+        canvas.value, canvas.kept, context.settings.preview_max_px, axis_order="CHW", box=canvas.box, look=look
+    )
+    write_png(preview, picture)
+    context.reporter.emit(PreviewReady(str(preview), picture.shape[1], picture.shape[0], final=True))
+    stretched = _stretched(context, stem, canvas, look)
+    return _Pictures(picture, preview.name, stretched, write_shared_pictures(context, stem, origin, canvas, look))
 
 
 def _stretched(context: RunContext, stem: str, canvas: CanvasPixels, look: PictureLook) -> str:

@@ -33,7 +33,7 @@ class ResultView(QWidget):
         left = QVBoxLayout()
         self.picture = Picture(lambda: session.words.text("result.empty"))
         left.addWidget(self.picture, 1)
-        self.checks = {name: QCheckBox() for name in ("coverage", "tiles", "linked")}
+        self.checks = {name: QCheckBox() for name in ("coverage", "tiles", "annotation", "linked")}
         left.addLayout(self._made_tools())
         left.addLayout(self._looks())
         self._read_out = label("muted")
@@ -75,7 +75,7 @@ class ResultView(QWidget):
         self._tools = picture_buttons(self.picture)
         for tool in self._tools.values():
             tools.addWidget(tool)
-        for name in ("coverage", "tiles"):
+        for name in ("coverage", "tiles", "annotation"):
             tools.addSpacing(8)
             tools.addWidget(self.checks[name])
         tools.addStretch(1)
@@ -92,7 +92,7 @@ class ResultView(QWidget):
             line.addWidget(widget)
         for name, check in self.checks.items():
             check.toggled.connect(lambda on, name=name: self._adjust(**{name: on}))
-        self.sliders = {name: QSlider(Qt.Orientation.Horizontal) for name in ("sky", "white")}
+        self.sliders = {name: QSlider(Qt.Orientation.Horizontal) for name in ("sky", "strength", "white")}
         self._slider_labels = {name: label("muted") for name in self.sliders}
         for name, slider in self.sliders.items():
             slider.setRange(-100, 100)
@@ -171,6 +171,7 @@ class ResultView(QWidget):
         )
         self.checks["coverage"].setEnabled(self.desk.has_coverage)
         self.checks["tiles"].setEnabled(self.desk.has_tiles)
+        self.checks["annotation"].setEnabled(self.desk.has_wcs)
 
     def _offer_fields(self) -> None:
         """Let the user choose between the mosaics where the run made several."""

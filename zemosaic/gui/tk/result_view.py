@@ -56,8 +56,10 @@ class ResultView(ttk.Frame):
         self._tools = picture_buttons(tools, self.picture)
         for tool in self._tools.values():
             tool.pack(side="left", padx=(0, px(6)))
-        self.marks = {name: tk.BooleanVar(self, name == "linked") for name in ("coverage", "tiles", "linked")}
-        self._checks = {name: self._made_check(tools, name) for name in ("coverage", "tiles")}
+        self.marks = {
+            name: tk.BooleanVar(self, name == "linked") for name in ("coverage", "tiles", "annotation", "linked")
+        }
+        self._checks = {name: self._made_check(tools, name) for name in ("coverage", "tiles", "annotation")}
         self._make_looks()
         self.picture.hovered = self._hovered
         self.pixel = PixelPresenter()
@@ -81,9 +83,9 @@ class ResultView(ttk.Frame):
         self._checks["linked"] = self._made_check(line, "linked")
         self.sliders: dict[str, ttk.Scale] = {}
         self._slider_labels: dict[str, ttk.Label] = {}
-        for name in ("sky", "white"):
+        for name in ("sky", "strength", "white"):
             self._slider_labels[name] = ttk.Label(line, style="Muted.TLabel")
-            self.sliders[name] = ttk.Scale(line, from_=-1.0, to=1.0, length=self._theme.px(90))
+            self.sliders[name] = ttk.Scale(line, from_=-1.0, to=1.0, length=self._theme.px(70))
             self.sliders[name].configure(command=partial(self._slid, name))
             self._slider_labels[name].pack(side="left", padx=(2 * gap, gap))
             self.sliders[name].pack(side="left")
@@ -186,7 +188,8 @@ class ResultView(ttk.Frame):
         self.channel.offer(
             names, [words.text(f"result.channel.{name}") for name in names], self.desk.adjustment.channel
         )
-        for name, there in (("coverage", self.desk.has_coverage), ("tiles", self.desk.has_tiles)):
+        known = {"coverage": self.desk.has_coverage, "tiles": self.desk.has_tiles, "annotation": self.desk.has_wcs}
+        for name, there in known.items():
             self._checks[name].state(["!disabled" if there else "disabled"])
 
     def _offer_fields(self) -> None:

@@ -20,8 +20,8 @@ class PictureWcs:
 
     mosaic: FrameWcs
     """Of the mosaic's pixels, rows from the bottom."""
-    mosaic_height: int
-    """Rows of the mosaic."""
+    mosaic_height: float
+    """Rows of the mosaic from its bottom up to the top of the picture."""
     step: float
     """Pixels of the mosaic along one of the picture."""
     width: int
