@@ -68,6 +68,7 @@ class Overview:
         frames = np.ones(inside.shape, np.float32)
         if coverage is not None:
             frames = downsampled(coverage, max_px, axis_order="CHW", empty=0.0)[0]
+        look = replace(look, gains=look.gains or getattr(mosaic, "colour_gains", None))
         skies = [fit_display_stretch(planes, inside, replace(look, linked=linked)) for linked in (True, False)]
         denoise(planes, frames, inside)
         linked, each = (sky.fitted(planes, inside) for sky in skies)

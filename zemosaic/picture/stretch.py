@@ -69,7 +69,7 @@ class DisplayStretch:
     sky: tuple[float, ...]
     """Level of the sky per channel."""
     gains: tuple[float, ...]
-    """Factors per channel that make the median star white."""
+    """Factors per channel that make white white: those from stars of known colour, or those of the median star."""
     stretches: tuple[ChannelStretch, ...]
     """One for all channels, or one for each."""
     colour: float = COLOUR_KEPT
