@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zemosaic.about import package_versions
 from zemosaic.arrays import Box
@@ -122,18 +121,16 @@ def export_mosaic(
         if settings.save_star_catalogue:
             catalogue_of_mosaic(context.output_dir / f"{stem}_stars.ecsv", stars, value, plan.wcs, box)
         advance(1)
-        coverage = context.output_dir / f"{stem}_coverage{suffix}"
+        coverage, weight = (context.output_dir / f"{stem}_{name}{suffix}" for name in ("coverage", "weight"))
         write(coverage, kept, cards=map_cards(origin, "coverage"), dtype="int32")
         advance(2)
-        weight = context.output_dir / f"{stem}_weight{suffix}"
         write(weight, heavy, cards=map_cards(origin, "weight"))
         advance(3)
         if settings.save_rejection_maps:
             gone = context.output_dir / f"{stem}_rejected{suffix}"
             write(gone, store.canvas("rejected"), cards=map_cards(origin, "rejected"), dtype="int32")
-        canvas = CanvasPixels(value, kept, plan.wcs, box)
         advance(4)
-        made = _pictures(context, stem, origin, canvas, colour)
+        made = _pictures(context, stem, origin, CanvasPixels(value, kept, plan.wcs, box), colour)
         advance(5)
         product = MosaicProduct(
             mosaic=mosaic.name,
@@ -149,10 +146,8 @@ def export_mosaic(
             stretched=made.stretched,
             picture=made.finished,
         )
-        coverage_map, most = coverage_picture(kept, COVERAGE_MAP_PX, box)
-        pictures = ReportPictures(made.picture, coverage_map, most)
         seams = _seams(grid, product.wcs, used_ids, mosaic)
-        return Outputs(product, pictures, seams, noise_by_depth(value, kept, box), stars)
+        return Outputs(product, made.report, seams, noise_by_depth(value, kept, box), stars)
 
 
 def _seams(grid: FieldPlan, wcs: FrameWcs, used_ids: set[int], mosaic: Path) -> SeamReport:
@@ -213,9 +208,9 @@ def _sides(before: Box, after: Box) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class _Pictures:
-    """The preview, and the names of the files of all pictures; empty for those that are not asked for."""
+    """What the report shows, and the names of the files of all pictures; empty for those that are not asked for."""
 
-    picture: NDArray[np.uint8]
+    report: ReportPictures
     preview: str
     stretched: str
     finished: str
@@ -233,7 +228,9 @@ def _pictures(
     write_png(preview, picture)
     context.reporter.emit(PreviewReady(str(preview), picture.shape[1], picture.shape[0], final=True))
     stretched = _stretched(context, stem, canvas, look)
-    return _Pictures(picture, preview.name, stretched, write_shared_pictures(context, stem, origin, canvas, look))
+    finished = write_shared_pictures(context, stem, origin, canvas, look)
+    report = ReportPictures(picture, *coverage_picture(canvas.kept, COVERAGE_MAP_PX, canvas.box))
+    return _Pictures(report, preview.name, stretched, finished)
 
 
 def _stretched(context: RunContext, stem: str, canvas: CanvasPixels, look: PictureLook) -> str:
