@@ -232,6 +232,7 @@ def test_search_looks_through_all_levels(opened):
 
 def test_languages_switch_while_open_and_everything_follows(opened):
     window = opened("en")
+    window.presenter._pumps = 99  # what is found of the computer meanwhile would change the texts
     english = texts(window.root)
     window.presenter.use_language("fr")
     window.root.update()
@@ -308,7 +309,7 @@ def test_stop_ends_a_run_and_says_how_to_go_on(opened, tmp_path, wait_until):
 @pytest.mark.parametrize("answer", [0, 1, None])
 def test_closing_during_a_run_asks_first(answer, opened, tmp_path, monkeypatch, wait_until):
     asked = []
-    monkeypatch.setattr(window_module, "ask", lambda *args: asked.append(args) or answer)
+    monkeypatch.setattr(window_module, "ask", lambda *args, **kind: asked.append(args) or answer)
     window = opened(step_s=0.05)
     fill_in(window, tmp_path)
     window.presenter.start()
@@ -340,10 +341,10 @@ def test_an_earlier_mosaic_is_not_replaced_unasked(opened, tmp_path, monkeypatch
     (tmp_path / "out" / "zemosaic_MT1_R2.fits").write_bytes(b"")
     window = opened()
     fill_in(window, tmp_path)
-    monkeypatch.setattr(window_module, "ask", lambda *args: 1)
+    monkeypatch.setattr(window_module, "ask", lambda *args, **kind: 1)
     window.presenter.start()
     assert not window.session.running
-    monkeypatch.setattr(window_module, "ask", lambda *args: 0)
+    monkeypatch.setattr(window_module, "ask", lambda *args, **kind: 0)
     window.presenter.start()
     assert window.session.running
 

@@ -162,7 +162,9 @@ def _forecast_lines(settings: Settings, environ: Mapping[str, str], words: Trans
     exclude = [Path(settings.output_dir)]
     scanned = scan_folder(Path(settings.input_dir), exclude=exclude, stacks=wants_stacks(settings))
     speed = speed_of(user_config_folder(environ)) or CPU_S_PER_FRAME
-    lines = forecast_lines(forecast(settings, scanned.frames, len(scanned.dropped), speed), words)
+    copies = sum(item.reason.key == "reason.duplicate" for item in scanned.dropped)
+    outlook = forecast(settings, scanned.frames, len(scanned.dropped) - copies, speed, copies)
+    lines = forecast_lines(outlook, words)
     lines += [words.message(line) for line in inventory(scanned.frames, scanned.dropped)]
     dropped = Counter(words.message(item.reason) for item in scanned.dropped)
     return [*lines, *(words.text("summary.drop", count=count, reason=reason) for reason, count in dropped.items())]

@@ -201,6 +201,7 @@ def ask(
     text: str,
     answers: Sequence[str],
     field: Callable[[tk.Misc], ttk.Widget] | None = None,
+    default: int = 0,
 ) -> int | None:
     """Ask a question in a window of its own.
 
@@ -210,9 +211,11 @@ def ask(
     theme : Theme
     title, text : str
     answers : sequence of str
-        Words of the buttons; the first is what Return does.
+        Words of the buttons.
     field : callable, optional
         Makes what is typed into, below the text.
+    default : int
+        Index of the answer that Return gives: never one that harms.
 
     Returns
     -------
@@ -240,16 +243,18 @@ def ask(
     row.pack(anchor="e", pady=(theme.px(8), 0))
     buttons = []
     for index, words in enumerate(answers):
-        style = "Accent.TButton" if index == 0 else "TButton"
+        style = "Accent.TButton" if index == default else "TButton"
         button = ttk.Button(row, text=words, style=style, command=lambda index=index: chosen(index))  # type: ignore[misc]
         button.pack(side="right", padx=(theme.px(8), 0))
         buttons.append(button)
     window.bind("<Escape>", lambda _: window.destroy())
-    window.bind("<Return>", lambda _: chosen(next((i for i, b in enumerate(buttons) if b is window.focus_get()), 0)))
+    window.bind(
+        "<Return>", lambda _: chosen(next((i for i, b in enumerate(buttons) if b is window.focus_get()), default))
+    )
     _centre(window, parent.winfo_toplevel())
     window.wait_visibility()
     window.grab_set()
-    (typed or buttons[0]).focus_set()
+    (typed or buttons[default]).focus_set()
     parent.wait_window(window)
     return answer[0] if answer else None
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from zemosaic.errors import ZeMosaicError
 from zemosaic.gui.presenter.frames.analyser import find_analyser, program_folder, start_analyser
-from zemosaic.gui.presenter.frames.frame_cells import metric_text, short_name
+from zemosaic.gui.presenter.frames.frame_cells import metric_text, short_name, verdict_text
 from zemosaic.gui.presenter.frames.frame_table import FrameTable
 from zemosaic.gui.presenter.frames.histograms import SHOWN_METRICS, Histogram
 from zemosaic.gui.presenter.frames.region_outline import REGION_KEY
@@ -194,10 +194,14 @@ class FramesPage:
         self.map.colour_by(self.map.colouring, metric)
 
     def selected_text(self) -> str:
-        """Return how many frames are selected."""
+        """Return how many frames are selected; of a single one its name and in full what becomes of it."""
         if self.table is None:
             return ""
-        return self.session.words.text("frames.selected", count=int(self.table.selected.sum()))
+        rows = np.flatnonzero(self.table.selected)
+        if len(rows) == 1:
+            row = int(rows[0])
+            return f"{self.table.files[row]}: {verdict_text(self.table, row, self.session.words)}"
+        return self.session.words.text("frames.selected", count=len(rows))
 
     def range_text(self) -> str:
         """Return smallest, middle and largest value of the metric, or that it was not measured yet."""

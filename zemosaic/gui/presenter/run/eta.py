@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["SHARES", "Speed", "duration_text", "remaining_s"]
+from zemosaic.i18n import Translator
+
+__all__ = ["SHARES", "Speed", "about_text", "duration_text", "exposure_text", "remaining_s"]
 
 SHARES: Mapping[str, float] = {
     "scan": 0.02,
@@ -119,6 +121,26 @@ def duration_text(seconds: float) -> str:
     whole = round(seconds)
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
+
+
+def about_text(seconds: float, words: Translator) -> str:
+    """Return a duration that is only estimated, no finer than is known: ``about 40 s``, ``about 2 h 10 min``."""
+    if seconds < 95:
+        return words.text("about.seconds", seconds=max(round(seconds / 10), 1) * 10)
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return words.text("about.minutes", minutes=minutes)
+    hours, rest = divmod(round(minutes / 5) * 5, 60)
+    return words.text("about.hours", hours=hours, minutes=rest) if rest else words.text("about.full_hours", hours=hours)
+
+
+def exposure_text(seconds: float, words: Translator) -> str:
+    """Return an exposure time: in hours, or in minutes and seconds where it is shorter than one."""
+    if seconds < 100:
+        return words.text("exposure.seconds", seconds=seconds)
+    if seconds < 3600:
+        return words.text("exposure.minutes", minutes=seconds / 60)
+    return words.text("exposure.hours", hours=seconds / 3600)
 
 
 def _corrected(
