@@ -21,7 +21,7 @@ from zemosaic.gui.tk.result_view import ResultView
 from zemosaic.gui.tk.run_view import RunView
 from zemosaic.gui.tk.settings_view import SettingsView
 from zemosaic.gui.tk.theme import Theme
-from zemosaic.gui.tk.widgets import Choice, Tooltip, ask, wrap_to_width
+from zemosaic.gui.tk.widgets import Choice, EntryMenu, Tooltip, ask, wrap_to_width
 from zemosaic.resources import resource_root
 
 __all__ = ["MainWindow", "run_window"]
@@ -53,6 +53,7 @@ class MainWindow:
         self.session = session
         self.presenter = WindowPresenter(session, "", PictureLoader(read_levels))
         self.theme = Theme(root, _look(self.presenter.theme_name))
+        self.entry_menu = EntryMenu(root, self.theme, session.words)
         self._pumping: str | None = None
         self._make_pages()
         self._make_header()

@@ -20,6 +20,7 @@ from zemosaic.gui.presenter.result.picture_loader import PictureLoader
 from zemosaic.gui.presenter.run.run_text import status_text
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.presenter.run.summary_text import forecast_card
+from zemosaic.gui.presenter.settings.form import with_labels
 
 __all__ = ["FRAMES", "PUMP_MS", "RESULT", "RUN", "SETTINGS", "WindowPresenter"]
 
@@ -229,7 +230,7 @@ class WindowPresenter:
         under_way = session.running and session.state.status.under_way
         outlook = None if session.running or session.demo.under_way else session.forecast
         return Footer(
-            forecast="" if outlook is None else forecast_card(outlook, session.words),
+            forecast="" if outlook is None else with_labels(forecast_card(outlook, session.words), session.words),
             is_refused=outlook is not None and outlook.problem is not None,
             text=text,
             is_problem=is_problem,

@@ -18,12 +18,14 @@ from zemosaic.gui.presenter.frames.sky_map import SkyMap
 from zemosaic.gui.presenter.frames.thumbnails import ThumbnailLoader
 from zemosaic.gui.presenter.run.session import Session
 
-__all__ = ["BUTTONS", "FramesPage"]
+__all__ = ["BUTTONS", "ROW_COMMANDS", "FramesPage"]
 
 BUTTONS = (
     "choose", "measure", "solve", "analyse", "import", "export",
     "fit", "region", "whole", "leave_out", "keep", "group", "undo", "redo",
 )  # fmt: skip
+ROW_COMMANDS = ("open_file", "show_in_folder", "leave_out", "keep")
+"""What the menu of the selected rows offers."""
 _OUTPUT_SUFFIX = "_mosaic"
 
 
@@ -140,6 +142,8 @@ class FramesPage:
             "whole": lambda: self.mark_region(""),
             "leave_out": lambda: self._keep_selected(False),
             "keep": lambda: self._keep_selected(True),
+            "open_file": lambda: self._open_selected(lambda path: path),
+            "show_in_folder": lambda: self._open_selected(lambda path: path.parent),
             "undo": lambda: self.table.undo() if self.table is not None else None,
             "redo": lambda: self.table.redo() if self.table is not None else None,
         }
@@ -231,6 +235,11 @@ class FramesPage:
     def _keep_selected(self, keep: bool) -> None:
         if self.table is not None:
             self.table.set_keep(np.flatnonzero(self.table.selected), keep)
+
+    def _open_selected(self, target: Callable[[Path], Path]) -> None:
+        """Open what belongs to the first selected row."""
+        if self.table is not None and self.table.selected.any():
+            self.session.opener.open(target(Path(self.table.paths[int(np.argmax(self.table.selected))])))
 
     def _analyse(self) -> None:
         if self.analyser is None:

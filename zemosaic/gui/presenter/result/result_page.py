@@ -16,11 +16,14 @@ from zemosaic.gui.presenter.result.result_presenter import ResultPresenter
 from zemosaic.gui.presenter.run.problem_report import write_problem_report
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.presenter.run.summary_text import summary_lines
+from zemosaic.gui.presenter.settings.form import with_labels
 
 __all__ = ["OVERLAYS", "SLIDERS", "ResultFiles", "ResultPage"]
 
 OVERLAYS = ("coverage", "tiles")
 """What can be laid over the picture."""
+_CLOCKS_APART_S = 3.0
+"""The clock of a network drive may be behind by so much."""
 SLIDERS = ("sky", "white")
 """What of the stretch is moved by sliders, from -1 to 1."""
 
@@ -104,7 +107,7 @@ class ResultPage:
         session, state = self._session, self._session.state
         if state.error is not None:
             report = Path(state.output_dir) / REPORT_PAGE
-            told = str(report) if state.output_dir and report.is_file() else ""
+            told = str(report) if state.output_dir and _is_newer(report, session.began_at_s) else ""
             return ResultFiles((), state.output_dir, told, state.error.log_path, True)
         if state.result is not None:
             result = state.result
@@ -118,7 +121,7 @@ class ResultPage:
     def _lines(self) -> list[str]:
         session, words = self._session, self._session.words
         if session.state.result is not None or session.state.error is not None:
-            return summary_lines(session.state, words)
+            return [with_labels(line, words) for line in summary_lines(session.state, words)]
         if session.earlier.result is not None and not session.running:
             return [words.text("result.earlier"), *session.earlier.result.lines(words)]
         return [words.text("result.none")]
@@ -211,3 +214,8 @@ class ResultPage:
         texts = [words.text(f"result.channel.{name}") for name in names]
         overlays = {"coverage": self.desk.has_coverage, "tiles": self.desk.has_tiles}
         self._widgets.offer_looks(names, texts, self.desk.adjustment.channel, overlays)
+
+
+def _is_newer(path: Path, at_s: float) -> bool:
+    """Return whether a file was written since a time; that of an earlier run tells nothing of this one."""
+    return path.is_file() and path.stat().st_mtime >= at_s - _CLOCKS_APART_S

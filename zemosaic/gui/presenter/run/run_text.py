@@ -9,7 +9,7 @@ from zemosaic.gui.presenter.run.run_state import LogLine, Phase, PhaseStatus, Ru
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.presenter.run.summary_text import phase_name, plan_text, size_text, speed_text
 from zemosaic.gui.presenter.settings.equipment import Equipment
-from zemosaic.gui.presenter.settings.form import choice_text, shown_value, unit_text
+from zemosaic.gui.presenter.settings.form import choice_text, shown_value, unit_text, with_labels
 from zemosaic.i18n import Translator
 from zemosaic.settings.schema import Spec
 
@@ -94,13 +94,13 @@ def status_text(session: Session) -> tuple[str, bool]:
     """Return the line at the foot of the window, and whether it tells of a problem."""
     words, state = session.words, session.state
     if session.problem is not None:
-        return "⚠ " + words.message(session.problem), True
+        return "⚠ " + with_labels(words.message(session.problem), words), True
     if session.demo.under_way:
         news = session.demo_news
         done, total = (0, 0) if news is None else (news.done, news.total)
         return words.text("window.demo_progress", done=done, total=total), False
     if state.status is Status.FAILED and state.error is not None and not session.is_failure_told:
-        return "⚠ " + words.message(state.error.error), True
+        return "⚠ " + with_labels(words.message(state.error.error), words), True
     if state.status is not Status.RUNNING:
         return words.text(f"window.status.{_resting_key(session)}"), False
     phase = state.phase(state.current) if state.current else None
@@ -142,12 +142,14 @@ def default_text(spec: Spec, words: Translator) -> str:
 def equipment_text(equipment: Equipment, name: str) -> tuple[str, bool]:
     """Return what was found of a piece of equipment, and whether it is good news."""
     words, finding = equipment.session.words, equipment.finding(name)
-    text = ("" if finding.good else "⚠ ") + words.message(finding.text)
-    return words.text("equipment.line", name=words.text(f"equipment.{name}"), text=text), finding.good
+    text, is_good = words.message(finding.text), finding.good or not equipment.needs(name)
+    if not finding.good:
+        text = words.text("equipment.not_needed", text=text) if is_good else f"⚠ {text}"
+    return words.text("equipment.line", name=words.text(f"equipment.{name}"), text=text), is_good
 
 
 def welcome_line(equipment: Equipment, name: str) -> str:
     """Return what was found of a piece of equipment, behind a tick where it is there."""
     text, good = equipment_text(equipment, name)
-    is_found = good and not equipment.finding(name).text.key.endswith("_unknown")
+    is_found = good and equipment.finding(name).good and not equipment.finding(name).text.key.endswith("_unknown")
     return f"{'✓' if is_found else '•'} {text}"

@@ -107,6 +107,8 @@ class Session:
         self._stop_asked_s: float | None = None
         self._events: deque[Event] = deque()
         self._demo_folders: DemoFolders | None = None
+        self.began_at_s = 0.0
+        """When the last run began, in seconds of the system's clock, as files have them."""
         self._typed_folder = ("", 0.0)
         """Input folder of the form, and since when it is that."""
         self._run_folder = ""
@@ -164,6 +166,7 @@ class Session:
         self._run_folder, self._demo_folders = settings.input_dir, None
         self.problem, self.is_failure_told = None, False
         self.state = RunState(status=Status.RUNNING, started_s=now, output_dir=settings.output_dir, until=until)
+        self.began_at_s = time.time()
         self._stop_asked_s = None
         self._events.clear()
 
