@@ -33,7 +33,7 @@ from zemosaic.store.journal import digest
 
 __all__ = ["cached_field", "forget_regrouped_frames", "keep_for_next_run", "open_previous_run"]
 
-CONTENT_VERSION = 6
+CONTENT_VERSION = 7
 KIND, KEY = "night", "last"
 PHASES = ("measure", "solve", "calibrate", "plan", "stack")
 """All whose settings change what is kept."""

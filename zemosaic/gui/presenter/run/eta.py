@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from zemosaic.i18n import Translator
 
-__all__ = ["SHARES", "Speed", "about_text", "duration_text", "exposure_text", "remaining_s"]
+__all__ = ["SHARES", "Speed", "about_text", "coarse_text", "duration_text", "exposure_text", "remaining_s"]
 
 SHARES: Mapping[str, float] = {
     "scan": 0.02,
@@ -124,23 +124,26 @@ def duration_text(seconds: float) -> str:
 
 
 def about_text(seconds: float, words: Translator) -> str:
-    """Return a duration that is only estimated, no finer than is known: ``about 40 s``, ``about 2 h 10 min``."""
+    """Return a duration that is only estimated: ``about 40 s``, ``about 2 h 10 min``."""
+    return words.text("forecast.time", time=coarse_text(seconds))
+
+
+def coarse_text(seconds: float) -> str:
+    """Return a duration no finer than an estimate knows it: ``40 s``, ``3 min``, ``2 h 10 min``."""
     if seconds < 95:
-        return words.text("about.seconds", seconds=max(round(seconds / 10), 1) * 10)
+        return f"{max(round(seconds / 10), 1) * 10} s"
     minutes = round(seconds / 60)
     if minutes < 60:
-        return words.text("about.minutes", minutes=minutes)
+        return f"{minutes} min"
     hours, rest = divmod(round(minutes / 5) * 5, 60)
-    return words.text("about.hours", hours=hours, minutes=rest) if rest else words.text("about.full_hours", hours=hours)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
 def exposure_text(seconds: float, words: Translator) -> str:
-    """Return an exposure time: in hours, or in minutes and seconds where it is shorter than one."""
+    """Return an exposure time: in hours, or in minutes or seconds where it is shorter than one."""
     if seconds < 100:
-        return words.text("exposure.seconds", seconds=seconds)
-    if seconds < 3600:
-        return words.text("exposure.minutes", minutes=seconds / 60)
-    return words.text("exposure.hours", hours=seconds / 3600)
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{words.number(seconds / 3600, '.1f')} h"
 
 
 def _corrected(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zemosaic.gui.presenter.run.eta import about_text, duration_text, exposure_text
+from zemosaic.gui.presenter.run.eta import about_text, coarse_text, duration_text, exposure_text
 from zemosaic.gui.presenter.run.run_state import LogLine, Phase, PhaseStatus, RunState, Status
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.presenter.run.summary_text import phase_name, plan_text, size_text, speed_text
@@ -57,7 +57,7 @@ def time_text(state: RunState, now: float, words: Translator) -> str:
         return ""
     elapsed = duration_text(state.elapsed_s(now))
     left = state.left_s(now)
-    return elapsed if left is None else words.text("run.elapsed_left", elapsed=elapsed, left=about_text(left, words))
+    return elapsed if left is None else words.text("run.elapsed_left", elapsed=elapsed, left=coarse_text(left))
 
 
 def facts_text(state: RunState, words: Translator) -> str:

@@ -14,7 +14,7 @@ from zemosaic.model import Solution
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.run.reporter import Reporter
 from zemosaic.settings.schema import Settings
-from zemosaic.solving.base import Solver, StarField
+from zemosaic.solving.base import NotSolved, Solver, StarField
 from zemosaic.solving.solvers.astap import AstapSolver
 from zemosaic.solving.solvers.astap_find import AstapInstallation, detect_astap_installation, misleading_paths
 from zemosaic.solving.solvers.blind import BlindSolver
@@ -68,7 +68,7 @@ class WholeSky:
         self._reporter, self._catalogue = reporter, catalogue
         self._solver: BlindSolver | None = None
 
-    def solve(self, field: StarField) -> Solution | Message:
+    def solve(self, field: StarField) -> Solution | NotSolved:
         """Answer as `BlindSolver` does."""
         if self._solver is None:
             folder = cache_folder(os.environ)
