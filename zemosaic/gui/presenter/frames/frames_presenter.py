@@ -14,7 +14,7 @@ import numpy as np
 
 from zemosaic.errors import Message, ZeMosaicError
 from zemosaic.events import Event, FrameDropped, FrameMeasured, FrameSolved, RunFinished, RunStarted
-from zemosaic.frames.inventory import is_remark
+from zemosaic.frames.inventory import is_copy, is_remark
 from zemosaic.gui.presenter.frames.frame_table import FrameTable
 from zemosaic.gui.presenter.frames.frames_files import PLAN_COLUMNS, REPORT_NAME, Reported, plan_rows, read_report
 from zemosaic.gui.presenter.run.eta import exposure_text
@@ -143,7 +143,7 @@ class FramesPresenter:
             return
         self._foretold = now
         kept = [frame for frame, keep in zip(table.frames, wanted, strict=False) if keep]
-        copies = sum(reason.key == "reason.duplicate" for reason in table.why.values())
+        copies = sum(is_copy(reason) for reason in table.why.values())
         request = (self._number, kept, len(table) - len(kept) - copies, copies)
         self._thread = threading.Thread(target=self._forecast, args=request, name="forecast", daemon=True)
         self._thread.start()
