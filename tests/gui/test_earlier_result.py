@@ -91,7 +91,7 @@ def test_a_failed_run_leaves_its_reason_and_live_buttons(environ, tmp_path):
     session.state = advanced(replace(session.state, output_dir=str(tmp_path)), failed, 1.0)
     page.update_state()
     text, files = told["show_summary"]
-    assert WORDS.text("error.memory") in text and log in text
+    assert "lower “Memory limit”" in text and log in text
     assert (files.report, files.folder, files.log, files.has_failed) == (
         str(tmp_path / "run_report.html"),
         str(tmp_path),

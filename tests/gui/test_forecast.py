@@ -115,7 +115,7 @@ def test_the_card_beside_start_says_it_in_a_line(tmp_path):
     told = forecast(settings, frames_at([(80.0, 10.0)]), 3, 0.5, copies=1992)
     card = forecast_card(told, WORDS)
     assert card.startswith("10 frames → 1,083 × 1,923 px · ") and "about 20 s" in card
-    assert "1,992 copies excluded" in card and "3 files excluded" in card and "stopped" not in card
+    assert "1,992 copies excluded" in card and "3 files are excluded" in card and "stopped" not in card
     work = tmp_path / ".zemosaic_work"
     work.mkdir()
     (work / "journal.sqlite").touch()

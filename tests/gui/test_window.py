@@ -303,7 +303,7 @@ def test_stop_ends_a_run_and_says_how_to_go_on(opened, tmp_path, wait_until):
     assert window.stop_button.instate(["disabled"])
     wait_until(window.root, lambda: not window.session.running)
     assert window.session.state.status is Status.CANCELLED
-    assert "start again to go on" in window._status.cget("text")
+    assert "start again to continue" in window._status.cget("text")
 
 
 @pytest.mark.parametrize("answer", [0, 1, None])
@@ -332,7 +332,7 @@ def test_a_failed_run_is_explained(opened, tmp_path, wait_until):
     window.presenter.start()
     wait_until(window.root, lambda: not window.session.running)
     window.root.update()
-    assert "memory_limit_gb" in window._status.cget("text")
+    assert "“Memory limit”" in window._status.cget("text")
     assert "memory_limit_gb" in window.run.log.text.get("1.0", "end")
 
 
