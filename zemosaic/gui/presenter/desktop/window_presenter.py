@@ -251,7 +251,7 @@ class WindowPresenter:
         view.run.show_picture(None)
         view.result.show_picture(None)
         view.result.page.update_state()
-        view.settings.page.update_values()
+        view.settings.page.update_rows()
         view.show_page(RUN)
 
     def _show_ended(self) -> None:
