@@ -247,6 +247,7 @@ def test_languages_switch_while_open_and_everything_follows(opened):
         "1:1",
         "↺",
         "Rejet",
+        "Annotation",
         "Normalisation",
         "Orientation",
         "px",

@@ -84,7 +84,7 @@ class ResultView(ttk.Frame):
         self._slider_labels: dict[str, ttk.Label] = {}
         for name in SLIDERS:
             self._slider_labels[name] = ttk.Label(line, style="Muted.TLabel")
-            self.sliders[name] = ttk.Scale(line, from_=-1.0, to=1.0, length=self._theme.px(90))
+            self.sliders[name] = ttk.Scale(line, from_=-1.0, to=1.0, length=self._theme.px(76))
             self.sliders[name].configure(command=lambda value, name=name: self.page.adjust(**{name: float(value)}))  # type: ignore[misc]
             self._slider_labels[name].pack(side="left", padx=(2 * gap, gap))
             self.sliders[name].pack(side="left")
