@@ -80,6 +80,8 @@ class ResultView(ttk.Frame):
         self.channel = Choice(line, self._theme, lambda value: self.page.adjust(channel=value), width=9)
         self.channel.pack(side="left", padx=(0, gap))
         self._checks["linked"] = self._made_check(line, "linked")
+        self._reset = ttk.Button(line, command=self.reset)
+        self._reset.pack(side="right", padx=gap)  # first, so that a narrow window cuts no words of it
         self.sliders: dict[str, ttk.Scale] = {}
         self._slider_labels: dict[str, ttk.Label] = {}
         for name in SLIDERS:
@@ -88,8 +90,6 @@ class ResultView(ttk.Frame):
             self.sliders[name].configure(command=lambda value, name=name: self.page.adjust(**{name: float(value)}))  # type: ignore[misc]
             self._slider_labels[name].pack(side="left", padx=(2 * gap, gap))
             self.sliders[name].pack(side="left")
-        self._reset = ttk.Button(line, command=self.reset)
-        self._reset.pack(side="left", padx=gap)
         self._read_out = ttk.Label(self, style="Muted.TLabel")
         self._read_out.grid(row=3, column=0, sticky="ew", pady=(gap, 0))
 
