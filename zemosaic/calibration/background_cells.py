@@ -21,7 +21,7 @@ from zemosaic.calibration.photon_transfer import MIN_PIXEL_PAIRS, cell_variances
 from zemosaic.model import FrameRef, MeasuredFrame, Trail, detector_coordinates
 from zemosaic.wcs import FrameWcs
 
-__all__ = ["CellSamples", "mask_radius_px", "sample_cells"]
+__all__ = ["CellSamples", "bare_sky", "mask_radius_px", "sample_cells"]
 
 
 LATTICE = 48
@@ -90,8 +90,7 @@ def sample_cells(
     """
     frame = measured.frame
     height, width = planes[0].shape
-    free = _free_pixels(frame, wcs, stars, step, (height, width))
-    _leave_out_trails(free, measured.trails, step)
+    free = bare_sky(measured, wcs, stars, step, (height, width))
     xs = np.arange(0, frame.width + LATTICE, LATTICE, dtype=float)
     ys = np.arange(0, frame.height + LATTICE, LATTICE, dtype=float)
     gx, gy = reference.sky_to_pixel(*wcs.pixel_to_sky(xs[None, :], ys[:, None]))
@@ -133,6 +132,31 @@ def _plane_noise(measured: MeasuredFrame, step: int) -> tuple[float, ...]:
     """Return the noise per plane pixel."""
     halved = _halved(measured, step)
     return tuple(n / math.sqrt(2.0) if halved and c == 1 else n for c, n in enumerate(measured.noise_adu))
+
+
+def bare_sky(
+    measured: MeasuredFrame,
+    wcs: FrameWcs,
+    stars: tuple[Float64s, Float64s, Float64s],
+    step: int,
+    shape: tuple[int, int],
+) -> NDArray[np.uint8]:
+    """Return 1 where a pixel shows bare sky, else 0: neither stars, nor trails, nor the frame's edge.
+
+    Parameters
+    ----------
+    measured : MeasuredFrame
+    wcs : FrameWcs
+    stars : (ra_deg, dec_deg, radius_px)
+        Discs to leave out.
+    step : int
+        Raw pixels to one of those that are asked for.
+    shape : tuple of int
+        Rows and columns of these.
+    """
+    free = _free_pixels(measured.frame, wcs, stars, step, shape)
+    _leave_out_trails(free, measured.trails, step)
+    return free
 
 
 def _free_pixels(

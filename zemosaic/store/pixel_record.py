@@ -41,7 +41,7 @@ __all__ = [
     "records_to_text",
 ]
 
-FORMAT = 2
+FORMAT = 3
 
 _NO_STARS = StarList(
     np.empty(0), np.empty(0), *(np.empty((0, 1), np.float32),) * 2, np.empty(0, np.float32), np.empty(0, np.bool_)
@@ -76,7 +76,9 @@ class CameraRecord:
     defects: NDArray[np.int64]
     """Flat pixel indices."""
     fingerprint: str
-    """Of the defects and the master dark, bias and flat."""
+    """Of the defects, the master dark, bias and flat, and the fixed pattern."""
+    pattern: NDArray[np.uint8]
+    """The camera's fixed pattern as bytes of the codec; empty where there is none."""
 
 
 @dataclass(frozen=True)

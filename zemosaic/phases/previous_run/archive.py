@@ -33,7 +33,7 @@ from zemosaic.store.journal import digest
 
 __all__ = ["cached_field", "forget_regrouped_frames", "keep_for_next_run", "open_previous_run"]
 
-CONTENT_VERSION = 6
+CONTENT_VERSION = 7
 KIND, KEY = "night", "last"
 PHASES = ("measure", "solve", "calibrate", "plan", "stack")
 """All whose settings change what is kept."""
@@ -59,6 +59,7 @@ def open_previous_run(context: RunContext) -> PreviousRun | None:
         fields=list(run.fields),
         tiles={wanted: tile for wanted, tile in run.tiles.items() if (context.work_dir / tile.store).is_dir()},
         cells=run.cells,
+        patterns=run.patterns,
     )
 
 
@@ -146,6 +147,7 @@ def keep_for_next_run(
         fields=tuple(_field_of(number, field) for number, field in enumerate(fields)),
         tiles={wanted: tile for wanted, (tile, _) in previous.next_tiles.items()},
         cells=frozenset(cell for _, cell in previous.next_tiles.values()),
+        patterns=previous.next_patterns,
     )
     context.journal.put(KIND, KEY, _state_digest(context), zlib.compress(pack(to_plain(run)), 1))
     _remove_others(context, {tile.store for tile, _ in previous.next_tiles.values()})
