@@ -4,8 +4,9 @@ Frames are averaged over blocks, their stars left out.  In turns the sky is the 
 map and a low-order sky of each frame, and the map the mean of what the frames have beyond the sky.  Both begin at
 zero and the sky is served first, so that light which the motion cannot tell apart stays sky.
 
-The map is split into scales; what does not stand out from the difference between two sets of frames that see other
-parts of the sky is left away (non-negative garrote; Breiman 1995, Technometrics 37, 373).
+The map is split into scales.  At each its error is that of the noise, from the difference between two sets of frames,
+and the part of the sky's own structure that so many different skies may leave in it; what does not stand out is left
+away (non-negative garrote; Breiman 1995, Technometrics 37, 373).
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from zemosaic.arrays import Float32s, Float64s, median_sigma
 
@@ -29,12 +29,15 @@ N_SCALES = 6
 """Scales of 1, 2, 4 ... blocks."""
 MIN_SCALE_SIGMA = 4.0
 """A part of the map below this many standard errors of its scale is left away."""
-MIN_PEAK_SIGMA = 8.0
+MIN_PEAK_SIGMA = 6.0
 """Without any value above this the sensor has no smooth pattern."""
 MAX_UNTOUCHED_SIGMA = 2.5
 """Where the map stands out less, a frame's own low-order sky is fitted."""
-MIN_LOOKS = 2
-"""Sets of frames that see other parts of the sky."""
+FAR_SCALES = 2.0
+"""Frames see another sky at a scale when the sky moved by so many times that scale between them."""
+MIN_SKIES = 2
+GAIN_PRIOR = 0.15
+"""Standard deviation expected of the light that a frame passes, relative to the others."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,9 @@ class Look:
     """Affine way from a block's column and row to those of the common sky, shape (2, 3)."""
 
 
-def smooth_map(looks: Sequence[Look], sky_shape: tuple[int, int], group: NDArray[np.int64]) -> Float32s | None:
+def smooth_map(
+    looks: Sequence[Look], sky_shape: tuple[int, int], displacement_px: Float64s, block_px: float
+) -> Float32s | None:
     """Return what stands still on the sensor, in ADU at the frames' mean level; None where nothing does.
 
     Parameters
@@ -58,22 +63,21 @@ def smooth_map(looks: Sequence[Look], sky_shape: tuple[int, int], group: NDArray
         All of one shape (rows, columns).
     sky_shape : tuple of int
         Rows and columns of the common sky in blocks.
-    group : ndarray of int, shape (looks,)
-        Frames with one number see about the same sky at the same place of the sensor.
+    displacement_px : ndarray, shape (looks, looks)
+        By how many pixels the sky moved between frames.
+    block_px : float
+        Side of a block.
     """
-    if len(np.unique(group)) < MIN_LOOKS:
-        return None
     rows, columns = looks[0].value.shape
     side, turns = COARSE_TURNS
-    if min(rows, columns) < 4 * side:
+    if min(rows, columns) < 4 * side or _skies(displacement_px, FAR_SCALES * block_px) < MIN_SKIES:
         return None
     coarse = [_reduced(look, side) for look in looks]
     coarse_shape = -(-sky_shape[0] // side), -(-sky_shape[1] // side)
-    start, _ = _alternate(coarse, coarse_shape, group, np.zeros_like(coarse[0].value), turns)
+    start = _alternate(coarse, coarse_shape, np.zeros_like(coarse[0].value), turns).pattern
     whole = cv2.resize(start, (columns // side * side, rows // side * side), interpolation=cv2.INTER_LINEAR)
     whole = np.pad(whole, ((0, rows - whole.shape[0]), (0, columns - whole.shape[1])), mode="edge")
-    pattern, halves = _alternate(looks, sky_shape, group, whole, FINE_TURNS)
-    return _significant(pattern, np.asarray(0.5 * (halves[0] - halves[1]), np.float32))
+    return _significant(_alternate(looks, sky_shape, whole, FINE_TURNS), displacement_px, block_px)
 
 
 def area_mean(values: Float32s, weight: Float32s, side: int) -> tuple[Float32s, Float32s]:
@@ -104,36 +108,49 @@ def _reduced(look: Look, side: int) -> Look:
     return Look(value, weight, np.column_stack([matrix, (offset + 0.5) / side - 0.5]))
 
 
-def _alternate(
-    looks: Sequence[Look], sky_shape: tuple[int, int], group: NDArray[np.int64], start: Float32s, turns: int
-) -> tuple[Float32s, tuple[Float32s, Float32s]]:
-    """Return the sensor's map after some turns, and the same of two halves of the frames."""
+@dataclass(frozen=True)
+class _Map:
+    """The sensor's map with what tells its errors."""
+
+    pattern: Float32s
+    difference: Float32s
+    """Half the difference between the maps of two sets of frames."""
+    skies: tuple[Float32s, ...]
+    """What each frame sees of the sky, less its low order."""
+
+
+def _alternate(looks: Sequence[Look], sky_shape: tuple[int, int], start: Float32s, turns: int) -> _Map:
+    """Return the sensor's map after some turns."""
     pattern = start
     size = sky_shape[1], sky_shape[0]
     rows, columns = pattern.shape
     terms = _low_order(rows, columns)
-    own = [np.zeros_like(pattern) for _ in looks]
+    low, gain = [np.zeros_like(pattern) for _ in looks], np.ones(len(looks), np.float32)
     halves = np.zeros((2, 2, rows, columns), np.float32)
     covered = [cv2.warpAffine(look.weight, look.to_sky, size) for look in looks]
-    depth = np.maximum(np.sum(covered, axis=0), np.float32(1e-3))
-    number = {g: k for k, g in enumerate(np.unique(group).tolist())}
+    seen = [np.zeros_like(pattern) for _ in looks]
     for _ in range(turns):
-        total = np.zeros(sky_shape, np.float32)
-        for look, low in zip(looks, own, strict=True):
-            total += cv2.warpAffine((look.value - pattern - low) * look.weight, look.to_sky, size)
+        total, depth = np.zeros(sky_shape, np.float32), np.full(sky_shape, 1e-3, np.float32)
+        for k, look in enumerate(looks):
+            light = (look.value - pattern - low[k]) * look.weight
+            total += gain[k] * cv2.warpAffine(light, look.to_sky, size)
+            depth += gain[k] ** 2 * covered[k]
         sky = total / depth
         calm = np.abs(pattern) <= MAX_UNTOUCHED_SIGMA * max(median_sigma(pattern), 1e-9)
         halves[:] = 0
         for k, look in enumerate(looks):
-            seen = cv2.warpAffine(sky, look.to_sky, (columns, rows), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-            residual = look.value - seen
-            own[k] = _fitted(residual, look.weight * calm, terms)
-            half = halves[number[int(group[k])] % 2]
-            half[0] += (residual - own[k]) * look.weight
-            half[1] += look.weight
+            seen[k] = cv2.warpAffine(sky, look.to_sky, (columns, rows), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+            low[k], gain[k] = _fitted(look.value, seen[k], look.weight * calm, terms)
+            halves[k % 2, 0] += (look.value - low[k] - gain[k] * seen[k]) * look.weight
+            halves[k % 2, 1] += look.weight
+        gain /= gain.mean()
         means = halves[:, 0] / np.maximum(halves[:, 1], np.float32(1e-3))
         pattern = halves[:, 0].sum(axis=0) / np.maximum(halves[:, 1].sum(axis=0), np.float32(1e-3))
-    return pattern, (means[0], means[1])
+    skies = tuple(
+        image - _fitted(image, np.zeros_like(image), look.weight, terms)[0]
+        for image, look in zip(seen, looks, strict=True)
+    )
+    return _Map(pattern, np.asarray(0.5 * (means[0] - means[1]), np.float32), skies)
 
 
 def _low_order(rows: int, columns: int) -> Float64s:
@@ -142,34 +159,47 @@ def _low_order(rows: int, columns: int) -> Float64s:
     return np.stack([term.ravel() for term in (np.ones_like(x), x, y, x * x, x * y, y * y)])
 
 
-def _fitted(values: Float32s, weight: Float32s, terms: Float64s) -> Float32s:
-    """Return the low-order part of values by weighted least squares, of their shape."""
-    heavy = terms * weight.ravel()
-    normal = heavy @ terms.T
-    normal += 1e-6 * max(float(np.trace(normal)), 1e-12) * np.eye(len(normal))
-    return np.asarray((np.linalg.solve(normal, heavy @ values.ravel()) @ terms).reshape(values.shape), np.float32)
+def _fitted(values: Float32s, sky: Float32s, weight: Float32s, terms: Float64s) -> tuple[Float32s, float]:
+    """Return the low-order part of a frame, and how much of the sky's light it has, by weighted least squares."""
+    design = np.concatenate([terms, sky.reshape(1, -1)])
+    heavy = design * weight.ravel()
+    normal, right = heavy @ design.T, heavy @ values.ravel()
+    normal[:-1, :-1] += 1e-6 * max(float(np.trace(normal[:-1, :-1])), 1e-12) * np.eye(len(terms))
+    power = float((weight * (values - sky) ** 2).mean()) + 1e-12
+    normal[-1, -1] += power / GAIN_PRIOR**2
+    right[-1] += power / GAIN_PRIOR**2
+    solution = np.linalg.solve(normal, right)
+    return np.asarray((solution[:-1] @ terms).reshape(values.shape), np.float32), float(solution[-1])
 
 
-def _significant(pattern: Float32s, error: Float32s) -> Float32s | None:
-    """Return what of a map stands out from an image of its errors, scale by scale; None where nothing does."""
-    out = np.zeros_like(pattern)
-    rest, rest_error = pattern - np.float32(np.median(pattern)), error
+def _skies(displacement_px: Float64s, distance_px: float) -> int:
+    """Return how many frames can be chosen that lie further than a distance from each other."""
+    chosen: list[int] = []
+    for k in range(len(displacement_px)):
+        if all(displacement_px[k, i] > distance_px for i in chosen):
+            chosen.append(k)
+    return len(chosen)
+
+
+def _significant(learnt: _Map, displacement_px: Float64s, block_px: float) -> Float32s | None:
+    """Return what of a map stands out from its errors, scale by scale; None where nothing does."""
+    out = np.zeros_like(learnt.pattern)
+    images = [learnt.pattern - np.float32(np.median(learnt.pattern)), learnt.difference, *learnt.skies]
     peak = 0.0
     for scale in range(N_SCALES):
-        last = scale == N_SCALES - 1
-        smooth, smooth_error = (
-            (np.zeros_like(pattern), np.zeros_like(error))
-            if last
-            else (
-                cv2.GaussianBlur(image, (0, 0), float(2**scale), borderType=cv2.BORDER_REFLECT)
-                for image in (rest, rest_error)
-            )
-        )
-        detail, sigma = rest - smooth, max(median_sigma(rest_error - smooth_error), 1e-9)
+        smooth = [cv2.GaussianBlur(image, (0, 0), float(2**scale), borderType=cv2.BORDER_REFLECT) for image in images]
+        if scale == N_SCALES - 1:
+            smooth = [np.zeros_like(image) for image in images]
+        detail, difference, *skies = (image - rest for image, rest in zip(images, smooth, strict=True))
+        images = smooth
+        number = _skies(displacement_px, FAR_SCALES * block_px * 2**scale)
+        if number < MIN_SKIES:
+            break
         width = 2 ** (scale + 1) + 1
+        leak = np.mean([image * image for image in skies], axis=0, dtype=np.float32) / number**2
+        error = median_sigma(difference) ** 2 + cv2.blur(leak, (width, width), borderType=cv2.BORDER_REFLECT) + 1e-12
         power = cv2.blur(detail * detail, (width, width), borderType=cv2.BORDER_REFLECT)
-        believed = np.maximum(0.0, 1.0 - (MIN_SCALE_SIGMA * sigma) ** 2 / np.maximum(power, 1e-12))
-        out += detail * believed.astype(np.float32)
-        peak = max(peak, float(np.sqrt(power.max())) / sigma)
-        rest, rest_error = smooth, smooth_error
+        ratio = power / error
+        out += detail * np.maximum(0.0, 1.0 - MIN_SCALE_SIGMA**2 / np.maximum(ratio, 1e-12)).astype(np.float32)
+        peak = max(peak, float(np.sqrt(ratio.max())))
     return out if peak >= MIN_PEAK_SIGMA else None

@@ -33,8 +33,6 @@ FAR_FWHM = 4.0
 """Between two frames a pixel sees another sky when it moved by so many widths of a star ..."""
 MIN_FAR_PX = 12.0
 """... and by so many pixels at least."""
-GROUP_PX = 32.0
-"""Frames nearer to each other than this see one sky as far as shadows and glow are concerned."""
 MAX_SKY_BLOCKS = 1_500_000
 """Blocks of the common sky at most; frames far from the others are left out."""
 STEPS_PER_SIGMA = 16
@@ -227,15 +225,6 @@ def _in_blocks(pixels: Float32s, free: NDArray[np.uint8], step: int) -> tuple[Fl
     return area_mean(grey, good.astype(np.float32), BLOCK_PX // step)
 
 
-def _groups(displacement: Float64s) -> NDArray[np.int64]:
-    """Return numbers of sets of frames that see about one sky: each frame joins the first that is near to it."""
-    group = np.full(len(displacement), -1, np.int64)
-    for k in range(len(displacement)):
-        if group[k] < 0:
-            group[(displacement[k] < GROUP_PX) & (group < 0)] = group.max() + 1
-    return group
-
-
 def _smooth(
     frames: Sequence[SolvedFrame], blocks: Sequence[tuple[Float32s, Float32s]], displacement: Float64s
 ) -> Float32s | None:
@@ -247,7 +236,7 @@ def _smooth(
     if len(kept) < MIN_PATTERN_FRAMES:
         return None
     looks = [Look(*blocks[k], ways[k] - np.outer(shift, (0.0, 0.0, 1.0))) for k in kept]
-    return smooth_map(looks, shape, _groups(displacement[np.ix_(kept, kept)]))
+    return smooth_map(looks, shape, displacement[np.ix_(kept, kept)], BLOCK_PX)
 
 
 def _way_to_sky(frame: SolvedFrame, reference: FrameWcs, shape: tuple[int, ...]) -> Float64s:
