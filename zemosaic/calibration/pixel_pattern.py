@@ -20,7 +20,7 @@ from zemosaic.arrays import Float32s, Float64s, median_sigma
 
 __all__ = ["PixelPattern", "PixelPatternSums"]
 
-BACKGROUND_PX = 17
+BACKGROUND_PX = 33
 """Side of the square over which the local background is averaged, in pixels of a colour plane."""
 MIN_FREE_PART = 0.3
 """Part of that square that must be bare sky."""

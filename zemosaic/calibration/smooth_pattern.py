@@ -4,9 +4,10 @@ Frames are averaged over blocks, their stars left out.  In turns the sky is the 
 map and a low-order sky of each frame, and the map the mean of what the frames have beyond the sky.  Both begin at
 zero and the sky is served first, so that light which the motion cannot tell apart stays sky.
 
-The map is split into scales.  At each its error is that of the noise, from the difference between two sets of frames,
-and the part of the sky's own structure that so many different skies may leave in it; what does not stand out is left
-away (non-negative garrote; Breiman 1995, Technometrics 37, 373).
+The map is split into small things and their surroundings.  The error of each is that of the noise, from the difference
+between two sets of frames, and what of the sky's own structure so many different skies may leave in it: the square of
+one over their number, since both the sky that is taken off and the mean of what remains err.  What does not stand out
+is left away (non-negative garrote; Breiman 1995, Technometrics 37, 373).
 """
 
 from __future__ import annotations
@@ -21,21 +22,26 @@ from zemosaic.arrays import Float32s, Float64s, median_sigma
 
 __all__ = ["Look", "area_mean", "smooth_map"]
 
-COARSE_TURNS = (4, 30)
+COARSE_TURNS = (4, 60)
 """Blocks are first taken together in squares of this side, for so many turns ..."""
 FINE_TURNS = 6
 """... then one by one."""
-N_SCALES = 6
-"""Scales of 1, 2, 4 ... blocks."""
-MIN_SCALE_SIGMA = 4.0
-"""A part of the map below this many standard errors of its scale is left away."""
-MIN_PEAK_SIGMA = 6.0
+SMALL_BLOCKS, WIDE_BLOCKS = 4, 8
+"""Scales of what is small and of what is wide, in blocks."""
+SMALL_WINDOW, WIDE_WINDOW = 5, 17
+"""Side of the squares in which the map is compared with its errors, in blocks."""
+SURROUNDING_TURNS = 4
+MIN_PART_SIGMA = 2.0
+"""Where the map stands out less than this many errors, rms over such a square, it is left away."""
+MIN_PEAK_SIGMA = 5.0
 """Without any value above this the sensor has no smooth pattern."""
 MAX_UNTOUCHED_SIGMA = 2.5
 """Where the map stands out less, a frame's own low-order sky is fitted."""
 FAR_SCALES = 2.0
 """Frames see another sky at a scale when the sky moved by so many times that scale between them."""
 MIN_SKIES = 2
+MIN_BARE_PART = 0.4
+"""Blocks of which less is bare sky, mean over the frames, are unknown."""
 GAIN_PRIOR = 0.15
 """Standard deviation expected of the light that a frame passes, relative to the others."""
 
@@ -129,7 +135,10 @@ def _alternate(looks: Sequence[Look], sky_shape: tuple[int, int], start: Float32
     halves = np.zeros((2, 2, rows, columns), np.float32)
     covered = [cv2.warpAffine(look.weight, look.to_sky, size) for look in looks]
     seen = [np.zeros_like(pattern) for _ in looks]
-    for _ in range(turns):
+    last = start
+    for turn in range(turns):
+        # Momentum (Nesterov 1983): without it large scales would take as many turns as the square of the scale.
+        pattern, last = pattern + np.float32(turn / (turn + 3.0)) * (pattern - last), pattern
         total, depth = np.zeros(sky_shape, np.float32), np.full(sky_shape, 1e-3, np.float32)
         for k, look in enumerate(looks):
             light = (look.value - pattern - low[k]) * look.weight
@@ -145,7 +154,9 @@ def _alternate(looks: Sequence[Look], sky_shape: tuple[int, int], start: Float32
             halves[k % 2, 1] += look.weight
         gain /= gain.mean()
         means = halves[:, 0] / np.maximum(halves[:, 1], np.float32(1e-3))
-        pattern = halves[:, 0].sum(axis=0) / np.maximum(halves[:, 1].sum(axis=0), np.float32(1e-3))
+        number = halves[:, 1].sum(axis=0)
+        pattern = np.where(number > MIN_BARE_PART * len(looks), halves[:, 0].sum(axis=0) / np.maximum(number, 1e-3), 0)
+        pattern = pattern.astype(np.float32)
     skies = tuple(
         image - _fitted(image, np.zeros_like(image), look.weight, terms)[0]
         for image, look in zip(seen, looks, strict=True)
@@ -182,24 +193,41 @@ def _skies(displacement_px: Float64s, distance_px: float) -> int:
 
 
 def _significant(learnt: _Map, displacement_px: Float64s, block_px: float) -> Float32s | None:
-    """Return what of a map stands out from its errors, scale by scale; None where nothing does."""
-    out = np.zeros_like(learnt.pattern)
-    images = [learnt.pattern - np.float32(np.median(learnt.pattern)), learnt.difference, *learnt.skies]
-    peak = 0.0
-    for scale in range(N_SCALES):
-        smooth = [cv2.GaussianBlur(image, (0, 0), float(2**scale), borderType=cv2.BORDER_REFLECT) for image in images]
-        if scale == N_SCALES - 1:
-            smooth = [np.zeros_like(image) for image in images]
-        detail, difference, *skies = (image - rest for image, rest in zip(images, smooth, strict=True))
-        images = smooth
-        number = _skies(displacement_px, FAR_SCALES * block_px * 2**scale)
+    """Return what of a map stands out from its errors, what is small and what is wide each by itself."""
+    flat = learnt.pattern - np.float32(np.median(learnt.pattern))
+    wide = _surroundings(flat, median_sigma(learnt.difference))
+    skies_wide = [_smoothed(sky) for sky in learnt.skies]
+    skies_small = [sky - smooth for sky, smooth in zip(learnt.skies, skies_wide, strict=True)]
+    out, peak = np.zeros_like(flat), 0.0
+    for part, skies, noise, scale, width in (
+        (flat - wide, skies_small, learnt.difference - _smoothed(learnt.difference), SMALL_BLOCKS, SMALL_WINDOW),
+        (wide, skies_wide, _smoothed(learnt.difference), WIDE_BLOCKS, WIDE_WINDOW),
+    ):
+        number = _skies(displacement_px, FAR_SCALES * block_px * scale)
         if number < MIN_SKIES:
             break
-        width = 2 ** (scale + 1) + 1
-        leak = np.mean([image * image for image in skies], axis=0, dtype=np.float32) / number**2
-        error = median_sigma(difference) ** 2 + cv2.blur(leak, (width, width), borderType=cv2.BORDER_REFLECT) + 1e-12
-        power = cv2.blur(detail * detail, (width, width), borderType=cv2.BORDER_REFLECT)
-        ratio = power / error
-        out += detail * np.maximum(0.0, 1.0 - MIN_SCALE_SIGMA**2 / np.maximum(ratio, 1e-12)).astype(np.float32)
+        leak = np.mean([sky * sky for sky in skies], axis=0, dtype=np.float32) / np.float32(number) ** 4
+        error = median_sigma(noise) ** 2 + _mean(leak, WIDE_WINDOW) + 1e-12
+        ratio = _mean(part * part, width) / error
+        out += part * np.maximum(0.0, 1.0 - MIN_PART_SIGMA**2 / np.maximum(ratio, 1e-12)).astype(np.float32)
         peak = max(peak, float(np.sqrt(ratio.max())))
     return out if peak >= MIN_PEAK_SIGMA else None
+
+
+def _mean(values: Float32s, width: int) -> Float32s:
+    return np.asarray(cv2.blur(values, (width, width), borderType=cv2.BORDER_REFLECT), np.float32)
+
+
+def _smoothed(values: Float32s) -> Float32s:
+    smooth = cv2.GaussianBlur(values, (0, 0), float(WIDE_BLOCKS), borderType=cv2.BORDER_REFLECT)
+    return np.asarray(smooth, np.float32)
+
+
+def _surroundings(values: Float32s, noise: float) -> Float32s:
+    """Return the smooth surroundings of a map, what stands out from them left out."""
+    wide = _smoothed(values)
+    for _ in range(SURROUNDING_TURNS):
+        rest = values - wide
+        calm = (np.abs(rest) < MAX_UNTOUCHED_SIGMA * max(noise, 1e-9)).astype(np.float32)
+        wide = (_smoothed(values * calm) + np.float32(1e-3) * wide) / (_smoothed(calm) + np.float32(1e-3))
+    return wide
