@@ -5,9 +5,9 @@ map and a low-order sky of each frame, and the map the mean of what the frames h
 zero and the sky is served first, so that light which the motion cannot tell apart stays sky.
 
 The map is split into small things and their surroundings.  The error of each is that of the noise, from the difference
-between two sets of frames, and what of the sky's own structure so many different skies may leave in it: the square of
-one over their number, since both the sky that is taken off and the mean of what remains err.  What does not stand out
-is left away (non-negative garrote; Breiman 1995, Technometrics 37, 373).
+between two sets of frames, and what of the sky's own structure so many different skies may leave in it: one over their
+number, and of small things the square of it, since both the sky that is taken off and the mean of what remains err.
+What does not stand out is left away (non-negative garrote; Breiman 1995, Technometrics 37, 373).
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from zemosaic.arrays import Float32s, Float64s, median_sigma
 
 __all__ = ["Look", "area_mean", "smooth_map"]
 
-COARSE_TURNS = (4, 60)
+COARSE_TURNS = (4, 40)
 """Blocks are first taken together in squares of this side, for so many turns ..."""
 FINE_TURNS = 6
 """... then one by one."""
@@ -30,6 +31,8 @@ SMALL_BLOCKS, WIDE_BLOCKS = 4, 8
 """Scales of what is small and of what is wide, in blocks."""
 SMALL_WINDOW, WIDE_WINDOW = 5, 17
 """Side of the squares in which the map is compared with its errors, in blocks."""
+FILL_BLOCKS = 5
+"""Side of the square from which unknown blocks are filled."""
 SURROUNDING_TURNS = 4
 MIN_PART_SIGMA = 2.0
 """Where the map stands out less than this many errors, rms over such a square, it is left away."""
@@ -155,8 +158,7 @@ def _alternate(looks: Sequence[Look], sky_shape: tuple[int, int], start: Float32
         gain /= gain.mean()
         means = halves[:, 0] / np.maximum(halves[:, 1], np.float32(1e-3))
         number = halves[:, 1].sum(axis=0)
-        pattern = np.where(number > MIN_BARE_PART * len(looks), halves[:, 0].sum(axis=0) / np.maximum(number, 1e-3), 0)
-        pattern = pattern.astype(np.float32)
+        pattern = _filled(halves[:, 0].sum(axis=0) / np.maximum(number, 1e-3), number > MIN_BARE_PART * len(looks))
     skies = tuple(
         image - _fitted(image, np.zeros_like(image), look.weight, terms)[0]
         for image, look in zip(seen, looks, strict=True)
@@ -164,10 +166,21 @@ def _alternate(looks: Sequence[Look], sky_shape: tuple[int, int], start: Float32
     return _Map(pattern, np.asarray(0.5 * (means[0] - means[1]), np.float32), skies)
 
 
+def _filled(values: Float32s, known: NDArray[np.bool_]) -> Float32s:
+    """Return values with the unknown ones taken from their neighbours."""
+    weight = known.astype(np.float32)
+    near = cv2.blur(values * weight, (FILL_BLOCKS, FILL_BLOCKS), borderType=cv2.BORDER_CONSTANT)
+    share = cv2.blur(weight, (FILL_BLOCKS, FILL_BLOCKS), borderType=cv2.BORDER_CONSTANT)
+    return np.where(known, values, near / np.maximum(share, np.float32(1e-3))).astype(np.float32)
+
+
 def _low_order(rows: int, columns: int) -> Float64s:
-    """Return the terms of order 0 to 2 over the sensor, shape (6, rows * columns)."""
-    y, x = np.mgrid[0:rows, 0:columns] / max(rows, columns) - 0.5
-    return np.stack([term.ravel() for term in (np.ones_like(x), x, y, x * x, x * y, y * y)])
+    """Return the terms of a plane and of the fall of light over the sensor, shape (4, rows * columns).
+
+    No more of them: bent ones would follow the rim of a glow and rise in the corner where it is brightest.
+    """
+    y, x = (np.mgrid[0:rows, 0:columns] - 0.5 * np.array([rows - 1, columns - 1])[:, None, None]) / max(rows, columns)
+    return np.stack([term.ravel() for term in (np.ones_like(x), x, y, x * x + y * y)])
 
 
 def _fitted(values: Float32s, sky: Float32s, weight: Float32s, terms: Float64s) -> tuple[Float32s, float]:
@@ -199,14 +212,15 @@ def _significant(learnt: _Map, displacement_px: Float64s, block_px: float) -> Fl
     skies_wide = [_smoothed(sky) for sky in learnt.skies]
     skies_small = [sky - smooth for sky, smooth in zip(learnt.skies, skies_wide, strict=True)]
     out, peak = np.zeros_like(flat), 0.0
-    for part, skies, noise, scale, width in (
-        (flat - wide, skies_small, learnt.difference - _smoothed(learnt.difference), SMALL_BLOCKS, SMALL_WINDOW),
-        (wide, skies_wide, _smoothed(learnt.difference), WIDE_BLOCKS, WIDE_WINDOW),
+    difference_wide = _smoothed(learnt.difference)
+    for part, skies, noise, scale, width, power in (
+        (flat - wide, skies_small, learnt.difference - difference_wide, SMALL_BLOCKS, SMALL_WINDOW, 4),
+        (wide, skies_wide, difference_wide, WIDE_BLOCKS, WIDE_WINDOW, 2),
     ):
         number = _skies(displacement_px, FAR_SCALES * block_px * scale)
         if number < MIN_SKIES:
             break
-        leak = np.mean([sky * sky for sky in skies], axis=0, dtype=np.float32) / np.float32(number) ** 4
+        leak = np.mean([sky * sky for sky in skies], axis=0, dtype=np.float32) / np.float32(number) ** power
         error = median_sigma(noise) ** 2 + _mean(leak, WIDE_WINDOW) + 1e-12
         ratio = _mean(part * part, width) / error
         out += part * np.maximum(0.0, 1.0 - MIN_PART_SIGMA**2 / np.maximum(ratio, 1e-12)).astype(np.float32)
