@@ -18,6 +18,7 @@ from zemosaic.calibration.detector import calibrated_pixels
 from zemosaic.coadd.tile_device import DeviceFailed
 from zemosaic.coadd.tile_drizzle import Drops, inside_limits
 from zemosaic.coadd.tile_task import TileAnswer, TileTask, frame_noises, pixel_area_ratio, without_obstructed
+from zemosaic.coadd.trail_mask import trailed_pixels
 from zemosaic.compute.machine_resources import disk_free, lent_floats, return_freed_memory
 from zemosaic.errors import FrameError, Message, ResourceError, message
 from zemosaic.model import TileProduct
@@ -213,6 +214,9 @@ class Stacker:
             warp(pixels, window, frame, lattice, band, into[:channels], task.interpolation, ratio)
         else:
             into[:channels] = task.device.warped(pixels, window, frame, lattice, band, task.interpolation, ratio)
+        trailed = trailed_pixels(k, task.frames, task.canvas, lattice, band)
+        if trailed is not None:
+            into[:channels, trailed] = np.nan
         into[channels : task.channels] = into[0]
         if task.radial_fraction is not None:
             radial_weight(frame.frame, lattice, band, task.radial_fraction, into[task.channels])
