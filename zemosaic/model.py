@@ -317,7 +317,7 @@ class CalibratedFrame:
     For channel c at detector position (x, y), with u = (x - width / 2) / height and
     v = (y - height / 2) / height:
 
-    ``mosaic = ((raw - bias) / illumination(u, v) - sky[c] . sky_terms(u, v)) / transparency[c]``
+    ``mosaic = ((raw - dark_level) / illumination(u, v) - sky[c] . sky_terms(u, v)) / transparency[c]``
     """
 
     solved: SolvedFrame
@@ -326,7 +326,7 @@ class CalibratedFrame:
     sky_adu: tuple[tuple[float, ...], ...]
     """Per channel: level and slopes along u and v of the sky, and as many more of `sky_terms` as are known."""
     bias_adu: float
-    """Level without light, shared by the camera's frames."""
+    """Level without light, shared by the camera's frames; see `dark_level_adu`."""
     illumination: tuple[float, ...]
     """Coefficients of r**2, r**4 ... of the relative illumination, 1 at the centre."""
     noise: tuple[float, ...]
@@ -337,6 +337,13 @@ class CalibratedFrame:
     """Obstructed blocks of `OBSTRUCTION_BLOCK_PX`, counted along the rows; their pixels are excluded."""
     edge_offsets: EdgeOffsets | None = None
     """None where nothing was solved jointly."""
+    level_jump_adu: float = 0.0
+    """By how much this frame's level without light exceeds `bias_adu`."""
+
+    @property
+    def dark_level_adu(self) -> float:
+        """Level without light of this frame."""
+        return self.bias_adu + self.level_jump_adu
 
     @property
     def frame(self) -> FrameRef:

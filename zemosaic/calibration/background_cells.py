@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
 import cv2
@@ -53,6 +53,13 @@ class CellSamples:
     """Noise of one of the counted values per channel."""
     transfer: Float64s = field(default_factory=lambda: np.empty((0, 3)))
     """How the noise grows with the level, all channels together: see `transfer_points`."""
+
+    def lowered(self, level_adu: float) -> CellSamples:
+        """Return the samples less a level."""
+        if level_adu == 0.0:
+            return self
+        transfer = self.transfer - np.array([level_adu, 0.0, 0.0])
+        return replace(self, mean_adu=self.mean_adu - level_adu, transfer=transfer)
 
 
 def mask_radius_px(flux_adu: Float64s, fwhm_px: float, noise_adu: float) -> Float64s:
