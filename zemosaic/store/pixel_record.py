@@ -9,7 +9,7 @@ import base64
 import binascii
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -77,7 +77,7 @@ class CameraRecord:
     """Flat pixel indices."""
     fingerprint: str
     """Of the defects, the master dark, bias and flat, and the fixed pattern."""
-    pattern: NDArray[np.uint8]
+    pattern: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))
     """The camera's fixed pattern as bytes of the codec; empty where there is none."""
 
 
