@@ -43,8 +43,8 @@ def level_jumps(cells: Sequence[CellSamples], groups: NDArray[np.int64]) -> Floa
     ndarray, shape (frames,)
     """
     jumps = np.zeros(len(cells))
-    for group in np.unique(groups):
-        rows = [int(k) for k in np.flatnonzero(groups == group) if len(cells[k].transfer) >= MIN_POINTS]
+    for group in np.unique(groups).tolist():
+        rows = [k for k in np.flatnonzero(groups == group).tolist() if len(cells[k].transfer) >= MIN_POINTS]
         if len(rows) >= MIN_FRAMES_COMPARED:
             jumps[rows] = _of_camera([cells[k].transfer for k in rows])
     return jumps

@@ -5,8 +5,8 @@ map and a low-order sky of each frame, and the map the mean of what the frames h
 zero and the sky is served first, so that light which the motion cannot tell apart stays sky.
 
 The map is split into small things and their surroundings.  The error of each is that of the noise, from the difference
-between two sets of frames, and what of the sky's own structure so many different skies may leave in it: one over their
-number, and of small things the square of it, since both the sky that is taken off and the mean of what remains err.
+between two sets of frames, and what of the sky's own structure may be left in it.  Of n different skies that is one part in
+n - 1, and of small things the square of that, since both the sky that is taken off and the mean of what remains err.
 What does not stand out is left away (non-negative garrote; Breiman 1995, Technometrics 37, 373).
 """
 
@@ -42,7 +42,7 @@ MAX_UNTOUCHED_SIGMA = 2.5
 """Where the map stands out less, a frame's own low-order sky is fitted."""
 FAR_SCALES = 2.0
 """Frames see another sky at a scale when the sky moved by so many times that scale between them."""
-MIN_SKIES = 2
+MIN_SKIES = 3
 MIN_BARE_PART = 0.4
 """Blocks of which less is bare sky, mean over the frames, are unknown."""
 GAIN_PRIOR = 0.15
@@ -220,7 +220,7 @@ def _significant(learnt: _Map, displacement_px: Float64s, block_px: float) -> Fl
         number = _skies(displacement_px, FAR_SCALES * block_px * scale)
         if number < MIN_SKIES:
             break
-        leak = np.mean([sky * sky for sky in skies], axis=0, dtype=np.float32) / np.float32(number) ** power
+        leak = np.asarray(np.mean([sky * sky for sky in skies], axis=0) / (number - 1) ** power, np.float32)
         error = median_sigma(noise) ** 2 + _mean(leak, WIDE_WINDOW) + 1e-12
         ratio = _mean(part * part, width) / error
         out += part * np.maximum(0.0, 1.0 - MIN_PART_SIGMA**2 / np.maximum(ratio, 1e-12)).astype(np.float32)

@@ -295,8 +295,8 @@ def _combined(
         bias = 0.0 if masters.offset is not None else estimate_bias(points, levels).bias_adu
         sky = max(float(np.mean([np.mean(frame.measured.sky_adu) for frame in frames])) - bias, 1e-6)
         # Nothing on a sensor makes light less but what stands before it, and nothing before it more.
-        glow, response = np.maximum(smooth, 0.0), 1.0 + np.minimum(smooth, 0.0) / sky
-        response = np.clip(response, MIN_RESPONSE, 1.0).astype(np.float32)
+        glow = np.maximum(smooth, 0.0)
+        response = np.clip(1.0 + np.minimum(smooth, 0.0) / sky, MIN_RESPONSE, 1.0).astype(np.float32)
         if (glow > 0).any():
             pattern = replace(pattern, glow_adu=glow.astype(np.float32))
         if (response < 1).any():
