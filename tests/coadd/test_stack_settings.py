@@ -58,20 +58,18 @@ def test_settings_reach_the_tasks():
 
 
 def test_worker_limit_reaches_the_share():
-    context = SimpleNamespace(settings=Settings(winsor_worker_limit=1), budget=Budget(8 << 30, 4, 100 << 20))
+    context = SimpleNamespace(
+        settings=Settings(winsor_worker_limit=1), workers=SimpleNamespace(budget=Budget(8 << 30, 4, 100 << 20))
+    )
     assert phase._share(context).ahead == 1
 
 
-def test_the_largest_difference_of_the_device_is_logged_once(monkeypatch):
+def test_the_largest_difference_of_the_device_is_logged_once():
     answers = [TileAnswer(None, (), (), differs) for differs in (0.01, None, 0.03, 0.02)]
-    monkeypatch.setattr(phase, "map_ordered", lambda *given, **named: iter(answers))
     told = []
+    workers = SimpleNamespace(budget=Budget(8 << 30, 4, 100 << 20), map=lambda *given, **named: iter(answers))
     context = SimpleNamespace(
-        settings=Settings(gpu_id_phase5=2, gpu_helper_verify_tolerance=0.1),
-        budget=Budget(8 << 30, 4, 100 << 20),
-        executor=None,
-        cancelled=None,
-        log=told.append,
+        settings=Settings(gpu_id_phase5=2, gpu_helper_verify_tolerance=0.1), workers=workers, log=told.append
     )
     assert list(phase._stacked_tiles(context, [])) == answers
     (one,) = told

@@ -25,7 +25,7 @@ def test_empty_cards_and_other_spellings_do_not_split_a_set(tmp_path: Path) -> N
         write(tmp_path / f"{second}.fit", unsigned_bytes(noise(seed=second), changed))
     frames = scan_folder(tmp_path).frames
     assert [frame.filter_name for frame in frames] == ["IRCUT"] * 5 + ["LP"]
-    assert len({frame.group for frame in frames}) == 2
+    assert len({frame.camera_key for frame in frames}) == 2
     noted = [frame.frame_id for frame in frames if "note.filter_assumed" in [note.key for note in frame.notes]]
     assert noted == [3, 4]
 

@@ -84,14 +84,14 @@ def test_frames_that_nothing_confirms_raise_a_warning(tycho, tmp_path, monkeypat
     survey.add(4)
     with solved(survey.folder) as found:
         assert max(offsets_px(found.frames, survey.truth)) < 0.5
-        assert found.context.warnings == []
+        assert found.context.reporter.warnings == []
         wrong = [
             frame
             if k
             else replace(frame, solution=replace(frame.solution, wcs=replace(frame.wcs, x_ref=SIZE[0] / 2 + 40.0)))
             for k, frame in enumerate(found.frames)
         ]
-        solve_phase.warn_of_contradictions(found.context, wrong, [tycho])
-        (told,) = found.context.warnings
+        solve_phase.warn_of_contradictions(found.context.reporter, wrong, [tycho])
+        (told,) = found.context.reporter.warnings
         assert told.key == "warning.places_disagree"
         assert told.params == {"frames": 1, "names": "light_000.fit"}

@@ -17,12 +17,14 @@ __all__ = ["data_box"]
 
 
 _PROBED_ROWS = 4
+MIN_DATA_PART = 0.25
+"""Where less of a picture lies inside its constant borders, it is a picture of something small on a plain ground."""
 
 
 def data_box(read: Callable[[int, int, int, int], NDArray[Any]], height: int, width: int) -> Box:
     """Return the part of a picture inside its constant borders; all of it where there are none.
 
-    A picture that is constant everywhere is returned whole: what is wrong with it is not its borders.
+    A picture that is constant everywhere, or nearly so, is returned whole: what is wrong with it is not its borders.
 
     Parameters
     ----------
@@ -43,7 +45,7 @@ def data_box(read: Callable[[int, int, int, int], NDArray[Any]], height: int, wi
         return whole
     y0, y1 = int(rows.argmax()), height - int(rows[::-1].argmax())
     x0, x1 = int(columns.argmax()), width - int(columns[::-1].argmax())
-    return y0, y1, x0, x1
+    return (y0, y1, x0, x1) if (y1 - y0) * (x1 - x0) >= MIN_DATA_PART * height * width else whole
 
 
 def _constant(pixels: NDArray[Any]) -> bool:

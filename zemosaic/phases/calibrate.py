@@ -80,7 +80,7 @@ def calibrate_frames(
     channels = max(len(frame.measured.sky_adu) for frame in solved)
     solved = [_in_colours(frame, channels) for frame in solved]
     prior = prior_frames(cached, solved, channels)
-    with context.phase("calibrate", len(solved)) as advance:
+    with context.timer.phase("calibrate", len(solved)) as advance:
         solved, ids, photometry, prior = _photometry(context, solved, defects, prior)
         stars = _field_stars(solved, ids, photometry)
         if context.settings.stacking_normalize_method != "linear_fit":
@@ -119,7 +119,7 @@ def _calibrated_with_prior(
         )
         frames, clear_stars, mean_residual = _solve_part(context, part, stars, defects, advance)
         consistent = (
-            consistent_prior_frames(context, part.solved, prior, mean_residual > MAX_PRIOR_SKY_ERROR)
+            consistent_prior_frames(context.reporter, part.solved, prior, mean_residual > MAX_PRIOR_SKY_ERROR)
             if iteration < MAX_RELEASES
             else prior
         )
@@ -326,7 +326,7 @@ def _photometry(
             break
         solved = accepted
     consistent = consistent_prior_frames(
-        context, solved, prior, np.abs(photometry.mean_residual) > MAX_PRIOR_GAIN_ERROR
+        context.reporter, solved, prior, np.abs(photometry.mean_residual) > MAX_PRIOR_GAIN_ERROR
     )
     if len(consistent) < len(prior) and gains:
         photometry = _zero_points(solved, ids, groups, defects, consistent)

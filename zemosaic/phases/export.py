@@ -84,7 +84,7 @@ def export_mosaic(
     settings, plan = context.settings, grid.plan
     used_ids = {frame_id for tile in tiles for frame_id in tile.frames_used}
     used = [frame.frame for frame in grid.frames if frame.frame.frame_id in used_ids]
-    with context.phase("export", 5) as advance:
+    with context.timer.phase("export", 5) as advance:
         origin = provenance_of(
             used,
             frames_found=frames_found,
@@ -120,7 +120,7 @@ def export_mosaic(
             value, kept, settings.preview_max_px, axis_order="CHW", box=box, linked=settings.preview_linked
         )
         write_png(preview, picture)
-        context.emit(PreviewReady(str(preview), picture.shape[1], picture.shape[0], final=True))
+        context.reporter.emit(PreviewReady(str(preview), picture.shape[1], picture.shape[0], final=True))
         advance(4)
         stretched = _stretched(context, stem, value, kept, box)
         advance(5)
@@ -229,17 +229,17 @@ def write_reports(
         measured=measured,
         solved=solved,
         calibrated=[frame for field in made for frame in field.grid.frames],
-        dropped=context.dropped,
+        dropped=context.reporter.dropped,
         plan=fields[0].plan if fields else None,
         tiles=fields[0].tiles if fields else (),
         mosaic=fields[0].mosaic if fields else None,
         others=fields[1:],
-        warnings=context.warnings,
-        timings=[PhaseTime(name, timing.wall_s, timing.cpu_s) for name, timing in context.timings.items()],
+        warnings=context.reporter.warnings,
+        timings=[PhaseTime(name, timing.wall_s, timing.cpu_s) for name, timing in context.timer.timings.items()],
         settings={key: getattr(context.settings, key) for key in shown},
         defaults={spec.key: spec.default for spec in specs()},
         versions=package_versions(),
-        peak_rss_bytes=context.monitor.peak_rss_bytes,
+        peak_rss_bytes=context.timer.monitor.peak_rss_bytes,
         input_dir=context.settings.input_dir,
         way=None if context.settings.use_existing_master_tiles else mode_of(context.settings, frames).reason,
         seams=_all_seams(outputs),

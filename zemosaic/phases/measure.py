@@ -16,13 +16,13 @@ from zemosaic.arrays import green_channel
 from zemosaic.calibration.calibration_frames import NO_CALIBRATION_FRAMES, CalibrationFrames
 from zemosaic.calibration.defects import MAX_SAMPLE_FRAMES, find_defects, remove_spikes
 from zemosaic.calibration.detector import calibrated, camera_fingerprint, load_camera, write_camera
-from zemosaic.compute.executors import TaskKilled, map_ordered
+from zemosaic.compute.executors import TaskKilled
 from zemosaic.errors import FrameError, Message, NothingUsable, message
 from zemosaic.events import FrameMeasured
 from zemosaic.frames.damage import refuse_unusable
 from zemosaic.frames.pixels import PixelSource, open_pixels, stack_pixels
 from zemosaic.model import Dropped, FrameRef, FrameStatus, MeasuredFrame
-from zemosaic.phases.context import RunContext
+from zemosaic.phases.context import RunContext, phase_digest
 from zemosaic.phases.parts.calibration_files import CameraCalibrationFrames, Group, combine_calibration_frames
 from zemosaic.store.codec import from_bytes, to_bytes
 from zemosaic.zeanalyser.measure_frames import cut_off_level, measure
@@ -87,7 +87,7 @@ def measure_frames(context: RunContext, frames: Sequence[FrameRef]) -> tuple[lis
     NothingUsable
         When no frame could be measured.
     """
-    with context.phase("measure", len(frames)) as advance:
+    with context.timer.phase("measure", len(frames)) as advance:
         defects = _find_all_defects(context, frames)
         measured: list[MeasuredFrame] = []
         stored = {frame.frame_id: _stored_measurement(context, frame, defects[frame.camera_key]) for frame in frames}
@@ -98,7 +98,7 @@ def measure_frames(context: RunContext, frames: Sequence[FrameRef]) -> tuple[lis
             for frame in frames
             if stored[frame.frame_id] is None
         ]
-        fresh = context.map_frames(measure_pixels, tasks, lambda task: task.frame)
+        fresh = context.workers.map_frames(measure_pixels, tasks, lambda task: task.frame)
         for done, frame in enumerate(frames, 1):
             result = stored[frame.frame_id] or next(fresh)
             if isinstance(result, Message):
@@ -106,12 +106,14 @@ def measure_frames(context: RunContext, frames: Sequence[FrameRef]) -> tuple[lis
             else:
                 if stored[frame.frame_id] is None:
                     depends_on = _measurement_digest(context, frame, defects[frame.camera_key])
-                    context.journal.put("measure", frame.path, depends_on, to_bytes(result, GIVEN))
+                    context.folder.journal.put("measure", frame.path, depends_on, to_bytes(result, GIVEN))
                 measured.append(result)
-                context.emit(_event(result))
+                context.reporter.emit(_event(result))
             advance(done)
     if not measured:
-        raise NothingUsable("error.no_usable_frames", folder=context.settings.input_dir, dropped=len(context.dropped))
+        raise NothingUsable(
+            "error.no_usable_frames", folder=context.settings.input_dir, dropped=len(context.reporter.dropped)
+        )
     return measured, defects
 
 
@@ -252,22 +254,15 @@ def _answers(context: RunContext, tasks: Iterable[_DefectTask]) -> Iterator[tupl
         if not isinstance(fault, TaskKilled):
             raise fault
 
-    answers = map_ordered(
-        context.executor,
-        find_group_defects,
-        waiting,
-        ahead=2 * context.budget.workers,
-        cancelled=context.cancelled,
-        lost=lost,
-    )
+    answers = context.workers.map(find_group_defects, waiting, lost=lost)
     for task, answer in zip(waiting, answers, strict=True):
         if answer is None:
             looks = [(frame, task.scratch) for part in task.parts for frame in part]
-            reasons = context.map_frames(_look_at, looks, lambda look: look[0])
+            reasons = context.workers.map_frames(_look_at, looks, lambda look: look[0])
             sound = {frame.frame_id for (frame, _), reason in zip(looks, reasons, strict=True) if reason is None}
             parts = tuple(tuple(frame for frame in part if frame.frame_id in sound) for part in task.parts)
             readable = tuple(part for part in parts if part) or (task.parts[0][:1],)
-            (answer,) = context.map(find_group_defects, [replace(task, parts=readable)])
+            (answer,) = context.workers.map(find_group_defects, [replace(task, parts=readable)])
         yield answer
 
 
@@ -295,11 +290,11 @@ def _similar_defects(first: NDArray[np.int64], second: NDArray[np.int64]) -> boo
 
 
 def _measurement_digest(context: RunContext, frame: FrameRef, defects: DetectorCalibration) -> str:
-    return context.depends("measure", CONTENT_VERSION, frame.identity, defects.fingerprint)
+    return phase_digest(context.settings, "measure", CONTENT_VERSION, frame.identity, defects.fingerprint)
 
 
 def _stored_measurement(context: RunContext, frame: FrameRef, defects: DetectorCalibration) -> MeasuredFrame | None:
-    stored = context.journal.get("measure", frame.path, _measurement_digest(context, frame, defects))
+    stored = context.folder.journal.get("measure", frame.path, _measurement_digest(context, frame, defects))
     return None if stored is None else from_bytes(MeasuredFrame, stored, frame=frame)
 
 

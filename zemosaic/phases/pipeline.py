@@ -83,12 +83,12 @@ def run_pipeline(context: RunContext) -> RunOutcome:
     except RunCancelled:
         raise
     except ZeMosaicError:
-        if progress.frames or context.dropped:
+        if progress.frames or context.reporter.dropped:
             progress.report(context)
         raise
     as_json, as_html = progress.report(context)
     outputs = tuple(field.outputs for field in progress.made if field.outputs is not None)
-    return RunOutcome(outputs, as_json, as_html, len(context.dropped))
+    return RunOutcome(outputs, as_json, as_html, len(context.reporter.dropped))
 
 
 def prepare_frames(context: RunContext, until: Preparation) -> tuple[int, int]:
@@ -106,10 +106,10 @@ def prepare_frames(context: RunContext, until: Preparation) -> tuple[int, int]:
 
 def _look(context: RunContext, progress: _Progress, until: Preparation) -> DetectorCalibrations:
     """Run the phases that learn what the frames are, up to one of them; returns the cameras' defects."""
-    check_solver_paths(context)
+    check_solver_paths(context.settings, context.reporter)
     progress.frames = scan(context)
     forget_regrouped_frames(context, progress.frames)
-    context.divide_memory(len(progress.frames))
+    context.workers.open(context.settings, len(progress.frames))
     progress.measured, defects = measure_frames(context, progress.frames)
     if until == "solve":
         progress.solved = solve_frames(context, progress.measured, defects)
@@ -266,7 +266,8 @@ def _finish(
 ) -> None:
     """Assemble every field's canvas on the workers, then write all files with the memory that these have left."""
     assembled = _for_each(context, fields, lambda made: made.grid.plan.name, assemble)
-    context.end_workers()
+    context.timer.monitor.sample()  # the CPU time of a process that has ended counts as far as it was seen
+    context.workers.close()
     _for_each(
         context,
         assembled,

@@ -33,10 +33,10 @@ def scan(context: RunContext) -> tuple[FrameRef, ...]:
     """
 
     def progress(done: int, total: int | None) -> None:
-        context.emit(PhaseAdvanced("scan", done, total))
-        context.check_cancelled()
+        context.reporter.emit(PhaseAdvanced("scan", done, total))
+        context.workers.check_cancelled()
 
-    with context.phase("scan", None):
+    with context.timer.phase("scan", None):
         exclude = [Path(context.settings.output_dir)]
         folder, stacks = Path(context.settings.input_dir), wants_stacks(context.settings)
         result = scan_folder(folder, exclude=exclude, progress=progress, stacks=stacks)
@@ -45,20 +45,22 @@ def scan(context: RunContext) -> tuple[FrameRef, ...]:
         frames = _of_one_kind(context, _chosen(context, result.frames))
         frames = with_given_optics(frames, context.settings)
         _tell_groups(context, frames)
-        for line in inventory(frames, context.dropped):
+        for line in inventory(frames, context.reporter.dropped):
             context.log(line)
         nights = {(frame.date_obs or "")[:10] for frame in frames}
-        context.emit(
+        context.reporter.emit(
             FramesFound(
                 frames=len(frames),
-                dropped=len(context.dropped),
+                dropped=len(context.reporter.dropped),
                 total_exposure_s=sum(frame.exposure_s or 0.0 for frame in frames),
                 nights=len(nights),
                 instruments=tuple(sorted({frame.instrument or frame.telescope for frame in frames})),
             )
         )
     if not frames:
-        raise NothingUsable("error.no_usable_frames", folder=context.settings.input_dir, dropped=len(context.dropped))
+        raise NothingUsable(
+            "error.no_usable_frames", folder=context.settings.input_dir, dropped=len(context.reporter.dropped)
+        )
     return frames
 
 

@@ -30,7 +30,7 @@ from zemosaic.phases.previous_run.solutions import SolveCheckpoint, cached_solut
 from zemosaic.solving.agreement import is_believed, moved_only
 from zemosaic.solving.astrometry.joint import RefinedFrame, solve_jointly
 from zemosaic.solving.astrometry.sessions import joint_frames
-from zemosaic.solving.base import Solver, StarField
+from zemosaic.solving.base import Failure, NotSolved, Solver, StarField, not_solved
 from zemosaic.solving.claims import unchecked
 from zemosaic.solving.pointings import in_time_order, nearest_in_time, nearest_on_sky, pointings, seed_order, time_key
 from zemosaic.solving.propagate import known_stars, propagate
@@ -54,8 +54,6 @@ MAX_PRIOR_SHIFT_PX = 0.05
 """Frames of an earlier night whose stars are further from their places than this, on the mean, are placed anew."""
 MIN_NEW_SOLUTION_PX = 1.0
 """A solution that puts corners further from where they were is another solution."""
-_FINAL_REASONS = ("reason.astap_no_database", "reason.astap_not_started", "reason.astap_no_slots")
-"""Answers after which ASTAP need not be asked again."""
 
 
 def solve_frames(
@@ -69,7 +67,7 @@ def solve_frames(
         When no frame could be solved.
     """
     catalogue = load_bundled()
-    with context.phase("solve", len(measured)) as advance:
+    with context.timer.phase("solve", len(measured)) as advance:
         prior = _prior_solutions(context, measured, defects)
         solver_identity = [*_solver_identity(context), *([i, content_of(solution)] for i, solution in prior.items())]
         checkpoint = SolveCheckpoint.of(context, measured, solver_identity)
@@ -83,11 +81,11 @@ def solve_frames(
                 raise NothingUsable("error.nothing_solved", frames=len(measured))
             if len(solved) > len(prior):
                 solved = _solve_jointly(session, solved, with_claims(solved, catalogue), set(prior))
-            warn_of_contradictions(context, solved, session.solvers.catalogues)
-            tell_unchecked(context, solved)
+            warn_of_contradictions(context.reporter, solved, session.solvers.catalogues)
+            tell_unchecked(context.reporter, solved)
             checkpoint.keep(context, solved)
         for frame in solved:
-            context.emit(_event(frame))
+            context.reporter.emit(_event(frame))
         advance(len(measured))
     if not solved:
         raise NothingUsable("error.nothing_solved", frames=len(measured))
@@ -120,7 +118,7 @@ class _Session:
         self.dropped = 0
         self.astap_solved: dict[str, bool] = {}
         """By path, the frames that ASTAP was asked for, and whether it solved them."""
-        self.scales = Scales(context)
+        self.scales = Scales(context.reporter)
         self.claims: dict[int, Solution] = {}
         """By frame id, what headers say where the catalogue has too few stars to check it."""
         self.useless: Message | None = None
@@ -197,7 +195,7 @@ class _Session:
             answer = self._absolute(frame)
             if isinstance(answer, Solution):
                 return self._accept(frame, answer)
-            failures[frame.frame.frame_id] = answer
+            failures[frame.frame.frame_id] = answer.reason
             if number == min(SCALE_SEEDS, len(order)):
                 rescaled = self._at_another_scale(order[:number])
                 if rescaled is not None:
@@ -217,7 +215,7 @@ class _Session:
         self,
         seed: SolvedFrame,
         frames: Sequence[MeasuredFrame],
-        follow: Callable[[MeasuredFrame, list[SolvedFrame]], Solution | Message],
+        follow: Callable[[MeasuredFrame, list[SolvedFrame]], Solution | NotSolved],
     ) -> list[tuple[MeasuredFrame, Message]]:
         """Carry a solution from frame to frame, both ways in time; return the frames that did not follow, and why."""
         order = in_time_order([seed.measured, *frames])
@@ -230,10 +228,10 @@ class _Session:
                 if isinstance(answer, Solution):
                     chain.append(self._accept(frame, answer))
                 else:
-                    lost.append((frame, answer))
+                    lost.append((frame, answer.reason))
         return lost
 
-    def _follow(self, measured: MeasuredFrame, chain: list[SolvedFrame]) -> Solution | Message:
+    def _follow(self, measured: MeasuredFrame, chain: list[SolvedFrame]) -> Solution | NotSolved:
         return (
             self._from_header(measured)
             or self._propagated(measured, chain[-N_NEIGHBOURS:][::-1])
@@ -255,17 +253,17 @@ class _Session:
     def _search_the_sky(self, frames: list[MeasuredFrame], reasons: dict[int, Message], tries: int) -> None:
         """Search the whole sky for the best frame, carry what is found to the others, go on with what is left."""
 
-        def follow(frame: MeasuredFrame, chain: list[SolvedFrame]) -> Solution | Message:
-            return self._propagated(frame, chain[-N_NEIGHBOURS:][::-1]) or message("reason.unsolved_pointing")
+        def follow(frame: MeasuredFrame, chain: list[SolvedFrame]) -> Solution | NotSolved:
+            return self._propagated(frame, chain[-N_NEIGHBOURS:][::-1]) or not_solved("reason.unsolved_pointing")
 
         remaining, failed = [frames[place] for place in seed_order(frames)], 0
         given_up: list[MeasuredFrame] = []
         while remaining and failed < tries:
             seed = remaining.pop(0)
             answer = self._asked(self.solvers.blind, self._field(seed, hinted=False))
-            if isinstance(answer, Message):
-                if answer.key != "reason.unsolved_no_scale" or seed.frame.frame_id not in reasons:
-                    reasons[seed.frame.frame_id] = answer
+            if isinstance(answer, NotSolved):
+                if answer.failure is not Failure.NO_SCALE or seed.frame.frame_id not in reasons:
+                    reasons[seed.frame.frame_id] = answer.reason
                 given_up.append(seed)
                 failed += 1
                 continue
@@ -301,7 +299,7 @@ class _Session:
         by_place = nearest_on_sky(ra_deg, dec_deg, agreed, N_NEIGHBOURS)
         field = self._field(measured)
         hints = [(one.wcs.ra_deg, one.wcs.dec_deg) for one in (by_time[0], by_place[0])]
-        attempts: list[Callable[[], Solution | Message | None]] = [
+        attempts: list[Callable[[], Solution | NotSolved | None]] = [
             partial(self._propagated, measured, by_time),
             partial(self._propagated, measured, by_place),
             *(partial(self._asked, self.solvers.hinted, replace(field, ra_deg=r, dec_deg=d)) for r, d in hints),
@@ -313,29 +311,29 @@ class _Session:
                 return SolvedFrame(measured, answer)
         return None
 
-    def _absolute(self, measured: MeasuredFrame) -> Solution | Message:
+    def _absolute(self, measured: MeasuredFrame) -> Solution | NotSolved:
         """Return the header's WCS if it holds, else what the first solver that succeeds finds."""
         return self._from_header(measured) or self._asked(self.solvers.hinted, self._field(measured))
 
-    def _asked(self, solvers: Iterable[Solver], field: StarField) -> Solution | Message:
-        reason = message("reason.unsolved_pointing")
+    def _asked(self, solvers: Iterable[Solver], field: StarField) -> Solution | NotSolved:
+        failure = not_solved("reason.unsolved_pointing")
         for solver in solvers:
             try:
                 answer = solver.solve(field)
             except FrameError as fault:  # its pixels are asked for only now, and the file may be gone
-                reason = fault.reason
+                failure = NotSolved(fault.reason)
                 continue
             if isinstance(solver, AstapSolver):
                 solved = isinstance(answer, Solution)
                 self.astap_solved[field.name] = solved or self.astap_solved.get(field.name, False)
             if isinstance(answer, Solution):
                 return answer
-            if answer.key in _FINAL_REASONS:
-                self._tell_useless(answer)
+            if answer.failure.is_final:
+                self._tell_useless(answer.reason)
                 self.solvers = self.solvers.without_astap()
             else:
-                reason = answer
-        return reason
+                failure = answer
+        return failure
 
     def _tell_useless(self, fault: Message) -> None:
         """Warn of an ASTAP that cannot work where it was chosen; elsewhere once a frame is left without a place."""
@@ -358,7 +356,7 @@ class _Session:
             if isinstance(answer, Solution):
                 self.claims[frame.frame_id] = answer
             else:
-                self.doubts[frame.frame_id] = answer
+                self.doubts[frame.frame_id] = answer.reason
                 self.context.log(message("log.header_wcs_refused", path=frame.path))
         return None
 
@@ -468,13 +466,13 @@ def _solve_jointly(
             result = solve_jointly(joint_frames(solved, fixed), catalogue)
     placed = []
     for frame, refined in zip(solved, result.frames, strict=True):
-        if refined.disagreement is not None and refined.disagreement.key == "reason.joint_few_stars":
+        if refined.undecided:
             context.log(message("log.frame_alone", path=frame.frame.path))
         elif refined.disagreement is not None:
             _drop(context, frame.measured, [frame.measured for frame in solved], refined.disagreement)
             continue
         stays, stars = frame.frame.frame_id in fixed, session.solvers.catalogues
-        placed.append(frame if stays else confirmed_place(context, frame, _refined(frame, refined), stars))
+        placed.append(frame if stays else confirmed_place(context.reporter, frame, _refined(frame, refined), stars))
     context.log(
         message("log.joint_solution", frames=len(placed), stars=result.n_stars, rms_arcsec=round(result.rms_arcsec, 3))
     )
@@ -483,10 +481,8 @@ def _solve_jointly(
 
 def _disagrees(refined: RefinedFrame) -> bool:
     """Whether a held frame is not where the others have it."""
-    disagreement = refined.disagreement
-    return refined.mean_residual_px > MAX_PRIOR_SHIFT_PX or (
-        disagreement is not None and disagreement.key != "reason.joint_few_stars"
-    )
+    contradicted = refined.disagreement is not None and not refined.undecided
+    return contradicted or refined.mean_residual_px > MAX_PRIOR_SHIFT_PX
 
 
 def _refined(solved: SolvedFrame, refined: RefinedFrame) -> SolvedFrame:

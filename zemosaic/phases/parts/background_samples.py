@@ -71,7 +71,7 @@ def sample_cells_of_frames(
         for frame in solved
     )
     samples = []
-    answers = context.map_frames(sample_frame, tasks, lambda task: task.solved.frame)
+    answers = context.workers.map_frames(sample_frame, tasks, lambda task: task.solved.frame)
     for done, sample in enumerate(all_read("calibrate", solved, answers), 1):
         samples.append(sample)
         advance(done)

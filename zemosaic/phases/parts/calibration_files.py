@@ -35,6 +35,10 @@ KINDS = ("master_bias", "master_dark", "master_flat")
 MAX_EXPOSURE_DIFFERENCE = 0.02
 MAX_TEMPERATURE_DIFFERENCE_C = 5.0
 """Darks taken further from the lights' temperature are used with a warning."""
+LEFT_OUT = "error.master_left_out", "warning.master_left_out"
+"""Texts of a calibration frame that fits no camera, or not all of them."""
+FLAT_WITHOUT_OFFSET = "error.flat_without_offset", "warning.flat_without_offset"
+"""Texts of a flat without the dark or bias that it needs, for all cameras or for some."""
 
 
 @dataclass(frozen=True)
@@ -184,15 +188,11 @@ def _warn_of_unused(
         for group in without:
             light = lights[group][0]
             difference = _misfit(kind_frames, light)
-            if difference is None:
-                warning = message("warning.flat_without_offset", file=kind_frames.first.path, light=light.path)
-            else:
-                warning = message(
-                    "warning.master_left_out", file=kind_frames.first.path, light=light.path, **difference
-                )
+            error, warning = FLAT_WITHOUT_OFFSET if difference is None else LEFT_OUT
+            values = {"file": kind_frames.first.path, "light": light.path} | (difference or {})
             if len(without) == len(fitting):
-                raise InputError(warning.key.replace("warning.", "error."), **warning.params)
-            context.warn(warning)
+                raise InputError(error, **values)
+            context.warn(message(warning, **values))
 
 
 def _compare_temperatures(context: RunContext, dark: _UserFrames, lights: Sequence[FrameRef]) -> None:
@@ -214,7 +214,7 @@ def _compare_temperatures(context: RunContext, dark: _UserFrames, lights: Sequen
 
 def _combine_for_camera(context: RunContext, number: int, fits: Mapping[str, _UserFrames]) -> CameraCalibrationFrames:
     """Combine the masters of one camera."""
-    combined = _combine(fits, context.scratch / f"masters_{number}", context.map)
+    combined = _combine(fits, context.scratch / f"masters_{number}", context.workers.map)
     for kind, one in fits.items():
         context.log(message("log.master_made", setting=kind, frames=len(one.frames), file=one.first.path))
     return combined

@@ -16,6 +16,7 @@ from zemosaic.frames.planes import colour_planes
 from zemosaic.model import CalibratedFrame, detector_coordinates
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.measure import DetectorCalibrations
+from zemosaic.phases.run.reporter import Reporter
 from zemosaic.qa.flatness import Flatness, RingProfile, aperture_light, judge, ring_profile
 from zemosaic.store.axis_order import Pixels
 from zemosaic.wcs import FrameWcs
@@ -58,11 +59,11 @@ def check_flatness(
     stars = [np.concatenate(parts) for parts in zip(*(of_stars for _, of_stars in looks), strict=True)]
     level = float(np.median([frame.sky_adu[green_channel(len(frame.sky_adu))][0] for frame in chosen]))
     flatness = judge(level, [profile for profile, _ in looks], (stars[0], stars[1], stars[2]))
-    _tell(context, flatness)
+    _tell(context.reporter, flatness)
     return flatness
 
 
-def _tell(context: RunContext, flatness: Flatness) -> None:
+def _tell(reporter: Reporter, flatness: Flatness) -> None:
     """Log what the comparison told, and warn of a disagreement."""
     told: dict[str, str | int | float] = {
         "frames": len(flatness.profile),
@@ -72,11 +73,11 @@ def _tell(context: RunContext, flatness: Flatness) -> None:
         "difference": _number(100.0 * flatness.star_difference),
         "star_error": _number(100.0 * flatness.star_error),
     }
-    context.log(message("log.flatness", **told))
+    reporter.log(message("log.flatness", **told))
     if flatness.bowl_found:
-        context.warn(message("warning.bowl_in_mosaic", **told))
+        reporter.warn(message("warning.bowl_in_mosaic", **told))
     if flatness.star_fault_found:
-        context.warn(message("warning.stars_fall_in_mosaic", **told))
+        reporter.warn(message("warning.stars_fall_in_mosaic", **told))
 
 
 def _number(value: float) -> float | str:
