@@ -58,7 +58,7 @@ def sky_and_looks(shadow: np.ndarray, moves: float, seed: int = 3) -> tuple[list
     sky = 30.0 * np.sin(x / 9.0 + 0.4) * np.cos(y / 11.0)
     looks, shifts = [], []
     for _ in range(FRAMES):
-        dx, dy = (int(round(30 + part)) for part in rng.uniform(-moves, moves, 2))
+        dx, dy = (round(30 + part) for part in rng.uniform(-moves, moves, 2))
         value = sky[dy : dy + rows, dx : dx + columns] + shadow + 100.0 + rng.normal(0, 2.0, shadow.shape)
         way = np.array([[1.0, 0.0, dx], [0.0, 1.0, dy]])
         looks.append(Look(value.astype(np.float32), np.ones(shadow.shape, np.float32), way))

@@ -4,10 +4,10 @@ Frames are averaged over blocks, their stars left out.  In turns the sky is the 
 map and a low-order sky of each frame, and the map the mean of what the frames have beyond the sky.  Both begin at
 zero and the sky is served first, so that light which the motion cannot tell apart stays sky.
 
-The map is split into small things and their surroundings.  The error of each is that of the noise, from the difference
-between two sets of frames, and what of the sky's own structure may be left in it.  Of n different skies that is one part in
-n - 1, and of small things the square of that, since both the sky that is taken off and the mean of what remains err.
-What does not stand out is left away (non-negative garrote; Breiman 1995, Technometrics 37, 373).
+The map is split into small things and their surroundings.  The error of each is that of the noise, from the
+difference between two sets of frames, and what of the sky's own structure may be left in it.  Of n different skies
+that is one part in n - 1, and of small things the square of that, since both the sky that is taken off and the mean
+of what remains err.  What does not stand out is left away (non-negative garrote; Breiman 1995, Technometrics 37, 373).
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def learn_sensor_patterns(
             patterns[group] = LearntPattern(*earlier)
         elif len(chosen) >= MIN_PATTERN_FRAMES and chosen[0].frame.planes == 1:
             tasks[group] = _Task(chosen, camera.path, context.scratch)
-    for (group, task), learnt in zip(tasks.items(), context.map(learn_pattern, tasks.values()), strict=True):
+    for (group, task), learnt in zip(tasks.items(), context.workers.map(learn_pattern, tasks.values()), strict=True):
         patterns[group] = learnt
         if learnt.pattern:
             context.log(_told(task.frames[0], learnt))
