@@ -332,7 +332,7 @@ def spoil(folder: Path, good: Path) -> dict[str, str]:
     dark.writeto(folder / "blank.fit")
     dark.close()
     expected = {
-        "truncated.fit": "reason.truncated",
+        "truncated.fit": "reason.same_exposure",
         "empty.fit": "reason.empty_file",
         "garbage.fits": "reason.not_fits",
         "headless.fts": "reason.header_without_end",

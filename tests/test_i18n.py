@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 
 from zemosaic.errors import SettingsError, message
 from zemosaic.events import PHASES
-from zemosaic.i18n import TextsMissing, Translator, locales_folder, placeholders, system_language
+from zemosaic.i18n import (
+    PLURAL_RULES,
+    TextsMissing,
+    Translator,
+    locales_folder,
+    placeholders,
+    system_language,
+)
 from zemosaic.settings.schema import GROUPS, TIERS, specs
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -127,7 +134,37 @@ def test_a_broken_language_file_is_named(folder):
 
 def test_numbers_are_written_the_french_way():
     words = Translator("fr")
-    assert words.text("summary.frames", used=12345, dropped=0) == "Images\u00a0: 12\u202f345 utilisées, 0 écartées"
+    assert words.text("summary.frames", used=12345, dropped=0) == "Images\u00a0: 12\u202f345 utilisées, 0 exclue"
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("none", {0: 0, 1: 0, 2: 0}),
+        ("one", {0: 1, 1: 0, 1.5: 1, 2: 1}),
+        ("zero_one", {0: 0, 1: 0, 1.5: 0, 2: 1}),
+        ("polish", {0: 2, 1: 0, 1.5: 1, 2: 1, 4: 1, 5: 2, 12: 2, 21: 2, 22: 1, 112: 2, 124: 1}),
+        ("east_slavic", {0: 2, 1: 0, 11: 2, 21: 0, 22: 1, 111: 2, 2.5: 1}),
+        ("czech", {0: 2, 1: 0, 2: 1, 4: 1, 5: 2, 22: 2, 0.5: 1}),
+    ],
+)
+def test_each_number_takes_its_form_of_a_noun(rule, expected):
+    forms, index = PLURAL_RULES[rule]
+    assert {number: index(number) for number in expected} == expected
+    assert max(expected.values()) == forms - 1
+
+
+def test_numbers_meet_their_nouns(folder):
+    write(folder, "en", {"locale.plural": "one", "a": "{n:,} {n:|frame|frames}"})
+    write(folder, "pl", {"locale.plural": "polish", "locale.thousands": " ", "a": "{n:,} {n:|klatka|klatki|klatek}"})
+    english, polish = Translator("en", folder), Translator("pl", folder)
+    assert [english.text("a", n=n) for n in (0, 1, 2)] == ["0 frames", "1 frame", "2 frames"]
+    assert [polish.text("a", n=n) for n in (1, 22, 1025)] == ["1 klatka", "22 klatki", "1 025 klatek"]
+    assert english.text("a", n="many") == "many frames"
+    assert english.text("a", n=float("nan")) == "nan frames"
+    write(folder, "pl", {"locale.plural": "slavonic"})
+    with pytest.raises(SettingsError, match="slavonic"):
+        Translator("pl", folder)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(TEXTS["en"])), st.text()), st.sampled_from(["en", "fr"]))

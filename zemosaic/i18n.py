@@ -1,9 +1,13 @@
 """Sentences in the user's language, from `locales/*.json`.
 
-A locale file is one flat JSON object, key to sentence with ``{placeholders}``.  Three keys
+A locale file is one flat JSON object, key to sentence with ``{placeholders}``.  Four keys
 describe the language itself: ``locale.name`` (its name in its own words), ``locale.decimal`` and
-``locale.thousands`` (separators of numbers).  Any further `locales/XX.json` is picked up; a
-sentence it lacks, or whose placeholders differ from the English ones, is taken from English.
+``locale.thousands`` (separators of numbers), and ``locale.plural`` (the name of its rule in
+`PLURAL_RULES`).  Any further `locales/XX.json` is picked up; a sentence it lacks, or whose
+placeholders differ from the English ones, is taken from English.
+
+Where a number meets a noun, the noun has its forms in a placeholder that begins with a bar:
+``{count} {count:|frame|frames}``, as many as the language's rule tells apart and in its order.
 """
 
 from __future__ import annotations
@@ -15,20 +19,68 @@ import os
 import re
 import string
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from zemosaic.errors import Message, SettingsError
 from zemosaic.resources import resource_root
 
-__all__ = ["FALLBACK", "TextsMissing", "Translator", "locales_folder", "placeholders", "system_language"]
+__all__ = [
+    "FALLBACK",
+    "PLURAL_RULES",
+    "TextsMissing",
+    "Translator",
+    "locales_folder",
+    "placeholders",
+    "plural_forms",
+    "system_language",
+]
 
 FALLBACK = "en"
 """The language every key has a sentence in."""
 
+_FORMS = "|"
+"""Begins a placeholder's format that holds the forms of a noun, and parts them."""
+
 _PLAIN_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _CODE = re.compile(r"([a-z]{2,3})(?:_([A-Z]{2}))?\Z")
+
+
+def _polish(number: float) -> int:
+    if number == 1:
+        return 0
+    few = number != int(number) or (2 <= number % 10 <= 4 and not 12 <= number % 100 <= 14)
+    return 1 if few else 2
+
+
+def _east_slavic(number: float) -> int:
+    if number != int(number):
+        return 1
+    if number % 10 == 1 and number % 100 != 11:
+        return 0
+    return 1 if 2 <= number % 10 <= 4 and not 12 <= number % 100 <= 14 else 2
+
+
+def _czech(number: float) -> int:
+    if number == 1:
+        return 0
+    return 1 if number != int(number) or 2 <= number <= 4 else 2
+
+
+PLURAL_RULES: Mapping[str, tuple[int, Callable[[float], int]]] = {
+    "none": (1, lambda number: 0),
+    "one": (2, lambda number: 0 if number == 1 else 1),
+    "zero_one": (2, lambda number: 0 if abs(number) < 2 else 1),
+    "polish": (3, _polish),
+    "east_slavic": (3, _east_slavic),
+    "czech": (3, _czech),
+}
+"""Rules of the plural by name: how many forms a noun has, and which of them a number takes.
+
+After the plural rules of the Unicode CLDR; a noun with a fraction takes the form for few where the
+language has a form of its own for fractions, since it is the same word in most cases.
+"""
 
 
 class TextsMissing(SettingsError):
@@ -61,6 +113,12 @@ def placeholders(sentence: str) -> frozenset[str]:
         if not _PLAIN_FIELD.match(name):
             raise ValueError(name)
     return frozenset(names)
+
+
+def plural_forms(sentence: str) -> list[tuple[str, ...]]:
+    """Return the forms of every noun of a sentence that is counted."""
+    specs = [spec or "" for _, _, spec, _ in string.Formatter().parse(sentence)]
+    return [tuple(spec[1:].split(_FORMS)) for spec in specs if spec.startswith(_FORMS)]
 
 
 def system_language(environ: Mapping[str, str] | None = None) -> str:
@@ -116,7 +174,7 @@ class Translator:
         self._texts = self._english | _agreeing(translated, self._english)
         self.decimal = self._texts.get("locale.decimal", ".")
         """What stands between a number's whole part and its decimals."""
-        self._format = _NumberFormatter(self.decimal, self._texts.get("locale.thousands", ""))
+        self._format = _NumberFormatter(self.decimal, self._texts.get("locale.thousands", ""), self._plural(translated))
 
     def knows(self, language: str) -> bool:
         """Return whether there are texts in a language or the one it is a variety of; ``"auto"`` is always known."""
@@ -145,6 +203,14 @@ class Translator:
         """Return the sentence of a `Message`."""
         return self.text(text.key, **text.params)
 
+    def _plural(self, translated: Mapping[str, str]) -> Callable[[float], int]:
+        name = translated.get("locale.plural", "one")
+        if name not in PLURAL_RULES:
+            path = self._folder / f"{self._language}.json"
+            detail = f"locale.plural = {name!r}; {', '.join(PLURAL_RULES)}"
+            raise SettingsError("error.bad_locale_file", path=str(path), detail=detail)
+        return PLURAL_RULES[name][1]
+
     def _nearest(self, requested: str) -> str:
         short = requested.partition("_")[0]
         available = (code for code in (requested, short) if (self._folder / f"{code}.json").is_file())
@@ -152,19 +218,30 @@ class Translator:
 
 
 class _NumberFormatter(string.Formatter):
-    """`str.format` that writes numbers the language's way and leaves unknown placeholders visible."""
+    """`str.format` that writes numbers and counted nouns the language's way; unknown placeholders stay visible."""
 
-    def __init__(self, decimal: str, thousands: str) -> None:
+    def __init__(self, decimal: str, thousands: str, plural: Callable[[float], int]) -> None:
         self._separators = str.maketrans({".": decimal, ",": thousands})
+        self._plural = plural
 
     def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         return kwargs.get(str(key), f"{{{key}}}")
 
     def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec.startswith(_FORMS):
+            return self._form(value, format_spec[1:].split(_FORMS))
         if isinstance(value, bool) or not isinstance(value, int | float):
             return str(value)
         spec = format_spec or (".6g" if isinstance(value, float) else "")
         return format(value, spec).translate(self._separators)
+
+    def _form(self, value: Any, forms: Sequence[str]) -> str:
+        """Return the form of a noun for a number; the last one where the value is none or not finite."""
+        try:
+            number = float(value)
+            return forms[min(self._plural(number), len(forms) - 1)]
+        except (TypeError, ValueError, OverflowError):
+            return forms[-1]
 
 
 def _agreeing(translated: Mapping[str, str], english: Mapping[str, str]) -> dict[str, str]:

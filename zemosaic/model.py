@@ -24,6 +24,7 @@ __all__ = [
     "OBSTRUCTION_BLOCK_PX",
     "CalibratedFrame",
     "CameraKey",
+    "ColourGains",
     "Dropped",
     "EdgeOffsets",
     "FieldStars",
@@ -43,7 +44,6 @@ __all__ = [
     "sky_level",
     "sky_terms",
 ]
-
 
 OBSTRUCTION_BLOCK_PX = 64
 """Side of the blocks in which parts of frames are left out."""
@@ -197,6 +197,18 @@ class Trail:
 
 
 @dataclass(frozen=True)
+class SiteLevels:
+    """What the four pixels of the blocks of 2 x 2 of a raw Bayer frame have, in the order of its pattern."""
+
+    sky_adu: tuple[float, ...]
+    """Median level."""
+    error_adu: float
+    """Standard error of a difference of two of these levels."""
+    star_shares: tuple[float, ...]
+    """Median share of each in the light of blocks on stars, times the number of such blocks; 0 where they are few."""
+
+
+@dataclass(frozen=True)
 class MeasuredFrame:
     """What one pass over a frame's pixels told; lengths are those of the `FrameRef`."""
 
@@ -220,6 +232,8 @@ class MeasuredFrame:
     """Flux over its error, median of the frame's 50 brightest stars; NaN where there are none."""
     trails: tuple[Trail, ...] = ()
     """Brightest first."""
+    sites: SiteLevels | None = None
+    """Of a raw Bayer frame with enough numbers."""
 
 
 UNCHECKED_PLACE = "header_unchecked"
@@ -314,10 +328,9 @@ def sky_level(sky_adu: Sequence[float], u: Any, v: Any) -> Any:
 class CalibratedFrame:
     """A solved frame with all that turns its raw numbers into mosaic units.
 
-    For channel c at detector position (x, y), with u = (x - width / 2) / height and
-    v = (y - height / 2) / height:
+    For channel c at `detector_coordinates` u and v:
 
-    ``mosaic = ((raw - dark_level) / illumination(u, v) - sky[c] . sky_terms(u, v)) / transparency[c]``
+    ``mosaic = ((raw - bias - level_jump) / illumination(u, v) - sky[c] . sky_terms(u, v)) / transparency[c]``
     """
 
     solved: SolvedFrame
@@ -326,7 +339,7 @@ class CalibratedFrame:
     sky_adu: tuple[tuple[float, ...], ...]
     """Per channel: level and slopes along u and v of the sky, and as many more of `sky_terms` as are known."""
     bias_adu: float
-    """Level without light, shared by the camera's frames; see `dark_level_adu`."""
+    """Level without light, shared by the camera's frames."""
     illumination: tuple[float, ...]
     """Coefficients of r**2, r**4 ... of the relative illumination, 1 at the centre."""
     noise: tuple[float, ...]
@@ -339,11 +352,6 @@ class CalibratedFrame:
     """None where nothing was solved jointly."""
     level_jump_adu: float = 0.0
     """By how much this frame's level without light exceeds `bias_adu`."""
-
-    @property
-    def dark_level_adu(self) -> float:
-        """Level without light of this frame."""
-        return self.bias_adu + self.level_jump_adu
 
     @property
     def frame(self) -> FrameRef:
@@ -395,6 +403,22 @@ class TileProduct:
     empty: bool = False
     mark: str = ""
     """Lengths and checksum of its pixels in the store (`zemosaic.store.canvas_store`); empty where there are none."""
+
+
+@dataclass(frozen=True)
+class ColourGains:
+    """By what a mosaic's channels are multiplied so that a star like the Sun comes out neutral."""
+
+    gains: tuple[float, float, float]
+    """Red, green and blue; green's is 1."""
+    error_mag: float
+    """Standard error of the worse of red and blue against green."""
+    stars: int
+    """Stars that decided."""
+    method: str
+    """``stars``: stars of known colour; ``locus``: the typical colour of all stars."""
+    reference: str
+    """The catalogue, and the colour that is neutral."""
 
 
 @dataclass(frozen=True)

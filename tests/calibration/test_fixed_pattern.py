@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zemosaic.calibration.fixed_pattern import BLOCK_PX, NO_PATTERN, FixedPattern, sensor_maps
-from zemosaic.calibration.pixel_pattern import PixelPattern, PixelPatternSums
-from zemosaic.calibration.smooth_pattern import Look, smooth_map
+from zemosaic.calibration.sensor.fixed_pattern import BLOCK_PX, NO_PATTERN, FixedPattern, sensor_maps
+from zemosaic.calibration.sensor.pixel_pattern import PixelPattern, PixelPatternSums
+from zemosaic.calibration.sensor.smooth_pattern import Look, smooth_map
 
 HEIGHT, WIDTH, FRAMES = 240, 160, 16
 NOISE, PIXEL, COLUMN = 60.0, 14.0, 12.0

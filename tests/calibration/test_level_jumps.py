@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from zemosaic.calibration.background_cells import CellSamples
-from zemosaic.calibration.level_jumps import level_jumps
+from zemosaic.calibration.sensor.level_jumps import level_jumps
 
 GAIN, BIAS, READ = 11.0, 200.0, 280.0
 PAIRS = 60_000.0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
+import re
 from pathlib import Path
 
 import numpy as np
 
 from zemosaic.errors import Message
+from zemosaic.i18n import Translator
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / ".." / "shared" / "data"
@@ -67,8 +68,8 @@ def noise(shape: tuple[int, ...] = (96, 80), seed: int = 1) -> np.ndarray:
 
 def sentence(text: Message, language: str = "en") -> str:
     """Return the sentence of a message; fails when there is none or a value is missing."""
-    texts: dict[str, str] = {}
-    for name in (ROOT / "locales" / f"{language}.json", ROOT / "locales" / "parts" / f"frames.{language}.json"):
-        if name.exists():
-            texts.update(json.loads(name.read_text(encoding="utf-8")))
-    return texts[text.key].format(**text.params)
+    texts = Translator(language)
+    assert texts.has(text.key)
+    told = texts.message(text)
+    assert not re.search(r"\{\w+\}", told), told
+    return told

@@ -28,6 +28,7 @@ from zemosaic.store.mosaic_file import MosaicFile
 
 HEIGHT, WIDTH = 400, 300
 COVERED = (40, 380, 20, 290)
+ABOUT_STARS = ("log.white", "log.no_white")
 THIN = 64
 """Columns at the left of the covered part with a fifth of the weight."""
 
@@ -68,7 +69,8 @@ def export(folder: Path, filled: bool = True, **changes: object) -> tuple[Output
         monitor=SimpleNamespace(cpu_s=lambda: 0.0),
     )
     outputs = export_mosaic(context, 1, grid, [TileProduct(0, (0,), 0.0, "exact")], canvas(folder, tile, filled))
-    return outputs, [event.text for event in seen if isinstance(event, Logged | Warned)]
+    told = [event.text for event in seen if isinstance(event, Logged | Warned)]
+    return outputs, [text for text in told if text.key not in ABOUT_STARS]
 
 
 def mosaic(folder: Path, outputs: Outputs) -> np.ndarray:

@@ -21,7 +21,7 @@ from zemosaic.events import Event
 from zemosaic.model import MeasuredFrame, SolvedFrame
 from zemosaic.phases.context import RunContext, make_context
 from zemosaic.phases.measure import DetectorCalibrations, measure_frames
-from zemosaic.phases.parts.available_solvers import check_solver_paths
+from zemosaic.phases.placement.available_solvers import check_solver_paths
 from zemosaic.phases.run.workers import Workers
 from zemosaic.phases.scan import scan
 from zemosaic.phases.solve import solve_frames

@@ -20,7 +20,7 @@ from waiting import wait_until
 from zemosaic import worker
 from zemosaic.catalogue import CellCatalogue, QuadIndex
 from zemosaic.events import FrameSolved, Logged, RunFailed, Warned
-from zemosaic.phases import solve as solve_phase
+from zemosaic.phases.placement import frame_solver
 from zemosaic.phases.solve import solve_frames
 from zemosaic.settings.schema import Settings
 from zemosaic.solving.base import not_solved
@@ -241,7 +241,7 @@ def test_a_frame_that_disagrees_is_solved_again(survey, monkeypatch, lies, other
     survey.add(6)
     survey.add(2, 0.3)
     told = []
-    monkeypatch.setattr(solve_phase, "is_believed", lambda *_: True)
+    monkeypatch.setattr(frame_solver, "is_believed", lambda *_: True)
 
     def lying(field, stars, neighbour):
         answer = propagate(field, stars, neighbour)
@@ -250,7 +250,7 @@ def test_a_frame_that_disagrees_is_solved_again(survey, monkeypatch, lies, other
         told.append(field.name)
         return replace(answer, wcs=answer.wcs.shifted(10.0, -10.0))
 
-    monkeypatch.setattr(solve_phase, "propagate", lying)
+    monkeypatch.setattr(frame_solver, "propagate", lying)
     if not other_solvers:
         embedded = EmbeddedSolver.solve
         monkeypatch.setattr(
@@ -280,7 +280,7 @@ def test_a_place_that_the_catalogue_contradicts_is_not_believed(survey, monkeypa
         wrong = answer is not None and field.name.endswith("light_003.fit")
         return replace(answer, wcs=answer.wcs.shifted(10.0, -10.0)) if wrong else answer
 
-    monkeypatch.setattr(solve_phase, "propagate", lying)
+    monkeypatch.setattr(frame_solver, "propagate", lying)
     with solved(survey.folder) as found:
         by_name = {Path(frame.frame.path).name: frame.solution.how for frame in found.frames}
         assert by_name["light_003.fit"] == "embedded"
@@ -296,7 +296,7 @@ def test_the_next_run_takes_the_same_solutions_over_to_the_last_bit(survey, monk
         assert len(first) == 3 and len(lost) == 1
         found.context.reporter.dropped = []
         found.events.clear()
-        monkeypatch.setattr("zemosaic.phases.solve._Session.solve", refuse)
+        monkeypatch.setattr("zemosaic.phases.solve.SolvingSession.solve", refuse)
         again = solve_frames(found.context, found.measured, found.defects)
         assert [one.solution for one in again] == [one.solution for one in first]
         assert again[0].measured is first[0].measured

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from zemosaic.calibration.calibration_frames import CalibrationFrames
 from zemosaic.calibration.defects import interpolate_defects
-from zemosaic.calibration.fixed_pattern import NO_PATTERN, FixedPattern, SensorMaps, sensor_maps
+from zemosaic.calibration.sensor.fixed_pattern import NO_PATTERN, FixedPattern, SensorMaps, sensor_maps
 from zemosaic.frames.pixels import open_pixels
 from zemosaic.model import FrameRef
 from zemosaic.store.codec import from_bytes, to_bytes

@@ -127,6 +127,10 @@ def quality_limits(settings: Settings) -> QualityLimits:
 
 
 def camera_groups(frames: Sequence[FrameRef]) -> list[int]:
-    """Return the number of each frame's camera group, counted in the order of appearance."""
+    """Return the number of each frame's camera group, counted in the order of appearance.
+
+    Frames read off by a row or column have another Bayer pattern, but the light falls on them alike.
+    """
     numbers: dict[object, int] = {}
-    return [numbers.setdefault(frame.camera_key, len(numbers)) for frame in frames]
+    keys = [frame.camera_key._replace(bayer=None if frame.bayer is None else "Bayer") for frame in frames]
+    return [numbers.setdefault(key, len(numbers)) for key in keys]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from zemosaic.calibration.detector import calibrated, camera_fingerprint, load_c
 from zemosaic.compute.executors import TaskKilled
 from zemosaic.errors import FrameError, Message, NothingUsable, message
 from zemosaic.events import FrameMeasured
+from zemosaic.frames.bayer_pattern import corrected_frames, site_levels
 from zemosaic.frames.damage import refuse_unusable
 from zemosaic.frames.pixels import PixelSource, open_pixels, stack_pixels
 from zemosaic.model import Dropped, FrameRef, FrameStatus, MeasuredFrame
@@ -37,7 +38,7 @@ MAX_TEMPERATURE_STEP_C = 4.0
 """Within so many degrees a sensor's hot pixels are about the same."""
 MIN_PART_FRAMES = 8
 """Fewer frames of a night or temperature are looked at together with those before them."""
-CONTENT_VERSION = 12
+CONTENT_VERSION = 13
 """Raised when a change of the code makes stored measurements stale."""
 GIVEN = ("frame",)
 """What the journal does not keep of a measured frame: the scan of this run has it."""
@@ -88,32 +89,42 @@ def measure_frames(context: RunContext, frames: Sequence[FrameRef]) -> tuple[lis
         When no frame could be measured.
     """
     with context.timer.phase("measure", len(frames)) as advance:
-        defects = _find_all_defects(context, frames)
-        measured: list[MeasuredFrame] = []
-        stored = {frame.frame_id: _stored_measurement(context, frame, defects[frame.camera_key]) for frame in frames}
-        tasks = [
-            _MeasureTask(
-                frame, defects[frame.camera_key].path, context.scratch, context.settings.use_existing_master_tiles
-            )
-            for frame in frames
-            if stored[frame.frame_id] is None
-        ]
-        fresh = context.workers.map_frames(measure_pixels, tasks, lambda task: task.frame)
-        for done, frame in enumerate(frames, 1):
-            result = stored[frame.frame_id] or next(fresh)
-            if isinstance(result, Message):
-                context.drop(Dropped(frame.path, frame.frame_id, "measure", FrameStatus.UNREADABLE, result))
-            else:
-                if stored[frame.frame_id] is None:
-                    depends_on = _measurement_digest(context, frame, defects[frame.camera_key])
-                    context.folder.journal.put("measure", frame.path, depends_on, to_bytes(result, GIVEN))
-                measured.append(result)
-                context.reporter.emit(_event(result))
-            advance(done)
+        measured, defects = _measure(context, frames, advance)
+        corrected = corrected_frames([(frame.frame, frame.sites) for frame in measured])
+        if corrected:
+            frames = [corrected.get(frame.frame.frame_id, frame.frame) for frame in measured]
+            measured, defects = _measure(context, frames, advance)
     if not measured:
         raise NothingUsable(
             "error.no_usable_frames", folder=context.settings.input_dir, dropped=len(context.reporter.dropped)
         )
+    return measured, defects
+
+
+def _measure(
+    context: RunContext, frames: Sequence[FrameRef], advance: Callable[[int], None]
+) -> tuple[list[MeasuredFrame], DetectorCalibrations]:
+    """Find the defects of the cameras and measure the frames; those that cannot be measured are dropped."""
+    defects = _find_all_defects(context, frames)
+    measured: list[MeasuredFrame] = []
+    stored = {frame.frame_id: _stored_measurement(context, frame, defects[frame.camera_key]) for frame in frames}
+    tasks = [
+        _MeasureTask(frame, defects[frame.camera_key].path, context.scratch, context.settings.use_existing_master_tiles)
+        for frame in frames
+        if stored[frame.frame_id] is None
+    ]
+    fresh = context.workers.map_frames(measure_pixels, tasks, lambda task: task.frame)
+    for done, frame in enumerate(frames, 1):
+        result = stored[frame.frame_id] or next(fresh)
+        if isinstance(result, Message):
+            context.drop(Dropped(frame.path, frame.frame_id, "measure", FrameStatus.UNREADABLE, result))
+        else:
+            if stored[frame.frame_id] is None:
+                depends_on = _measurement_digest(context, frame, defects[frame.camera_key])
+                context.folder.journal.put("measure", frame.path, depends_on, to_bytes(result, GIVEN))
+            measured.append(result)
+            context.reporter.emit(_event(result))
+        advance(done)
     return measured, defects
 
 
@@ -125,7 +136,8 @@ def measure_pixels(task: _MeasureTask) -> MeasuredFrame | Message:
         refuse_unusable(stack_pixels(raw) if task.stack else raw, Path(frame.path).name)
         cut_off = camera.masters.least(cut_off_level(raw))
         pixels = calibrated(raw, (0, frame.height, 0, frame.width), camera, frame)
-        return measure(frame, remove_spikes(stack_pixels(pixels)) if task.stack else pixels, cut_off)
+        measured = measure(frame, remove_spikes(stack_pixels(pixels)) if task.stack else pixels, cut_off)
+        return replace(measured, sites=site_levels(raw)) if frame.bayer is not None else measured
     except FrameError as error:
         return error.reason
 

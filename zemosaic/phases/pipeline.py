@@ -19,7 +19,7 @@ from zemosaic.phases.context import RunContext
 from zemosaic.phases.export import FieldRecord, Outputs, export_mosaic, write_reports
 from zemosaic.phases.live_preview.quick_look import show_quick_look
 from zemosaic.phases.measure import DetectorCalibrations, measure_frames
-from zemosaic.phases.parts.available_solvers import check_solver_paths
+from zemosaic.phases.parts.bayer_cards import with_patterns_of_pixels
 from zemosaic.phases.parts.classic import MasterResult, assemble_master_tiles, make_master_tiles, plan_master_tiles
 from zemosaic.phases.parts.external_stacks import as_calibrated, read_master_tiles
 from zemosaic.phases.parts.fields import divide_into_fields
@@ -28,6 +28,7 @@ from zemosaic.phases.parts.run_record import StackedGroup, record_of
 from zemosaic.phases.parts.sensor_patterns import learn_sensor_patterns
 from zemosaic.phases.parts.star_samples import rejected_at_stars, warning_of
 from zemosaic.phases.parts.unreadable import while_readable
+from zemosaic.phases.placement.available_solvers import check_solver_paths
 from zemosaic.phases.plan import FieldPlan, plan_fields
 from zemosaic.phases.previous_run.archive import forget_regrouped_frames, keep_for_next_run, open_previous_run
 from zemosaic.phases.previous_run.state import FieldState
@@ -111,6 +112,7 @@ def _look(context: RunContext, progress: _Progress, until: Preparation) -> Detec
     forget_regrouped_frames(context, progress.frames)
     context.workers.open(context.settings, len(progress.frames))
     progress.measured, defects = measure_frames(context, progress.frames)
+    progress.frames = with_patterns_of_pixels(context, progress.frames, progress.measured)
     if until == "solve":
         progress.solved = solve_frames(context, progress.measured, defects)
     return defects

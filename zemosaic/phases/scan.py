@@ -10,7 +10,7 @@ from pathlib import Path
 from zemosaic.errors import NothingUsable, message
 from zemosaic.events import FramesFound, PhaseAdvanced
 from zemosaic.frames.frame_files import scan_folder
-from zemosaic.frames.inventory import inventory
+from zemosaic.frames.inventory import inventory, nights_of
 from zemosaic.frames.selection import read_selection
 from zemosaic.model import Dropped, FrameRef, FrameStatus
 from zemosaic.phases.context import RunContext
@@ -45,16 +45,17 @@ def scan(context: RunContext) -> tuple[FrameRef, ...]:
         frames = _of_one_kind(context, _chosen(context, result.frames))
         frames = with_given_optics(frames, context.settings)
         _tell_groups(context, frames)
-        for line in inventory(frames, context.reporter.dropped):
+        given = tuple(inventory(frames, context.reporter.dropped))
+        for line in given:
             context.log(line)
-        nights = {(frame.date_obs or "")[:10] for frame in frames}
         context.reporter.emit(
             FramesFound(
                 frames=len(frames),
                 dropped=len(context.reporter.dropped),
                 total_exposure_s=sum(frame.exposure_s or 0.0 for frame in frames),
-                nights=len(nights),
+                nights=len(nights_of(frames)),
                 instruments=tuple(sorted({frame.instrument or frame.telescope for frame in frames})),
+                given=given,
             )
         )
     if not frames:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from zemosaic.coadd.tile import stack_tile
 from zemosaic.coadd.tile_device import Device
-from zemosaic.coadd.tile_task import TileAnswer, TileTask
+from zemosaic.coadd.tile_task import StackingMethod, TileAnswer, TileTask
 from zemosaic.compute.budget import Share, stack_share
 from zemosaic.compute.executors import TaskKilled
 from zemosaic.errors import Message, WorkerDied, message
@@ -205,7 +204,7 @@ def _prepare(context: RunContext, job: StackJob, defects: DetectorCalibrations) 
     plan = job.grid.plan
     by_id = {frame.frame.frame_id: frame for frame in job.grid.frames}
     counts = {i: pixel_digest(frame) for i, frame in by_id.items()}
-    same = stacking_of(context.settings)
+    method = stacking_of(context.settings)
     shape = [content_of(plan, BESIDE_PLANE), [tile.outer for tile in plan.tiles]]
     night = context.previous_run.number if context.previous_run is not None else 0
     fingerprint = phase_digest(context.settings, "plan", CONTENT_VERSION, shape, *([night] if night else []))
@@ -241,7 +240,7 @@ def _prepare(context: RunContext, job: StackJob, defects: DetectorCalibrations) 
                 stars=nearby[row],
                 store=CanvasStore(job.store.path),
                 task_bytes=_share(context).task_bytes,
-                **same,
+                **vars(method),
             )
         )
     return prepared
@@ -267,25 +266,25 @@ def _holds(task: tuple[CanvasStore, int, str]) -> bool:
     return store.holds_tile(row, mark)
 
 
-def stacking_of(settings: Settings) -> dict[str, Any]:
-    """Return the fields of a task that are the same for all tiles."""
+def stacking_of(settings: Settings) -> StackingMethod:
+    """Return how the settings want tiles to be stacked."""
     device = Device("cupy", settings.gpu_id_phase5, settings.gpu_helper_verify_tolerance)
-    return {
-        "rules": stack_rules(settings),
-        "interpolation": Interpolation(settings.stacking_interpolation),
-        "drops": DropRules(settings.drizzle_pixfrac, DropKernel[settings.drizzle_kernel.upper()])
+    return StackingMethod(
+        rules=stack_rules(settings),
+        interpolation=Interpolation(settings.stacking_interpolation),
+        drops=DropRules(settings.drizzle_pixfrac, DropKernel[settings.drizzle_kernel.upper()])
         if settings.stacking_drizzle
         else None,
-        "radial_fraction": settings.radial_feather_fraction if settings.apply_radial_weight else None,
-        "memory": MemoryRules(
+        radial_fraction=settings.radial_feather_fraction if settings.apply_radial_weight else None,
+        memory=MemoryRules(
             disk=settings.winsor_memmap_fallback,
             max_frames=settings.winsor_max_frames_per_pass,
             min_frames=settings.winsor_min_frames_per_pass,
             spread=settings.winsor_split_strategy == "roundrobin",
             retry=settings.winsor_auto_fallback_on_memory_error,
         ),
-        "device": device if settings.use_gpu_phase5 else None,
-    }
+        device=device if settings.use_gpu_phase5 else None,
+    )
 
 
 def _share(context: RunContext) -> Share:

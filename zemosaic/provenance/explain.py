@@ -12,7 +12,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from pydantic import ValidationError
 
 from zemosaic.arrays import Box, Float32s
 from zemosaic.calibration.detector import camera_fingerprint, patterned_fingerprint, write_camera
-from zemosaic.calibration.fixed_pattern import NO_PATTERN, FixedPattern
+from zemosaic.calibration.sensor.fixed_pattern import NO_PATTERN, FixedPattern
 from zemosaic.coadd.cutouts import CoaddInput, CoaddPlane, cutouts_of, scale_area_ratio
 from zemosaic.coadd.incremental import merged_block
 from zemosaic.coadd.inputs import TileCache
@@ -251,7 +251,8 @@ class Explainer:
             for frame_id in record.frames.ids:
                 if record.frames.camera(frame_id) == number:
                     with suppress(FrameError):
-                        light = read_frame(Path(record.frames.path(frame_id)))
+                        bayer = record.frames.frame(frame_id).frame.bayer
+                        light = replace(read_frame(Path(record.frames.path(frame_id))), bayer=bayer)
                         masters = recombine_calibration_frames(self._settings, light, folder / f"masters_{number}")
                         break
         pattern = from_bytes(FixedPattern, camera.pattern.tobytes()) if camera.pattern.size else NO_PATTERN

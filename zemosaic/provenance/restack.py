@@ -86,7 +86,7 @@ class Restacked:
         self, record: MosaicRecord, stacked: Stacked, settings: Settings, cameras: Sequence[Path], scratch: Path
     ) -> None:
         self._record, self.stacked, self._cameras, self._scratch = record, stacked, cameras, scratch
-        self._same = stacking_of(settings) | {"device": None}
+        self._method = replace(stacking_of(settings), device=None)
         self._beside = BESIDE_PX + (DROP_REACH_PX if settings.stacking_drizzle else 0)
         self.patches: dict[int, Patch] = {}
         """What was stacked last, by the tile's place in the plan."""
@@ -167,7 +167,7 @@ class Restacked:
             stars=stars_by_tile(replace(plan, tiles=(tile,)), self._record.stars)[0],
             store=None,
             task_bytes=1 << 30,
-            **self._same,
+            **vars(self._method),
         )
 
 

@@ -98,9 +98,10 @@ class FramesView(QWidget):
         """Give the map a part of the width."""
         self.split.setSizes([round(1000 * map_share), round(1000 * (1 - map_share))])
 
-    def show_texts(self, summary: str, selected: str) -> None:
-        """Show what the folder holds and how much is selected."""
+    def show_texts(self, summary: str, selected: str, given: str) -> None:
+        """Show what the folder holds and how much is selected; all of the former in a tooltip."""
         self._summary.setText(summary)
+        self._summary.setToolTip(given)
         self._selected.setText(selected)
 
     def show_button(self, key: str, is_enabled: bool, is_visible: bool) -> None:

@@ -86,8 +86,9 @@ class FramesView(ttk.Frame):
         """Give the map a part of the width, once the page has one."""
         self.map_share = map_share
 
-    def show_texts(self, summary: str, selected: str) -> None:
-        """Show what the folder holds and how much is selected."""
+    def show_texts(self, summary: str, selected: str, given: str) -> None:
+        """Show what the folder holds and how much is selected; all of the former in a tooltip."""
+        self._given = given
         self._summary.configure(text=summary)
         self._selected.configure(text=selected)
 
@@ -168,6 +169,8 @@ class FramesView(ttk.Frame):
         self._summary = ttk.Label(top, justify="left")
         self._summary.pack(side="left", fill="x", expand=True)
         wrap_to_width(self._summary)
+        self._given = ""
+        Tooltip(self._summary, self._theme, lambda: self._given)
 
     def _make_map_tools(self, side: ttk.Frame) -> None:
         gap = self._theme.px(6)
@@ -226,7 +229,7 @@ class FramesView(ttk.Frame):
             for event in ("<Return>", "<FocusOut>"):
                 entry.bind(event, lambda _: self.commands.take_limits())
         self._button(line, "group").pack(side="right")
-        self._selected = ttk.Label(line, style="Muted.TLabel")
+        self._selected: ttk.Label = ttk.Label(line, style="Muted.TLabel")
         self._selected.pack(side="right", padx=gap)
         self._range = ttk.Label(line, style="Muted.TLabel")
         self._range.pack(side="left")

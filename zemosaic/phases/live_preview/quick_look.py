@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from zemosaic.arrays import Float32s
 from zemosaic.calibration.detector import calibrated_pixels
+from zemosaic.coadd.tile_task import pixel_area_ratio
 from zemosaic.errors import FrameError, Message
 from zemosaic.events import PreviewReady
 from zemosaic.frames.debayer import half_size
@@ -64,7 +65,7 @@ def show_quick_look(context: RunContext, grid: FieldPlan, defects: DetectorCalib
     answers = context.workers.map_frames(read_reduced, tasks, lambda task: task.frame.frame)
     for task, planes in zip(tasks, answers, strict=True):
         if planes is not None and not isinstance(planes, Message):
-            _add(total, number, planes, task, plan, side)
+            _add(total, number, planes * np.float32(pixel_area_ratio(plan.wcs, task.frame.wcs)), task, plan, side)
             used += 1
     if not number.any():
         return
@@ -132,7 +133,7 @@ def reduced(frame: CalibratedFrame, pixels: NDArray[Any], block_px: int) -> Floa
     r2 = u * u + v * v
     light = 1 + sum(coefficient * r2 ** (k + 1) for k, coefficient in enumerate(frame.illumination))
     calibrated = [
-        ((plane - frame.dark_level_adu) / light - sky_level(sky, u, v)) / passed
+        ((plane - frame.bias_adu - frame.level_jump_adu) / light - sky_level(sky, u, v)) / passed
         for plane, sky, passed in zip(small, frame.sky_adu, frame.transparency, strict=True)
     ]
     return np.asarray(calibrated, np.float32)

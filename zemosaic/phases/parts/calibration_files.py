@@ -136,7 +136,8 @@ def _header_difference(
 ) -> dict[str, str] | None:
     """Return in what two frames differ that must not; what a header does not say may be right."""
     size = [
-        f"{frame.width} x {frame.height} x {frame.planes} {frame.bayer or ''}".strip() for frame in (checked, reference)
+        f"{frame.width} x {frame.height} x {frame.planes} {_pattern_of_card(frame) or ''}".strip()
+        for frame in (checked, reference)
     ]
     if size[0] != size[1]:
         return {"what": "NAXIS", "found": size[0], "wanted": size[1]}
@@ -153,6 +154,12 @@ def _header_difference(
     return None
 
 
+def _pattern_of_card(frame: FrameRef) -> str | None:
+    """Return the Bayer pattern of a frame's header: masters bear the same card as lights whose pixels contradict it."""
+    cards = [str(note.params["card"]) for note in frame.notes if note.key == "note.bayer_wrong"]
+    return cards[0] if cards else frame.bayer
+
+
 def _checked_frames(
     context: RunContext, user_frames: Sequence[_UserFrames], lights: Sequence[FrameRef]
 ) -> dict[str, _UserFrames]:
@@ -164,7 +171,14 @@ def _checked_frames(
 
 
 def _fitting_frames(user_frames: Sequence[_UserFrames], light: FrameRef) -> dict[str, _UserFrames]:
-    fits = {kind_frames.kind: kind_frames for kind_frames in user_frames if _misfit(kind_frames, light) is None}
+    """Return the masters that fit a light, by setting, with the light's Bayer pattern."""
+    fits = {
+        kind_frames.kind: replace(
+            kind_frames, frames=tuple(replace(frame, bayer=light.bayer) for frame in kind_frames.frames)
+        )
+        for kind_frames in user_frames
+        if _misfit(kind_frames, light) is None
+    }
     if not fits.keys() & {"master_bias", "master_dark"}:
         fits.pop("master_flat", None)
     return fits

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from zemosaic.arrays import Float64s, green_channel
 from zemosaic.calibration.detector import calibrated_pixels
+from zemosaic.coadd.tile_task import pixel_area_ratio
 from zemosaic.errors import message
 from zemosaic.frames.debayer import green_image
 from zemosaic.frames.planes import colour_planes
@@ -113,8 +114,8 @@ def _look(
     rows, columns = np.mgrid[STEP_PX : frame.height - STEP_PX : STEP_PX, STEP_PX : frame.width - STEP_PX : STEP_PX]
     x, y = columns.ravel().astype(float), rows.ravel().astype(float)
     light, radius = fall(x, y)
-    seen = _nearest(window, *on_mosaic(x, y)) * passed
-    profile = ring_profile((raw[rows, columns].ravel() - one.dark_level_adu) / light, seen, radius)
+    seen = _nearest(window, *on_mosaic(x, y)) * (passed / pixel_area_ratio(wcs, one.wcs))
+    profile = ring_profile((raw[rows, columns].ravel() - (one.bias_adu + one.level_jump_adu)) / light, seen, radius)
     stars = one.solved.measured.stars
     green = green_channel(stars.flux_adu.shape[1])
     clear = ~stars.saturated & (stars.flux_adu[:, green] > MIN_STAR_SNR * stars.flux_error_adu[:, green])

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from zemosaic.arrays import Float32s, Float64s, green_channel
 from zemosaic.calibration.background_cells import bare_sky, mask_radius_px
 from zemosaic.calibration.detector import calibrated, load_camera, patterned_fingerprint, write_camera
-from zemosaic.calibration.fixed_pattern import BLOCK_PX, NO_PATTERN, FixedPattern
 from zemosaic.calibration.photon_transfer import estimate_bias
-from zemosaic.calibration.pixel_pattern import PixelPattern, PixelPatternSums
-from zemosaic.calibration.smooth_pattern import Look, area_mean, smooth_map
+from zemosaic.calibration.sensor.fixed_pattern import BLOCK_PX, NO_PATTERN, FixedPattern
+from zemosaic.calibration.sensor.pixel_pattern import PixelPattern, PixelPatternSums
+from zemosaic.calibration.sensor.smooth_pattern import Look, area_mean, smooth_map
 from zemosaic.errors import FrameError, Message, message
 from zemosaic.frames.pixels import open_pixels
 from zemosaic.model import SolvedFrame

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Box
-from zemosaic.calibration.fixed_pattern import FixedPattern
+from zemosaic.calibration.sensor.fixed_pattern import FixedPattern
 from zemosaic.model import CalibratedFrame, FrameRef, MeasuredFrame, Solution, SolvedFrame, TileProduct, TileSpec
 from zemosaic.mosaic.canvas import Canvas
 from zemosaic.store.canvas_store import CanvasStore, TilePixels

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Float64s
+from zemosaic.arrays import Float64s, Indices
 from zemosaic.catalogue import Catalogue
 from zemosaic.errors import Message, message
 from zemosaic.solving.astrometry.adjust import (
@@ -32,7 +32,6 @@ from zemosaic.wcs import FrameWcs, unit_vectors
 
 __all__ = ["JointFrame", "JointSolution", "RefinedFrame", "solve_jointly"]
 
-Indices = NDArray[np.intp]
 
 _INITIAL_REFERENCE_ARCSEC = 0.15
 """Error of a catalogue place as long as the frames have not told it."""

@@ -97,8 +97,8 @@ class FramesWidgets(Protocol):
     def show_region_marking(self, is_marking: bool) -> None:
         """Show whether the next drag on the map marks the part of the sky that is made."""
 
-    def show_texts(self, summary: str, selected: str) -> None:
-        """Show what the folder holds and how much is selected."""
+    def show_texts(self, summary: str, selected: str, given: str) -> None:
+        """Show what the folder holds and how much is selected; all of the former in a tooltip."""
 
     def show_limits(self, low: str, high: str, spread: str) -> None:
         """Show the limits of the metric and how its values spread."""
@@ -170,7 +170,8 @@ class FramesCommands:
     def update(self) -> None:
         """Show the frames as they are now, where anything changed."""
         page, widgets = self.page, self._widgets
-        widgets.show_texts(page.session.frames.summary(self._words), page.selected_text())
+        desk = page.session.frames
+        widgets.show_texts(desk.summary(self._words), page.selected_text(), desk.given_text(self._words))
         if page.thumbnails.pump():
             widgets.redraw()
         if not page.changed():

@@ -2,7 +2,7 @@
 
 ``calibrated = (raw - offset - bias) / response + bias``
 
-Both maps are learnt from the lights (`zemosaic.calibration.pixel_pattern`, `zemosaic.calibration.smooth_pattern`).
+Both maps are learnt from the lights (`zemosaic.calibration.sensor.pixel_pattern`, `zemosaic.calibration.sensor.smooth_pattern`).
 """
 
 from __future__ import annotations
