@@ -2,7 +2,8 @@
 
 ``calibrated = (raw - offset - bias) / response + bias``
 
-Both maps are learnt from the lights (`zemosaic.calibration.sensor.pixel_pattern`, `zemosaic.calibration.sensor.smooth_pattern`).
+Both maps are learnt from the lights (`zemosaic.calibration.sensor.pixel_pattern`,
+`zemosaic.calibration.sensor.smooth_pattern`).
 """
 
 from __future__ import annotations
