@@ -37,7 +37,7 @@ from zemosaic.report.report_records import FieldSummary, PhaseTime, RunRecords, 
 from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import specs
 from zemosaic.stars.applied_gains import BalancedPixels
-from zemosaic.stars.cards import star_cards
+from zemosaic.stars.star_cards import star_cards
 from zemosaic.store.axis_order import Pixels
 from zemosaic.store.canvas_store import CanvasStore
 from zemosaic.store.mosaic_file import MosaicFile
