@@ -17,7 +17,7 @@ from zemosaic.model import CalibratedFrame, Trail
 from zemosaic.resampling.warp import BORDER, LATTICE, Lattice
 from zemosaic.wcs import FrameWcs
 
-__all__ = ["trailed_pixels"]
+__all__ = ["on_trails", "trailed_pixels"]
 
 BESIDE_TRAIL_PX = 6.0
 """Beside twice a trail's width to either side: the reach of the interpolation."""
@@ -50,7 +50,7 @@ def trailed_pixels(
     if not trails:
         return None
     x, y = _positions(lattice, box)
-    hit = _on_trails(trails, x, y)
+    hit = on_trails(trails, x, y)
     row, column = np.nonzero(hit)
     if not len(row):
         return None
@@ -80,7 +80,7 @@ def _positions(lattice: Lattice, box: Box) -> tuple[Float64s, Float64s]:
     return between(lattice.x), between(lattice.y)
 
 
-def _on_trails(trails: Sequence[Trail], x: Float64s, y: Float64s) -> NDArray[np.bool_]:
+def on_trails(trails: Sequence[Trail], x: Float64s, y: Float64s) -> NDArray[np.bool_]:
     """Return which positions lie on a trail, from edge to edge of the frame."""
     hit = np.zeros(np.broadcast_shapes(x.shape, y.shape), bool)
     for trail in trails:
@@ -96,4 +96,4 @@ def _shows(frame: CalibratedFrame, ra: Float64s, dec: Float64s) -> NDArray[np.bo
     with np.errstate(invalid="ignore"):
         inside = (x >= BORDER) & (y >= BORDER)
         inside &= (x <= frame.frame.width - 1 - BORDER) & (y <= frame.frame.height - 1 - BORDER)
-        return inside & ~_on_trails(frame.solved.measured.trails, x, y)
+        return inside & ~on_trails(frame.solved.measured.trails, x, y)
