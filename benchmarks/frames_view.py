@@ -110,7 +110,7 @@ def windows(count: int, toolkit: str) -> list[str]:
         session.frames.table, session.frames.version = table_of(count), session.frames.version + 1
 
         def usable() -> None:
-            view.update_state()
+            view.commands.update()
             work()
 
         def turn(act: Callable[[], object]) -> Callable[[], None]:

@@ -30,8 +30,10 @@ from zemosaic.errors import NothingUsable
 from zemosaic.events import Event, Logged, Warned
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef, SolvedFrame
-from zemosaic.phases.context import RunContext, Timing
+from zemosaic.phases.context import make_context
 from zemosaic.phases.measure import measure_frames
+from zemosaic.phases.run.phase_timer import Timing
+from zemosaic.phases.run.workers import Workers
 from zemosaic.phases.scan import scan
 from zemosaic.phases.solve import solve_frames
 from zemosaic.settings.schema import Settings
@@ -87,14 +89,11 @@ def run(scenario: Path, settings: dict[str, object], verbose: bool = False) -> O
 
     with tempfile.TemporaryDirectory() as folder, ResourceMonitor(1.0) as monitor:
         work = Path(folder)
-        context = RunContext(
+        context = make_context(
             settings=Settings(input_dir=str(_lights(scenario)), output_dir=folder, **settings),
             emit=tell,
-            cancelled=lambda: False,
-            executor=SerialExecutor(),
-            budget=make_budget(0.0, 1),
+            workers=Workers(SerialExecutor(), make_budget(0.0, 1), lambda: False, work),
             journal=Journal(work / "journal.sqlite"),
-            work_dir=work,
             monitor=monitor,
         )
         frames = scan(context)
@@ -103,9 +102,9 @@ def run(scenario: Path, settings: dict[str, object], verbose: bool = False) -> O
             solved = solve_frames(context, measured, defects)
         except NothingUsable:
             solved = []
-        context.journal.close()
-        dropped = [f"{Path(d.path).name}: {words.message(d.reason)}" for d in context.dropped]
-        return _compared(scenario, frames, solved, dropped, context.timings)
+        context.folder.journal.close()
+        dropped = [f"{Path(d.path).name}: {words.message(d.reason)}" for d in context.reporter.dropped]
+        return _compared(scenario, frames, solved, dropped, context.timer.timings)
 
 
 def _lights(scenario: Path) -> Path:

@@ -61,5 +61,5 @@ class SmallSurvey:
 def make_survey(demo_frames: Callable[[Path, Iterable[int]], Path], folder: Path) -> SmallSurvey:
     """Make the frames and the mosaic below a folder."""
     survey = SmallSurvey(demo_frames(folder, SHOTS), folder / "mosaic")
-    survey.run(survey.output, quality_crop_enabled=True, quality_crop_k_sigma=1.0)
+    survey.run(survey.output, quality_crop_enabled=True, quality_crop_k_sigma=1.0, quality_crop_min_run=1)
     return survey

@@ -332,13 +332,13 @@ def spoil(folder: Path, good: Path) -> dict[str, str]:
     dark.writeto(folder / "blank.fit")
     dark.close()
     expected = {
-        "truncated.fit": "reason.truncated",
+        "truncated.fit": "reason.same_exposure",
         "empty.fit": "reason.empty_file",
         "garbage.fits": "reason.not_fits",
         "headless.fts": "reason.header_without_end",
         "twin.fit": "reason.duplicate",
         "dark.fit": "reason.not_a_light",
-        "blank.fit": "reason.blank",
+        "blank.fit": "reason.one_value",
     }
     if hasattr(os, "symlink") and sys.platform != "win32":
         (folder / "gone.fit").symlink_to(folder / "nowhere.fit")
@@ -389,6 +389,11 @@ def nothing(folder: Path) -> Path:
 
 
 def no_fits(folder: Path) -> Path:
+    (folder / "notes.txt").write_text("clear sky", encoding="utf-8")
+    return folder
+
+
+def other_pictures(folder: Path) -> Path:
     (folder / "holiday.jpg").write_bytes(b"\xff\xd8")
     return folder
 
@@ -404,6 +409,7 @@ def only_garbage(folder: Path) -> Path:
     [
         (nothing, "error.input_missing", InputError.exit_code),
         (no_fits, "error.input_no_fits", InputError.exit_code),
+        (other_pictures, "error.input_other_kinds", InputError.exit_code),
     ],
 )
 def test_input_without_frames_ends_with_a_clear_message(make, key, code, tmp_path):

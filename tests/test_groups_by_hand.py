@@ -15,22 +15,22 @@ from zemosaic.events import Event, Logged, RunFinished, Warned
 from zemosaic.settings.schema import Settings
 from zemosaic.store.pixel_record import records_from_text
 
-SHOTS = (0, 1, 2, 18, 19)
+SDEADS = (0, 1, 2, 18, 19)
 """Two pointings."""
 GROUP = (0, 3)
 """One frame of each."""
-HOT = (37, 41)
-"""Row and column of a pixel that is hot in the group's frames alone."""
+DEAD = (37, 41)
+"""Row and column of a pixel that is dead in the group's frames alone."""
 REGION = "314.5,44.15,0.3,0.4"
 """Where the pointings overlap."""
 
 
 @pytest.fixture(scope="module")
 def frames(demo_frames, tmp_path_factory):
-    folder = demo_frames(tmp_path_factory.mktemp("survey"), SHOTS)
+    folder = demo_frames(tmp_path_factory.mktemp("survey"), SDEADS)
     for path in (sorted(folder.iterdir())[k] for k in GROUP):
         with fits.open(path, mode="update") as file:
-            file[0].data[HOT] = 60000
+            file[0].data[DEAD] = 0
     return folder
 
 
@@ -80,11 +80,11 @@ def test_a_group_has_a_master_tile_of_its_own(frames, tmp_path):
     small = [event.text.params for event in events if isinstance(event, Warned) and "group_by_hand" in event.text.key]
     assert [(told["group"], told["frames"]) for told in small] == [("Jetée & nord", 2)]
     told = report(output)
-    assert [frame.get("group") for frame in told["frames"]] == [names.get(k) for k in range(len(SHOTS))]
+    assert [frame.get("group") for frame in told["frames"]] == [names.get(k) for k in range(len(SDEADS))]
     mine = [tile for tile in told["tiles"] if tile.get("group") == "Jetée & nord"]
     others = [tile["frames_planned"] for tile in told["tiles"] if "group" not in tile]
     assert [tile["frames_planned"] for tile in mine] == [2], "one tile, though its frames point to two places"
-    assert sum(others) == len(SHOTS) - 2
+    assert sum(others) == len(SDEADS) - 2
     tiles = [path for path in (output / "master_tiles").glob("*.fits") if path.stem[-3:].isdigit()]
     heads = [fits.getheader(path) for path in tiles]
     assert [head["NCOMBINE"] for head in heads if head.get("ZMGROUP") == "Jetee & nord"] == [2]
@@ -92,12 +92,12 @@ def test_a_group_has_a_master_tile_of_its_own(frames, tmp_path):
     page = (output / "run_report.html").read_text(encoding="utf-8")
     assert "Jetée &amp; nord" in page and "Groupes faits à la main" in page
     with (output / "zemosaic_frames.csv").open(newline="", encoding="utf-8") as stream:
-        assert [row["group"] for row in csv.DictReader(stream)] == [names.get(k, "") for k in range(len(SHOTS))]
+        assert [row["group"] for row in csv.DictReader(stream)] == [names.get(k, "") for k in range(len(SDEADS))]
 
 
 def test_defects_are_learnt_from_a_group_alone_and_a_new_grouping_is_noticed(frames, tmp_path):
     kept, fresh, names = tmp_path / "kept", tmp_path / "fresh", dict.fromkeys(GROUP, "nord")
-    place = HOT[0] * fits.getheader(sorted(frames.iterdir())[0])["NAXIS1"] + HOT[1]
+    place = DEAD[0] * fits.getheader(sorted(frames.iterdir())[0])["NAXIS1"] + DEAD[1]
     grid = {"mosaic_mode": "grid", "keep_work_files": True}
     run_of(frames, kept, {}, **grid)
     before = pixels(kept)
@@ -107,8 +107,8 @@ def test_defects_are_learnt_from_a_group_alone_and_a_new_grouping_is_noticed(fra
     again = run_of(frames, kept, names, **grid)
     assert logged(again, "log.night_regrouped") == [{}], "what an earlier night left is not held"
     record = records_from_text(report(kept)["pixel_record"])[0]
-    hot = [place in record.cameras[record.frames.camera(k)].defects for k in record.frames.ids]
-    assert hot == [k in GROUP for k in record.frames.ids]
+    dead = [place in record.cameras[record.frames.camera(k)].defects for k in record.frames.ids]
+    assert dead == [k in GROUP for k in record.frames.ids]
     run_of(frames, fresh, names, **grid)
     assert pixels(kept) == pixels(fresh) != before
 

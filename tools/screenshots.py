@@ -148,8 +148,8 @@ class Tour:
         shoot("settings")
         show(0)
         until(work, lambda: table_of.table is not None)
-        window._may_overwrite = lambda: True  # type: ignore[attr-defined]
-        window.start()  # type: ignore[attr-defined]
+        window.presenter._may_overwrite = lambda: True  # type: ignore[attr-defined]
+        window.presenter.start()  # type: ignore[attr-defined]
         until(work, lambda: self.replay._at >= self.replay.until)
         show(2)
         settle(work, 1.0)
@@ -166,15 +166,15 @@ class Tour:
         self._choose_frames()
         show(0)
         settle(work, 1.0)
-        window.frames.update_state()  # type: ignore[attr-defined]
+        window.frames.commands.update()  # type: ignore[attr-defined]
         settle(work)
         shoot("frames")
 
     def _ask_pixel(self, window: object, work: Callable[[], None]) -> None:
         result = window.result  # type: ignore[attr-defined]
-        until(work, lambda: result.desk.size is not None)
-        result.ask_pixel(*SATELLITE)
-        until(work, lambda: not result.pixel.busy)
+        until(work, lambda: result.page.desk.size is not None)
+        result.page.ask_pixel(*SATELLITE)
+        until(work, lambda: not result.page.pixel.busy)
         settle(work, 1.0)
 
     def _choose_frames(self) -> None:

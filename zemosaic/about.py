@@ -36,6 +36,7 @@ REQUIRED: Mapping[str, Package] = {
     "psutil": Package("psutil", "5.9"),
     "zarr": Package("zarr", "2.18.7"),
     "reproject": Package("reproject", "0.14.1"),
+    "photutils": Package("photutils", "1.13"),
     "pydantic": Package("pydantic", "2.6"),
     "platformdirs": Package("platformdirs", "4.0"),
     "filelock": Package("filelock", "3.13"),

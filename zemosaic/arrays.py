@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["MAD_TO_SIGMA", "Box", "Float32s", "Float64s", "green_channel", "median_sigma"]
+__all__ = ["MAD_TO_SIGMA", "Box", "Float32s", "Float64s", "Indices", "green_channel", "median_sigma"]
 
 Box = tuple[int, int, int, int]
 """Rows and columns of a window: y0, y1, x0, x1; y1 and x1 are the first ones outside."""
 Float32s = NDArray[np.float32]
 Float64s = NDArray[np.float64]
+Indices = NDArray[np.intp]
 
 MAD_TO_SIGMA = 1.4826
 """Standard deviation of normally distributed values in units of their median absolute deviation, 1 / Phi^-1(3/4)."""

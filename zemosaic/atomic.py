@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["atomic_file", "write_atomic"]
+__all__ = ["atomic_file", "sync_file", "write_atomic"]
 
 SUFFIX = ".zemosaic-part"
 """End of the names of files that are being written."""
@@ -81,6 +81,13 @@ def write_atomic(path: Path, data: bytes) -> None:
     """
     with atomic_file(path) as stream:
         stream.write(data)
+
+
+def sync_file(path: Path) -> None:
+    """Have the system put a file that another writer made, and its name, on the disk; raises OSError."""
+    with path.open("rb+") as stream:
+        os.fsync(stream.fileno())
+    _sync_folder(path.parent)
 
 
 def _new_part(folder: Path) -> Path:

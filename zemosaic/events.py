@@ -96,6 +96,8 @@ class FramesFound:
     total_exposure_s: float
     nights: int
     instruments: tuple[str, ...]
+    given: tuple[Message, ...] = ()
+    """What the folder holds, in a few lines."""
 
 
 @dataclass(frozen=True)
@@ -293,7 +295,7 @@ def to_dict(event: Event) -> dict[str, Any]:
         if isinstance(value, Message):
             value = value.to_dict()
         elif isinstance(value, tuple):
-            value = list(value)
+            value = [item.to_dict() if isinstance(item, Message) else item for item in value]
         elif isinstance(value, float) and value != value:
             value = None
         plain[item.name] = value

@@ -12,6 +12,7 @@ import numpy as np
 from zemosaic.compute.budget import make_budget
 from zemosaic.compute.machine_resources import disk_free
 from zemosaic.errors import Message, ResourceError
+from zemosaic.frames.inventory import nights_of
 from zemosaic.model import FrameRef, MeasuredFrame, Solution, SolvedFrame, StarList
 from zemosaic.mosaic.canvas import Canvas, connected_fields, make_canvas
 from zemosaic.mosaic.mosaic_mode import mode_of
@@ -45,6 +46,8 @@ class Forecast:
     cameras: tuple[str, ...]
     hours: float
     fields: int
+    filters: int
+    """So many mosaics are made of each field, on one grid."""
     width: int
     """Of the largest mosaic, pixels; 0 where no header tells a place and a scale."""
     height: int
@@ -77,8 +80,9 @@ def forecast(
     """
     placed = [frame for frame in frames if frame.ra_deg is not None and frame.scale_arcsec]
     canvases = _canvases(settings, placed)
+    filters = len({frame.filter_name for frame in placed}) if settings.mosaic_per_filter else 1
     channels = 3 if any(frame.bayer or frame.planes == 3 for frame in frames) else 1
-    area = sum(canvas.width * canvas.height for canvas in canvases)
+    area = max(filters, 1) * sum(canvas.width * canvas.height for canvas in canvases)
     per_pixel = BYTES_PER_PIXEL_AND_CHANNEL * channels + 8
     needed = round(area * (per_pixel * (1.0 + TILES_TO_CANVAS) + BYTES_PER_PIXEL_AND_CHANNEL * (channels + 2)))
     free = disk_free(_existing(Path(settings.output_dir or ".")))
@@ -101,10 +105,11 @@ def forecast(
         frames=len(frames),
         unplaced=len(frames) - len(placed),
         left_out=left_out,
-        nights=len({(frame.date_obs or "")[:10] for frame in frames}),
+        nights=len(nights_of(frames)),
         cameras=tuple(sorted({frame.instrument or frame.telescope for frame in frames} - {""})),
         hours=sum(frame.exposure_s or 0.0 for frame in frames) / 3600.0,
         fields=len(canvases),
+        filters=filters,
         width=largest.width if largest else 0,
         height=largest.height if largest else 0,
         depth=light / area if area else 0.0,

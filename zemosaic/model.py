@@ -24,6 +24,7 @@ __all__ = [
     "OBSTRUCTION_BLOCK_PX",
     "CalibratedFrame",
     "CameraKey",
+    "ColourGains",
     "Dropped",
     "EdgeOffsets",
     "FieldStars",
@@ -197,6 +198,18 @@ class Trail:
 
 
 @dataclass(frozen=True)
+class SiteLevels:
+    """What the four pixels of the blocks of 2 x 2 of a raw Bayer frame have, in the order of its pattern."""
+
+    sky_adu: tuple[float, ...]
+    """Median level."""
+    error_adu: float
+    """Standard error of a difference of two of these levels."""
+    star_shares: tuple[float, ...]
+    """Median share of each in the light of blocks on stars, times the number of such blocks; 0 where they are few."""
+
+
+@dataclass(frozen=True)
 class MeasuredFrame:
     """What one pass over a frame's pixels told; lengths are those of the `FrameRef`."""
 
@@ -220,6 +233,8 @@ class MeasuredFrame:
     """Flux over its error, median of the frame's 50 brightest stars; NaN where there are none."""
     trails: tuple[Trail, ...] = ()
     """Brightest first."""
+    sites: SiteLevels | None = None
+    """Of a raw Bayer frame with enough numbers."""
 
 
 UNCHECKED_PLACE = "header_unchecked"
@@ -388,6 +403,22 @@ class TileProduct:
     empty: bool = False
     mark: str = ""
     """Lengths and checksum of its pixels in the store (`zemosaic.store.canvas_store`); empty where there are none."""
+
+
+@dataclass(frozen=True)
+class ColourGains:
+    """By what a mosaic's channels are multiplied so that a star like the Sun comes out neutral."""
+
+    gains: tuple[float, float, float]
+    """Red, green and blue; green's is 1."""
+    error_mag: float
+    """Standard error of the worse of red and blue against green."""
+    stars: int
+    """Stars that decided."""
+    method: str
+    """``stars``: stars of known colour; ``locus``: the typical colour of all stars."""
+    reference: str
+    """The catalogue, and the colour that is neutral."""
 
 
 @dataclass(frozen=True)

@@ -63,8 +63,9 @@ from zemosaic.events import (
 )
 from zemosaic.events import RunCancelled as RunCancelledEvent
 from zemosaic.i18n import Translator
-from zemosaic.phases.context import RunContext
+from zemosaic.phases.context import make_context
 from zemosaic.phases.pipeline import prepare_frames, run_pipeline
+from zemosaic.phases.run.workers import Workers
 from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import Settings
 from zemosaic.solving.solvers.astap import no_crash_dialogs
@@ -311,25 +312,23 @@ def _pipeline(
         ResourceMonitor(SAMPLE_S, sampled) as monitor,
         contextlib.ExitStack() as pools,
     ):
-        context = RunContext(
+        context = make_context(
             settings=settings,
             emit=outbox.emit,
-            cancelled=control.cancelled,
+            workers=Workers(
+                SerialExecutor(), budget, control.cancelled, work, _workers(settings, work, control.held, pools)
+            ),
+            journal=journal,
+            monitor=monitor,
             paused_s=control.paused_s,
             pictures=control.pictures,
-            executor=SerialExecutor(),
-            budget=budget,
-            open_workers=_workers(settings, work, control.held, pools),
-            journal=journal,
-            work_dir=work,
-            monitor=monitor,
         )
         journal.listen(context.warn)
         try:
             if until is not None:
                 measured, solved = prepare_frames(context, until)
                 taken = (time.monotonic() - began - control.paused_s(), monitor.cpu_s())
-                return PreparationFinished(until, measured, solved, len(context.dropped), *taken)
+                return PreparationFinished(until, measured, solved, len(context.reporter.dropped), *taken)
             outcome = run_pipeline(context)
         except BaseException:
             kill_children()

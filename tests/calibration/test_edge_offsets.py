@@ -37,7 +37,7 @@ def solution(planes: list[tuple[float, float]]) -> SkySolution:
     sky = np.array([[[level, slope, 0.0]] * 2 for level, slope in planes])
     n = len(planes)
     none = FallOfLight(np.zeros(1), np.zeros(1), np.zeros(1, bool))
-    return SkySolution(sky, np.ones((n, 2)), np.zeros(1), np.zeros(1), np.zeros(n), np.zeros(n), none)
+    return SkySolution(sky, np.ones((n, 2)), np.zeros(1), np.zeros(1), np.zeros(n), np.zeros(n), none, np.zeros(n))
 
 
 def test_a_wrong_sky_steps_at_its_edges_and_a_right_one_does_not():

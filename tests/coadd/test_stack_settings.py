@@ -10,7 +10,7 @@ from astropy.io import fits
 
 from zemosaic import worker
 from zemosaic.coadd.tile_device import Device
-from zemosaic.coadd.tile_task import TileAnswer
+from zemosaic.coadd.tile_task import StackingMethod, TileAnswer
 from zemosaic.compute.budget import Budget
 from zemosaic.events import RunFinished, Warned
 from zemosaic.phases import stack as phase
@@ -20,17 +20,17 @@ from zemosaic.stacking.memory_modes import MemoryRules
 from zemosaic.stacking.rules import Combine, Rejection, StackRules
 
 
-def fields(**settings: object) -> dict:
-    """Return the task fields that settings lead to."""
+def fields(**settings: object) -> StackingMethod:
+    """Return how settings want tiles to be stacked."""
     return phase.stacking_of(Settings(**settings))
 
 
 def test_defaults():
     told = fields()
-    assert told["rules"] == StackRules()
-    assert told["interpolation"] is Interpolation.LANCZOS3
-    assert told["radial_fraction"] is None and told["device"] is None
-    assert told["memory"] == MemoryRules()
+    assert told.rules == StackRules()
+    assert told.interpolation is Interpolation.LANCZOS3
+    assert told.radial_fraction is None and told.device is None
+    assert told.memory == MemoryRules()
 
 
 def test_settings_reach_the_tasks():
@@ -51,27 +51,25 @@ def test_settings_reach_the_tasks():
         gpu_id_phase5=2,
         gpu_helper_verify_tolerance=0.1,
     )
-    assert told["rules"] == StackRules(Rejection.LINEAR_FIT, Combine.MEDIAN, 2.0, 4.0)
-    assert told["interpolation"] is Interpolation.BICUBIC and told["radial_fraction"] == 0.4
-    assert told["memory"] == MemoryRules("never", 50, 20, False, False)
-    assert told["device"] == Device("cupy", 2, 0.1)
+    assert told.rules == StackRules(Rejection.LINEAR_FIT, Combine.MEDIAN, 2.0, 4.0)
+    assert told.interpolation is Interpolation.BICUBIC and told.radial_fraction == 0.4
+    assert told.memory == MemoryRules("never", 50, 20, False, False)
+    assert told.device == Device("cupy", 2, 0.1)
 
 
 def test_worker_limit_reaches_the_share():
-    context = SimpleNamespace(settings=Settings(winsor_worker_limit=1), budget=Budget(8 << 30, 4, 100 << 20))
+    context = SimpleNamespace(
+        settings=Settings(winsor_worker_limit=1), workers=SimpleNamespace(budget=Budget(8 << 30, 4, 100 << 20))
+    )
     assert phase._share(context).ahead == 1
 
 
-def test_the_largest_difference_of_the_device_is_logged_once(monkeypatch):
+def test_the_largest_difference_of_the_device_is_logged_once():
     answers = [TileAnswer(None, (), (), differs) for differs in (0.01, None, 0.03, 0.02)]
-    monkeypatch.setattr(phase, "map_ordered", lambda *given, **named: iter(answers))
     told = []
+    workers = SimpleNamespace(budget=Budget(8 << 30, 4, 100 << 20), map=lambda *given, **named: iter(answers))
     context = SimpleNamespace(
-        settings=Settings(gpu_id_phase5=2, gpu_helper_verify_tolerance=0.1),
-        budget=Budget(8 << 30, 4, 100 << 20),
-        executor=None,
-        cancelled=None,
-        log=told.append,
+        settings=Settings(gpu_id_phase5=2, gpu_helper_verify_tolerance=0.1), workers=workers, log=told.append
     )
     assert list(phase._stacked_tiles(context, [])) == answers
     (one,) = told

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from zemosaic.coadd.tile import STAR_SHAPE_TOLERANCE
+from zemosaic.coadd.tile_stacker import STAR_SHAPE_TOLERANCE
 from zemosaic.mosaic.star_model import TileStars, seeing_tolerance, star_model
 from zemosaic.stacking.kernel import stack
 from zemosaic.stacking.rules import Rejection, StackRules

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from mosaic_frames import SCALE_DEG, calibrated_of, solved_of, wcs_of
 from scipy.ndimage import map_coordinates
-from test_tiles import CANVAS, NOISE, SIZE, run, same, survey
+from test_tiles import CANVAS, NOISE, SIZE, run, same, stacker_of, survey
 
-from zemosaic.coadd import tile as tiles
-from zemosaic.coadd.tile_drizzle import Drops
+from zemosaic.coadd import tile_samples
+from zemosaic.coadd.tile_drizzle import DROP_REACH_PX, Drops, drizzled
 from zemosaic.model import TileSpec
 from zemosaic.resampling.drizzle import DropKernel, DropRules
 from zemosaic.stacking.memory_modes import MemoryMode, MemoryRules
@@ -44,19 +44,18 @@ def test_passes_and_disk_are_exact(monkeypatch, tmp_path):
 
 def test_a_part_of_a_tile_is_the_same_away_from_its_edges(monkeypatch, tmp_path):
     task = survey(12, monkeypatch, tmp_path, drops=DropRules(0.9))
-    tile = tiles.Stacker(task, [])
-    tile.run()
-    (top, _, left, _), reach = task.tile.outer, tiles.DROP_REACH_PX
+    whole, _ = run(task)
+    (top, _, left, _), reach = task.tile.outer, DROP_REACH_PX
     box = (top + 40, top + 80, left + 30, left + 75)
-    part = tiles.Stacker(task, [])
-    samples, present = part.samples(box, range(12))
-    low, high = (limit.reshape(3, 40, 45) for limit in part.limits(samples, present, box))
+    part = stacker_of(task)
+    samples, present = part.samples.of_frames(box, range(12))
+    limits = np.array(part.limits(samples, present, box)).reshape(2, 3, 40, 45)
     result = part.stacked(samples, present, box)
     flat = (result.weight, result.kept, result.rejected)
     stacked = TilePixels(result.value.reshape(3, 40, 45), *(each.reshape(40, 45) for each in flat))
-    value, _ = part.drizzled(box, low, high, stacked)
+    value, _ = drizzled(part.samples, box, limits, stacked)
     inside = np.s_[:, reach:-reach, reach:-reach]
-    assert np.array_equal(value[inside], tile.whole.value[:, 40:80, 30:75][inside])
+    assert np.array_equal(value[inside], whole.value[:, 40:80, 30:75][inside])
     assert not np.array_equal(value[inside], stacked.value[inside])
 
 
@@ -124,7 +123,9 @@ def test_twice_the_scale_splits_a_double_star_that_once_does_not(monkeypatch, tm
         frames.append(calibrated_of(solved_of(wcs, k, SIZE)))
         raws[k] = raw.astype(np.float32)
     task = survey(1, monkeypatch, tmp_path)
-    monkeypatch.setattr(tiles, "calibrated_pixels", lambda f, d, s, w: raws[f.frame_id][w[0] : w[1], w[2] : w[3]])
+    monkeypatch.setattr(
+        tile_samples, "calibrated_pixels", lambda f, d, s, w: raws[f.frame_id][w[0] : w[1], w[2] : w[3]]
+    )
     dips, peaks = {}, {}
     once = (CANVAS, (75, 125, 75, 125))
     for scale, drops, onto, box in ((0, None, *once), (1, DropRules(0.5), *once), (2, DropRules(0.5), FINE, MIDDLE)):

@@ -11,7 +11,7 @@ import pytest
 from mosaic_frames import SCALE_DEG, calibrated_of, solved_of, wcs_of
 
 from zemosaic.coadd import tile as tiles
-from zemosaic.coadd import tile_device
+from zemosaic.coadd import tile_device, tile_samples, tile_stacker
 from zemosaic.coadd.tile import stack_tile
 from zemosaic.coadd.tile_device import Device
 from zemosaic.coadd.tile_task import TileTask, pixel_area_ratio
@@ -54,7 +54,7 @@ def survey(number: int, monkeypatch: pytest.MonkeyPatch, scratch: Path, **change
     def pixels(frame, defects, scratch, window):
         return raws[frame.frame_id][window[0] : window[1], window[2] : window[3]]
 
-    monkeypatch.setattr(tiles, "calibrated_pixels", pixels)
+    monkeypatch.setattr(tile_samples, "calibrated_pixels", pixels)
     nothing = np.empty(0)
     task = TileTask(
         tile=TileSpec(3, BOX, BOX, tuple(range(number))),
@@ -70,6 +70,10 @@ def survey(number: int, monkeypatch: pytest.MonkeyPatch, scratch: Path, **change
         task_bytes=1 << 30,
     )
     return replace(task, **changes)
+
+
+def stacker_of(task: TileTask) -> tile_stacker.TileStacker:
+    return tile_stacker.TileStacker(tile_samples.TileSamples(task))
 
 
 def run(task: TileTask):
@@ -158,7 +162,7 @@ def test_limits_of_a_pixel_do_not_depend_on_the_band_it_is_in(monkeypatch, tmp_p
     y0, y1, x0, x1 = NARROW
     part = (y0 + 8, y1 - 8, x0 + 60, x1 - 60)
     whole, alone = (
-        np.array(tiles.Stacker(task, []).sampled_limits(box)).reshape(2, 3, box[1] - box[0], box[3] - box[2])
+        np.array(stacker_of(task).sampled_limits(box)).reshape(2, 3, box[1] - box[0], box[3] - box[2])
         for box in (NARROW, part)
     )
     np.testing.assert_array_equal(whole[:, :, 8:-8, 60:-60], alone)
@@ -194,7 +198,7 @@ def test_frames_for_limits():
 def test_refused_memory_leads_to_smaller_passes(monkeypatch, tmp_path):
     task = survey(12, monkeypatch, tmp_path)
     whole, _ = run(task)
-    real, asked = tiles.stack, []
+    real, asked = tile_stacker.stack, []
 
     def greedy(cube, *rest):
         asked.append(cube.nbytes)
@@ -202,7 +206,7 @@ def test_refused_memory_leads_to_smaller_passes(monkeypatch, tmp_path):
             raise MemoryError
         return real(cube, *rest)
 
-    monkeypatch.setattr(tiles, "stack", greedy)
+    monkeypatch.setattr(tile_stacker, "stack", greedy)
     monkeypatch.setattr(tiles, "MIN_TASK_BYTES", 1 << 16)
     again, answer = run(replace(task, task_bytes=8 << 20))
     assert same(whole, again) and len(asked) > 2

@@ -15,22 +15,20 @@ from zemosaic.compute.executors import SerialExecutor, TaskKilled
 from zemosaic.errors import FrameError, Message, NothingUsable, ResourceError, WorkerDied, message
 from zemosaic.model import FrameStatus, TileSpec
 from zemosaic.phases import measure, stack
-from zemosaic.phases.context import RunContext
+from zemosaic.phases.context import RunContext, make_context
 from zemosaic.phases.parts.unreadable import all_read, while_readable
+from zemosaic.phases.run.workers import Workers, frame_fault
 from zemosaic.settings.schema import Settings
 
 WORK = Path("/out/.zemosaic_work")
 
 
 def context_of(executor: Executor | None = None) -> RunContext:
-    return RunContext(
+    return make_context(
         settings=Settings(),
         emit=lambda event: None,
-        cancelled=lambda: False,
-        executor=executor or SerialExecutor(),
-        budget=Budget(1 << 30, 2, 1 << 28),
+        workers=Workers(executor or SerialExecutor(), Budget(1 << 30, 2, 1 << 28), lambda: False, WORK),
         journal=SimpleNamespace(),
-        work_dir=WORK,
         monitor=SimpleNamespace(),
     )
 
@@ -57,7 +55,7 @@ def read(one: Any) -> str | Message:
 
 def test_a_frame_that_raises_costs_itself() -> None:
     frames = [frame(number) for number in range(7)]
-    answers = list(context_of().map_frames(read, frames, lambda one: one.frame))
+    answers = list(context_of().workers.map_frames(read, frames, lambda one: one.frame))
     keys = [answer.key if isinstance(answer, Message) else answer for answer in answers]
     assert keys[:2] == ["/in/light_0.fit", "reason.vanished"] and keys[6] == "/in/light_6.fit"
     assert keys[2:6] == ["reason.task_failed", "reason.task_failed", "reason.killed_workers", "reason.task_failed"]
@@ -77,7 +75,7 @@ def test_a_frame_that_raises_costs_itself() -> None:
 )
 def test_what_is_not_the_frames_fault_is_not_blamed_on_it(fault: BaseException) -> None:
     with pytest.raises(type(fault)):
-        context_of().frame_fault(frame(0).frame, fault)
+        frame_fault(frame(0).frame, fault, WORK)
 
 
 def test_a_joint_solution_is_made_again_without_the_frames_that_go() -> None:
@@ -85,13 +83,13 @@ def test_a_joint_solution_is_made_again_without_the_frames_that_go() -> None:
 
     def solve(frames: Any) -> list[Any]:
         tried.append([solved_frame.frame_id for solved_frame in frames])
-        answers = context.map_frames(read, frames, lambda one: one.frame)
+        answers = context.workers.map_frames(read, frames, lambda one: one.frame)
         return list(all_read("calibrate", frames, answers))
 
     frames = [frame(number) for number in range(4)]
     assert while_readable(context, frames, solve) == ["/in/light_0.fit"]
     assert tried == [[0, 1, 2, 3], [0]]
-    assert [(drop.frame_id, drop.phase, drop.status) for drop in context.dropped] == [
+    assert [(drop.frame_id, drop.phase, drop.status) for drop in context.reporter.dropped] == [
         (number, "calibrate", FrameStatus.UNREADABLE) for number in (1, 2, 3)
     ]
     with pytest.raises(NothingUsable):

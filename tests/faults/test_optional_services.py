@@ -16,9 +16,8 @@ from waiting import wait_until
 
 from zemosaic.compute import executors
 from zemosaic.compute.machine_resources import ResourceMonitor
-from zemosaic.errors import Message
 from zemosaic.gui.cli.console import Console
-from zemosaic.solving.base import StarField
+from zemosaic.solving.base import NotSolved, StarField
 from zemosaic.solving.solvers.astap import AstapSolver
 from zemosaic.solving.solvers.astap_find import AstapInstallation
 
@@ -88,5 +87,5 @@ def test_a_full_temporary_folder_is_an_answer_of_astap(tmp_path: Path, monkeypat
     stars = np.array([1.0])
     field = StarField(stars, stars, 10, 10, None, None, None, 5.0, lambda: np.zeros((5, 5), np.float32), "frame")
     answer = solver.solve(field)
-    assert isinstance(answer, Message) and answer.key == "reason.astap_not_started"
-    assert answer.params["detail"] == "No space left on device"
+    assert isinstance(answer, NotSolved) and answer.reason.key == "reason.astap_not_started"
+    assert answer.reason.params["detail"] == "No space left on device"

@@ -81,7 +81,7 @@ def test_unusable_files_are_told(tmp_path: Path) -> None:
     assert reasons(result) == {
         "empty.fit": "reason.empty_file",
         "text.fit": "reason.not_fits",
-        "cut.fit": "reason.truncated",
+        "cut.fit": "reason.same_exposure",
         "cut_header.fit": "reason.header_without_end",
         "header.fit": "reason.no_image",
         "line.fit": "reason.wrong_dimensions",
@@ -94,7 +94,7 @@ def test_unusable_files_are_told(tmp_path: Path) -> None:
     }
     assert names(result) == ["copy.fit"]
     for item in result.dropped:
-        readable = item.reason.key in ("reason.not_a_light", "reason.duplicate")
+        readable = item.reason.key in ("reason.not_a_light", "reason.duplicate", "reason.same_exposure")
         status = FrameStatus.REJECTED if readable else FrameStatus.UNREADABLE
         assert (item.frame_id, item.phase, item.status) == (None, "scan", status)
         assert "{" not in sentence(item.reason) + sentence(item.reason, "fr")

@@ -18,11 +18,12 @@ from fake_worker import FakeRun, make_demo
 from waiting import PATIENCE_S, wait_until
 
 from zemosaic import app
-from zemosaic.errors import SettingsError
-from zemosaic.events import RunPaused
+from zemosaic.errors import SettingsError, message
+from zemosaic.events import FramesFound, RunPaused
 from zemosaic.gui.cli.commands import Engine, run_cli
-from zemosaic.gui.cli.console import Console
+from zemosaic.gui.cli.console import Console, Progress
 from zemosaic.gui.cli.flags import SHELLS, help_text, parse
+from zemosaic.gui.presenter.run.run_state import RunState
 from zemosaic.i18n import Translator
 from zemosaic.settings.schema import Settings, specs
 
@@ -342,3 +343,13 @@ def test_an_unexpected_error_goes_to_a_file(tmp_path, monkeypatch, capsys):
     assert "Traceback" not in told
     assert str(log) in told
     assert "ZeroDivisionError: boom" in log.read_text(encoding="utf-8")
+
+
+def test_a_run_tells_what_the_folder_holds():
+    error = io.StringIO()
+    words = Translator("en")
+    found = FramesFound(14, 8, 140.0, 1, ("S50",), (message("inventory.copies", files=8),))
+    progress = Progress(Console(None, error), words)
+    for _ in range(2):
+        progress.show(RunState(found=found), 0.0)
+    assert error.getvalue().count(words.text("inventory.copies", files=8)) == 1

@@ -71,7 +71,7 @@ def test_the_session_tells_what_could_not_be_opened_without_waiting(opener, tmp_
     opener("sleep 0.3; exit 4")
     session = Session(Translator("en"), environ, lambda settings, until=None: FakeRun(settings), make_demo)
     begun = time.monotonic()
-    session.open(tmp_path)
+    session.opener.open(tmp_path)
     assert time.monotonic() - begun < 0.25
     wait_until(lambda: session.pump() or session.problem is not None)
     assert session.problem.key == "error.not_opened" and session.problem.params["path"] == str(tmp_path)

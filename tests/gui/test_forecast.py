@@ -52,6 +52,17 @@ def test_fields_and_frames_without_a_place_are_told(tmp_path):
     assert nothing.width == 0 and forecast_lines(nothing, WORDS)
 
 
+def test_each_filter_has_a_mosaic(tmp_path):
+    settings = Settings(output_dir=str(tmp_path))
+    single = frames_at([(80.0, 10.0)], filter_name="IRCUT")
+    told = forecast(settings, [*single, *frames_at([(80.0, 10.0)], filter_name="LP")])
+    assert (told.fields, told.filters) == (1, 2) and told.depth == pytest.approx(10, rel=0.02)
+    assert told.disk_bytes == pytest.approx(2 * forecast(settings, single).disk_bytes, rel=0.01)
+    assert "a mosaic for each of 2 filters" in forecast_lines(told, WORDS)[0]
+    together = settings.model_copy(update={"mosaic_per_filter": False})
+    assert forecast(together, [*single, *frames_at([(80.0, 10.0)], filter_name="LP")]).filters == 1
+
+
 def test_very_many_places_are_taken_together_without_losing_the_size():
     rng = np.random.default_rng(3)
     scattered = [(float(80 + x), float(10 + y)) for x, y in rng.normal(0, (1.0, 0.7), (5_000, 2))]

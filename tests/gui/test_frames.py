@@ -448,3 +448,12 @@ def test_the_summary_tells_about_how_large_the_mosaic_will_be():
     assert "2,600 × 1,900 px" in desk.summary(WORDS)
     desk.table.set_keep(np.arange(1, 6), False)
     assert "1,100 × 1,900 px" in desk.summary(WORDS)
+
+
+def test_the_summary_tells_what_was_left_out_and_which_cards_are_odd():
+    desk = FramesPresenter()
+    desk.table = table_of()
+    desk.given = (message("inventory.frames", frames=7, hours=1.0, nights=1), message("inventory.copies", files=8))
+    first, *remarks = desk.summary(WORDS).split("\n")
+    assert first and remarks == [WORDS.text("inventory.copies", files=8)]
+    assert desk.given_text(WORDS).count("\n") == 1

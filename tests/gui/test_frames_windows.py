@@ -139,9 +139,9 @@ def wait(driver, condition):
 def test_frames_are_chosen_by_mouse_and_the_choice_reaches_the_run(driver, frames, tmp_path):
     session, view = driver.session, driver.window.frames
     session.form = session.form.edited("output_dir", str(tmp_path / "out"))
-    view.open_folder(str(frames))
+    view.commands.open_folder(str(frames))
     wait(driver, lambda: session.frames.table is not None and view.page.table.shown.size == 24)
-    view.update_state()
+    view.commands.update()
     driver.work()
     table = session.frames.table
     at = [round(x) for x in view.map.sky.view.to_window(table.footprints.quads[5].mean(axis=0))]
@@ -174,11 +174,11 @@ def test_frames_are_chosen_by_mouse_and_the_choice_reaches_the_run(driver, frame
 def test_a_limit_is_dragged_and_measuring_is_asked_for(driver, frames, tmp_path):
     session, view = driver.session, driver.window.frames
     session.form = session.form.edited("output_dir", str(tmp_path / "out"))
-    view.open_folder(str(frames))
+    view.commands.open_folder(str(frames))
     wait(driver, lambda: session.frames.table is not None)
     table = session.frames.table
     table.take_numbers({"fwhm": 2.0 + 0.1 * (table.metrics["exposure"].cumsum() / 10.0)})
-    view.update_state()
+    view.commands.update()
     driver.work()
     widget = view.histograms["fwhm"]
     width = widget.winfo_width() if hasattr(widget, "winfo_width") else widget.width()
@@ -194,14 +194,14 @@ def test_fifty_thousand_frames_never_hold_the_window(driver):
     importlib.import_module("cv2")  # as the scan does
     session.frames.table, session.frames.version = table_of(50_000), session.frames.version + 1
     watch = Watch(one_event(driver.root) if hasattr(driver, "root") else driver.work)
-    watch.turn(view.update_state)
+    watch.turn(view.commands.update)
     watch.until(lambda: session.frames.forecast is not None)
     for colouring in COLOURINGS:
         watch.turn(lambda colouring=colouring: (view.page.map.colour_by(colouring), redraw(view)))
     for _ in range(5):
         watch.turn(lambda: (view.page.map.zoom(1, 300, 200), redraw(view)))
-    watch.turn(lambda: (session.frames.table.sort("snr", True), view.update_state()))
-    watch.turn(lambda: (session.frames.table.set_limit("fwhm", (None, 3.0)), view.update_state()))
+    watch.turn(lambda: (session.frames.table.sort("snr", True), view.commands.update()))
+    watch.turn(lambda: (session.frames.table.set_limit("fwhm", (None, 3.0)), view.commands.update()))
     assert len(view.page.table.left_out) > 1000
     assert max(watch.turns) < longest_turn_s()
 
@@ -280,11 +280,11 @@ def group(driver, name, key="Return"):
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_frames_are_grouped_by_a_name_and_the_groups_reach_the_run(driver, frames, tmp_path, language):
     session, view = driver.session, driver.window.frames
-    driver.window.use_language(language)
+    driver.window.presenter.use_language(language)
     session.form = session.form.edited("output_dir", str(tmp_path / "out"))
-    view.open_folder(str(frames))
+    view.commands.open_folder(str(frames))
     wait_until(lambda: session.frames.table is not None and view.page.table.shown.size == 24, driver.work)
-    view.update_state()
+    view.commands.update()
     table = session.frames.table
     press_rows(driver, 2, 5)
     assert np.flatnonzero(table.selected).tolist() == table.shown[2:6].tolist()

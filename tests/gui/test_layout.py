@@ -36,7 +36,7 @@ def session_of(words, environ):
 def tell_of_a_pixel(result):
     """Let a result page show the panel of a pixel, as `ask_pixel` and the answer do."""
     frames = [FrameHere(f"/a/Light_NGC 7000_{state.name}.fit", state, sigmas=(-3.2, 9.6, 0.1)) for state in PixelState]
-    result.pixel.place, result.pixel.story = (4, 9), story(*frames)
+    result.page.pixel.place, result.page.pixel.story = (4, 9), story(*frames)
     if hasattr(result.panel, "frame"):
         result._side.hide()
         result.panel.frame.show()

@@ -154,10 +154,10 @@ class TkHand:
     def __init__(self, session, opened, patch):
         import tkinter as tk
 
-        from zemosaic.gui.presenter.run import session as session_module
+        from zemosaic.gui.presenter.desktop import opener as opener_module
         from zemosaic.gui.tk.window import RESULT, MainWindow
 
-        patch.setattr(session_module, "open_path", lambda path: opened.append(path) or True)
+        patch.setattr(opener_module, "open_path", lambda path: opened.append(path) or True)
         self.root = tk.Tk()
         self.errors = []
         self.root.report_callback_exception = lambda kind, fault, trace: self.errors.append(fault)
@@ -221,10 +221,10 @@ class QtHand:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
         from PySide6.QtWidgets import QApplication
 
-        from zemosaic.gui.presenter.run import session as session_module
+        from zemosaic.gui.presenter.desktop import opener as opener_module
         from zemosaic.gui.qt.window import RESULT, MainWindow
 
-        patch.setattr(session_module, "open_path", lambda path: opened.append(path) or True)
+        patch.setattr(opener_module, "open_path", lambda path: opened.append(path) or True)
         self.app = QApplication.instance() or QApplication(["ZeMosaic"])
         self.window, self.double_s = MainWindow(session), QApplication.doubleClickInterval() / 1000
         self.window.resize(1366, 768)
@@ -305,16 +305,16 @@ def hand(request, environ, explained_run, crossed, monkeypatch):
         session.form = session.form.edited(key, str(explained_run.output))
     opened = []
     made = (TkHand if request.param == "tk" else QtHand)(session, opened, monkeypatch)
-    made.opened, made.desk = opened, made.window.result.pixel
+    made.opened, made.desk = opened, made.window.result.page.pixel
     made.point = crossed[0] + 0.5, crossed[2][1] - crossed[1] - 0.5
-    made.window._may_overwrite = lambda: True
+    made.window.presenter._may_overwrite = lambda: True
     try:
-        made.window.start()
-        wait(made.work, lambda: made.window.result.desk.size is not None and made.at_result())
+        made.window.presenter.start()
+        wait(made.work, lambda: made.window.result.page.desk.size is not None and made.at_result())
         wait(made.work, lambda: made.view.picture_width == crossed[2][0])
         made.picture.zoom(30)
         u, v = made.view.to_window(*made.point)
-        made.picture._pan(made.view.width / 2 - u, made.view.height / 2 - v)
+        made.picture.pan(made.view.width / 2 - u, made.view.height / 2 - v)
         made.work()
         yield made
     finally:
@@ -346,7 +346,7 @@ def test_a_click_tells_of_the_pixel_and_escape_puts_the_panel_away(hand, explain
     assert Path(hand.rows[1].frame.path).name in hand.details
     hand.panel.show_file.invoke() if hasattr(hand.panel.show_file, "invoke") else hand.panel.show_file.click()
     wait(hand.work, lambda: hand.opened == [explained_run.frames])
-    hand.window.use_language("fr")
+    hand.window.presenter.use_language("fr")
     assert "trop lumineuse" in hand.summary and "Rejetée" in hand.details
     hand.key("Escape")
     assert hand.shown == (False, True) and hand.desk.place is None and hand.picture.mark is None

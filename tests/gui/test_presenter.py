@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 import time
 from dataclasses import replace
 from typing import get_args
@@ -439,12 +440,55 @@ def test_a_broken_user_file_opens_with_defaults_and_says_so(environ, tmp_path):
     assert session.form.settings() == Settings()
 
 
-def test_the_demo_fills_in_the_folders(environ, tmp_path):
+def demo_made(session, folder):
+    """Return the folder of the frames of a demo that a session made."""
+    news = []
+    session.demo.start(folder)
+    wait_until(lambda: not session.demo.under_way, lambda: news.append(session.demo.pump()))
+    return news[-1].folder
+
+
+def test_the_demo_fills_in_the_folders_of_a_form_that_has_none(environ, tmp_path):
     session = opened(environ)
-    session.start_demo(tmp_path / "d")
-    wait_until(lambda: not session.making_demo, session.demo_progress)
+    session.use_demo(demo_made(session, tmp_path / "d"))
     assert session.form.row("input_dir").value == str(tmp_path / "d" / "lights")
     assert session.form.row("output_dir").value == str(tmp_path / "d" / "mosaic")
+
+
+def test_the_demo_keeps_the_folders_and_the_choice_of_the_user(environ, tmp_path):
+    started = []
+    session = Session(WORDS, environ, lambda settings: started.append(settings) or FakeRun(settings), make_demo)
+    mine = {"input_dir": str(tmp_path / "mine"), "output_dir": str(tmp_path / "o"), "region_of_interest": "1,2,3,4"}
+    for key, text in mine.items():
+        session.edit(key, text)
+    session.use_demo(demo_made(session, tmp_path / "d"))
+    session.start()
+    folders = str(tmp_path / "d" / "lights"), str(tmp_path / "d" / "mosaic")
+    assert (started[0].input_dir, started[0].output_dir, started[0].region_of_interest) == (*folders, "")
+    run_out(session)
+    session.close()
+    saved = json.loads((tmp_path / "config" / "zemosaic_config.json").read_text(encoding="utf-8"))
+    assert {key: saved[key] for key in mine} == mine
+    (tmp_path / "mine").mkdir()
+    assert session.check().input_dir == mine["input_dir"], "the next run is the user's again"
+
+
+def test_a_demo_under_way_is_given_up(environ, tmp_path):
+    going_on = threading.Event()
+
+    def slow(folder, progress):
+        progress(1, 3)
+        going_on.wait(10)
+        progress(2, 3)
+        raise AssertionError("goes on although it was given up")
+
+    session = Session(WORDS, environ, FakeRun, slow)
+    session.demo.start(tmp_path / "d")
+    wait_until(lambda: session.demo.pump() is not None)
+    session.demo.cancel()
+    going_on.set()
+    wait_until(lambda: not session.demo.under_way, session.demo.pump)
+    assert session.form.row("input_dir").text == ""
 
 
 def test_window_state_comes_back_and_bad_files_do_no_harm(tmp_path):

@@ -27,7 +27,7 @@ def test_a_run_paused_stopped_and_begun_again_makes_the_same_bytes_and_never_blo
     app = QApplication.instance() or QApplication(["ZeMosaic"])
     session = Session(Translator("en"), environ, worker.start, demo.make_demo)
     window = MainWindow(session)
-    window._may_overwrite = window._ask = lambda *_: True
+    window.ask = lambda *_: True
     window.show()
     watch = Watch(app.processEvents, lambda: session.running)
     try:

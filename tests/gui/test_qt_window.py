@@ -28,9 +28,10 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QCheckBox, QFileDialog, QLabel, QLineEdit, QPushButton
 
+from zemosaic.gui.presenter.desktop.window_presenter import FRAMES, RESULT, RUN, SETTINGS
 from zemosaic.gui.presenter.frames import frames_page
 from zemosaic.gui.qt.widgets import Choice
-from zemosaic.gui.qt.window import FRAMES, RESULT, RUN, SETTINGS, MainWindow
+from zemosaic.gui.qt.window import MainWindow
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def opened(app, environ):
     yield make
     for window in windows:
         if window.isVisible():
-            window._ask = lambda *told: True
+            window.ask = lambda *told: True
             window.close()
             wait(lambda window=window: not window.isVisible())
         window.deleteLater()
@@ -79,7 +80,7 @@ def fill_in(window, folder, output):
 
 def look(window, folder):
     window.pages.setCurrentIndex(FRAMES)
-    window.frames.open_folder(str(folder))
+    window.frames.commands.open_folder(str(folder))
     wait(lambda: window.session.frames.table is not None)
     wait(lambda: window.frames.table.frames.rowCount() == len(window.session.frames.table))
     return window.session.frames.table
@@ -102,7 +103,7 @@ def test_a_mosaic_in_three_clicks(opened, tmp_path):
 def test_the_end_of_a_run_leaves_the_user_on_the_page_he_works_on(opened, tmp_path):
     window = opened()
     fill_in(window, tmp_path, tmp_path / "out")
-    window.start()
+    window.presenter.start()
     window.pages.setCurrentIndex(SETTINGS)
     wait(lambda: window.session.state.result is not None and not window.session.running)
     wait(lambda: window.result.picture.loaded is not None)
@@ -111,25 +112,25 @@ def test_the_end_of_a_run_leaves_the_user_on_the_page_he_works_on(opened, tmp_pa
 
 def test_the_picture_of_an_earlier_run_does_not_come_into_the_next_one(opened, tmp_path, monkeypatch):
     window, late = opened(), []
-    loader = type(window._loader)
-    read = loader._read
-    monkeypatch.setattr(loader, "_read", lambda self, *asked: late.append(partial(read, self, *asked)))
+    loader = type(window.presenter.loader)
+    read = loader._work
+    monkeypatch.setattr(loader, "_work", lambda self, *asked: late.append(partial(read, self, *asked)))
     fill_in(window, tmp_path, tmp_path / "out")
-    window.start()
+    window.presenter.start()
     wait(lambda: not window.session.running and len(late) == 2)
     monkeypatch.setattr(window.session, "earlier_result", lambda: None)
     window.session._start = lambda settings: FakeRun(settings, step_s=60.0)
-    window.start()
+    window.presenter.start()
     for reading in late:
         reading()
     assert window.session.running
-    assert window._loader.take() is None
+    assert window.presenter.loader.take() is None
 
 
 def test_a_run_that_is_over_before_the_window_looks_ends_on_the_result_page(opened, tmp_path):
     window = opened()
     fill_in(window, tmp_path, tmp_path / "out")
-    window.start()
+    window.presenter.start()
     window.session._run._thread.join()
     wait(lambda: window.pages.currentIndex() == RESULT)
 
@@ -212,7 +213,7 @@ def test_analyse_is_there_only_with_an_analyser(opened, tmp_path, monkeypatch):
 
 def test_every_setting_can_be_edited_and_reset(opened):
     window = opened()
-    window.settings.use_tier("expert")
+    window.settings.page.use_tier("expert")
     for spec in specs():
         if spec.key == "language":
             continue
@@ -238,7 +239,7 @@ def test_a_wrong_value_is_shown_at_its_row(opened, tmp_path):
     assert "128 ... 4096" in row._problem.text()
     click(window.start_button)
     assert not window.session.running
-    assert window.settings.tier == "expert"
+    assert window.settings.page.tier == "expert"
     assert row.control.isVisible()
 
 
@@ -260,9 +261,9 @@ def test_languages_switch_while_open_and_nothing_stays_behind(opened):
 def test_closing_during_a_run_asks_first(answer, opened, tmp_path):
     window = opened(step_s=0.05)
     fill_in(window, tmp_path, tmp_path / "out")
-    window.start()
+    window.presenter.start()
     run = window.session._run
-    window._ask = lambda *told: answer
+    window.ask = lambda *told: answer
     window.close()
     if answer:
         wait(lambda: not window.isVisible())
@@ -275,7 +276,7 @@ def test_closing_during_a_run_asks_first(answer, opened, tmp_path):
 def test_stop_ends_a_run_and_says_how_to_go_on(opened, tmp_path):
     window = opened(step_s=0.05)
     fill_in(window, tmp_path, tmp_path / "out")
-    window.start()
+    window.presenter.start()
     wait(lambda: window.session.state.current is not None)
     click(window.stop_button)
     wait(lambda: not window.session.running)
@@ -285,16 +286,16 @@ def test_stop_ends_a_run_and_says_how_to_go_on(opened, tmp_path):
 
 def test_look_and_depth_are_remembered(opened, tmp_path):
     window = opened()
-    assert window.theme_name == "system"
+    assert window.presenter.theme_name == "system"
     window.theme.setCurrentIndex(window.theme.findData("light"))
-    window.settings.use_tier("advanced")
+    window.settings.page.use_tier("advanced")
     window.frames.table.use_widths({"file": 333})
     window.pages.setCurrentIndex(FRAMES)
     window.close()
     saved = json.loads((tmp_path / "config" / "window_qt.json").read_text(encoding="utf-8"))
     assert (saved["theme"], saved["tier"]) == ("light", "advanced")
     again = opened()
-    assert (again.theme_name, again.settings.tier) == ("light", "advanced")
+    assert (again.presenter.theme_name, again.settings.page.tier) == ("light", "advanced")
     assert again.frames.table.widths()["file"] == 333
     assert again.pages.currentIndex() == FRAMES
 
@@ -307,8 +308,8 @@ def test_windows_leave_no_thread_behind(cycles, opened, frames):
     processes = psutil.Process().children(recursive=True)
     for _ in range(cycles):
         window = opened()
-        window.settings.equipment.look(test=True)
-        window.frames.open_folder(str(frames))
+        window.settings.page.equipment.look(test=True)
+        window.frames.commands.open_folder(str(frames))
         window.close()
         assert not window._timer.isActive()
     assert threading.active_count() <= threads
@@ -319,14 +320,14 @@ def test_a_real_run_leaves_out_what_the_map_left_out(opened, frames, tmp_path):
     window = opened(start=worker.start)
     table = look(window, frames)
     table.select(np.array([3]))
-    window.frames.update_state()
+    window.frames.commands.update()
     click(window.frames.buttons["leave_out"])
     window.session.form = window.session.form.edited("output_dir", str(tmp_path / "out"))
     click(window.start_button)
     wait(lambda: not window.session.running)
     assert window.session.state.error is None, window.session.state.error
     assert window.pages.currentIndex() == RESULT
-    desk, picture = window.result.desk, window.result.picture
+    desk, picture = window.result.page.desk, window.result.picture
     wait(lambda: desk.size is not None)
     QTest.mouseMove(picture, QPoint(200, 150))
     before = picture.view.scale

@@ -24,7 +24,7 @@ def test_ten_runs_leave_nothing_behind(toolkit, display, environ, demo_frames, t
     driver = (TkDriver if toolkit == "tk" else QtDriver)(session)
     form = session.form.edited("output_dir", str(tmp_path / "out")).edited("num_processing_workers", "1")
     session.form = form.edited("solver", "embedded")
-    driver.window.frames.open_folder(str(frames))
+    driver.window.frames.commands.open_folder(str(frames))
 
     def work(condition):
         wait_until(condition, driver.work)

@@ -15,7 +15,9 @@ from fake_worker import FakeRun, make_demo, picture
 from waiting import wait_until
 
 from zemosaic.errors import message
+from zemosaic.gui.presenter.desktop.window_presenter import FRAMES, RESULT, RUN, SETTINGS
 from zemosaic.gui.presenter.desktop.window_state import load_window_state
+from zemosaic.gui.presenter.result.picture_loader import Loaded
 from zemosaic.gui.presenter.run.run_state import Status
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.i18n import Translator
@@ -25,7 +27,7 @@ tk = pytest.importorskip("tkinter")
 
 from zemosaic.gui.tk import widgets  # noqa: E402
 from zemosaic.gui.tk import window as window_module  # noqa: E402
-from zemosaic.gui.tk.window import FRAMES, RESULT, RUN, SETTINGS, MainWindow  # noqa: E402
+from zemosaic.gui.tk.window import MainWindow  # noqa: E402
 
 
 @pytest.fixture
@@ -93,7 +95,7 @@ def test_a_mosaic_in_three_clicks(opened, tmp_path, wait_until):
     assert page(window) == RUN
     assert window.start_button.instate(["disabled"])
     wait_until(window.root, lambda: page(window) == RESULT)
-    wait_until(window.root, lambda: window.result.picture._loaded is not None)
+    wait_until(window.root, lambda: window.result.picture.has_pixels)
     told = window.result._told.get("1.0", "end")
     assert "zemosaic_MT6_R16.fits" in told
     assert "2 × A solution was found whose pixels are not square" in told
@@ -106,7 +108,7 @@ def test_a_mosaic_in_three_clicks(opened, tmp_path, wait_until):
 def test_a_run_that_is_over_before_the_window_looks_ends_on_the_result_page(opened, tmp_path, wait_until):
     window = opened()
     fill_in(window, tmp_path)
-    window.start()
+    window.presenter.start()
     window.session._run._thread.join()
     wait_until(window.root, lambda: page(window) == RESULT)
 
@@ -114,34 +116,34 @@ def test_a_run_that_is_over_before_the_window_looks_ends_on_the_result_page(open
 def test_a_picture_read_before_the_run_ended_is_on_the_result_page(opened, tmp_path, wait_until):
     window = opened(ending="early picture")
     fill_in(window, tmp_path)
-    window.start()
-    wait_until(window.root, lambda: window.run.picture._loaded is not None)
+    window.presenter.start()
+    wait_until(window.root, lambda: window.run.picture.has_pixels)
     assert window.session.running
-    wait_until(window.root, lambda: window.result.picture._loaded is not None)
+    wait_until(window.root, lambda: window.result.picture.has_pixels)
 
 
 def test_the_picture_of_an_earlier_run_does_not_come_into_the_next_one(opened, tmp_path, wait_until, monkeypatch):
     window, late = opened(), []
-    loader = type(window._loader)
-    read = loader._read
-    monkeypatch.setattr(loader, "_read", lambda self, *asked: late.append(partial(read, self, *asked)))
+    loader = type(window.presenter.loader)
+    read = loader._work
+    monkeypatch.setattr(loader, "_work", lambda self, *asked: late.append(partial(read, self, *asked)))
     fill_in(window, tmp_path)
-    window.start()
+    window.presenter.start()
     wait_until(window.root, lambda: not window.session.running and len(late) == 2)
     monkeypatch.setattr(window.session, "earlier_result", lambda: None)
     window.session._start = lambda settings: FakeRun(settings, step_s=60.0)
-    window.start()
+    window.presenter.start()
     for reading in late:
         reading()
     assert window.session.running
-    assert window._loader.take() is None
+    assert window.presenter.loader.take() is None
 
 
 def test_the_window_is_there_at_once_and_draws_fast(opened):
     begun = time.thread_time()
     window = opened()
     assert time.thread_time() - begun < 1.5
-    window.settings._tier.set("expert")
+    window.settings.page.use_tier("expert")
     for which in (RUN, RESULT, SETTINGS):
         begun = time.thread_time()
         window.pages.select(which)
@@ -168,7 +170,7 @@ def test_a_wrong_value_is_shown_at_its_row_and_found_by_start(opened, tmp_path):
     window.start_button.invoke()
     window.root.update()
     assert not window.session.running
-    assert window.settings.tier == "expert"
+    assert window.settings.page.tier == "expert"
     assert row.control.winfo_viewable()
     row._reset.invoke()
     assert row._problem.winfo_manager() == ""
@@ -178,8 +180,8 @@ def test_a_wrong_value_is_shown_at_its_row_and_found_by_start(opened, tmp_path):
 
 def test_every_setting_can_be_edited_and_reset(opened):
     window = opened()
-    window.settings._tier.set("expert")
-    window.settings._filter()
+    window.settings.page.use_tier("expert")
+    window.settings.page.filter()
     window.root.update()
     for spec in specs():
         if spec.key == "language":
@@ -200,7 +202,7 @@ def test_every_setting_can_be_edited_and_reset(opened):
             row.control.insert(0, places.get(spec.key, "somewhere"))
         assert window.session.form.row(spec.key).changed, spec.key
         assert window.session.form.row(spec.key).problem is None, spec.key
-        row._reset_pressed()
+        row.reset()
         assert not window.session.form.row(spec.key).changed, spec.key
 
 
@@ -219,11 +221,11 @@ def test_the_wheel_does_not_change_a_choice(opened):
 
 def test_search_looks_through_all_levels(opened):
     window = opened()
-    window.settings._search.set("tile size")
+    window.settings.search.set("tile size")
     window.root.update()
     assert window.settings.rows["grid_tile_px"].control.winfo_ismapped()
     assert not window.settings.rows["solver"].control.winfo_ismapped()
-    window.settings._search.set("xyzzy")
+    window.settings.search.set("xyzzy")
     window.root.update()
     assert window.settings._none.winfo_ismapped()
 
@@ -231,7 +233,7 @@ def test_search_looks_through_all_levels(opened):
 def test_languages_switch_while_open_and_everything_follows(opened):
     window = opened("en")
     english = texts(window.root)
-    window.use_language("fr")
+    window.presenter.use_language("fr")
     window.root.update()
     french = texts(window.root)
     assert "Lancer la mosaïque hiérarchique" in french
@@ -253,19 +255,19 @@ def test_languages_switch_while_open_and_everything_follows(opened):
     left = {text for text in english if len(text) > 3 and text in french and not any(word in text for word in same)}
     assert not left
     assert [key for key in french if key.count(".") == 1 and " " not in key and key.islower()] == []
-    window.use_language("en")
+    window.presenter.use_language("en")
     assert sorted(texts(window.root)) == sorted(english)
 
 
 def test_language_theme_and_folders_are_remembered(opened, tmp_path):
     window = opened()
     fill_in(window, tmp_path)
-    window.use_language("fr")
-    assert window.theme_name == "system"
-    window.use_theme("light")
+    window.presenter.use_language("fr")
+    assert window.presenter.theme_name == "system"
+    window.presenter.use_theme("light")
     theme = window.theme.name
     window.frames.table.use_widths({"file": 333})
-    window.settings._tier.set("advanced")
+    window.settings.page.use_tier("advanced")
     window.close()
     assert not _alive(window.root)
     config = tmp_path / "config"
@@ -283,7 +285,7 @@ def test_language_theme_and_folders_are_remembered(opened, tmp_path):
 def test_both_looks_recolour_everything(opened):
     window = opened()
     for theme in ("light", "dark"):
-        window.use_theme(theme)
+        window.presenter.use_theme(theme)
         window.root.update()
         look = window.theme.palette
         assert str(window.run.log.text.cget("background")) == look.field
@@ -294,7 +296,7 @@ def test_both_looks_recolour_everything(opened):
 def test_stop_ends_a_run_and_says_how_to_go_on(opened, tmp_path, wait_until):
     window = opened(step_s=0.05)
     fill_in(window, tmp_path)
-    window.start()
+    window.presenter.start()
     wait_until(window.root, lambda: window.session.state.current is not None)
     window.stop_button.invoke()
     assert window.stop_button.instate(["disabled"])
@@ -309,7 +311,7 @@ def test_closing_during_a_run_asks_first(answer, opened, tmp_path, monkeypatch, 
     monkeypatch.setattr(window_module, "ask", lambda *args: asked.append(args) or answer)
     window = opened(step_s=0.05)
     fill_in(window, tmp_path)
-    window.start()
+    window.presenter.start()
     run = window.session._run
     window.close()
     assert len(asked) == 1
@@ -326,7 +328,7 @@ def test_closing_during_a_run_asks_first(answer, opened, tmp_path, monkeypatch, 
 def test_a_failed_run_is_explained(opened, tmp_path, wait_until):
     window = opened(ending="died")
     fill_in(window, tmp_path)
-    window.start()
+    window.presenter.start()
     wait_until(window.root, lambda: not window.session.running)
     window.root.update()
     assert "memory_limit_gb" in window._status.cget("text")
@@ -339,10 +341,10 @@ def test_an_earlier_mosaic_is_not_replaced_unasked(opened, tmp_path, monkeypatch
     window = opened()
     fill_in(window, tmp_path)
     monkeypatch.setattr(window_module, "ask", lambda *args: 1)
-    window.start()
+    window.presenter.start()
     assert not window.session.running
     monkeypatch.setattr(window_module, "ask", lambda *args: 0)
-    window.start()
+    window.presenter.start()
     assert window.session.running
 
 
@@ -361,7 +363,7 @@ def test_the_demo_runs_from_the_window(opened, tmp_path, monkeypatch, wait_until
 def test_the_log_is_filtered_by_level(opened, tmp_path, wait_until):
     window = opened()
     fill_in(window, tmp_path)
-    window.start()
+    window.presenter.start()
     wait_until(window.root, lambda: not window.session.running)
     log = window.run.log
     assert "Finding frames" in log.text.get("1.0", "end")
@@ -376,21 +378,21 @@ def test_the_log_is_filtered_by_level(opened, tmp_path, wait_until):
 def test_the_end_of_a_run_leaves_the_user_on_the_page_he_works_on(opened, tmp_path, wait_until):
     window = opened()
     fill_in(window, tmp_path)
-    window.start()
+    window.presenter.start()
     window.pages.select(SETTINGS)
     wait_until(window.root, lambda: window.session.state.result is not None and not window.session.running)
     assert page(window) == SETTINGS
 
 
 def test_buttons_open_the_folder_and_the_report(opened, tmp_path, monkeypatch, wait_until):
-    from zemosaic.gui.presenter.run import session
+    from zemosaic.gui.presenter.desktop import opener
 
     seen = []
-    monkeypatch.setattr(session, "open_path", lambda path: bool(seen.append(path)))
+    monkeypatch.setattr(opener, "open_path", lambda path: bool(seen.append(path)))
     window = opened()
     assert window.result._open_folder.instate(["disabled"])
     fill_in(window, tmp_path)
-    window.start()
+    window.presenter.start()
     wait_until(window.root, lambda: page(window) == RESULT)
     window.result._open_folder.invoke()
     wait_until(window.root, lambda: len(seen) == 1)
@@ -405,10 +407,10 @@ def test_the_picture_zooms_where_the_pointer_is(opened, tmp_path, wait_until):
     window.pages.select(RESULT)
     path = tmp_path / "p.png"
     picture(2000, 1500).save(path)
-    window._loader.load(str(path))
-    wait_until(window.root, lambda: window.run.picture._loaded is not None)
+    window.presenter.loader.load(str(path))
+    wait_until(window.root, lambda: window.run.picture.has_pixels)
     shown = window.result.picture
-    shown.show(window.run.picture._loaded)
+    shown.show(Loaded(str(path), window.run.picture._levels))
     window.root.update()
     assert shown.view.fitted
     for _ in range(8):
@@ -437,8 +439,8 @@ def test_the_keyboard_does_all(opened, tmp_path, wait_until):
     root.event_generate("<Control-f>")
     root.update()
     assert page(window) == SETTINGS
-    assert root.focus_get() is window.settings._entry
-    reached, widget = set(), window.settings._entry
+    assert root.focus_get() is window.settings.entry
+    reached, widget = set(), window.settings.entry
     for _ in range(80):
         widget = widget.tk_focusNext()
         reached.add(str(widget))
@@ -486,9 +488,9 @@ def test_windows_leave_nothing_behind(cycles, opened, frames_folder):
     processes = psutil.Process().children(recursive=True)
     for _ in range(cycles):
         window = opened()
-        window.frames.open_folder(str(frames_folder))
+        window.frames.commands.open_folder(str(frames_folder))
         window.frames.page.thumbnails.ask(None)
-        window.settings.equipment.look(test=True)
+        window.settings.page.equipment.look(test=True)
         waiting = window.root.tk.splitlist(window.root.tk.call("after", "info"))
         assert 1 <= len(waiting) <= 3
         root = window.root

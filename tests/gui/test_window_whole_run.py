@@ -14,7 +14,8 @@ from zemosaic.i18n import Translator
 
 tk = pytest.importorskip("tkinter")
 
-from zemosaic.gui.tk.window import RESULT, RUN, MainWindow  # noqa: E402
+from zemosaic.gui.presenter.desktop.window_presenter import RESULT, RUN  # noqa: E402
+from zemosaic.gui.tk.window import MainWindow  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,7 +31,7 @@ def type_into(window, key, value):
 
 def look_closely(window, root, wait_until):
     """Look at the finished mosaic with wheel, pointer and sliders."""
-    picture, desk = window.result.picture, window.result.desk
+    picture, desk = window.result.picture, window.result.page.desk
     wait_until(root, lambda: desk.size is not None)
     root.update()
     assert (picture.view.picture_width, picture.view.picture_height) == desk.size
@@ -69,7 +70,7 @@ def test_a_run_through_the_window_never_blocks_it_and_makes_the_same_bytes_as_wi
         assert session.running and not session.state.preview.final, "the mosaic is seen before it is finished"
         window.pause_button.invoke()
         watch.until(lambda: session.state.status is Status.PAUSED or not session.running)
-        watch.until(lambda: window.run.picture._loaded is not None or not session.running)
+        watch.until(lambda: window.run.picture.has_pixels or not session.running)
         window.stop_button.invoke()
         watch.until(lambda: not session.running)
         assert session.state.status is Status.CANCELLED

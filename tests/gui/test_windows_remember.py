@@ -132,9 +132,9 @@ def test_the_frames_page_is_as_it_was_left(opened):
     frames = driver.window.frames
     session = frames.page.session
     session.frames.table, session.frames.version = table_of(), session.frames.version + 1
-    frames.update_state()
+    frames.commands.update()
     session.frames.table.sort("snr", True)
-    frames.update_state()
+    frames.commands.update()
     frames.colour.choose("coverage")
     driver.move_split(0.52)
     share = driver.share()
@@ -153,7 +153,7 @@ def test_the_frames_page_is_as_it_was_left(opened):
     table = table_of()
     table.take_numbers({"snr": np.arange(7.0)})
     session.frames.table, session.frames.version = table, session.frames.version + 1
-    frames.update_state()
+    frames.commands.update()
     assert table.sorting == ("snr", True) and table.shown[0] == 6
     again.menu()["Show all columns"]()
     assert frames.table.shown_columns()[:4] == before[:4] and len(frames.table.shown_columns()) == len(before)
@@ -163,13 +163,13 @@ def test_the_first_start_greets_once_and_again_when_asked(opened):
     driver = opened()
     driver.select(1)
     settings = driver.window.settings
-    settings.equipment.look(test=False)
-    settings.equipment.close()
-    settings.show_equipment()
+    settings.page.equipment.look(test=False)
+    settings.page.equipment.close()
+    settings.page.show_equipment()
     assert driver.greeted()
-    assert settings.equipment.finding("catalogue").text.key == "equipment.catalogue_found"
-    assert settings.equipment.finding("computer").text.params["cpus"] >= 1
-    assert settings.equipment.finding("astap").text.key != "equipment.astap_unknown"
+    assert settings.page.equipment.finding("catalogue").text.key == "equipment.catalogue_found"
+    assert settings.page.equipment.finding("computer").text.params["cpus"] >= 1
+    assert settings.page.equipment.finding("astap").text.key != "equipment.astap_unknown"
     driver.press(settings.welcome.close_button)
     assert not driver.greeted()
     again = opened()
@@ -227,17 +227,17 @@ def test_fields_of_settings_show_and_take_the_language_s_decimals(opened):
 
     assert typed("2,25") == ("2,25", 2.25)
     assert typed("2.75") == ("2.75", 2.75), "what is typed stands as it is typed"
-    driver.window.use_language("en")
+    driver.window.presenter.use_language("en")
     driver.work()
     assert shown() == "2.75"
-    driver.window.use_language("fr")
+    driver.window.presenter.use_language("fr")
     driver.work()
     assert shown() == "2,75" and session.form.row(key).value == 2.75
     session.form = session.form.edited(key, "1.5")
-    settings.update_rows()
+    settings.page.update_rows()
     assert shown() == "1,5", "a preset's number, too"
     assert typed("2,,5")[0] == "2,,5" and session.form.row(key).problem is not None
-    driver.window.use_language("en")
+    driver.window.presenter.use_language("en")
     driver.work()
     assert shown() == "2,,5", "what is wrong is left to be put right"
     session.form = session.form.reset(key)

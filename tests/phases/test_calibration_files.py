@@ -21,10 +21,11 @@ from zemosaic.events import Event, Warned
 from zemosaic.frames.frame_files import read_frame
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef
-from zemosaic.phases.context import RunContext
+from zemosaic.phases.context import RunContext, make_context
 from zemosaic.phases.live_preview import quick_look
 from zemosaic.phases.measure import measure_frames
 from zemosaic.phases.parts.calibration_files import combine_calibration_frames
+from zemosaic.phases.run.workers import Workers
 from zemosaic.settings.schema import Settings
 from zemosaic.store.journal import Journal
 
@@ -101,20 +102,17 @@ def run(tmp_path: Path, **settings: object) -> Iterator[tuple[RunContext, list[E
     out = tmp_path / "out"
     out.mkdir(exist_ok=True)
     with ResourceMonitor(5.0) as monitor:
-        context = RunContext(
+        context = make_context(
             settings=Settings(input_dir=str(tmp_path), output_dir=str(out), **settings),
             emit=events.append,
-            cancelled=lambda: False,
-            executor=SerialExecutor(),
-            budget=make_budget(0.0, 1),
+            workers=Workers(SerialExecutor(), make_budget(0.0, 1), lambda: False, out),
             journal=Journal(out / "journal.sqlite"),
-            work_dir=out,
             monitor=monitor,
         )
         try:
             yield context, events
         finally:
-            context.journal.close()
+            context.folder.journal.close()
 
 
 def refused(tmp_path: Path, lights: list[FrameRef], **settings: object) -> InputError:

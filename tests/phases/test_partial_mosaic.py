@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from PIL import Image
 from zemosaic.model import GridPlan, TileSpec
 from zemosaic.phases.live_preview import partial_mosaic as growing
 from zemosaic.phases.live_preview.partial_mosaic import LivePicture, block_sums, keep_quick_look
+from zemosaic.phases.run.reporter import Reporter
 from zemosaic.wcs import FrameWcs
 
 WCS = FrameWcs(0.0, 0.0, 0.0, 0.0, ((-1e-3, 0.0), (0.0, 1e-3)))
@@ -59,7 +59,7 @@ def test_the_picture_grows_from_the_first_tile_and_costs_little(tmp_path, monkey
     now = [0.0]
     monkeypatch.setattr(growing.time, "monotonic", lambda: now[0])
     told = []
-    picture = LivePicture(SimpleNamespace(scratch=tmp_path, emit=told.append), plan, Store(), "field")
+    picture = LivePicture(Reporter(told.append), tmp_path, plan, Store(), "field")
     shown = []
     for row in range(6):
         picture.add(row)
@@ -89,11 +89,10 @@ def test_single_frames_are_seen_below_until_tiles_cover_them(tmp_path, monkeypat
 
     keep_quick_look(tmp_path, "field", plan, rng.normal(100.0, 9.0, (3, 200, 300)).astype(np.float32), 5)
     told = []
-    context = SimpleNamespace(scratch=tmp_path, emit=told.append)
-    picture = LivePicture(context, plan, Store(), "field")
+    picture = LivePicture(Reporter(told.append), tmp_path, plan, Store(), "field")
     for row in range(6):
         picture.add(row)
     assert [event.quick_frames for event in told] == [5, 5, 5, 5, 5, 0]
     other = replace(plan, wcs=replace(WCS, ra_deg=1.0))
-    LivePicture(context, other, Store(), "field").add(0)
+    LivePicture(Reporter(told.append), tmp_path, other, Store(), "field").add(0)
     assert told[-1].quick_frames == 0, "single frames of another canvas are of no use"

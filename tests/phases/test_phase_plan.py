@@ -12,9 +12,10 @@ from mosaic_frames import calibrated_of, solved_of, wcs_of
 from zemosaic.errors import NothingUsable, OutputError, ResourceError, SettingsError
 from zemosaic.export.grid_file import JSON_NAME, GridPlace, read_grids
 from zemosaic.model import CalibratedFrame
-from zemosaic.phases.context import RunContext
+from zemosaic.phases.context import RunContext, make_context
 from zemosaic.phases.parts.fields import divide_into_fields
 from zemosaic.phases.plan import FieldPlan, plan_fields
+from zemosaic.phases.run.workers import Workers
 from zemosaic.settings.load import check_value
 from zemosaic.settings.schema import Settings
 
@@ -43,14 +44,11 @@ def plan(folder: Path, members: list[CalibratedFrame], **changes: object) -> tup
 
 def plans(folder: Path, members: list[CalibratedFrame], **changes: object) -> tuple[list[FieldPlan], RunContext]:
     """Return the grids of all fields that the frames show."""
-    context = RunContext(
+    context = make_context(
         settings=Settings(input_dir=str(folder / "in"), output_dir=str(folder), **changes),
         emit=lambda event: None,
-        cancelled=lambda: False,
-        executor=None,
-        budget=SimpleNamespace(workers=1, planned_bytes=0),
+        workers=Workers(None, SimpleNamespace(workers=1, planned_bytes=0), lambda: False, folder),
         journal=None,
-        work_dir=folder,
         monitor=SimpleNamespace(cpu_s=lambda: 0.0),
     )
     fields = divide_into_fields(context, [frame.solved for frame in members])
@@ -77,7 +75,7 @@ def test_a_second_night_lies_on_the_grid_of_the_first(tmp_path):
         assert (grid.plan.width, grid.plan.height) == (first.plan.width, first.plan.height)
         assert grid.plan.wcs == first.plan.wcs != alone.plan.wcs
     assert [frame.frame.frame_id for frame in second.frames] == [0, 1]
-    assert [(drop.frame_id, drop.reason.key) for drop in context.dropped] == [(2, "reason.beside_grid")]
+    assert [(drop.frame_id, drop.reason.key) for drop in context.reporter.dropped] == [(2, "reason.beside_grid")]
     assert read_grids(GridPlace(Path(folder)))[0].wcs == first.plan.wcs
 
 
@@ -117,7 +115,7 @@ def test_fields_apart_become_mosaics_of_their_own(tmp_path):
     assert [grid.plan.name for grid in grids] == ["M 31", "Ring: l'été/1"]
     assert [grid.key for grid in grids] == ["M_31", "Ring_l_ete_1"]
     assert [[frame.frame.frame_id for frame in grid.frames] for grid in grids] == [[0, 1, 2], [3, 4]]
-    assert [(drop.frame_id, drop.reason.key) for drop in context.dropped] == [(5, "reason.blows_canvas_up")]
+    assert [(drop.frame_id, drop.reason.key) for drop in context.reporter.dropped] == [(5, "reason.blows_canvas_up")]
     assert all(grid.plan.width < 300 for grid in grids)
 
 
@@ -133,7 +131,7 @@ def test_panels_with_gaps_share_a_mosaic_without_a_name(tmp_path):
     members = frames((10.0, 20.0), (10.02, 20.0), (10.27, 20.0), (10.29, 20.0))
     grids, context = plans(tmp_path, members)
     assert [len(grid.frames) for grid in grids] == [4]
-    assert grids[0].plan.name == "" and not context.dropped
+    assert grids[0].plan.name == "" and not context.reporter.dropped
 
 
 def test_every_field_has_its_saved_grid(tmp_path):
@@ -145,7 +143,7 @@ def test_every_field_has_its_saved_grid(tmp_path):
     second, context = plans(tmp_path, night, global_wcs_output_path=str(folder))
     assert [grid.plan.wcs for grid in second] == [grid.plan.wcs for grid in first]
     assert [[frame.frame.frame_id for frame in grid.frames] for grid in second] == [[1, 2], [0]]
-    assert [(drop.frame_id, drop.reason.key) for drop in context.dropped] == [(3, "reason.beside_grid")]
+    assert [(drop.frame_id, drop.reason.key) for drop in context.reporter.dropped] == [(3, "reason.beside_grid")]
 
 
 def test_a_region_of_interest_cuts_the_canvas_and_leaves_frames_beside_it_out(tmp_path):
@@ -154,7 +152,7 @@ def test_a_region_of_interest_cuts_the_canvas_and_leaves_frames_beside_it_out(tm
     cut, context = plan(tmp_path, members, region_of_interest="10.03, 20.0, 0.05, 0.04")
     assert (cut.plan.width, cut.plan.height) == (pytest.approx(0.05 * 3600 / 2.39, abs=2), pytest.approx(61, abs=2))
     assert [frame.frame.frame_id for frame in cut.frames] == [0, 1]
-    assert [(drop.frame_id, drop.reason.key) for drop in context.dropped] == [
+    assert [(drop.frame_id, drop.reason.key) for drop in context.reporter.dropped] == [
         (2, "reason.beside_region"),
         (3, "reason.beside_region"),
     ]

@@ -50,7 +50,7 @@ def test_a_thin_border_is_cut_at_its_edge(turns):
 def test_the_width_of_the_strips_sets_the_steps():
     weight = weights(64)
     assert quality_box(weight, BOX, replace(RULES, band_px=16, margin_px=0))[2] == 64
-    assert quality_box(weight, BOX, replace(RULES, band_px=60, margin_px=0))[2] == 60
+    assert quality_box(weight, BOX, replace(RULES, band_px=60, margin_px=0, min_run=1))[2] == 60
 
 
 def test_the_limit_decides_what_is_noisy():
@@ -59,11 +59,13 @@ def test_the_limit_decides_what_is_noisy():
     assert quality_box(weight, BOX, replace(RULES, k_sigma=4.0)) == BOX
 
 
-def test_lone_good_strips_do_not_end_the_search():
+def test_a_bad_stretch_shorter_than_the_run_stays():
     weight = weights(96)
     weight[:, 32:64] = 1.0
-    assert quality_box(weight, BOX, replace(RULES, min_run=1))[2] == 32 + 8
-    assert quality_box(weight, BOX, RULES)[2] == 96 + 8
+    assert quality_box(weight, BOX, replace(RULES, min_run=1))[2] == 32 + 8, "up to the first good strip"
+    assert quality_box(weight, BOX, RULES)[2] == 0, "one bad strip is shorter than two"
+    assert quality_box(weights(64), BOX, RULES)[2] == 64 + 8
+    assert quality_box(weights(64), BOX, replace(RULES, min_run=3))[2] == 0
 
 
 def test_the_margin_is_cut_too_but_only_where_something_is_cut():

@@ -19,9 +19,10 @@ from zemosaic.compute.executors import SerialExecutor
 from zemosaic.compute.machine_resources import ResourceMonitor
 from zemosaic.events import Event
 from zemosaic.model import MeasuredFrame, SolvedFrame
-from zemosaic.phases.context import RunContext
+from zemosaic.phases.context import RunContext, make_context
 from zemosaic.phases.measure import DetectorCalibrations, measure_frames
-from zemosaic.phases.parts.available_solvers import check_solver_paths
+from zemosaic.phases.placement.available_solvers import check_solver_paths
+from zemosaic.phases.run.workers import Workers
 from zemosaic.phases.scan import scan
 from zemosaic.phases.solve import solve_frames
 from zemosaic.settings.schema import Settings
@@ -108,22 +109,19 @@ def solved(frames: Path, **settings: object) -> Iterator[Solved]:
     events: list[Event] = []
     values = {"solver": "embedded"} | settings
     with tempfile.TemporaryDirectory() as folder, ResourceMonitor(5.0) as monitor:
-        context = RunContext(
+        context = make_context(
             settings=Settings(input_dir=str(frames), output_dir=folder, **values),
             emit=events.append,
-            cancelled=lambda: False,
-            executor=SerialExecutor(),
-            budget=make_budget(0.0, 1),
+            workers=Workers(SerialExecutor(), make_budget(0.0, 1), lambda: False, Path(folder)),
             journal=Journal(Path(folder) / "journal.sqlite"),
-            work_dir=Path(folder),
             monitor=monitor,
         )
         try:
-            check_solver_paths(context)
+            check_solver_paths(context.settings, context.reporter)
             measured, defects = measure_frames(context, scan(context))
             yield Solved(solve_frames(context, measured, defects), events, context, measured, defects)
         finally:
-            context.journal.close()
+            context.folder.journal.close()
 
 
 def offsets_px(found: Sequence[SolvedFrame], truth: dict[str, FrameWcs]) -> list[float]:

@@ -9,7 +9,7 @@ import pytest
 from sky_frames import SIZE, Survey, offsets_px, solved
 from star_lists import SEESTAR, make_sky, observe, true_wcs
 
-from zemosaic.phases import solve as solve_phase
+from zemosaic.phases.placement.places import warn_of_contradictions
 from zemosaic.solving.agreement import Neighbour, catalogue_agrees, is_believed, moved_only
 from zemosaic.solving.base import StarField
 from zemosaic.solving.propagate import known_stars, propagate
@@ -84,14 +84,14 @@ def test_frames_that_nothing_confirms_raise_a_warning(tycho, tmp_path, monkeypat
     survey.add(4)
     with solved(survey.folder) as found:
         assert max(offsets_px(found.frames, survey.truth)) < 0.5
-        assert found.context.warnings == []
+        assert found.context.reporter.warnings == []
         wrong = [
             frame
             if k
             else replace(frame, solution=replace(frame.solution, wcs=replace(frame.wcs, x_ref=SIZE[0] / 2 + 40.0)))
             for k, frame in enumerate(found.frames)
         ]
-        solve_phase.warn_of_contradictions(found.context, wrong, [tycho])
-        (told,) = found.context.warnings
+        warn_of_contradictions(found.context.reporter, wrong, [tycho])
+        (told,) = found.context.reporter.warnings
         assert told.key == "warning.places_disagree"
         assert told.params == {"frames": 1, "names": "light_000.fit"}

@@ -16,9 +16,8 @@ from astropy.io import fits
 from star_lists import make_field, make_sky, observe, true_wcs, worst_offset_px
 
 from zemosaic.catalogue import CellCatalogue
-from zemosaic.errors import Message
 from zemosaic.model import Solution
-from zemosaic.solving.base import StarField
+from zemosaic.solving.base import NotSolved, StarField
 from zemosaic.solving.solvers.astap import AstapSolver
 from zemosaic.solving.solvers.astap_find import AstapInstallation, find_astap
 from zemosaic.wcs import FrameWcs
@@ -171,8 +170,8 @@ def test_a_right_answer_is_verified_and_refined(tmp_path, tycho, field):
 )
 def test_a_wrong_answer_is_not_believed(tmp_path, tycho, field, lie, key):
     told = solver(tmp_path, tycho, says_solved(answer_file(tmp_path, lie))).solve(field)
-    assert isinstance(told, Message)
-    assert told.key == key
+    assert isinstance(told, NotSolved)
+    assert told.reason.key == key
 
 
 @posix
@@ -204,9 +203,9 @@ def test_a_wrong_answer_is_not_believed(tmp_path, tycho, field, lie, key):
 )
 def test_refusals_and_lies(tmp_path, tycho, field, body, key, word):
     told = solver(tmp_path, tycho, body).solve(field)
-    assert isinstance(told, Message)
-    assert told.key.startswith(key)
-    assert word in told.params.get("detail", "")
+    assert isinstance(told, NotSolved)
+    assert told.reason.key.startswith(key)
+    assert word in told.reason.params.get("detail", "")
 
 
 @posix
@@ -216,8 +215,8 @@ def test_time_out_kills_the_whole_family(tmp_path, tycho, field):
     started = time.monotonic()
     told = solver(tmp_path, tycho, body, timeout_s=2.0).solve(field)
     assert time.monotonic() - started < 50.0
-    assert isinstance(told, Message)
-    assert told.key == "reason.astap_timeout"
+    assert isinstance(told, NotSolved)
+    assert told.reason.key == "reason.astap_timeout"
     for pid in map(int, pids.read_text().split()):
         assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
@@ -225,11 +224,11 @@ def test_time_out_kills_the_whole_family(tmp_path, tycho, field):
 def test_a_program_that_cannot_start(tmp_path, tycho, field):
     missing = AstapInstallation(tmp_path / "gone", tmp_path, "d50")
     told = AstapSolver(missing, tycho, backoff_s=0.01).solve(field)
-    assert isinstance(told, Message)
-    assert told.key == "reason.astap_not_started"
+    assert isinstance(told, NotSolved)
+    assert told.reason.key == "reason.astap_not_started"
     told = AstapSolver(missing, tycho).solve(replace(field, green=None))
-    assert isinstance(told, Message)
-    assert told.key == "reason.astap_no_pixels"
+    assert isinstance(told, NotSolved)
+    assert told.reason.key == "reason.astap_no_pixels"
 
 
 @posix
@@ -290,11 +289,11 @@ def test_the_real_astap(tmp_path, tycho):
     assert worst_offset_px(solution.wcs, TRUTH) < 2.0
     empty = replace(installation, data_dir=tmp_path / "empty")
     told = AstapSolver(empty, tycho).solve(field)
-    assert isinstance(told, Message)
-    assert told.key == "reason.astap_no_database"
+    assert isinstance(told, NotSolved)
+    assert told.reason.key == "reason.astap_no_database"
     told = AstapSolver(installation, tycho, timeout_s=0.01).solve(field)
-    assert isinstance(told, Message)
-    assert told.key == "reason.astap_timeout"
+    assert isinstance(told, NotSolved)
+    assert told.reason.key == "reason.astap_timeout"
 
 
 def picture(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -314,4 +313,4 @@ def test_a_call_without_an_answer_is_tried_again(tmp_path, tycho, field):
     caller = replace(solver(tmp_path, tycho, body), backoff_s=0.01)
     assert isinstance(caller.solve(field), Solution)
     flag.unlink()
-    assert isinstance(replace(caller, retries=0).solve(field), Message)
+    assert isinstance(replace(caller, retries=0).solve(field), NotSolved)

@@ -10,10 +10,9 @@ from sky_frames import Survey, offsets_px, solved
 from star_lists import make_field, true_wcs
 
 from zemosaic.catalogue import CatalogueStars, load_bundled
-from zemosaic.errors import Message
 from zemosaic.events import Logged, Warned
 from zemosaic.model import UNCHECKED_PLACE, Solution
-from zemosaic.solving.base import StarField
+from zemosaic.solving.base import NotSolved, StarField
 from zemosaic.solving.claims import Claim, contradicted, unchecked
 
 
@@ -36,9 +35,9 @@ def test_too_few_stars_are_told_from_a_contradiction(tycho):
     few = unchecked(truth, field, [FewStars(2)])
     assert isinstance(few, Solution) and (few.how, few.wcs) == (UNCHECKED_PLACE, truth)
     for answer in (unchecked(wrong, field, [tycho]), unchecked(wrong, field, [FewStars(2), tycho])):
-        assert isinstance(answer, Message) and answer.key == "reason.header_wcs_contradicted"
+        assert isinstance(answer, NotSolved) and answer.reason.key == "reason.header_wcs_contradicted"
     optics = unchecked(truth, replace(field, scale_arcsec=3.5), [FewStars(2)])
-    assert isinstance(optics, Message) and optics.key == "reason.unsolved_header_scale"
+    assert isinstance(optics, NotSolved) and optics.reason.key == "reason.unsolved_header_scale"
 
 
 def claims_of(tycho, shifts: list[float], settled: int = 0) -> list[Claim]:

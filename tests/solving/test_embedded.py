@@ -11,9 +11,8 @@ from raw_frames import field_of
 from star_lists import SEESTAR, make_field, true_wcs, worst_offset_px
 
 from zemosaic.catalogue import CatalogueStars
-from zemosaic.errors import Message
 from zemosaic.model import Solution
-from zemosaic.solving.base import StarField
+from zemosaic.solving.base import NotSolved, StarField
 from zemosaic.solving.solvers.embedded import EmbeddedSolver
 from zemosaic.wcs import ra_dec
 
@@ -106,8 +105,8 @@ def test_random_stars_are_never_believed(tycho):
         count = (40, 120, 250)[index % 3]
         field = StarField(rng.uniform(0, 1080, count), rng.uniform(0, 1920, count), 1080, 1920, ra, dec, 2.39, 0.5)
         answer = EmbeddedSolver(tycho).solve(field)
-        assert isinstance(answer, Message)
-        assert answer.key == "reason.unsolved_no_match"
+        assert isinstance(answer, NotSolved)
+        assert answer.reason.key == "reason.unsolved_no_match"
 
 
 def test_reasons(tycho):
@@ -115,11 +114,11 @@ def test_reasons(tycho):
     field = make_field(tycho, true_wcs(50.0, 10.0), seed=1)
     few = replace(field, x_px=field.x_px[:5], y_px=field.y_px[:5])
     told = solver.solve(few)
-    assert isinstance(told, Message)
-    assert (told.key, told.params["found"]) == ("reason.unsolved_too_few_stars", 5)
+    assert isinstance(told, NotSolved)
+    assert (told.reason.key, told.reason.params["found"]) == ("reason.unsolved_too_few_stars", 5)
     told = solver.solve(replace(field, ra_deg=None))
-    assert isinstance(told, Message)
-    assert told.key == "reason.unsolved_no_pointing"
+    assert isinstance(told, NotSolved)
+    assert told.reason.key == "reason.unsolved_no_pointing"
 
 
 def test_an_empty_catalogue_is_a_reason():
@@ -131,7 +130,7 @@ def test_an_empty_catalogue_is_a_reason():
 
     rng = np.random.default_rng(2)
     field = StarField(rng.uniform(0, 1080, 50), rng.uniform(0, 1920, 50), 1080, 1920, 10.0, 20.0, 2.39)
-    assert isinstance(EmbeddedSolver(Nothing()).solve(field), Message)
+    assert isinstance(EmbeddedSolver(Nothing()).solve(field), NotSolved)
 
 
 def test_same_field_same_solution(tycho):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from star_lists import make_field, true_wcs, worst_offset_px
 
-from zemosaic.errors import Message
 from zemosaic.model import Solution
+from zemosaic.solving.base import NotSolved
 from zemosaic.solving.solvers.header_solution import verify
 from zemosaic.wcs import Distortion
 
@@ -40,8 +40,8 @@ def test_a_header_from_another_field_is_refused(tycho):
     for k in range(20):
         field = make_field(tycho, true_wcs(17.0 * k, -60.0 + 6 * k), seed=k)
         told = verify(true_wcs(17.0 * k + 40.0, -60.0 + 6 * k, 15.0 * k), field, tycho)
-        assert isinstance(told, Message)
-        assert told.key == "reason.unsolved_not_confirmed"
+        assert isinstance(told, NotSolved)
+        assert told.reason.key == "reason.unsolved_not_confirmed"
 
 
 def test_a_slightly_turned_or_far_shifted_header_is_refused_or_put_right(tycho):
@@ -49,7 +49,7 @@ def test_a_slightly_turned_or_far_shifted_header_is_refused_or_put_right(tycho):
     field = make_field(tycho, truth, seed=5)
     for wrong in (true_wcs(80.0, 20.0, 12.0), truth.shifted(200.0, 0.0), true_wcs(80.0, 20.0, 10.0, True)):
         answer = verify(wrong, field, tycho)
-        assert isinstance(answer, Message) or worst_offset_px(answer.wcs, truth) < 2.5
+        assert isinstance(answer, NotSolved) or worst_offset_px(answer.wcs, truth) < 2.5
 
 
 @pytest.mark.parametrize("factor", [0.97, 1.03])
@@ -57,8 +57,8 @@ def test_a_scale_that_contradicts_the_optics_is_refused(tycho, factor):
     truth = true_wcs(80.0, 20.0)
     field = replace(make_field(tycho, truth, seed=5), scale_arcsec=2.39 * factor)
     told = verify(truth, field, tycho)
-    assert isinstance(told, Message)
-    assert told.key == "reason.unsolved_header_scale"
+    assert isinstance(told, NotSolved)
+    assert told.reason.key == "reason.unsolved_header_scale"
     assert isinstance(verify(truth, replace(field, scale_arcsec=None), tycho), Solution)
 
 
@@ -70,4 +70,4 @@ def test_nonsense_is_refused(tycho):
     unknown_scale = replace(field, scale_arcsec=None)
     for wcs in (sheared, wild, replace(good, ra_deg=float("nan")), replace(good, cd=((0.0, 0.0), (0.0, 0.0)))):
         with np.errstate(all="ignore"):
-            assert isinstance(verify(wcs, unknown_scale, tycho), Message)
+            assert isinstance(verify(wcs, unknown_scale, tycho), NotSolved)

@@ -19,10 +19,9 @@ from waiting import PATIENCE_S
 
 from zemosaic.catalogue import AstapCatalogue, CellCatalogue, open_astap
 from zemosaic.catalogue.astap_database import LAYOUTS, Layout
-from zemosaic.errors import Message
 from zemosaic.export.fits import write_fits
 from zemosaic.model import Solution
-from zemosaic.solving.base import StarField
+from zemosaic.solving.base import NotSolved, StarField
 from zemosaic.solving.solvers import astap
 from zemosaic.solving.solvers.astap import AstapSolver
 from zemosaic.solving.solvers.astap_find import AstapInstallation
@@ -138,14 +137,14 @@ def test_it_refuses(tycho, solver, tmp_path, monkeypatch):
     field = field_of(tycho, true_wcs(*CYGNUS))
     blank = np.random.default_rng(1).normal(1000.0, 20.0, (1920, 1080)).astype(np.float32)
     told = solver.solve(replace(field, green=lambda: blank))
-    assert isinstance(told, Message)
-    assert told.key in ("reason.astap_failed", "reason.astap_no_solution")
+    assert isinstance(told, NotSolved)
+    assert told.reason.key in ("reason.astap_failed", "reason.astap_no_solution")
     elsewhere = replace(solver.installation, data_dir=tmp_path / "nothing")
     told = replace(solver, installation=elsewhere).solve(field)
-    assert isinstance(told, Message)
-    assert told.key == "reason.astap_no_database"
+    assert isinstance(told, NotSolved)
+    assert told.reason.key == "reason.astap_no_database"
     told = solver.solve(replace(field, ra_deg=100.0, dec_deg=-30.0))
-    assert isinstance(told, Message)
+    assert isinstance(told, NotSolved)
     write = astap._write_image
 
     def truncated(path: Path, field: StarField) -> None:
@@ -154,8 +153,8 @@ def test_it_refuses(tycho, solver, tmp_path, monkeypatch):
 
     monkeypatch.setattr(astap, "_write_image", truncated)
     told = solver.solve(field)
-    assert isinstance(told, Message)
-    assert told.key.startswith("reason.astap_")
+    assert isinstance(told, NotSolved)
+    assert told.reason.key.startswith("reason.astap_")
 
 
 def test_it_cannot_write(tycho, solver, monkeypatch):
@@ -168,14 +167,14 @@ def test_it_cannot_write(tycho, solver, monkeypatch):
 
     monkeypatch.setattr(AstapSolver, "_command", nowhere)
     told = solver.solve(field_of(tycho, true_wcs(*CYGNUS)))
-    assert isinstance(told, Message)
-    assert told.key in ("reason.astap_failed", "reason.astap_no_answer")
+    assert isinstance(told, NotSolved)
+    assert told.reason.key in ("reason.astap_failed", "reason.astap_no_answer")
 
 
 def test_it_is_stopped(tycho, solver):
     told = replace(solver, timeout_s=0.01).solve(field_of(tycho, true_wcs(*CYGNUS)))
-    assert isinstance(told, Message)
-    assert told.key == "reason.astap_timeout"
+    assert isinstance(told, NotSolved)
+    assert told.reason.key == "reason.astap_timeout"
     assert not [p for p in psutil.Process().children(recursive=True) if "astap" in p.name()]
 
 

@@ -18,7 +18,7 @@ def survey(tycho, tmp_path) -> Survey:
 
 
 def told(found) -> list:
-    return [text for text in found.context.warnings if text.key == "warning.scale_card_wrong"]
+    return [text for text in found.context.reporter.warnings if text.key == "warning.scale_card_wrong"]
 
 
 @pytest.mark.parametrize("focal_mm", [234.0, 160.0])

@@ -19,11 +19,11 @@ from waiting import wait_until
 
 from zemosaic import worker
 from zemosaic.catalogue import CellCatalogue, QuadIndex
-from zemosaic.errors import message
 from zemosaic.events import FrameSolved, Logged, RunFailed, Warned
-from zemosaic.phases import solve as solve_phase
+from zemosaic.phases.placement import frame_solver
 from zemosaic.phases.solve import solve_frames
 from zemosaic.settings.schema import Settings
+from zemosaic.solving.base import not_solved
 from zemosaic.solving.propagate import propagate
 from zemosaic.solving.solvers.blind import BlindSolver
 from zemosaic.solving.solvers.embedded import EmbeddedSolver
@@ -164,8 +164,8 @@ def test_clouds_are_dropped_with_a_reason(survey, blind_calls):
     survey.add_clouds()
     with solved(survey.folder) as found:
         assert len(found.frames) == 2
-        assert [Path(d.path).name for d in found.context.dropped] == ["light_002.fit"]
-        assert found.context.dropped[0].reason.key.startswith("reason.")
+        assert [Path(d.path).name for d in found.context.reporter.dropped] == ["light_002.fit"]
+        assert found.context.reporter.dropped[0].reason.key.startswith("reason.")
 
 
 def test_a_wcs_in_the_header_is_used_where_it_holds(survey):
@@ -241,7 +241,7 @@ def test_a_frame_that_disagrees_is_solved_again(survey, monkeypatch, lies, other
     survey.add(6)
     survey.add(2, 0.3)
     told = []
-    monkeypatch.setattr(solve_phase, "is_believed", lambda *_: True)
+    monkeypatch.setattr(frame_solver, "is_believed", lambda *_: True)
 
     def lying(field, stars, neighbour):
         answer = propagate(field, stars, neighbour)
@@ -250,14 +250,14 @@ def test_a_frame_that_disagrees_is_solved_again(survey, monkeypatch, lies, other
         told.append(field.name)
         return replace(answer, wcs=answer.wcs.shifted(10.0, -10.0))
 
-    monkeypatch.setattr(solve_phase, "propagate", lying)
+    monkeypatch.setattr(frame_solver, "propagate", lying)
     if not other_solvers:
         embedded = EmbeddedSolver.solve
         monkeypatch.setattr(
             EmbeddedSolver,
             "solve",
             lambda self, field: (
-                message("reason.unsolved_no_pointing") if "_003" in field.name else embedded(self, field)
+                not_solved("reason.unsolved_no_pointing") if "_003" in field.name else embedded(self, field)
             ),
         )
     with solved(survey.folder) as found:
@@ -266,8 +266,8 @@ def test_a_frame_that_disagrees_is_solved_again(survey, monkeypatch, lies, other
         assert max(offsets_px(found.frames, survey.truth)) < 0.5
         assert found.told(Logged).count("log.frame_solved_again") == (how is not None)
         if how is None:
-            assert [Path(drop.path).name for drop in found.context.dropped] == ["light_003.fit"]
-            assert found.context.dropped[0].reason.key.startswith("reason.joint_")
+            assert [Path(drop.path).name for drop in found.context.reporter.dropped] == ["light_003.fit"]
+            assert found.context.reporter.dropped[0].reason.key.startswith("reason.joint_")
         else:
             assert by_name["light_003.fit"].how == how
 
@@ -280,7 +280,7 @@ def test_a_place_that_the_catalogue_contradicts_is_not_believed(survey, monkeypa
         wrong = answer is not None and field.name.endswith("light_003.fit")
         return replace(answer, wcs=answer.wcs.shifted(10.0, -10.0)) if wrong else answer
 
-    monkeypatch.setattr(solve_phase, "propagate", lying)
+    monkeypatch.setattr(frame_solver, "propagate", lying)
     with solved(survey.folder) as found:
         by_name = {Path(frame.frame.path).name: frame.solution.how for frame in found.frames}
         assert by_name["light_003.fit"] == "embedded"
@@ -292,15 +292,15 @@ def test_the_next_run_takes_the_same_solutions_over_to_the_last_bit(survey, monk
     survey.add(3)
     survey.add_clouds()
     with solved(survey.folder) as found:
-        first, lost = found.frames, found.context.dropped
+        first, lost = found.frames, found.context.reporter.dropped
         assert len(first) == 3 and len(lost) == 1
-        found.context.dropped = []
+        found.context.reporter.dropped = []
         found.events.clear()
-        monkeypatch.setattr("zemosaic.phases.solve._Session.solve", refuse)
+        monkeypatch.setattr("zemosaic.phases.solve.SolvingSession.solve", refuse)
         again = solve_frames(found.context, found.measured, found.defects)
         assert [one.solution for one in again] == [one.solution for one in first]
         assert again[0].measured is first[0].measured
-        assert found.context.dropped == lost
+        assert found.context.reporter.dropped == lost
         kinds = [type(event).__name__ for event in found.events]
         assert kinds.count("FrameSolved") == 3 and kinds.count("FrameDropped") == 1
         with pytest.raises(AssertionError, match="solved anew"):

@@ -9,9 +9,8 @@ import pytest
 from star_lists import make_field, true_wcs, worst_offset_px
 
 from zemosaic.catalogue import CellCatalogue, QuadIndex
-from zemosaic.errors import Message
 from zemosaic.model import Solution
-from zemosaic.solving.base import StarField
+from zemosaic.solving.base import NotSolved, StarField
 from zemosaic.solving.solvers.blind import BlindSolver
 from zemosaic.solving.solvers.embedded import EmbeddedSolver
 from zemosaic.wcs import from_tangent_plane, ra_dec
@@ -77,7 +76,7 @@ def test_wrong_hints_are_never_believed(tycho: CellCatalogue, count: int) -> Non
         there = from_tangent_plane(off * np.cos(angle), off * np.sin(angle), ra, dec)
         lie = replace(field, ra_deg=float(there[0]), dec_deg=float(there[1]))
         answer = EmbeddedSolver(tycho).solve(lie)
-        assert isinstance(answer, Message), (number, ra, dec, lie.ra_deg, lie.dec_deg)
+        assert isinstance(answer, NotSolved), (number, ra, dec, lie.ra_deg, lie.dec_deg)
 
 
 @pytest.mark.parametrize("count", [6, pytest.param(100, marks=pytest.mark.slow)])
@@ -89,8 +88,8 @@ def test_a_made_up_sky_is_nowhere(tycho: CellCatalogue, quads: QuadIndex, count:
         width, height = ((1080, 1920), (3000, 2000))[number % 2]
         points = rng.uniform(0.0, (width, height), (stars, 2)).T
         answer = solver.solve(StarField(*points, width, height, scale_arcsec=float(rng.uniform(1.0, 6.0))))
-        assert isinstance(answer, Message)
-        assert answer.key == "reason.unsolved_nowhere"
+        assert isinstance(answer, NotSolved)
+        assert answer.reason.key == "reason.unsolved_nowhere"
 
 
 @pytest.mark.parametrize(("size", "scale"), [((1936, 1096), 9.3), ((4000, 3000), 2.5), ((1080, 1920), 3.7)])
@@ -109,8 +108,8 @@ def test_blind_needs_a_scale_and_stars(tycho: CellCatalogue, quads: QuadIndex) -
     solver = BlindSolver(tycho, quads)
     field, _ = frame(tycho, 1, 50.0, 10.0)
     told = solver.solve(replace(field, scale_arcsec=None))
-    assert isinstance(told, Message)
-    assert told.key == "reason.unsolved_no_scale"
+    assert isinstance(told, NotSolved)
+    assert told.reason.key == "reason.unsolved_no_scale"
     told = solver.solve(replace(field, x_px=field.x_px[:5], y_px=field.y_px[:5]))
-    assert isinstance(told, Message)
-    assert told.key == "reason.unsolved_too_few_stars"
+    assert isinstance(told, NotSolved)
+    assert told.reason.key == "reason.unsolved_too_few_stars"

@@ -8,6 +8,8 @@ import sys
 import types
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 LAST_FIELD = "    edge_offsets: EdgeOffsets | None = None\n"
 NEW_LINE = "    haze: tuple[float, ...] = ()\n"
@@ -27,18 +29,14 @@ def change_model() -> types.ModuleType:
     return module
 
 
-class Context:
-    """As much of a run as its end needs."""
+def context_in(folder: Path) -> Any:
+    """Return as much of a run as its end needs."""
+    from zemosaic.phases.run.run_folder import RunFolder
+    from zemosaic.settings.schema import Settings
+    from zemosaic.store.journal import Journal
 
-    def __init__(self, folder: Path) -> None:
-        from zemosaic.settings.schema import Settings
-        from zemosaic.store.journal import Journal
-
-        self.settings, self.journal = Settings(keep_work_files=True), Journal(folder / "journal.sqlite")
-        self.work_dir = self.scratch = folder
-
-    def depends(self, phase: str, *parts: object) -> str:
-        return f"{phase} {parts}"
+    run_folder = RunFolder(folder, Journal(folder / "journal.sqlite"))
+    return SimpleNamespace(settings=Settings(keep_work_files=True), folder=run_folder, scratch=folder)
 
 
 def main() -> None:
@@ -46,18 +44,19 @@ def main() -> None:
     from record_samples import sample
 
     from zemosaic.mosaic.canvas import Canvas
-    from zemosaic.phases.previous_run.archive import open_previous_run
+    from zemosaic.phases.previous_run.archive import keep_for_next_run, open_previous_run
     from zemosaic.phases.previous_run.state import FieldState, PreviousRun
     from zemosaic.phases.stack import pixel_digest
     from zemosaic.store.pixel_record import FrameColumns, MosaicRecord, records_from_text, records_to_text
 
     frame = replace(sample(model.CalibratedFrame, random.Random(8)), haze=(0.25, 1.5))
-    context, canvas = Context(Path(sys.argv[1])), Canvas(frame.wcs, 10, 20)
+    context, canvas = context_in(Path(sys.argv[1])), Canvas(frame.wcs, 10, 20)
     made = [FieldState(canvas, (0, 0), 3, [frame])]
-    PreviousRun().keep(context, [frame.frame], [frame.solved], {frame.frame.camera_key: "mark"}, made)  # type: ignore[arg-type]
+    fingerprints = {frame.frame.camera_key: "mark"}
+    keep_for_next_run(PreviousRun(), context, [frame.frame], [frame.solved], fingerprints, made)
     sys.stdout.write("saved\n")
-    known = open_previous_run(context)  # type: ignore[arg-type]
-    context.journal.close()
+    known = open_previous_run(context)
+    context.folder.journal.close()
     again = known.fields[0].calibrated(frame.solved) if known else None
     if again is not None and again.haze == frame.haze:
         sys.stdout.write("resumed\n")

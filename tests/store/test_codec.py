@@ -15,12 +15,11 @@ import numpy as np
 import pytest
 from record_samples import same, sample
 
-from zemosaic import errors, model
-from zemosaic import wcs as sky
+from zemosaic import errors, model, wcs
 from zemosaic.export.grid_file import SavedGrid
 from zemosaic.mosaic.star_model import TileStars
 from zemosaic.phases import stack
-from zemosaic.phases.previous_run import archive as nights
+from zemosaic.phases.previous_run import state
 from zemosaic.store import pixel_record
 from zemosaic.store.codec import content_of, from_bytes, from_plain, pack, to_bytes, to_plain, unpack
 from zemosaic.store.columns import as_columns, compacted, expanded, row_of
@@ -40,13 +39,13 @@ def records_of(*modules: Any) -> list[type]:
     ]
 
 
-UNSAVED = (nights.PreviousRun, nights.FieldState)
-RECORDS = [kind for kind in records_of(model, sky, pixel_record, nights) if kind not in UNSAVED]
+UNSAVED = (state.PreviousRun, state.FieldState)
+RECORDS = [kind for kind in records_of(model, wcs, pixel_record, state) if kind not in UNSAVED]
 RECORDS += [errors.Message, TileStars, SavedGrid]
 
 
 def test_the_records_were_found():
-    assert {model.CalibratedFrame, model.FrameRef, model.Dropped, sky.FrameWcs, nights.FinishedRun} <= set(RECORDS)
+    assert {model.CalibratedFrame, model.FrameRef, model.Dropped, wcs.FrameWcs, state.FinishedRun} <= set(RECORDS)
     assert len(RECORDS) >= 25
 
 
@@ -156,7 +155,7 @@ def test_the_same_values_are_the_same_bytes():
 
 @pytest.mark.parametrize(
     "kind",
-    [model.FrameRef, model.TileSpec, model.TileProduct, sky.FrameWcs, model.EdgeOffsets, model.Dropped, model.Trail],
+    [model.FrameRef, model.TileSpec, model.TileProduct, wcs.FrameWcs, model.EdgeOffsets, model.Dropped, model.Trail],
     ids=lambda kind: kind.__name__,
 )
 @pytest.mark.parametrize("count", [0, 1, 2, 30])

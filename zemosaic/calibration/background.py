@@ -4,16 +4,20 @@ Model of a cell's mean in a frame, with ``I = 1 + V r**2`` the camera's illumina
 ``t`` the frame's transparency, ``B(u, v)`` the higher-order terms that all frames of a camera share (stray light, the
 Moon's gradient, dew), relative to the sky level, and ``N`` the flux of the sources in the cell:
 
-``value = b + I (S . (1, u, v) + S[0] B + t N)``
+``value = b + I (S . (1, u, v) + S[0] B + t a N)``
 
-N is free in every cell, so that nebulosity is never mistaken for sky.  What the overlaps cannot
-know, the mosaic's own plane, is settled by `zemosaic.calibration.gauge`.  A bowl over the whole mosaic is
+``a`` is the area of the frame's pixels in those of the reference plane: a telescope of shorter focal length puts
+more of the sky on each of them, while ``t`` compares the light of whole stars.
+N is free in every cell, so that nebulosity is never mistaken for sky.  What the
+overlaps cannot know, the planes of the mosaic and of pieces of it that hang together by little, is settled by
+`zemosaic.calibration.pieces`.  A bowl over the whole mosaic is
 the equal of V where all frames have one level, so V is what stars and changes of level determine, and else
 its prior (`zemosaic.calibration.illumination`); b is held by what photon noise says of it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -22,8 +26,14 @@ from numpy.typing import NDArray
 
 from zemosaic.arrays import Float64s
 from zemosaic.calibration.background_cells import CellSamples
+from zemosaic.calibration.background_table import (
+    CELL_ERROR_FLOOR,
+    BackgroundTable,
+    background_table,
+    dark_levels,
+    pixel_areas,
+)
 from zemosaic.calibration.fixed_parameters import FixedParameters, with_fixed_frames
-from zemosaic.calibration.gauge import settle_plane
 from zemosaic.calibration.illumination import (
     FallOfLight,
     determine_fall,
@@ -33,24 +43,21 @@ from zemosaic.calibration.illumination import (
 )
 from zemosaic.calibration.least_squares import JointProblem, JointSolution, solve_joint
 from zemosaic.calibration.photon_transfer import BiasEstimate
+from zemosaic.calibration.pieces import Brightness, settle_pieces
 from zemosaic.model import N_HIGHER_ORDER_TERMS, sky_terms
 
 __all__ = ["SkySolution", "solve_sky"]
 
 
-MIN_CELL_COMPLETENESS = 0.95
-"""A cell is used in a frame when its pixel count is at least this fraction of the largest count over all frames."""
-CELL_ERROR_FLOOR = 0.03
-"""Smallest error of a cell's mean, in units of the noise of one pixel, however many pixels it has."""
 BIAS_ERROR_FACTOR = 3.0
 """Factor applied to the formal error of the bias: errors of the transparencies and gradients within cells do not
 average out with the number of cells."""
 GRAIN_SIGMA = 3.0
 """Width within which empty cells count as equally bright, in standard errors of a cell's mean over its frames."""
+BLOCK_AREA = 64.0**2
+"""Area of sky in pixels over which cells are averaged before empty sky is looked for."""
 MIN_FRAMES_IN_GRAIN = 4
 """Smallest number of frames per cell that is assumed for that error."""
-DARK_PERCENT = 10.0
-"""Percentile of a frame's cells that serves as its sky level before the overlaps are solved."""
 SLOPE_PRIOR = 1.0
 """Standard deviation expected of a sky's slope across the frame, in parts of its level."""
 HIGHER_ORDER_PRIOR = (1e-5, 3e-3, 1e-2)
@@ -83,6 +90,9 @@ class SkySolution:
     noise of one pixel; 0 for frames that are not fixed."""
     fall: FallOfLight
     """What `vignetting` was determined by."""
+    level_error_sigma: Float64s
+    """Per frame: standard error of the level of the piece of the mosaic to which it belongs against that of the
+    largest piece, in noise of one pixel; 0 within that piece, and where frames are fixed."""
 
 
 def solve_sky(
@@ -114,12 +124,12 @@ def solve_sky(
     held : Held, optional
         What is known from before; the mosaic's plane is then the one of that solution.
     """
-    table = _observations(cells, transparency, groups)
+    table = background_table(cells, transparency, groups)
     n_groups = len(vignetting)
     fixed = fixed or FixedParameters.none(len(transparency), transparency.shape[1], n_groups)
     fixed_rows = np.repeat(fixed.frames, transparency.shape[1])
     b = np.where(fixed.cameras, fixed.bias_adu, [estimate.bias_adu for estimate in bias])
-    dark = _dark_levels(cells, transparency.shape[1]) - b[groups][:, None]
+    dark = dark_levels(cells, transparency.shape[1]) - b[groups][:, None]
     dark = np.where(fixed.frames[:, None], fixed.sky_adu[..., 0], dark)
     tilt = _slope_contribution(fixed.sky_adu, table)
     higher_order = np.where(fixed.cameras[:, None], _fixed_higher_order(fixed, groups), 0.0)
@@ -134,7 +144,7 @@ def solve_sky(
         problem = _with_fall_held(
             _problem(table, v, b, sky_flux, dark, (vignetting, vignetting_sigma), bias), ~illumination.determined
         )
-        problem = _with_transparency_error(problem, source_flux, transparency_error)
+        problem = _with_transparency_error(problem, table.pixel_area * source_flux, transparency_error)
         # Before the illumination is known, its error would be mistaken for higher-order terms.
         if iteration == 1 or higher_order.any():
             problem = _with_higher_order_terms(problem, table, level, higher_order)
@@ -161,12 +171,12 @@ def solve_sky(
     transparency = np.where(fixed.frames[:, None], fixed.transparency, solved)
     sky = terms[..., :3] + np.multiply.outer(dark, (1.0, 0.0, 0.0))
     higher_order_adu = (level[:, None] * higher_order[np.repeat(groups, channels)]).reshape(n_frames, channels, -1)
-    if not fixed.frames.any():
-        sky = _with_settled_plane(sky, solution.item, table, transparency)
+    factor = transparency * pixel_areas(cells)[:, None]
+    sky, level_error = _with_settled_planes(sky, solution, table, factor, problem.factor, fixed)
     sky = np.where(fixed.frames[:, None, None], fixed.sky_adu, np.concatenate([sky, higher_order_adu], axis=2))
     rms = np.sqrt(_mean_of_frames((solution.residual / problem.sigma) ** 2, table.source, n_frames))
     mean_residual = np.where(fixed.frames, _mean_residuals(table, solution.residual, n_frames), 0.0)
-    return SkySolution(sky, transparency, b, v, rms, mean_residual, illumination)
+    return SkySolution(sky, transparency, b, v, rms, mean_residual, illumination, level_error)
 
 
 def _mean_of_frames(values: Float64s, frame: NDArray[np.int64], n_frames: int) -> Float64s:
@@ -174,7 +184,7 @@ def _mean_of_frames(values: Float64s, frame: NDArray[np.int64], n_frames: int) -
     return np.asarray(np.bincount(frame, values, n_frames) / np.maximum(np.bincount(frame, None, n_frames), 1))
 
 
-def _mean_residuals(table: _Table, residual: Float64s, n_frames: int) -> Float64s:
+def _mean_residuals(table: BackgroundTable, residual: Float64s, n_frames: int) -> Float64s:
     """Return the largest of the mean residual of each frame and of its change from middle to edge, in noise."""
     noise = _mean_of_frames(table.pixel, table.frame, table.n_frames)
     largest_change = np.zeros(table.n_frames)
@@ -189,82 +199,8 @@ def _mean_residuals(table: _Table, residual: Float64s, n_frames: int) -> Float64
     return in_noise
 
 
-@dataclass(frozen=True)
-class _Table:
-    """Observations of all channels; item = cell and channel, frame = frame and channel."""
-
-    item: NDArray[np.int64]
-    frame: NDArray[np.int64]
-    source: NDArray[np.int64]
-    """Frame index alone."""
-    group: NDArray[np.int64]
-    factor: Float64s
-    value: Float64s
-    pixel: Float64s
-    """Noise of one pixel of the frame."""
-    sigma: Float64s
-    u: Float64s
-    v: Float64s
-    r2: Float64s
-    position: Float64s
-    """Row and column of each cell, shape (cells, 2)."""
-    n_frames: int
-    channels: int
-
-    @property
-    def n_items(self) -> int:
-        return len(self.position) * self.channels
-
-
-def _observations(cells: Sequence[CellSamples], transparency: Float64s, groups: NDArray[np.int64]) -> _Table:
-    n_frames, channels = transparency.shape
-    source = np.repeat(np.arange(n_frames), [len(sample.row) for sample in cells])
-    row = np.concatenate([sample.row for sample in cells]).astype(np.int64)
-    column = np.concatenate([sample.column for sample in cells]).astype(np.int64)
-    count = np.concatenate([sample.count for sample in cells]).astype(float)
-    mean = np.concatenate([sample.mean_adu for sample in cells])
-    noise = np.array([sample.noise_adu for sample in cells])
-    u = np.concatenate([sample.u for sample in cells])
-    v = np.concatenate([sample.v for sample in cells])
-    key = (row - row.min(initial=0)) * (np.ptp(column) + 1 if len(column) else 1) + column - column.min(initial=0)
-    _, cell = np.unique(key, return_inverse=True)
-    best = np.zeros(int(cell.max(initial=-1)) + 1)
-    np.maximum.at(best, cell, count)
-    complete = np.flatnonzero((count >= MIN_CELL_COMPLETENESS * best[cell]) & (count >= 0.25 * best.max(initial=0.0)))
-    _, first, cell = np.unique(cell[complete], return_index=True, return_inverse=True)
-    n_cells = len(first)
-    position = np.stack([row[complete][first], column[complete][first]], axis=1).astype(float)
-    source, u, v, count, mean = source[complete], u[complete], v[complete], count[complete], mean[complete]
-    pixel = noise[source]
-    parts = range(channels)
-    return _Table(
-        item=np.concatenate([cell + c * n_cells for c in parts]).astype(np.int64),
-        frame=np.concatenate([source * channels + c for c in parts]),
-        source=np.tile(source, channels),
-        group=np.tile(groups[source], channels),
-        factor=np.concatenate([transparency[source, c] for c in parts]),
-        value=np.concatenate([mean[:, c] for c in parts]),
-        pixel=np.concatenate([pixel[:, c] for c in parts]),
-        sigma=np.concatenate([pixel[:, c] * np.hypot(count**-0.5, CELL_ERROR_FLOOR) for c in parts]),
-        u=np.tile(u, channels),
-        v=np.tile(v, channels),
-        r2=np.tile(u * u + v * v, channels),
-        position=position,
-        n_frames=n_frames * channels,
-        channels=channels,
-    )
-
-
-def _dark_levels(cells: Sequence[CellSamples], channels: int) -> Float64s:
-    """Return the level of the darker cells per frame and channel, 0 for frames without cells."""
-    none = np.zeros(channels)
-    return np.stack(
-        [np.percentile(sample.mean_adu, DARK_PERCENT, axis=0) if len(sample.row) else none for sample in cells]
-    )
-
-
 def _problem(
-    table: _Table,
+    table: BackgroundTable,
     v: Float64s,
     b: Float64s,
     sky_flux: Float64s,
@@ -308,7 +244,7 @@ def _with_fall_held(problem: JointProblem, cameras: NDArray[np.bool_]) -> JointP
 def _fall_of_light(
     problem: JointProblem,
     solution: JointSolution,
-    table: _Table,
+    table: BackgroundTable,
     light: Float64s,
     level: Float64s,
     v: Float64s,
@@ -338,7 +274,7 @@ def _fall_of_light(
 
 
 def _with_higher_order_terms(
-    problem: JointProblem, table: _Table, level: Float64s, higher_order: Float64s
+    problem: JointProblem, table: BackgroundTable, level: Float64s, higher_order: Float64s
 ) -> JointProblem:
     """Return the problem with the bends of the cameras' skies as further shared terms, told from those so far.
 
@@ -372,7 +308,7 @@ def _with_higher_order_terms(
     )
 
 
-def _updated_higher_order(higher_order: Float64s, change: Float64s, table: _Table) -> Float64s:
+def _updated_higher_order(higher_order: Float64s, change: Float64s, table: BackgroundTable) -> Float64s:
     """Return the higher-order terms after an iteration; zero where no camera has significant ones."""
     if not change.shape[1]:
         return higher_order
@@ -382,12 +318,12 @@ def _updated_higher_order(higher_order: Float64s, change: Float64s, table: _Tabl
     )
 
 
-def _terms_at_corner(table: _Table) -> Float64s:
+def _terms_at_corner(table: BackgroundTable) -> Float64s:
     """Return the size of each bend's term at the corner of a frame."""
     return np.asarray(table.r2.max(initial=1e-6) ** np.repeat([1.0, 1.5, 2.0], [2, 4, 5]), np.float64)
 
 
-def _amplitude_at_corner(higher_order: Float64s, table: _Table) -> Float64s:
+def _amplitude_at_corner(higher_order: Float64s, table: BackgroundTable) -> Float64s:
     """Return the root mean square of each camera's bends there."""
     return np.asarray(np.sqrt(((higher_order * _terms_at_corner(table)) ** 2).mean(axis=1)), np.float64)
 
@@ -402,7 +338,7 @@ def _fixed_higher_order(fixed: FixedParameters, groups: NDArray[np.int64]) -> Fl
     return higher_order / np.where(squares > 0, squares, 1.0)
 
 
-def _slope_contribution(sky_adu: Float64s, table: _Table) -> Float64s:
+def _slope_contribution(sky_adu: Float64s, table: BackgroundTable) -> Float64s:
     """Return what the slopes of skies make of each observation."""
     slopes = sky_adu.reshape(table.n_frames, -1)[table.frame, 1:3]
     return np.asarray(slopes[:, 0] * table.u + slopes[:, 1] * table.v, np.float64)
@@ -435,20 +371,48 @@ def _scaled_to_stars(solved: Float64s, stars: Float64s, transparency_error: Floa
     return np.asarray(solved / ((weight * solved / stars).sum(axis=0) / weight.sum(axis=0)), np.float64)
 
 
-def _with_settled_plane(sky: Float64s, item: Float64s, table: _Table, transparency: Float64s) -> Float64s:
-    """Return the skies after the mosaic's own plane is fixed."""
+def _with_settled_planes(
+    sky: Float64s,
+    solution: JointSolution,
+    table: BackgroundTable,
+    factor: Float64s,
+    factor_of_light: Float64s,
+    fixed: FixedParameters,
+) -> tuple[Float64s, Float64s]:
+    """Return the skies after the planes of the mosaic's pieces are fixed, and the error of each frame's level.
+
+    Parameters
+    ----------
+    sky : ndarray, shape (frames, channels, 3)
+    solution : JointSolution
+    table : BackgroundTable
+    factor : ndarray, shape (frames, channels)
+        What a pixel of a frame gets of a cell's light.
+    factor_of_light : ndarray, shape (n,)
+        The same of each observation, the fall of light included.
+    fixed : FixedParameters
+        Where frames are fixed, so are the planes.
+    """
+    if fixed.frames.any():
+        return sky, np.zeros(len(sky))
     n_cells = len(table.position)
     first = slice(0, len(table.item) // table.channels)
     basis = np.stack([np.ones(first.stop), table.u[first], table.v[first]], axis=1)
-    pixel = np.array([np.median(table.sigma[table.item // n_cells == c]) for c in range(table.channels)])
+    block_cells = max(1, round(math.sqrt(BLOCK_AREA / max(table.cell_area, 1.0))))
+    noise = np.median(table.pixel.reshape(table.channels, -1), axis=1)
+    floor = CELL_ERROR_FLOOR * noise
+    sigma = np.median(table.sigma.reshape(table.channels, -1), axis=1)
+    # The blocks' errors, of which only a part becomes smaller with their size.
+    pixel = np.hypot(np.sqrt(np.maximum(sigma**2 - floor**2, 0.0)) / block_cells, floor)
     depth = max(float(np.median(np.bincount(table.item[first], minlength=n_cells))), MIN_FRAMES_IN_GRAIN)
-    return settle_plane(
+    return settle_pieces(
         sky,
-        item.reshape(table.channels, n_cells),
-        transparency,
+        solution.item.reshape(table.channels, n_cells),
+        factor,
         table.item[first],
         table.source[first],
         basis,
+        (solution.weight * factor_of_light**2).reshape(table.channels, -1),
         table.position,
-        GRAIN_SIGMA * pixel / np.sqrt(depth),
+        Brightness(GRAIN_SIGMA * pixel / np.sqrt(depth), noise, block_cells),
     )

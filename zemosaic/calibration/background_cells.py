@@ -21,7 +21,7 @@ from zemosaic.calibration.photon_transfer import MIN_PIXEL_PAIRS, cell_variances
 from zemosaic.model import FrameRef, MeasuredFrame, Trail, detector_coordinates
 from zemosaic.wcs import FrameWcs
 
-__all__ = ["CellSamples", "mask_radius_px", "sample_cells"]
+__all__ = ["CellSamples", "complete_cells", "mask_radius_px", "sample_cells"]
 
 
 LATTICE = 48
@@ -31,6 +31,13 @@ CLIP = (3.0, 2.5)
 _UNIT = NormalDist()
 CLIP_LOSS = (_UNIT.pdf(CLIP[1]) - _UNIT.pdf(CLIP[0])) / (_UNIT.cdf(CLIP[1]) - _UNIT.cdf(-CLIP[0]))
 """What the mean of normal noise loses that way, in sigma."""
+MIN_CELL_COMPLETENESS = 0.95
+"""A cell is complete in a frame when its free area is at least this fraction of the largest one over all frames of
+pixels of that size ..."""
+MIN_COMMON_COMPLETENESS = 0.8
+"""... and this fraction of the largest one over all frames: larger pixels lose more area beside masked stars."""
+AREA_CLASS = 0.05
+"""Pixels whose areas differ by less than about this, as a part, are of one size."""
 EDGE_PX = 6
 TRAIL_SIDE_PX = 6.0
 """Beside twice a trail's width, to either side."""
@@ -53,6 +60,15 @@ class CellSamples:
     """Noise of one of the counted values per channel."""
     transfer: Float64s = field(default_factory=lambda: np.empty((0, 3)))
     """How the noise grows with the level, all channels together: see `transfer_points`."""
+    pixel_area: float = 1.0
+    """Area of a raw pixel in pixels of the reference plane: so much more diffuse light falls on it."""
+    step: int = 1
+    """Raw pixels along a side of what is counted."""
+
+    @property
+    def free_area(self) -> Float64s:
+        """Free area of each cell in pixels of the reference plane, shape (n,)."""
+        return np.asarray(self.count * (self.step**2 * self.pixel_area), np.float64)
 
 
 def mask_radius_px(flux_adu: Float64s, fwhm_px: float, noise_adu: float) -> Float64s:
@@ -63,6 +79,34 @@ def mask_radius_px(flux_adu: Float64s, fwhm_px: float, noise_adu: float) -> Floa
     alpha = fwhm_px / (2.0 * math.sqrt(2.0 ** (1.0 / 3.0) - 1.0))
     reach = (2.0 * np.maximum(flux_adu, 0.0) * alpha**4 / (math.pi * 0.05 * noise_adu)) ** (1.0 / 6.0)
     return np.clip(reach, 1.5 * fwhm_px, 200.0)
+
+
+def complete_cells(
+    cells: Sequence[CellSamples], source: NDArray[np.int64], cell: NDArray[np.int64]
+) -> tuple[NDArray[np.bool_], Float64s]:
+    """Return which observations cover as much of their cell as any frame does, and the largest free area per cell.
+
+    Parameters
+    ----------
+    cells : sequence of CellSamples
+        One per frame.
+    source, cell : ndarray of int, shape (n,)
+        Frame and cell of each observation, frame by frame.
+
+    Returns
+    -------
+    complete : ndarray of bool, shape (n,)
+    largest : ndarray, shape (number of cells,)
+    """
+    area = np.concatenate([sample.free_area for sample in cells])
+    sizes = np.array([(round(math.log(sample.pixel_area) / AREA_CLASS), sample.step) for sample in cells])
+    _, size = np.unique(sizes, axis=0, return_inverse=True)
+    size_of_observation = size.ravel()[source]
+    largest = np.zeros((int(size.max(initial=0)) + 1, int(cell.max(initial=-1)) + 1))
+    np.maximum.at(largest, (size_of_observation, cell), area)
+    over_all = largest.max(axis=0)
+    complete = area >= MIN_CELL_COMPLETENESS * largest[size_of_observation, cell]
+    return complete & (area >= MIN_COMMON_COMPLETENESS * over_all[cell]), over_all
 
 
 def sample_cells(
@@ -85,7 +129,7 @@ def sample_cells(
         Of the frame, and of the plane that carries the cells.
     cell_px : int
         Side of a cell in pixels of the reference plane.
-    stars : (ra_deg, dec_deg, radius_px)
+    stars : (ra_deg, dec_deg, radius_arcsec)
         Discs to leave out, the same for all frames.
     """
     frame = measured.frame
@@ -121,6 +165,8 @@ def sample_cells(
         v=v,
         noise_adu=noise,
         transfer=np.concatenate(transfer),
+        pixel_area=(wcs.scale_arcsec / reference.scale_arcsec) ** 2,
+        step=step,
     )
 
 
@@ -147,7 +193,8 @@ def _free_pixels(
     edge = max(1, EDGE_PX // step)
     for side in (free[:edge], free[-edge:], free[:, :edge], free[:, -edge:]):
         side[...] = 0
-    ra, dec, radius = stars
+    ra, dec, radius_arcsec = stars
+    radius = radius_arcsec / wcs.scale_arcsec
     x, y = wcs.sky_to_pixel(ra, dec)
     with np.errstate(invalid="ignore"):
         near = (x > -radius) & (y > -radius) & (x < frame.width + radius) & (y < frame.height + radius)

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Float64s
-from zemosaic.calibration.background import MIN_CELL_COMPLETENESS, SkySolution
-from zemosaic.calibration.background_cells import CellSamples
+from zemosaic.calibration.background import SkySolution
+from zemosaic.calibration.background_cells import CellSamples, complete_cells
 from zemosaic.model import EdgeOffsets, MeasuredFrame, sky_level
 
 __all__ = ["edge_offsets"]
@@ -51,17 +51,19 @@ def edge_offsets(
     column = np.concatenate([sample.column for sample in cells]).astype(np.int64)
     _, cell = np.unique(np.stack([row, column], axis=1), axis=0, return_inverse=True)
     cell = cell.ravel()
-    count = np.concatenate([sample.count for sample in cells]).astype(float)
-    best = np.zeros(int(cell.max(initial=-1)) + 1)
-    np.maximum.at(best, cell, count)
-    complete = count >= MIN_CELL_COMPLETENESS * best[cell]
-    before = np.concatenate([sample.mean_adu - np.array(m.sky_adu) for sample, m in zip(cells, measured, strict=True)])
+    complete, _ = complete_cells(cells, source, cell)
+    before = np.concatenate(
+        [
+            (sample.mean_adu - np.array(frame.sky_adu)) / sample.pixel_area
+            for sample, frame in zip(cells, measured, strict=True)
+        ]
+    )
     after = np.concatenate([_calibrated(sample, sky, k, groups[k]) for k, sample in enumerate(cells)])
     differences = [_difference_from_other_frames(values, cell, complete) for values in (before, after)]
     offsets = []
     for k, (sample, frame) in enumerate(zip(cells, measured, strict=True)):
         of_frame = source == k
-        noise = np.array(frame.noise_adu)
+        noise = np.array(frame.noise_adu) / sample.pixel_area
         offsets.append(
             EdgeOffsets(
                 before=_edge_medians(differences[0][of_frame] / noise, sample, frame, cell_px),
@@ -76,7 +78,7 @@ def _calibrated(cells: CellSamples, sky: SkySolution, frame: int, group: int) ->
     illumination = 1.0 + sky.vignetting[group] * (cells.u**2 + cells.v**2)
     background = np.stack([sky_level(one, cells.u, cells.v) for one in sky.sky_adu[frame]], axis=1)
     flux = (cells.mean_adu - sky.bias_adu[group]) / illumination[:, None] - background
-    return np.asarray(flux / sky.transparency[frame], np.float64)
+    return np.asarray(flux / (sky.transparency[frame] * cells.pixel_area), np.float64)
 
 
 def _difference_from_other_frames(values: Float64s, cell: NDArray[np.int64], complete: NDArray[np.bool_]) -> Float64s:

@@ -12,13 +12,24 @@ together, whose gradients are alike up to the colour of the sky.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Float64s
 
-__all__ = ["settle_plane"]
+__all__ = [
+    "DARK_OUTLIER_FRACTION",
+    "MAX_EMPTY_GRAINS",
+    "Plane",
+    "commonest_brightness",
+    "in_blocks",
+    "plane_of_piece",
+    "with_planes",
+]
 
 
 MAX_SLOPE_SIGMA = 3.5
@@ -32,25 +43,41 @@ DARK_OUTLIER_FRACTION = 0.002
 """Fraction of the cells that may be outliers on the dark side."""
 
 
-def settle_plane(
+@dataclass(frozen=True)
+class Plane:
+    """The plane to take from the light of a piece of the mosaic, about the middle of its cells."""
+
+    level: Float64s
+    """Per channel."""
+    slope: Float64s
+    """Along rows and columns, shape (channels, 2)."""
+    slope_error: Float64s
+    """Standard error of the slopes by the mean of the frames' skies alone, same shape."""
+    balanced: Float64s
+    """The slopes by that mean, same shape."""
+
+
+def plane_of_piece(
     sky: Float64s,
     flux: Float64s,
-    transparency: Float64s,
+    factor: Float64s,
     cell: NDArray[np.int64],
     frame: NDArray[np.int64],
     basis: Float64s,
     position: Float64s,
     grain: Float64s,
-) -> Float64s:
-    """Return the skies after the mosaic's plane is fixed.
+    block_cells: int = 1,
+) -> Plane:
+    """Return the plane of the light that makes empty sky dark and flat.
 
     Parameters
     ----------
     sky : ndarray, shape (frames, channels, 3)
         Level and slopes along u and v.
-    light : ndarray, shape (channels, cells)
+    flux : ndarray, shape (channels, cells)
         Light of the cells.
-    transparency : ndarray, shape (frames, channels)
+    factor : ndarray, shape (frames, channels)
+        What a pixel of each frame gets of a cell's light: transparency times area of the pixel.
     cell, frame : ndarray of int, shape (n,)
         Of each observation.
     basis : ndarray, shape (n, 3)
@@ -58,33 +85,84 @@ def settle_plane(
     position : ndarray, shape (cells, 2)
         Place of each cell on the mosaic.
     grain : ndarray, shape (channels,)
-        How far apart cells of one brightness may lie.
+        How far apart blocks of one brightness may lie.
+    block_cells : int
+        Side of the blocks of cells that are averaged before empty sky is looked for: the noise of small cells hides it.
     """
     centred = position - position.mean(axis=0)
     mapping = _frame_to_mosaic(frame, basis, centred[cell], len(sky))
     balanced = np.empty((len(flux), 2))
     error = np.empty((len(flux), 2))
     for channel in range(len(flux)):
-        design = transparency[:, channel, None, None] * mapping[:, 1:, :]
+        design = factor[:, channel, None, None] * mapping[:, 1:, :]
         slopes = sky[:, channel, 1:]
         balanced[channel] = -np.linalg.lstsq(design.reshape(-1, 2), slopes.reshape(-1), rcond=None)[0]
         error[channel] = _error_of_mean(slopes + design @ balanced[channel], design)
     frames_per_cell = np.bincount(cell, minlength=len(position))
     deep = frames_per_cell >= np.median(frames_per_cell) / 3
-    flat = flux[:, deep] - balanced @ centred[deep].T
-    tilt = _empty_plane(flat, centred[deep], error, grain)
+    flat, places = in_blocks(flux[:, deep] - balanced @ centred[deep].T, centred[deep], block_cells)
+    tilt = _empty_plane(flat, places, error, grain)
+    level = [
+        commonest_brightness(
+            flat[channel] - places @ tilt[channel], float(grain[channel]), MAX_EMPTY_GRAINS, DARK_OUTLIER_FRACTION
+        )[0]
+        for channel in range(len(flux))
+    ]
+    # A single frame's slopes are its own, however large.
+    return Plane(np.array(level), balanced + tilt, np.where(error > 0.0, error, np.abs(balanced)), balanced)
+
+
+def in_blocks(flux: Float64s, position: Float64s, block_cells: int) -> tuple[Float64s, Float64s]:
+    """Return the mean light and the mean place of the cells of each block that has at least half of its cells.
+
+    Parameters
+    ----------
+    flux : ndarray, shape (channels, cells)
+    position : ndarray, shape (cells, 2)
+    block_cells : int
+        Side of a block; at 1 all cells are returned as they are.
+
+    Returns
+    -------
+    flux : ndarray, shape (channels, blocks)
+    position : ndarray, shape (blocks, 2)
+    """
+    if block_cells == 1:
+        return flux, position
+    _, block, number = np.unique(position // block_cells, axis=0, return_inverse=True, return_counts=True)
+    whole = 2 * number >= block_cells**2
+    columns = [np.bincount(block.ravel(), values)[whole] / number[whole] for values in (*flux, *position.T)]
+    return np.array(columns[:-2]).reshape(len(flux), -1), np.stack(columns[-2:], axis=1)
+
+
+def with_planes(
+    sky: Float64s,
+    factor: Float64s,
+    cell: NDArray[np.int64],
+    frame: NDArray[np.int64],
+    basis: Float64s,
+    position: Float64s,
+    planes: Sequence[Plane],
+    piece: NDArray[np.int64],
+) -> Float64s:
+    """Return the skies with the planes that are taken from the light of the pieces; other arrays as above.
+
+    Parameters
+    ----------
+    planes : sequence of Plane
+        One per piece.
+    piece : ndarray of int, shape (frames,)
+        Piece of each frame.
+    """
     settled = sky.copy()
-    for channel in range(len(flux)):
-        slope = balanced[channel] + tilt[channel]
-        level, _ = _commonest_brightness(
-            flat[channel] - centred[deep] @ tilt[channel],
-            float(grain[channel]),
-            MAX_EMPTY_GRAINS,
-            DARK_OUTLIER_FRACTION,
-        )
-        shift = mapping @ slope
-        shift[:, 0] += level
-        settled[:, channel] += transparency[:, channel, None] * shift
+    for number, plane in enumerate(planes):
+        members = piece == number
+        observed = members[frame]
+        middle = position[np.unique(cell[observed])].mean(axis=0) if observed.any() else np.zeros(2)
+        mapping = _frame_to_mosaic(frame[observed], basis[observed], position[cell[observed]] - middle, len(sky))
+        shift = np.einsum("fab,cb->fca", mapping, plane.slope)
+        shift[:, :, 0] += plane.level
+        settled[members] += (factor[:, :, None] * shift)[members]
     return settled
 
 
@@ -118,13 +196,13 @@ def _cells_on_planes(flux, position, slopes, grain, max_grains, dark_fraction): 
     for channel in range(len(flux)):
         a, b = slopes[channel]
         clear = flux[channel] - a * position[:, 0] - b * position[:, 1]
-        _, number = _commonest_brightness(clear, grain[channel], max_grains, dark_fraction)
+        _, number = commonest_brightness(clear, grain[channel], max_grains, dark_fraction)
         total += number
     return total
 
 
 @njit(cache=True, error_model="numpy", nogil=True)
-def _commonest_brightness(flux, grain, max_grains, dark_fraction):  # type: ignore[no-untyped-def]
+def commonest_brightness(flux, grain, max_grains, dark_fraction):  # type: ignore[no-untyped-def]
     """Return the commonest brightness near the dark end and how many cells share it.
 
     A brightness is a pair of neighbouring steps of one grain, counted from the quantile `lowest` of the cells.

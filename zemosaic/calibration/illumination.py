@@ -72,20 +72,21 @@ def determine_fall(information: Float64s, moment: Float64s, expected: Float64s |
     expected = np.zeros(n) if expected is None else expected
     pull = moment - information @ expected
     wide = np.zeros(n, bool)
-    current = _evidence(information, pull, wide)
     while not wide.all():
-        gains: list[tuple[float, int]] = []
-        for camera in np.flatnonzero(~wide).tolist():
-            trial = wide.copy()
-            trial[camera] = True
-            value = expected + _mean(information, pull, trial)
-            least = MIN_LOG_EVIDENCE_RISE if value[camera] > 0.0 else MIN_LOG_EVIDENCE_FALL
-            gains.append((_evidence(information, pull, trial) - current - least, camera))
-        gain, best = max(gains)
+        trials = [[camera] for camera in np.flatnonzero(~wide).tolist()]
+        # Cameras that look at one sky know the difference of their falls far better than each of them.
+        trials += [np.flatnonzero(~wide).tolist()]
+        gain, _, best = max(
+            (_gain(information, pull, expected, wide, cameras), -k, cameras) for k, cameras in enumerate(trials)
+        )
         if gain < 0.0:
             break
         wide[best] = True
-        current = _evidence(information, pull, wide)
+        for camera in best if len(best) > 1 else []:
+            without = wide.copy()
+            without[camera] = False
+            if _gain(information, pull, expected, without, [camera]) < 0.0:
+                wide = without
     return FallOfLight(expected + _mean(information, pull, wide), np.sqrt(_variances_of_data(information)), wide)
 
 
@@ -111,6 +112,17 @@ def with_held(fall: FallOfLight, held: FixedParameters) -> FallOfLight:
     determined = np.ones(len(free), bool)
     vignetting[free], sigma[free], determined[free] = fall.vignetting, fall.sigma, fall.determined
     return FallOfLight(vignetting, sigma, determined)
+
+
+def _gain(
+    information: Float64s, pull: Float64s, expected: Float64s, wide: NDArray[np.bool_], cameras: list[int]
+) -> float:
+    """Return by how much the evidence for the wide prior of further cameras exceeds what is asked for."""
+    trial = wide.copy()
+    trial[cameras] = True
+    rise = (expected + _mean(information, pull, trial))[cameras] > 0.0
+    least = MIN_LOG_EVIDENCE_RISE if rise.any() else MIN_LOG_EVIDENCE_FALL
+    return _evidence(information, pull, trial) - _evidence(information, pull, wide) - least
 
 
 def _precision(wide: NDArray[np.bool_]) -> Float64s:

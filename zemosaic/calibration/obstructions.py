@@ -89,14 +89,15 @@ def obstructed_blocks(
     ]
     if all(stars is None for stars in transmissions):
         return [()] * len(solved)
-    cell_flux = _cell_flux(cells, photometry.transparency)
+    factor = photometry.transparency * np.array([[sample.pixel_area] for sample in cells])
+    cell_flux = _cell_flux(cells, factor)
     blocks: list[tuple[int, ...]] = []
     for k, (frame, stars) in enumerate(zip(solved, transmissions, strict=True)):
         if stars is None:
             blocks.append(())
             continue
         green = green_channel(photometry.transparency.shape[1])
-        excess = cells[k].mean_adu[:, green] - photometry.transparency[k, green] * cell_flux[k]
+        excess = cells[k].mean_adu[:, green] - factor[k, green] * cell_flux[k]
         blocks.append(_obstructed_blocks_of_frame(frame.measured, stars, cells[k], excess, green))
     return blocks
 
@@ -192,9 +193,16 @@ def _star_transmission(
     return (tree, transmission) if dim.sum() >= threshold else None
 
 
-def _cell_flux(cells: Sequence[CellSamples], transparency: Float64s) -> list[Float64s]:
-    """Return for each frame the source flux of its cells above the sky level: the median over all frames."""
-    green = green_channel(transparency.shape[1])
+def _cell_flux(cells: Sequence[CellSamples], factor: Float64s) -> list[Float64s]:
+    """Return for each frame the source flux of its cells above the sky level: the median over all frames.
+
+    Parameters
+    ----------
+    cells : sequence of CellSamples
+    factor : ndarray, shape (frames, channels)
+        What a pixel of a frame gets of that flux: transparency times area of the pixel.
+    """
+    green = green_channel(factor.shape[1])
     row = np.concatenate([sample.row for sample in cells]).astype(np.int64)
     column = np.concatenate([sample.column for sample in cells]).astype(np.int64)
     frame = np.repeat(np.arange(len(cells)), [len(sample.row) for sample in cells])
@@ -205,9 +213,9 @@ def _cell_flux(cells: Sequence[CellSamples], transparency: Float64s) -> list[Flo
     edges = np.flatnonzero(np.diff(cell[order], prepend=-1, append=int(cell.max(initial=-1)) + 1))
     flux = np.zeros(len(edges) - 1)
     for _ in range(3):
-        remainder = value - transparency[frame, green] * flux[cell]
+        remainder = value - factor[frame, green] * flux[cell]
         level = np.array([np.median(remainder[frame == k]) if (frame == k).any() else 0.0 for k in range(len(cells))])
-        scaled = ((value - level[frame]) / transparency[frame, green])[order]
+        scaled = ((value - level[frame]) / factor[frame, green])[order]
         flux = np.array([np.median(scaled[a:b]) for a, b in pairwise(edges)])
     starts = np.cumsum([0, *(len(sample.row) for sample in cells)])
     return [flux[cell[a:b]] for a, b in pairwise(starts)]

@@ -23,7 +23,7 @@ import platformdirs
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from zemosaic.arrays import Float64s
+from zemosaic.arrays import Float64s, Indices
 from zemosaic.atomic import atomic_file
 from zemosaic.catalogue.base import CatalogueStars
 from zemosaic.catalogue.sky_cells import CellCatalogue
@@ -31,7 +31,6 @@ from zemosaic.wcs import unit_vectors
 
 __all__ = ["QuadIndex", "Quads", "build_quads", "cache_folder", "load_quads", "quads_of"]
 
-Indices = NDArray[np.intp]
 
 _MAGIC = b"ZeMosaic quads 2"
 _FILE = "quads_2.bin"

@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 from zemosaic.catalogue.base import CatalogueStars, brightest_within, half_width_deg
 from zemosaic.errors import InputError
 
-__all__ = ["MAGIC", "RINGS", "CellCatalogue", "cells_per_ring", "encode"]
+__all__ = ["MAGIC", "RINGS", "CellCatalogue", "cell_order", "cells_per_ring", "encode"]
 
 MAGIC = b"ZeMosaic stars 1"
 RINGS = 240
@@ -45,6 +45,29 @@ def cells_per_ring() -> NDArray[np.int64]:
     return np.maximum(np.ceil(360.0 / height * widest - 1e-9), 1.0).astype(np.int64)
 
 
+def _places(
+    ra: NDArray[np.float64], dec: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the cell of each star, and its place in units of cells: eastward in its ring, and northward."""
+    counts = cells_per_ring()
+    north = np.clip((dec + 90.0) * RINGS / 180.0, 0.0, np.nextafter(RINGS, 0.0))
+    ring = north.astype(np.int64)
+    east = np.clip((ra % 360.0) * counts[ring] / 360.0, 0.0, np.nextafter(counts[ring].astype(float), 0.0))
+    return np.concatenate([[0], np.cumsum(counts)])[ring] + east.astype(np.int64), east, north
+
+
+def cell_order(ra_deg: ArrayLike, dec_deg: ArrayLike, mag: ArrayLike) -> NDArray[np.intp]:
+    """Return the order in which `encode` stores stars.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg, mag : array_like
+        Shape (n,), float; ICRS degrees and magnitudes.
+    """
+    ra, dec, mags = (np.asarray(a, float) for a in (ra_deg, dec_deg, mag))
+    return np.lexsort((ra, mags, _places(ra, dec)[0]))
+
+
 def encode(ra_deg: ArrayLike, dec_deg: ArrayLike, mag: ArrayLike) -> bytes:
     """Return the file's content for stars given in any order.
 
@@ -54,16 +77,12 @@ def encode(ra_deg: ArrayLike, dec_deg: ArrayLike, mag: ArrayLike) -> bytes:
         Shape (n,), float; ICRS degrees and magnitudes.
     """
     ra, dec, mags = (np.asarray(a, float) for a in (ra_deg, dec_deg, mag))
-    counts = cells_per_ring()
-    north = np.clip((dec + 90.0) * RINGS / 180.0, 0.0, np.nextafter(RINGS, 0.0))
-    ring = north.astype(np.int64)
-    east = np.clip((ra % 360.0) * counts[ring] / 360.0, 0.0, np.nextafter(counts[ring].astype(float), 0.0))
-    cell = np.concatenate([[0], np.cumsum(counts)])[ring] + east.astype(np.int64)
-    order = np.lexsort((ra, mags, cell))
+    cell, east, north = _places(ra, dec)
+    order = cell_order(ra, dec, mags)
     zero = float(mags.min()) if len(mags) else 0.0
     step = max(float(np.ptp(mags)) / 255.0, 1e-6) if len(mags) else 1.0
     codes = np.round((mags - zero) / step)
-    starts = np.searchsorted(cell[order], np.arange(counts.sum() + 1))
+    starts = np.searchsorted(cell[order], np.arange(cells_per_ring().sum() + 1))
     parts = (
         np.array([zero, step, 0.0], "<f4"),
         np.array([len(ra)], "<u4"),
@@ -104,6 +123,24 @@ class CellCatalogue:
             raw = np.memmap(path, np.uint8, mode="r")
         except (OSError, ValueError) as exc:
             raise InputError("error.catalogue_unreadable", path=str(path), detail=str(exc)) from exc
+        return cls.of_bytes(raw, path, name)
+
+    @classmethod
+    def of_bytes(cls, raw: NDArray[np.uint8], path: Path, name: str) -> CellCatalogue:
+        """Read a catalogue from the bytes of its file, or of the part of a file that it is.
+
+        Parameters
+        ----------
+        raw : ndarray, uint8
+        path : Path
+            The file, for messages.
+        name : str
+
+        Raises
+        ------
+        InputError
+            The bytes are something else, or some are missing.
+        """
         first_cell = np.concatenate([[0], np.cumsum(cells_per_ring())])
         cells = int(first_cell[-1])
         star_bytes = len(raw) - _HEADER_BYTES - 4 * (cells + 1)
@@ -143,17 +180,55 @@ class CellCatalogue:
         limit : int, optional
             Greatest number of stars.
         """
+        pieces = [self._decode(*run) for run in self._runs(ra_deg, dec_deg, radius_deg)]
+        near = CatalogueStars(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
+        return brightest_within(near, ra_deg, dec_deg, radius_deg, limit)
+
+    def numbers_near(self, ra_deg: float, dec_deg: float, radius_deg: float) -> NDArray[np.int64]:
+        """Return which stars lie in the cells that the cone reaches, in the order of the file.
+
+        Parameters
+        ----------
+        ra_deg, dec_deg : float
+            Centre, ICRS degrees.
+        radius_deg : float
+            Greatest angle from the centre.
+        """
+        slices = [self._slice(*run) for run in self._runs(ra_deg, dec_deg, radius_deg)]
+        return np.concatenate([np.arange(part.start, part.stop) for part in slices])
+
+    def directions_near(
+        self, ra_deg: float, dec_deg: float, radius_deg: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return (ra_deg, dec_deg) of the stars of `numbers_near`, which takes the same arguments.
+
+        Parameters
+        ----------
+        ra_deg, dec_deg : float
+            Centre, ICRS degrees.
+        radius_deg : float
+            Greatest angle from the centre.
+        """
+        pieces = [self._decode(*run)[:2] for run in self._runs(ra_deg, dec_deg, radius_deg)]
+        ra, dec = (np.concatenate(column) for column in zip(*pieces, strict=True))
+        return ra, dec
+
+    def _runs(self, ra_deg: float, dec_deg: float, radius_deg: float) -> list[tuple[int, int, int]]:
+        """Return (ring, begin, end) of the runs of cells that the cone reaches."""
         height = 180.0 / RINGS
         lowest = max(int((dec_deg - radius_deg + 90.0) / height), 0)
         highest = min(int((dec_deg + radius_deg + 90.0) / height), RINGS - 1)
         half_width = half_width_deg(dec_deg, radius_deg)
-        pieces = [
-            self._decode(ring, begin, end)
+        return [
+            (ring, begin, end)
             for ring in range(lowest, highest + 1)
             for begin, end in self._cell_runs(ring, ra_deg % 360.0, half_width)
         ]
-        near = CatalogueStars(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
-        return brightest_within(near, ra_deg, dec_deg, radius_deg, limit)
+
+    def _slice(self, ring: int, begin: int, end: int) -> slice:
+        """Return the stars of a run of cells."""
+        first = int(self.first_cell[ring])
+        return slice(int(self.starts[first + begin]), int(self.starts[first + end]))
 
     def _cell_runs(self, ring: int, ra: float, half_width: float) -> list[tuple[int, int]]:
         """Return runs (begin, end) of the ring's cells that may reach into ra +- half_width."""

@@ -11,12 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Box, Float32s
+from zemosaic.coadd.tile_samples import TileSamples
+from zemosaic.coadd.tile_task import pixel_area_ratio
 from zemosaic.model import CalibratedFrame
 from zemosaic.resampling.drizzle import DropRules, add_drops, drop_lattice, raw_cube
+from zemosaic.store.canvas_store import TilePixels
 from zemosaic.wcs import FrameWcs
 
-__all__ = ["Drops", "inside_limits"]
+__all__ = ["DROP_REACH_PX", "Drops", "drizzled", "inside_limits"]
 
+DROP_REACH_PX = 8
+"""Pixels: half of a drop at three times the scale, half a pixel, and the reach of the interpolation between pixels."""
 
 MIN_DROP_WEIGHT = 0.05
 """Pixels on which less fell than this part of one frame's pixel are taken from the interpolated stack."""
@@ -75,3 +80,38 @@ class Drops:
 def inside_limits(samples: Float32s, low: Float32s, high: Float32s) -> NDArray[np.bool_]:
     """Return where all colours of a frame's samples, shape (channels, h, w), are within the limits."""
     return np.asarray(((samples >= low) & (samples <= high)).all(axis=0))
+
+
+def drizzled(samples: TileSamples, box: Box, limits: Float32s, stacked: TilePixels) -> tuple[Float32s, int]:
+    """Let the raw pixels of all frames fall over what was stacked of them in a box.
+
+    Within `DROP_REACH_PX` pixels of the box's edges, values depend on where the box ends.
+
+    Parameters
+    ----------
+    samples : TileSamples
+    box : tuple of int
+        Rows and columns y0, y1, x0, x1 of the canvas.
+    limits : ndarray, shape (2, channels, h, w), float32
+        The lowest and the highest value that stay.
+    stacked : TilePixels
+        The box stacked of interpolated samples.
+
+    Returns
+    -------
+    value : ndarray, shape (channels, h, w), float32
+    missed : int
+        Pixels of many frames that no drop of some colour fell on.
+    """
+    task, (low, high) = samples.task, limits
+    if task.drops is None:
+        return stacked.value, 0
+    drops = Drops(task.canvas, box, task.drops, stacked.value)
+    planes = np.empty((samples.planes, *low.shape[1:]), np.float32)
+    for k, frame in enumerate(task.frames):
+        resampled = samples.resample(k, box, planes)
+        if resampled is not None:
+            weights = planes[task.channels] if task.radial_fraction is not None else np.float32(frame.weight)
+            kept = np.where(inside_limits(planes[: task.channels], low, high), weights, np.float32(0))
+            drops.add(resampled[1], resampled[0], frame, pixel_area_ratio(task.canvas, frame.wcs), kept)
+    return drops.over(stacked.weight, stacked.kept)

@@ -21,11 +21,25 @@ from zemosaic.stacking.rules import StackRules
 from zemosaic.store.canvas_store import CanvasStore
 from zemosaic.wcs import FrameWcs
 
-__all__ = ["TileAnswer", "TileTask", "frame_noises", "pixel_area_ratio", "without_obstructed"]
+__all__ = ["StackingMethod", "TileAnswer", "TileTask", "frame_noises", "pixel_area_ratio", "without_obstructed"]
 
 
-@dataclass(frozen=True)
-class TileTask:
+@dataclass(frozen=True, kw_only=True)
+class StackingMethod:
+    """How tiles are stacked, the same for all tiles of a run."""
+
+    rules: StackRules
+    interpolation: Interpolation = Interpolation.LANCZOS3
+    radial_fraction: float | None = None
+    """Part of the half diagonal within which all samples of a frame weigh the same; None without a radial feather."""
+    drops: DropRules | None = None
+    """How raw pixels fall onto the canvas; None where samples are interpolated."""
+    memory: MemoryRules = field(default_factory=MemoryRules)
+    device: Device | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileTask(StackingMethod):
     """All that a worker needs to stack one tile."""
 
     tile: TileSpec
@@ -36,16 +50,9 @@ class TileTask:
     canvas: FrameWcs
     channels: int
     stars: TileStars
-    rules: StackRules
     store: CanvasStore | None
     """None where the stack is only looked at."""
     task_bytes: int
-    interpolation: Interpolation = Interpolation.LANCZOS3
-    radial_fraction: float | None = None
-    drops: DropRules | None = None
-    """How raw pixels fall onto the canvas; None where samples are interpolated."""
-    memory: MemoryRules = field(default_factory=MemoryRules)
-    device: Device | None = None
 
 
 @dataclass(frozen=True)

@@ -36,18 +36,25 @@ def same_exposures(frames: Sequence[FrameRef]) -> dict[int, str]:
     copies: dict[int, str] = {}
     for group in alike.values():
         first: dict[bytes, str] = {}
-        for frame in group if len(group) > 1 else ():
-            digest = _digest(frame)
+        # A file that was not copied completely may lie beside the complete one, which is kept.
+        rows = min(_stored_rows(frame) for frame in group)
+        for frame in sorted(group, key=lambda frame: -_stored_rows(frame)) if len(group) > 1 else ():
+            digest = _digest(frame, rows)
             if digest is not None and first.setdefault(digest, frame.path) != frame.path:
                 copies[frame.frame_id] = first[digest]
     return copies
 
 
-def _digest(frame: FrameRef) -> bytes | None:
-    """Return what tells the pixels of a frame from all others; None where they cannot be read or are all alike."""
-    middle, half = frame.height // 2, _ROWS // 2
+def _stored_rows(frame: FrameRef) -> int:
+    """Return how many rows a file holds, fewer than the height where it was not copied completely."""
+    return next((int(note.params["rows"]) for note in frame.notes if note.key == "note.cut_short"), frame.height)
+
+
+def _digest(frame: FrameRef, rows: int) -> bytes | None:
+    """Return what tells the first `rows` of a frame from all others; None where they are unreadable or all alike."""
+    middle, half = rows // 2, _ROWS // 2
     try:
-        pixels = open_pixels(frame, None).read(max(middle - half, 0), min(middle + half, frame.height), 0, frame.width)
+        pixels = open_pixels(frame, None).read(max(middle - half, 0), min(middle + half, rows), 0, frame.width)
     except FrameError:
         return None  # measuring that frame will say why
     values = np.ascontiguousarray(pixels, np.float32)

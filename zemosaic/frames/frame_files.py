@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zemosaic.errors import FrameError, InputError, Message, message
+from zemosaic.frames.bayer_pattern import corrected_cameras
 from zemosaic.frames.copies import same_exposures
 from zemosaic.frames.filters import settled_filters
 from zemosaic.frames.headers.dialects import frame_ref
@@ -120,7 +121,7 @@ def scan_folder(
         dropped += left_out
     frames = [replace(frame, frame_id=number) for number, frame in enumerate(frames)]
     dropped.sort(key=lambda item: natural_key(Path(item.path)))
-    return ScanResult(tuple(on_one_scale(settled_filters(frames), kinds)), tuple(dropped))
+    return ScanResult(tuple(corrected_cameras(on_one_scale(settled_filters(frames), kinds))), tuple(dropped))
 
 
 def _copy_reason(frame: FrameRef, copied: Mapping[int, str]) -> Message:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from zemosaic.errors import Message, message
 from zemosaic.model import Dropped, FrameRef
 
-__all__ = ["inventory"]
+__all__ = ["inventory", "is_remark", "nights_of"]
 
 _HALF_DAY = timedelta(hours=12)
 """Frames of one night bear two dates; half a day earlier they bear one."""
@@ -41,7 +41,7 @@ def inventory(frames: Sequence[FrameRef], dropped: Sequence[Dropped]) -> list[Me
         Files that were left out when the folder was read.
     """
     hours = sum(frame.exposure_s or 0.0 for frame in frames) / 3600.0
-    lines = [message("inventory.frames", frames=len(frames), hours=round(hours, 2), nights=len(_nights(frames)))]
+    lines = [message("inventory.frames", frames=len(frames), hours=round(hours, 2), nights=len(nights_of(frames)))]
     if frames:
         told = {
             "telescopes": _counted(frame.telescope or frame.instrument or "?" for frame in frames),
@@ -78,7 +78,13 @@ def _odd_cards(frames: Sequence[FrameRef]) -> list[Message]:
     return [message("inventory.cards", frames=sum(bool(frame.notes) for frame in frames)), *first.values()]
 
 
-def _nights(frames: Sequence[FrameRef]) -> set[str]:
+def is_remark(line: Message) -> bool:
+    """Whether a line tells of files left out or of odd headers, not just what the frames are."""
+    return line.key not in ("inventory.frames", "inventory.made_with", "inventory.temperatures")
+
+
+def nights_of(frames: Iterable[FrameRef]) -> set[str]:
+    """Return the dates of the evenings on which the frames' nights began; frames without a date have none."""
     dates = [datetime.fromisoformat(frame.date_obs) for frame in frames if frame.date_obs]
     return {(date - _HALF_DAY).date().isoformat() for date in dates}
 

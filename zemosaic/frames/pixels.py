@@ -122,6 +122,7 @@ def open_pixels(frame: FrameRef, scratch: Path | None, *, borders: bool = False)
         raise FrameError("reason.changed", file=path.name)
     stored = _dtype(image)
     unsigned = image.bitpix == 16 and (frame.number_scale, frame.number_zero) == (1.0, _UNSIGNED_ZERO)
+    unsigned = unsigned and image.rows == image.layout.height
     dtype = np.dtype(np.uint16) if unsigned else stored
     decoded: Path | Pixels | None = None
     if frame.compressed and scratch is None:
@@ -193,6 +194,7 @@ def stack_pixels(pixels: Pixels) -> NDArray[np.float32]:
 
 def _dtype(image: FitsImage) -> np.dtype[Any]:
     unsigned = image.bitpix == 16 and _scale(image) == (1.0, _UNSIGNED_ZERO) and _blank(image) is None
+    unsigned = unsigned and image.rows == image.layout.height
     return np.dtype(np.uint16 if unsigned else np.float32)
 
 
@@ -216,6 +218,8 @@ def _read_window(image: FitsImage, dtype: np.dtype[Any], y0: int, y1: int, x0: i
     The file is read, not mapped: a mapped file that shrinks or a drive that is pulled kills the
     process without a word, a failed read is an error that drops one frame.
     """
+    if y1 > image.rows:
+        return _cut_short(image, dtype, y0, y1, x0, x1)
     raw = _empty(image, y1 - y0)
     planes, _, row = raw.shape
     name = Path(image.path).name
@@ -235,6 +239,14 @@ def _read_window(image: FitsImage, dtype: np.dtype[Any], y0: int, y1: int, x0: i
     per_column = row // image.layout.width
     window = raw[:, :, x0 * per_column : x1 * per_column]
     return _arranged(_physical(window, image, dtype), image)
+
+
+def _cut_short(image: FitsImage, dtype: np.dtype[Any], y0: int, y1: int, x0: int, x1: int) -> Pixels:
+    """Return a window of a file that ends too early, NaN where it holds nothing."""
+    last = max(image.rows, y0)
+    stored = _read_window(image, dtype, min(y0, image.rows), min(last, image.rows), x0, x1)
+    missing = np.full((y1 - last, *stored.shape[1:]), np.nan, stored.dtype)
+    return np.concatenate([stored, missing])
 
 
 def _empty(image: FitsImage, rows: int) -> Pixels:

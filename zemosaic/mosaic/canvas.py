@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -30,6 +31,8 @@ __all__ = [
 ]
 
 
+MAX_SCALE_SCATTER = 0.02
+"""Plate scales that differ by less, as a part, are those of one telescope."""
 WIDE_DEG = 15.0
 """Diameter of a field up to which the tangent plane serves: at its border, areas grow by 5 per cent."""
 PLACE_PX = 1e-6
@@ -108,7 +111,7 @@ def make_canvas(
     outlines = [_outline(frame) for frame in frames]
     ra0, dec0 = mean_direction(*(np.concatenate(column) for column in zip(*outlines, strict=True)))
     scales = [frame.wcs.scale_arcsec for frame in frames]
-    by_mode = {"median": float(np.median(scales)), "min": min(scales), "max": max(scales)}[scale_mode]
+    by_mode = {"median": _median_scale(scales), "min": min(scales), "max": max(scales)}[scale_mode]
     step = (scale_arcsec or by_mode) / 3600.0 / finer
     radius_deg = max(float(separation_deg(*outline, ra0, dec0).max()) for outline in outlines)
     if radius_deg >= 90.0:
@@ -124,6 +127,13 @@ def make_canvas(
     x0, y0 = math.floor(x.min()) - 1, math.floor(y.min()) - 1
     width, height = math.ceil(x.max()) + 2 - x0, math.ceil(y.max()) + 2 - y0
     return Canvas(plane.shifted(x0, y0), width, height)
+
+
+def _median_scale(scales: Sequence[float]) -> float:
+    """Return the median; between two telescopes with as many frames each, the finer scale rather than neither's."""
+    middle = float(np.median(scales))
+    lower = statistics.median_low(scales)
+    return middle if lower > (1.0 - MAX_SCALE_SCATTER) * middle else lower
 
 
 def extended_canvas(before: Canvas, frames: Sequence[SolvedFrame]) -> Canvas:

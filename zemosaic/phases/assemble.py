@@ -17,7 +17,6 @@ from zemosaic.coadd.cutouts import CoaddInput, CoaddPlane
 from zemosaic.coadd.incremental import merged_block
 from zemosaic.coadd.inputs import TILE_CACHE_BYTES, GridTile, TileCache, TileReader, overlap
 from zemosaic.coadd.reproject_method import coadded_block
-from zemosaic.compute.executors import map_ordered
 from zemosaic.compute.machine_resources import return_freed_memory
 from zemosaic.errors import NothingUsable, message, write_refused
 from zemosaic.model import CalibratedFrame, GridPlan, TileProduct
@@ -89,7 +88,7 @@ def assemble_pieces(
     OutputError
         When the folder of the memory-mapped files cannot be made.
     """
-    settings, budget = context.settings, context.budget
+    settings, budget = context.settings, context.workers.budget
     rows = blocks_of(plan, settings.grid_tile_px)
     sums = _sums_folder(context) if method == "reproject_coadd" and settings.coadd_use_memmap else None
     tasks = (
@@ -108,10 +107,10 @@ def assemble_pieces(
     )
     fitting = budget.workers * budget.task_bytes // (PIXEL_BYTES * settings.grid_tile_px**2)
     workers = max(1, min(settings.assembly_process_workers or budget.workers, budget.workers, fitting))
-    with context.phase("assemble", sum(len(blocks) for blocks in rows)) as advance:
+    with context.timer.phase("assemble", sum(len(blocks) for blocks in rows)) as advance:
         done = 0
         # As many tasks as workers are under way, none waits: fewer workers than the run has stay idle otherwise.
-        for blocks in map_ordered(context.executor, assemble_blocks, tasks, ahead=workers, cancelled=context.cancelled):
+        for blocks in context.workers.map(assemble_blocks, tasks, ahead=workers):
             done += blocks
             advance(done)
     if sums is not None and settings.coadd_cleanup_memmap and not any(sums.iterdir()):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,21 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Float64s as Floats
-from zemosaic.arrays import green_channel
-from zemosaic.calibration.background import SkySolution, solve_sky
+from zemosaic.calibration.background import solve_sky
 from zemosaic.calibration.background_cells import CellSamples
 from zemosaic.calibration.edge_offsets import edge_offsets
 from zemosaic.calibration.obstructions import blocks_at, clear_cells, obstructed_blocks
 from zemosaic.calibration.photometry import VIGNETTING_PRIOR, Photometry, solve_photometry
 from zemosaic.calibration.photon_transfer import BiasEstimate, estimate_bias
-from zemosaic.catalogue.merged_detections import merge_detections
 from zemosaic.errors import NothingUsable, message
 from zemosaic.frames.selection import Selection, read_selection
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, SolvedFrame
 from zemosaic.phases.context import RunContext, camera_groups
 from zemosaic.phases.measure import DetectorCalibrations
-from zemosaic.phases.parts.background_samples import cell_side_px, sample_cells_of_frames, star_discs
-from zemosaic.phases.parts.judgement import frame_verdicts
+from zemosaic.phases.parts.background_samples import sample_cells_of_frames, star_discs
+from zemosaic.phases.parts.calibrated_frames import (
+    calibrated_frames,
+    field_stars,
+    in_colours,
+    merged_stars,
+    weighted,
+    without_joint_solution,
+)
+from zemosaic.phases.parts.judgement import frame_verdicts, log_cameras, warn_of_loose_pieces
 from zemosaic.phases.previous_run.fixed_frames import (
     PriorFrames,
     consistent_prior_frames,
@@ -37,8 +42,6 @@ from zemosaic.phases.previous_run.state import CachedField
 
 __all__ = ["Calibration", "calibrate_frames"]
 
-MERGE_PX = 2.0
-"""Detections this near to each other on the sky are one star."""
 FIXED_TRANSPARENCY_ERROR = 1e-4
 """Standard error of a transparency that the sky may not change."""
 AFTER_FLAT = 0.01
@@ -77,13 +80,13 @@ def calibrate_frames(
         When all frames are rejected.
     """
     channels = max(len(frame.measured.sky_adu) for frame in solved)
-    solved = [_in_colours(frame, channels) for frame in solved]
+    solved = [in_colours(frame, channels) for frame in solved]
     prior = prior_frames(cached, solved, channels)
-    with context.phase("calibrate", len(solved)) as advance:
+    with context.timer.phase("calibrate", len(solved)) as advance:
         solved, ids, photometry, prior = _photometry(context, solved, defects, prior)
-        stars = _field_stars(solved, ids, photometry)
+        stars = field_stars(solved, ids, photometry)
         if context.settings.stacking_normalize_method != "linear_fit":
-            frames = _without_joint_solution(context, solved)
+            frames = without_joint_solution(context.settings, solved)
         else:
             frames, prior, stars = _calibrated_with_prior(
                 context, solved, ids, photometry, prior, stars, defects, advance
@@ -91,7 +94,7 @@ def calibrate_frames(
         advance(len(solved))
         by_id = {frame.frame.frame_id: frame for frame in frames} | dict(prior)
         frames = [by_id[frame.frame.frame_id] for frame in solved]
-        return Calibration(tuple(_weighted(frames, context.settings.stacking_weighting_method, prior)), stars)
+        return Calibration(tuple(weighted(frames, context.settings.stacking_weighting_method, prior)), stars)
 
 
 def _calibrated_with_prior(
@@ -118,7 +121,7 @@ def _calibrated_with_prior(
         )
         frames, clear_stars, mean_residual = _solve_part(context, part, stars, defects, advance)
         consistent = (
-            consistent_prior_frames(context, part.solved, prior, mean_residual > MAX_PRIOR_SKY_ERROR)
+            consistent_prior_frames(context.reporter, part.solved, prior, mean_residual > MAX_PRIOR_SKY_ERROR)
             if iteration < MAX_RELEASES
             else prior
         )
@@ -160,8 +163,8 @@ def _solve_part(
 ) -> tuple[list[CalibratedFrame], FieldStars, Floats]:
     """Return calibrated frames, the stars where nothing hides them, and what pulls on the known frames' skies."""
     solved, ids, photometry, groups, prior = part.solved, part.ids, part.photometry, part.groups, part.known
-    cell_px = cell_side_px(solved)
-    cells = sample_cells_of_frames(context, solved, defects, star_discs(solved, stars), cell_px, advance)
+    discs = star_discs(solved, stars, photometry.transparency)
+    cells, cell_px = sample_cells_of_frames(context, solved, defects, discs, advance)
     obstructed: list[tuple[int, ...]] = [()] * len(solved)
     if context.settings.quality_partial_frames:
         obstructed = obstructed_blocks(solved, ids, (stars.ra_deg, stars.dec_deg), photometry, groups, cells)
@@ -173,7 +176,7 @@ def _solve_part(
         ids, cells = _only_clear(solved, ids, cells, obstructed)
         photometry = _zero_points(solved, ids, groups, defects, prior)
         if len(prior) == 0:
-            stars = _field_stars(solved, ids, photometry)
+            stars = field_stars(solved, ids, photometry)
         context.log(message("log.frames_half_hidden", frames=sum(map(bool, obstructed))))
     bias = _biases(solved, groups, cells, defects)
     sky = solve_sky(
@@ -187,35 +190,15 @@ def _solve_part(
         np.where([[bool(blocks)] for blocks in obstructed], FIXED_TRANSPARENCY_ERROR, photometry.transparency_sigma),
         fixed_parameters(prior, solved, groups, photometry.transparency.shape[1]),
     )
-    _log_cameras(context, sky, photometry)
+    log_cameras(context, sky, photometry)
+    warn_of_loose_pieces(context, sky)
     offsets = edge_offsets([frame.measured for frame in solved], cells, sky, groups, cell_px)
-    frames = _assemble(context, solved, sky, groups, obstructed)
+    frames = calibrated_frames(solved, sky, groups, obstructed)
     return (
         [replace(frame, edge_offsets=own) for frame, own in zip(frames, offsets, strict=True)],
         stars,
         sky.mean_residual_sigma,
     )
-
-
-def _log_cameras(context: RunContext, sky: SkySolution, photometry: Photometry) -> None:
-    """Log each camera's fall of light and bias, and by what they were determined."""
-    for g in range(len(sky.bias_adu)):
-        key = "log.camera_calibrated" if sky.fall.determined[g] else "log.camera_fall_undetermined"
-        context.log(
-            message(
-                key,
-                vignetting=-round(float(sky.vignetting[g]), 4),
-                sigma=_rounded(sky.fall.sigma[g]),
-                bias=round(float(sky.bias_adu[g]), 1),
-                stars_vignetting=-round(float(photometry.stars_vignetting[g]), 4),
-                stars_sigma=_rounded(photometry.vignetting_sigma[g]),
-            )
-        )
-
-
-def _rounded(sigma: float) -> float | str:
-    """Return a standard error for people; a sign for one without bound."""
-    return round(float(sigma), 4) if math.isfinite(sigma) else "\u221e"
 
 
 def _by_camera(solved: Sequence[SolvedFrame], groups: NDArray[np.int64]) -> list[list[SolvedFrame]]:
@@ -250,20 +233,6 @@ def _biases(
     return biases
 
 
-def _in_colours(solved: SolvedFrame, channels: int) -> SolvedFrame:
-    """Return a frame with all channels; a mono frame among colour ones stands for each of them."""
-    measured = solved.measured
-    if len(measured.sky_adu) == channels:
-        return solved
-    stars = replace(
-        measured.stars,
-        flux_adu=np.repeat(measured.stars.flux_adu, channels, axis=1),
-        flux_error_adu=np.repeat(measured.stars.flux_error_adu, channels, axis=1),
-    )
-    sky, noise = measured.sky_adu * channels, measured.noise_adu * channels
-    return replace(solved, measured=replace(measured, stars=stars, sky_adu=sky, noise_adu=noise))
-
-
 def _only_clear(
     solved: Sequence[SolvedFrame],
     ids: Sequence[NDArray[np.int64]],
@@ -291,7 +260,7 @@ def _photometry(
     # Without a joint calibration nothing is known of what frames let through.
     gains = prior if context.settings.stacking_normalize_method == "linear_fit" else {}
     for iteration in range(2):
-        ids = _merge(solved)
+        ids = merged_stars(solved)
         groups = np.array(camera_groups([frame.frame for frame in solved]))
         photometry = _zero_points(solved, ids, groups, defects, gains)
         if iteration == 1:
@@ -301,7 +270,7 @@ def _photometry(
             break
         solved = accepted
     consistent = consistent_prior_frames(
-        context, solved, prior, np.abs(photometry.mean_residual) > MAX_PRIOR_GAIN_ERROR
+        context.reporter, solved, prior, np.abs(photometry.mean_residual) > MAX_PRIOR_GAIN_ERROR
     )
     if len(consistent) < len(prior) and gains:
         photometry = _zero_points(solved, ids, groups, defects, consistent)
@@ -349,93 +318,3 @@ def _accepted(
     if not accepted:
         raise NothingUsable("error.all_rejected", frames=len(solved))
     return accepted
-
-
-def _merge(solved: Sequence[SolvedFrame]) -> list[NDArray[np.int64]]:
-    radius = MERGE_PX * float(np.median([frame.wcs.scale_arcsec for frame in solved]))
-    positions = [frame.wcs.pixel_to_sky(frame.measured.stars.x_px, frame.measured.stars.y_px) for frame in solved]
-    return merge_detections(positions, radius)
-
-
-def _field_stars(solved: Sequence[SolvedFrame], ids: Sequence[NDArray[np.int64]], photometry: Photometry) -> FieldStars:
-    """Return all stars that any frame saw, those seen once or cut off with the light that was measured."""
-    n, channels = photometry.star_flux.shape
-    ra, dec, flux = np.full(n, np.nan), np.full(n, np.nan), np.zeros((n, channels))
-    for frame, star in zip(solved, ids, strict=True):
-        stars = frame.measured.stars
-        first_seen = (star >= 0) & np.isnan(ra[star])
-        ra[star[first_seen]], dec[star[first_seen]] = frame.wcs.pixel_to_sky(
-            stars.x_px[first_seen], stars.y_px[first_seen]
-        )
-        numbered = star >= 0
-        np.maximum.at(flux, star[numbered], stars.flux_adu[numbered])
-    fwhm, scale = np.array([(frame.measured.fwhm_px, frame.wcs.scale_arcsec) for frame in solved]).T
-    fwhm = fwhm if np.isfinite(fwhm).any() else np.full(len(solved), 3.0)
-    width, seeing = float(np.nanmedian(fwhm * scale)), (np.nanmin(fwhm * scale), np.nanmax(fwhm * scale))
-    return FieldStars(
-        ra_deg=ra,
-        dec_deg=dec,
-        flux=np.where(np.isfinite(photometry.star_flux), photometry.star_flux, flux),
-        fwhm_px=float(np.nanmedian(fwhm)),
-        fwhm_arcsec=width,
-        seeing=(float(seeing[0]) / width, float(seeing[1]) / width),
-    )
-
-
-def _assemble(
-    context: RunContext,
-    solved: Sequence[SolvedFrame],
-    sky: SkySolution,
-    groups: NDArray[np.int64],
-    obstructed: Sequence[tuple[int, ...]],
-) -> list[CalibratedFrame]:
-    return [
-        CalibratedFrame(
-            solved=frame,
-            transparency=tuple(float(t) for t in sky.transparency[k]),
-            sky_adu=tuple(map(tuple, sky.sky_adu[k].tolist())),
-            bias_adu=float(sky.bias_adu[groups[k]]),
-            illumination=(float(sky.vignetting[groups[k]]),),
-            noise=tuple(n / t for n, t in zip(frame.measured.noise_adu, sky.transparency[k], strict=True)),
-            weight=1.0,
-            obstructed=obstructed[k],
-        )
-        for k, frame in enumerate(solved)
-    ]
-
-
-def _without_joint_solution(context: RunContext, solved: Sequence[SolvedFrame]) -> list[CalibratedFrame]:
-    """Return frames brought to a common sky level at most, as the settings ask."""
-    level = context.settings.stacking_normalize_method == "sky_mean"
-    return [
-        CalibratedFrame(
-            solved=frame,
-            transparency=tuple(1.0 for _ in frame.measured.sky_adu),
-            sky_adu=tuple((value if level else 0.0, 0.0, 0.0) for value in frame.measured.sky_adu),
-            bias_adu=0.0,
-            illumination=(0.0,),
-            noise=frame.measured.noise_adu,
-            weight=1.0,
-        )
-        for frame in solved
-    ]
-
-
-def _weighted(frames: Sequence[CalibratedFrame], method: str, prior: PriorFrames) -> list[CalibratedFrame]:
-    """Return the frames with their weights: inverse variance of the calibrated frame, sharpened by FWHM on request.
-
-    Relative to the best frame; where some are known, as theirs are, so that a new one may weigh more than 1.
-    """
-    weight = np.ones(len(frames))
-    if method != "none":
-        weight = np.array([frame.noise[green_channel(len(frame.noise))] ** -2 for frame in frames])
-    if method == "noise_fwhm":
-        fwhm = np.array([frame.solved.measured.fwhm_px for frame in frames])
-        usual = float(np.nanmedian(fwhm)) if np.isfinite(fwhm).any() else 1.0
-        weight *= (usual / np.nan_to_num(fwhm, nan=usual)) ** 2
-    row = next((k for k, frame in enumerate(frames) if frame.frame.frame_id in prior), None)
-    weight /= weight.max() if row is None else weight[row] / frames[row].weight
-    return [
-        frame if frame.frame.frame_id in prior else replace(frame, weight=float(w))
-        for frame, w in zip(frames, weight, strict=True)
-    ]

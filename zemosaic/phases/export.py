@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -18,9 +18,10 @@ from zemosaic.export.cards import map_cards, mosaic_cards, provenance_of
 from zemosaic.export.encoding import DiskType
 from zemosaic.export.fits import write_fits
 from zemosaic.i18n import Translator
-from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
+from zemosaic.model import ColourGains, FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
 from zemosaic.mosaic.mosaic_mode import mode_of
 from zemosaic.phases.context import RunContext
+from zemosaic.phases.parts.mosaic_stars import MosaicStars, catalogue_of_mosaic, stars_of_mosaic
 from zemosaic.phases.plan import FieldPlan
 from zemosaic.picture.picture_files import write_picture16
 from zemosaic.picture.preview import coverage_picture, stretched_bands, stretched_preview, write_png
@@ -32,9 +33,11 @@ from zemosaic.report.build_report import build_report
 from zemosaic.report.frames_csv import write_frames_csv
 from zemosaic.report.report_html import ReportPictures, write_report_html
 from zemosaic.report.report_json import write_report_json
-from zemosaic.report.report_records import FieldSummary, PhaseTime, RunRecords
+from zemosaic.report.report_records import FieldSummary, PhaseTime, RunRecords, StarLight
 from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import specs
+from zemosaic.stars.applied_gains import BalancedPixels
+from zemosaic.stars.cards import star_cards
 from zemosaic.store.axis_order import Pixels
 from zemosaic.store.canvas_store import CanvasStore
 from zemosaic.store.mosaic_file import MosaicFile
@@ -56,6 +59,8 @@ class Outputs:
     pictures: ReportPictures
     seams: SeamReport | None = None
     depth: DepthNoise | None = None
+    stars: MosaicStars = field(default_factory=MosaicStars)
+    """What its stars tell."""
 
 
 @dataclass
@@ -84,7 +89,7 @@ def export_mosaic(
     settings, plan = context.settings, grid.plan
     used_ids = {frame_id for tile in tiles for frame_id in tile.frames_used}
     used = [frame.frame for frame in grid.frames if frame.frame.frame_id in used_ids]
-    with context.phase("export", 5) as advance:
+    with context.timer.phase("export", 5) as advance:
         origin = provenance_of(
             used,
             frames_found=frames_found,
@@ -102,9 +107,18 @@ def export_mosaic(
         write = partial(write_fits, wcs=plan.wcs, axis_order="CHW", box=box, compressed=settings.save_compressed_fits)
         mosaic = context.output_dir / f"{stem}{suffix}"
         kind: DiskType = "uint16" if settings.save_final_as_uint16 else "float32"
-        write(
-            mosaic, value, cards=mosaic_cards(origin, scaled=kind == "uint16"), dtype=kind, empty=settings.empty_pixels
-        )
+        solved = [frame.solved for frame in grid.frames if frame.frame.frame_id in used_ids]
+        stars = stars_of_mosaic(context, solved, plan.wcs, value, kept, box)
+        colour = stars.colour
+        balanced = settings.apply_colour_gains and colour is not None
+        pixels: Pixels = BalancedPixels(value, colour.gains, stars.cut_off) if balanced and colour else value
+        cards = [
+            *mosaic_cards(origin, scaled=kind == "uint16"),
+            *star_cards(colour, balanced, stars.zero, stars.depth),
+        ]
+        write(mosaic, pixels, cards=cards, dtype=kind, empty=settings.empty_pixels)
+        if settings.save_star_catalogue:
+            catalogue_of_mosaic(context.output_dir / f"{stem}_stars.ecsv", stars, value, plan.wcs, box)
         advance(1)
         coverage = context.output_dir / f"{stem}_coverage{suffix}"
         write(coverage, kept, cards=map_cards(origin, "coverage"), dtype="int32")
@@ -117,12 +131,18 @@ def export_mosaic(
             write(gone, store.canvas("rejected"), cards=map_cards(origin, "rejected"), dtype="int32")
         preview = context.output_dir / f"{stem}_preview.png"
         picture = stretched_preview(
-            value, kept, settings.preview_max_px, axis_order="CHW", box=box, linked=settings.preview_linked
+            value,
+            kept,
+            settings.preview_max_px,
+            axis_order="CHW",
+            box=box,
+            linked=settings.preview_linked,
+            gains=colour.gains if colour else None,
         )
         write_png(preview, picture)
-        context.emit(PreviewReady(str(preview), picture.shape[1], picture.shape[0], final=True))
+        context.reporter.emit(PreviewReady(str(preview), picture.shape[1], picture.shape[0], final=True))
         advance(4)
-        stretched = _stretched(context, stem, value, kept, box)
+        stretched = _stretched(context, stem, value, kept, box, colour)
         advance(5)
         product = MosaicProduct(
             mosaic=mosaic.name,
@@ -140,7 +160,7 @@ def export_mosaic(
         coverage_map, most = coverage_picture(kept, COVERAGE_MAP_PX, box)
         pictures = ReportPictures(picture, coverage_map, most)
         seams = _seams(grid, product.wcs, used_ids, mosaic)
-        return Outputs(product, pictures, seams, noise_by_depth(value, kept, box))
+        return Outputs(product, pictures, seams, noise_by_depth(value, kept, box), stars)
 
 
 def _seams(grid: FieldPlan, wcs: FrameWcs, used_ids: set[int], mosaic: Path) -> SeamReport:
@@ -199,13 +219,18 @@ def _sides(before: Box, after: Box) -> dict[str, int]:
     }
 
 
-def _stretched(context: RunContext, stem: str, value: Pixels, kept: Pixels, box: Box) -> str:
+def _stretched(
+    context: RunContext, stem: str, value: Pixels, kept: Pixels, box: Box, colour: ColourGains | None
+) -> str:
     """Write the stretched picture in full size where it is asked for; returns its name."""
     settings = context.settings
     if settings.save_stretched == "none":
         return ""
     name = f"{stem}_stretched.{'tif' if settings.save_stretched == 'tiff' else 'png'}"
-    view = display_stretch(value, kept, axis_order="CHW", box=box, linked=settings.preview_linked, full_size=True)
+    gains = colour.gains if colour else None
+    view = display_stretch(
+        value, kept, axis_order="CHW", box=box, linked=settings.preview_linked, full_size=True, gains=gains
+    )
     bands = stretched_bands(value, kept, view, axis_order="CHW", box=box)
     write_picture16(context.output_dir / name, bands, box[3] - box[2], box[1] - box[0], settings.save_stretched)
     return name
@@ -221,7 +246,13 @@ def write_reports(
     """Write ``run_report.json`` and ``run_report.html``; returns their paths."""
     shown = [spec.key for spec in specs()]
     fields = [
-        FieldSummary(field.grid.plan, field.tiles, field.outputs.product if field.outputs else None) for field in made
+        FieldSummary(
+            field.grid.plan,
+            field.tiles,
+            field.outputs.product if field.outputs else None,
+            _light_of(field.outputs),
+        )
+        for field in made
     ]
     outputs = [field.outputs for field in made if field.outputs]
     records = RunRecords(
@@ -229,17 +260,18 @@ def write_reports(
         measured=measured,
         solved=solved,
         calibrated=[frame for field in made for frame in field.grid.frames],
-        dropped=context.dropped,
+        dropped=context.reporter.dropped,
         plan=fields[0].plan if fields else None,
         tiles=fields[0].tiles if fields else (),
         mosaic=fields[0].mosaic if fields else None,
+        light=fields[0].light if fields else None,
         others=fields[1:],
-        warnings=context.warnings,
-        timings=[PhaseTime(name, timing.wall_s, timing.cpu_s) for name, timing in context.timings.items()],
+        warnings=context.reporter.warnings,
+        timings=[PhaseTime(name, timing.wall_s, timing.cpu_s) for name, timing in context.timer.timings.items()],
         settings={key: getattr(context.settings, key) for key in shown},
         defaults={spec.key: spec.default for spec in specs()},
         versions=package_versions(),
-        peak_rss_bytes=context.monitor.peak_rss_bytes,
+        peak_rss_bytes=context.timer.monitor.peak_rss_bytes,
         input_dir=context.settings.input_dir,
         way=None if context.settings.use_existing_master_tiles else mode_of(context.settings, frames).reason,
         seams=_all_seams(outputs),
@@ -255,6 +287,14 @@ def write_reports(
     pictures = [field.outputs.pictures if field.outputs else ReportPictures() for field in made]
     write_report_html(as_html, report, pictures[0] if pictures else ReportPictures(), translator, pictures[1:])
     return as_json, as_html
+
+
+def _light_of(outputs: Outputs | None) -> StarLight | None:
+    """Return what the report tells of the stars of a mosaic."""
+    if outputs is None:
+        return None
+    stars = outputs.stars
+    return StarLight(stars.white, stars.zero, stars.depth, stars.shallow)
 
 
 def _all_seams(outputs: Sequence[Outputs]) -> SeamReport | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,13 +16,14 @@ from zemosaic.arrays import green_channel
 from zemosaic.calibration.calibration_frames import NO_CALIBRATION_FRAMES, CalibrationFrames
 from zemosaic.calibration.defects import MAX_SAMPLE_FRAMES, find_defects, remove_spikes
 from zemosaic.calibration.detector import calibrated, camera_fingerprint, load_camera, write_camera
-from zemosaic.compute.executors import TaskKilled, map_ordered
+from zemosaic.compute.executors import TaskKilled
 from zemosaic.errors import FrameError, Message, NothingUsable, message
 from zemosaic.events import FrameMeasured
+from zemosaic.frames.bayer_pattern import corrected_frames, site_levels
 from zemosaic.frames.damage import refuse_unusable
 from zemosaic.frames.pixels import PixelSource, open_pixels, stack_pixels
 from zemosaic.model import Dropped, FrameRef, FrameStatus, MeasuredFrame
-from zemosaic.phases.context import RunContext
+from zemosaic.phases.context import RunContext, phase_digest
 from zemosaic.phases.parts.calibration_files import CameraCalibrationFrames, Group, combine_calibration_frames
 from zemosaic.store.codec import from_bytes, to_bytes
 from zemosaic.zeanalyser.measure_frames import cut_off_level, measure
@@ -37,7 +38,7 @@ MAX_TEMPERATURE_STEP_C = 4.0
 """Within so many degrees a sensor's hot pixels are about the same."""
 MIN_PART_FRAMES = 8
 """Fewer frames of a night or temperature are looked at together with those before them."""
-CONTENT_VERSION = 12
+CONTENT_VERSION = 13
 """Raised when a change of the code makes stored measurements stale."""
 GIVEN = ("frame",)
 """What the journal does not keep of a measured frame: the scan of this run has it."""
@@ -87,31 +88,43 @@ def measure_frames(context: RunContext, frames: Sequence[FrameRef]) -> tuple[lis
     NothingUsable
         When no frame could be measured.
     """
-    with context.phase("measure", len(frames)) as advance:
-        defects = _find_all_defects(context, frames)
-        measured: list[MeasuredFrame] = []
-        stored = {frame.frame_id: _stored_measurement(context, frame, defects[frame.camera_key]) for frame in frames}
-        tasks = [
-            _MeasureTask(
-                frame, defects[frame.camera_key].path, context.scratch, context.settings.use_existing_master_tiles
-            )
-            for frame in frames
-            if stored[frame.frame_id] is None
-        ]
-        fresh = context.map_frames(measure_pixels, tasks, lambda task: task.frame)
-        for done, frame in enumerate(frames, 1):
-            result = stored[frame.frame_id] or next(fresh)
-            if isinstance(result, Message):
-                context.drop(Dropped(frame.path, frame.frame_id, "measure", FrameStatus.UNREADABLE, result))
-            else:
-                if stored[frame.frame_id] is None:
-                    depends_on = _measurement_digest(context, frame, defects[frame.camera_key])
-                    context.journal.put("measure", frame.path, depends_on, to_bytes(result, GIVEN))
-                measured.append(result)
-                context.emit(_event(result))
-            advance(done)
+    with context.timer.phase("measure", len(frames)) as advance:
+        measured, defects = _measure(context, frames, advance)
+        corrected = corrected_frames([(frame.frame, frame.sites) for frame in measured])
+        if corrected:
+            frames = [corrected.get(frame.frame.frame_id, frame.frame) for frame in measured]
+            measured, defects = _measure(context, frames, advance)
     if not measured:
-        raise NothingUsable("error.no_usable_frames", folder=context.settings.input_dir, dropped=len(context.dropped))
+        raise NothingUsable(
+            "error.no_usable_frames", folder=context.settings.input_dir, dropped=len(context.reporter.dropped)
+        )
+    return measured, defects
+
+
+def _measure(
+    context: RunContext, frames: Sequence[FrameRef], advance: Callable[[int], None]
+) -> tuple[list[MeasuredFrame], DetectorCalibrations]:
+    """Find the defects of the cameras and measure the frames; those that cannot be measured are dropped."""
+    defects = _find_all_defects(context, frames)
+    measured: list[MeasuredFrame] = []
+    stored = {frame.frame_id: _stored_measurement(context, frame, defects[frame.camera_key]) for frame in frames}
+    tasks = [
+        _MeasureTask(frame, defects[frame.camera_key].path, context.scratch, context.settings.use_existing_master_tiles)
+        for frame in frames
+        if stored[frame.frame_id] is None
+    ]
+    fresh = context.workers.map_frames(measure_pixels, tasks, lambda task: task.frame)
+    for done, frame in enumerate(frames, 1):
+        result = stored[frame.frame_id] or next(fresh)
+        if isinstance(result, Message):
+            context.drop(Dropped(frame.path, frame.frame_id, "measure", FrameStatus.UNREADABLE, result))
+        else:
+            if stored[frame.frame_id] is None:
+                depends_on = _measurement_digest(context, frame, defects[frame.camera_key])
+                context.folder.journal.put("measure", frame.path, depends_on, to_bytes(result, GIVEN))
+            measured.append(result)
+            context.reporter.emit(_event(result))
+        advance(done)
     return measured, defects
 
 
@@ -123,7 +136,8 @@ def measure_pixels(task: _MeasureTask) -> MeasuredFrame | Message:
         refuse_unusable(stack_pixels(raw) if task.stack else raw, Path(frame.path).name)
         cut_off = camera.masters.least(cut_off_level(raw))
         pixels = calibrated(raw, (0, frame.height, 0, frame.width), camera, frame)
-        return measure(frame, remove_spikes(stack_pixels(pixels)) if task.stack else pixels, cut_off)
+        measured = measure(frame, remove_spikes(stack_pixels(pixels)) if task.stack else pixels, cut_off)
+        return replace(measured, sites=site_levels(raw)) if frame.bayer is not None else measured
     except FrameError as error:
         return error.reason
 
@@ -252,22 +266,15 @@ def _answers(context: RunContext, tasks: Iterable[_DefectTask]) -> Iterator[tupl
         if not isinstance(fault, TaskKilled):
             raise fault
 
-    answers = map_ordered(
-        context.executor,
-        find_group_defects,
-        waiting,
-        ahead=2 * context.budget.workers,
-        cancelled=context.cancelled,
-        lost=lost,
-    )
+    answers = context.workers.map(find_group_defects, waiting, lost=lost)
     for task, answer in zip(waiting, answers, strict=True):
         if answer is None:
             looks = [(frame, task.scratch) for part in task.parts for frame in part]
-            reasons = context.map_frames(_look_at, looks, lambda look: look[0])
+            reasons = context.workers.map_frames(_look_at, looks, lambda look: look[0])
             sound = {frame.frame_id for (frame, _), reason in zip(looks, reasons, strict=True) if reason is None}
             parts = tuple(tuple(frame for frame in part if frame.frame_id in sound) for part in task.parts)
             readable = tuple(part for part in parts if part) or (task.parts[0][:1],)
-            (answer,) = context.map(find_group_defects, [replace(task, parts=readable)])
+            (answer,) = context.workers.map(find_group_defects, [replace(task, parts=readable)])
         yield answer
 
 
@@ -295,11 +302,11 @@ def _similar_defects(first: NDArray[np.int64], second: NDArray[np.int64]) -> boo
 
 
 def _measurement_digest(context: RunContext, frame: FrameRef, defects: DetectorCalibration) -> str:
-    return context.depends("measure", CONTENT_VERSION, frame.identity, defects.fingerprint)
+    return phase_digest(context.settings, "measure", CONTENT_VERSION, frame.identity, defects.fingerprint)
 
 
 def _stored_measurement(context: RunContext, frame: FrameRef, defects: DetectorCalibration) -> MeasuredFrame | None:
-    stored = context.journal.get("measure", frame.path, _measurement_digest(context, frame, defects))
+    stored = context.folder.journal.get("measure", frame.path, _measurement_digest(context, frame, defects))
     return None if stored is None else from_bytes(MeasuredFrame, stored, frame=frame)
 
 

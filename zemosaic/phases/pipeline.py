@@ -19,7 +19,7 @@ from zemosaic.phases.context import RunContext
 from zemosaic.phases.export import FieldRecord, Outputs, export_mosaic, write_reports
 from zemosaic.phases.live_preview.quick_look import show_quick_look
 from zemosaic.phases.measure import DetectorCalibrations, measure_frames
-from zemosaic.phases.parts.available_solvers import check_solver_paths
+from zemosaic.phases.parts.bayer_cards import with_patterns_of_pixels
 from zemosaic.phases.parts.classic import MasterResult, assemble_master_tiles, make_master_tiles, plan_master_tiles
 from zemosaic.phases.parts.external_stacks import as_calibrated, read_master_tiles
 from zemosaic.phases.parts.fields import divide_into_fields
@@ -27,6 +27,7 @@ from zemosaic.phases.parts.flatness_check import check_flatness
 from zemosaic.phases.parts.run_record import StackedGroup, record_of
 from zemosaic.phases.parts.star_samples import rejected_at_stars, warning_of
 from zemosaic.phases.parts.unreadable import while_readable
+from zemosaic.phases.placement.available_solvers import check_solver_paths
 from zemosaic.phases.plan import FieldPlan, plan_fields
 from zemosaic.phases.previous_run.archive import forget_regrouped_frames, keep_for_next_run, open_previous_run
 from zemosaic.phases.previous_run.state import FieldState
@@ -82,12 +83,12 @@ def run_pipeline(context: RunContext) -> RunOutcome:
     except RunCancelled:
         raise
     except ZeMosaicError:
-        if progress.frames or context.dropped:
+        if progress.frames or context.reporter.dropped:
             progress.report(context)
         raise
     as_json, as_html = progress.report(context)
     outputs = tuple(field.outputs for field in progress.made if field.outputs is not None)
-    return RunOutcome(outputs, as_json, as_html, len(context.dropped))
+    return RunOutcome(outputs, as_json, as_html, len(context.reporter.dropped))
 
 
 def prepare_frames(context: RunContext, until: Preparation) -> tuple[int, int]:
@@ -105,11 +106,12 @@ def prepare_frames(context: RunContext, until: Preparation) -> tuple[int, int]:
 
 def _look(context: RunContext, progress: _Progress, until: Preparation) -> DetectorCalibrations:
     """Run the phases that learn what the frames are, up to one of them; returns the cameras' defects."""
-    check_solver_paths(context)
+    check_solver_paths(context.settings, context.reporter)
     progress.frames = scan(context)
     forget_regrouped_frames(context, progress.frames)
-    context.divide_memory(len(progress.frames))
+    context.workers.open(context.settings, len(progress.frames))
     progress.measured, defects = measure_frames(context, progress.frames)
+    progress.frames = with_patterns_of_pixels(context, progress.frames, progress.measured)
     if until == "solve":
         progress.solved = solve_frames(context, progress.measured, defects)
     return defects
@@ -264,7 +266,8 @@ def _finish(
 ) -> None:
     """Assemble every field's canvas on the workers, then write all files with the memory that these have left."""
     assembled = _for_each(context, fields, lambda made: made.grid.plan.name, assemble)
-    context.end_workers()
+    context.timer.monitor.sample()  # the CPU time of a process that has ended counts as far as it was seen
+    context.workers.close()
     _for_each(
         context,
         assembled,

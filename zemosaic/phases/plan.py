@@ -55,7 +55,7 @@ def plan_fields(context: RunContext, fields: Sequence[tuple[SkyField, Sequence[C
     NothingUsable
         When no frame reaches the region of interest or a saved grid.
     """
-    with context.phase("plan", None):
+    with context.timer.phase("plan", None):
         plans_or_none = [_plan_of_field(context, field, frames, several=len(fields) > 1) for field, frames in fields]
         grids = [grid for grid in plans_or_none if grid is not None]
         if not grids:
@@ -64,16 +64,16 @@ def plan_fields(context: RunContext, fields: Sequence[tuple[SkyField, Sequence[C
         frames_in = sum(len(grid.frames) for grid in grids)
         megapixels = sum(grid.plan.width * grid.plan.height for grid in grids) / 1e6
         main = grids[0].plan
-        context.emit(
+        context.reporter.emit(
             PlanReady(
                 width=main.width,
                 height=main.height,
                 scale_arcsec=main.wcs.scale_arcsec,
                 tiles=sum(len(grid.plan.tiles) for grid in grids),
                 frames=frames_in,
-                memory_bytes=context.budget.planned_bytes,
+                memory_bytes=context.workers.budget.planned_bytes,
                 disk_bytes=sum(bytes_needed(grid.plan) + _file_bytes(grid.plan) for grid in grids),
-                estimated_s=SECONDS_PER_FRAME * frames_in / context.budget.workers + 0.05 * megapixels,
+                estimated_s=SECONDS_PER_FRAME * frames_in / context.workers.budget.workers + 0.05 * megapixels,
             )
         )
     return grids
@@ -168,7 +168,7 @@ def _file_bytes(plan: GridPlan) -> int:
 def _check_disk(context: RunContext, plans: Sequence[GridPlan]) -> None:
     # What an earlier, broken run has stored is used again or replaced.
     stored = sum(file.stat().st_size for file in context.stores.glob("canvas_*.zarr/**/*") if file.is_file())
-    work, output = context.work_dir, context.output_dir
+    work, output = context.folder.path, context.output_dir
     tiles, files = sum(map(bytes_needed, plans)) + DISK_RESERVE, sum(map(_file_bytes, plans))
     if work.stat().st_dev == output.stat().st_dev:
         demands = [(output, tiles + files, disk_free(work) + stored)]

@@ -10,7 +10,7 @@ from pathlib import Path
 from zemosaic.errors import NothingUsable, message
 from zemosaic.events import FramesFound, PhaseAdvanced
 from zemosaic.frames.frame_files import scan_folder
-from zemosaic.frames.inventory import inventory
+from zemosaic.frames.inventory import inventory, nights_of
 from zemosaic.frames.selection import read_selection
 from zemosaic.model import Dropped, FrameRef, FrameStatus
 from zemosaic.phases.context import RunContext
@@ -33,10 +33,10 @@ def scan(context: RunContext) -> tuple[FrameRef, ...]:
     """
 
     def progress(done: int, total: int | None) -> None:
-        context.emit(PhaseAdvanced("scan", done, total))
-        context.check_cancelled()
+        context.reporter.emit(PhaseAdvanced("scan", done, total))
+        context.workers.check_cancelled()
 
-    with context.phase("scan", None):
+    with context.timer.phase("scan", None):
         exclude = [Path(context.settings.output_dir)]
         folder, stacks = Path(context.settings.input_dir), wants_stacks(context.settings)
         result = scan_folder(folder, exclude=exclude, progress=progress, stacks=stacks)
@@ -45,20 +45,23 @@ def scan(context: RunContext) -> tuple[FrameRef, ...]:
         frames = _of_one_kind(context, _chosen(context, result.frames))
         frames = with_given_optics(frames, context.settings)
         _tell_groups(context, frames)
-        for line in inventory(frames, context.dropped):
+        given = tuple(inventory(frames, context.reporter.dropped))
+        for line in given:
             context.log(line)
-        nights = {(frame.date_obs or "")[:10] for frame in frames}
-        context.emit(
+        context.reporter.emit(
             FramesFound(
                 frames=len(frames),
-                dropped=len(context.dropped),
+                dropped=len(context.reporter.dropped),
                 total_exposure_s=sum(frame.exposure_s or 0.0 for frame in frames),
-                nights=len(nights),
+                nights=len(nights_of(frames)),
                 instruments=tuple(sorted({frame.instrument or frame.telescope for frame in frames})),
+                given=given,
             )
         )
     if not frames:
-        raise NothingUsable("error.no_usable_frames", folder=context.settings.input_dir, dropped=len(context.dropped))
+        raise NothingUsable(
+            "error.no_usable_frames", folder=context.settings.input_dir, dropped=len(context.reporter.dropped)
+        )
     return frames
 
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from zemosaic.coadd.tile import stack_tile
 from zemosaic.coadd.tile_device import Device
-from zemosaic.coadd.tile_task import TileAnswer, TileTask
+from zemosaic.coadd.tile_task import StackingMethod, TileAnswer, TileTask
 from zemosaic.compute.budget import Share, stack_share
-from zemosaic.compute.executors import TaskKilled, map_ordered
+from zemosaic.compute.executors import TaskKilled
 from zemosaic.errors import Message, WorkerDied, message
 from zemosaic.events import TileStacked
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, TileProduct, TileSpec
 from zemosaic.mosaic.star_model import stars_by_tile
-from zemosaic.phases.context import RunContext
+from zemosaic.phases.context import RunContext, phase_digest
 from zemosaic.phases.live_preview.partial_mosaic import LivePicture
 from zemosaic.phases.measure import DetectorCalibrations
 from zemosaic.phases.plan import FieldPlan
@@ -74,13 +73,13 @@ def stack_tiles(
     prepared = [_prepare(context, job, defects) for job in jobs]
     damaged = sum(part.damaged for part in prepared)
     if damaged:
-        context.warn(message("warning.tiles_damaged", tiles=damaged, folder=str(context.work_dir)))
+        context.warn(message("warning.tiles_damaged", tiles=damaged, folder=str(context.folder.path)))
     _log_reused(context, prepared)
     tasks = [(part, task) for part in prepared for task in part.tasks]
     failed: dict[int, Message] = {}
     broken: set[tuple[str, int]] = set()
     growing = {part.job.name: _live_picture(context, part) for part in prepared} if context.pictures else {}
-    with context.phase("stack", sum(len(job.grid.plan.tiles) for job in jobs)) as advance:
+    with context.timer.phase("stack", sum(len(job.grid.plan.tiles) for job in jobs)) as advance:
         done = sum(len(part.products) for part in prepared)
         advance(done)
         for (part, task), answer in zip(tasks, _stacked_tiles(context, [task for _, task in tasks]), strict=True):
@@ -91,12 +90,12 @@ def stack_tiles(
                 broken.add((part.job.name, task.row))
             else:
                 key = f"{part.job.name}{task.row}"
-                context.journal.put("tile", key, part.digests[task.row], to_bytes(answer.product))
+                context.folder.journal.put("tile", key, part.digests[task.row], to_bytes(answer.product))
             done += 1
             if growing:
                 growing[part.job.name].add(task.row)
             product = answer.product
-            context.emit(
+            context.reporter.emit(
                 TileStacked(product.tile_id, len(product.frames_used), product.rejected_fraction, product.mode)
             )
             advance(done)
@@ -111,7 +110,9 @@ def stack_tiles(
 
 def _live_picture(context: RunContext, part: _Prepared) -> LivePicture:
     """Return the picture of a plan, with the tiles that an earlier run made."""
-    picture = LivePicture(context, part.job.grid.plan, part.job.store, part.job.name.strip("/"))
+    picture = LivePicture(
+        context.reporter, context.scratch, part.job.grid.plan, part.job.store, part.job.name.strip("/")
+    )
     for row in part.products:
         picture.add(row)
     return picture
@@ -152,7 +153,7 @@ def _place(context: RunContext, grid: FieldPlan, tile: TileSpec, depends_on: Seq
     outer = tile.outer[0] - y, tile.outer[1] - y, tile.outer[2] - x, tile.outer[3] - x
     # The frames all lie within the canvas, wherever it ends, except where it is cut on purpose.
     cut = outer if settings.region_of_interest or settings.global_wcs_output_path else None
-    return _Place(cell, context.depends("stack", CONTENT_VERSION, cell, cut, *depends_on), outer)
+    return _Place(cell, phase_digest(context.settings, "stack", CONTENT_VERSION, cell, cut, *depends_on), outer)
 
 
 def _take_over(context: RunContext, prepared: _Prepared, row: int, ids: Mapping[str, int]) -> bool:
@@ -161,14 +162,14 @@ def _take_over(context: RunContext, prepared: _Prepared, row: int, ids: Mapping[
     if nights is None or not nights.has_tile(place.depends_on, place.outer):
         return False
     earlier = nights.tiles[place.depends_on]
-    if not CanvasStore(context.work_dir / earlier.store).holds_tile(earlier.row, earlier.product.mark):
+    if not CanvasStore(context.folder.path / earlier.store).holds_tile(earlier.row, earlier.product.mark):
         prepared.damaged += 1
         return False
-    pixels = nights.pixels(context.work_dir, place.depends_on, place.outer, plan.channels)
+    pixels = nights.pixels(context.folder.path, place.depends_on, place.outer, plan.channels)
     mark = prepared.job.store.write_tile(plan.tiles[row], row, pixels)
     product = replace(nights.product(place.depends_on, plan.tiles[row].tile_id, ids), mark=mark)
     prepared.products[row] = product
-    context.journal.put("tile", f"{prepared.job.name}{row}", prepared.digests[row], to_bytes(product))
+    context.folder.journal.put("tile", f"{prepared.job.name}{row}", prepared.digests[row], to_bytes(product))
     return True
 
 
@@ -192,7 +193,7 @@ def _record_tiles(
     broken: set[tuple[str, int]],
 ) -> None:
     """Remember the tiles of a job for the next night, without those of which a frame could not be read."""
-    store = part.job.store.path.relative_to(context.work_dir).as_posix()
+    store = part.job.store.path.relative_to(context.folder.path).as_posix()
     for row, place in part.places.items():
         if (part.job.name, row) not in broken:
             previous_run.record_tile(place.depends_on, place.cell, store, row, place.outer, part.products[row], paths)
@@ -202,10 +203,10 @@ def _prepare(context: RunContext, job: StackJob, defects: DetectorCalibrations) 
     plan = job.grid.plan
     by_id = {frame.frame.frame_id: frame for frame in job.grid.frames}
     counts = {i: pixel_digest(frame) for i, frame in by_id.items()}
-    same = stacking_of(context.settings)
+    method = stacking_of(context.settings)
     shape = [content_of(plan, BESIDE_PLANE), [tile.outer for tile in plan.tiles]]
     night = context.previous_run.number if context.previous_run is not None else 0
-    fingerprint = context.depends("plan", CONTENT_VERSION, shape, *([night] if night else []))
+    fingerprint = phase_digest(context.settings, "plan", CONTENT_VERSION, shape, *([night] if night else []))
     ids = {frame.frame.path: i for i, frame in by_id.items()}
     if job.store.create(plan, fingerprint):
         context.warn(message("warning.store_damaged", folder=str(job.store.path)))
@@ -215,7 +216,9 @@ def _prepare(context: RunContext, job: StackJob, defects: DetectorCalibrations) 
         maps = [defects[by_id[i].frame.camera_key].fingerprint for i in tile.frame_ids]
         content = [counts[i] for i in tile.frame_ids]
         light = content_of(nearby[row])
-        depends_on = context.depends("stack", CONTENT_VERSION, fingerprint, content_of(tile), content, maps, light)
+        depends_on = phase_digest(
+            context.settings, "stack", CONTENT_VERSION, fingerprint, content_of(tile), content, maps, light
+        )
         prepared.digests[row] = depends_on
         prepared.places[row] = _place(context, job.grid, tile, [content, maps])
     _recall(context, prepared)
@@ -236,7 +239,7 @@ def _prepare(context: RunContext, job: StackJob, defects: DetectorCalibrations) 
                 stars=nearby[row],
                 store=CanvasStore(job.store.path),
                 task_bytes=_share(context).task_bytes,
-                **same,
+                **vars(method),
             )
         )
     return prepared
@@ -246,11 +249,11 @@ def _recall(context: RunContext, prepared: _Prepared) -> None:
     """Take over the tiles that the journal knows and that lie on the disk as they were written."""
     store, known = prepared.job.store, {}
     for row, wanted in prepared.digests.items():
-        stored = context.journal.get("tile", f"{prepared.job.name}{row}", wanted)
+        stored = context.folder.journal.get("tile", f"{prepared.job.name}{row}", wanted)
         if stored is not None:
             known[row] = from_bytes(TileProduct, stored)
     tasks = [(CanvasStore(store.path), row, product.mark) for row, product in known.items()]
-    for (row, product), holds in zip(known.items(), context.map(_holds, tasks), strict=True):
+    for (row, product), holds in zip(known.items(), context.workers.map(_holds, tasks), strict=True):
         if holds:
             prepared.products[row], store.marks[row] = product, product.mark
         else:
@@ -262,29 +265,29 @@ def _holds(task: tuple[CanvasStore, int, str]) -> bool:
     return store.holds_tile(row, mark)
 
 
-def stacking_of(settings: Settings) -> dict[str, Any]:
-    """Return the fields of a task that are the same for all tiles."""
+def stacking_of(settings: Settings) -> StackingMethod:
+    """Return how the settings want tiles to be stacked."""
     device = Device("cupy", settings.gpu_id_phase5, settings.gpu_helper_verify_tolerance)
-    return {
-        "rules": stack_rules(settings),
-        "interpolation": Interpolation(settings.stacking_interpolation),
-        "drops": DropRules(settings.drizzle_pixfrac, DropKernel[settings.drizzle_kernel.upper()])
+    return StackingMethod(
+        rules=stack_rules(settings),
+        interpolation=Interpolation(settings.stacking_interpolation),
+        drops=DropRules(settings.drizzle_pixfrac, DropKernel[settings.drizzle_kernel.upper()])
         if settings.stacking_drizzle
         else None,
-        "radial_fraction": settings.radial_feather_fraction if settings.apply_radial_weight else None,
-        "memory": MemoryRules(
+        radial_fraction=settings.radial_feather_fraction if settings.apply_radial_weight else None,
+        memory=MemoryRules(
             disk=settings.winsor_memmap_fallback,
             max_frames=settings.winsor_max_frames_per_pass,
             min_frames=settings.winsor_min_frames_per_pass,
             spread=settings.winsor_split_strategy == "roundrobin",
             retry=settings.winsor_auto_fallback_on_memory_error,
         ),
-        "device": device if settings.use_gpu_phase5 else None,
-    }
+        device=device if settings.use_gpu_phase5 else None,
+    )
 
 
 def _share(context: RunContext) -> Share:
-    return stack_share(context.budget, context.settings.winsor_worker_limit)
+    return stack_share(context.workers.budget, context.settings.winsor_worker_limit)
 
 
 def _stacked_tiles(context: RunContext, tasks: list[TileTask]) -> Iterator[TileAnswer]:
@@ -294,8 +297,7 @@ def _stacked_tiles(context: RunContext, tasks: list[TileTask]) -> Iterator[TileA
     """
     said: set[str] = set()
     differs: list[float] = []
-    ahead, cancelled = _share(context).ahead, context.cancelled
-    for answer in map_ordered(context.executor, stack_tile, tasks, ahead=ahead, cancelled=cancelled, lost=_tile_lost):
+    for answer in context.workers.map(stack_tile, tasks, ahead=_share(context).ahead, lost=_tile_lost):
         for text in answer.remarks:
             if text.key not in said:
                 said.add(text.key)

@@ -57,7 +57,10 @@ class Overview:
         frames = np.ones(inside.shape, np.float32)
         if coverage is not None:
             frames = downsampled(coverage, max_px, axis_order="CHW", empty=0.0)[0]
-        skies = [fit_display_stretch(planes, inside, linked) for linked in (True, False)]
+        skies = [
+            fit_display_stretch(planes, inside, linked, getattr(mosaic, "colour_gains", None))
+            for linked in (True, False)
+        ]
         denoise(planes, frames, inside)
         linked, each = (sky.fitted(planes, inside) for sky in skies)
         single = sampled(mosaic, max_px, axis_order="CHW")

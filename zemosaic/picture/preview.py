@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,7 @@ def stretched_preview(
     axis_order: AxisOrder = "HWC",
     box: Box | None = None,
     linked: bool = True,
+    gains: Sequence[float] | None = None,
 ) -> Picture:
     """Return a stretched picture of a linear image, north up where the image has north upwards.
 
@@ -58,6 +59,8 @@ def stretched_preview(
         The part of the source to show.
     linked : bool
         Whether all channels are stretched alike.
+    gains : sequence of float, or None
+        Factors per channel that make white white; None where the median star is to be white.
 
     Returns
     -------
@@ -66,7 +69,7 @@ def stretched_preview(
     """
     planes = downsampled(source, max_px, axis_order=axis_order, box=box)
     inside = inside_of(planes, coverage, max_px, box)
-    view = fit_display_stretch(planes, inside, linked)
+    view = fit_display_stretch(planes, inside, linked, gains)
     frames = np.ones(inside.shape, np.float32)
     if coverage is not None:
         frames = downsampled(coverage, max_px, axis_order="HW", box=box, empty=0.0)[0]

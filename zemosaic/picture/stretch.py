@@ -49,7 +49,7 @@ class DisplayStretch:
     sky: tuple[float, ...]
     """Level of the sky per channel."""
     gains: tuple[float, ...]
-    """Factors per channel that make the median star white."""
+    """Factors per channel that make white white: those from stars of known colour, or those of the median star."""
     stretches: tuple[ChannelStretch, ...]
     """One for all channels, or one for each."""
     colour: float = COLOUR_KEPT
@@ -102,6 +102,7 @@ def display_stretch(
     box: Box | None = None,
     linked: bool = True,
     full_size: bool = False,
+    gains: Sequence[float] | None = None,
 ) -> DisplayStretch:
     """Return how to show a linear image.
 
@@ -115,10 +116,12 @@ def display_stretch(
         Whether one stretch serves all channels, so that colours stay; or each channel has its own.
     full_size : bool
         Whether the view is for single pixels, whose noise is larger than that of averaged ones.
+    gains : sequence of float, or None
+        As for `stretched_preview`.
     """
     planes = downsampled(source, max_px, axis_order=axis_order, box=box)
     inside = inside_of(planes, coverage, max_px, box)
-    view = fit_display_stretch(planes, inside, linked)
+    view = fit_display_stretch(planes, inside, linked, gains)
     if full_size:
         planes = sampled(source, max_px, axis_order=axis_order, box=box)
         inside = np.asarray(np.isfinite(planes).all(axis=0))
@@ -139,7 +142,9 @@ def inside_of(planes: Planes, coverage: Pixels | None, max_px: int, box: Box | N
     return inside
 
 
-def fit_display_stretch(planes: Planes, inside: NDArray[np.bool_], linked: bool) -> DisplayStretch:
+def fit_display_stretch(
+    planes: Planes, inside: NDArray[np.bool_], linked: bool, gains: Sequence[float] | None = None
+) -> DisplayStretch:
     """Return sky and colours of an averaged picture with data `inside`; `DisplayStretch.fitted` adapts its stretch."""
     channels = len(planes)
     stretches = (ChannelStretch.between(-1.0, 10.0, SKY_LEVEL),) * (1 if linked else channels)
@@ -147,8 +152,12 @@ def fit_display_stretch(planes: Planes, inside: NDArray[np.bool_], linked: bool)
     if not inside.any():
         return plain
     sky = _sky(planes, inside)
-    gains = _star_gains(np.where(inside, planes - _column(sky), np.float32(0)), inside) if linked else plain.gains
-    return replace(plain, sky=tuple(map(float, sky)), gains=tuple(map(float, gains)))
+    chosen: Sequence[float] | NDArray[np.float32] = plain.gains
+    if linked:
+        known = gains is not None and len(gains) == channels
+        clear = np.where(inside, planes - _column(sky), np.float32(0))
+        chosen = gains if known and gains is not None else _star_gains(clear, inside)
+    return replace(plain, sky=tuple(map(float, sky)), gains=tuple(map(float, chosen)))
 
 
 def _column(values: Sequence[float] | NDArray[np.float32]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -249,7 +249,8 @@ class Explainer:
             for frame_id in record.frames.ids:
                 if record.frames.camera(frame_id) == number:
                     with suppress(FrameError):
-                        light = read_frame(Path(record.frames.path(frame_id)))
+                        bayer = record.frames.frame(frame_id).frame.bayer
+                        light = replace(read_frame(Path(record.frames.path(frame_id))), bayer=bayer)
                         masters = recombine_calibration_frames(self._settings, light, folder / f"masters_{number}")
                         break
         write_camera(path, camera.defects, masters.masters)

@@ -16,7 +16,9 @@ from zemosaic.coadd.cutouts import CoaddPlane
 from zemosaic.coadd.incremental import merged_block
 from zemosaic.coadd.inputs import TileCache, cropped, overlap
 from zemosaic.coadd.master_tile import feather_map
-from zemosaic.coadd.tile import DROP_REACH_PX, Stacker
+from zemosaic.coadd.tile_drizzle import DROP_REACH_PX, drizzled
+from zemosaic.coadd.tile_samples import TileSamples
+from zemosaic.coadd.tile_stacker import TileStacker
 from zemosaic.coadd.tile_task import TileTask
 from zemosaic.errors import Message, message
 from zemosaic.model import CalibratedFrame, TileSpec
@@ -84,7 +86,7 @@ class Restacked:
         self, record: MosaicRecord, stacked: Stacked, settings: Settings, cameras: Sequence[Path], scratch: Path
     ) -> None:
         self._record, self.stacked, self._cameras, self._scratch = record, stacked, cameras, scratch
-        self._same = stacking_of(settings) | {"device": None}
+        self._method = replace(stacking_of(settings), device=None)
         self._beside = BESIDE_PX + (DROP_REACH_PX if settings.stacking_drizzle else 0)
         self.patches: dict[int, Patch] = {}
         """What was stacked last, by the tile's place in the plan."""
@@ -133,10 +135,11 @@ class Restacked:
     def _patch(self, tile: TileSpec, row: int, box: Box) -> Patch:
         task = self._task(tile, row)
         product = self.stacked.products[row]
-        stacker = Stacker(task, [])
+        tile_samples = TileSamples(task)
+        stacker = TileStacker(tile_samples)
         taken = set(product.frames_used)
-        stacker.failed.update({number: REFUSED for number in tile.frame_ids if number not in taken})
-        samples, present = stacker.samples(box, range(len(task.frames)))
+        tile_samples.failed.update({number: REFUSED for number in tile.frame_ids if number not in taken})
+        samples, present = tile_samples.of_frames(box, range(len(task.frames)))
         if product.mode == MemoryMode.STREAMING.value:
             low, high = stacker.sampled_limits(box)
             result = stacker.streamed(box, low, high)
@@ -144,11 +147,11 @@ class Restacked:
             low, high = stacker.limits(samples, present, box)
             result = stacker.stacked(samples, present, box)
         pixels = math.prod(samples.shape[2:])
-        each = stacker.weights(samples, present)
+        each = tile_samples.weights(samples, present)
         weights = np.broadcast_to(each if each.ndim == 2 else each[:, None], (len(present), pixels))
         planes = samples[:, : task.channels].reshape(len(present), task.channels, pixels)
-        result = replace(result, value=_drizzled(stacker, box, low, high, result))
-        failed = dict(stacker.failed)
+        result = replace(result, value=_drizzled(tile_samples, box, low, high, result))
+        failed = dict(tile_samples.failed)
         return Patch(tile, box, task.frames, tuple(present), planes, weights, low, high, result, failed)
 
     def _task(self, tile: TileSpec, row: int) -> TileTask:
@@ -164,17 +167,17 @@ class Restacked:
             stars=stars_by_tile(replace(plan, tiles=(tile,)), self._record.stars)[0],
             store=None,
             task_bytes=1 << 30,
-            **self._same,
+            **vars(self._method),
         )
 
 
-def _drizzled(stacker: Stacker, box: Box, low: Float32s, high: Float32s, result: StackResult) -> Float32s:
+def _drizzled(samples: TileSamples, box: Box, low: Float32s, high: Float32s, result: StackResult) -> Float32s:
     """Return a box's values, shape (channels, pixels), after drops fell on it, where they do."""
     size = (box[1] - box[0], box[3] - box[2])
-    value, low, high = (planes.reshape(-1, *size) for planes in (result.value, low, high))
+    value, limits = result.value.reshape(-1, *size), np.stack([low, high]).reshape(2, -1, *size)
     weight, kept, rejected = result.weight.reshape(size), result.kept.reshape(size), result.rejected.reshape(size)
-    drizzled, _ = stacker.drizzled(box, low, high, TilePixels(value, weight, kept, rejected))
-    return drizzled.reshape(result.value.shape)
+    whole, _ = drizzled(samples, box, limits, TilePixels(value, weight, kept, rejected))
+    return whole.reshape(result.value.shape)
 
 
 class RestackedMaster(Restacked):

@@ -78,6 +78,7 @@ def build_report(records: RunRecords) -> RunReport:
         peak_rss_bytes=records.peak_rss_bytes,
         seams=summarise_seams(records.calibrated, records.seams),
         depth=records.depth,
+        light=records.light,
         pixels=records.pixels,
         others=tuple(_field_report(field, by_hand) for field in records.others),
         given=tuple(inventory(records.frames, [item for item in records.dropped if item.phase == "scan"])),
@@ -87,7 +88,8 @@ def build_report(records: RunRecords) -> RunReport:
 def _field_report(field: FieldSummary, by_hand: Mapping[int, str]) -> FieldReport:
     used = {frame_id for tile in field.tiles for frame_id in tile.frames_used}
     wcs = field.mosaic.wcs if field.mosaic else field.plan.wcs
-    return FieldReport(field.plan.name, _tile_rows(field.plan, field.tiles, by_hand), field.mosaic, wcs, len(used))
+    tiles = _tile_rows(field.plan, field.tiles, by_hand)
+    return FieldReport(field.plan.name, tiles, field.mosaic, wcs, len(used), field.light)
 
 
 @dataclass(frozen=True)

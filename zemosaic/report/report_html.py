@@ -20,6 +20,7 @@ from zemosaic.i18n import Translator
 from zemosaic.model import FrameStatus
 from zemosaic.picture.preview import jpeg_bytes, png_bytes
 from zemosaic.report.charts import GROUP_COLOURS, Footprint, Series, dec_text, ra_text, series_chart, sky_map
+from zemosaic.report.light_section import light_section
 from zemosaic.report.report_records import FieldReport, FrameRow, RunReport
 from zemosaic.report.report_sections import depth_section, group_lines, part_lines, seam_section
 from zemosaic.report.report_text import Chart, Figure, Words, mean_of, short_path
@@ -136,6 +137,7 @@ def report_html(
         charts=_charts(ordered, words),
         seams=seam_section(report, words),
         depth=depth_section(report, words),
+        light=light_section(report, words),
         by_hand=group_lines(report, words),
         parts=part_lines(report, words),
         groups=_groups(report, words),

@@ -12,7 +12,7 @@ from typing import Any
 from zemosaic.errors import Message
 from zemosaic.i18n import Translator
 from zemosaic.qa.seam_summary import seam_dict
-from zemosaic.report.report_records import FieldReport, FrameMetrics, FrameRow, RunReport, TileRow
+from zemosaic.report.report_records import FieldReport, FrameMetrics, FrameRow, RunReport, StarLight, TileRow
 from zemosaic.store.whole_files import write_whole
 
 __all__ = ["report_dict", "write_report_json"]
@@ -56,6 +56,7 @@ def report_dict(report: RunReport, translator: Translator) -> dict[str, Any]:
         "tiles": [_tile_dict(tile) for tile in report.tiles],
         "seams": seam_dict(report.seams) if report.seams else None,
         "noise_by_depth": _depth_rows(report),
+        **_light_dict(report.light),
         "other_fields": [_field_dict(field) for field in report.others],
         "warnings": [_told(warning, translator) for warning in report.warnings],
         "settings": dict(report.settings),
@@ -85,6 +86,19 @@ def _field_dict(field: FieldReport) -> dict[str, Any]:
         "wcs": field.wcs.to_cards(),
         "frames_used": field.frames_used,
         "tiles": [_tile_dict(tile) for tile in field.tiles],
+        **_light_dict(field.light),
+    }
+
+
+def _light_dict(light: StarLight | None) -> dict[str, Any]:
+    """Return white and photometry of a mosaic."""
+    light = light or StarLight()
+    return {
+        "colour": light.white.colour if light.white else None,
+        "photometry": {**asdict(light.zero), "limit_mag": light.depth.limit_mag if light.depth else None}
+        if light.zero
+        else None,
+        "shallow_parts": [asdict(part) for part in light.shallow],
     }
 
 

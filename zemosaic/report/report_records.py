@@ -24,9 +24,22 @@ from zemosaic.model import (
 from zemosaic.qa.noise_against_depth import DepthNoise
 from zemosaic.qa.seam_summary import SeamSummary
 from zemosaic.qa.seams import SeamReport
+from zemosaic.stars.shallow_parts import ShallowPart
+from zemosaic.stars.white import White
+from zemosaic.stars.zero_point import MosaicDepth, ZeroPoint
 from zemosaic.wcs import FrameWcs
 
-__all__ = ["FieldReport", "FieldSummary", "FrameMetrics", "FrameRow", "PhaseTime", "RunRecords", "RunReport", "TileRow"]
+__all__ = [
+    "FieldReport",
+    "FieldSummary",
+    "FrameMetrics",
+    "FrameRow",
+    "PhaseTime",
+    "RunRecords",
+    "RunReport",
+    "StarLight",
+    "TileRow",
+]
 
 
 @dataclass(frozen=True)
@@ -39,12 +52,24 @@ class PhaseTime:
 
 
 @dataclass(frozen=True)
+class StarLight:
+    """What the stars of a mosaic tell; each None where they do not."""
+
+    white: White | None = None
+    zero: ZeroPoint | None = None
+    depth: MosaicDepth | None = None
+    shallow: tuple[ShallowPart, ...] = ()
+    """Where more frames would help most."""
+
+
+@dataclass(frozen=True)
 class FieldSummary:
     """What became of one field."""
 
     plan: GridPlan
     tiles: Sequence[TileProduct] = ()
     mosaic: MosaicProduct | None = None
+    light: StarLight | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +84,8 @@ class RunRecords:
     plan: GridPlan | None = None
     tiles: Sequence[TileProduct] = ()
     mosaic: MosaicProduct | None = None
+    light: StarLight | None = None
+    """What the stars of the main mosaic tell."""
     others: Sequence[FieldSummary] = ()
     """Further fields in the same folder; `plan`, `tiles` and `mosaic` are those of the main one."""
     warnings: Sequence[Message] = ()
@@ -160,6 +187,7 @@ class FieldReport:
     mosaic: MosaicProduct | None
     wcs: FrameWcs
     frames_used: int
+    light: StarLight | None = None
 
 
 @dataclass(frozen=True)
@@ -182,6 +210,7 @@ class RunReport:
     peak_rss_bytes: int
     seams: SeamSummary | None = None
     depth: DepthNoise | None = None
+    light: StarLight | None = None
     pixels: str = ""
     others: tuple[FieldReport, ...] = ()
     """Further fields; the rest of this record is about the main one, or about all."""

@@ -159,8 +159,10 @@ class Settings(BaseModel):
     empty_pixels: Literal["zero", "nan"] = _setting("zero", "output", affects=("export",))
     save_compressed_fits: bool = _setting(False, "output", affects=("export",))
     save_stretched: Literal["none", "png16", "tiff"] = _setting("none", "output", affects=("export",))
+    apply_colour_gains: bool = _setting(False, "output", affects=("export",))
     preview_linked: bool = _setting(True, "output", affects=("export",))
     preview_max_px: int = _setting(3200, "output", unit="px", ge=256, le=20000, affects=("export",))
+    save_star_catalogue: bool = _setting(False, "output", affects=("export",))
     save_frames_csv: bool = _setting(False, "output", affects=("export",))
     keep_work_files: bool = _setting(False, "output", "expert")
 

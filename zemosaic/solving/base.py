@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from enum import Enum, auto
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from zemosaic.errors import Message, message
 from zemosaic.model import Solution
 
-__all__ = ["AFFINE_STARS", "MIN_MATCHED_STARS", "Solver", "StarField", "lacking"]
+__all__ = ["AFFINE_STARS", "MIN_MATCHED_STARS", "Failure", "NotSolved", "Solver", "StarField", "lacking", "not_solved"]
 
 AFFINE_STARS = 8
 """Matches, one to one, that a solution needs in general; fewer hold no more than shift, turn and scale."""
@@ -56,6 +57,46 @@ class StarField:
         return 0.5 * (self.width - 1), 0.5 * (self.height - 1)
 
 
+class Failure(Enum):
+    """What kind of failure an answer without a solution is: what may be tried next depends on it."""
+
+    NO_SOLUTION = auto()
+    """The solver did its work and found no place that it believes."""
+    NO_SCALE = auto()
+    """The solver needs the plate scale, which the frame does not tell."""
+    NO_CATALOGUE_STARS = auto()
+    """The catalogue has too few stars there for any solution to be confirmed."""
+    NO_ANSWER = auto()
+    """The solver ended without an answer; another try may have one."""
+    NOT_STARTED = auto()
+    """The solver could not be started; if another try cannot start it either, none will for any frame."""
+    UNUSABLE = auto()
+    """The solver cannot work at all on this machine, whatever the frame."""
+
+    @property
+    def worth_retrying(self) -> bool:
+        """Whether the same solver may answer the same question in another try."""
+        return self in (Failure.NO_ANSWER, Failure.NOT_STARTED)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the solver need not be asked about other frames either."""
+        return self in (Failure.NOT_STARTED, Failure.UNUSABLE)
+
+
+@dataclass(frozen=True)
+class NotSolved:
+    """The answer of a solver that has no solution: a reason for people, and what kind of failure it is."""
+
+    reason: Message
+    failure: Failure = Failure.NO_SOLUTION
+
+
+def not_solved(key: str, failure: Failure = Failure.NO_SOLUTION, **params: Any) -> NotSolved:
+    """Return ``NotSolved(message(key, **params), failure)``."""
+    return NotSolved(message(key, **params), failure)
+
+
 class Solver(Protocol):
     """Finds out where a frame points."""
 
@@ -64,15 +105,15 @@ class Solver(Protocol):
         """What `Solution.how` says of its solutions."""
         ...
 
-    def solve(self, field: StarField) -> Solution | Message:
+    def solve(self, field: StarField) -> Solution | NotSolved:
         """Return the verified solution of a frame, or why there is none; never raises for a frame's sake."""
         ...
 
 
-def lacking(field: StarField) -> Message | None:
+def lacking(field: StarField) -> NotSolved | None:
     """Return what a frame lacks for any hinted solver, None where it lacks nothing."""
     if len(field) < MIN_MATCHED_STARS:
-        return message("reason.unsolved_too_few_stars", found=len(field), needed=MIN_MATCHED_STARS)
+        return not_solved("reason.unsolved_too_few_stars", found=len(field), needed=MIN_MATCHED_STARS)
     if field.ra_deg is None or field.dec_deg is None:
-        return message("reason.unsolved_no_pointing")
+        return not_solved("reason.unsolved_no_pointing")
     return None

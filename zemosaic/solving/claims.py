@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 from zemosaic.catalogue import Catalogue, CatalogueStars
 from zemosaic.errors import Message, message
 from zemosaic.model import UNCHECKED_PLACE, Solution
-from zemosaic.solving.base import AFFINE_STARS, StarField
+from zemosaic.solving.base import AFFINE_STARS, NotSolved, StarField, not_solved
 from zemosaic.solving.fit import chance_of, one_to_one
 from zemosaic.solving.propagate import KnownStars
 from zemosaic.solving.verify import match_radius_px, stars_in
@@ -50,7 +50,7 @@ class Claim:
     """Whether the place is known by more than the header."""
 
 
-def unchecked(wcs: FrameWcs, field: StarField, catalogues: Sequence[Catalogue]) -> Solution | Message:
+def unchecked(wcs: FrameWcs, field: StarField, catalogues: Sequence[Catalogue]) -> Solution | NotSolved:
     """Return the header's WCS as it is where the catalogues have too few stars to check it, else what contradicts it.
 
     Parameters
@@ -64,18 +64,18 @@ def unchecked(wcs: FrameWcs, field: StarField, catalogues: Sequence[Catalogue]) 
     """
     scale, told = wcs.scale_arcsec, field.scale_arcsec
     if told is not None and abs(scale / told - 1.0) > _MAX_UNCHECKED_SCALE_ERROR:
-        return message("reason.unsolved_header_scale", scale=round(scale, 3), expected=round(told, 3))
+        return not_solved("reason.unsolved_header_scale", scale=round(scale, 3), expected=round(told, 3))
     reach_px = max(match_radius_px(scale), _MAX_CATALOGUE_MISS_ARCSEC / scale)
     seen = cKDTree(np.column_stack([field.x_px, field.y_px])) if len(field) else None
     for catalogue in catalogues:
         stars = stars_in(wcs, field, catalogue)
         if len(stars) >= AFFINE_STARS:
-            return message("reason.header_wcs_contradicted", catalogue=catalogue.name, stars=len(stars))
+            return not_solved("reason.header_wcs_contradicted", catalogue=catalogue.name, stars=len(stars))
         if len(stars) < _FEWEST_TO_CONTRADICT or seen is None:
             continue
         places = np.column_stack(wcs.sky_to_pixel(stars.ra_deg, stars.dec_deg))
         if not np.isfinite(seen.query(places, distance_upper_bound=reach_px)[0]).any():
-            return message("reason.header_wcs_contradicted", catalogue=catalogue.name, stars=len(stars))
+            return not_solved("reason.header_wcs_contradicted", catalogue=catalogue.name, stars=len(stars))
     return Solution(wcs, UNCHECKED_PLACE, 0, float("nan"))
 
 

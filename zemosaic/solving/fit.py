@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.special import gammainc
 
-from zemosaic.arrays import Float64s
+from zemosaic.arrays import Float64s, Indices
 from zemosaic.solving.base import AFFINE_STARS
 from zemosaic.wcs import SIP_TERMS, Distortion, FrameWcs, from_tangent_plane, tangent_plane
 
@@ -30,7 +29,6 @@ __all__ = [
     "well_spread",
 ]
 
-Indices = NDArray[np.intp]
 
 _CUBIC_PRIOR_PX = 2.0
 _QUADRATIC_PRIOR_PX = 0.7

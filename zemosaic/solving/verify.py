@@ -9,9 +9,8 @@ from scipy.spatial import cKDTree
 
 from zemosaic.arrays import Float64s
 from zemosaic.catalogue import Catalogue, CatalogueStars
-from zemosaic.errors import Message, message
 from zemosaic.model import Solution
-from zemosaic.solving.base import AFFINE_STARS, MIN_MATCHED_STARS, StarField
+from zemosaic.solving.base import AFFINE_STARS, MIN_MATCHED_STARS, Failure, NotSolved, StarField, not_solved
 from zemosaic.solving.fit import (
     Pairs,
     chance_of,
@@ -49,7 +48,7 @@ def confirm(
     how: str,
     reach_px: float = 0.0,
     chance: float = _CHANCE,
-) -> Solution | Message:
+) -> Solution | NotSolved:
     """Return the refined solution if the catalogue's stars stand where `wcs` says, or why it is not believed.
 
     Parameters
@@ -74,14 +73,16 @@ def confirm(
     stars = stars_in(wcs, field, catalogue)
     fewest = _MIN_INDEPENDENT if reach_px > 0.0 else MIN_MATCHED_STARS
     if len(stars) < fewest:
-        return message("reason.unsolved_catalogue_empty", catalogue=catalogue.name, stars=len(stars))
+        return not_solved(
+            "reason.unsolved_catalogue_empty", Failure.NO_CATALOGUE_STARS, catalogue=catalogue.name, stars=len(stars)
+        )
     detected = np.column_stack([field.x_px, field.y_px])[: 20 + 5 * len(stars)]
     wcs, pairs = _refine(wcs, field, detected, stars, reach_px, fewest)
     # True matches crowd together, accidental ones fill the circle: what lies within half of it tells them apart.
     close = 0.5 * match_radius_px(wcs.scale_arcsec)
     expected = len(detected) * len(stars) * np.pi * close**2 / (field.width * field.height)
     if len(pairs) < fewest or not _believable(int((pairs.distance < close).sum()), expected, reach_px > 0.0, chance):
-        return message(
+        return not_solved(
             "reason.unsolved_not_confirmed", matched=len(pairs), needed=AFFINE_STARS, catalogue=catalogue.name
         )
     refusal = _implausible(wcs, field)
@@ -100,16 +101,16 @@ def _believable(matched: int, expected: float, independent: bool, chance: float)
     return chance_of(matched, 2, expected) < chance
 
 
-def _implausible(wcs: FrameWcs, field: StarField) -> Message | None:
+def _implausible(wcs: FrameWcs, field: StarField) -> NotSolved | None:
     (a, b), (c, d) = wcs.cd
     if not np.isfinite([wcs.ra_deg, wcs.dec_deg, wcs.x_ref, wcs.y_ref, a, b, c, d]).all() or a * d == b * c:
-        return message("reason.unsolved_sheared")
+        return not_solved("reason.unsolved_sheared")
     scale = wcs.scale_arcsec
     if field.scale_arcsec is not None and abs(scale / field.scale_arcsec - 1.0) > 0.03:
-        return message("reason.unsolved_scale", scale=round(scale, 3), expected=round(field.scale_arcsec, 3))
+        return not_solved("reason.unsolved_scale", scale=round(scale, 3), expected=round(field.scale_arcsec, 3))
     stretch = np.linalg.svd(np.array([[a, b], [c, d]]), compute_uv=False)
     if stretch[0] > 1.03 * stretch[1]:
-        return message("reason.unsolved_sheared")
+        return not_solved("reason.unsolved_sheared")
     return None
 
 

@@ -8,7 +8,6 @@ What lies on the disk is believed only as far as checksums agree: disks and peop
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from zemosaic.atomic import write_atomic
+from zemosaic.atomic import sync_file, write_atomic
 from zemosaic.errors import OutputError
 from zemosaic.model import GridPlan, TileSpec
 
@@ -213,7 +212,7 @@ class CanvasStore:
         for folder in (self.path, *self.path.glob("*/")):
             for file in (folder / name for name in _DESCRIPTIONS):
                 if file.is_file():
-                    _sync(file)
+                    sync_file(file)
         write_atomic(self.path / LAYOUT_NAME, self._layout(fingerprint))
 
     def _begin_anew(self) -> None:
@@ -367,23 +366,6 @@ def _tile_place(name: str, row: int, height: int, width: int) -> tuple[slice, ..
     """Return the slices of a tile; zarr 2 and 3 read an ellipsis beside a number differently."""
     lead = (slice(None),) if name == "value" else ()
     return (slice(row, row + 1), *lead, slice(0, height), slice(0, width))
-
-
-def _sync(file: Path) -> None:
-    """Have the system put a file, and its name, on the disk."""
-    with file.open("rb+") as stream:
-        os.fsync(stream.fileno())
-    _sync_folder(file.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Have the system put the names in a folder on the disk; Windows does so by itself."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _largest(boxes: Any) -> tuple[int, int]:

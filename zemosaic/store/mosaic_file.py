@@ -15,7 +15,10 @@ from zemosaic.arrays import Float32s
 from zemosaic.errors import OutputError
 from zemosaic.wcs import FrameWcs, Projection
 
-__all__ = ["MosaicFile", "wcs_of"]
+__all__ = ["GAIN_CARDS", "MosaicFile", "gains_of", "wcs_of"]
+
+GAIN_CARDS = ("ZMGAINR", "ZMGAING", "ZMGAINB")
+"""Factors of red, green and blue."""
 
 
 class MosaicFile:
@@ -35,6 +38,9 @@ class MosaicFile:
         Where its pixels lie on the sky.
     compressed : bool
         Whether reading a part costs decoding.
+    colour_gains : tuple of float, or None
+        Factors of its channels that make a star like the Sun neutral; ones where they are applied already, None where
+        the header does not tell.
 
     Raises
     ------
@@ -56,6 +62,7 @@ class MosaicFile:
             raise OutputError("error.mosaic_unreadable", path=str(path), detail=f"NAXIS {shape[::-1]}")
         self.shape: tuple[int, int, int] = cast("tuple[int, int, int]", (1, *shape) if len(shape) == 2 else shape)
         self.wcs = wcs_of(self.header)
+        self.colour_gains = gains_of(self.header)
         self._source = self._hdu.section if self.compressed else self._hdu.data
         self._flat = len(shape) == 2
         self._lock = threading.Lock()
@@ -96,6 +103,16 @@ def _let_go(pixels: Any) -> None:
         pixels = pixels.base
     if isinstance(pixels, mmap.mmap) and hasattr(pixels, "madvise"):
         pixels.madvise(mmap.MADV_DONTNEED)
+
+
+def gains_of(header: fits.Header) -> tuple[float, float, float] | None:
+    """Return the factors of the channels that a mosaic's header tells; ones where its pixels are multiplied already."""
+    if any(not isinstance(header.get(key), int | float) for key in GAIN_CARDS):
+        return None
+    if header.get("ZMWHAPP") is True:
+        return 1.0, 1.0, 1.0
+    red, green, blue = (float(header[key]) for key in GAIN_CARDS)
+    return red, green, blue
 
 
 def wcs_of(header: fits.Header) -> FrameWcs | None:

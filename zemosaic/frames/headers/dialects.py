@@ -81,8 +81,14 @@ def frame_ref(image: FitsImage, frame_id: int, *, light: bool = True) -> FrameRe
         else wcs.scale_arcsec,
         header_wcs=wcs,
         is_seestar=is_seestar(header),
-        notes=(*bayer_notes, *optics_values.notes, *lacking),
+        notes=(*_cut_short(image), *bayer_notes, *optics_values.notes, *lacking),
     )
+
+
+def _cut_short(image: FitsImage) -> tuple[Message, ...]:
+    """Return the note of a file that ends before its last row."""
+    complete = image.rows >= image.layout.height
+    return () if complete else (message("note.cut_short", rows=image.rows, height=image.layout.height),)
 
 
 def _aim(header: Header, wcs: FrameWcs | None, width: int, height: int) -> tuple[float, float] | None:

@@ -30,6 +30,8 @@ BLOCK = 2880
 MAX_HEADER_BLOCKS = 1000
 MIN_SIDE_PX = 64
 """Smaller pictures hold too few stars to be placed."""
+MIN_PART = 0.25
+"""Of a file that was not copied completely at least this part of the rows is worth using."""
 MAX_PIXELS = 1_000_000_000
 """Above this a size is taken for a damaged card."""
 MAX_FILE_BYTES = 1 << 44
@@ -142,6 +144,8 @@ class FitsImage:
     """Whether the pixels are a tile-compressed table (``.fz``)."""
     identity: bytes
     """Digest of the header bytes."""
+    rows: int
+    """Complete rows that the file holds: fewer than the picture has where it was not copied completely."""
 
 
 def find_image(path: Path) -> FitsImage:
@@ -197,8 +201,11 @@ def _search(stream: BinaryIO, path: Path, status: os.stat_result, *, gzipped: bo
             refusal = problem if refusal is None or refusal.reason.key in _NO_PICTURE else refusal
         else:
             end = start + length + data_bytes
+            rows = shape.height
             if not gzipped and end > end_of_file:
-                raise FrameError("reason.truncated", file=path.name, bytes=end_of_file, expected=end)
+                rows = _complete_rows(hdu_header, shape, bitpix, end_of_file - start - length)
+                if rows < MIN_PART * shape.height:
+                    raise FrameError("reason.truncated", file=path.name, bytes=end_of_file, expected=end)
             return FitsImage(
                 path=str(path),
                 size_bytes=status.st_size,
@@ -212,10 +219,18 @@ def _search(stream: BinaryIO, path: Path, status: os.stat_result, *, gzipped: bo
                 gzipped=gzipped,
                 tiled=hdu_header.value("ZIMAGE") is True,
                 identity=digest,
+                rows=rows,
             )
         start += length + -(-data_bytes // BLOCK) * BLOCK
         index += 1
     raise refusal or FrameError("reason.no_image", file=path.name)
+
+
+def _complete_rows(hdu_header: Header, shape: Layout, bitpix: int, stored_bytes: int) -> int:
+    """Return how many rows of a file that ends too early can be used; 0 where its colours come one after another."""
+    if hdu_header.value("ZIMAGE") is True or shape.colour_axis == 0:
+        return 0
+    return max(stored_bytes, 0) // (shape.width * shape.planes * abs(bitpix) // 8)
 
 
 def _picture(hdu_header: Header, name: str) -> tuple[Layout, int]:

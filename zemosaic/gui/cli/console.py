@@ -91,6 +91,7 @@ class Progress:
         self._finished: set[str] = set()
         self._started: set[str] = set()
         self._warned = 0
+        self._found = False
         self._planned = False
         self._paused = False
         self._drawn_s = 0.0
@@ -123,6 +124,10 @@ class Progress:
         for warning in state.warnings[self._warned :]:
             self.say(self._words.text("summary.warning", text=warning_text(warning, self._words)))
         self._warned = len(state.warnings)
+        if state.found is not None and not self._found:
+            self._found = True
+            for line in state.found.given:
+                self.say("  " + self._words.message(line))
         for phase in state.phases:
             if phase.status is PhaseStatus.DONE and phase.name not in self._finished:
                 self._finished.add(phase.name)

@@ -12,6 +12,7 @@ from pathlib import Path
 import platformdirs
 
 from zemosaic.about import full_version
+from zemosaic.atomic import sync_file
 from zemosaic.gui.presenter.settings.equipment import findings
 from zemosaic.health import package_states, writable
 from zemosaic.i18n import Translator
@@ -118,8 +119,7 @@ def _disk_line(folder: Path, words: Translator) -> str:
         with probe.open("wb") as file:
             for _ in range(PROBE_BYTES // len(block)):
                 file.write(block)
-            file.flush()
-            os.fsync(file.fileno())
+        sync_file(probe)
         taken_s = time.perf_counter() - began
     except OSError as fault:
         return words.text("doctor.disk_refused", path=str(folder), detail=fault.strerror or str(fault))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
@@ -21,11 +20,9 @@ from PySide6.QtWidgets import (
 
 from zemosaic.gui.presenter.desktop.palette import Palette
 from zemosaic.gui.presenter.desktop.window_state import WindowState
-from zemosaic.gui.presenter.frames.frame_table import SHOWN
+from zemosaic.gui.presenter.frames.frames_commands import SIGNS, FramesCommands
 from zemosaic.gui.presenter.frames.frames_page import BUTTONS, FramesPage
 from zemosaic.gui.presenter.frames.frames_presenter import TABLE_NAME
-from zemosaic.gui.presenter.frames.histograms import SHOWN_METRICS
-from zemosaic.gui.presenter.frames.map_picture import COLOURINGS
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.qt.frames_histograms import HistogramWidget
 from zemosaic.gui.qt.frames_map import MapWidget
@@ -34,8 +31,6 @@ from zemosaic.gui.qt.widgets import Choice, label
 
 __all__ = ["FramesView"]
 
-_SIGNS = {"undo": "↶", "redo": "↷"}
-
 
 class FramesView(QWidget):
     """Frames to look at and to choose from."""
@@ -43,15 +38,15 @@ class FramesView(QWidget):
     def __init__(self, session: Session, refresh: Callable[[], None] = lambda: None) -> None:
         super().__init__()
         self._session = session
-        self._refresh = refresh
         self.page = FramesPage(session)
+        self.commands = FramesCommands(self.page, self, refresh)
         self.setAcceptDrops(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(20, 10, 20, 0)
-        self.buttons = {key: QPushButton(_SIGNS.get(key, "")) for key in BUTTONS}
+        self.buttons = {key: QPushButton(SIGNS.get(key, "")) for key in BUTTONS}
         for key, button in self.buttons.items():
-            button.clicked.connect(lambda _, key=key: self.press(key))
-        self.map = MapWidget(self.page, self._region_marked)
+            button.clicked.connect(lambda _, key=key: self.commands.press(key))
+        self.map = MapWidget(self.page, self.commands.take_region)
         self.table = FrameTableView(session)
         layout.addLayout(self._made_top())
         self.split = QSplitter()
@@ -66,97 +61,99 @@ class FramesView(QWidget):
 
     def retranslate(self) -> None:
         """Put all texts in the language of the moment."""
-        words, page = self._session.words, self.page
+        text, page = self._session.words.text, self.page
         for key, button in self.buttons.items():
-            if key in _SIGNS:
-                button.setAccessibleName(words.text(f"frames.{key}"))
+            if key in SIGNS:
+                button.setAccessibleName(text(f"frames.{key}"))
             else:
-                button.setText(words.text(f"frames.{key}"))
+                button.setText(text(f"frames.{key}"))
             button.setToolTip(page.tooltip(key))
-        self.search.setPlaceholderText(words.text("frames.search"))
-        self.colour.offer(COLOURINGS, [words.text(f"frames.colour.{name}") for name in COLOURINGS], self.colour.value)
-        self._colour_label.setText(words.text("frames.colour"))
-        self.kinds.offer(SHOWN, [words.text(f"frames.show.{name}") for name in SHOWN], self.kinds.value)
-        metrics = [words.text(f"frames.column.{name}") for name in SHOWN_METRICS]
-        self.limited.offer(SHOWN_METRICS, metrics, page.metric)
-        self._limit_label.setText(words.text("frames.limit"))
-        self._to.setText(words.text("frames.limit_to"))
-        page.forget_shown()
-        self.update_state()
+        self.search.setPlaceholderText(text("frames.search"))
+        self._colour_label.setText(text("frames.colour"))
+        self._limit_label.setText(text("frames.limit"))
+        self._to.setText(text("frames.limit_to"))
+        self.commands.offer_choices()
 
-    def restore(self, state: WindowState) -> None:
-        """Take columns, sorting, colouring and the splitter as they were left."""
-        self.table.use_widths(state.columns)
-        self.table.show_columns(state.shown_columns)
-        self.page.sorting = (state.sort_column, state.sort_downward)
-        self.table.show_sorting(*self.page.sorting)
-        self.colour.choose(state.colouring)
-        self._colour_chosen()
-        self.split.setSizes([round(1000 * state.map_share), round(1000 * (1 - state.map_share))])
+    @property
+    def search_text(self) -> str:
+        """What is searched for."""
+        return self.search.text()
 
-    def remembered(self) -> dict[str, Any]:
-        """Return what `restore` takes, by the names of `WindowState`."""
+    @property
+    def typed_limits(self) -> tuple[str, str]:
+        """The limits as typed."""
+        return self.low.text(), self.high.text()
+
+    @property
+    def map_share(self) -> float:
+        """Part of the width that the map takes."""
         left, right = self.split.sizes()
-        return {
-            "columns": self.table.widths(),
-            "shown_columns": self.table.shown_columns(),
-            "sort_column": self.page.sorting[0],
-            "sort_downward": self.page.sorting[1],
-            "colouring": self.colour.value,
-            "map_share": left / (left + right) if left and right else WindowState().map_share,
-        }
+        return left / (left + right) if left and right else WindowState().map_share
+
+    def focus_search(self) -> None:
+        """Put the cursor into the search field."""
+        self.search.setFocus()
+
+    def share_width(self, map_share: float) -> None:
+        """Give the map a part of the width."""
+        self.split.setSizes([round(1000 * map_share), round(1000 * (1 - map_share))])
+
+    def show_texts(self, summary: str, selected: str, given: str) -> None:
+        """Show what the folder holds and how much is selected; all of the former in a tooltip."""
+        self._summary.setText(summary)
+        self._summary.setToolTip(given)
+        self._selected.setText(selected)
+
+    def show_button(self, key: str, is_enabled: bool, is_visible: bool) -> None:
+        """Show a button as it is now."""
+        self.buttons[key].setEnabled(is_enabled)
+        self.buttons[key].setVisible(is_visible)
+
+    def show_region_marking(self, is_marking: bool) -> None:
+        """Show whether the next drag on the map marks a region."""
+        self.buttons["region"].setChecked(is_marking)
+
+    def show_limits(self, low: str, high: str, spread: str) -> None:
+        """Show the limits of the metric, but where one is being typed, and how its values spread."""
+        for entry, text in ((self.low, low), (self.high, high)):
+            if not entry.hasFocus() or not entry.isModified():
+                entry.setText(text)
+        self._range.setText(spread)
+
+    def redraw(self) -> None:
+        """Paint the map and the histograms anew."""
+        painted: list[QWidget] = [self.map, *self.histograms.values()]
+        for widget in painted:
+            widget.update()
+
+    def ask_folder(self, title: str, begin: str) -> str:
+        """Ask for a folder."""
+        return QFileDialog.getExistingDirectory(self, title, begin)
+
+    def ask_table(self, title: str, is_new: bool) -> str:
+        """Ask for a CSV file."""
+        kinds = "CSV (*.csv)"
+        if is_new:
+            return QFileDialog.getSaveFileName(self, title, TABLE_NAME, kinds)[0]
+        return QFileDialog.getOpenFileName(self, title, "", kinds)[0]
+
+    def ask_name(self, title: str, question: str, offered: Sequence[str], begin: str, accept: str) -> str | None:
+        """Ask for a name."""
+        asked = QInputDialog(self)
+        asked.setWindowTitle(title)
+        asked.setLabelText(question)
+        asked.setComboBoxItems(list(offered))
+        asked.setComboBoxEditable(True)
+        asked.setTextValue(begin)
+        asked.setOkButtonText(accept)
+        asked.setCancelButtonText(self._session.words.text("window.cancel"))
+        return asked.textValue() if asked.exec() else None
 
     def recolour(self, look: Palette) -> None:
         """Take the colours of a look."""
         for histogram in self.histograms.values():
             histogram.look = look
             histogram.update()
-
-    def update_state(self) -> None:
-        """Show the frames as they are now, where anything changed."""
-        self._summary.setText(self._session.frames.summary(self._session.words))
-        if self.page.thumbnails.pump():
-            self.map.update()
-        if not self.page.changed():
-            return
-        self._selected.setText(self.page.selected_text())
-        for key, button in self.buttons.items():
-            button.setEnabled(self.page.enabled(key))
-            button.setVisible(self.page.visible(key))
-        self.table.refresh()
-        self.map.update()
-        for histogram in self.histograms.values():
-            histogram.update()
-        self._show_limits()
-
-    def press(self, key: str) -> None:
-        """Do what a button does."""
-        asking = {
-            "choose": self.choose,
-            "export": self._export,
-            "import": self._import,
-            "region": self._mark_region,
-            "group": self._ask_group,
-        }
-        if key in asking:
-            asking[key]()
-        else:
-            self.page.act(key)
-        self.map.update()
-        self.update_state()
-        self._refresh()
-
-    def choose(self) -> None:
-        """Ask for a folder of frames."""
-        start = str(self._session.form.row("input_dir").value) or str(Path.home())
-        chosen = QFileDialog.getExistingDirectory(self, self.buttons["choose"].text(), start)
-        if chosen:
-            self.open_folder(chosen)
-
-    def open_folder(self, folder: str) -> None:
-        """Look at the frames of a folder."""
-        self.page.open_folder(folder)
-        self.update_state()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Welcome folders."""
@@ -168,7 +165,7 @@ class FramesView(QWidget):
         folders = [url.toLocalFile() for url in event.mimeData().urls() if Path(url.toLocalFile()).is_dir()]
         if folders:
             event.acceptProposedAction()
-            self.open_folder(folders[0])
+            self.commands.open_folder(folders[0])
 
     def close_page(self) -> None:
         """End what works in the background."""
@@ -176,7 +173,7 @@ class FramesView(QWidget):
 
     def _connect(self) -> None:
         for signal in (self.map.picked, self.table.picked, self.table.frames.edited):
-            signal.connect(self.update_state)
+            signal.connect(self.commands.update)
         self.map.picked.connect(self.table.reveal_selected)
         for standard, key in (
             (QKeySequence.StandardKey.Delete, "leave_out"),
@@ -185,7 +182,7 @@ class FramesView(QWidget):
         ):
             shortcut = QShortcut(QKeySequence(standard), self)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(lambda key=key: self.press(key))
+            shortcut.activated.connect(lambda key=key: self.commands.press(key))
 
     def _made_top(self) -> QHBoxLayout:
         top = QHBoxLayout()
@@ -203,9 +200,8 @@ class FramesView(QWidget):
         tools = QHBoxLayout()
         self._colour_label = label("muted")
         self.colour = Choice()
-        self.colour.offer(COLOURINGS, COLOURINGS, "night")
         self.colour.setMinimumContentsLength(10)
-        self.colour.currentIndexChanged.connect(self._colour_chosen)
+        self.colour.currentIndexChanged.connect(lambda _: self.commands.colour_by(self.colour.value))
         self.buttons["region"].setCheckable(True)
         tools.addWidget(self._colour_label)
         tools.addWidget(self.colour, 1)
@@ -222,15 +218,14 @@ class FramesView(QWidget):
         tools = QHBoxLayout()
         self.search = QLineEdit()
         self.search.setClearButtonEnabled(True)
-        self.search.textChanged.connect(lambda _: self._filter())
+        self.search.textChanged.connect(lambda _: self.commands.filter())
         self.kinds = Choice()
-        self.kinds.offer(SHOWN, SHOWN, "all")
-        self.kinds.currentIndexChanged.connect(lambda _: self._filter())
+        self.kinds.currentIndexChanged.connect(lambda _: self.commands.filter())
         tools.addWidget(self.search, 1)
         tools.addWidget(self.kinds)
         for key in ("leave_out", "keep", "undo", "redo"):
             tools.addWidget(self.buttons[key])
-        for key in _SIGNS:
+        for key in SIGNS:
             self.buttons[key].setFixedWidth(40)
             self.buttons[key].setStyleSheet("padding: 6px 0px")
         layout.addLayout(tools)
@@ -244,8 +239,8 @@ class FramesView(QWidget):
             metric: HistogramWidget(histogram, self._session) for metric, histogram in self.page.histograms.items()
         }
         for metric, widget in self.histograms.items():
-            widget.edited.connect(self.update_state)
-            widget.chosen.connect(lambda metric=metric: self._use_metric(metric))
+            widget.edited.connect(self.commands.update)
+            widget.chosen.connect(lambda metric=metric: self.commands.use_metric(metric))
             strip.addWidget(widget, 1)
         return strip
 
@@ -254,7 +249,7 @@ class FramesView(QWidget):
         self._limit_label, self._to, self._range = label("muted"), label("muted"), label("muted")
         self._selected = label("muted")
         self.limited, self.low, self.high = Choice(), QLineEdit(), QLineEdit()
-        self.limited.currentIndexChanged.connect(lambda _: self._use_metric(self.limited.value))
+        self.limited.currentIndexChanged.connect(lambda _: self.commands.use_metric(self.limited.value))
         for entry in (self.low, self.high):
             entry.setFixedWidth(84)
             entry.editingFinished.connect(self._limits_typed)
@@ -265,62 +260,7 @@ class FramesView(QWidget):
         line.addWidget(self.buttons["group"])
         return line
 
-    def _use_metric(self, metric: str) -> None:
-        self.page.use_metric(metric)
-        self.limited.choose(metric)
-        self.map.update()
-        self._show_limits()
-
-    def _show_limits(self) -> None:
-        for entry, text in zip(
-            (self.low, self.high), self.page.histograms[self.page.metric].typed(self._session.words), strict=True
-        ):
-            if not entry.hasFocus() or not entry.isModified():
-                entry.setText(text)
-        self._range.setText(self.page.range_text())
-
     def _limits_typed(self) -> None:
         for entry in (self.low, self.high):
             entry.setModified(False)
-        self.page.histograms[self.page.metric].type_limits(self.low.text(), self.high.text())
-        self.update_state()
-        self._show_limits()
-
-    def _filter(self) -> None:
-        self.page.filter(self.search.text(), self.kinds.value)
-        self.update_state()
-
-    def _colour_chosen(self) -> None:
-        self.page.map.colour_by(self.colour.value)
-        self.map.update()
-
-    def _mark_region(self) -> None:
-        self.page.map.marking_region = self.buttons["region"].isChecked()
-
-    def _region_marked(self, text: str | None) -> None:
-        self.buttons["region"].setChecked(False)
-        self.page.mark_region(text)
-
-    def _ask_group(self) -> None:
-        """Ask for the name of a group, offering those that there are."""
-        page, words = self.page, self._session.words
-        asked = QInputDialog(self)
-        asked.setWindowTitle(words.text("frames.group.title"))
-        asked.setLabelText(page.group_question())
-        asked.setComboBoxItems(page.group_names)
-        asked.setComboBoxEditable(True)
-        asked.setTextValue(page.selected_group)
-        asked.setOkButtonText(words.text("frames.group.accept"))
-        asked.setCancelButtonText(words.text("window.cancel"))
-        if asked.exec():
-            page.put_together(asked.textValue())
-
-    def _export(self) -> None:
-        chosen, _ = QFileDialog.getSaveFileName(self, self.buttons["export"].text(), TABLE_NAME, "CSV (*.csv)")
-        if chosen:
-            self.page.export(Path(chosen))
-
-    def _import(self) -> None:
-        chosen, _ = QFileDialog.getOpenFileName(self, self.buttons["import"].text(), "", "CSV (*.csv)")
-        if chosen:
-            self.page.import_csv(Path(chosen))
+        self.commands.take_limits()

@@ -1,15 +1,10 @@
-"""A picture with zoom and pan; loading happens off the window's thread."""
+"""A picture with zoom and pan, painted by Qt."""
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, Qt, QTimer
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt, QTimer
 from PySide6.QtGui import (
     QColor,
     QImage,
@@ -24,119 +19,69 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 
-from zemosaic.gui.presenter.result.picture_view import Viewport
+from zemosaic.gui.presenter.result.picture_control import PAN_PX, PictureControl
+from zemosaic.gui.presenter.result.picture_loader import Loaded
 
-__all__ = ["Loaded", "Picture", "PictureLoader", "picture_buttons"]
+__all__ = ["Picture", "picture_buttons", "read_image"]
 
-Source = Callable[[Viewport], NDArray[np.uint8] | None]
-"""Makes the picture of a view, (h, w, 3), as large as on the screen; None while it cannot."""
-
-_STEP = 1.25
-_KEYS = {Qt.Key.Key_Left: (60, 0), Qt.Key.Key_Right: (-60, 0), Qt.Key.Key_Up: (0, 60), Qt.Key.Key_Down: (0, -60)}
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A picture that was read."""
-
-    path: str
-    image: QImage
+_ARROWS = {
+    Qt.Key.Key_Left: (PAN_PX, 0),
+    Qt.Key.Key_Right: (-PAN_PX, 0),
+    Qt.Key.Key_Up: (0, PAN_PX),
+    Qt.Key.Key_Down: (0, -PAN_PX),
+}
+_MAX_IMAGE_MB = 4096
 
 
-class PictureLoader:
-    """Reads pictures in threads; `take` hands over the latest finished one."""
-
-    def __init__(self) -> None:
-        self._finished: queue.SimpleQueue[tuple[int, Loaded]] = queue.SimpleQueue()
-        self._asked = 0
-
-    def load(self, path: str) -> None:
-        """Begin to read a picture; earlier requests are forgotten."""
-        self._asked += 1
-        threading.Thread(target=self._read, args=(self._asked, path), name="picture", daemon=True).start()
-
-    def forget(self) -> None:
-        """Hand over nothing that was asked for so far."""
-        self._asked += 1
-
-    def take(self) -> Loaded | None:
-        """Return the picture asked for last, once, when it is there."""
-        while not self._finished.empty():
-            number, loaded = self._finished.get()
-            if number == self._asked and not loaded.image.isNull():
-                return loaded
-        return None
-
-    def _read(self, number: int, path: str) -> None:
-        reader = QImageReader(path)
-        reader.setAllocationLimit(4096)
-        self._finished.put((number, Loaded(path, reader.read())))
+def read_image(path: str) -> QImage | None:
+    """Return a picture file; None where it cannot be read."""
+    reader = QImageReader(path)
+    reader.setAllocationLimit(_MAX_IMAGE_MB)
+    image = reader.read()
+    return None if image.isNull() else image
 
 
-class Picture(QWidget):
-    """Shows a picture: wheel and +/- zoom, dragging and arrows pan, 0 fits, 1 is full size."""
+class Picture(PictureControl, QWidget):
+    """Shows an image or a source: wheel and +/- zoom, dragging and arrows pan, 0 fits, 1 is full size."""
 
     def __init__(self, empty: Callable[[], str]) -> None:
-        super().__init__()
-        self._empty = empty
-        self._caption = ""
-        self.loaded: Loaded | None = None
-        self._source: Source | None = None
-        self.hovered: Callable[[float, float], None] = lambda x, y: None
-        """Called with the picture point under the pointer."""
-        self.clicked: Callable[[float, float], None] | None = None
-        """Called with the picture point that was clicked, or that lies in the middle when Return is pressed."""
-        self.mark: tuple[float, float] | None = None
-        """A picture point that a cross shows."""
-        self.view = Viewport(1, 1, 1, 1)
+        QWidget.__init__(self)
+        PictureControl.__init__(self, empty)
+        self.loaded: Loaded[QImage] | None = None
         self._drag: QPointF | None = None
         self._pressed: QPointF | None = None
         self._released_at = QPointF()
         self._click = QTimer(self)
         self._click.setSingleShot(True)
-        self._click.timeout.connect(lambda: self._clicked_at(self._released_at))
+        self._click.timeout.connect(lambda: self.click_at(*self._released_at.toTuple()))
+        self._acts: dict[Qt.Key, Callable[[], None]] = {
+            Qt.Key.Key_Plus: lambda: self.zoom(1),
+            Qt.Key.Key_Equal: lambda: self.zoom(1),
+            Qt.Key.Key_Minus: lambda: self.zoom(-1),
+            Qt.Key.Key_0: self.fit,
+            Qt.Key.Key_1: self.full_size,
+            Qt.Key.Key_Return: self.click_middle,
+            Qt.Key.Key_Enter: self.click_middle,
+        }
         self.setMinimumSize(200, 150)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.CrossCursor)
         self.setMouseTracking(True)
 
-    def show_picture(self, loaded: Loaded | None) -> None:
-        """Show a picture; one of the same size keeps its place."""
-        self.loaded, self._source = loaded, None
-        if loaded is not None:
-            self._take_size(loaded.image.width(), loaded.image.height())
+    def show_picture(self, loaded: Loaded[QImage] | None) -> None:
+        """Show a preview."""
+        self.loaded = loaded
+        self.show_size(None if loaded is None else (loaded.pixels.width(), loaded.pixels.height()))
+
+    def redraw(self) -> None:
+        """Paint soon."""
         self.update()
-
-    def tell(self, caption: str) -> None:
-        """Write a line over the foot of the picture; none when empty."""
-        if caption != self._caption:
-            self._caption = caption
-            self.update()
-
-    def look_through(self, source: Source, size: tuple[int, int]) -> None:
-        """Show what a source makes of a view, for a picture of some width and height; the same part stays in sight."""
-        self._source = source
-        self._take_size(*size)
-        self.update()
-
-    def zoom(self, turns: int) -> None:
-        """Zoom about the middle."""
-        self._zoom_at(_STEP**turns, self.width() / 2, self.height() / 2)
-
-    def fit(self) -> None:
-        """Show the whole picture."""
-        self.view = self.view.fit()
-        self.update()
-
-    def full_size(self) -> None:
-        """Show one picture pixel per screen pixel."""
-        self._zoom_at(1.0 / max(self.view.scale, 1e-9), self.width() / 2, self.height() / 2)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the part that is seen."""
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor("#0b0e14"))
-        seen = None if self._source is None else self._source(self.view)
+        seen = self.seen()
         if seen is not None:
             height, width = seen.shape[:2]
             image = QImage(seen.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
@@ -146,32 +91,32 @@ class Picture(QWidget):
         if self.loaded is None:
             painter.setPen(QColor("#aab2c0"))
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
-            painter.drawText(self.rect().adjusted(30, 0, -30, 0), flags, self._empty())
+            painter.drawText(self.rect().adjusted(30, 0, -30, 0), flags, self.empty_text())
             return
         left, top, right, bottom = self.view.box()
         width, height = self.view.size_on_screen()
         target = QRectF((self.width() - width) / 2, (self.height() - height) / 2, width, height)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.view.scale <= 3)
-        painter.drawImage(target, self.loaded.image, QRectF(left, top, right - left, bottom - top))
+        painter.drawImage(target, self.loaded.pixels, QRectF(left, top, right - left, bottom - top))
         self._paint_caption(painter)
 
     def _paint_caption(self, painter: QPainter) -> None:
-        if not self._caption:
+        if not self.caption:
             return
         flags = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom | Qt.TextFlag.TextWordWrap
-        area = painter.boundingRect(self.rect().adjusted(20, 0, -20, -10), flags, self._caption)
+        area = painter.boundingRect(self.rect().adjusted(20, 0, -20, -10), flags, self.caption)
         painter.fillRect(area.adjusted(-8, -4, 8, 4), QColor("#0b0e14"))
         painter.setPen(QColor("#e8ebf2"))
-        painter.drawText(area, flags, self._caption)
+        painter.drawText(area, flags, self.caption)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep a fitted picture fitted."""
-        self.view = self.view.resized(self.width(), self.height())
+        self.take_window(self.width(), self.height())
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Zoom about the pointer."""
         at = event.position()
-        self._zoom_at(_STEP if event.angleDelta().y() > 0 else 1 / _STEP, at.x(), at.y())
+        self.turn_at(event.angleDelta().y(), at.x(), at.y())
         event.accept()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -188,8 +133,7 @@ class Picture(QWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Drag the picture, and tell what lies under the pointer."""
-        if self.loaded is not None or self._source is not None:
-            self.hovered(*self.view.to_picture(event.position().x(), event.position().y()))
+        self.hover_at(event.position().x(), event.position().y())
         if self._pressed is not None:
             if (event.position() - self._pressed).manhattanLength() < QApplication.startDragDistance():
                 return
@@ -197,74 +141,34 @@ class Picture(QWidget):
         if self._drag is not None and event.buttons() & Qt.MouseButton.LeftButton:
             moved = event.position() - self._drag
             self._drag = event.position()
-            self._pan(moved.x(), moved.y())
+            self.pan(moved.x(), moved.y())
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Change between the whole picture and full size at a point."""
         self._click.stop()
         self._pressed = None
-        if self.view.fitted:
-            self._zoom_at(1.0 / max(self.view.scale, 1e-9), event.position().x(), event.position().y())
-        else:
-            self.fit()
+        self.toggle(event.position().x(), event.position().y())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Zoom and pan by keys."""
         key = Qt.Key(event.key())
-        if key in (Qt.Key.Key_Plus, Qt.Key.Key_Equal):
-            self.zoom(1)
-        elif key == Qt.Key.Key_Minus:
-            self.zoom(-1)
-        elif key == Qt.Key.Key_0:
-            self.fit()
-        elif key == Qt.Key.Key_1:
-            self.full_size()
-        elif key in _KEYS:
-            self._pan(*_KEYS[key])
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.clicked is not None:
-            self._clicked_at(QPointF(self.width() / 2, self.height() / 2))
+        if key in _ARROWS:
+            self.pan(*_ARROWS[key])
+        elif key in self._acts:
+            self._acts[key]()
         else:
             super().keyPressEvent(event)
 
-    def _clicked_at(self, point: QPointF) -> None:
-        if self.clicked is not None and (self.loaded is not None or self._source is not None):
-            self.clicked(*self.view.to_picture(point.x(), point.y()))
-
     def _paint_mark(self, painter: QPainter) -> None:
-        if self.mark is None:
-            return
-        u, v = self.view.to_window(*self.mark)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for ink, width in ((QColor("#000000"), 4.0), (self.palette().highlight().color(), 2.0)):
             painter.setPen(QPen(ink, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
-            for du, dv in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-                painter.drawLine(QPointF(u + 6 * du, v + 6 * dv), QPointF(u + 18 * du, v + 18 * dv))
-
-    def _take_size(self, width: int, height: int) -> None:
-        if (width, height) != (self.view.picture_width, self.view.picture_height):
-            self.view = self.view.of_picture(width, height)
-
-    def _zoom_at(self, factor: float, u: float, v: float) -> None:
-        if self.loaded is not None or self._source is not None:
-            self.view = self.view.zoomed(factor, u, v)
-            self.update()
-
-    def _pan(self, du: float, dv: float) -> None:
-        if self.loaded is not None or self._source is not None:
-            self.view = self.view.panned(du, dv)
-            self.update()
+            painter.drawLines([QLineF(*line) for line in self.mark_lines(6, 18)])
 
 
 def picture_buttons(picture: Picture) -> dict[str, QPushButton]:
     """Return the buttons of a picture by the key of their text, not yet placed."""
-    made = {
-        "result.fit": picture.fit,
-        "result.full_size": picture.full_size,
-        "result.zoom_in": lambda: picture.zoom(1),
-        "result.zoom_out": lambda: picture.zoom(-1),
-    }
-    buttons = {}
-    for key, act in made.items():
-        buttons[key] = QPushButton()
-        buttons[key].clicked.connect(act)
+    buttons = {key: QPushButton() for key in picture.buttons()}
+    for key, act in picture.buttons().items():
+        buttons[key].clicked.connect(lambda _, act=act: act())
     return buttons

@@ -148,4 +148,4 @@ class PixelPanel:
     def _show_file(self) -> None:
         row = self._row
         if row is not None:
-            self._session.open(Path(row.frame.path).parent)
+            self._session.opener.open(Path(row.frame.path).parent)

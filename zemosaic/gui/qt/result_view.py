@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QMenu, QPlainTextEdit, QPushButton, QSlider, QVBoxLayout, QWidget
 
-from zemosaic.gui.presenter.desktop.programs import Programs
-from zemosaic.gui.presenter.result.pixel_presenter import PixelPresenter
-from zemosaic.gui.presenter.result.result_presenter import ResultPresenter
+from zemosaic.gui.presenter.result.picture_loader import Loaded
+from zemosaic.gui.presenter.result.result_page import OVERLAYS, SLIDERS, ResultPage
 from zemosaic.gui.presenter.run.session import Session
-from zemosaic.gui.presenter.run.summary_text import summary_lines
-from zemosaic.gui.qt.picture import Loaded, Picture, picture_buttons
+from zemosaic.gui.qt.picture import Picture, picture_buttons
 from zemosaic.gui.qt.pixel_panel import PixelPanel
 from zemosaic.gui.qt.widgets import Choice, card, label
 
@@ -27,55 +24,58 @@ class ResultView(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self.desk = ResultPresenter()
+        self.page = ResultPage(session, self)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(20, 14, 20, 0)
+        layout.addLayout(self._made_left(), 1)
+        self._make_side()
+        layout.addWidget(self._side)
+        self.panel = PixelPanel(session, self.page.pixel, self.page.close_pixel)
+        self.panel.frame.hide()
+        layout.addWidget(self.panel.frame)
+        closing = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)
+        closing.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        closing.activated.connect(self.page.close_pixel)
+        self.retranslate()
+
+    def _made_left(self) -> QVBoxLayout:
+        """Return the picture with its tools below."""
         left = QVBoxLayout()
-        self.picture = Picture(lambda: session.words.text("result.empty"))
+        self.picture = Picture(lambda: self._session.words.text("result.empty"))
+        self.picture.hovered = self.page.hover
+        self.picture.clicked = self.page.ask_pixel
         left.addWidget(self.picture, 1)
-        self.checks = {name: QCheckBox() for name in ("coverage", "tiles", "linked")}
+        self.checks = {name: QCheckBox() for name in (*OVERLAYS, "linked")}
         left.addLayout(self._made_tools())
         left.addLayout(self._looks())
         self._read_out = label("muted")
         left.addWidget(self._read_out)
-        self.picture.hovered = self._hovered
-        layout.addLayout(left, 1)
-        side, column = card()
-        self._side = side
-        side.setFixedWidth(360)
+        return left
+
+    def _make_side(self) -> None:
+        """Make the panel that tells of the mosaic."""
+        self._side, column = card()
+        self._side.setFixedWidth(360)
         self._heading = label("heading")
         self.told = QPlainTextEdit()
         self.told.setReadOnly(True)
-        self.open_folder, self.open_report = QPushButton(), QPushButton()
-        self.open_folder.clicked.connect(self._folder_pressed)
-        self.open_report.clicked.connect(self._report_pressed)
-        self.programs = Programs()
-        self.send_button = QPushButton()
+        self.open_folder, self.open_report, self.send_button = QPushButton(), QPushButton(), QPushButton()
+        self.open_folder.clicked.connect(self.page.open_folder)
+        self.open_report.clicked.connect(self.page.open_report)
         self.menu = QMenu(self.send_button)
         self.send_button.setMenu(self.menu)
         column.addWidget(self._heading)
         column.addWidget(self.told, 1)
-        column.addWidget(self.send_button)
-        column.addWidget(self.open_folder)
-        column.addWidget(self.open_report)
-        layout.addWidget(side)
-        self.pixel = PixelPresenter()
-        self.panel = PixelPanel(session, self.pixel, self.close_pixel)
-        self.panel.frame.hide()
-        layout.addWidget(self.panel.frame)
-        self.picture.clicked = self.ask_pixel
-        closing = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)
-        closing.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        closing.activated.connect(self.close_pixel)
-        self.retranslate()
+        for button in (self.send_button, self.open_folder, self.open_report):
+            column.addWidget(button)
 
     def _made_tools(self) -> QHBoxLayout:
         """Return the line with zoom and overlays."""
         tools = QHBoxLayout()
         self._tools = picture_buttons(self.picture)
-        for tool in self._tools.values():
-            tools.addWidget(tool)
-        for name in ("coverage", "tiles"):
+        for button in self._tools.values():
+            tools.addWidget(button)
+        for name in OVERLAYS:
             tools.addSpacing(8)
             tools.addWidget(self.checks[name])
         tools.addStretch(1)
@@ -85,19 +85,19 @@ class ResultView(QWidget):
         """Return the line with what can be changed of the picture."""
         line = QHBoxLayout()
         self.fields, self.channel = Choice(), Choice()
-        self.fields.currentIndexChanged.connect(lambda _: self._open_mosaic(self.fields.value))
-        self.channel.currentIndexChanged.connect(lambda _: self._adjust(channel=self.channel.value))
+        self.fields.currentIndexChanged.connect(lambda _: self.page.open_mosaic(self.fields.value))
+        self.channel.currentIndexChanged.connect(lambda _: self.page.adjust(channel=self.channel.value))
         self.checks["linked"].setChecked(True)
         for widget in (self.fields, self.channel, self.checks["linked"]):
             line.addWidget(widget)
         for name, check in self.checks.items():
-            check.toggled.connect(lambda on, name=name: self._adjust(**{name: on}))
-        self.sliders = {name: QSlider(Qt.Orientation.Horizontal) for name in ("sky", "white")}
-        self._slider_labels = {name: label("muted") for name in self.sliders}
+            check.toggled.connect(lambda on, name=name: self.page.adjust(**{name: on}))
+        self.sliders = {name: QSlider(Qt.Orientation.Horizontal) for name in SLIDERS}
+        self._slider_labels = {name: label("muted") for name in SLIDERS}
         for name, slider in self.sliders.items():
             slider.setRange(-100, 100)
             slider.setMaximumWidth(120)
-            slider.valueChanged.connect(lambda value, name=name: self._adjust(**{name: value / 100}))
+            slider.valueChanged.connect(lambda value, name=name: self.page.adjust(**{name: value / 100}))
             line.addWidget(self._slider_labels[name])
             line.addWidget(slider)
         self._reset = QPushButton()
@@ -106,130 +106,70 @@ class ResultView(QWidget):
         line.addStretch(1)
         return line
 
-    def pump(self) -> None:
-        """Show the mosaic once it is open, and anew when it can be shown better."""
-        if self.desk.pump():
-            self._offer_channels()
-            if self.desk.problem is not None:
-                self._read_out.setText(self._session.words.message(self.desk.problem))
-            if self.desk.size is not None:
-                self.picture.look_through(self.desk.picture, self.desk.size)
-
-        if self.pixel.pump():
-            self.panel.update()
-
-    def ask_pixel(self, x: float, y: float) -> None:
-        """Ask which frames are in the pixel at a picture point, and show the panel."""
-        pixel = self.desk.pixel_at(x, y)
-        if pixel is None:
-            return
-        self.pixel.ask(self.desk.path, *pixel)
-        self.picture.mark = int(x) + 0.5, int(y) + 0.5
-        self._side.hide()
-        self.panel.frame.show()
-        self.panel.update()
-        self.picture.update()
-
-    def close_pixel(self) -> None:
-        """Show the mosaic's own panel again."""
-        if self.picture.mark is None:
-            return
-        self.pixel.forget()
-        self.picture.mark = None
-        self.panel.frame.hide()
-        self._side.show()
-        self.picture.setFocus()
-        self.picture.update()
+    def retranslate(self) -> None:
+        """Put all texts in the language of the moment."""
+        text = self._session.words.text
+        self._heading.setText(text("result.heading"))
+        self._reset.setText(text("result.reset"))
+        self.open_report.setText(text("result.open_report"))
+        self.open_folder.setText(text("result.open_folder"))
+        self.send_button.setText(text("result.send"))
+        self.menu.clear()
+        for name, shown in zip(self.page.programs.names, self.page.program_texts(), strict=True):
+            self.menu.addAction(shown).triggered.connect(lambda _, name=name: self.page.send(name))
+        for key, tool in self._tools.items():
+            tool.setText(text(key))
+        for name, named in (self.checks | self._slider_labels).items():
+            named.setText(text(f"result.{name}"))
+        self.panel.retranslate()
+        self.page.retranslate()
 
     def close_page(self) -> None:
         """Let go of the files and of what works in the background."""
-        self.desk.close()
-        self.pixel.close()
+        self.page.close()
 
-    def _open_mosaic(self, path: str) -> None:
-        if path != self.desk.path:
-            self.close_pixel()
-        self.desk.open(path)
+    def show_picture(self, loaded: Loaded[QImage] | None) -> None:
+        """Show the preview, until the mosaic itself is open."""
+        if self.page.desk.size is None or loaded is None:
+            self.picture.show_picture(loaded)
+
+    def show_read_out(self, text: str) -> None:
+        """Show what lies under the pointer."""
+        self._read_out.setText(text)
+
+    def show_summary(self, text: str, has_result: bool) -> None:
+        """Show what was made of what."""
+        self.told.setPlainText(text)
+        for button in (self.open_report, self.open_folder, self.send_button, *self._tools.values()):
+            button.setEnabled(has_result)
+
+    def show_pixel(self, is_asked: bool) -> None:
+        """Put the panel that tells of a pixel in the place of the summary, or the other way round."""
+        self._side.setVisible(not is_asked)
+        self.panel.frame.setVisible(is_asked)
+        if not is_asked:
+            self.picture.setFocus()
+
+    def show_story(self) -> None:
+        """Show anew what the panel tells."""
+        self.panel.update()
+
+    def offer_looks(
+        self, names: Sequence[str], texts: Sequence[str], chosen: str, overlays: Mapping[str, bool]
+    ) -> None:
+        """Offer the channels, and what can be laid over the picture."""
+        self.channel.offer(names, texts, chosen)
+        for name in OVERLAYS:
+            self.checks[name].setEnabled(overlays[name])
+
+    def offer_mosaics(self, paths: Sequence[str], names: Sequence[str], chosen: str) -> None:
+        """Offer the mosaics of a run that made several."""
+        self.fields.setVisible(len(paths) > 1)
+        if len(paths) > 1:
+            self.fields.offer(paths, names, chosen)
 
     def reset(self) -> None:
         """Go back to the automatic stretch."""
         for slider in self.sliders.values():
             slider.setValue(0)
         self.checks["linked"].setChecked(True)
-
-    def _adjust(self, **changes: object) -> None:
-        self.desk.adjust(**changes)
-        self.picture.update()
-
-    def _hovered(self, x: float, y: float) -> None:
-        self._read_out.setText(self.desk.read_out(x, y, self._session.words))
-
-    def _offer_channels(self) -> None:
-        words, names = self._session.words, self.desk.channels
-        self.channel.offer(
-            names, [words.text(f"result.channel.{name}") for name in names], self.desk.adjustment.channel
-        )
-        self.checks["coverage"].setEnabled(self.desk.has_coverage)
-        self.checks["tiles"].setEnabled(self.desk.has_tiles)
-
-    def _offer_fields(self) -> None:
-        """Let the user choose between the mosaics where the run made several."""
-        result = self._session.state.result
-        made = () if result is None else result.mosaics or (result.mosaic,)
-        self.fields.setVisible(len(made) > 1)
-        if len(made) > 1:
-            self.fields.offer(made, [Path(path).stem for path in made], self.desk.path or made[0])
-        self._open_mosaic(made[0] if made and self.desk.path not in made else self.desk.path if made else "")
-
-    def retranslate(self) -> None:
-        """Put all texts in the language of the moment."""
-        words = self._session.words
-        self._heading.setText(words.text("result.heading"))
-        self.open_report.setText(words.text("result.open_report"))
-        self.open_folder.setText(words.text("result.open_folder"))
-        self.send_button.setText(words.text("result.send"))
-        self.menu.clear()
-        for name in self.programs.names:
-            sending = self.menu.addAction(name or words.text("result.send_default"))
-            sending.triggered.connect(lambda _, name=name: self._send_pressed(name))
-        self._read_out.setText(words.text("result.hint"))
-        for key, button in self._tools.items():
-            button.setText(words.text(key))
-        for name, check in self.checks.items():
-            check.setText(words.text(f"result.{name}"))
-        for name, text in self._slider_labels.items():
-            text.setText(words.text(f"result.{name}"))
-        self._reset.setText(words.text("result.reset"))
-        self.panel.retranslate()
-        self._offer_channels()
-        self.picture.update()
-        self.update_state()
-
-    def show_picture(self, loaded: Loaded | None) -> None:
-        """Show the preview, until the mosaic itself is open."""
-        if loaded is None or self.desk.size is None:
-            self.picture.show_picture(loaded)
-
-    def update_state(self) -> None:
-        """Show the result of the last run."""
-        result = self._session.state.result
-        lines = summary_lines(self._session.state, self._session.words) if result is not None else []
-        self.told.setPlainText("\n".join(lines) or self._session.words.text("result.none"))
-        for button in (self.open_report, self.open_folder, self.send_button, *self._tools.values()):
-            button.setEnabled(result is not None)
-        self._offer_fields()
-
-    def _folder_pressed(self) -> None:
-        if self._session.state.result is not None:
-            self._session.open(Path(self._session.state.result.mosaic).parent)
-
-    def _report_pressed(self) -> None:
-        if self._session.state.result is not None:
-            self._session.open(Path(self._session.state.result.report_html))
-
-    def _send_pressed(self, name: str) -> None:
-        result = self._session.state.result
-        if result is None:
-            return
-        mosaic = Path(self.desk.path or result.mosaic)
-        self._session.open(mosaic, partial(self.programs.send, name))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from PySide6.QtGui import QColor, QGuiApplication, QTextCharFormat, QTextCursor
+from PySide6.QtGui import QColor, QGuiApplication, QImage, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
@@ -19,20 +17,12 @@ from PySide6.QtWidgets import (
 )
 
 from zemosaic.gui.presenter.desktop.palette import Palette
-from zemosaic.gui.presenter.run.run_state import PhaseStatus, RunState, Status
-from zemosaic.gui.presenter.run.run_text import (
-    LEVELS,
-    PhaseCells,
-    caption_text,
-    facts_text,
-    known_level,
-    log_line,
-    phase_cells,
-    time_text,
-)
+from zemosaic.gui.presenter.result.picture_loader import Loaded
+from zemosaic.gui.presenter.run.run_page import LogFeed, run_face
+from zemosaic.gui.presenter.run.run_state import PhaseStatus
+from zemosaic.gui.presenter.run.run_text import LEVELS, PhaseCells
 from zemosaic.gui.presenter.run.session import Session
-from zemosaic.gui.presenter.run.summary_text import warning_text
-from zemosaic.gui.qt.picture import Loaded, Picture
+from zemosaic.gui.qt.picture import Picture
 from zemosaic.gui.qt.widgets import Choice, card, label, restyle
 
 __all__ = ["LogPane", "RunView"]
@@ -70,8 +60,7 @@ class LogPane(QFrame):
         super().__init__()
         self.setObjectName("card")
         self._session = session
-        self._written = 0
-        self._run_s = session.state.started_s
+        self._feed = LogFeed(session)
         self._inks: dict[str, str] = {}
         layout = QVBoxLayout(self)
         top = QHBoxLayout()
@@ -103,8 +92,7 @@ class LogPane(QFrame):
         self._heading.setText(words.text("run.log"))
         self.copy.setText(words.text("run.copy"))
         self.save.setText(words.text("run.save"))
-        texts = [words.text(f"choice.log_level.{level}") for level in LEVELS]
-        self.level_choice.offer(LEVELS, texts, self.level)
+        self.level_choice.offer(LEVELS, self._feed.level_texts(), self.level)
         self.rewrite()
 
     def recolour(self, look: Palette) -> None:
@@ -114,29 +102,23 @@ class LogPane(QFrame):
 
     def rewrite(self) -> None:
         """Write all lines anew."""
-        self.text.clear()
-        self._written = 0
+        self._feed.begin_again()
         self.update_lines()
 
     def update_lines(self) -> None:
         """Add the lines that came since the last time."""
-        state = self._session.state
-        if state.started_s != self._run_s:
-            self._run_s = state.started_s
-            self.rewrite()
-            return
-        fresh = state.log[len(state.log) - min(state.log_count - self._written, len(state.log)) :]
-        self._written = state.log_count
-        lines = [line for line in fresh if LEVELS.index(known_level(line.level)) >= LEVELS.index(self.level)]
+        anew, lines = self._feed.take(self.level)
+        if anew:
+            self.text.clear()
         bar = self.text.verticalScrollBar()
         at_end = bar.value() >= bar.maximum() - 2
         cursor = QTextCursor(self.text.document())
-        for line in lines:
+        for text, level in lines:
             cursor.movePosition(QTextCursor.MoveOperation.End)
             ink = QTextCharFormat()
-            ink.setForeground(QColor(self._inks.get(known_level(line.level), "#888888")))
+            ink.setForeground(QColor(self._inks.get(level, "#888888")))
             newline = "" if self.text.document().isEmpty() else "\n"
-            cursor.insertText(newline + log_line(line, state, self._session.words), ink)
+            cursor.insertText(newline + text, ink)
         if lines and at_end:
             bar.setValue(bar.maximum())
 
@@ -145,12 +127,7 @@ class LogPane(QFrame):
 
     def _save_pressed(self) -> None:
         chosen, _ = QFileDialog.getSaveFileName(self, self.save.text(), "zemosaic_log.txt")
-        if not chosen:
-            return
-        try:
-            Path(chosen).write_text(self.text.toPlainText(), encoding="utf-8")
-        except OSError as fault:
-            self._session.tell_problem("error.log_not_saved", path=chosen, detail=str(fault))
+        self._feed.save(chosen, self.text.toPlainText())
 
 
 class RunView(QWidget):
@@ -185,23 +162,28 @@ class RunView(QWidget):
         self.picture.update()
         self.update_state()
 
-    def show_picture(self, loaded: Loaded | None) -> None:
+    def show_picture(self, loaded: Loaded[QImage] | None) -> None:
         """Show the mosaic so far."""
         self.picture.show_picture(loaded)
 
     def update_state(self) -> None:
         """Show the run as it is now."""
-        state, words, now = self._session.state, self._session.words, self._session.clock()
-        self._heading.setText(words.text(f"run.status.{state.status.value}"))
-        self._time.setText(time_text(state, now, words))
-        shares = [phase.fraction or 0.0 for phase in state.phases]
-        self._whole.setValue(round(1000 * sum(shares) / max(len(shares), 1)))
-        for row, phase in zip(self._phases, state.phases, strict=False):
-            row.update(phase_cells(phase, state, now, words))
-        self._facts.setText(facts_text(state, words))
-        self.picture.tell(caption_text(state, words))
-        self._show_warnings(state)
+        face = run_face(self._session)
+        self._heading.setText(face.heading)
+        self._time.setText(face.time)
+        self._whole.setValue(round(1000 * face.fraction))
+        for row, cells in zip(self._phases, face.phases, strict=False):
+            row.update(cells)
+        self._facts.setText(face.facts)
+        self.picture.tell(face.caption)
+        if face.warnings != self.warnings.toPlainText():
+            self.warnings.setPlainText(face.warnings)
         self.log.update_lines()
+
+    @property
+    def log_level(self) -> str:
+        """The least important level of the log that is shown."""
+        return self.log.level
 
     def _made_phases(self) -> QFrame:
         frame, layout = card()
@@ -232,13 +214,6 @@ class RunView(QWidget):
         self.warnings.setMinimumHeight(50)
         layout.addWidget(self.warnings, 1)
         return frame
-
-    def _show_warnings(self, state: RunState) -> None:
-        words = self._session.words
-        lines = ["⚠ " + warning_text(warning, words) for warning in state.warnings]
-        text = "\n".join(lines) or ("" if state.status is Status.IDLE else words.text("run.no_warnings"))
-        if text != self.warnings.toPlainText():
-            self.warnings.setPlainText(text)
 
 
 def _bar() -> QProgressBar:

@@ -187,12 +187,15 @@ class FrameTableView(ttk.Frame):
             self.show_headings()
             self._changed()
 
-    def show_headings(self) -> None:
-        """Show the columns' names and by which one the rows are sorted."""
-        column, downward = ("file", False) if self._frames is None else self._frames.sorting
+    def show_sorting(self, column: str, downward: bool) -> None:
+        """Let the headings tell how the rows are sorted."""
         for name in COLUMNS:
             arrow = "" if name != column else " ▼" if downward else " ▲"
             self.tree.heading(name, text=self._session.words.text(f"frames.column.{name}") + arrow)
+
+    def show_headings(self) -> None:
+        """Show the columns' names and by which one the rows are sorted."""
+        self.show_sorting(*(("file", False) if self._frames is None else self._frames.sorting))
 
     def _scrolled(self, how: str, amount: str, unit: str = "") -> None:
         if self._frames is None:

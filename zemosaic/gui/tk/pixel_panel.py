@@ -128,7 +128,7 @@ class PixelPanel(ttk.Frame):
     def _show_file(self) -> None:
         row = self._row
         if row is not None:
-            self._session.open(Path(row.frame.path).parent)
+            self._session.opener.open(Path(row.frame.path).parent)
 
     def _recolour(self) -> None:
         look = self._theme.palette

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import tkinter as tk
-from functools import partial
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from tkinter import ttk
 
-from zemosaic.gui.presenter.desktop.programs import Programs
-from zemosaic.gui.presenter.result.pixel_presenter import PixelPresenter
-from zemosaic.gui.presenter.result.result_presenter import ResultPresenter
+from zemosaic.gui.presenter.result.picture_loader import Loaded
+from zemosaic.gui.presenter.result.result_page import OVERLAYS, SLIDERS, ResultPage
 from zemosaic.gui.presenter.run.session import Session
-from zemosaic.gui.presenter.run.summary_text import summary_lines
-from zemosaic.gui.tk.picture import Loaded, Picture, picture_buttons
+from zemosaic.gui.tk.picture import Levels, Picture, picture_buttons
 from zemosaic.gui.tk.pixel_panel import PixelPanel
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.widgets import Choice, MenuButton
@@ -28,11 +25,32 @@ class ResultView(ttk.Frame):
         super().__init__(parent, padding=(px(20), px(14), px(20), 0))
         self._session = session
         self._theme = theme
-        self.desk = ResultPresenter()
+        self.page = ResultPage(session, self)
         self.columnconfigure(0, weight=1)
         self.rowconfigure(0, weight=1)
         self.picture = Picture(self, theme, lambda: session.words.text("result.empty"))
         self.picture.grid(row=0, column=0, sticky="nsew")
+        self._make_side()
+        tools = ttk.Frame(self)
+        tools.grid(row=1, column=0, sticky="w", pady=(px(10), 0))
+        self._tools = picture_buttons(tools, self.picture)
+        for tool in self._tools.values():
+            tool.pack(side="left", padx=(0, px(6)))
+        self.marks = {name: tk.BooleanVar(self, name == "linked") for name in (*OVERLAYS, "linked")}
+        self._checks = {name: self._made_check(tools, name) for name in OVERLAYS}
+        self._make_looks()
+        self.panel = PixelPanel(self, session, theme, self.page.pixel, self.page.close_pixel)
+        self.panel.grid(row=0, column=1, rowspan=4, sticky="ns", padx=(px(12), 0))
+        self.panel.grid_remove()
+        self.picture.hovered, self.picture.clicked = self.page.hover, self.page.ask_pixel
+        for widget in (self.picture, self.panel.table, self.panel.close_button, self.panel.show_file):
+            widget.bind("<Escape>", lambda _: self.page.close_pixel())
+        self.bind("<Destroy>", self._destroyed)
+        self.retranslate()
+
+    def _make_side(self) -> None:
+        """Make the panel that tells of the mosaic."""
+        px = self._theme.px
         self._side = side = ttk.Frame(self, style="Card.TFrame", padding=px(16), width=px(320))
         side.grid(row=0, column=1, rowspan=2, sticky="ns", padx=(px(12), 0))
         side.pack_propagate(False)
@@ -45,46 +63,27 @@ class ResultView(ttk.Frame):
         self._told.pack(fill="both", expand=True)
         self._told.bind("<<ThemeChanged>>", lambda _: self._recolour())
         self._recolour()
-        self._open_report = ttk.Button(buttons, command=self._report_pressed)
-        self._open_folder = ttk.Button(buttons, command=self._folder_pressed)
-        self.programs = Programs()
-        self.send_button = MenuButton(buttons, theme, self._send_pressed)
+        self._open_report = ttk.Button(buttons, command=self.page.open_report)
+        self._open_folder = ttk.Button(buttons, command=self.page.open_folder)
+        self.send_button = MenuButton(buttons, self._theme, self.page.send)
         for button in (self._open_report, self._open_folder, self.send_button):
             button.pack(side="bottom", fill="x", pady=(px(8), 0))
-        tools = ttk.Frame(self)
-        tools.grid(row=1, column=0, sticky="w", pady=(px(10), 0))
-        self._tools = picture_buttons(tools, self.picture)
-        for tool in self._tools.values():
-            tool.pack(side="left", padx=(0, px(6)))
-        self.marks = {name: tk.BooleanVar(self, name == "linked") for name in ("coverage", "tiles", "linked")}
-        self._checks = {name: self._made_check(tools, name) for name in ("coverage", "tiles")}
-        self._make_looks()
-        self.picture.hovered = self._hovered
-        self.pixel = PixelPresenter()
-        self.panel = PixelPanel(self, session, theme, self.pixel, self.close_pixel)
-        self.panel.grid(row=0, column=1, rowspan=4, sticky="ns", padx=(px(12), 0))
-        self.panel.grid_remove()
-        self.picture.clicked = self.ask_pixel
-        for widget in (self.picture, self.panel.table, self.panel.close_button, self.panel.show_file):
-            widget.bind("<Escape>", lambda _: self.close_pixel())
-        self.bind("<Destroy>", self._destroyed)
-        self.retranslate()
 
     def _make_looks(self) -> None:
         """Make the line with what can be changed of the picture."""
         gap = self._theme.px(6)
         line = ttk.Frame(self)
         line.grid(row=2, column=0, sticky="ew", pady=(gap, 0))
-        self.fields = Choice(line, self._theme, self._open_mosaic, width=26)
-        self.channel = Choice(line, self._theme, lambda value: self._adjust(channel=value), width=9)
+        self.fields = Choice(line, self._theme, self.page.open_mosaic, width=26)
+        self.channel = Choice(line, self._theme, lambda value: self.page.adjust(channel=value), width=9)
         self.channel.pack(side="left", padx=(0, gap))
         self._checks["linked"] = self._made_check(line, "linked")
         self.sliders: dict[str, ttk.Scale] = {}
         self._slider_labels: dict[str, ttk.Label] = {}
-        for name in ("sky", "white"):
+        for name in SLIDERS:
             self._slider_labels[name] = ttk.Label(line, style="Muted.TLabel")
             self.sliders[name] = ttk.Scale(line, from_=-1.0, to=1.0, length=self._theme.px(90))
-            self.sliders[name].configure(command=partial(self._slid, name))
+            self.sliders[name].configure(command=lambda value, name=name: self.page.adjust(**{name: float(value)}))  # type: ignore[misc]
             self._slider_labels[name].pack(side="left", padx=(2 * gap, gap))
             self.sliders[name].pack(side="left")
         self._reset = ttk.Button(line, command=self.reset)
@@ -102,148 +101,90 @@ class ResultView(ttk.Frame):
     def retranslate(self) -> None:
         """Put all texts in the language of the moment."""
         words = self._session.words
-        self._heading.configure(text=words.text("result.heading"))
-        self._open_report.configure(text=words.text("result.open_report"))
-        self._open_folder.configure(text=words.text("result.open_folder"))
-        self.send_button.configure(text=words.text("result.send"))
-        names = self.programs.names
-        self.send_button.offer(names, [name or words.text("result.send_default") for name in names])
-        self._read_out.configure(text=words.text("result.hint"))
-        for key, button in self._tools.items():
-            button.configure(text=words.text(key))
-        for name, check in self._checks.items():
-            check.configure(text=words.text(f"result.{name}"))
-        for name, label in self._slider_labels.items():
-            label.configure(text=words.text(f"result.{name}"))
-        self._reset.configure(text=words.text("result.reset"))
+        texts: dict[ttk.Widget, str] = {
+            self._heading: "result.heading",
+            self._open_report: "result.open_report",
+            self._open_folder: "result.open_folder",
+            self.send_button: "result.send",
+            self._reset: "result.reset",
+        }
+        texts |= {button: key for key, button in self._tools.items()}
+        texts |= {check: f"result.{name}" for name, check in self._checks.items()}
+        texts |= {label: f"result.{name}" for name, label in self._slider_labels.items()}
+        for widget, key in texts.items():
+            widget["text"] = words.text(key)
+        self.send_button.offer(self.page.programs.names, self.page.program_texts())
         self.panel.retranslate()
-        self._offer_channels()
-        self.picture.redraw()
-        self.update_state()
+        self.page.retranslate()
 
-    def pump(self) -> None:
-        """Show the mosaic once it is open, and anew when it can be shown better."""
-        if self.desk.pump():
-            self._offer_channels()
-            if self.desk.problem is not None:
-                self._read_out.configure(text=self._session.words.message(self.desk.problem))
-            if self.desk.size is not None:
-                self.picture.look_through(self.desk.picture, self.desk.size)
+    def show_picture(self, loaded: Loaded[Levels] | None) -> None:
+        """Show the preview, until the mosaic itself is open."""
+        if loaded is None or self.page.desk.size is None:
+            self.picture.show(loaded)
+        self._set_enabled(self._tools.values(), loaded is not None)
 
-        if self.pixel.pump():
-            self.panel.update_state()
+    def show_read_out(self, text: str) -> None:
+        """Show what lies under the pointer."""
+        self._read_out.configure(text=text)
 
-    def ask_pixel(self, x: float, y: float) -> None:
-        """Ask which frames are in the pixel at a picture point, and show the panel."""
-        pixel = self.desk.pixel_at(x, y)
-        if pixel is None:
-            return
-        self.pixel.ask(self.desk.path, *pixel)
-        self.picture.mark = int(x) + 0.5, int(y) + 0.5
-        self._side.grid_remove()
-        self.panel.grid()
+    def show_summary(self, text: str, has_result: bool) -> None:
+        """Show what was made of what."""
+        self._told.configure(state="normal")
+        self._told.delete("1.0", "end")
+        self._told.insert("end", text)
+        self._told.configure(state="disabled")
+        self._set_enabled((self._open_report, self._open_folder, self.send_button, *self._tools.values()), has_result)
+
+    def show_pixel(self, is_asked: bool) -> None:
+        """Put the panel that tells of a pixel in the place of the summary, or the other way round."""
+        for widget, shown in ((self._side, not is_asked), (self.panel, is_asked)):
+            if shown:
+                widget.grid()
+            else:
+                widget.grid_remove()
+        if not is_asked:
+            self.picture.focus_set()
+
+    def show_story(self) -> None:
+        """Show anew what the panel tells."""
         self.panel.update_state()
-        self.picture.redraw()
 
-    def close_pixel(self) -> None:
-        """Show the mosaic's own panel again."""
-        if self.picture.mark is None:
+    def offer_looks(
+        self, names: Sequence[str], texts: Sequence[str], chosen: str, overlays: Mapping[str, bool]
+    ) -> None:
+        """Offer the channels, and what can be laid over the picture."""
+        self.channel.offer(names, texts, chosen)
+        for name, is_there in overlays.items():
+            self._set_enabled([self._checks[name]], is_there)
+
+    def offer_mosaics(self, paths: Sequence[str], names: Sequence[str], chosen: str) -> None:
+        """Offer the mosaics of a run that made several."""
+        if len(paths) < 2:
+            self.fields.pack_forget()
             return
-        self.pixel.forget()
-        self.picture.mark = None
-        self.panel.grid_remove()
-        self._side.grid()
-        self.picture.focus_set()
-        self.picture.redraw()
-
-    def _open_mosaic(self, path: str) -> None:
-        if path != self.desk.path:
-            self.close_pixel()
-        self.desk.open(path)
+        self.fields.offer(paths, names, chosen)
+        self.fields.pack(side="left", padx=(0, self._theme.px(6)), before=self.channel)
 
     def reset(self) -> None:
         """Go back to the automatic stretch."""
-        for slider in self.sliders.values():
-            slider.set(0.0)
+        for scale in self.sliders.values():
+            scale.set(0.0)
         self.marks["linked"].set(True)
         self._checked()
 
-    def _adjust(self, **changes: object) -> None:
-        self.desk.adjust(**changes)
-        self.picture.redraw()
-
-    def _slid(self, name: str, value: str) -> None:
-        self._adjust(**{name: float(value)})
-
     def _checked(self) -> None:
-        self._adjust(**{name: mark.get() for name, mark in self.marks.items()})
-
-    def _hovered(self, x: float, y: float) -> None:
-        self._read_out.configure(text=self.desk.read_out(x, y, self._session.words))
-
-    def _offer_channels(self) -> None:
-        words, names = self._session.words, self.desk.channels
-        self.channel.offer(
-            names, [words.text(f"result.channel.{name}") for name in names], self.desk.adjustment.channel
-        )
-        for name, there in (("coverage", self.desk.has_coverage), ("tiles", self.desk.has_tiles)):
-            self._checks[name].state(["!disabled" if there else "disabled"])
-
-    def _offer_fields(self) -> None:
-        """Let the user choose between the mosaics where the run made several."""
-        result = self._session.state.result
-        made = () if result is None else result.mosaics or (result.mosaic,)
-        if len(made) > 1:
-            self.fields.offer(made, [Path(path).stem for path in made], self.desk.path or made[0])
-            self.fields.pack(side="left", padx=(0, self._theme.px(6)), before=self.channel)
-        else:
-            self.fields.pack_forget()
-        self._open_mosaic(made[0] if made and self.desk.path not in made else self.desk.path if made else "")
+        self.page.adjust(**{name: mark.get() for name, mark in self.marks.items()})
 
     def _destroyed(self, event: tk.Event[tk.Misc]) -> None:
         if event.widget is self:
-            self.desk.close()
-            self.pixel.close()
-
-    def show_picture(self, loaded: Loaded | None) -> None:
-        """Show the preview, until the mosaic itself is open."""
-        if loaded is None or self.desk.size is None:
-            self.picture.show(loaded)
-        self._set_tools(loaded is not None)
-
-    def update_state(self) -> None:
-        """Show the result of the last run."""
-        result = self._session.state.result
-        lines = summary_lines(self._session.state, self._session.words) if result is not None else []
-        self._told.configure(state="normal")
-        self._told.delete("1.0", "end")
-        self._told.insert("end", "\n".join(lines) or self._session.words.text("result.none"))
-        self._told.configure(state="disabled")
-        for button in (self._open_report, self._open_folder, self.send_button):
-            button.state(["!disabled" if result is not None else "disabled"])
-        self._set_tools(self._session.state.result is not None)
-        self._offer_fields()
+            self.page.close()
 
     def _recolour(self) -> None:
         look = self._theme.palette
         self._told.configure(background=look.card, foreground=look.text)
         self._told.configure(selectbackground=look.accent, selectforeground=look.on_accent)
 
-    def _set_tools(self, on: bool) -> None:
-        for tool in self._tools.values():
-            tool.state(["!disabled" if on else "disabled"])
-
-    def _folder_pressed(self) -> None:
-        if self._session.state.result is not None:
-            self._session.open(Path(self._session.state.result.mosaic).parent)
-
-    def _report_pressed(self) -> None:
-        if self._session.state.result is not None:
-            self._session.open(Path(self._session.state.result.report_html))
-
-    def _send_pressed(self, name: str) -> None:
-        result = self._session.state.result
-        if result is None:
-            return
-        mosaic = Path(self.desk.path or result.mosaic)
-        self._session.open(mosaic, partial(self.programs.send, name))
+    @staticmethod
+    def _set_enabled(widgets: Iterable[ttk.Widget], on: bool) -> None:
+        for widget in widgets:
+            widget.state(["!disabled" if on else "disabled"])

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import tkinter as tk
-from pathlib import Path
 from tkinter import filedialog, ttk
 
-from zemosaic.gui.presenter.run.run_state import Phase, PhaseStatus, RunState, Status
-from zemosaic.gui.presenter.run.run_text import (
-    LEVELS,
-    PhaseCells,
-    caption_text,
-    facts_text,
-    known_level,
-    log_line,
-    phase_cells,
-    time_text,
-)
+from zemosaic.gui.presenter.result.picture_loader import Loaded
+from zemosaic.gui.presenter.run.run_page import LogFeed, RunFace, run_face
+from zemosaic.gui.presenter.run.run_state import PhaseStatus
+from zemosaic.gui.presenter.run.run_text import LEVELS, PhaseCells
 from zemosaic.gui.presenter.run.session import Session
-from zemosaic.gui.presenter.run.summary_text import warning_text
-from zemosaic.gui.tk.picture import Loaded, Picture
+from zemosaic.gui.tk.picture import Levels, Picture
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.widgets import Choice, wrap_to_width
 
@@ -46,9 +37,8 @@ class PhaseRow:
             widget.grid(row=place, column=column, sticky=sticky, pady=theme.px(3), padx=(0, theme.px(8)))
         self._shown: PhaseCells | None = None
 
-    def update(self, phase: Phase, state: RunState, session: Session) -> None:
+    def update(self, cells: PhaseCells) -> None:
         """Show the phase as it is now."""
-        cells = phase_cells(phase, state, session.clock(), session.words)
         if cells == self._shown:
             return
         self._shown = cells
@@ -66,8 +56,7 @@ class LogPane(ttk.Frame):
         super().__init__(parent, style="Card.TFrame", padding=theme.px(16))
         self._session = session
         self._theme = theme
-        self._written = 0
-        self._run_s = session.state.started_s
+        self._feed = LogFeed(session)
         px = theme.px
         top = ttk.Frame(self, style="Inner.TFrame")
         top.pack(fill="x")
@@ -103,33 +92,25 @@ class LogPane(ttk.Frame):
         self._heading.configure(text=words.text("run.log"))
         self._copy.configure(text=words.text("run.copy"))
         self._save.configure(text=words.text("run.save"))
-        self._level.offer(LEVELS, [words.text(f"choice.log_level.{level}") for level in LEVELS], self.level)
+        self._level.offer(LEVELS, self._feed.level_texts(), self.level)
         self.rewrite()
 
     def rewrite(self) -> None:
         """Write all lines anew."""
-        self.text.configure(state="normal")
-        self.text.delete("1.0", "end")
-        self.text.configure(state="disabled")
-        self._written = 0
+        self._feed.begin_again()
         self.update_lines()
 
     def update_lines(self) -> None:
         """Add the lines that came since the last time."""
-        state = self._session.state
-        if state.started_s != self._run_s:
-            self._run_s = state.started_s
-            self.rewrite()
-            return
-        fresh = state.log[len(state.log) - min(state.log_count - self._written, len(state.log)) :]
-        self._written = state.log_count
-        lines = [line for line in fresh if LEVELS.index(known_level(line.level)) >= LEVELS.index(self.level)]
-        if not lines:
+        is_anew, lines = self._feed.take(self.level)
+        if not lines and not is_anew:
             return
         at_end = self.text.yview()[1] >= 0.999
         self.text.configure(state="normal")
-        for line in lines:
-            self.text.insert("end", log_line(line, state, self._session.words) + "\n", known_level(line.level))
+        if is_anew:
+            self.text.delete("1.0", "end")
+        for line, level in lines:
+            self.text.insert("end", line + "\n", level)
         self.text.configure(state="disabled")
         if at_end:
             self.text.see("end")
@@ -142,12 +123,7 @@ class LogPane(ttk.Frame):
         chosen = filedialog.asksaveasfilename(
             parent=self.winfo_toplevel(), defaultextension=".txt", initialfile="zemosaic_log.txt"
         )
-        if not chosen:
-            return
-        try:
-            Path(chosen).write_text(self.text.get("1.0", "end-1c"), encoding="utf-8")
-        except OSError as fault:
-            self._session.tell_problem("error.log_not_saved", path=str(chosen), detail=str(fault))
+        self._feed.save(str(chosen or ""), self.text.get("1.0", "end-1c"))
 
     def _recolour(self) -> None:
         look = self._theme.palette
@@ -167,6 +143,7 @@ class RunView(ttk.Frame):
         super().__init__(parent, padding=(px(20), px(14), px(20), 0))
         self._session = session
         self._theme = theme
+        self._face: RunFace | None = None
         self.columnconfigure(0, weight=0, minsize=px(520))
         self.columnconfigure(1, weight=1)
         self.rowconfigure(0, weight=3)
@@ -184,28 +161,34 @@ class RunView(ttk.Frame):
     def retranslate(self) -> None:
         """Put all texts in the language of the moment."""
         self._warnings_heading.configure(text=self._session.words.text("run.warnings"))
-        self._warned: object = None
+        self._face = None
         self.log.retranslate()
         self.picture.redraw()
         self.update_state()
 
-    def show_picture(self, loaded: Loaded | None) -> None:
+    def show_picture(self, loaded: Loaded[Levels] | None) -> None:
         """Show the mosaic so far."""
         self.picture.show(loaded)
 
     def update_state(self) -> None:
         """Show the run as it is now."""
-        state = self._session.state
-        self._heading.configure(text=self._session.words.text(f"run.status.{state.status.value}"))
-        self._time.configure(text=time_text(state, self._session.clock(), self._session.words))
-        shares = [phase.fraction or 0.0 for phase in state.phases]
-        self._whole.configure(value=sum(shares) / max(len(shares), 1))
-        for row, phase in zip(self._phases, state.phases, strict=False):
-            row.update(phase, state, self._session)
-        self._facts.configure(text=facts_text(state, self._session.words))
-        self.picture.tell(caption_text(state, self._session.words))
-        self._show_warnings(state)
+        face = run_face(self._session)
+        self._heading.configure(text=face.heading)
+        self._time.configure(text=face.time)
+        self._whole.configure(value=face.fraction)
+        for row, cells in zip(self._phases, face.phases, strict=False):
+            row.update(cells)
+        self._facts.configure(text=face.facts)
+        self.picture.tell(face.caption)
+        if self._face is None or face.warnings != self._face.warnings:
+            self._show_warnings(face)
+        self._face = face
         self.log.update_lines()
+
+    @property
+    def log_level(self) -> str:
+        """The least important level of the log that is shown."""
+        return self.log.level
 
     def _make_phases(self, parent: ttk.Frame) -> None:
         px = self._theme.px
@@ -235,20 +218,15 @@ class RunView(ttk.Frame):
         self._warnings.bind("<<ThemeChanged>>", lambda _: self._recolour())
         self._recolour()
 
-    def _show_warnings(self, state: RunState) -> None:
-        shown = (state.warnings, state.status is Status.IDLE)
-        if shown == self._warned:
-            return
-        self._warned = shown
-        words = self._session.words
-        lines = ["⚠ " + warning_text(warning, words) for warning in state.warnings] or [words.text("run.no_warnings")]
+    def _show_warnings(self, face: RunFace) -> None:
         self._warnings.configure(state="normal")
         self._warnings.delete("1.0", "end")
-        self._warnings.insert("end", "\n".join(lines))
+        self._warnings.insert("end", face.warnings)
         self._warnings.configure(state="disabled")
+        self._face = face
         self._recolour()
 
     def _recolour(self) -> None:
         look = self._theme.palette
-        ink = look.warning if self._session.state.warnings else look.muted
+        ink = look.warning if self._face is not None and self._face.has_warnings else look.muted
         self._warnings.configure(background=look.card, foreground=ink, selectbackground=look.accent)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from zemosaic.events import PreviewReady
 from zemosaic.model import GridPlan, TileSpec
-from zemosaic.phases.context import RunContext
+from zemosaic.phases.run.reporter import Reporter
 from zemosaic.picture.preview import stretched_preview, write_png
 from zemosaic.store.canvas_store import CanvasStore
 from zemosaic.store.codec import content_of
@@ -33,13 +33,13 @@ class LivePicture:
     Nothing of the mosaic depends on it.
     """
 
-    def __init__(self, context: RunContext, plan: GridPlan, store: CanvasStore, name: str) -> None:
-        self._context, self._plan, self._store = context, plan, store
+    def __init__(self, reporter: Reporter, scratch: Path, plan: GridPlan, store: CanvasStore, name: str) -> None:
+        self._reporter, self._plan, self._store = reporter, plan, store
         self._side = coarse_side(plan)
         shape = (-(-plan.height // self._side), -(-plan.width // self._side))
         self._sum, self._number = np.zeros((plan.channels, *shape)), np.zeros(shape)
-        self._below, self._below_frames = read_quick_look(context.scratch, name, plan, shape)
-        self._path = context.scratch / f"growing_{name}.png"
+        self._below, self._below_frames = read_quick_look(scratch, name, plan, shape)
+        self._path = scratch / f"growing_{name}.png"
         self._next_s = 0.0
 
     def add(self, row: int) -> None:
@@ -65,7 +65,9 @@ class LivePicture:
         self._path.unlink(missing_ok=True)
         self._path = path
         quick = self._below_frames if (there & (self._number == 0)).any() else 0
-        self._context.emit(PreviewReady(str(path), picture.shape[1], picture.shape[0], final=False, quick_frames=quick))
+        self._reporter.emit(
+            PreviewReady(str(path), picture.shape[1], picture.shape[0], final=False, quick_frames=quick)
+        )
 
 
 def keep_quick_look(scratch: Path, name: str, plan: GridPlan, mean: NDArray[np.float32], frames: int) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from zemosaic.arrays import Float32s
 from zemosaic.calibration.detector import calibrated_pixels
+from zemosaic.coadd.tile_task import pixel_area_ratio
 from zemosaic.errors import FrameError, Message
 from zemosaic.events import PreviewReady
 from zemosaic.frames.debayer import half_size
@@ -61,10 +62,10 @@ def show_quick_look(context: RunContext, grid: FieldPlan, defects: DetectorCalib
     ]
     shape = -(-plan.height // side), -(-plan.width // side)
     total, number, used = np.zeros((plan.channels, *shape)), np.zeros(shape), 0
-    answers = context.map_frames(read_reduced, tasks, lambda task: task.frame.frame)
+    answers = context.workers.map_frames(read_reduced, tasks, lambda task: task.frame.frame)
     for task, planes in zip(tasks, answers, strict=True):
         if planes is not None and not isinstance(planes, Message):
-            _add(total, number, planes, task, plan, side)
+            _add(total, number, planes * np.float32(pixel_area_ratio(plan.wcs, task.frame.wcs)), task, plan, side)
             used += 1
     if not number.any():
         return
@@ -74,7 +75,7 @@ def show_quick_look(context: RunContext, grid: FieldPlan, defects: DetectorCalib
     keep_quick_look(context.scratch, grid.key, plan, mean, used)
     path = context.scratch / f"quick_look_{grid.key}.png"
     write_png(path, picture)
-    context.emit(PreviewReady(str(path), picture.shape[1], picture.shape[0], final=False, quick_frames=used))
+    context.reporter.emit(PreviewReady(str(path), picture.shape[1], picture.shape[0], final=False, quick_frames=used))
 
 
 def covering(plan: GridPlan, frames: Sequence[CalibratedFrame]) -> list[CalibratedFrame]:

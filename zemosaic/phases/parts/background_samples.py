@@ -16,18 +16,16 @@ from zemosaic.frames.debayer import half_size
 from zemosaic.frames.planes import colour_planes
 from zemosaic.model import FieldStars, SolvedFrame
 from zemosaic.mosaic.canvas import make_canvas
-from zemosaic.phases.context import RunContext
+from zemosaic.mosaic.cell_size import cell_side_px
+from zemosaic.phases.context import RunContext, camera_groups
 from zemosaic.phases.measure import DetectorCalibrations
 from zemosaic.phases.parts.unreadable import all_read
 from zemosaic.wcs import FrameWcs
 
-__all__ = ["cell_side_px", "sample_cells_of_frames", "star_discs"]
+__all__ = ["sample_cells_of_frames", "star_discs"]
 
 WIDE_SEEING = 1.15
 """Stars are masked as in seeing this much worse than the median."""
-CELL_PX = 64
-MAX_CELL_SAMPLES = 1_200_000
-"""Cells grow with the number of frames so that their samples stay below this; a sample takes 700 bytes to solve."""
 
 
 @dataclass(frozen=True)
@@ -38,20 +36,33 @@ class _CellTask:
     reference: FrameWcs
     cell_px: int
     stars: Path
-    """Discs to leave out (ra_deg, dec_deg, radius_px), shape (3, n)."""
+    """Discs to leave out (ra_deg, dec_deg, radius_arcsec), shape (3, n)."""
 
 
-def star_discs(solved: Sequence[SolvedFrame], stars: FieldStars) -> Float64s:
-    """Return (ra_deg, dec_deg, radius_px) of what the background must not see of the stars, shape (3, n)."""
-    noise = float(np.median([frame.measured.noise_adu[-1] for frame in solved]))
-    flux = stars.flux[:, green_channel(stars.flux.shape[1])]
-    return np.stack([stars.ra_deg, stars.dec_deg, mask_radius_px(flux, WIDE_SEEING * stars.fwhm_px, noise)])
+def star_discs(solved: Sequence[SolvedFrame], stars: FieldStars, transparency: Float64s) -> Float64s:
+    """Return (ra_deg, dec_deg, radius_arcsec) of what the background must not see of the stars, shape (3, n).
 
+    A star is covered as far as its wings stand out in the frames of any camera.
 
-def cell_side_px(solved: Sequence[SolvedFrame]) -> int:
-    """Return the side of the cells, larger for many frames."""
-    area = sum(frame.frame.width * frame.frame.height for frame in solved)
-    return max(CELL_PX, CELL_PX * math.ceil(math.sqrt(area / CELL_PX**2 / MAX_CELL_SAMPLES)))
+    Parameters
+    ----------
+    solved : sequence of SolvedFrame
+    stars : FieldStars
+        Their flux is that in a frame of transparency 1.
+    transparency : ndarray, shape (frames, channels)
+    """
+    green = green_channel(stars.flux.shape[1])
+    flux, radius = stars.flux[:, green], np.zeros(len(stars.flux))
+    groups = np.array(camera_groups([frame.frame for frame in solved]))
+    for camera in range(int(groups.max()) + 1):
+        members = [frame for frame, group in zip(solved, groups, strict=True) if group == camera]
+        noise = float(np.median([frame.measured.noise_adu[-1] for frame in members]))
+        fwhm = [frame.measured.fwhm_px for frame in members if math.isfinite(frame.measured.fwhm_px)]
+        fwhm_px = float(np.median(fwhm)) if fwhm else stars.fwhm_px
+        scale = float(np.median([frame.wcs.scale_arcsec for frame in members]))
+        of_camera = flux * float(np.median(transparency[groups == camera, green]))
+        radius = np.maximum(radius, scale * mask_radius_px(of_camera, WIDE_SEEING * fwhm_px, noise))
+    return np.stack([stars.ra_deg, stars.dec_deg, radius])
 
 
 def sample_cells_of_frames(
@@ -59,11 +70,11 @@ def sample_cells_of_frames(
     solved: Sequence[SolvedFrame],
     defects: DetectorCalibrations,
     discs: Float64s,
-    cell_px: int,
     advance: Callable[[int], None],
-) -> list[CellSamples]:
-    """Return the samples of the background of every frame, in the order of the frames."""
+) -> tuple[list[CellSamples], int]:
+    """Return the samples of the background of every frame, in the order of the frames, and the side of the cells."""
     reference = make_canvas(solved, "north_up", "median").wcs
+    cell_px = cell_side_px(solved, reference)
     path = context.scratch / "discs.npy"
     np.save(path, discs)
     tasks = (
@@ -71,11 +82,11 @@ def sample_cells_of_frames(
         for frame in solved
     )
     samples = []
-    answers = context.map_frames(sample_frame, tasks, lambda task: task.solved.frame)
+    answers = context.workers.map_frames(sample_frame, tasks, lambda task: task.solved.frame)
     for done, sample in enumerate(all_read("calibrate", solved, answers), 1):
         samples.append(sample)
         advance(done)
-    return samples
+    return samples, cell_px
 
 
 def sample_frame(task: _CellTask) -> CellSamples:

@@ -35,6 +35,10 @@ KINDS = ("master_bias", "master_dark", "master_flat")
 MAX_EXPOSURE_DIFFERENCE = 0.02
 MAX_TEMPERATURE_DIFFERENCE_C = 5.0
 """Darks taken further from the lights' temperature are used with a warning."""
+LEFT_OUT = "error.master_left_out", "warning.master_left_out"
+"""Texts of a calibration frame that fits no camera, or not all of them."""
+FLAT_WITHOUT_OFFSET = "error.flat_without_offset", "warning.flat_without_offset"
+"""Texts of a flat without the dark or bias that it needs, for all cameras or for some."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,8 @@ def _header_difference(
 ) -> dict[str, str] | None:
     """Return in what two frames differ that must not; what a header does not say may be right."""
     size = [
-        f"{frame.width} x {frame.height} x {frame.planes} {frame.bayer or ''}".strip() for frame in (checked, reference)
+        f"{frame.width} x {frame.height} x {frame.planes} {_pattern_of_card(frame) or ''}".strip()
+        for frame in (checked, reference)
     ]
     if size[0] != size[1]:
         return {"what": "NAXIS", "found": size[0], "wanted": size[1]}
@@ -149,6 +154,12 @@ def _header_difference(
     return None
 
 
+def _pattern_of_card(frame: FrameRef) -> str | None:
+    """Return the Bayer pattern of a frame's header: masters bear the same card as lights whose pixels contradict it."""
+    cards = [str(note.params["card"]) for note in frame.notes if note.key == "note.bayer_wrong"]
+    return cards[0] if cards else frame.bayer
+
+
 def _checked_frames(
     context: RunContext, user_frames: Sequence[_UserFrames], lights: Sequence[FrameRef]
 ) -> dict[str, _UserFrames]:
@@ -160,7 +171,14 @@ def _checked_frames(
 
 
 def _fitting_frames(user_frames: Sequence[_UserFrames], light: FrameRef) -> dict[str, _UserFrames]:
-    fits = {kind_frames.kind: kind_frames for kind_frames in user_frames if _misfit(kind_frames, light) is None}
+    """Return the masters that fit a light, by setting, with the light's Bayer pattern."""
+    fits = {
+        kind_frames.kind: replace(
+            kind_frames, frames=tuple(replace(frame, bayer=light.bayer) for frame in kind_frames.frames)
+        )
+        for kind_frames in user_frames
+        if _misfit(kind_frames, light) is None
+    }
     if not fits.keys() & {"master_bias", "master_dark"}:
         fits.pop("master_flat", None)
     return fits
@@ -184,15 +202,11 @@ def _warn_of_unused(
         for group in without:
             light = lights[group][0]
             difference = _misfit(kind_frames, light)
-            if difference is None:
-                warning = message("warning.flat_without_offset", file=kind_frames.first.path, light=light.path)
-            else:
-                warning = message(
-                    "warning.master_left_out", file=kind_frames.first.path, light=light.path, **difference
-                )
+            error, warning = FLAT_WITHOUT_OFFSET if difference is None else LEFT_OUT
+            values = {"file": kind_frames.first.path, "light": light.path} | (difference or {})
             if len(without) == len(fitting):
-                raise InputError(warning.key.replace("warning.", "error."), **warning.params)
-            context.warn(warning)
+                raise InputError(error, **values)
+            context.warn(message(warning, **values))
 
 
 def _compare_temperatures(context: RunContext, dark: _UserFrames, lights: Sequence[FrameRef]) -> None:
@@ -214,7 +228,7 @@ def _compare_temperatures(context: RunContext, dark: _UserFrames, lights: Sequen
 
 def _combine_for_camera(context: RunContext, number: int, fits: Mapping[str, _UserFrames]) -> CameraCalibrationFrames:
     """Combine the masters of one camera."""
-    combined = _combine(fits, context.scratch / f"masters_{number}", context.map)
+    combined = _combine(fits, context.scratch / f"masters_{number}", context.workers.map)
     for kind, one in fits.items():
         context.log(message("log.master_made", setting=kind, frames=len(one.frames), file=one.first.path))
     return combined

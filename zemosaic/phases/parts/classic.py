@@ -20,7 +20,7 @@ from zemosaic.model import CalibratedFrame, TileProduct, TileSpec
 from zemosaic.mosaic.canvas import make_canvas, make_plan
 from zemosaic.mosaic.clusters import AUTO_MAX_FRAMES, GroupRules, frame_groups
 from zemosaic.phases.assemble import assemble_pieces, blocks_of, grid_pieces
-from zemosaic.phases.context import RunContext
+from zemosaic.phases.context import RunContext, phase_digest
 from zemosaic.phases.plan import FieldPlan
 from zemosaic.settings.load import settings_hash
 from zemosaic.store.canvas_store import CanvasStore
@@ -178,7 +178,7 @@ def assemble_master_tiles(
         were matched frame by frame already, except where normalisation is off.
     """
     settings, plan = context.settings, grid.plan
-    depends_on = context.depends("plan", content_of(plan.wcs), plan.width, plan.height, len(masters))
+    depends_on = phase_digest(context.settings, "plan", content_of(plan.wcs), plan.width, plan.height, len(masters))
     store.create_canvas(plan.channels, plan.height, plan.width, settings.grid_tile_px, depends_on)
     inputs = [master.tile for master in masters]
     if settings.match_background_for_final and (foreign or settings.stacking_normalize_method == "none"):

@@ -14,7 +14,7 @@ from zemosaic.errors import FrameError, NothingUsable, message
 from zemosaic.frames.frame_files import read_frame
 from zemosaic.frames.pixels import open_pixels, stack_pixels
 from zemosaic.model import CalibratedFrame, Dropped, FrameRef, FrameStatus, SolvedFrame, TileProduct
-from zemosaic.phases.context import RunContext
+from zemosaic.phases.context import RunContext, phase_digest
 from zemosaic.phases.parts.classic import MasterResult
 from zemosaic.phases.plan import FieldPlan
 from zemosaic.store.canvas_store import CanvasStore, TilePixels
@@ -55,7 +55,7 @@ def read_master_tiles(context: RunContext, grid: FieldPlan) -> list[MasterResult
     """
     masters: list[MasterResult] = []
     for number, frame in enumerate(grid.frames):
-        context.check_cancelled()
+        context.workers.check_cancelled()
         try:
             master = _read(context, grid, frame, len(masters), number)
         except FrameError as error:
@@ -77,9 +77,9 @@ def _read(context: RunContext, grid: FieldPlan, frame: CalibratedFrame, tile_id:
         raise FrameError("reason.blank", path=ref.path)
     value[:, ~valid] = np.nan
     weight = np.where(valid, _weight_map(ref, valid, context.scratch) * np.float32(frame.weight), np.float32(0))
-    store = CanvasStore(context.work_dir / f"canvas_{grid.key}-{number:03d}.zarr")
+    store = CanvasStore(context.folder.path / f"canvas_{grid.key}-{number:03d}.zarr")
     height, width = valid.shape
-    depends_on = context.depends("plan", ref.identity, grid.plan.channels)
+    depends_on = phase_digest(context.settings, "plan", ref.identity, grid.plan.channels)
     store.create_canvas(grid.plan.channels, height, width, settings.grid_tile_px, depends_on)
     samples = valid.astype(np.uint16)
     store.write_canvas((0, height, 0, width), TilePixels(value, weight, samples, np.zeros_like(samples)))

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from zemosaic.arrays import Float64s, green_channel
 from zemosaic.calibration.detector import calibrated_pixels
+from zemosaic.coadd.tile_task import pixel_area_ratio
 from zemosaic.errors import message
 from zemosaic.frames.debayer import green_image
 from zemosaic.frames.planes import colour_planes
 from zemosaic.model import CalibratedFrame, detector_coordinates
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.measure import DetectorCalibrations
+from zemosaic.phases.run.reporter import Reporter
 from zemosaic.qa.flatness import Flatness, RingProfile, aperture_light, judge, ring_profile
 from zemosaic.store.axis_order import Pixels
 from zemosaic.wcs import FrameWcs
@@ -58,11 +60,11 @@ def check_flatness(
     stars = [np.concatenate(parts) for parts in zip(*(of_stars for _, of_stars in looks), strict=True)]
     level = float(np.median([frame.sky_adu[green_channel(len(frame.sky_adu))][0] for frame in chosen]))
     flatness = judge(level, [profile for profile, _ in looks], (stars[0], stars[1], stars[2]))
-    _tell(context, flatness)
+    _tell(context.reporter, flatness)
     return flatness
 
 
-def _tell(context: RunContext, flatness: Flatness) -> None:
+def _tell(reporter: Reporter, flatness: Flatness) -> None:
     """Log what the comparison told, and warn of a disagreement."""
     told: dict[str, str | int | float] = {
         "frames": len(flatness.profile),
@@ -72,11 +74,11 @@ def _tell(context: RunContext, flatness: Flatness) -> None:
         "difference": _number(100.0 * flatness.star_difference),
         "star_error": _number(100.0 * flatness.star_error),
     }
-    context.log(message("log.flatness", **told))
+    reporter.log(message("log.flatness", **told))
     if flatness.bowl_found:
-        context.warn(message("warning.bowl_in_mosaic", **told))
+        reporter.warn(message("warning.bowl_in_mosaic", **told))
     if flatness.star_fault_found:
-        context.warn(message("warning.stars_fall_in_mosaic", **told))
+        reporter.warn(message("warning.stars_fall_in_mosaic", **told))
 
 
 def _number(value: float) -> float | str:
@@ -112,7 +114,7 @@ def _look(
     rows, columns = np.mgrid[STEP_PX : frame.height - STEP_PX : STEP_PX, STEP_PX : frame.width - STEP_PX : STEP_PX]
     x, y = columns.ravel().astype(float), rows.ravel().astype(float)
     light, radius = fall(x, y)
-    seen = _nearest(window, *on_mosaic(x, y)) * passed
+    seen = _nearest(window, *on_mosaic(x, y)) * (passed / pixel_area_ratio(wcs, one.wcs))
     profile = ring_profile((raw[rows, columns].ravel() - one.bias_adu) / light, seen, radius)
     stars = one.solved.measured.stars
     green = green_channel(stars.flux_adu.shape[1])

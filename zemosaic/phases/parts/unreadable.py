@@ -67,7 +67,7 @@ def while_readable(
         except _Unreadable as unreadable:
             for dropped in unreadable.frames:
                 context.drop(dropped)
-            out = {dropped.frame_id for dropped in context.dropped}
+            out = {dropped.frame_id for dropped in context.reporter.dropped}
             solved = [frame for frame in solved if frame.frame.frame_id not in out]
             if not solved:
                 raise NothingUsable("error.all_unreadable", frames=len(unreadable.frames)) from None

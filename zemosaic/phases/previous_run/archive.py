@@ -18,7 +18,7 @@ from typing import Any
 
 from zemosaic.errors import message
 from zemosaic.model import FrameRef, SolvedFrame
-from zemosaic.phases.context import RunContext
+from zemosaic.phases.context import RunContext, phase_digest
 from zemosaic.phases.previous_run.state import (
     CachedField,
     EarlierPlace,
@@ -33,7 +33,7 @@ from zemosaic.store.journal import digest
 
 __all__ = ["cached_field", "forget_regrouped_frames", "keep_for_next_run", "open_previous_run"]
 
-CONTENT_VERSION = 6
+CONTENT_VERSION = 7
 KIND, KEY = "night", "last"
 PHASES = ("measure", "solve", "calibrate", "plan", "stack")
 """All whose settings change what is kept."""
@@ -46,9 +46,9 @@ def open_previous_run(context: RunContext) -> PreviousRun | None:
 
     What is of other settings is forgotten, since its tiles are about to be written over.
     """
-    stored = context.journal.get(KIND, KEY, _state_digest(context)) if context.settings.keep_work_files else None
+    stored = context.folder.journal.get(KIND, KEY, _state_digest(context)) if context.settings.keep_work_files else None
     if stored is None:
-        context.journal.forget(KIND)
+        context.folder.journal.forget(KIND)
         return PreviousRun() if context.settings.keep_work_files else None
     run = from_plain(FinishedRun, unpack(zlib.decompress(stored)))
     return PreviousRun(
@@ -57,7 +57,7 @@ def open_previous_run(context: RunContext) -> PreviousRun | None:
         places=run.places,
         groups=run.groups,
         fields=list(run.fields),
-        tiles={wanted: tile for wanted, tile in run.tiles.items() if (context.work_dir / tile.store).is_dir()},
+        tiles={wanted: tile for wanted, tile in run.tiles.items() if (context.folder.path / tile.store).is_dir()},
         cells=run.cells,
     )
 
@@ -89,7 +89,7 @@ def cached_field(
 
 
 def _state_digest(context: RunContext) -> str:
-    return digest(CONTENT_VERSION, [context.depends(phase, CONTENT_VERSION) for phase in PHASES])
+    return digest(CONTENT_VERSION, [phase_digest(context.settings, phase, CONTENT_VERSION) for phase in PHASES])
 
 
 def _field_of(number: int, made: FieldState) -> CachedField:
@@ -101,12 +101,12 @@ def _remove_others(context: RunContext, used: set[str]) -> None:
     """Remove all stores but those named, of these the canvases, which the next run makes anew, and decoded frames."""
     for copy in context.scratch.glob("*.npy"):
         copy.unlink(missing_ok=True)
-    for path in sorted(context.work_dir.glob("**/canvas_*.zarr")):
-        if path.relative_to(context.work_dir).as_posix() in used:
+    for path in sorted(context.folder.path.glob("**/canvas_*.zarr")):
+        if path.relative_to(context.folder.path).as_posix() in used:
             CanvasStore(path).drop_canvas()
         else:
             shutil.rmtree(path, ignore_errors=True)
-    for folder in context.work_dir.glob("night_*"):
+    for folder in context.folder.path.glob("night_*"):
         if not any(folder.iterdir()):
             folder.rmdir()
 
@@ -147,5 +147,5 @@ def keep_for_next_run(
         tiles={wanted: tile for wanted, (tile, _) in previous.next_tiles.items()},
         cells=frozenset(cell for _, cell in previous.next_tiles.values()),
     )
-    context.journal.put(KIND, KEY, _state_digest(context), zlib.compress(pack(to_plain(run)), 1))
+    context.folder.journal.put(KIND, KEY, _state_digest(context), zlib.compress(pack(to_plain(run)), 1))
     _remove_others(context, {tile.store for tile, _ in previous.next_tiles.values()})

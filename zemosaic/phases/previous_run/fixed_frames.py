@@ -12,8 +12,8 @@ from scipy.spatial import cKDTree
 from zemosaic.calibration.fixed_parameters import FixedParameters
 from zemosaic.errors import message
 from zemosaic.model import CalibratedFrame, SolvedFrame
-from zemosaic.phases.context import RunContext
 from zemosaic.phases.previous_run.state import CachedField
+from zemosaic.phases.run.reporter import Reporter
 from zemosaic.wcs import unit_vectors
 
 __all__ = ["PriorFrames", "consistent_prior_frames", "fixed_parameters", "frames_to_solve", "prior_frames"]
@@ -75,7 +75,7 @@ def frames_to_solve(solved: Sequence[SolvedFrame], prior: PriorFrames) -> list[i
 
 
 def consistent_prior_frames(
-    context: RunContext, solved: Sequence[SolvedFrame], prior: PriorFrames, astray: NDArray[np.bool_]
+    reporter: Reporter, solved: Sequence[SolvedFrame], prior: PriorFrames, astray: NDArray[np.bool_]
 ) -> PriorFrames:
     """Return the earlier frames that the new frames do not contradict.
 
@@ -101,5 +101,5 @@ def consistent_prior_frames(
         if frame_id not in wrong
         and 2 * wrong_per_camera[one.frame.camera_key] <= frames_per_camera[one.frame.camera_key]
     }
-    context.log(message("log.night_recalibrated", frames=len(prior) - len(consistent)))
+    reporter.log(message("log.night_recalibrated", frames=len(prior) - len(consistent)))
     return consistent

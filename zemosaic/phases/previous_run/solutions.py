@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from zemosaic.errors import Message, message
 from zemosaic.model import Dropped, MeasuredFrame, Solution, SolvedFrame
-from zemosaic.phases.context import RunContext
+from zemosaic.phases.context import RunContext, phase_digest
 from zemosaic.store.codec import content_of, from_bytes, to_bytes
 from zemosaic.store.journal import digest
 
@@ -45,24 +45,24 @@ class SolveCheckpoint:
     def of(cls, context: RunContext, measured: Sequence[MeasuredFrame], solvers: Sequence[object]) -> SolveCheckpoint:
         """Return it; `solvers` are plain values that tell which solvers there are."""
         content = [digest(frame.frame.frame_id, frame.frame.identity, content_of(frame, GIVEN)) for frame in measured]
-        wanted = context.depends("solve", CONTENT_VERSION, content, list(solvers))
-        return cls(wanted, len(context.dropped), len(context.warnings))
+        wanted = phase_digest(context.settings, "solve", CONTENT_VERSION, content, list(solvers))
+        return cls(wanted, len(context.reporter.dropped), len(context.reporter.warnings))
 
     def keep(self, context: RunContext, solved: Sequence[SolvedFrame]) -> None:
         """Put the solutions, and what was said on the way to them, into the journal."""
         solutions = _Solutions(
             solved=tuple((frame.frame.frame_id, frame.solution) for frame in solved),
-            dropped=tuple(context.dropped[self.dropped :]),
-            warned=tuple(context.warnings[self.warned :]),
+            dropped=tuple(context.reporter.dropped[self.dropped :]),
+            warned=tuple(context.reporter.warnings[self.warned :]),
         )
-        context.journal.put(KIND, KEY, self.depends_on, to_bytes(solutions))
+        context.folder.journal.put(KIND, KEY, self.depends_on, to_bytes(solutions))
 
 
 def cached_solutions(
     context: RunContext, measured: Sequence[MeasuredFrame], checkpoint: SolveCheckpoint
 ) -> list[SolvedFrame] | None:
     """Return what an earlier run found, and tell again what it told; None where it has to be found."""
-    stored = context.journal.get(KIND, KEY, checkpoint.depends_on)
+    stored = context.folder.journal.get(KIND, KEY, checkpoint.depends_on)
     if stored is None:
         return None
     solutions, by_id = from_bytes(_Solutions, stored), {frame.frame.frame_id: frame for frame in measured}

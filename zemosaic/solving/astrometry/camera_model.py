@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Float64s
+from zemosaic.arrays import Float64s, Indices
 from zemosaic.wcs import SIP_TERMS, Distortion, FrameWcs, ra_dec
 
 __all__ = ["N_CAMERA_TERMS", "N_DISTORTION_TERMS", "Cameras", "Detections", "Priors", "ReferenceStars", "camera_wcs"]
 
-Indices = NDArray[np.intp]
 N_DISTORTION_TERMS = len(SIP_TERMS)
 N_CAMERA_TERMS = N_DISTORTION_TERMS + 2
 

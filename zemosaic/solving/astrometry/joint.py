@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Float64s
+from zemosaic.arrays import Float64s, Indices
 from zemosaic.catalogue import Catalogue
 from zemosaic.errors import Message, message
 from zemosaic.solving.astrometry.adjust import (
@@ -32,7 +32,6 @@ from zemosaic.wcs import FrameWcs, unit_vectors
 
 __all__ = ["JointFrame", "JointSolution", "RefinedFrame", "solve_jointly"]
 
-Indices = NDArray[np.intp]
 
 _INITIAL_REFERENCE_ARCSEC = 0.15
 """Error of a catalogue place as long as the frames have not told it."""
@@ -85,6 +84,8 @@ class RefinedFrame:
     """Why the frame was left out of the common solution; `wcs` is then its own."""
     mean_residual_px: float = 0.0
     """How far its stars are, on the mean, from where they should be in a frame that is held."""
+    undecided: bool = False
+    """Whether the disagreement is only that the frame shares too few stars to say where it should be."""
 
 
 @dataclass(frozen=True)
@@ -358,12 +359,13 @@ def _result(
     refined: list[RefinedFrame | None] = [None] * len(frames)
     for index, frame in enumerate(frames):
         refusal = _refusal(bool(state.excluded[index]), int(used[index]), float(median[index]))
+        undecided = bool(not state.excluded[index] and used[index] < _MIN_STARS)
         wcs = frame.wcs
         if refusal is None:
             wcs = camera_wcs(state.cameras, index, (frame.width - 1) / 2.0, (frame.height - 1) / 2.0)
         rms = float(np.sqrt(square[index] / used[index]) * scale[index]) if used[index] else float("nan")
         refined[order[index]] = RefinedFrame(
-            frame.frame_id, wcs, int(used[index]), rms, refusal, float(mean_residual[index])
+            frame.frame_id, wcs, int(used[index]), rms, refusal, float(mean_residual[index]), undecided
         )
     total = (
         float(np.sqrt(np.mean((distance[close] * scale[detections.frame[close]]) ** 2)))

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from zemosaic.arrays import Float64s
+from zemosaic.arrays import Float64s, Indices
 from zemosaic.catalogue import Catalogue
 from zemosaic.wcs import ra_dec, unit_vectors
 
 __all__ = ["link_detections", "nearest_reference", "reference_directions"]
-
-Indices = NDArray[np.intp]
 
 
 def reference_directions(

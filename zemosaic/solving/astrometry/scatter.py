@@ -12,13 +12,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Float64s
+from zemosaic.arrays import Float64s, Indices
 from zemosaic.solving.astrometry.adjust import distortion_terms, radial_part, session_deviations, shape_deviations
 from zemosaic.solving.astrometry.camera_model import Cameras, Detections, Priors
 
 __all__ = ["centroid_errors", "estimated_priors", "initial_priors", "reference_error"]
 
-Indices = NDArray[np.intp]
 
 _MEDIAN_SQUARE = 2.0 * math.log(2.0)
 """Median of the squared distance of points whose coordinates scatter by 1."""

@@ -17,9 +17,8 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from zemosaic.catalogue import Catalogue
-from zemosaic.errors import Message, message
 from zemosaic.model import Solution
-from zemosaic.solving.base import StarField
+from zemosaic.solving.base import Failure, NotSolved, StarField, not_solved
 from zemosaic.solving.solvers.astap_find import AstapInstallation
 from zemosaic.solving.solvers.slots import SlotsUnusable
 from zemosaic.solving.verify import confirm
@@ -31,7 +30,6 @@ _WHOLE_SKY_DEG = 180.0
 _PIXEL_UM = 3.0
 _MAX_SHIFT_PX = 12.0
 _WCS_CARDS = ("CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2", "CD1_1", "CD1_2", "CD2_1", "CD2_2")
-_RETRIED_REASONS = ("reason.astap_not_started", "reason.astap_no_answer")
 _SEM_NO_DIALOGS = 0x0001 | 0x0002 | 0x8000
 _NO_DATABASE = "No star database"
 
@@ -67,32 +65,34 @@ class AstapSolver:
     """Seconds before the first further try, doubled before each next."""
     name: str = "astap"
 
-    def solve(self, field: StarField) -> Solution | Message:
+    def solve(self, field: StarField) -> Solution | NotSolved:
         """Return the verified solution of a frame, or why there is none.
 
         The image goes to a private temporary folder; neither the user's file nor its folder is touched.
         """
         if field.green is None:
-            return message("reason.astap_no_pixels")
+            return not_solved("reason.astap_no_pixels")
         try:
             with tempfile.TemporaryDirectory(prefix="zemosaic_astap_") as folder:
                 return self._solved_in(Path(folder), field)
         except OSError as fault:  # the temporary folder is full or cannot be written: then without ASTAP
             detail = fault.strerror or str(fault)
-            return message("reason.astap_not_started", path=str(self.installation.executable), detail=detail)
+            return not_solved(
+                "reason.astap_not_started", Failure.NOT_STARTED, path=str(self.installation.executable), detail=detail
+            )
 
-    def _solved_in(self, folder: Path, field: StarField) -> Solution | Message:
+    def _solved_in(self, folder: Path, field: StarField) -> Solution | NotSolved:
         image = folder / "frame.fits"
         _write_image(image, field)
         for attempt in range(self.retries + 1):
             if attempt:
                 time.sleep(self.backoff_s * 2 ** (attempt - 1))
             verdict = self._tried(image, field)
-            if isinstance(verdict, Solution) or verdict.key not in _RETRIED_REASONS:
+            if isinstance(verdict, Solution) or not verdict.failure.worth_retrying:
                 break
         return verdict
 
-    def _tried(self, image: Path, field: StarField) -> Solution | Message:
+    def _tried(self, image: Path, field: StarField) -> Solution | NotSolved:
         """Return what one call says; what an earlier one left is cleared away first."""
         for stale in ("solved.ini", "solved.wcs"):
             image.with_name(stale).unlink(missing_ok=True)
@@ -100,12 +100,12 @@ class AstapSolver:
             with self.slots(field.name):
                 answer = self._call(image, field)
         except SlotsUnusable as fault:
-            return message("reason.astap_no_slots", folder=str(fault.folder), detail=fault.detail)
-        if isinstance(answer, Message):
+            return not_solved("reason.astap_no_slots", Failure.UNUSABLE, folder=str(fault.folder), detail=fault.detail)
+        if isinstance(answer, NotSolved):
             return answer
         return self._judged(answer, image.with_name("solved.wcs"), field)
 
-    def _call(self, image: Path, field: StarField) -> _Answer | Message:
+    def _call(self, image: Path, field: StarField) -> _Answer | NotSolved:
         command = self._command(image, field)
         try:
             process = subprocess.Popen(
@@ -117,13 +117,15 @@ class AstapSolver:
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         except OSError as exc:
-            return message("reason.astap_not_started", path=str(self.installation.executable), detail=str(exc))
+            return not_solved(
+                "reason.astap_not_started", Failure.NOT_STARTED, path=str(self.installation.executable), detail=str(exc)
+            )
         with process:
             try:
                 output, _ = process.communicate(timeout=self.timeout_s)
             except subprocess.TimeoutExpired:
                 _kill_tree(process.pid)
-                return message("reason.astap_timeout", seconds=self.timeout_s)
+                return not_solved("reason.astap_timeout", seconds=self.timeout_s)
         text = output.decode("utf-8", "replace")
         lines = _ini_lines(image.with_name("solved.ini"))
         return _Answer(process.returncode, bool(lines), ("PLTSOLVD", "T") in lines, _complaints(lines, text))
@@ -141,22 +143,23 @@ class AstapSolver:
             command += ["-d", str(self.installation.data_dir)]
         return command
 
-    def _judged(self, answer: _Answer, wcs_file: Path, field: StarField) -> Solution | Message:
+    def _judged(self, answer: _Answer, wcs_file: Path, field: StarField) -> Solution | NotSolved:
         """Return the solution if the exit code, the .ini, the .wcs and the stars all say so."""
         if answer.exit_code != 0 or not answer.solved:
             if any(_NO_DATABASE in line for line in answer.complaints):
-                return message(
+                return not_solved(
                     "reason.astap_no_database",
+                    Failure.UNUSABLE,
                     folder=str(self.installation.data_dir or self.installation.executable.parent),
                 )
             if answer.complaints:
-                return message("reason.astap_failed", detail="; ".join(answer.complaints))
+                return not_solved("reason.astap_failed", detail="; ".join(answer.complaints))
             if not answer.answered:
-                return message("reason.astap_no_answer", exit_code=answer.exit_code)
-            return message("reason.astap_no_solution", radius_deg=self.radius_deg, stars=len(field))
+                return not_solved("reason.astap_no_answer", Failure.NO_ANSWER, exit_code=answer.exit_code)
+            return not_solved("reason.astap_no_solution", radius_deg=self.radius_deg, stars=len(field))
         wcs = _read_wcs(wcs_file)
         if wcs is None:
-            return message("reason.astap_bad_wcs")
+            return not_solved("reason.astap_bad_wcs")
         return confirm(wcs, field, self.catalogue, self.name, _MAX_SHIFT_PX)
 
 

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from zemosaic.arrays import Float64s
 from zemosaic.catalogue import CellCatalogue, QuadIndex, Quads, quads_of
-from zemosaic.errors import Message, message
 from zemosaic.model import Solution
-from zemosaic.solving.base import AFFINE_STARS, StarField
+from zemosaic.solving.base import AFFINE_STARS, Failure, NotSolved, StarField, not_solved
 from zemosaic.solving.fit import fit_similarity, wcs_of_affine
 from zemosaic.solving.verify import confirm
 from zemosaic.wcs import FrameWcs, ra_dec, tangent_plane
@@ -44,17 +43,17 @@ class BlindSolver:
     index: QuadIndex
     name: str = "blind"
 
-    def solve(self, field: StarField) -> Solution | Message:
+    def solve(self, field: StarField) -> Solution | NotSolved:
         """Return the verified solution of a frame, or why there is none; the field's pointing is not looked at."""
         if field.scale_arcsec is None:
-            return message("reason.unsolved_no_scale")
+            return not_solved("reason.unsolved_no_scale", Failure.NO_SCALE)
         if len(field) < AFFINE_STARS:
-            return message("reason.unsolved_too_few_stars", found=len(field), needed=AFFINE_STARS)
+            return not_solved("reason.unsolved_too_few_stars", found=len(field), needed=AFFINE_STARS)
         for wcs in self._candidates(field, field.scale_arcsec / 3600.0):
             verdict = confirm(wcs, field, self.catalogue, self.name, chance=_CHANCE)
             if isinstance(verdict, Solution):
                 return verdict
-        return message("reason.unsolved_nowhere", stars=len(field), catalogue=self.catalogue.name)
+        return not_solved("reason.unsolved_nowhere", stars=len(field), catalogue=self.catalogue.name)
 
     def _candidates(self, field: StarField, pixel_deg: float) -> Iterator[FrameWcs]:
         points = np.column_stack([field.x_px, field.y_px])

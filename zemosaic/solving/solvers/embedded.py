@@ -10,9 +10,8 @@ from scipy.spatial import cKDTree
 
 from zemosaic.arrays import Float64s
 from zemosaic.catalogue import Catalogue
-from zemosaic.errors import Message, message
 from zemosaic.model import Solution
-from zemosaic.solving.base import AFFINE_STARS, MIN_MATCHED_STARS, StarField, lacking
+from zemosaic.solving.base import AFFINE_STARS, MIN_MATCHED_STARS, Failure, NotSolved, StarField, lacking, not_solved
 from zemosaic.solving.fit import chance_of, refine_affine, wcs_of_affine
 from zemosaic.solving.match import Tolerance, candidate_maps
 from zemosaic.solving.verify import confirm, match_radius_px
@@ -47,7 +46,7 @@ class EmbeddedSolver:
     catalogue: Catalogue
     name: str = "embedded"
 
-    def solve(self, field: StarField) -> Solution | Message:
+    def solve(self, field: StarField) -> Solution | NotSolved:
         """Return the verified solution of a frame, or why there is none.
 
         The catalogue is searched close to the pointing first, then within the field's radius, then
@@ -57,23 +56,23 @@ class EmbeddedSolver:
         if lack is not None:
             return lack
         assert field.ra_deg is not None and field.dec_deg is not None
-        refusal: Message | None = None
+        refusal: NotSolved | None = None
         for wcs in self._candidates(field):
             verdict = confirm(wcs, field, self.catalogue, self.name)
             if isinstance(verdict, Solution):
                 return verdict
             refusal = verdict
-        if refusal is not None and refusal.key == "reason.unsolved_catalogue_empty":
+        if refusal is not None and refusal.failure is Failure.NO_CATALOGUE_STARS:
             return refusal
         if field.scale_arcsec is None:
-            return message(
+            return not_solved(
                 "reason.unsolved_scales_tried",
                 catalogue=self.catalogue.name,
                 stars=len(field),
                 smallest=min(_SCALES_ARCSEC),
                 largest=max(_SCALES_ARCSEC),
             )
-        return message(
+        return not_solved(
             "reason.unsolved_no_match",
             catalogue=self.catalogue.name,
             stars=len(field),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from zemosaic.catalogue import Catalogue
-from zemosaic.errors import Message, message
 from zemosaic.model import Solution
-from zemosaic.solving.base import StarField
+from zemosaic.solving.base import NotSolved, StarField, not_solved
 from zemosaic.solving.verify import confirm
 from zemosaic.wcs import FrameWcs
 
@@ -15,7 +14,7 @@ _MAX_SHIFT_PX = 40.0
 _SCALE_ERROR = 0.02
 
 
-def verify(wcs: FrameWcs, field: StarField, catalogue: Catalogue) -> Solution | Message:
+def verify(wcs: FrameWcs, field: StarField, catalogue: Catalogue) -> Solution | NotSolved:
     """Return the header's WCS, refined by an affine fit, or why it is not believed.
 
     A shift of up to 40 pixels is put right; the header's distortion is kept unless there are stars
@@ -31,7 +30,7 @@ def verify(wcs: FrameWcs, field: StarField, catalogue: Catalogue) -> Solution | 
         Stars to compare with.
     """
     if field.scale_arcsec is not None and abs(wcs.scale_arcsec / field.scale_arcsec - 1.0) > _SCALE_ERROR:
-        return message(
+        return not_solved(
             "reason.unsolved_header_scale",
             scale=round(wcs.scale_arcsec, 3),
             expected=round(field.scale_arcsec, 3),

@@ -30,6 +30,9 @@ _OUTPUT_SUFFIX = "_mosaic"
 class FramesPage:
     """The page without its widgets."""
 
+    buttons = BUTTONS
+    """Keys of the buttons."""
+
     def __init__(self, session: Session) -> None:
         self.session = session
         self.map = SkyMap(session.frames)

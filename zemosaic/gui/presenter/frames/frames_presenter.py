@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from zemosaic.errors import Message, ZeMosaicError
 from zemosaic.events import Event, FrameDropped, FrameMeasured, FrameSolved, RunFinished, RunStarted
+from zemosaic.frames.inventory import is_remark
 from zemosaic.gui.presenter.frames.frame_table import FrameTable
 from zemosaic.gui.presenter.frames.frames_files import PLAN_COLUMNS, REPORT_NAME, plan_rows, report_numbers
 from zemosaic.gui.presenter.run.summary_text import forecast_lines
@@ -25,10 +26,13 @@ from zemosaic.settings.schema import Settings
 if TYPE_CHECKING:
     from zemosaic.forecast import Forecast
 
-__all__ = ["TABLE_NAME", "FramesPresenter", "Scanned"]
+__all__ = ["MAX_REMARKS", "TABLE_NAME", "FramesPresenter", "Scanned"]
 
 TABLE_NAME = "zemosaic_selection.csv"
 """The table of frames that a run gets when some are left out or grouped by hand."""
+
+MAX_REMARKS = 3
+"""Lines under the summary that tell of files left out and odd headers; all of them are in its tooltip."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Scanned:
     run: int = 0
     """Which run it was that told the numbers."""
     forecast: Forecast | None = None
+    given: tuple[Message, ...] = ()
+    """What the folder holds, in lines."""
 
 
 class _SupersededError(Exception):
@@ -58,6 +64,8 @@ class FramesPresenter:
         self.folder = ""
         self.table: FrameTable | None = None
         self.problem: Message | None = None
+        self.given: tuple[Message, ...] = ()
+        """What the folder holds, in lines."""
         self.progress: Scanned | None = None
         """While a scan runs."""
         self.version = 0
@@ -90,7 +98,7 @@ class FramesPresenter:
             Whether finished stacks are wanted among single frames.
         """
         self._number += 1
-        self.folder, self.table, self.problem = folder, None, None
+        self.folder, self.table, self.problem, self.given = folder, None, None, ()
         self.forecast = self._foretold = None
         self.progress = Scanned(self._number)
         self._early.clear()
@@ -116,7 +124,7 @@ class FramesPresenter:
                 continue
             self.progress = news
             if news.table is not None or news.error is not None:
-                self.table, self.problem, self.progress = news.table, news.error, None
+                self.table, self.problem, self.progress, self.given = news.table, news.error, None, news.given
                 self.version += 1
                 early, self._early = self._early, []
                 for event in early:
@@ -230,12 +238,18 @@ class FramesPresenter:
             facts = _facts(self.table, words, sized=self.forecast is None)
             if self.forecast is not None:
                 facts.append(forecast_lines(self.forecast, words)[0])
-            self._told = (key, " · ".join(facts))
+            remarks = [words.message(line) for line in self.given if is_remark(line)]
+            self._told = (key, "\n".join([" · ".join(facts), *remarks[:MAX_REMARKS]]))
         return self._told[1]
+
+    def given_text(self, words: Translator) -> str:
+        """Return all that is to be told of the folder, in lines."""
+        return "\n".join(words.message(line) for line in self.given)
 
     def _scan(self, number: int, folder: str, output: str, selection: str, stacks: bool) -> None:
         # Here, in the thread: it loads what the first window does not need.
         from zemosaic.frames.frame_files import scan_folder
+        from zemosaic.frames.inventory import inventory
         from zemosaic.frames.selection import read_selection
 
         def progress(done: int, total: int | None) -> None:
@@ -253,7 +267,7 @@ class FramesPresenter:
             earlier = Path(output) / REPORT_NAME
             if output and earlier.is_file():
                 table.take_numbers(report_numbers(table, earlier))
-            self._news.put(Scanned(number, table=table))
+            self._news.put(Scanned(number, table=table, given=tuple(inventory(scanned.frames, scanned.dropped))))
         except _SupersededError:
             return
         except ZeMosaicError as fault:

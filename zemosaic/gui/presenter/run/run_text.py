@@ -95,6 +95,10 @@ def status_text(session: Session) -> tuple[str, bool]:
     words, state = session.words, session.state
     if session.problem is not None:
         return "⚠ " + words.message(session.problem), True
+    if session.demo.under_way:
+        news = session.demo_news
+        done, total = (0, 0) if news is None else (news.done, news.total)
+        return words.text("window.demo_progress", done=done, total=total), False
     if state.status is Status.FAILED and state.error is not None:
         return "⚠ " + words.message(state.error.error), True
     if state.status is not Status.RUNNING:

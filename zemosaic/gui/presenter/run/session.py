@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import queue
 import threading
 import time
 from collections import deque
@@ -12,10 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from zemosaic.errors import InputError, Message, SettingsError, ZeMosaicError
+from zemosaic.errors import InputError, Message, SettingsError
 from zemosaic.events import Event, Preparation
-from zemosaic.gui.presenter.desktop.system_desktop import open_path
+from zemosaic.gui.presenter.desktop.opener import Opener
 from zemosaic.gui.presenter.frames.frames_presenter import FramesPresenter
+from zemosaic.gui.presenter.run.demo_frames import DemoFrames, DemoProgress
 from zemosaic.gui.presenter.run.run_state import RunState, Status, advanced
 from zemosaic.gui.presenter.run.runs import DemoMaker, RunHandle, Starter, waiting_events
 from zemosaic.gui.presenter.run.speed import learn_speed, speed_of
@@ -29,19 +29,25 @@ from zemosaic.settings.load import (
     user_config_folder,
     user_settings_file,
 )
+from zemosaic.settings.schema import Settings
 
-__all__ = ["DemoProgress", "Session"]
+__all__ = ["Session"]
+
+_DEMO_MOSAIC = "mosaic"
+"""Folder of the demo's mosaic, beside its frames."""
 
 
 @dataclass(frozen=True)
-class DemoProgress:
-    """How far the demo frames are."""
+class DemoFolders:
+    """Where the demo's frames lie and where its mosaic goes, while the form keeps the user's own folders."""
 
-    done: int
-    total: int
-    folder: Path | None = None
-    """Folder of the raw frames once they are finished."""
-    error: Message | None = None
+    input_dir: str
+    output_dir: str
+
+    def applied(self, settings: Settings) -> Settings:
+        """Return settings for the demo: without the user's choice of frames and of the sky."""
+        folders = {"input_dir": self.input_dir, "output_dir": self.output_dir}
+        return settings.model_copy(update=folders | {"excluded_frames": "", "region_of_interest": ""})
 
 
 class Session:
@@ -78,26 +84,24 @@ class Session:
         self.frames.cpu_s_per_frame = speed_of(self.config_folder)
         self._user_file = user_settings_file(environ)
         self._start = start
-        self._make_demo = make_demo
+        self.demo = DemoFrames(make_demo)
+        self.demo_news: DemoProgress | None = None
+        """How far the demo frames are."""
+        self.opener = Opener()
         self._run: RunHandle | None = None
         self._over = False
         self._ending: threading.Thread | None = None
         self._stop_asked_s: float | None = None
         self._events: deque[Event] = deque()
-        self._demo: queue.SimpleQueue[DemoProgress] = queue.SimpleQueue()
-        self._demo_thread: threading.Thread | None = None
-        self._not_opened: queue.SimpleQueue[Path] = queue.SimpleQueue()
+        self._demo_folders: DemoFolders | None = None
+        self._run_folder = ""
+        """Input folder of the run."""
         self.form = self._opened_form(environ)
 
     @property
     def running(self) -> bool:
         """Whether a run is under way."""
         return self._run is not None
-
-    @property
-    def making_demo(self) -> bool:
-        """Whether demo frames are being made."""
-        return self._demo_thread is not None
 
     def start(self) -> None:
         """Save the settings and start a run with them.
@@ -125,27 +129,52 @@ class Session:
     def _begin(self, until: Preparation | None) -> None:
         if self.running:
             return
+        settings = self.check()
+        if self._demo_folders is None:
+            table = self.frames.table_for_run(settings.input_dir, settings.output_dir, settings.excluded_frames)
+            if table != settings.excluded_frames:
+                self.edit("excluded_frames", table)
+                settings = self.form.settings()
+        self.save()
+        now = self.clock()
+        settings = settings.model_copy(update={"language": self.words.language})
+        self._run = self._start(settings) if until is None else self._start(settings, until)
+        self._run_folder, self._demo_folders = settings.input_dir, None
+        self.state = RunState(status=Status.RUNNING, started_s=now, output_dir=settings.output_dir, until=until)
+        self._stop_asked_s = None
+        self._events.clear()
+
+    def check(self) -> Settings:
+        """Return the settings that a run would begin with.
+
+        Raises
+        ------
+        ZeMosaicError
+            If a setting is wrong or a folder is missing.
+        """
         settings = self.form.settings()
+        if self._demo_folders is not None:
+            return self._demo_folders.applied(settings)
         for key in ("input_dir", "output_dir"):
             if not getattr(settings, key):
                 raise InputError("error.choose_folder", label=self.words.text(f"setting.{key}.label"))
         if not Path(settings.input_dir).is_dir():
             raise InputError("error.folder_gone", path=settings.input_dir)
-        table = self.frames.table_for_run(settings.input_dir, settings.output_dir, settings.excluded_frames)
-        if table != settings.excluded_frames:
-            self.form = self.form.edited("excluded_frames", table)
-            settings = self.form.settings()
-        self.save()
-        now = self.clock()
-        settings = settings.model_copy(update={"language": self.words.language})
-        self._run = self._start(settings) if until is None else self._start(settings, until)
-        self.state = RunState(status=Status.RUNNING, started_s=now, output_dir=settings.output_dir, until=until)
-        self._stop_asked_s = None
-        self._events.clear()
+        return settings
+
+    def edit(self, key: str, text: str) -> None:
+        """Put a text into the form."""
+        self.form = self.form.edited(key, text)
 
     def earlier_result(self) -> Path | None:
-        """Return a finished mosaic that lies in the output folder already."""
-        folder = self.form.row("output_dir").value
+        """Return a finished mosaic that lies already where the next run writes.
+
+        Raises
+        ------
+        ZeMosaicError
+            As `check`.
+        """
+        folder = self.check().output_dir
         if not folder or not Path(folder).is_dir():
             return None
         return min(Path(folder).glob("zemosaic_MT*.fits"), default=None)
@@ -161,7 +190,7 @@ class Session:
     def scan_frames(self, folder: str | None = None) -> None:
         """Begin to scan the input folder, or another one that becomes the input folder."""
         if folder is not None:
-            self.form = self.form.edited("input_dir", folder)
+            self.edit("input_dir", folder)
         values = {key: str(self.form.row(key).value) for key in ("input_dir", "output_dir", "excluded_frames")}
         asked = ("use_stacks_among_frames", "use_existing_master_tiles")
         stacks = any(self.form.row(key).value is True for key in asked)
@@ -186,11 +215,11 @@ class Session:
 
     def pump(self, budget_s: float = 0.03) -> bool:
         """Take in what the run told, for at most some seconds; return whether there was anything."""
-        failed = not self._not_opened.empty()
-        while not self._not_opened.empty():
-            self.tell_problem("error.not_opened", path=str(self._not_opened.get()))
+        not_opened = list(self.opener.failures())
+        for path in not_opened:
+            self.tell_problem("error.not_opened", path=str(path))
         if self._run is None:
-            return failed
+            return bool(not_opened)
         if not self._events:
             stopping_s = None if self._stop_asked_s is None else self.clock() - self._stop_asked_s
             self._events.extend(waiting_events(self._run, stopping_s))
@@ -199,7 +228,8 @@ class Session:
         while self._events and time.monotonic() < until:
             event = self._events.popleft()
             self.state = advanced(self.state, event, self.clock())
-            self.frames.note(event)
+            if self._run_folder == self.frames.folder:
+                self.frames.note(event)
         if self.state.status.under_way and self._stop_asked_s is not None:
             self.state = self.state.stopping()
         if self.state.status.over:
@@ -208,49 +238,21 @@ class Session:
                 self.frames.cpu_s_per_frame = speed_of(self.config_folder)
             self._end_run()
             self._over = True
-        return has_changed or failed
+        return has_changed or bool(not_opened)
 
     def run_ended(self) -> bool:
         """Return, once for each run that ended, true; however short it was."""
         ended, self._over = self._over, False
         return ended
 
-    def start_demo(self, folder: Path) -> None:
-        """Make demo frames below a folder in the background; `demo_progress` tells how far they are."""
-        if self.making_demo:
+    def use_demo(self, frames: Path) -> None:
+        """Let the next run make the demo's mosaic; the folders of the form become the demo's only where it has none."""
+        folders = DemoFolders(str(frames), str(self.demo.folder / _DEMO_MOSAIC))
+        if any(self.form.row(key).text for key in ("input_dir", "output_dir")):
+            self._demo_folders = folders
             return
-
-        def make() -> None:
-            try:
-                raw = self._make_demo(folder, lambda done, total: self._demo.put(DemoProgress(done, total)))
-                self._demo.put(DemoProgress(1, 1, raw))
-            except ZeMosaicError as fault:
-                self._demo.put(DemoProgress(0, 1, error=fault.message))
-            except OSError as fault:
-                problem = Message("error.demo_failed", {"path": str(folder), "detail": str(fault)})
-                self._demo.put(DemoProgress(0, 1, error=problem))
-
-        self._demo_folder = folder
-        self._demo_thread = threading.Thread(target=make, name="demo", daemon=True)
-        self._demo_thread.start()
-
-    def demo_progress(self) -> DemoProgress | None:
-        """Return the latest news of the demo; a finished one has filled in the folders."""
-        latest: DemoProgress | None = None
-        while not self._demo.empty():
-            latest = self._demo.get()
-        if latest is None:
-            if self._demo_thread is not None and not self._demo_thread.is_alive() and self._demo.empty():
-                self._demo_thread = None
-            return None
-        if latest.error is not None:
-            self.problem = latest.error
-        if latest.folder is not None:
-            mosaic = self._demo_folder / "mosaic"
-            self.form = self.form.edited("input_dir", str(latest.folder)).edited("output_dir", str(mosaic))
-        if latest.folder is not None or latest.error is not None:
-            self._demo_thread = None
-        return latest
+        self.edit("input_dir", folders.input_dir)
+        self.edit("output_dir", folders.output_dir)
 
     def save(self) -> None:
         """Write the settings the user changed; a file that cannot be written is a `problem`."""
@@ -268,15 +270,6 @@ class Session:
         """Let the window show what went wrong."""
         self.problem = Message(key, params)
 
-    def open(self, path: Path, opener: Callable[[Path], bool] | None = None) -> None:
-        """Open a file or folder, with the desktop's program unless another is given; `pump` tells a failure."""
-
-        def act() -> None:
-            if not (opener or open_path)(path):
-                self._not_opened.put(path)
-
-        threading.Thread(target=act, name="opener", daemon=True).start()
-
     def tell_notes(self, notes: Sequence[Message]) -> None:
         """Let the window show what was not taken over as it stands; of many notes how many there are."""
         if len(notes) == 1:
@@ -290,6 +283,7 @@ class Session:
     def close(self) -> None:
         """Save the settings and end whatever still runs."""
         self.save()
+        self.demo.close()
         self.frames.close()
         self._end_run()
         if self._ending is not None:

@@ -72,6 +72,8 @@ def forecast_lines(outlook: Forecast, words: Translator) -> list[str]:
         parts.append(words.text("forecast.size", width=outlook.width, height=outlook.height, depth=outlook.depth))
     if outlook.fields > 1:
         parts.append(words.text("forecast.fields", count=outlook.fields))
+    if outlook.filters > 1:
+        parts.append(words.text("forecast.filters", count=outlook.filters))
     parts.append(words.text("forecast.disk", disk=size_text(outlook.disk_bytes, words)))
     parts.append(words.text("forecast.time", time=duration_text(outlook.seconds)))
     lines = [" · ".join(parts)]

@@ -12,7 +12,9 @@ from zemosaic.catalogue import Catalogue, CellCatalogue, cache_folder, load_quad
 from zemosaic.errors import Message, message
 from zemosaic.model import Solution
 from zemosaic.phases.context import RunContext
-from zemosaic.solving.base import Solver, StarField
+from zemosaic.phases.run.reporter import Reporter
+from zemosaic.settings.schema import Settings
+from zemosaic.solving.base import NotSolved, Solver, StarField
 from zemosaic.solving.solvers.astap import AstapSolver
 from zemosaic.solving.solvers.astap_find import AstapInstallation, detect_astap_installation, misleading_paths
 from zemosaic.solving.solvers.blind import BlindSolver
@@ -40,7 +42,7 @@ def astap_solver(context: RunContext, found: AstapInstallation, catalogue: Catal
     settings, told_at = context.settings, [-WAITING_TOLD_S]
 
     def waiting(text: Message) -> None:
-        context.check_cancelled()
+        context.workers.check_cancelled()
         if time.monotonic() - told_at[0] >= WAITING_TOLD_S:
             told_at[0] = time.monotonic()
             context.log(text)
@@ -62,26 +64,25 @@ class WholeSky:
 
     name = "blind"
 
-    def __init__(self, context: RunContext, catalogue: CellCatalogue) -> None:
-        self._context, self._catalogue = context, catalogue
+    def __init__(self, reporter: Reporter, catalogue: CellCatalogue) -> None:
+        self._reporter, self._catalogue = reporter, catalogue
         self._solver: BlindSolver | None = None
 
-    def solve(self, field: StarField) -> Solution | Message:
+    def solve(self, field: StarField) -> Solution | NotSolved:
         """Answer as `BlindSolver` does."""
         if self._solver is None:
             folder = cache_folder(os.environ)
-            self._context.log(message("log.blind_search", folder=str(folder)))
+            self._reporter.log(message("log.blind_search", folder=str(folder)))
             self._solver = BlindSolver(self._catalogue, load_quads(self._catalogue, folder))
         return self._solver.solve(field)
 
 
-def check_solver_paths(context: RunContext) -> None:
+def check_solver_paths(settings: Settings, reporter: Reporter) -> None:
     """Warn of each path to ASTAP, in the settings or the environment, where no such thing is."""
-    settings = context.settings
     if settings.solver == "embedded":
         return
     for warning in misleading_paths(settings.astap_executable_path, settings.astap_data_directory_path, os.environ):
-        context.warn(warning)
+        reporter.warn(warning)
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def make_solvers(context: RunContext, bundled: CellCatalogue) -> Solvers:
     deep = open_astap(stars) if stars is not None else None
     catalogues: tuple[Catalogue, ...] = (bundled,) if deep is None else (bundled, deep)
     embedded = tuple(EmbeddedSolver(catalogue) for catalogue in catalogues)
-    blind = WholeSky(context, bundled)
+    blind = WholeSky(context.reporter, bundled)
     if installation is None:
         return Solvers(catalogues, embedded, (blind,))
     context.log(message("log.astap_found", path=str(installation.executable)))

@@ -8,7 +8,7 @@ from pathlib import Path
 from zemosaic.errors import FrameError, message
 from zemosaic.frames.headers.header import find_image
 from zemosaic.model import FrameRef
-from zemosaic.phases.context import RunContext
+from zemosaic.phases.run.reporter import Reporter
 
 __all__ = ["Scales"]
 
@@ -21,8 +21,8 @@ _Optics = tuple[object, ...]
 class Scales:
     """The scale of each camera as far as it is known: the header's until stars say otherwise."""
 
-    def __init__(self, context: RunContext) -> None:
-        self._context = context
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
         self._known: dict[_Optics, float] = {}
 
     def of(self, frame: FrameRef) -> float | None:
@@ -54,7 +54,7 @@ class Scales:
             return
         self._known[optics] = scale_arcsec
         card, value = _card(frame, scale_arcsec / said)
-        self._context.warn(
+        self._reporter.warn(
             message(
                 "warning.scale_card_wrong",
                 camera=frame.instrument or frame.telescope or "?",

@@ -10,7 +10,7 @@ import numpy as np
 from zemosaic.catalogue import Catalogue
 from zemosaic.errors import message
 from zemosaic.model import FrameRef, SolvedFrame
-from zemosaic.phases.context import RunContext
+from zemosaic.phases.run.reporter import Reporter
 from zemosaic.solving.agreement import Neighbour, catalogue_agrees
 from zemosaic.solving.base import StarField
 from zemosaic.solving.sets import PlacedFrame, contradicted
@@ -25,13 +25,13 @@ MAX_MOVED_PX = 1.0
 
 
 def confirmed_place(
-    context: RunContext, before: SolvedFrame, joint: SolvedFrame, catalogues: Sequence[Catalogue]
+    reporter: Reporter, before: SolvedFrame, joint: SolvedFrame, catalogues: Sequence[Catalogue]
 ) -> SolvedFrame:
     """Return a frame as the common solution has it, or as it was where only that agrees with the catalogue.
 
     Parameters
     ----------
-    context : RunContext
+    reporter : Reporter
         Is told where the common solution is not believed.
     before : SolvedFrame
         With the frame's own solution.
@@ -44,16 +44,16 @@ def confirmed_place(
         return joint
     if _agrees(joint, catalogues) or not _agrees(before, catalogues):
         return joint
-    context.log(message("log.joint_place_refused", path=before.frame.path), "WARNING")
+    reporter.log(message("log.joint_place_refused", path=before.frame.path), "WARNING")
     return before
 
 
-def warn_of_contradictions(context: RunContext, solved: Sequence[SolvedFrame], catalogues: Sequence[Catalogue]) -> None:
+def warn_of_contradictions(reporter: Reporter, solved: Sequence[SolvedFrame], catalogues: Sequence[Catalogue]) -> None:
     """Warn of frames that no catalogue confirms and that see other stars than the frames they overlap.
 
     Parameters
     ----------
-    context : RunContext
+    reporter : Reporter
         Is told.
     solved : sequence of SolvedFrame
         All frames with their final places.
@@ -67,7 +67,7 @@ def warn_of_contradictions(context: RunContext, solved: Sequence[SolvedFrame], c
     if told:
         names = [Path(solved[place].frame.path).name for place in told]
         listed = ", ".join(names[:MAX_NAMES]) + (", …" if len(names) > MAX_NAMES else "")
-        context.warn(message("warning.places_disagree", frames=len(names), names=listed))
+        reporter.warn(message("warning.places_disagree", frames=len(names), names=listed))
 
 
 def corners_apart_px(wcs: FrameWcs, other: SolvedFrame) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from zemosaic.catalogue import Catalogue
 from zemosaic.errors import Message, message
 from zemosaic.model import UNCHECKED_PLACE, MeasuredFrame, SolvedFrame
-from zemosaic.phases.context import RunContext
+from zemosaic.phases.run.reporter import Reporter
 from zemosaic.solving.base import StarField
 from zemosaic.solving.claims import Claim, ClaimedStars, contradicted
 from zemosaic.solving.propagate import known_stars
@@ -18,11 +18,11 @@ from zemosaic.wcs import FrameWcs
 __all__ = ["is_unchecked", "placed", "refused_claims", "tell_unchecked", "with_claims"]
 
 
-def tell_unchecked(context: RunContext, solved: Sequence[SolvedFrame]) -> None:
+def tell_unchecked(reporter: Reporter, solved: Sequence[SolvedFrame]) -> None:
     """Warn of frames whose places come from headers and could not be checked."""
     frames = sum(is_unchecked(frame) for frame in solved)
     if frames:
-        context.warn(message("warning.positions_unchecked", frames=frames))
+        reporter.warn(message("warning.positions_unchecked", frames=frames))
 
 
 def is_unchecked(solved: SolvedFrame) -> bool:

@@ -1,0 +1,223 @@
+"""Stars of a mosaic, found and measured window by window.
+
+The background comes from `photutils.background`, peaks are those of the image smoothed with the stars' own width, and
+fluxes are sums over circles from `photutils.aperture`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from astropy.stats import SigmaClip
+from numpy.typing import NDArray
+from photutils.aperture import CircularAperture, aperture_photometry
+from photutils.background import Background2D, MedianBackground
+from scipy.spatial import cKDTree
+
+from zemosaic.arrays import Box, Float32s, Float64s, green_channel, median_sigma
+from zemosaic.stars.apertures import ApertureSizes
+from zemosaic.store.axis_order import Pixels
+
+__all__ = ["FLAG_CROWDED", "FLAG_SATURATED", "Detections", "find_stars", "find_stars_in", "joined"]
+
+MESH_PX = 64
+"""Side of the background's cells."""
+MIN_WINDOW_PX = 2 * MESH_PX
+STRIDE_PX = 2
+"""Every second pixel of every second row tells the background as well as all of them."""
+MAX_EMPTY_PERCENT = 80.0
+"""A cell of the background counts from a fifth of its pixels on."""
+CLIP_SIGMAS = 3.0
+MIN_SNR = 5.0
+MARGIN_PX = 40
+"""Around a window, so that its background and apertures know what is beyond."""
+FLAG_SATURATED, FLAG_CROWDED = 1, 2
+CROWDED_APERTURES = 1.6
+INNER_RADIUS_FWHM = 0.6
+"""Radius of the smaller aperture that tells the width of a star."""
+MIN_FWHM_RATIO, MAX_FWHM_RATIO = 0.3, 4.0
+
+
+@dataclass(frozen=True)
+class Detections:
+    """Stars found on a mosaic; first axis: stars."""
+
+    x_px: Float64s
+    """In pixels of the array they were found on."""
+    y_px: Float64s
+    flux: Float64s
+    """Above the background, in mosaic units, shape (n, channels)."""
+    error: Float64s
+    """Standard error from the noise of the background, shape (n, channels)."""
+    snr: Float64s
+    """Of the smoothed peak in green, shape (n,)."""
+    peak: Float64s
+    """Shape (n, channels)."""
+    fwhm_px: Float64s
+    flags: NDArray[np.int64]
+    """Sum of `FLAG_SATURATED` and `FLAG_CROWDED`."""
+
+    def __len__(self) -> int:
+        return len(self.x_px)
+
+    def __getitem__(self, which: NDArray[np.intp] | NDArray[np.bool_]) -> Detections:
+        return Detections(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
+
+
+def joined(parts: Iterable[Detections], channels: int) -> Detections:
+    """Return the stars of all parts, in their order.
+
+    Parameters
+    ----------
+    parts : iterable of Detections
+    channels : int
+        Of the mosaic, for the case of no star at all.
+    """
+    pieces = [_none(channels), *parts]
+    columns = [np.concatenate([getattr(piece, name) for piece in pieces]) for name in Detections.__dataclass_fields__]
+    return Detections(*columns)
+
+
+def find_stars(
+    pixels: Pixels, windows: Iterable[Box], fwhm_px: float, cut_off: tuple[float, ...] | None
+) -> Iterable[Detections]:
+    """Yield the stars of windows of a mosaic, in the order of the windows.
+
+    Parameters
+    ----------
+    pixels : array-like, shape (channels, h, w)
+        The mosaic; NaN where no data is.
+    windows : iterable of (y0, y1, x0, x1)
+    fwhm_px : float
+        Width of the mosaic's stars.
+    cut_off : tuple of float, or None
+        Level per channel from which on pixels are cut off.
+    """
+    _, height, width = pixels.shape
+    for y0, y1, x0, x1 in windows:
+        top, left = max(0, y0 - MARGIN_PX), max(0, x0 - MARGIN_PX)
+        part = pixels[:, top : min(height, y1 + MARGIN_PX), left : min(width, x1 + MARGIN_PX)]
+        stars = find_stars_in(np.asarray(part, np.float32), fwhm_px, cut_off)
+        x, y = stars.x_px + left, stars.y_px + top
+        inside = (x >= x0 - 0.5) & (x < x1 - 0.5) & (y >= y0 - 0.5) & (y < y1 - 0.5)
+        moved = Detections(x, y, *(getattr(stars, name) for name in list(stars.__dataclass_fields__)[2:]))
+        yield moved[inside]
+
+
+def find_stars_in(planes: Float32s, fwhm_px: float, cut_off: tuple[float, ...] | None) -> Detections:
+    """Find and measure the stars of a part of a mosaic in memory.
+
+    Parameters
+    ----------
+    planes : ndarray, shape (channels, h, w), float32
+        NaN where no data is.
+    fwhm_px : float
+    cut_off : tuple of float, or None
+        Level per channel from which on pixels are cut off.
+    """
+    channels, height, width = planes.shape
+    blank = np.asarray(~np.isfinite(planes).all(axis=0))
+    if min(height, width) < MIN_WINDOW_PX or blank.mean() > 0.01 * MAX_EMPTY_PERCENT:
+        return _none(channels)
+    levels = [_background(plane, blank) for plane in planes]
+    clear = np.where(blank, np.float32(0), planes - np.stack([level for level, _ in levels]))
+    green = green_channel(channels)
+    sigma = fwhm_px / 2.3548
+    smooth = cv2.GaussianBlur(clear[green], (0, 0), sigma)
+    step = max(2, round(fwhm_px))
+    quiet = smooth[::step, ::step][~blank[::step, ::step]]
+    noise_of_smooth = median_sigma(quiet - np.median(quiet)) / max(float(np.median(levels[green][1])), 1e-12)
+    snr = smooth / np.maximum(noise_of_smooth * levels[green][1], 1e-12)
+    row, column = _peaks(snr, blank)
+    x, y = _refined(smooth, row, column)
+    sizes = ApertureSizes.of_fwhm(fwhm_px)
+    flux, area = _sums(clear, x, y, sizes.radius)
+    inner, _ = _sums(clear[green : green + 1], x, y, max(1.0, INNER_RADIUS_FWHM * fwhm_px))
+    error = np.stack([level[1][row, column] for level in levels], axis=1) * np.sqrt(area)
+    peak = clear[:, row, column].T.astype(float)
+    flags = np.zeros(len(x), np.int64)
+    if cut_off is not None:
+        flags += FLAG_SATURATED * (peak >= np.asarray(cut_off)).any(axis=1)
+    flags += FLAG_CROWDED * _crowded(x, y, CROWDED_APERTURES * sizes.radius)
+    width_px = _width(inner[:, 0], flux[:, green], fwhm_px, sizes.radius)
+    return Detections(x, y, flux, error, snr[row, column].astype(float), peak, width_px, flags)
+
+
+def _none(channels: int) -> Detections:
+    empty, wide = np.empty(0), np.empty((0, channels))
+    return Detections(empty, empty, wide, wide, empty, wide, empty, np.empty(0, np.int64))
+
+
+def _background(plane: Float32s, blank: NDArray[np.bool_]) -> tuple[Float32s, Float32s]:
+    """Return level and noise of the background at every pixel."""
+    sampled = np.nan_to_num(plane[::STRIDE_PX, ::STRIDE_PX])
+    model = Background2D(
+        sampled,
+        MESH_PX // STRIDE_PX,
+        mask=blank[::STRIDE_PX, ::STRIDE_PX],
+        exclude_percentile=MAX_EMPTY_PERCENT,
+        filter_size=3,
+        sigma_clip=SigmaClip(sigma=CLIP_SIGMAS, maxiters=5),
+        bkg_estimator=MedianBackground(),
+    )
+    size = (plane.shape[1], plane.shape[0])
+    meshes = [np.asarray(mesh, np.float32) for mesh in (model.background_mesh, _rms_mesh(model))]
+    level, noise = (cv2.resize(mesh, size, interpolation=cv2.INTER_LINEAR) for mesh in meshes)
+    return level, noise
+
+
+def _rms_mesh(model: Background2D) -> NDArray[np.floating]:
+    """Return the noise of the cells under either of the names that photutils has for it."""
+    return model.bkg_rms_mesh if hasattr(model, "bkg_rms_mesh") else model.background_rms_mesh
+
+
+def _peaks(snr: Float32s, blank: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return rows and columns of the pixels that are brighter than their neighbours and significant."""
+    highest = cv2.dilate(snr, np.ones((3, 3), np.uint8))
+    inner = np.zeros(snr.shape, bool)
+    inner[1:-1, 1:-1] = True
+    row, column = np.nonzero((snr >= highest) & (snr >= MIN_SNR) & inner & ~blank)
+    return row, column
+
+
+def _refined(smooth: Float32s, row: NDArray[np.intp], column: NDArray[np.intp]) -> tuple[Float64s, Float64s]:
+    """Return places to a fraction of a pixel: the tops of Gaussians through three pixels of the smoothed image."""
+    places = []
+    for dy, dx, centre in ((0, 1, column), (1, 0, row)):
+        before, at, after = (
+            np.log(np.maximum(smooth[row + k * dy, column + k * dx].astype(float), 1e-12)) for k in (-1, 0, 1)
+        )
+        bend = before - 2.0 * at + after
+        shift = np.where(bend < 0, 0.5 * (before - after) / np.where(bend < 0, bend, -1.0), 0.0)
+        places.append(centre + np.clip(shift, -0.6, 0.6))
+    return places[0], places[1]
+
+
+def _sums(planes: Float32s, x: Float64s, y: Float64s, radius: float) -> tuple[Float64s, float]:
+    """Return the light in circles, shape (n, channels), and their area."""
+    if not len(x):
+        return np.empty((0, len(planes))), float(np.pi * radius**2)
+    aperture = CircularAperture(np.column_stack([x, y]), radius)
+    sums = [np.asarray(aperture_photometry(plane, aperture)["aperture_sum"], float) for plane in planes]
+    return np.stack(sums, axis=1), float(aperture.area)
+
+
+def _width(inner: Float64s, outer: Float64s, fwhm_px: float, radius: float) -> Float64s:
+    """Return the widths of Gaussian stars with so much of their light in the smaller circle; NaN where none has."""
+    small = max(1.0, INNER_RADIUS_FWHM * fwhm_px)
+    widths = np.linspace(MIN_FWHM_RATIO, MAX_FWHM_RATIO, 200) * fwhm_px
+    shares = (1.0 - 2.0 ** (-((2.0 * small / widths) ** 2))) / (1.0 - 2.0 ** (-((2.0 * radius / widths) ** 2)))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(outer > 0, inner / outer, np.nan)
+    return np.interp(share, shares[::-1], widths[::-1], left=np.nan, right=np.nan)
+
+
+def _crowded(x: Float64s, y: Float64s, reach: float) -> NDArray[np.bool_]:
+    """Return which stars have another detection within `reach`."""
+    if len(x) < 2:
+        return np.zeros(len(x), bool)
+    distance, _ = cKDTree(np.column_stack([x, y])).query(np.column_stack([x, y]), k=2)
+    return np.asarray(distance[:, 1] < reach)
