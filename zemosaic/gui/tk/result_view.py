@@ -38,6 +38,8 @@ class ResultView(ttk.Frame):
             tool.pack(side="left", padx=(0, px(6)))
         self.marks = {name: tk.BooleanVar(self, name == "linked") for name in (*OVERLAYS, "linked")}
         self._checks = {name: self._made_check(tools, name) for name in OVERLAYS}
+        self._reset = ttk.Button(tools, command=self.reset)
+        self._reset.pack(side="left", padx=(px(12), 0))
         self._make_looks()
         self.panel = PixelPanel(self, session, theme, self.page.pixel, self.page.close_pixel)
         self.panel.grid(row=0, column=1, rowspan=4, sticky="ns", padx=(px(12), 0))
@@ -86,8 +88,6 @@ class ResultView(ttk.Frame):
             self.sliders[name].configure(command=lambda value, name=name: self.page.adjust(**{name: float(value)}))  # type: ignore[misc]
             self._slider_labels[name].pack(side="left", padx=(2 * gap, gap))
             self.sliders[name].pack(side="left")
-        self._reset = ttk.Button(line, command=self.reset)
-        self._reset.pack(side="left", padx=gap)
         self._read_out = ttk.Label(self, style="Muted.TLabel")
         self._read_out.grid(row=3, column=0, sticky="ew", pady=(gap, 0))
 
