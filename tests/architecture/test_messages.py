@@ -40,6 +40,9 @@ def test_sentences_get_the_values_they_name():
 
 
 MAY_LOOK_AT_KEYS = {
+    "frames/copies.py",  # which notes a header has already got
+    "phases/parts/bayer_cards.py",  # which frames have a wrong card
+    "phases/parts/calibration_files.py",  # the same, of calibration frames
     "frames/frame_files.py",  # which refused files could be read
     "frames/headers/header.py",  # which of several refusals is told
     "frames/inventory.py",  # how refused files are counted

@@ -277,7 +277,7 @@ def test_an_old_console_gets_characters_it_has():
 SCRIPT = """
 import sys; sys.path[:0] = [{tests!r}, {root!r}]
 from fake_worker import FakeRun, make_demo
-from zemosaic.gui.cli.commands.commands import Engine, run_cli
+from zemosaic.gui.cli.commands import Engine, run_cli
 sys.exit(run_cli(sys.argv[1:], {environ!r}, Engine(lambda s: FakeRun(s, step_s=0.05, deaf={deaf}), make_demo)))
 """
 

@@ -229,7 +229,7 @@ class FramesView(ttk.Frame):
             for event in ("<Return>", "<FocusOut>"):
                 entry.bind(event, lambda _: self.commands.take_limits())
         self._button(line, "group").pack(side="right")
-        self._selected = ttk.Label(line, style="Muted.TLabel")
+        self._selected: ttk.Label = ttk.Label(line, style="Muted.TLabel")
         self._selected.pack(side="right", padx=gap)
         self._range = ttk.Label(line, style="Muted.TLabel")
         self._range.pack(side="left")
