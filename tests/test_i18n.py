@@ -29,7 +29,9 @@ TEXTS = {code: json.loads((locales_folder() / f"{code}.json").read_text(encoding
 TRANSLATED = [code for code in LANGUAGES if code != "en"]
 SAME_WORDS = frozenset(
     # Names of programs and methods, units, and what holds no word of a language.
-    ["choice.gui_backend.qt", "choice.gui_backend.tk", "choice.solver.astap", "choice.stacking_interpolation.lanczos3"]
+    ["caption.author", "caption.dates", "caption.hours", "caption.minutes", "choice.save_picture.jpg"]
+    + ["choice.save_picture.png", "choice.save_picture.tiff", "choice.gui_backend.qt"]
+    + ["choice.gui_backend.tk", "choice.solver.astap", "choice.stacking_interpolation.lanczos3"]
     + ["choice.stacking_rejection_algorithm.kappa_sigma", "doctor.python", "equipment.astap", "equipment.line"]
     + ["frames.column.fwhm", "frames.column.snr", "frames.east", "frames.north", "frames.solved.astap"]
     + ["frames.verdict.dropped", "pixel.and", "pixel.number", "pixel.percent", "pixel.sigma", "report.east"]
