@@ -19,6 +19,7 @@ from zemosaic.i18n import (
     Translator,
     locales_folder,
     placeholders,
+    plural_forms,
     system_language,
 )
 from zemosaic.settings.schema import GROUPS, TIERS, specs
