@@ -28,18 +28,18 @@ ROOT = Path(__file__).resolve().parents[1]
 LANGUAGES = ("de", "en", "es", "fr", "it", "ja", "nl", "pl", "pt", "zh")
 TEXTS = {code: json.loads((locales_folder() / f"{code}.json").read_text(encoding="utf-8")) for code in LANGUAGES}
 TRANSLATED = [code for code in LANGUAGES if code != "en"]
-SAME_WORDS = frozenset(
-    # Names of programs and methods, units, and what holds no word of a language.
-    ["caption.author", "caption.dates", "caption.hours", "caption.minutes", "choice.save_picture.jpg"]
-    + ["choice.save_picture.png", "choice.save_picture.tiff", "choice.gui_backend.qt"]
-    + ["choice.gui_backend.tk", "choice.solver.astap", "choice.stacking_interpolation.lanczos3"]
-    + ["choice.stacking_rejection_algorithm.kappa_sigma", "doctor.python", "equipment.astap", "equipment.line"]
-    + ["frames.column.fwhm", "frames.column.snr", "frames.east", "frames.north", "frames.solved.astap"]
-    + ["frames.verdict.dropped", "pixel.and", "pixel.number", "pixel.percent", "pixel.sigma", "report.east"]
-    + ["report.fwhm_short", "report.hours", "report.minutes", "report.north", "report.seconds", "result.full_size"]
-    + ["report.number0", "report.number1", "report.number2", "report.number3", "result.place"]
-    + ["result.zoom_in", "result.zoom_out", "summary.drop", "locale.decimal", "locale.thousands", "locale.plural"]
-)
+_SAME_WORDS = """
+    caption.author caption.dates caption.hours caption.minutes choice.gui_backend.qt choice.gui_backend.tk
+    choice.save_picture.jpg choice.save_picture.png choice.save_picture.tiff choice.solver.astap
+    choice.stacking_interpolation.lanczos3 choice.stacking_rejection_algorithm.kappa_sigma doctor.python
+    equipment.astap equipment.line frames.column.fwhm frames.column.snr frames.east frames.north
+    frames.solved.astap frames.verdict.dropped locale.decimal locale.plural locale.thousands pixel.and
+    pixel.number pixel.percent pixel.sigma report.east report.fwhm_short report.hours report.minutes report.north
+    report.number0 report.number1 report.number2 report.number3 report.seconds result.full_size result.place
+    result.zoom_in result.zoom_out summary.drop
+"""
+SAME_WORDS = frozenset(_SAME_WORDS.split())
+"""Names of programs and methods, and what holds no word of a language."""
 SAME_UNITS = "unit."
 MOST_SAME_WORDS = 30
 """Words that two languages share by chance, such as "Version" or "Status", are this few in any language."""

@@ -18,7 +18,7 @@ from zemosaic.events import Event, FrameDropped, FrameMeasured, FrameSolved, Run
 from zemosaic.frames.inventory import is_remark
 from zemosaic.gui.presenter.frames.frame_table import FrameTable
 from zemosaic.gui.presenter.frames.frames_files import PLAN_COLUMNS, REPORT_NAME, plan_rows, report_numbers
-from zemosaic.gui.presenter.run.summary_text import forecast_lines
+from zemosaic.gui.presenter.run.summary_text import exposure_text, forecast_lines
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef
 from zemosaic.settings.schema import Settings
@@ -287,7 +287,7 @@ def _facts(table: FrameTable, words: Translator, sized: bool) -> list[str]:
         "kept": len(kept),
         "frames": int(table.usable.sum()),
         "nights": len(nights),
-        "hours": float(np.nansum(table.metrics["exposure"][kept])) / 3600,
+        "exposure": exposure_text(float(np.nansum(table.metrics["exposure"][kept])), words),
         "cameras": ", ".join(name for name in cameras if name) or words.text("frames.unknown_telescope"),
     }
     facts = [words.text("frames.summary", **values)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from zemosaic.gui.presenter.run.eta import duration_text
 from zemosaic.gui.presenter.run.run_state import LogLine, Phase, PhaseStatus, RunState, Status
 from zemosaic.gui.presenter.run.session import Session
-from zemosaic.gui.presenter.run.summary_text import phase_name, plan_text, size_text, speed_text
+from zemosaic.gui.presenter.run.summary_text import exposure_text, phase_name, plan_text, size_text, speed_text
 from zemosaic.gui.presenter.settings.equipment import Equipment
 from zemosaic.gui.presenter.settings.form import choice_text, shown_value, unit_text
 from zemosaic.i18n import Translator
@@ -64,9 +64,9 @@ def facts_text(state: RunState, words: Translator) -> str:
     """Return what was found, what will be made, and what it takes, in lines."""
     lines = []
     if state.found is not None:
-        hours = state.found.total_exposure_s / 3600
+        exposure = exposure_text(state.found.total_exposure_s, words)
         cameras = ", ".join(state.found.instruments)
-        values = {"frames": state.found.frames, "nights": state.found.nights, "hours": hours, "cameras": cameras}
+        values = {"frames": state.found.frames, "nights": state.found.nights, "exposure": exposure, "cameras": cameras}
         lines.append(words.text("run.found", **values))
     if state.plan is not None:
         lines.append(plan_text(state, words))

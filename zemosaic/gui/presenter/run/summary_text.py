@@ -38,6 +38,15 @@ def size_text(count: int, words: Translator) -> str:
     return words.text("unit.gigabytes", value=count / 1e9)
 
 
+def exposure_text(seconds: float, words: Translator) -> str:
+    """Return an exposure in hours, in minutes below one hour, or in seconds below one minute."""
+    if seconds >= 3600:
+        return words.text("unit.hours", value=seconds / 3600)
+    if seconds >= 60:
+        return words.text("unit.minutes", value=seconds / 60)
+    return words.text("unit.seconds", value=seconds)
+
+
 def speed_text(phase: Phase, words: Translator) -> str:
     """Return steps per second, or seconds per step where that reads better; empty while unknown."""
     per_s = phase.speed.per_s
@@ -78,11 +87,9 @@ def forecast_lines(outlook: Forecast, words: Translator) -> list[str]:
     parts.append(words.text("forecast.time", time=duration_text(outlook.seconds)))
     lines = [" · ".join(parts)]
     cameras = ", ".join(outlook.cameras) or words.text("frames.unknown_telescope")
-    lines.append(
-        words.text(
-            "forecast.frames", frames=outlook.frames, nights=outlook.nights, hours=outlook.hours, cameras=cameras
-        )
-    )
+    exposure = exposure_text(outlook.hours * 3600, words)
+    values = {"frames": outlook.frames, "nights": outlook.nights, "exposure": exposure, "cameras": cameras}
+    lines.append(words.text("forecast.frames", **values))
     if outlook.unplaced:
         lines.append(words.text("forecast.unplaced", count=outlook.unplaced))
     if outlook.left_out:
