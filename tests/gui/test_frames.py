@@ -103,7 +103,7 @@ def test_a_run_fills_the_table():
     desk = FramesPresenter()
     desk.table = table
     desk.note(RunStarted("1", "a", "b", "c"))
-    assert cell_text(table, 1, "verdict", WORDS) == "✓ kept"
+    assert cell_text(table, 1, "verdict", WORDS) == "✓ included"
     assert cell_text(table, 6, "verdict", WORDS).startswith("⚠"), "what is no frame stays none"
     for row in range(len(table)):
         assert all(isinstance(cell_text(table, row, column, WORDS), str) for column in COLUMNS)
