@@ -76,8 +76,8 @@ def test_with_a_font_the_window_is_in_its_language(opened, language):
 
 
 def test_short_exposures_are_not_no_hours():
-    from zemosaic.gui.presenter.run.summary_text import exposure_text
+    from zemosaic.gui.presenter.run.eta import exposure_text
 
     words = Translator("en")
-    told = [exposure_text(seconds, words) for seconds in (30, 90, 3540, 3600, 32_000)]
+    told = [exposure_text(seconds, words) for seconds in (30, 120, 3540, 3600, 32_000)]
     assert told == ["30 s", "2 min", "59 min", "1.0 h", "8.9 h"]

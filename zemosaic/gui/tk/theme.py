@@ -45,6 +45,12 @@ class Theme:
         """Return whether a font is installed that has the letters of a text; Tk looks for the font by itself."""
         return not has_east_asian_letters(text) or names_an_east_asian_font(tk_font.families(self._root))
 
+    def dress_menu(self, menu: tk.Menu) -> None:
+        """Give a menu the colours of the look."""
+        look = self.palette
+        menu.configure(background=look.card, foreground=look.text, selectcolor=look.text, relief="flat")
+        menu.configure(activebackground=look.accent, activeforeground=look.on_accent, font="TkDefaultFont")
+
     def px(self, size: float) -> int:
         """Return a size of a 96 dpi screen in pixels of this one."""
         return round(size * self.scale)
