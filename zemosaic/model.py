@@ -438,6 +438,8 @@ class MosaicProduct:
     """The part of the canvas that the files hold, (y0, y1, x0, x1), half open; None for all of it."""
     stretched: str = ""
     """The picture in full size where one was asked for."""
+    sigma: str = ""
+    """The noise of every pixel where its map was asked for."""
 
 
 @dataclass(frozen=True)

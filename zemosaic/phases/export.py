@@ -21,6 +21,7 @@ from zemosaic.i18n import Translator
 from zemosaic.model import ColourGains, FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
 from zemosaic.mosaic.mosaic_mode import mode_of
 from zemosaic.phases.context import RunContext
+from zemosaic.phases.parts.mosaic_sigma import sigma_cards, sigma_of_mosaic
 from zemosaic.phases.parts.mosaic_stars import MosaicStars, catalogue_of_mosaic, stars_of_mosaic
 from zemosaic.phases.plan import FieldPlan
 from zemosaic.picture.picture_files import write_picture16
@@ -125,6 +126,13 @@ def export_mosaic(
         advance(2)
         weight = context.output_dir / f"{stem}_weight{suffix}"
         write(weight, heavy, cards=map_cards(origin, "weight"))
+        sigma = ""
+        if settings.save_sigma_map:
+            members = [frame for frame in grid.frames if frame.frame.frame_id in used_ids]
+            gains = colour.gains if balanced and colour else None
+            made = sigma_of_mosaic(context, plan, members, value, heavy, box, gains)
+            sigma = f"{stem}_sigma{suffix}"
+            write(context.output_dir / sigma, made.pixels, cards=[*map_cards(origin, "sigma"), *sigma_cards(made)])
         advance(3)
         if settings.save_rejection_maps:
             gone = context.output_dir / f"{stem}_rejected{suffix}"
@@ -156,6 +164,7 @@ def export_mosaic(
             wcs=plan.wcs.shifted(box[2], box[0]),
             box=box,
             stretched=stretched,
+            sigma=sigma,
         )
         coverage_map, most = coverage_picture(kept, COVERAGE_MAP_PX, box)
         pictures = ReportPictures(picture, coverage_map, most)

@@ -1,0 +1,91 @@
+"""The sigma map of a finished mosaic: made, measured against the mosaic's sky, described in its header."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from zemosaic.arrays import Box
+from zemosaic.errors import message
+from zemosaic.export.cards import Card
+from zemosaic.model import CalibratedFrame, GridPlan
+from zemosaic.phases.context import RunContext
+from zemosaic.qa.sigma_map import SigmaPixels, SkyNoise, measure_sky_noise, variance_of_unit_weight
+from zemosaic.store.axis_order import Pixels
+
+__all__ = ["MosaicSigma", "sigma_cards", "sigma_of_mosaic"]
+
+
+@dataclass(frozen=True)
+class MosaicSigma:
+    """The sigma map, and what of it was measured."""
+
+    pixels: SigmaPixels
+    noise: SkyNoise | None
+
+
+def sigma_of_mosaic(
+    context: RunContext,
+    plan: GridPlan,
+    frames: Sequence[CalibratedFrame],
+    value: Pixels,
+    weight: Pixels,
+    box: Box,
+    gains: tuple[float, ...] | None,
+) -> MosaicSigma:
+    """Return the sigma map of a mosaic; logs where too little bare sky tells how high its level is.
+
+    Parameters
+    ----------
+    context : RunContext
+    plan : GridPlan
+    frames : sequence of CalibratedFrame
+        Those in the mosaic.
+    value : array-like, shape (channels, h, w)
+    weight : array-like, shape (h, w)
+    box : (y0, y1, x0, x1)
+        Part of the canvas that is written.
+    gains : tuple of float or None
+        What the written mosaic's channels are multiplied by.
+    """
+    unit_variance = variance_of_unit_weight(plan, frames)
+    expected = SigmaPixels(weight, unit_variance, (1.0,) * plan.channels)
+    noise = measure_sky_noise(value, expected, box)
+    if noise is None:
+        context.log(message("log.sigma_not_measured"))
+    level = noise.level if noise is not None else expected.level
+    if gains is not None:
+        level = tuple(factor * gain for factor, gain in zip(level, gains, strict=True))
+    return MosaicSigma(SigmaPixels(weight, unit_variance, level), noise)
+
+
+def sigma_cards(sigma: MosaicSigma) -> list[Card]:
+    """Return the cards that say what a sigma map's numbers are.
+
+    Parameters
+    ----------
+    sigma : MosaicSigma
+    """
+    noise = sigma.noise
+    lines = [
+        "Standard deviation of the noise of one pixel of the mosaic on bare sky,",
+        "in counts of the mosaic before any scaling to 16 bits. The light of",
+        "stars and nebulae adds photon noise that is not in this map.",
+    ]
+    if noise is None:
+        lines += ["Its level is that of samples without interpolation: too little bare", "sky was there to measure it."]
+        return [("ZMSIGN", 0, "cells of sky that decided about the level"), *_comments(lines)]
+    lines += [
+        "Interpolation makes the noise of neighbouring pixels alike: the noise",
+        "of a mean over n x n pixels is ZMSIGBLK sigma / n, for n of 8 or so.",
+    ]
+    return [
+        ("ZMSIGN", noise.cells, "cells of sky that decided about the level"),
+        ("ZMSIGCOR", round(noise.neighbour_correlation, 4), "correlation of neighbours' noise (green)"),
+        ("ZMSIGBLK", round(noise.block_ratio, 4), "noise of 8 x 8 means over independent pixels'"),
+        *_comments(lines),
+    ]
+
+
+def _comments(lines: Sequence[str]) -> list[Card]:
+    return [("COMMENT", line, "") for line in lines]
