@@ -23,9 +23,9 @@ def best_weights() -> np.ndarray:
 def test_hardly_any_weights_show_fainter_stars():
     least = weight_price(best_weights(), VARIANCE, FWHM).star_noise
     weights = faint_star_weights(VARIANCE, FWHM)
-    assert weight_price(weights, VARIANCE, FWHM).star_noise == pytest.approx(least, rel=3e-3)
+    assert weight_price(weights, VARIANCE, FWHM).star_noise == pytest.approx(least, rel=5e-3)
     assert least < 0.985
-    assert weight_price(1.0 / VARIANCE / FWHM**2, VARIANCE, FWHM).star_noise > least + 0.01
+    assert weight_price(1.0 / VARIANCE / FWHM**2, VARIANCE, FWHM).star_noise > least + 0.005
 
 
 def test_the_price_in_noise_of_the_sky_is_told():
