@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,28 +14,20 @@ from zemosaic.arrays import Box
 from zemosaic.coadd.tile_task import pixel_area_ratio
 from zemosaic.errors import NothingUsable, message
 from zemosaic.events import PreviewReady
-from zemosaic.export.cards import MapKind, Provenance, map_cards, mosaic_cards, provenance_of
+from zemosaic.export.cards import Card, Provenance, mosaic_cards, provenance_of
 from zemosaic.export.encoding import DiskType
 from zemosaic.export.fits import write_fits
 from zemosaic.i18n import Translator
-from zemosaic.model import (
-    CalibratedFrame,
-    ColourGains,
-    FrameRef,
-    GridPlan,
-    MeasuredFrame,
-    MosaicProduct,
-    SolvedFrame,
-    TileProduct,
-)
+from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
 from zemosaic.mosaic.mosaic_mode import mode_of
 from zemosaic.phases.context import RunContext
-from zemosaic.phases.parts.mosaic_sigma import sigma_cards, sigma_of_mosaic
+from zemosaic.phases.outputs.shared_pictures import CanvasPixels, look_of, write_shared_pictures
+from zemosaic.phases.parts.mosaic_maps import write_maps
 from zemosaic.phases.parts.mosaic_stars import MosaicStars, catalogue_of_mosaic, stars_of_mosaic
 from zemosaic.phases.plan import FieldPlan
 from zemosaic.picture.picture_files import write_picture16
 from zemosaic.picture.preview import coverage_picture, stretched_bands, stretched_preview, write_png
-from zemosaic.picture.stretch import display_stretch
+from zemosaic.picture.stretch import PictureLook, display_stretch
 from zemosaic.qa.crop import QualityCrop, coverage_box, merged_box, quality_box, widened
 from zemosaic.qa.noise_against_depth import DepthNoise, noise_by_depth
 from zemosaic.qa.seams import SeamReport, measure_seams
@@ -50,6 +42,7 @@ from zemosaic.stars.applied_gains import BalancedPixels
 from zemosaic.stars.star_cards import star_cards
 from zemosaic.store.axis_order import Pixels
 from zemosaic.store.canvas_store import CanvasStore
+from zemosaic.store.colour_gains import ColourGains
 from zemosaic.store.mosaic_file import MosaicFile
 from zemosaic.store.pixel_record import MosaicRecord, records_to_text
 from zemosaic.wcs import FrameWcs
@@ -119,82 +112,42 @@ def export_mosaic(
         kind: DiskType = "uint16" if settings.save_final_as_uint16 else "float32"
         members = [frame for frame in grid.frames if frame.frame.frame_id in used_ids]
         stars = stars_of_mosaic(context, [frame.solved for frame in members], plan.wcs, value, kept, box)
-        colour = stars.colour
-        balanced = settings.apply_colour_gains and colour is not None
-        pixels: Pixels = BalancedPixels(value, colour.gains, stars.cut_off) if balanced and colour else value
-        cards = [
-            *mosaic_cards(origin, scaled=kind == "uint16"),
-            *star_cards(colour, balanced, stars.zero, stars.depth),
-        ]
+        pixels, cards = _pixels_and_cards(settings.apply_colour_gains, stars, value)
+        cards = [*mosaic_cards(origin, scaled=kind == "uint16"), *cards]
         write(mosaic, pixels, cards=cards, dtype=kind, empty=settings.empty_pixels)
         if settings.save_star_catalogue:
             catalogue_of_mosaic(context.output_dir / f"{stem}_stars.ecsv", stars, value, plan.wcs, box)
         advance(1)
-        applied = colour.gains if balanced and colour else None
-        maps = _write_maps(context, stem, write, origin, (plan, members), store, box, applied)
-        advance(3)
-        preview = context.output_dir / f"{stem}_preview.png"
-        picture = stretched_preview(
-            value,
-            kept,
-            settings.preview_max_px,
-            axis_order="CHW",
-            box=box,
-            linked=settings.preview_linked,
-            gains=colour.gains if colour else None,
-        )
-        write_png(preview, picture)
-        context.reporter.emit(PreviewReady(str(preview), picture.shape[1], picture.shape[0], final=True))
+        applied = pixels.gains if isinstance(pixels, BalancedPixels) else None
+        maps = write_maps(context, stem, write, origin, (plan, members), store, box, applied)
         advance(4)
-        stretched = _stretched(context, stem, value, kept, box, colour)
+        made = _pictures(context, stem, origin, CanvasPixels(value, kept, plan.wcs, box), stars.colour)
         advance(5)
         product = MosaicProduct(
             mosaic=mosaic.name,
             coverage=maps["coverage"],
             weight=maps["weight"],
-            preview=preview.name,
+            preview=made.preview,
             width=box[3] - box[2],
             height=box[1] - box[0],
             frames_used=len(used),
             exposure_s=sum(frame.exposure_s or 0.0 for frame in used),
             wcs=plan.wcs.shifted(box[2], box[0]),
             box=box,
-            stretched=stretched,
+            stretched=made.stretched,
+            picture=made.finished,
             sigma=maps.get("sigma", ""),
         )
-        coverage_map, most = coverage_picture(kept, COVERAGE_MAP_PX, box)
-        pictures = ReportPictures(picture, coverage_map, most)
         seams = _seams(grid, product.wcs, used_ids, mosaic)
-        return Outputs(product, pictures, seams, noise_by_depth(value, kept, box), stars)
+        return Outputs(product, made.report, seams, noise_by_depth(value, kept, box), stars)
 
 
-def _write_maps(
-    context: RunContext,
-    stem: str,
-    write: Callable[..., None],
-    origin: Provenance,
-    planned: tuple[GridPlan, Sequence[CalibratedFrame]],
-    store: CanvasStore,
-    box: Box,
-    applied: tuple[float, ...] | None,
-) -> dict[MapKind, str]:
-    """Write the maps beside the mosaic; returns their names by kind. `applied` are the gains in the mosaic's pixels."""
-    settings, heavy = context.settings, store.canvas("weight")
-    kinds: list[MapKind] = ["coverage", "weight"]
-    kinds += ["sigma"] if settings.save_sigma_map else []
-    kinds += ["rejected"] if settings.save_rejection_maps else []
-    suffix = ".fits.fz" if settings.save_compressed_fits else ".fits"
-    names: dict[MapKind, str] = {kind: f"{stem}_{kind}{suffix}" for kind in kinds}
-    for kind, name in names.items():
-        path, cards = context.output_dir / name, map_cards(origin, kind)
-        if kind == "weight":
-            write(path, heavy, cards=cards)
-        elif kind == "sigma":
-            made = sigma_of_mosaic(context, *planned, store.canvas("value"), heavy, box, applied)
-            write(path, made.pixels, cards=[*cards, *sigma_cards(made)])
-        else:
-            write(path, store.canvas("kept" if kind == "coverage" else kind), cards=cards, dtype="int32")
-    return names
+def _pixels_and_cards(apply_gains: bool, stars: MosaicStars, value: Pixels) -> tuple[Pixels, list[Card]]:
+    """Return the pixels for the file, balanced where that is asked for, and the cards of what the stars told."""
+    colour = stars.colour
+    if not apply_gains or colour is None:
+        return value, star_cards(colour, False, stars.zero, stars.depth)
+    return BalancedPixels(value, colour.gains, stars.cut_off), star_cards(colour, True, stars.zero, stars.depth)
 
 
 def _seams(grid: FieldPlan, wcs: FrameWcs, used_ids: set[int], mosaic: Path) -> SeamReport:
@@ -253,19 +206,41 @@ def _sides(before: Box, after: Box) -> dict[str, int]:
     }
 
 
-def _stretched(
-    context: RunContext, stem: str, value: Pixels, kept: Pixels, box: Box, colour: ColourGains | None
-) -> str:
+@dataclass(frozen=True)
+class _Pictures:
+    """What the report shows, and the names of the files of all pictures; empty for those that are not asked for."""
+
+    report: ReportPictures
+    preview: str
+    stretched: str
+    finished: str
+
+
+def _pictures(
+    context: RunContext, stem: str, origin: Provenance, canvas: CanvasPixels, colour: ColourGains | None
+) -> _Pictures:
+    """Write everything that is stretched, all with the same look."""
+    look = look_of(context.settings, colour.gains if colour else None)
+    preview = context.output_dir / f"{stem}_preview.png"
+    picture = stretched_preview(
+        canvas.value, canvas.kept, context.settings.preview_max_px, axis_order="CHW", box=canvas.box, look=look
+    )
+    write_png(preview, picture)
+    context.reporter.emit(PreviewReady(str(preview), picture.shape[1], picture.shape[0], final=True))
+    stretched = _stretched(context, stem, canvas, look)
+    finished = write_shared_pictures(context, stem, origin, canvas, look)
+    report = ReportPictures(picture, *coverage_picture(canvas.kept, COVERAGE_MAP_PX, canvas.box))
+    return _Pictures(report, preview.name, stretched, finished)
+
+
+def _stretched(context: RunContext, stem: str, canvas: CanvasPixels, look: PictureLook) -> str:
     """Write the stretched picture in full size where it is asked for; returns its name."""
-    settings = context.settings
+    settings, box = context.settings, canvas.box
     if settings.save_stretched == "none":
         return ""
     name = f"{stem}_stretched.{'tif' if settings.save_stretched == 'tiff' else 'png'}"
-    gains = colour.gains if colour else None
-    view = display_stretch(
-        value, kept, axis_order="CHW", box=box, linked=settings.preview_linked, full_size=True, gains=gains
-    )
-    bands = stretched_bands(value, kept, view, axis_order="CHW", box=box)
+    view = display_stretch(canvas.value, canvas.kept, axis_order="CHW", box=box, look=look, full_size=True)
+    bands = stretched_bands(canvas.value, canvas.kept, view, axis_order="CHW", box=box)
     write_picture16(context.output_dir / name, bands, box[3] - box[2], box[1] - box[0], settings.save_stretched)
     return name
 

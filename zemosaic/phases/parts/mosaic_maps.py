@@ -1,19 +1,20 @@
-"""The sigma map of a finished mosaic: made, measured against the mosaic's sky, described in its header."""
+"""The maps beside a finished mosaic; its sigma map, measured against the sky and described in its header."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from zemosaic.arrays import Box
 from zemosaic.errors import message
-from zemosaic.export.cards import Card
+from zemosaic.export.cards import Card, MapKind, Provenance, map_cards
 from zemosaic.model import CalibratedFrame, GridPlan
 from zemosaic.phases.context import RunContext
 from zemosaic.qa.sigma_map import SigmaPixels, SkyNoise, measure_sky_noise, variance_of_unit_weight
 from zemosaic.store.axis_order import Pixels
+from zemosaic.store.canvas_store import CanvasStore
 
-__all__ = ["MosaicSigma", "sigma_cards", "sigma_of_mosaic"]
+__all__ = ["MosaicSigma", "sigma_cards", "sigma_of_mosaic", "write_maps"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,57 @@ class MosaicSigma:
 
     pixels: SigmaPixels
     noise: SkyNoise | None
+
+
+def write_maps(
+    context: RunContext,
+    stem: str,
+    write: Callable[..., None],
+    origin: Provenance,
+    planned: tuple[GridPlan, Sequence[CalibratedFrame]],
+    store: CanvasStore,
+    box: Box,
+    applied: tuple[float, ...] | None,
+) -> dict[MapKind, str]:
+    """Write the maps beside the mosaic that are asked for.
+
+    Parameters
+    ----------
+    context : RunContext
+    stem : str
+        Of the names of the mosaic's files.
+    write : callable(path, pixels, cards=, dtype=)
+        `write_fits` for this mosaic.
+    origin : Provenance
+    planned : (GridPlan, sequence of CalibratedFrame)
+        The canvas, and the frames that are in it.
+    store : CanvasStore
+    box : (y0, y1, x0, x1)
+        Part of the canvas that is written.
+    applied : tuple of float or None
+        Gains that the written mosaic's channels are multiplied by.
+
+    Returns
+    -------
+    dict of str to str
+        Names of the files by kind.
+    """
+    settings, heavy = context.settings, store.canvas("weight")
+    kinds: list[MapKind] = ["coverage", "weight"]
+    kinds += ["sigma"] if settings.save_sigma_map else []
+    kinds += ["rejected"] if settings.save_rejection_maps else []
+    suffix = ".fits.fz" if settings.save_compressed_fits else ".fits"
+    names: dict[MapKind, str] = {kind: f"{stem}_{kind}{suffix}" for kind in kinds}
+    for kind, name in names.items():
+        path, cards = context.output_dir / name, map_cards(origin, kind)
+        if kind == "weight":
+            write(path, heavy, cards=cards)
+        elif kind == "sigma":
+            made = sigma_of_mosaic(context, *planned, store.canvas("value"), heavy, box, applied)
+            write(path, made.pixels, cards=[*cards, *sigma_cards(made)])
+        else:
+            write(path, store.canvas("kept" if kind == "coverage" else kind), cards=cards, dtype="int32")
+    return names
 
 
 def sigma_of_mosaic(
