@@ -14,7 +14,7 @@ from zemosaic.coadd.tile_task import pixel_area_ratio
 from zemosaic.errors import message
 from zemosaic.frames.debayer import green_image
 from zemosaic.frames.planes import colour_planes
-from zemosaic.model import CalibratedFrame, detector_coordinates
+from zemosaic.model import CalibratedFrame, detector_coordinates, sky_level
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.measure import DetectorCalibrations
 from zemosaic.phases.run.reporter import Reporter
@@ -105,8 +105,11 @@ def _look(
         across, along = wcs.sky_to_pixel(*one.wcs.pixel_to_sky(x, y))
         return across - x0, along - y0
 
+    def place_on_detector(x: Float64s, y: Float64s) -> tuple[Float64s, Float64s]:
+        return detector_coordinates(x, y, frame.width, frame.height)
+
     def fall(x: Float64s, y: Float64s) -> tuple[Float64s, Float64s]:
-        u, v = detector_coordinates(x, y, frame.width, frame.height)
+        u, v = place_on_detector(x, y)
         r2 = u * u + v * v
         light = sum((c * r2 ** (k + 1) for k, c in enumerate(one.illumination)), np.ones_like(r2))
         return light, np.sqrt(r2) / (0.5 * np.hypot(frame.width, frame.height) / frame.height)
@@ -115,7 +118,9 @@ def _look(
     x, y = columns.ravel().astype(float), rows.ravel().astype(float)
     light, radius = fall(x, y)
     seen = _nearest(window, *on_mosaic(x, y)) * (passed / pixel_area_ratio(wcs, one.wcs))
-    profile = ring_profile((raw[rows, columns].ravel() - one.bias_adu) / light, seen, radius)
+    # The slope of a frame's own sky; its bends stay, as a bend that all frames share would be a bowl in the mosaic.
+    sky = sky_level(one.sky_adu[green_channel(len(one.sky_adu))][:3], *place_on_detector(x, y))
+    profile = ring_profile((raw[rows, columns].ravel() - one.bias_adu) / light - sky, seen, radius)
     stars = one.solved.measured.stars
     green = green_channel(stars.flux_adu.shape[1])
     clear = ~stars.saturated & (stars.flux_adu[:, green] > MIN_STAR_SNR * stars.flux_error_adu[:, green])
