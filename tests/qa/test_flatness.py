@@ -65,6 +65,9 @@ def test_a_scatter_between_frames_or_between_rings_makes_the_error_large():
     rings = np.linspace(0.2, 0.9, 8)
     bent = [RingProfile(amount * rings**2, np.full(8, 0.1)) for amount in (-30.0, 5.0, 34.0)]
     assert not judge(LEVEL, bent, NO_STARS).bowl_found
+    # Four frames of two sessions that contradict each other are two witnesses, not four.
+    nights = [RingProfile(a * rings**2, np.full(8, 0.1), night) for a, night in ((2, 0), (2.2, 0), (20, 1), (19.8, 1))]
+    assert not judge(LEVEL, nights, NO_STARS).bowl_found
     rough = [RingProfile(rng.normal(0, 5, 8), np.full(8, 0.1))]
     assert not judge(LEVEL, rough, NO_STARS).bowl_found
     assert judge(LEVEL, [RingProfile(20.0 * rings**2 + rng.normal(0, 0.5, 8), np.full(8, 0.1))], NO_STARS).bowl_found

@@ -49,6 +49,8 @@ class RingProfile:
     """Median of the differences of the samples."""
     error_adu: Float64s
     """Its standard error by the samples of the ring."""
+    session: int = 0
+    """Frames of one session share bends of their sky, and are no independent witnesses of a bowl."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Flatness:
         return math.isfinite(self.star_difference) and abs(self.star_difference) > limit
 
 
-def ring_profile(raw: Float64s, mosaic: Float64s, radius: Float64s) -> RingProfile:
+def ring_profile(raw: Float64s, mosaic: Float64s, radius: Float64s, session: int = 0) -> RingProfile:
     """Return the medians over rings of what a mosaic has more than a frame at the same places.
 
     Parameters
@@ -88,6 +90,8 @@ def ring_profile(raw: Float64s, mosaic: Float64s, radius: Float64s) -> RingProfi
         In ADU; places where either is not finite do not count.
     radius : ndarray, shape (n,)
         Distance from the centre of the frame in half diagonals.
+    session : int
+        Number of the frame's session.
 
     Returns
     -------
@@ -103,15 +107,15 @@ def ring_profile(raw: Float64s, mosaic: Float64s, radius: Float64s) -> RingProfi
             continue
         middle = float(np.median(inside))
         rows[:, k] = middle, MEDIAN_ERROR * median_sigma(inside - middle) / math.sqrt(len(inside))
-    return RingProfile(*rows)
+    return RingProfile(rows[0], rows[1], session)
 
 
 def compare_profiles(profiles: Sequence[RingProfile]) -> tuple[float, float]:
     """Return the largest departure of the mosaic's rings from those of raw frames and its standard error, in ADU.
 
     Rings are told from the mean of all rings, as the levels of mosaic and frames differ.  The error is the largest of
-    three: that of the samples, that of the scatter between frames (of all rings together, as few frames tell little
-    of the scatter of a single ring), and the scatter of the rings about a smooth rise or fall.
+    four: that of the samples, those of the scatter between frames and between sessions (of all rings together, as few
+    frames tell little of the scatter of a single ring), and the scatter of the rings about a smooth rise or fall.
 
     Parameters
     ----------
@@ -126,9 +130,15 @@ def compare_profiles(profiles: Sequence[RingProfile]) -> tuple[float, float]:
     mean = rows.mean(axis=0)
     samples = np.array([profile.error_adu[known] for profile in profiles])
     errors = [math.sqrt(float((samples**2).mean()) / len(rows)), _scatter_of_rings(mean, known)]
-    if len(rows) > 1:
-        errors.append(math.sqrt(float(rows.var(axis=0, ddof=1).mean()) / len(rows)))
+    session = np.array([profile.session for profile in profiles])
+    of_sessions = np.array([rows[session == number].mean(axis=0) for number in np.unique(session)])
+    errors += [_error_of_mean(sample) for sample in (rows, of_sessions) if len(sample) > 1]
     return float(mean[np.argmax(np.abs(mean))]), max(errors)
+
+
+def _error_of_mean(rows: Float64s) -> float:
+    """Return the standard error of a ring's mean by the scatter of frames or sessions, shape (frames, rings)."""
+    return math.sqrt(float(rows.var(axis=0, ddof=1).mean()) / len(rows))
 
 
 def _scatter_of_rings(mean: Float64s, known: NDArray[np.bool_]) -> float:
