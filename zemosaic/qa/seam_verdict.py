@@ -72,10 +72,15 @@ class PooledEdge:
     """Noise of the mosaic at the eye's scale."""
 
     @property
+    def size(self) -> float:
+        """Largest certain step of a channel in noise at the eye's scale; 0 where none is certain."""
+        size = np.abs(self.step)
+        return float(np.where(size > SURE_ERRORS * self.error, size / self.noise, 0.0).max())
+
+    @property
     def visible(self) -> bool:
         """Whether the step of a channel is certain and larger than what noise hides."""
-        size = np.abs(self.step)
-        return bool(((size > MAX_UNSEEN_STEP * self.noise) & (size > SURE_ERRORS * self.error)).any())
+        return self.size > MAX_UNSEEN_STEP
 
 
 @dataclass
@@ -140,15 +145,16 @@ def pooled_edges(seams: Sequence[Seam]) -> list[PooledEdge]:
     return [_pooled(line) for line in lines]
 
 
-def verdict_of(seams: Sequence[Seam], one_pointing: bool) -> str:
+def verdict_of(edges: Sequence[PooledEdge], one_pointing: bool) -> str:
     """Return ``visible``, ``invisible``, ``unknown`` or, for frames that look at one place, ``none``.
 
     Parameters
     ----------
-    seams : sequence of Seam
+    edges : sequence of PooledEdge
+        All of a mosaic.
     one_pointing : bool
+        Whether all frames look at one place.
     """
-    edges = pooled_edges(seams)
     if any(edge.visible for edge in edges):
         return "visible"
     if one_pointing:

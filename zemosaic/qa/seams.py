@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from zemosaic.arrays import Float64s, green_channel, median_sigma
-from zemosaic.qa.seam_verdict import Seam, eye_scale_px, is_one_pointing, verdict_of
+from zemosaic.qa.seam_verdict import PooledEdge, Seam, eye_scale_px, is_one_pointing, pooled_edges, verdict_of
 
-__all__ = ["LIMIT", "Seam", "SeamReport", "measure_seams"]
+__all__ = ["LIMIT", "Seam", "SeamReport", "joined_seams", "measure_seams"]
 
 
 MAX_DISTANCE_PX = 40
@@ -45,6 +45,8 @@ class SeamReport:
     """All seams of a mosaic."""
 
     seams: tuple[Seam, ...]
+    edges: tuple[PooledEdge, ...] = ()
+    """What coincident pieces tell together."""
     one_pointing: bool = False
     """Whether all frames look at one place."""
 
@@ -67,7 +69,7 @@ class SeamReport:
     @property
     def verdict(self) -> str:
         """``visible``, ``invisible``, ``unknown`` or ``none``, as `verdict_of` tells."""
-        return verdict_of(self.seams, self.one_pointing)
+        return verdict_of(self.edges, self.one_pointing)
 
     @staticmethod
     def _rms(pairs: Sequence[tuple[float, float]]) -> float:
@@ -75,6 +77,15 @@ class SeamReport:
             return float("nan")
         step, error = np.array(pairs).T
         return float(np.sqrt(max(np.mean(step**2 - error**2), 0.0)))
+
+
+def joined_seams(reports: Sequence[SeamReport]) -> SeamReport | None:
+    """Return the seams of all mosaics of a run, None where none was measured."""
+    if not reports:
+        return None
+    seams = tuple(seam for report in reports for seam in report.seams)
+    edges = tuple(edge for report in reports for edge in report.edges)
+    return SeamReport(seams, edges, all(report.one_pointing for report in reports))
 
 
 def measure_seams(
@@ -108,7 +119,7 @@ def measure_seams(
             start = np.array([x[k], y[k]])
             end = np.array([x[(k + 1) % len(x)], y[(k + 1) % len(x)]])
             seams.extend(_edge(mosaic, index, start, end, centre, sigma, eye_px))
-    return SeamReport(tuple(seams), is_one_pointing(footprints))
+    return SeamReport(tuple(seams), tuple(pooled_edges(seams)), is_one_pointing(footprints))
 
 
 def _edge(
@@ -220,6 +231,8 @@ def _noise_at_scale(rest: Float64s, scale_px: float) -> float:
         float(np.mean([np.mean(side[lag:] * side[:-lag]) for side in (centred[:half], centred[half:])]))
         for lag in range(1, ALONG_PX)
     ]
-    correlated = max(1.0 + 2.0 * sum(shared) / max(variance, 1e-300), 1.0)
     lost = len(rest) / (len(rest) - POWER - 1)
+    # The smooth curves that were taken off took a part of each neighbour's share, too.
+    share = np.array(shared) / max(variance, 1e-300) / lost + (1.0 - 1.0 / lost)
+    correlated = max(1.0 + 2.0 * float(share.sum()), 1.0)
     return float(np.sqrt(variance * lost)) * correlated / scale_px
