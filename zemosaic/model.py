@@ -24,7 +24,6 @@ __all__ = [
     "OBSTRUCTION_BLOCK_PX",
     "CalibratedFrame",
     "CameraKey",
-    "ColourGains",
     "Dropped",
     "EdgeOffsets",
     "FieldStars",
@@ -44,7 +43,6 @@ __all__ = [
     "sky_level",
     "sky_terms",
 ]
-
 
 OBSTRUCTION_BLOCK_PX = 64
 """Side of the blocks in which parts of frames are left out."""
@@ -329,10 +327,9 @@ def sky_level(sky_adu: Sequence[float], u: Any, v: Any) -> Any:
 class CalibratedFrame:
     """A solved frame with all that turns its raw numbers into mosaic units.
 
-    For channel c at detector position (x, y), with u = (x - width / 2) / height and
-    v = (y - height / 2) / height:
+    For channel c at `detector_coordinates` u and v:
 
-    ``mosaic = ((raw - bias) / illumination(u, v) - sky[c] . sky_terms(u, v)) / transparency[c]``
+    ``mosaic = ((raw - bias - level_jump) / illumination(u, v) - sky[c] . sky_terms(u, v)) / transparency[c]``
     """
 
     solved: SolvedFrame
@@ -352,6 +349,8 @@ class CalibratedFrame:
     """Obstructed blocks of `OBSTRUCTION_BLOCK_PX`, counted along the rows; their pixels are excluded."""
     edge_offsets: EdgeOffsets | None = None
     """None where nothing was solved jointly."""
+    level_jump_adu: float = 0.0
+    """By how much this frame's level without light exceeds `bias_adu`."""
 
     @property
     def frame(self) -> FrameRef:
@@ -406,24 +405,8 @@ class TileProduct:
 
 
 @dataclass(frozen=True)
-class ColourGains:
-    """By what a mosaic's channels are multiplied so that a star like the Sun comes out neutral."""
-
-    gains: tuple[float, float, float]
-    """Red, green and blue; green's is 1."""
-    error_mag: float
-    """Standard error of the worse of red and blue against green."""
-    stars: int
-    """Stars that decided."""
-    method: str
-    """``stars``: stars of known colour; ``locus``: the typical colour of all stars."""
-    reference: str
-    """The catalogue, and the colour that is neutral."""
-
-
-@dataclass(frozen=True)
 class MosaicProduct:
-    """The finished files of one mosaic."""
+    """The finished files of one mosaic; `stretched` (in full size) and `picture` (to share) only where asked for."""
 
     mosaic: str
     coverage: str
@@ -437,7 +420,7 @@ class MosaicProduct:
     box: tuple[int, int, int, int] | None = None
     """The part of the canvas that the files hold, (y0, y1, x0, x1), half open; None for all of it."""
     stretched: str = ""
-    """The picture in full size where one was asked for."""
+    picture: str = ""
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,8 @@ def _look(
     seen = _nearest(window, *on_mosaic(x, y)) * (passed / pixel_area_ratio(wcs, one.wcs))
     # The slope of a frame's own sky; its bends stay, as a bend that all frames share would be a bowl in the mosaic.
     sky = sky_level(one.sky_adu[green_channel(len(one.sky_adu))][:3], *place_on_detector(x, y))
-    profile = ring_profile((raw[rows, columns].ravel() - one.bias_adu) / light - sky, seen, radius, session)
+    dark = one.bias_adu + one.level_jump_adu
+    profile = ring_profile((raw[rows, columns].ravel() - dark) / light - sky, seen, radius, session)
     stars = one.solved.measured.stars
     green = green_channel(stars.flux_adu.shape[1])
     clear = ~stars.saturated & (stars.flux_adu[:, green] > MIN_STAR_SNR * stars.flux_error_adu[:, green])
