@@ -30,7 +30,8 @@ from zemosaic.picture.preview import coverage_picture, stretched_bands, stretche
 from zemosaic.picture.stretch import PictureLook, display_stretch
 from zemosaic.qa.crop import QualityCrop, coverage_box, merged_box, quality_box, widened
 from zemosaic.qa.noise_against_depth import DepthNoise, noise_by_depth
-from zemosaic.qa.seams import SeamReport, measure_seams
+from zemosaic.qa.seam_summary import warning_of_seams
+from zemosaic.qa.seams import SeamReport, joined_seams, measure_seams
 from zemosaic.report.build_report import build_report
 from zemosaic.report.frames_csv import write_frames_csv
 from zemosaic.report.report_html import ReportPictures, write_report_html
@@ -139,6 +140,8 @@ def export_mosaic(
             sigma=maps.get("sigma", ""),
         )
         seams = _seams(grid, product.wcs, used_ids, mosaic)
+        if (told := warning_of_seams(seams)) is not None:
+            context.warn(told)
         return Outputs(product, made.report, seams, noise_by_depth(value, kept, box), stars)
 
 
@@ -163,7 +166,7 @@ def _seams(grid: FieldPlan, wcs: FrameWcs, used_ids: set[int], mosaic: Path) -> 
         noise.append(np.array(frame.noise) * pixel_area_ratio(wcs, frame.wcs))
     pixels = MosaicFile(mosaic)
     try:
-        return measure_seams(pixels, footprints, [float(sigma) for sigma in np.median(noise, axis=0)])
+        return measure_seams(pixels, footprints, [float(sigma) for sigma in np.median(noise, axis=0)], wcs.scale_arcsec)
     finally:
         pixels.close()
 
@@ -283,7 +286,7 @@ def write_reports(
         peak_rss_bytes=context.timer.monitor.peak_rss_bytes,
         input_dir=context.settings.input_dir,
         way=None if context.settings.use_existing_master_tiles else mode_of(context.settings, frames).reason,
-        seams=_all_seams(outputs),
+        seams=joined_seams([output.seams for output in outputs if output.seams]),
         depth=outputs[0].depth if outputs else None,
         pixels=records_to_text([field.record for field in made if field.record]),
     )
@@ -304,8 +307,3 @@ def _light_of(outputs: Outputs | None) -> StarLight | None:
         return None
     stars = outputs.stars
     return StarLight(stars.white, stars.zero, stars.depth, stars.shallow)
-
-
-def _all_seams(outputs: Sequence[Outputs]) -> SeamReport | None:
-    reports = [output.seams for output in outputs if output.seams]
-    return SeamReport(tuple(seam for item in reports for seam in item.seams)) if reports else None
