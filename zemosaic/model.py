@@ -24,7 +24,6 @@ __all__ = [
     "OBSTRUCTION_BLOCK_PX",
     "CalibratedFrame",
     "CameraKey",
-    "ColourGains",
     "Dropped",
     "EdgeOffsets",
     "FieldStars",
@@ -406,24 +405,8 @@ class TileProduct:
 
 
 @dataclass(frozen=True)
-class ColourGains:
-    """By what a mosaic's channels are multiplied so that a star like the Sun comes out neutral."""
-
-    gains: tuple[float, float, float]
-    """Red, green and blue; green's is 1."""
-    error_mag: float
-    """Standard error of the worse of red and blue against green."""
-    stars: int
-    """Stars that decided."""
-    method: str
-    """``stars``: stars of known colour; ``locus``: the typical colour of all stars."""
-    reference: str
-    """The catalogue, and the colour that is neutral."""
-
-
-@dataclass(frozen=True)
 class MosaicProduct:
-    """The finished files of one mosaic."""
+    """The finished files of one mosaic; `stretched` (in full size) and `picture` (to share) only where asked for."""
 
     mosaic: str
     coverage: str
@@ -437,7 +420,7 @@ class MosaicProduct:
     box: tuple[int, int, int, int] | None = None
     """The part of the canvas that the files hold, (y0, y1, x0, x1), half open; None for all of it."""
     stretched: str = ""
-    """The picture in full size where one was asked for."""
+    picture: str = ""
 
 
 @dataclass(frozen=True)

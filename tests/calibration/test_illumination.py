@@ -39,6 +39,22 @@ def test_a_difference_between_cameras_is_kept_though_neither_is_determined():
     assert fall.vignetting.sum() == pytest.approx(0.0, abs=1e-6)
 
 
+def test_cameras_whose_falls_are_alike_are_determined_together():
+    """Each alone would have to differ from the other, whose difference is known best."""
+    falls = np.array([-0.16, -0.165])
+    information = 1e5 * np.array([[1.0, -1.0], [-1.0, 1.0]]) + np.diag([0.014**-2.0, 0.016**-2.0])
+    fall = determine_fall(information, information @ falls)
+    assert fall.determined.all()
+    assert fall.vignetting == pytest.approx(falls, abs=0.005)
+
+
+def test_a_camera_of_which_nothing_is_known_is_not_determined_with_the_others():
+    information = np.diag([0.01**-2.0, 0.3**-2.0])
+    fall = determine_fall(information, information @ np.array([-0.16, -0.4]))
+    assert fall.determined.tolist() == [True, False]
+    assert abs(fall.vignetting[1]) < 0.01
+
+
 def test_held_cameras_stay():
     held = FixedParameters(
         np.zeros(0, bool), np.ones((0, 1)), np.zeros((0, 1, 3)), np.array([True, False]), np.full(2, -0.3), np.zeros(2)

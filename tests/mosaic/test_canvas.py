@@ -63,6 +63,11 @@ def test_scale_of_the_canvas():
         assert make_canvas(frames, "north_up", mode).wcs.scale_arcsec == pytest.approx(scale)
 
 
+def test_of_two_telescopes_with_as_many_frames_the_finer_counts():
+    frames = [solved_of(wcs_of(10, 10, scale_deg=s / 3600), k) for k, s in enumerate((2.39, 3.99, 3.99, 2.39))]
+    assert make_canvas(frames, "north_up", "median").wcs.scale_arcsec == pytest.approx(2.39)
+
+
 @pytest.mark.parametrize("turn", [0.0, 37.0, -61.0, 85.0])
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_median_orientation_follows_the_frames(turn, mirrored):

@@ -120,7 +120,7 @@ def find_stars_in(planes: Float32s, fwhm_px: float, cut_off: tuple[float, ...] |
     """
     channels, height, width = planes.shape
     blank = np.asarray(~np.isfinite(planes).all(axis=0))
-    if min(height, width) < MIN_WINDOW_PX or blank.mean() > 0.01 * MAX_EMPTY_PERCENT:
+    if min(height, width) < MIN_WINDOW_PX or not _has_full_cell(blank):
         return _none(channels)
     levels = [_background(plane, blank) for plane in planes]
     clear = np.where(blank, np.float32(0), planes - np.stack([level for level, _ in levels]))
@@ -146,6 +146,15 @@ def find_stars_in(planes: Float32s, fwhm_px: float, cut_off: tuple[float, ...] |
     return Detections(x, y, flux, error, snr[row, column].astype(float), peak, width_px, flags)
 
 
+def _has_full_cell(blank: NDArray[np.bool_]) -> bool:
+    """Return whether any cell of the background has pixels enough."""
+    sampled = blank[::STRIDE_PX, ::STRIDE_PX].astype(np.float32)
+    side = MESH_PX // STRIDE_PX
+    rows, columns = sampled.shape[0] // side, sampled.shape[1] // side
+    cells = sampled[: rows * side, : columns * side].reshape(rows, side, columns, side).mean(axis=(1, 3))
+    return bool((cells < 0.01 * MAX_EMPTY_PERCENT).any())
+
+
 def _none(channels: int) -> Detections:
     empty, wide = np.empty(0), np.empty((0, channels))
     return Detections(empty, empty, wide, wide, empty, wide, empty, np.empty(0, np.int64))
@@ -163,9 +172,12 @@ def _background(plane: Float32s, blank: NDArray[np.bool_]) -> tuple[Float32s, Fl
         sigma_clip=SigmaClip(sigma=CLIP_SIGMAS, maxiters=5),
         bkg_estimator=MedianBackground(),
     )
-    size = (plane.shape[1], plane.shape[0])
     meshes = [np.asarray(mesh, np.float32) for mesh in (model.background_mesh, _rms_mesh(model))]
-    level, noise = (cv2.resize(mesh, size, interpolation=cv2.INTER_LINEAR) for mesh in meshes)
+    # The last row and column of cells reach beyond the plane.
+    size = (MESH_PX * meshes[0].shape[1], MESH_PX * meshes[0].shape[0])
+    level, noise = (
+        cv2.resize(mesh, size, interpolation=cv2.INTER_LINEAR)[: plane.shape[0], : plane.shape[1]] for mesh in meshes
+    )
     return level, noise
 
 

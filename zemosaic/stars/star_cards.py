@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from zemosaic.export.cards import Card
-from zemosaic.model import ColourGains
 from zemosaic.stars.zero_point import MosaicDepth, ZeroPoint
+from zemosaic.store.colour_gains import ColourGains
 from zemosaic.store.mosaic_file import GAIN_CARDS
 
 __all__ = ["star_cards"]

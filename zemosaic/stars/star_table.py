@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,9 @@ def star_table(stars: Detections, wcs: FrameWcs, zero: ZeroPoint | None, white: 
     """
     channel = green_channel(stars.flux.shape[1])
     ra, dec = wcs.pixel_to_sky(stars.x_px, stars.y_px)
-    width = np.where(np.isfinite(stars.fwhm_px), stars.fwhm_px, np.nanmedian(stars.fwhm_px) if len(stars) else np.nan)
+    known = stars.fwhm_px[np.isfinite(stars.fwhm_px)]
+    usual = float(np.median(known)) if len(known) else math.nan
+    width = np.where(np.isfinite(stars.fwhm_px), stars.fwhm_px, usual)
     error_arcsec = np.hypot(
         PLACE_ERROR_FWHM * width * wcs.scale_arcsec / np.maximum(stars.snr, 1.0), MIN_PLACE_ERROR_ARCSEC
     )

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Float64s
-from zemosaic.model import ColourGains
 from zemosaic.stars.response import ColourResponse, Slope
+from zemosaic.store.colour_gains import ColourGains
 
 __all__ = [
     "SUN_BP_RP",

@@ -15,7 +15,7 @@ from zemosaic.arrays import Box
 from zemosaic.catalogue import load_bundled
 from zemosaic.catalogue.star_colours import load_colours
 from zemosaic.errors import OutputError, message
-from zemosaic.model import ColourGains, FrameRef, SolvedFrame
+from zemosaic.model import FrameRef, SolvedFrame
 from zemosaic.phases.context import RunContext
 from zemosaic.settings.load import user_config_folder
 from zemosaic.stars.apertures import windows
@@ -33,6 +33,7 @@ from zemosaic.stars.star_table import star_table, write_star_table
 from zemosaic.stars.white import StarColoursMeasured, White, colours_of, white_of_locus, white_of_stars
 from zemosaic.stars.zero_point import MosaicDepth, ZeroPoint, faintest_star, zero_point
 from zemosaic.store.axis_order import Pixels
+from zemosaic.store.colour_gains import ColourGains
 from zemosaic.wcs import FrameWcs
 
 __all__ = ["MosaicStars", "catalogue_of_mosaic", "stars_of_mosaic"]

@@ -17,9 +17,9 @@ from zemosaic.gui.presenter.run.summary_text import summary_lines
 
 __all__ = ["OVERLAYS", "SLIDERS", "ResultPage"]
 
-OVERLAYS = ("coverage", "tiles")
+OVERLAYS = ("coverage", "tiles", "annotation")
 """What can be laid over the picture."""
-SLIDERS = ("sky", "white")
+SLIDERS = ("sky", "strength", "white")
 """What of the stretch is moved by sliders, from -1 to 1."""
 
 
@@ -158,5 +158,6 @@ class ResultPage:
     def _offer_looks(self) -> None:
         words, names = self._session.words, self.desk.channels
         texts = [words.text(f"result.channel.{name}") for name in names]
-        overlays = {"coverage": self.desk.has_coverage, "tiles": self.desk.has_tiles}
+        desk = self.desk
+        overlays = {"coverage": desk.has_coverage, "tiles": desk.has_tiles, "annotation": desk.has_wcs}
         self._widgets.offer_looks(names, texts, self.desk.adjustment.channel, overlays)
