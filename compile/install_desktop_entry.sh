@@ -13,8 +13,9 @@ if [ "${1:-}" = --remove ]; then
   exit 0
 fi
 
-# An argument with blanks stands in double quotes in a desktop entry; these characters are escaped there.
-quoted() { printf '"%s"' "$(printf '%s' "$1" | sed -e 's/["`$\\]/\\\\&/g' -e 's/%/%%/g')"; }
+# An argument with blanks stands in double quotes, where these characters are escaped; then every backslash is, as in
+# all values of a desktop entry.
+quoted() { printf '"%s"' "$(printf '%s' "$1" | sed -e 's/["`$\]/\\&/g' -e 's/\\/\\\\/g' -e 's/%/%%/g')"; }
 
 if [ -n "${COMMAND:-}" ]; then
   command=$(quoted "$COMMAND")

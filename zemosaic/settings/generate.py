@@ -34,8 +34,8 @@ _WORDING: Mapping[str, _Wording] = {
         introduction=(
             "Made from `zemosaic/settings/schema.py` by `python -m zemosaic.settings`; do not edit.",
             "",
-            "Each setting is a flag (`--KEY VALUE`), an environment variable (`ZEMOSAIC_` and the key in capitals) and a",
-            "key of `zemosaic_config.json`. Default < shipped file < user file < environment < flag.",
+            "Each setting is a flag (`--KEY VALUE`), an environment variable (`ZEMOSAIC_` and the key in capitals)",
+            "and a key of `zemosaic_config.json`. Default < shipped file < user file < environment < flag.",
         ),
         columns=("key", "what it does", "default", "allowed", "unit", "level"),
         example="Example:",
@@ -44,12 +44,12 @@ _WORDING: Mapping[str, _Wording] = {
     "fr": _Wording(
         title="Réglages",
         introduction=(
-            "Page produite à partir de `zemosaic/settings/schema.py` par `python -m zemosaic.settings`\N{NO-BREAK SPACE}; "
-            "ne pas la modifier.",
+            "Page produite à partir de `zemosaic/settings/schema.py` par `python -m zemosaic.settings`.",
+            "Ne la modifiez pas à la main.",
             "",
-            "Chaque réglage est une option (`--CLÉ VALEUR`), une variable d’environnement (`ZEMOSAIC_` suivi de la clé en",
-            "majuscules) et une clé de `zemosaic_config.json`. Priorité croissante\N{NO-BREAK SPACE}: valeur par défaut, "
-            "fichier livré,",
+            "Chaque réglage est une option (`--CLÉ VALEUR`), une variable d’environnement (`ZEMOSAIC_` suivi de la",
+            "clé en majuscules) et une clé de `zemosaic_config.json`. Par priorité croissante\N{NO-BREAK SPACE}:",
+            "valeur par défaut, fichier livré,",
             "fichier de l’utilisateur, environnement, option.",
         ),
         columns=("clé", "rôle", "par défaut", "valeurs possibles", "unité", "niveau"),
