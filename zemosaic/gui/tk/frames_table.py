@@ -164,9 +164,9 @@ class FrameTableView(ttk.Frame):
         tree = self.tree
         tree.bind("<Configure>", lambda _: self.refresh())
         tree.bind("<ButtonPress-1>", self._pressed)
-        for button in (
-            ("<ButtonPress-3>", "<Control-ButtonPress-1>") if sys.platform == "darwin" else ("<ButtonPress-3>",)
-        ):
+        # Tk on macOS calls the right button 2, from Tk 9 on 3.
+        on_mac = ("<ButtonPress-2>", "<ButtonPress-3>", "<Control-ButtonPress-1>")
+        for button in on_mac if sys.platform == "darwin" else ("<ButtonPress-3>",):
             tree.bind(button, self._offer_columns)
         tree.bind("<MouseWheel>", lambda event: self._move(-3 if event.delta > 0 else 3))
         tree.bind("<Button-4>", lambda _: self._move(-3))
