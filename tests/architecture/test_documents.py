@@ -68,6 +68,7 @@ def test_links_and_flags_of_the_documents_exist(document):
         "--KEY",
         "--CLÉ",
         "--footprints",
+        "--strict",  # of mkdocs
         "--remove",  # of compile/install_desktop_entry.sh
         "--nthreads",  # of Dask
         "--nworkers",  # of Dask
