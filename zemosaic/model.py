@@ -44,7 +44,6 @@ __all__ = [
     "sky_terms",
 ]
 
-
 OBSTRUCTION_BLOCK_PX = 64
 """Side of the blocks in which parts of frames are left out."""
 
@@ -328,10 +327,9 @@ def sky_level(sky_adu: Sequence[float], u: Any, v: Any) -> Any:
 class CalibratedFrame:
     """A solved frame with all that turns its raw numbers into mosaic units.
 
-    For channel c at detector position (x, y), with u = (x - width / 2) / height and
-    v = (y - height / 2) / height:
+    For channel c at `detector_coordinates` u and v:
 
-    ``mosaic = ((raw - bias) / illumination(u, v) - sky[c] . sky_terms(u, v)) / transparency[c]``
+    ``mosaic = ((raw - bias - level_jump) / illumination(u, v) - sky[c] . sky_terms(u, v)) / transparency[c]``
     """
 
     solved: SolvedFrame
@@ -351,6 +349,8 @@ class CalibratedFrame:
     """Obstructed blocks of `OBSTRUCTION_BLOCK_PX`, counted along the rows; their pixels are excluded."""
     edge_offsets: EdgeOffsets | None = None
     """None where nothing was solved jointly."""
+    level_jump_adu: float = 0.0
+    """By how much this frame's level without light exceeds `bias_adu`."""
 
     @property
     def frame(self) -> FrameRef:

@@ -115,7 +115,7 @@ def _look(
     x, y = columns.ravel().astype(float), rows.ravel().astype(float)
     light, radius = fall(x, y)
     seen = _nearest(window, *on_mosaic(x, y)) * (passed / pixel_area_ratio(wcs, one.wcs))
-    profile = ring_profile((raw[rows, columns].ravel() - one.bias_adu) / light, seen, radius)
+    profile = ring_profile((raw[rows, columns].ravel() - (one.bias_adu + one.level_jump_adu)) / light, seen, radius)
     stars = one.solved.measured.stars
     green = green_channel(stars.flux_adu.shape[1])
     clear = ~stars.saturated & (stars.flux_adu[:, green] > MIN_STAR_SNR * stars.flux_error_adu[:, green])
