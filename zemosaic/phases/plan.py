@@ -17,6 +17,7 @@ from zemosaic.phases.parts.fields import SkyField, canvas_of
 from zemosaic.phases.previous_run.state import CachedField
 from zemosaic.settings.region import parse_region
 from zemosaic.store.canvas_store import bytes_needed
+from zemosaic.store.folder_identity import is_within
 
 __all__ = ["FieldPlan", "plan_fields"]
 
@@ -135,7 +136,7 @@ def _save_canvas(context: RunContext, canvas: Canvas, field: SkyField, several: 
         return
     place = grid_place(named, context.settings.output_dir)
     folder = place.folder
-    if folder.resolve().is_relative_to(Path(context.settings.input_dir).resolve()):
+    if is_within(folder, Path(context.settings.input_dir)):
         raise SettingsError("error.grid_in_input", folder=named)
     try:
         folder.mkdir(parents=True, exist_ok=True)

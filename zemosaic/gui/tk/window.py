@@ -63,6 +63,8 @@ class MainWindow:
         self.presenter.attach(self)
         self.pages.bind("<<NotebookTabChanged>>", lambda _: self.presenter.page_changed())
         root.protocol("WM_DELETE_WINDOW", self.close)
+        if root.tk.call("tk", "windowingsystem") == "aqua":
+            root.createcommand("tk::mac::Quit", self.close)  # Cmd-Q asks as closing the window does
         root.deiconify()
         self._pump()
 
