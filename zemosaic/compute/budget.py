@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import psutil
 
+from zemosaic.compute import pool
 from zemosaic.errors import ResourceError
 
 __all__ = ["Budget", "Share", "available_cpus", "make_budget", "stack_share"]
@@ -78,7 +79,7 @@ def make_budget(
         When not even one worker fits the limit.
     """
     limit = int(memory_limit_gb * 1e9) or int(psutil.virtual_memory().available * 0.6)
-    worker_count = workers if workers > 0 else cpus or available_cpus()
+    worker_count = min(workers if workers > 0 else cpus or available_cpus(), pool.MAX_WORKERS)
     process = PROCESS_BYTES + (COMPILING_BYTES if compiling else 0)
     left = limit - BASE_BYTES - frames * FRAME_BYTES
     while worker_count > 1 and _task_share(left, worker_count, process, frames) < MIN_TASK_BYTES:

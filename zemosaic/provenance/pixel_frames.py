@@ -128,7 +128,7 @@ def _state(patch: Patch, frame: CalibratedFrame, sample: Float32s | None, index:
     edge = min(x, y, frame.frame.width - 1 - x, frame.frame.height - 1 - y)
     if edge < BORDER:
         return PixelState.EDGE
-    if failed is None and bool(on_trails(frame.solved.measured.trails, np.float64(x)[None], np.float64(y)[None])[0]):
+    if failed is None and on_trails(frame.solved.measured.trails, np.array([x]), np.array([y])).any():
         return PixelState.HIGH  # kept out as a trail of its own (`zemosaic.coadd.trail_mask`)
     return PixelState.EMPTY if failed is None else PixelState.TILE
 
