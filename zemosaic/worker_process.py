@@ -66,6 +66,7 @@ from zemosaic.i18n import Translator
 from zemosaic.phases.context import make_context
 from zemosaic.phases.pipeline import prepare_frames, run_pipeline
 from zemosaic.phases.run.workers import Workers
+from zemosaic.plain_text import printable
 from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import Settings
 from zemosaic.solving.solvers.astap import no_crash_dialogs
@@ -128,7 +129,7 @@ class _Outbox:
             for key, value in values.items():
                 if isinstance(value, dict) and "key" in value:
                     values[key] = self._english.text(value["key"], **value["params"])
-            self._log.log(level, "%s %s", name, " ".join(f"{key}={value}" for key, value in values.items()))
+            self._log.log(level, "%s %s", name, printable(" ".join(f"{key}={value}" for key, value in values.items())))
 
 
 class _RunLog:

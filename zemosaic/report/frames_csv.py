@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 
 from zemosaic.i18n import Translator
+from zemosaic.plain_text import plain_cell
 from zemosaic.report.report_records import FrameRow, RunReport
 from zemosaic.report.report_text import green_of
 from zemosaic.store.whole_files import write_whole
@@ -62,7 +63,7 @@ def write_frames_csv(path: Path, report: RunReport, translator: Translator) -> N
     out = csv.writer(text, lineterminator="\n")
     out.writerow(COLUMNS)
     for order, row in enumerate(report.frames, 1):
-        out.writerow(["" if value is None else value for value in _values(order, row, translator)])
+        out.writerow(["" if value is None else plain_cell(value) for value in _values(order, row, translator)])
     write_whole(path, text.getvalue().encode("utf-8", "backslashreplace"))
 
 

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from zemosaic.atomic import write_atomic
 from zemosaic.errors import Message, SettingsError, message
+from zemosaic.plain_text import json_value
 from zemosaic.resources import resource_root
 from zemosaic.settings.repair import nearest_allowed, spec_of, unknown_keys, unknown_variables
 from zemosaic.settings.schema import Settings, specs
@@ -273,7 +274,7 @@ def _known(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _read_object(path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8-sig"))
+        values = json_value(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as fault:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from zemosaic.plain_text import json_value
 from zemosaic.store.whole_files import write_whole
 from zemosaic.wcs import separation_deg
 
@@ -117,7 +118,7 @@ def read_responses(path: Path) -> list[FieldResponse]:
     What the file holds can be learnt again and is worth no failed run.
     """
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))["fields"]
+        entries = json_value(path.read_text(encoding="utf-8"))["fields"]
         return [
             FieldResponse(**(entry | {"red": Slope(**entry["red"]), "blue": Slope(**entry["blue"])}))
             for entry in entries

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from zemosaic.arrays import green_channel
 from zemosaic.gui.presenter.frames.frame_table import METRICS, FrameTable
+from zemosaic.plain_text import json_value
 
 __all__ = ["PLAN_COLUMNS", "REPORT_NAME", "plan_rows", "report_numbers"]
 
@@ -55,7 +55,7 @@ def report_numbers(table: FrameTable, report: Path) -> dict[str, NDArray[np.floa
     nothing.
     """
     try:
-        report_values = json.loads(report.read_text(encoding="utf-8"))
+        report_values = json_value(report.read_text(encoding="utf-8"))
         written_ns = report.stat().st_mtime_ns
     except (OSError, ValueError):
         return {}
