@@ -40,8 +40,9 @@ REQUIRED: Mapping[str, Package] = {
     "pydantic": Package("pydantic", "2.6"),
     "platformdirs": Package("platformdirs", "4.0"),
     "filelock": Package("filelock", "3.13"),
-    "Pillow": Package("PIL", "10.0"),
+    "Pillow": Package("PIL", "10.1"),
     "jinja2": Package("jinja2", "3.1"),
+    "pyongc": Package("pyongc", "1.1"),
 }
 """The packages that every run needs, by their names in the package index."""
 UNKNOWN = "?"

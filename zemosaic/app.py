@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
@@ -16,11 +17,15 @@ from zemosaic.errors import InstallationError, Message, ZeMosaicError, message
 from zemosaic.events import Preparation
 from zemosaic.gui.cli.commands import Engine, run_cli, translator_for
 from zemosaic.gui.cli.console import Console
+from zemosaic.gui.cli.flags import window_flags
 from zemosaic.gui.presenter.run.runs import RunHandle
 from zemosaic.health import installation_error, package_troubles
 from zemosaic.i18n import Translator
 from zemosaic.settings.load import environment_name, load_settings, shipped_settings_file, user_settings_file
 from zemosaic.settings.schema import Settings
+
+if TYPE_CHECKING:
+    from zemosaic.gui.presenter.run.session import Session
 
 __all__ = ["NO_WINDOW", "main"]
 
@@ -37,8 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     argv : sequence of str, optional
-        Arguments without the program's name; those of the process by default.  None at all, or
-        only the choice of a window, opens the window; any other run is headless.
+        Arguments without the program's name; those of the process by default.  None at all, or the
+        choice of a window, opens the window, with the settings named beside it; any other run is headless.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     console = Console(sys.stdout, sys.stderr)
@@ -46,13 +51,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         words = translator_for(arguments, os.environ)
         front_ends = [_FLAGS[word] for word in arguments if word in _FLAGS]
         rest = [word for word in arguments if word not in _FLAGS]
-        if rest:
+        flags = window_flags(rest) if front_ends else None
+        if rest and flags is None:
             # Another program may show the pictures that the events tell of; a user of the command line sees none.
             start = partial(_start, pictures="--log-json" in rest)
             return run_cli(rest, os.environ, Engine(start, _make_demo))
-        return _open_window(front_ends[-1] if front_ends else _backend(os.environ), words, console)
+        return _open_window(front_ends[-1] if front_ends else _backend(os.environ), words, console, flags or {})
     except ZeMosaicError as fault:
-        console.error(str(fault))
+        console.error(_said(fault.message))
         return fault.exit_code
     except ImportError as fault:
         broken = installation_error(fault)
@@ -70,8 +76,11 @@ def _backend(environ: Mapping[str, str]) -> str:
         return environ.get(environment_name("gui_backend"), "tk")
 
 
-def _open_window(backend: str, words: Translator, console: Console) -> int:
-    reason = None
+def _open_window(backend: str, words: Translator, console: Console, flags: Mapping[str, str]) -> int:
+    # Here, for a run without a window does not need it.
+    from zemosaic.gui.presenter.run.session import Session
+
+    session = Session(words, os.environ, _start, _make_demo, flags=flags)
     if backend == "qt":
         try:
             from zemosaic.gui.qt.platform import require_platform
@@ -81,13 +90,14 @@ def _open_window(backend: str, words: Translator, console: Console) -> int:
         except ImportError as fault:
             reason = message("error.no_qt", detail=str(fault))
             console.error(words.message(reason))
+            session.problem = session.problem or reason  # the Tk window says why it is not the one asked for
         else:
-            return run_qt_window(words, os.environ, _start, _make_demo)
-    return _open_tk_window(words, console, reason)
+            return run_qt_window(session)
+    return _open_tk_window(session, console)
 
 
-def _open_tk_window(words: Translator, console: Console, reason: Message | None) -> int:
-    """Open the Tk window, which says why it is not the one asked for."""
+def _open_tk_window(session: Session, console: Console) -> int:
+    words = session.words
     try:
         import tkinter as tk
     except ImportError as fault:
@@ -96,7 +106,7 @@ def _open_tk_window(words: Translator, console: Console, reason: Message | None)
     from zemosaic.gui.tk.window import run_window
 
     try:
-        return run_window(words, os.environ, _start, _make_demo, reason)
+        return run_window(session)
     except tk.TclError as fault:
         if "display" not in str(fault):
             raise

@@ -14,9 +14,11 @@ from zemosaic.compute.machine_resources import disk_free
 from zemosaic.errors import Message, ResourceError
 from zemosaic.frames.inventory import nights_of
 from zemosaic.model import FrameRef, MeasuredFrame, Solution, SolvedFrame, StarList
-from zemosaic.mosaic.canvas import Canvas, connected_fields, make_canvas
+from zemosaic.mosaic.canvas import Canvas, canvas_reaches, connected_fields, make_canvas, region_of
 from zemosaic.mosaic.mosaic_mode import mode_of
+from zemosaic.settings.region import parse_region
 from zemosaic.settings.schema import Settings
+from zemosaic.store.work_folder import JOURNAL_NAME, work_folder
 from zemosaic.wcs import FrameWcs
 
 __all__ = ["CPU_S_PER_FRAME", "Forecast", "forecast"]
@@ -42,6 +44,11 @@ class Forecast:
     unplaced: int
     """Frames whose header does not tell where they point; the solver has to find them."""
     left_out: int
+    """Files of the folder that are not used, copies aside."""
+    copies: int
+    """Files that hold the same exposure as another one."""
+    resumes: bool
+    """Whether an earlier run left finished work in the output folder."""
     nights: int
     cameras: tuple[str, ...]
     hours: float
@@ -64,7 +71,11 @@ class Forecast:
 
 
 def forecast(
-    settings: Settings, frames: Sequence[FrameRef], left_out: int = 0, cpu_s_per_frame: float = CPU_S_PER_FRAME
+    settings: Settings,
+    frames: Sequence[FrameRef],
+    left_out: int = 0,
+    cpu_s_per_frame: float = CPU_S_PER_FRAME,
+    copies: int = 0,
 ) -> Forecast:
     """Return what a run with these settings would do with these frames.
 
@@ -74,9 +85,11 @@ def forecast(
     frames : sequence of FrameRef
         Frames that are to be used.
     left_out : int
-        Files of the folder that are not.
+        Files of the folder that are not, copies aside.
     cpu_s_per_frame : float
         What earlier runs took.
+    copies : int
+        Files that hold the same exposure as another one.
     """
     placed = [frame for frame in frames if frame.ra_deg is not None and frame.scale_arcsec]
     canvases = _canvases(settings, placed)
@@ -94,17 +107,21 @@ def forecast(
     except ResourceError as failure:
         problem = failure.message
     largest = canvases[0] if canvases else None
+    if placed and not canvases and settings.region_of_interest:
+        problem = Message("error.nothing_in_region", {"region": settings.region_of_interest})
     if largest is not None and largest.megapixels > settings.max_canvas_megapixels:
         values = {"width": largest.width, "height": largest.height, "megapixels": round(largest.megapixels)}
         problem = Message("error.canvas_too_large", values | {"limit": settings.max_canvas_megapixels})
     elif needed > free:
         told_disk = {"needed_gb": round(needed / 1e9, 1), "free_gb": round(free / 1e9, 1)}
         problem = Message("error.disk_too_small", {"folder": settings.output_dir} | told_disk)
-    light = sum(_area_px(frame, largest) for frame in placed) if largest is not None else 0.0
+    light = _light_px(settings, placed, largest) if largest is not None else 0.0
     return Forecast(
         frames=len(frames),
         unplaced=len(frames) - len(placed),
         left_out=left_out,
+        copies=copies,
+        resumes=_resumes(settings),
         nights=len(nights_of(frames)),
         cameras=tuple(sorted({frame.instrument or frame.telescope for frame in frames} - {""})),
         hours=sum(frame.exposure_s or 0.0 for frame in frames) / 3600.0,
@@ -123,7 +140,11 @@ def forecast(
 
 
 def _canvases(settings: Settings, frames: Sequence[FrameRef]) -> list[Canvas]:
-    """Return the canvas of each field, the largest first; frames of one place stand for each other."""
+    """Return the canvas of each field, the largest first, cut to the region of interest.
+
+    Frames of one place stand for each other.
+    """
+    region = parse_region(settings.region_of_interest)
     size_deg, places = PLACE_DEG, _places(frames, PLACE_DEG)
     while len(places) > MAX_PLACES:
         size_deg *= 2
@@ -134,18 +155,21 @@ def _canvases(settings: Settings, frames: Sequence[FrameRef]) -> list[Canvas]:
     canvases = []
     for members in connected_fields(solved):
         try:
-            canvases.append(
-                make_canvas(
-                    [solved[k] for k in members],
-                    settings.global_wcs_orientation,
-                    settings.global_wcs_pixelscale_mode,
-                    scale_arcsec=settings.global_wcs_pixelscale_arcsec,
-                    projection=settings.global_wcs_projection,
-                    finer=settings.drizzle_scale if settings.stacking_drizzle else 1.0,
-                )
+            canvas = make_canvas(
+                [solved[k] for k in members],
+                settings.global_wcs_orientation,
+                settings.global_wcs_pixelscale_mode,
+                scale_arcsec=settings.global_wcs_pixelscale_arcsec,
+                projection=settings.global_wcs_projection,
+                finer=settings.drizzle_scale if settings.stacking_drizzle else 1.0,
             )
         except ResourceError:
             continue  # wider than half of the sky: hints that no run would believe either
+        box = None if region is None else region_of(canvas, *region)
+        if region is None:
+            canvases.append(canvas)
+        elif box is not None:
+            canvases.append(canvas.cut(box))
     return sorted(canvases, key=lambda canvas: -canvas.width * canvas.height)
 
 
@@ -170,6 +194,19 @@ def _as_solved(frame: FrameRef) -> SolvedFrame:
     stars = StarList(none, none, np.empty((0, 1), np.float32), np.empty((0, 1), np.float32), nothing, np.empty(0, bool))
     measured = MeasuredFrame(frame, stars, (0.0,), (1.0,), math.nan, math.nan, 0.0)
     return SolvedFrame(measured, Solution(wcs, "header", 0, math.nan))
+
+
+def _light_px(settings: Settings, frames: Sequence[FrameRef], canvas: Canvas) -> float:
+    """Return how many of the canvas's pixels all frames together fill; those beside a region of interest fill none."""
+    if not settings.region_of_interest:
+        return sum(_area_px(frame, canvas) for frame in frames)
+    area = float(canvas.width * canvas.height)
+    return sum(min(_area_px(frame, canvas), area) for frame in frames if canvas_reaches(canvas, _as_solved(frame)))
+
+
+def _resumes(settings: Settings) -> bool:
+    work = work_folder(Path(settings.output_dir or "."), settings.work_dir)
+    return settings.resume != "off" and bool(settings.output_dir) and (work / JOURNAL_NAME).is_file()
 
 
 def _area_px(frame: FrameRef, canvas: Canvas) -> float:

@@ -406,7 +406,7 @@ class TileProduct:
 
 @dataclass(frozen=True)
 class MosaicProduct:
-    """The finished files of one mosaic."""
+    """The finished files of one mosaic; `stretched` (in full size) and `picture` (to share) only where asked for."""
 
     mosaic: str
     coverage: str
@@ -420,7 +420,7 @@ class MosaicProduct:
     box: tuple[int, int, int, int] | None = None
     """The part of the canvas that the files hold, (y0, y1, x0, x1), half open; None for all of it."""
     stretched: str = ""
-    """The picture in full size where one was asked for."""
+    picture: str = ""
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def test_deeply_nested_json_is_an_error_of_the_file(tmp_path: Path) -> None:
     from zemosaic.errors import SettingsError
 
     with pytest.raises(SettingsError):
-        load_settings([tmp_path / "settings.json"])
+        load_settings({}, {}, tmp_path / "settings.json")
 
 
 def test_the_rate_is_not_written_through_a_link(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_a_run_ends_with_zero_and_a_summary(tmp_path, environ, capsys):
     assert code == 0
     assert started[0][1].closed
     assert "zemosaic_MT6_R16.fits" in told.out
-    assert "16 used, 2 left out" in told.out
+    assert "16 used, 2 excluded" in told.out
     assert "2 × A solution was found whose pixels are not square" in told.out
     assert "(3 times)" in told.out
     assert "peak memory 750 MB" in told.out
@@ -66,7 +66,7 @@ def test_frames_are_prepared_on_request(tmp_path, environ, capsys):
     code, _ = run([*folders(tmp_path), "--until", "solve"], environ)
     told = capsys.readouterr()
     assert code == 0
-    assert "16 measured, 16 solved, 2 left out" in told.out
+    assert "16 measured, 16 solved, 2 excluded" in told.out
     assert "Stacking" not in told.err
 
 
@@ -153,10 +153,10 @@ def test_a_wrong_value_before_the_run_is_json_too(environ, capsys):
         (["--input_dir"], "--input_dir needs a value"),
         (["--stackng_kappa_low", "3"], "Did you mean --stacking_kappa_low"),
         (["--qqqq"], "no flag --qqqq"),
-        (["somewhere"], "belongs to no flag"),
+        (["somewhere"], "does not belong to any flag"),
         (["--output_dir", "x"], "add --input_dir DIR"),
         (["--config", "/nowhere/at.json", "--demo"], "/nowhere/at.json"),
-        (["--demo", "--input_dir", "x"], "leave one of the two away"),
+        (["--demo", "--input_dir", "x"], "remove one of the two"),
     ],
 )
 def test_mistakes_are_named(argv, told, environ, capsys):
@@ -300,7 +300,7 @@ def interrupted(tmp_path, environ, deaf, presses):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C to the whole console")
 @pytest.mark.parametrize(
     ("deaf", "presses", "told"),
-    [(False, 1, "the same command goes on"), (True, 1, "the same command goes on"), (True, 2, "Ended at once")],
+    [(False, 1, "the same command continues"), (True, 1, "the same command goes on"), (True, 2, "Ended at once")],
 )
 def test_ctrl_c_stops_within_seconds(deaf, presses, told, tmp_path, environ):
     code, seconds, text = interrupted(tmp_path, environ, deaf, presses)

@@ -9,8 +9,9 @@ import pytest
 from mosaic_frames import solved_of, wcs_of
 
 from zemosaic.forecast import forecast
+from zemosaic.gui.presenter.run.eta import about_text, exposure_text
 from zemosaic.gui.presenter.run.speed import learn_speed, speed_of
-from zemosaic.gui.presenter.run.summary_text import forecast_lines
+from zemosaic.gui.presenter.run.summary_text import forecast_card, forecast_lines
 from zemosaic.i18n import Translator
 from zemosaic.settings.schema import Settings
 
@@ -96,3 +97,39 @@ def test_the_speed_is_learnt_from_run_to_run(tmp_path):
     assert speed_of(folder) == pytest.approx(0.3)
     (folder / "speed.json").write_text("{", encoding="utf-8")
     assert speed_of(folder) is None
+
+
+def test_a_region_of_interest_is_counted(tmp_path):
+    settings = Settings(output_dir=str(tmp_path))
+    frames = frames_at([(80.0, 10.0), (80.5, 10.0)])
+    whole = forecast(settings, frames)
+    part = forecast(settings.model_copy(update={"region_of_interest": "80.0,10.0,0.2,0.2"}), frames)
+    assert (part.width, part.height) == pytest.approx((302, 302), abs=3) and part.disk_bytes < whole.disk_bytes / 20
+    assert part.depth == pytest.approx(10, rel=0.1) and part.problem is None
+    beside = forecast(settings.model_copy(update={"region_of_interest": "20,10,0.2,0.2"}), frames)
+    assert beside.problem.key == "error.nothing_in_region"
+
+
+def test_the_card_beside_start_says_it_in_a_line(tmp_path):
+    settings = Settings(output_dir=str(tmp_path), num_processing_workers=1)
+    told = forecast(settings, frames_at([(80.0, 10.0)]), 3, 0.5, copies=1992)
+    card = forecast_card(told, WORDS)
+    assert card.startswith("10 frames → 1,083 × 1,923 px · ") and "about 20 s" in card
+    assert "1,992 copies excluded" in card and "3 files are excluded" in card and "stopped" not in card
+    work = tmp_path / ".zemosaic_work"
+    work.mkdir()
+    (work / "journal.sqlite").touch()
+    assert "Goes on where the last run stopped" in forecast_card(forecast(settings, frames_at([(80.0, 10.0)])), WORDS)
+    refused = forecast(settings.model_copy(update={"max_canvas_megapixels": 1.0}), frames_at([(80.0, 10.0)]))
+    assert forecast_card(refused, WORDS).startswith("⚠")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(3, "about 10 s"), (42, "about 40 s"), (100, "about 2 min"), (7700, "about 2 h 10 min")]
+)
+def test_durations_are_told_no_finer_than_they_are_known(seconds, text):
+    assert about_text(seconds, WORDS) == text
+
+
+def test_short_exposures_are_not_zero_hours():
+    assert [exposure_text(s, WORDS) for s in (60, 600, 9000)] == ["60 s", "10 min", "2.5 h"]

@@ -18,7 +18,7 @@ from zemosaic.gui.presenter.frames.analyser import find_analyser, start_analyser
 from zemosaic.gui.presenter.frames.footprints import Footprints, MapView
 from zemosaic.gui.presenter.frames.frame_cells import cell_text
 from zemosaic.gui.presenter.frames.frame_table import COLUMNS, METRICS, FrameTable
-from zemosaic.gui.presenter.frames.frames_files import report_numbers
+from zemosaic.gui.presenter.frames.frames_files import Reported, read_report
 from zemosaic.gui.presenter.frames.frames_presenter import FramesPresenter, Scanned
 from zemosaic.gui.presenter.frames.histograms import Histogram
 from zemosaic.gui.presenter.frames.map_picture import COLOURINGS, MapPainter, legend
@@ -103,7 +103,7 @@ def test_a_run_fills_the_table():
     desk = FramesPresenter()
     desk.table = table
     desk.note(RunStarted("1", "a", "b", "c"))
-    assert cell_text(table, 1, "verdict", WORDS) == "✓ kept"
+    assert cell_text(table, 1, "verdict", WORDS) == "✓ included"
     assert cell_text(table, 6, "verdict", WORDS).startswith("⚠"), "what is no frame stays none"
     for row in range(len(table)):
         assert all(isinstance(cell_text(table, row, column, WORDS), str) for column in COLUMNS)
@@ -180,11 +180,11 @@ def test_an_earlier_report_fills_the_table(tmp_path):
     report = tmp_path / "run_report.json"
     metrics = {"stars": 70, "fwhm_px": 2.5, "sky_adu": [900.0, 950.0, 980.0]}
     report.write_text(json.dumps({"frames": [{"path": str(file), "weight": 0.8, "metrics": metrics}]}))
-    table.take_numbers(report_numbers(table, report))
+    table.take_numbers(read_report(table, report).numbers)
     assert [cell_text(table, 0, name, WORDS) for name in ("stars", "fwhm", "background")] == ["70", "2.50", "950.0"]
     assert cell_text(table, 1, "stars", WORDS) == ""
     report.write_text("[]")
-    assert report_numbers(table, report) == {}
+    assert read_report(table, report).numbers == {}
 
 
 @pytest.mark.parametrize(("ra", "dec"), [(80.0, -5.0), (359.99, 10.0), (12.0, 89.7), (200.0, -89.9)])
@@ -326,7 +326,7 @@ def test_numbers_of_a_run_do_not_come_into_the_next_one():
     for late in (False, True):
         desk.note(RunStarted("1", "a", "b", "c"))
         numbers = {"fwhm": np.full(len(desk.table), 3.0 + late)}
-        told = Scanned(desk._number, numbers=numbers, run=desk._run)
+        told = Scanned(desk._number, reported=Reported(numbers), run=desk._run)
         if late:
             desk.note(RunStarted("1", "a", "b", "c"))
         desk._news.put(told)

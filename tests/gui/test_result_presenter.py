@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from waiting import wait_until
 
 from zemosaic.export.fits import write_fits
 from zemosaic.gui.presenter.result.picture_view import Viewport
-from zemosaic.gui.presenter.result.result_presenter import ResultPresenter
+from zemosaic.gui.presenter.result.result_presenter import Adjustment, ResultPresenter
 from zemosaic.i18n import Translator
 from zemosaic.wcs import FrameWcs
 
@@ -58,10 +59,18 @@ def test_the_stretch_is_changed_and_put_back(tmp_path):
     desk = opened(mosaic(tmp_path))
     view = Viewport(600, 400, 300, 200).fit()
     plain = desk.picture(view)
-    for changes in ({"sky": 0.6}, {"white": -0.5}, {"linked": False}, {"channel": "blue"}, {"coverage": True}):
+    for changes in (
+        {"sky": 0.6},
+        {"white": -0.5},
+        {"strength": 0.5},
+        {"linked": False},
+        {"channel": "blue"},
+        {"coverage": True},
+        {"annotation": True},
+    ):
         desk.adjust(**changes)
         assert not np.array_equal(desk.picture(view), plain), changes
-        desk.adjust(sky=0.0, white=0.0, linked=True, channel="colour", coverage=False)
+        desk.adjust(**asdict(Adjustment()))
         assert np.array_equal(desk.picture(view), plain)
     desk.adjust(sky=0.8)
     assert np.median(desk.picture(view)) > np.median(plain)

@@ -232,6 +232,7 @@ def test_search_looks_through_all_levels(opened):
 
 def test_languages_switch_while_open_and_everything_follows(opened):
     window = opened("en")
+    window.presenter._pumps = 99  # what is found of the computer meanwhile would change the texts
     english = texts(window.root)
     window.presenter.use_language("fr")
     window.root.update()
@@ -246,6 +247,7 @@ def test_languages_switch_while_open_and_everything_follows(opened):
         "1:1",
         "↺",
         "Rejet",
+        "Annotation",
         "Normalisation",
         "Orientation",
         "px",
@@ -302,13 +304,13 @@ def test_stop_ends_a_run_and_says_how_to_go_on(opened, tmp_path, wait_until):
     assert window.stop_button.instate(["disabled"])
     wait_until(window.root, lambda: not window.session.running)
     assert window.session.state.status is Status.CANCELLED
-    assert "start again to go on" in window._status.cget("text")
+    assert "start again to continue" in window._status.cget("text")
 
 
 @pytest.mark.parametrize("answer", [0, 1, None])
 def test_closing_during_a_run_asks_first(answer, opened, tmp_path, monkeypatch, wait_until):
     asked = []
-    monkeypatch.setattr(window_module, "ask", lambda *args: asked.append(args) or answer)
+    monkeypatch.setattr(window_module, "ask", lambda *args, **kind: asked.append(args) or answer)
     window = opened(step_s=0.05)
     fill_in(window, tmp_path)
     window.presenter.start()
@@ -331,7 +333,7 @@ def test_a_failed_run_is_explained(opened, tmp_path, wait_until):
     window.presenter.start()
     wait_until(window.root, lambda: not window.session.running)
     window.root.update()
-    assert "memory_limit_gb" in window._status.cget("text")
+    assert "“Memory limit”" in window._status.cget("text")
     assert "memory_limit_gb" in window.run.log.text.get("1.0", "end")
 
 
@@ -340,10 +342,10 @@ def test_an_earlier_mosaic_is_not_replaced_unasked(opened, tmp_path, monkeypatch
     (tmp_path / "out" / "zemosaic_MT1_R2.fits").write_bytes(b"")
     window = opened()
     fill_in(window, tmp_path)
-    monkeypatch.setattr(window_module, "ask", lambda *args: 1)
+    monkeypatch.setattr(window_module, "ask", lambda *args, **kind: 1)
     window.presenter.start()
     assert not window.session.running
-    monkeypatch.setattr(window_module, "ask", lambda *args: 0)
+    monkeypatch.setattr(window_module, "ask", lambda *args, **kind: 0)
     window.presenter.start()
     assert window.session.running
 

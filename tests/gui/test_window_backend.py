@@ -29,7 +29,9 @@ def asked(monkeypatch, tmp_path):
     found = []
     monkeypatch.setenv("ZEMOSAIC_CONFIG_DIR", str(tmp_path))
     monkeypatch.delenv("ZEMOSAIC_GUI_BACKEND", raising=False)
-    monkeypatch.setattr(app, "_open_window", lambda backend, words, console: found.append(backend) or 0)
+    monkeypatch.setattr(
+        app, "_open_window", lambda backend, words, console, flags: found.append((backend, dict(flags))) or 0
+    )
     return found
 
 
@@ -43,7 +45,17 @@ def test_flag_before_environment_before_file(asked, monkeypatch, tmp_path):
     monkeypatch.setenv("ZEMOSAIC_GUI_BACKEND", "qt")
     app.main([])
     app.main(["--tk-gui"])
-    assert asked == ["tk", "qt", "tk", "qt", "qt", "tk"]
+    assert [backend for backend, _ in asked] == ["tk", "qt", "tk", "qt", "qt", "tk"]
+
+
+def test_settings_beside_the_choice_of_a_window_open_it_with_them(asked, capsys):
+    assert app.main(["--qt-gui", "--grid-tile-px", "300", "--input_dir=/a"]) == 0
+    assert app.main(["--tk-gui", "--stacking_drizzle"]) == 0
+    assert asked == [("qt", {"grid_tile_px": "300", "input_dir": "/a"}), ("tk", {"stacking_drizzle": "true"})]
+    assert app.main(["--qt-gui", "--grid_tile_px", "1"]) == 2
+    assert "128 ... 4096" in capsys.readouterr().err
+    assert app.main(["--qt-gui", "--version"]) == 0
+    assert len(asked) == 2, "what is no setting needs no window"
 
 
 def script(blocked: tuple[str, ...], body: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -64,7 +64,7 @@ def export(folder: Path, filled: bool = True, **changes: object) -> tuple[Output
     context = make_context(
         settings=Settings(input_dir="in", output_dir=str(folder), **changes),
         emit=seen.append,
-        workers=Workers(None, None, lambda: False, folder),
+        workers=Workers(None, SimpleNamespace(limit_bytes=4 << 30), lambda: False, folder),
         journal=None,
         monitor=SimpleNamespace(cpu_s=lambda: 0.0),
     )
@@ -90,6 +90,7 @@ def test_by_default_all_of_the_canvas_is_written_as_floats(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [
         "zemosaic_MT1_R1.fits",
         "zemosaic_MT1_R1_coverage.fits",
+        "zemosaic_MT1_R1_picture.jpg",
         "zemosaic_MT1_R1_preview.png",
         "zemosaic_MT1_R1_weight.fits",
     ]

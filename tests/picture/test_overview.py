@@ -12,7 +12,7 @@ from zemosaic.picture.overview import MIN_OVERVIEW_STEP, Overview
 from zemosaic.picture.preview import stretched_preview
 from zemosaic.picture.pyramid import MosaicView
 from zemosaic.picture.pyramid_kernel import shown
-from zemosaic.picture.stretch import SKY_LEVEL, ChannelStretch
+from zemosaic.picture.stretch import SKY_LEVEL, ChannelStretch, PictureLook
 
 HEIGHT, WIDTH = 622, 904
 
@@ -46,7 +46,7 @@ def test_from_afar_it_looks_like_the_preview(planes, linked):
     found = overview.part(0, 0, WIDTH, HEIGHT, *size)
     assert found is not None
     seen = shown(*found, *size, overview.views[0 if linked else 1])
-    preview = stretched_preview(planes, None, WIDTH // 2, axis_order="CHW", linked=linked)
+    preview = stretched_preview(planes, None, WIDTH // 2, axis_order="CHW", look=PictureLook(linked=linked))
     assert np.abs(seen.astype(int) - preview).max() <= 1
     assert seen[:, :430].any(axis=2).mean() > 0.99 and not seen[:, 430:].any()
 

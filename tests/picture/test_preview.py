@@ -24,7 +24,7 @@ from zemosaic.picture.preview import (
     stretched_preview,
     write_png,
 )
-from zemosaic.picture.stretch import SKY_LEVEL, display_stretch, midtones
+from zemosaic.picture.stretch import SKY_LEVEL, ChannelStretch, DisplayStretch, PictureLook, display_stretch, midtones
 
 SHAPE = (360, 300)
 preview = partial(stretched_preview, axis_order="CHW")
@@ -131,9 +131,9 @@ def test_the_picture_takes_off_no_more_than_a_level():
 
 def test_unlinked_channels_each_fill_the_range():
     weak = starfield() * np.array([1.0, 1.0, 0.2], np.float32)[:, None, None]
-    view = display_stretch(weak, None, 400, axis_order="CHW", linked=False)
+    view = display_stretch(weak, None, 400, axis_order="CHW", look=PictureLook(linked=False))
     assert view.gains == (1.0, 1.0, 1.0) and len(view.stretches) == 3
-    linked, unlinked = (preview(weak, None, 400, linked=kind).astype(float) for kind in (True, False))
+    linked, unlinked = (preview(weak, None, 400, look=PictureLook(linked=kind)).astype(float) for kind in (True, False))
     assert not np.array_equal(linked, unlinked)
     sky = np.median(unlinked[40:150, 120:250].reshape(-1, 3), axis=0)
     assert np.ptp(sky) <= 3
@@ -197,14 +197,57 @@ def test_stars_come_out_white_on_average():
     assert np.ptp(means) < 0.06 * means.mean()
 
 
-def test_cut_off_cores_of_stars_are_white_and_their_flanks_keep_their_colour():
+def test_clipped_cores_of_stars_have_the_hue_of_their_wings():
     y, x = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]]
     star = np.exp(-((y - 200) ** 2 + (x - 150) ** 2) / (2 * 3.0**2))
     source = starfield() + np.array([1.6, 1.0, 0.3])[:, None, None] * (60000.0 * star).astype(np.float32)
-    picture = preview(np.minimum(source, [[[20000.0]], [[20000.0]], [[20000.0]]]).astype(np.float32), None, 400)
-    core, flank = picture[::-1][200, 150].astype(int), picture[::-1][200, 160].astype(int)
-    assert np.ptp(core) < 8 and core.min() > 235
-    assert flank[0] > flank[2] + 40
+    picture = preview(np.minimum(source, 20000.0).astype(np.float32), None, 400)
+    core, flank = picture[::-1][200, 150].astype(float), picture[::-1][200, 161].astype(float)
+    assert hue(core) == pytest.approx(hue(flank), abs=12.0)
+    assert core.max() > 200 and np.ptp(core) > 40, "neither dark nor clipped to white"
+
+
+def hue(colours: np.ndarray) -> np.ndarray:
+    """Return the angle of colours, last axis red, green, blue, about the grey axis in degrees."""
+    red, green, blue = np.moveaxis(np.asarray(colours, float), -1, 0)
+    return np.degrees(np.arctan2(np.sqrt(3.0) * (green - blue), 2.0 * red - green - blue))
+
+
+@pytest.mark.parametrize("look", [PictureLook(), PictureLook(strength=3.0, sky_level=0.05)])
+def test_the_hue_of_a_wedge_of_colours_stays_from_a_thousandth_to_nine_tenths_of_full_scale(look):
+    angles = np.radians(np.arange(0.0, 360.0, 3.0))
+    levels = 65535.0 * np.geomspace(0.001, 0.9, 60)
+    pure = 0.5 + 0.5 * np.cos(angles[:, None] - np.radians([0.0, 120.0, 240.0]))
+    colours = (pure[:, None, :] * levels[None, :, None]).astype(np.float32)
+    planes = np.moveaxis(colours, -1, 0)
+    stretch = DisplayStretch((0.0,) * 3, (1.0,) * 3, (ChannelStretch.between(-20.0, 65535.0, 0.14),), look=look)
+    for view in (stretch, stretch.fitted(planes, np.ones(planes.shape[1:], bool))):
+        seen = np.moveaxis(view(planes, np.ones(planes.shape[1:], bool)), 0, -1)
+        drift = (hue(seen) - hue(colours) + 180.0) % 360.0 - 180.0
+        assert np.abs(drift).max() < 0.5
+        assert np.ptp(seen[:, -1], axis=-1).min() > 0.3, "the brightest part keeps its colour"
+        assert seen.max() <= 1.0
+
+
+def test_the_emptiest_sky_is_neutral_beside_a_nebula_that_fills_most_of_the_picture():
+    picture = preview(cloudy(0.9), None, 600).astype(float)
+    sky = picture[20:-20, 560:590].reshape(-1, 3)
+    assert np.ptp(np.median(sky, axis=0)) <= 1 and np.ptp(sky.mean(axis=0)) <= 1
+
+
+def test_strength_lifts_faint_light_and_leaves_the_sky_as_it_is():
+    faint = np.s_[-120:-20, 40:110]
+    weak, strong = (preview(starfield(), None, 400, look=PictureLook(strength=by)).astype(float) for by in (0.6, 1.8))
+    sky = np.s_[40:150, 120:250]
+    assert np.median(strong[sky]) == pytest.approx(np.median(weak[sky]), abs=2)
+    assert strong[faint].mean() > 1.25 * weak[faint].mean()
+    dark = preview(starfield(), None, 400, look=PictureLook(sky_level=0.05))
+    assert np.median(dark[sky]) == pytest.approx(0.05 * 255, abs=2)
+
+
+def test_given_gains_are_those_of_the_picture():
+    view = display_stretch(starfield(), None, 400, axis_order="CHW", look=PictureLook(gains=(1.3, 1.0, 1.9)))
+    assert view.gains == (1.3, 1.0, 1.9)
 
 
 def test_no_coverage_is_black_and_an_empty_mosaic_is_no_failure():

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from zemosaic.errors import Message, message
 from zemosaic.model import Dropped, FrameRef
 
-__all__ = ["inventory", "is_remark", "nights_of"]
+__all__ = ["inventory", "is_copy", "is_remark", "nights_of"]
 
 _HALF_DAY = timedelta(hours=12)
 """Frames of one night bear two dates; half a day earlier they bear one."""
 _MAX_NAMES = 6
+COPY_REASONS = ("reason.duplicate", "reason.same_exposure")
 _KINDS_LEFT_OUT = (
     (
         "inventory.stacks",
@@ -25,9 +26,14 @@ _KINDS_LEFT_OUT = (
             "reason.stack_planes",
         ),
     ),
-    ("inventory.copies", ("reason.duplicate", "reason.same_exposure")),
+    ("inventory.copies", COPY_REASONS),
     ("inventory.calibration", ("reason.not_a_light",)),
 )
+
+
+def is_copy(reason: Message) -> bool:
+    """Return whether a file is refused because it holds the same exposure as another one."""
+    return reason.key in COPY_REASONS
 
 
 def inventory(frames: Sequence[FrameRef], dropped: Sequence[Dropped]) -> list[Message]:

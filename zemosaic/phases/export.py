@@ -8,24 +8,24 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zemosaic.about import package_versions
 from zemosaic.arrays import Box
 from zemosaic.coadd.tile_task import pixel_area_ratio
 from zemosaic.errors import Message, NothingUsable, message
 from zemosaic.events import PreviewReady
-from zemosaic.export.cards import Card, map_cards, mosaic_cards, provenance_of
+from zemosaic.export.cards import Card, Provenance, map_cards, mosaic_cards, provenance_of
 from zemosaic.export.encoding import DiskType
 from zemosaic.export.fits import write_fits
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
 from zemosaic.phases.context import RunContext
+from zemosaic.phases.outputs.shared_pictures import CanvasPixels, look_of, write_shared_pictures
 from zemosaic.phases.parts.mosaic_stars import MosaicStars, catalogue_of_mosaic, stars_of_mosaic
 from zemosaic.phases.plan import FieldPlan
 from zemosaic.picture.picture_files import write_picture16
 from zemosaic.picture.preview import coverage_picture, stretched_bands, stretched_preview, write_png
-from zemosaic.picture.stretch import display_stretch
+from zemosaic.picture.stretch import PictureLook, display_stretch
 from zemosaic.qa.crop import QualityCrop, coverage_box, merged_box, quality_box, widened
 from zemosaic.qa.noise_against_depth import DepthNoise, noise_by_depth
 from zemosaic.qa.seams import SeamReport, measure_seams
@@ -115,38 +115,33 @@ def export_mosaic(
         if settings.save_star_catalogue:
             catalogue_of_mosaic(context.output_dir / f"{stem}_stars.ecsv", stars, value, plan.wcs, box)
         advance(1)
-        coverage = context.output_dir / f"{stem}_coverage{suffix}"
+        coverage, weight = (context.output_dir / f"{stem}_{name}{suffix}" for name in ("coverage", "weight"))
         write(coverage, kept, cards=map_cards(origin, "coverage"), dtype="int32")
         advance(2)
-        weight = context.output_dir / f"{stem}_weight{suffix}"
         write(weight, heavy, cards=map_cards(origin, "weight"))
         advance(3)
         if settings.save_rejection_maps:
             gone = context.output_dir / f"{stem}_rejected{suffix}"
             write(gone, store.canvas("rejected"), cards=map_cards(origin, "rejected"), dtype="int32")
-        preview = context.output_dir / f"{stem}_preview.png"
-        picture = _preview(context, value, kept, box, stars.colour)
-        write_png(preview, picture)
-        context.reporter.emit(PreviewReady(str(preview), picture.shape[1], picture.shape[0], final=True))
         advance(4)
-        stretched = _stretched(context, stem, value, kept, box, stars.colour)
+        made = _pictures(context, stem, origin, CanvasPixels(value, kept, plan.wcs, box), stars.colour)
         advance(5)
         product = MosaicProduct(
             mosaic=mosaic.name,
             coverage=coverage.name,
             weight=weight.name,
-            preview=preview.name,
+            preview=made.preview,
             width=box[3] - box[2],
             height=box[1] - box[0],
             frames_used=len(used),
             exposure_s=sum(frame.exposure_s or 0.0 for frame in used),
             wcs=plan.wcs.shifted(box[2], box[0]),
             box=box,
-            stretched=stretched,
+            stretched=made.stretched,
+            picture=made.finished,
         )
-        pictures = ReportPictures(picture, *coverage_picture(kept, COVERAGE_MAP_PX, box))
         seams = _seams(grid, product.wcs, used_ids, mosaic)
-        return Outputs(product, pictures, seams, noise_by_depth(value, kept, box), stars)
+        return Outputs(product, made.report, seams, noise_by_depth(value, kept, box), stars)
 
 
 def _solved(grid: FieldPlan, used_ids: set[int]) -> list[SolvedFrame]:
@@ -159,22 +154,6 @@ def _pixels_and_cards(apply_gains: bool, stars: MosaicStars, value: Pixels) -> t
     if not apply_gains or colour is None:
         return value, star_cards(colour, False, stars.zero, stars.depth)
     return BalancedPixels(value, colour.gains, stars.cut_off), star_cards(colour, True, stars.zero, stars.depth)
-
-
-def _preview(
-    context: RunContext, value: Pixels, kept: Pixels, box: Box, colour: ColourGains | None
-) -> NDArray[np.uint8]:
-    """Return the stretched picture of the mosaic, in the white that its stars told."""
-    settings = context.settings
-    return stretched_preview(
-        value,
-        kept,
-        settings.preview_max_px,
-        axis_order="CHW",
-        box=box,
-        linked=settings.preview_linked,
-        gains=colour.gains if colour else None,
-    )
 
 
 def _seams(grid: FieldPlan, wcs: FrameWcs, used_ids: set[int], mosaic: Path) -> SeamReport:
@@ -233,19 +212,41 @@ def _sides(before: Box, after: Box) -> dict[str, int]:
     }
 
 
-def _stretched(
-    context: RunContext, stem: str, value: Pixels, kept: Pixels, box: Box, colour: ColourGains | None
-) -> str:
+@dataclass(frozen=True)
+class _Pictures:
+    """What the report shows, and the names of the files of all pictures; empty for those that are not asked for."""
+
+    report: ReportPictures
+    preview: str
+    stretched: str
+    finished: str
+
+
+def _pictures(
+    context: RunContext, stem: str, origin: Provenance, canvas: CanvasPixels, colour: ColourGains | None
+) -> _Pictures:
+    """Write everything that is stretched, all with the same look."""
+    look = look_of(context.settings, colour.gains if colour else None)
+    preview = context.output_dir / f"{stem}_preview.png"
+    picture = stretched_preview(
+        canvas.value, canvas.kept, context.settings.preview_max_px, axis_order="CHW", box=canvas.box, look=look
+    )
+    write_png(preview, picture)
+    context.reporter.emit(PreviewReady(str(preview), picture.shape[1], picture.shape[0], final=True))
+    stretched = _stretched(context, stem, canvas, look)
+    finished = write_shared_pictures(context, stem, origin, canvas, look)
+    report = ReportPictures(picture, *coverage_picture(canvas.kept, COVERAGE_MAP_PX, canvas.box))
+    return _Pictures(report, preview.name, stretched, finished)
+
+
+def _stretched(context: RunContext, stem: str, canvas: CanvasPixels, look: PictureLook) -> str:
     """Write the stretched picture in full size where it is asked for; returns its name."""
-    settings = context.settings
+    settings, box = context.settings, canvas.box
     if settings.save_stretched == "none":
         return ""
     name = f"{stem}_stretched.{'tif' if settings.save_stretched == 'tiff' else 'png'}"
-    gains = colour.gains if colour else None
-    view = display_stretch(
-        value, kept, axis_order="CHW", box=box, linked=settings.preview_linked, full_size=True, gains=gains
-    )
-    bands = stretched_bands(value, kept, view, axis_order="CHW", box=box)
+    view = display_stretch(canvas.value, canvas.kept, axis_order="CHW", box=box, look=look, full_size=True)
+    bands = stretched_bands(canvas.value, canvas.kept, view, axis_order="CHW", box=box)
     write_picture16(context.output_dir / name, bands, box[3] - box[2], box[1] - box[0], settings.save_stretched)
     return name
 

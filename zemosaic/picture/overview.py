@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,7 +10,8 @@ from zemosaic.arrays import Float32s
 from zemosaic.picture.denoise import denoise
 from zemosaic.picture.downsample import block_size, downsampled, sampled
 from zemosaic.picture.pyramid_kernel import Raster, halved
-from zemosaic.picture.stretch import DisplayStretch, fit_display_stretch
+from zemosaic.picture.star_cores import clipped_levels, with_hue_of_wings
+from zemosaic.picture.stretch import AUTOMATIC_LOOK, DisplayStretch, PictureLook, fit_display_stretch
 from zemosaic.store.axis_order import Pixels, axis_layout
 
 __all__ = ["Overview"]
@@ -37,9 +38,17 @@ class Overview:
     """One stretch for all colours, and one for each."""
     grain: tuple[tuple[float, ...], tuple[float, ...]]
     """For each stretch of these, how much deeper black must lie below the sky for single pixels."""
+    clipped: tuple[float, ...] | None
+    """`DisplayStretch.clipped` of single pixels."""
 
     @classmethod
-    def of(cls, mosaic: Pixels, coverage: Pixels | None, max_px: int = MAX_SIDE_PX) -> Overview:
+    def of(
+        cls,
+        mosaic: Pixels,
+        coverage: Pixels | None,
+        max_px: int = MAX_SIDE_PX,
+        look: PictureLook = AUTOMATIC_LOOK,
+    ) -> Overview:
         """Return the overview of a mosaic.
 
         Parameters
@@ -50,6 +59,8 @@ class Overview:
             Frames per pixel.
         max_px : int
             Longest side of the first level.
+        look : PictureLook
+            What is wanted of the stretch; both kinds are made, linked and not.
         """
         layout = axis_layout(mosaic, "CHW")
         planes = downsampled(mosaic, max_px, axis_order="CHW")
@@ -57,25 +68,25 @@ class Overview:
         frames = np.ones(inside.shape, np.float32)
         if coverage is not None:
             frames = downsampled(coverage, max_px, axis_order="CHW", empty=0.0)[0]
-        skies = [
-            fit_display_stretch(planes, inside, linked, getattr(mosaic, "colour_gains", None))
-            for linked in (True, False)
-        ]
+        look = replace(look, gains=look.gains or getattr(mosaic, "colour_gains", None))
+        skies = [fit_display_stretch(planes, inside, replace(look, linked=linked)) for linked in (True, False)]
         denoise(planes, frames, inside)
         linked, each = (sky.fitted(planes, inside) for sky in skies)
         single = sampled(mosaic, max_px, axis_order="CHW")
         there = np.asarray(np.isfinite(single).all(axis=0))
+        clipped = clipped_levels(single, linked.sky, there)
         grain = [
             tuple(max(one.black / calmed.black, 1.0) for one, calmed in zip(noisy, view.stretches, strict=True))
             for view in (linked, each)
             for noisy in [view.fitted(single, there).stretches]
         ]
+        planes = with_hue_of_wings(planes, linked.sky, linked.clipped)
         planes[:, ~inside] = np.nan
         levels = [planes]
         while max(levels[-1].shape) > MIN_LEVEL_PX:
             levels.append(halved(levels[-1]))
         side = block_size(layout.height, layout.width, max_px)
-        return cls(tuple(levels), side, layout.height, (linked, each), (grain[0], grain[1]))
+        return cls(tuple(levels), side, layout.height, (linked, each), (grain[0], grain[1]), clipped)
 
     def part(
         self, x0: float, y0: float, x1: float, y1: float, out_w: int, out_h: int
@@ -96,4 +107,5 @@ class Overview:
     def near(self, view: DisplayStretch, step: float) -> DisplayStretch:
         """Return a view of `views`, perhaps adjusted, for unfaded pixels: means of `step` x `step` ones."""
         grain = self.grain[0 if len(view.stretches) == 1 else 1]
+        view = replace(view, clipped=self.clipped)
         return view.deeper([max(one / max(step, 1.0), 1.0) for one in grain])

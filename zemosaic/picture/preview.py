@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,9 @@ from PIL import Image
 from zemosaic.arrays import Box
 from zemosaic.picture.denoise import denoise
 from zemosaic.picture.downsample import downsampled
-from zemosaic.picture.stretch import DisplayStretch, fit_display_stretch, inside_of
+from zemosaic.picture.pyramid_kernel import Raster, shown
+from zemosaic.picture.star_cores import WING_PX, with_hue_of_wings
+from zemosaic.picture.stretch import AUTOMATIC_LOOK, DisplayStretch, PictureLook, fit_display_stretch, inside_of
 from zemosaic.store.axis_order import AxisOrder, Pixels, axis_layout
 from zemosaic.store.whole_files import write_whole
 
@@ -22,6 +24,7 @@ __all__ = [
     "coverage_picture",
     "jpeg_bytes",
     "png_bytes",
+    "shown_bands",
     "stretched_bands",
     "stretched_preview",
     "write_png",
@@ -40,8 +43,7 @@ def stretched_preview(
     *,
     axis_order: AxisOrder = "HWC",
     box: Box | None = None,
-    linked: bool = True,
-    gains: Sequence[float] | None = None,
+    look: PictureLook = AUTOMATIC_LOOK,
 ) -> Picture:
     """Return a stretched picture of a linear image, north up where the image has north upwards.
 
@@ -57,10 +59,8 @@ def stretched_preview(
         Which axis of `source` is which.
     box : (y0, y1, x0, x1) or None
         The part of the source to show.
-    linked : bool
-        Whether all channels are stretched alike.
-    gains : sequence of float, or None
-        Factors per channel that make white white; None where the median star is to be white.
+    look : PictureLook
+        What is wanted of the stretch.
 
     Returns
     -------
@@ -69,12 +69,13 @@ def stretched_preview(
     """
     planes = downsampled(source, max_px, axis_order=axis_order, box=box)
     inside = inside_of(planes, coverage, max_px, box)
-    view = fit_display_stretch(planes, inside, linked, gains)
+    view = fit_display_stretch(planes, inside, look)
     frames = np.ones(inside.shape, np.float32)
     if coverage is not None:
         frames = downsampled(coverage, max_px, axis_order="HW", box=box, empty=0.0)[0]
     denoise(planes, frames, inside)
     view = view.fitted(planes, inside)  # To calm pixels a stronger stretch does no harm.
+    planes = with_hue_of_wings(planes, view.sky, view.clipped)
     picture = np.empty((*inside.shape, 3), np.uint8)
     for top in range(0, len(inside), BAND_ROWS):
         band = np.s_[top : top + BAND_ROWS]
@@ -99,18 +100,47 @@ def stretched_bands(
     view : View
         From `display_stretch`.
     """
+    for rows, inside in _bands(source, coverage, view, axis_order, box):
+        for bottom in range(len(inside), 0, -BAND_ROWS):
+            band = np.s_[max(0, bottom - BAND_ROWS) : bottom]
+            levels = np.rint(65535.0 * view(rows[:, band], inside[band])).astype(np.uint16)
+            colour = np.broadcast_to(levels, (3, *levels.shape[1:]))
+            yield np.moveaxis(colour, 0, -1)[::-1]
+
+
+def _bands(
+    source: Pixels, coverage: Pixels | None, view: DisplayStretch, axis_order: AxisOrder, box: Box | None
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+    """Yield rows of the source, the upper ones first, with the cores of stars repaired, and where they show data."""
     layout = axis_layout(source, axis_order)
     y0, y1, x0, x1 = box or (0, layout.height, 0, layout.width)
     for start, stop in reversed(list(layout.bands(y0, y1))):
-        rows = layout.rows(start, stop, x0, x1).astype(np.float32)
+        low, high = max(y0, start - WING_PX), min(y1, stop + WING_PX)
+        rows = layout.rows(low, high, x0, x1).astype(np.float32)
+        rows = with_hue_of_wings(rows, view.sky, view.clipped)[:, start - low : stop - low]
         inside = np.asarray(np.isfinite(rows).all(axis=0))
         if coverage is not None:
             inside &= np.asarray(coverage[start:stop, x0:x1]) > 0
-        for bottom in range(len(inside), 0, -BAND_ROWS):
-            band = np.s_[max(0, bottom - BAND_ROWS) : bottom]
-            shown = np.rint(65535.0 * view(rows[:, band], inside[band])).astype(np.uint16)
-            colour = np.broadcast_to(shown, (3, *shown.shape[1:]))
-            yield np.moveaxis(colour, 0, -1)[::-1]
+        yield rows, inside
+
+
+def shown_bands(
+    source: Pixels,
+    coverage: Pixels | None,
+    view: DisplayStretch,
+    *,
+    axis_order: AxisOrder = "HWC",
+    box: Box | None = None,
+) -> Iterator[Picture]:
+    """Yield the stretched image in full size, shape (rows, width, 3), 8 bits, from its top to its bottom.
+
+    Parameters are those of `stretched_bands`, of which this is the fast form for the screen.
+    """
+    for rows, inside in _bands(source, coverage, view, axis_order, box):
+        height, width = inside.shape
+        yield shown(
+            np.where(inside, rows, np.float32(np.nan)), Raster(0.0, height - 1.0, 1.0, -1.0), width, height, view
+        )
 
 
 def write_png(path: Path, picture: Picture) -> None:

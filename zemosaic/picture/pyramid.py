@@ -22,7 +22,8 @@ from zemosaic.arrays import Float32s
 from zemosaic.picture.overview import Overview
 from zemosaic.picture.preview import coverage_colours
 from zemosaic.picture.pyramid_kernel import Raster, averaged, halved, shown
-from zemosaic.picture.stretch import DisplayStretch
+from zemosaic.picture.star_cores import WING_PX, with_hue_of_wings
+from zemosaic.picture.stretch import AUTOMATIC_LOOK, DisplayStretch, PictureLook
 from zemosaic.store.mosaic_file import MosaicFile
 from zemosaic.wcs import FrameWcs
 
@@ -78,7 +79,9 @@ class Pyramid:
         self._levels = []
         self.file.close()
 
-    def part(self, x0: float, y0: float, x1: float, y1: float, out_w: int, out_h: int) -> tuple[Float32s, Raster]:
+    def part(
+        self, x0: float, y0: float, x1: float, y1: float, out_w: int, out_h: int, margin: int = 0
+    ) -> tuple[Float32s, Raster]:
         """Return pixels that cover a window, and where the window's pixels lie among them.
 
         Parameters
@@ -87,6 +90,8 @@ class Pyramid:
             The window, in picture places.
         out_w, out_h : int
             Pixels it is to be shown with.
+        margin : int
+            Pixels around the window, of those that are returned, to return as well.
 
         Returns
         -------
@@ -110,8 +115,8 @@ class Pyramid:
             (x1 - x0) / out_w / unit,
             -(y1 - y0) / out_h / unit,
         )
-        left, right = _reach(grid.x, grid.dx, out_w, width)
-        low, high = _reach(grid.y, grid.dy, out_h, height)
+        left, right = _reach(grid.x, grid.dx, out_w, width, margin)
+        low, high = _reach(grid.y, grid.dy, out_h, height, margin)
         pixels = np.asarray(source[:, low:high, left:right], np.float32)
         return pixels, Raster(grid.x - left, grid.y - low, grid.dx, grid.dy)
 
@@ -252,7 +257,7 @@ class MosaicView:
         if self._coverage is not None:
             self._coverage.close()
 
-    def auto_stretch(self, linked: bool = True) -> DisplayStretch:
+    def auto_stretch(self, linked: bool = True, look: PictureLook = AUTOMATIC_LOOK) -> DisplayStretch:
         """Return the stretch of the preview.
 
         The first call reads the whole file: make it in a thread.  From then on windows that show the mosaic from afar
@@ -262,9 +267,12 @@ class MosaicView:
         ----------
         linked : bool
             Whether all colours share one stretch and stars are balanced, or each colour has its own.
+        look : PictureLook
+            What else is wanted of it; that of the first call counts.
         """
         if self._overview is None:
-            self._overview = Overview.of(self._mosaic.file, None if self._coverage is None else self._coverage.file)
+            coverage = None if self._coverage is None else self._coverage.file
+            self._overview = Overview.of(self._mosaic.file, coverage, look=look)
         return self._overview.views[0 if linked else 1]
 
     def window(
@@ -300,7 +308,8 @@ class MosaicView:
             if afar := self._overview.part(x0, y0, x1, y1, out_w, out_h):
                 return shown(*afar, out_w, out_h, stretch, channel)
             stretch = self._overview.near(stretch, (x1 - x0) / out_w)
-        pixels, grid = self._mosaic.part(x0, y0, x1, y1, out_w, out_h)
+        pixels, grid = self._mosaic.part(x0, y0, x1, y1, out_w, out_h, WING_PX if stretch.clipped else 0)
+        pixels = with_hue_of_wings(pixels, stretch.sky, stretch.clipped)
         return shown(pixels, grid, out_w, out_h, stretch, channel)
 
     def overlay(self, x0: float, y0: float, x1: float, y1: float, out_w: int, out_h: int) -> Picture | None:
@@ -356,9 +365,9 @@ class MosaicView:
         return tuple(float(v) for v in values) if np.isfinite(values).all() else None
 
 
-def _reach(first: float, step: float, number: int, size: int) -> tuple[int, int]:
+def _reach(first: float, step: float, number: int, size: int, margin: int = 0) -> tuple[int, int]:
     """Return the range of pixels round a row of places, at least one pixel, inside an array of a size."""
     ends = (first, first + step * (number - 1))
-    low, high = int(np.floor(min(ends))) - 1, int(np.ceil(max(ends))) + 2
+    low, high = int(np.floor(min(ends))) - 1 - margin, int(np.ceil(max(ends))) + 2 + margin
     low = min(max(low, 0), size - 1)
     return low, max(min(high, size), low + 1)

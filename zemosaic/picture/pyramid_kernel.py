@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Float32s
-from zemosaic.picture.stretch import WHITENING, DisplayStretch
+from zemosaic.picture.stretch import MIN_LEVEL, DisplayStretch
 
 __all__ = ["Raster", "averaged", "halved", "shown"]
 
@@ -119,8 +119,8 @@ def _read(planes, grid, out):  # type: ignore[no-untyped-def]
 def _show(values, sky, gains, curves, colour, out):  # type: ignore[no-untyped-def]
     channels, height, width = values.shape
     unity, zero = np.float32(1), np.float32(0)
-    together = np.empty(channels, np.float32)
-    apart = np.empty(channels, np.float32)
+    away = np.empty(channels, np.float32)
+    tones = np.empty(channels, np.float32)
     for j in range(height):
         for i in range(width):
             seen = True
@@ -128,30 +128,30 @@ def _show(values, sky, gains, curves, colour, out):  # type: ignore[no-untyped-d
             for c in range(channels):
                 value = values[c, j, i]
                 seen = seen and value == value
-                clear = (value - sky[c]) * gains[c]
-                level += clear
-                scaled = min(max((clear - curves[c, 0]) / curves[c, 1], zero), unity)
-                together[c] = scaled
+                away[c] = ((value - sky[c]) * gains[c] - curves[c, 0]) / curves[c, 1]
+                level += away[c]
+                scaled = min(max(away[c], zero), unity)
                 balance = curves[c, 2]
-                apart[c] = (balance - unity) * scaled / ((balance + balance - unity) * scaled - balance)
+                tones[c] = (balance - unity) * scaled / ((balance + balance - unity) * scaled - balance)
             if not seen:
                 out[j, i, 0] = out[j, i, 1] = out[j, i, 2] = 0
                 continue
             if colour >= zero:
-                level = min(max((level / channels - curves[0, 0]) / curves[0, 1], np.float32(1e-6)), unity)
-                balance = curves[0, 2]
-                factor = (balance - unity) * level / ((balance + balance - unity) * level - balance) / level
+                level /= np.float32(channels)
+                scaled, balance = min(max(level, zero), unity), curves[0, 2]
+                bright = (balance - unity) * scaled / ((balance + balance - unity) * scaled - balance)
+                low = zero
+                for c in range(channels):
+                    away[c] -= level
+                    low = min(low, away[c])
+                strength = colour * bright / max(level, np.float32(MIN_LEVEL))
+                strength = min(strength, bright / max(-low, np.float32(MIN_LEVEL**2)))
                 peak = unity
                 for c in range(channels):
-                    together[c] *= factor
-                    peak = max(peak, together[c])
-                top = zero
+                    tones[c] = bright + strength * away[c]
+                    peak = max(peak, tones[c])
                 for c in range(channels):
-                    apart[c] = colour * together[c] / peak + (unity - colour) * apart[c]
-                    top = max(top, apart[c])
-                whiter = (factor * level) ** WHITENING
-                for c in range(channels):
-                    apart[c] += (top - apart[c]) * whiter
+                    tones[c] /= peak
             for c in range(3):
-                tone = apart[min(c, channels - 1)]
+                tone = tones[min(c, channels - 1)]
                 out[j, i, c] = np.uint8(np.float32(255) * min(max(tone, zero), unity) + np.float32(0.5))

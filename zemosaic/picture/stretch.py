@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from zemosaic.arrays import Box, median_sigma
 from zemosaic.picture.downsample import downsampled, sampled
+from zemosaic.picture.star_cores import clipped_levels
 from zemosaic.store.axis_order import AxisOrder, Pixels
 
 __all__ = [
-    "WHITENING",
+    "AUTOMATIC_LOOK",
     "ChannelStretch",
     "DisplayStretch",
+    "PictureLook",
     "display_stretch",
     "fit_display_stretch",
     "inside_of",
@@ -31,15 +33,33 @@ SHADOW_SIGMAS = 2.8
 """How far below the sky black lies at least, in standard deviations of the sky."""
 BROAD_LIGHT = 9.0
 """Brightness of nebulae and galaxies that the stretch leaves room for, in units of that depth."""
-COLOUR_KEPT = 0.7
-"""Part of a bright pixel's colour that the stretch keeps unless asked otherwise: 0 is white, 1 is all."""
-WHITENING = 8
-"""How late bright pixels go to white: the power of their brightness in the picture that does it."""
+COLOUR_KEPT = 0.85
+"""Part of a pixel's colour that the stretch keeps unless asked otherwise: 0 is grey, 1 is all."""
+MIN_LEVEL = 1e-6
+"""Light from which on a pixel has a colour, as a part of the distance from black to white."""
 GAIN_LIMIT = 3.0
 DARKEST_PERCENT = 2.0
 """Part of the picture that may be darker than the sky: thin borders, gradients."""
 MIN_SKY_CELLS = 20
 """Fewer cells that are dark in all channels are no sky."""
+
+
+@dataclass(frozen=True)
+class PictureLook:
+    """What is wanted of a stretch."""
+
+    linked: bool = True
+    """Whether one stretch serves all channels, so that colours stay; or each channel has its own."""
+    strength: float = 1.0
+    """How strongly faint light is lifted, relative to what the sky's noise suggests."""
+    sky_level: float = SKY_LEVEL
+    """Brightness of the empty sky in the picture, 0 to 1."""
+    gains: tuple[float, ...] | None = None
+    """Factors per channel that make white stars white, where they were measured; None: the median star is white."""
+
+
+AUTOMATIC_LOOK = PictureLook()
+"""Of who asks for nothing."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +74,9 @@ class DisplayStretch:
     """One for all channels, or one for each."""
     colour: float = COLOUR_KEPT
     """Part of a bright pixel's colour that the stretch keeps, 0 to 1; of no effect with one stretch per channel."""
+    look: PictureLook = AUTOMATIC_LOOK
+    clipped: tuple[float, ...] | None = None
+    """Levels above the sky from which on a star's core takes the hue of its wings; None where no star is clipped."""
 
     def __call__(self, planes: Planes, inside: NDArray[np.bool_]) -> Planes:
         """Return values from 0 to 1, shape (channels, h, w); 0 outside."""
@@ -90,7 +113,11 @@ class DisplayStretch:
             return self
         clear = np.where(inside, planes - _column(self.sky), np.float32(0)) * _column(self.gains)
         parts = [clear] if len(self.stretches) == 1 else [plane[None] for plane in clear]
-        return replace(self, stretches=tuple(ChannelStretch.of(part, inside) for part in parts))
+        look = self.look
+        stretches = [
+            ChannelStretch.of(part, inside).adjusted(1.0 / look.strength, 1.0, look.sky_level) for part in parts
+        ]
+        return replace(self, stretches=tuple(stretches), clipped=clipped_levels(planes, self.sky, inside))
 
 
 def display_stretch(
@@ -100,9 +127,8 @@ def display_stretch(
     *,
     axis_order: AxisOrder = "HWC",
     box: Box | None = None,
-    linked: bool = True,
+    look: PictureLook = AUTOMATIC_LOOK,
     full_size: bool = False,
-    gains: Sequence[float] | None = None,
 ) -> DisplayStretch:
     """Return how to show a linear image.
 
@@ -112,16 +138,14 @@ def display_stretch(
         As for `stretched_preview`.
     max_px : int
         Longest side of the reduced picture that the view is found on.
-    linked : bool
-        Whether one stretch serves all channels, so that colours stay; or each channel has its own.
+    look : PictureLook
+        What is wanted of it.
     full_size : bool
         Whether the view is for single pixels, whose noise is larger than that of averaged ones.
-    gains : sequence of float, or None
-        As for `stretched_preview`.
     """
     planes = downsampled(source, max_px, axis_order=axis_order, box=box)
     inside = inside_of(planes, coverage, max_px, box)
-    view = fit_display_stretch(planes, inside, linked, gains)
+    view = fit_display_stretch(planes, inside, look)
     if full_size:
         planes = sampled(source, max_px, axis_order=axis_order, box=box)
         inside = np.asarray(np.isfinite(planes).all(axis=0))
@@ -142,22 +166,34 @@ def inside_of(planes: Planes, coverage: Pixels | None, max_px: int, box: Box | N
     return inside
 
 
-def fit_display_stretch(
-    planes: Planes, inside: NDArray[np.bool_], linked: bool, gains: Sequence[float] | None = None
-) -> DisplayStretch:
-    """Return sky and colours of an averaged picture with data `inside`; `DisplayStretch.fitted` adapts its stretch."""
+def fit_display_stretch(planes: Planes, inside: NDArray[np.bool_], look: PictureLook) -> DisplayStretch:
+    """Return sky and colours of an averaged picture; `DisplayStretch.fitted` adapts its stretch.
+
+    Parameters
+    ----------
+    planes : ndarray, shape (channels, h, w), float32
+        Linear.
+    inside : ndarray, shape (h, w), bool
+        Where there is data.
+    look : PictureLook
+        What is wanted.
+    """
     channels = len(planes)
-    stretches = (ChannelStretch.between(-1.0, 10.0, SKY_LEVEL),) * (1 if linked else channels)
-    plain = DisplayStretch((0.0,) * channels, (1.0,) * channels, stretches)
+    stretches = (ChannelStretch.between(-1.0, 10.0, SKY_LEVEL),) * (1 if look.linked else channels)
+    plain = DisplayStretch((0.0,) * channels, (1.0,) * channels, stretches, look=look)
     if not inside.any():
         return plain
     sky = _sky(planes, inside)
-    chosen: Sequence[float] | NDArray[np.float32] = plain.gains
-    if linked:
-        known = gains is not None and len(gains) == channels
-        clear = np.where(inside, planes - _column(sky), np.float32(0))
-        chosen = gains if known and gains is not None else _star_gains(clear, inside)
-    return replace(plain, sky=tuple(map(float, sky)), gains=tuple(map(float, chosen)))
+    return replace(plain, sky=tuple(map(float, sky)), gains=_gains(planes, sky, inside, look))
+
+
+def _gains(planes: Planes, sky: NDArray[np.float32], inside: NDArray[np.bool_], look: PictureLook) -> tuple[float, ...]:
+    """Return the factors per channel of a picture: as measured, else such that the median star is white."""
+    if not look.linked:
+        return (1.0,) * len(planes)
+    if look.gains is not None and len(look.gains) == len(planes):
+        return look.gains
+    return tuple(map(float, _star_gains(np.where(inside, planes - _column(sky), np.float32(0)), inside)))
 
 
 def _column(values: Sequence[float] | NDArray[np.float32]) -> NDArray[np.float32]:
@@ -245,19 +281,22 @@ class ChannelStretch:
         return ChannelStretch.between(self.black * factor, self.white, sky_level)
 
     def __call__(self, clear: Planes, colour: float = COLOUR_KEPT) -> Planes:
-        """Return values from 0 to 1."""
-        span = self.white - self.black
-        scaled = np.clip((clear - self.black) / span, 0.0, 1.0)
-        apart = midtones(scaled, self.balance)
+        """Return values from 0 to 1 of the same hue: grey of the stretched mean and the colour in proportion to it.
+
+        What would be brighter than 1 in a channel is dimmed in all of them, so that the cores of stars keep their
+        colour; what would be darker than 0 in a channel loses colour.
+        """
+        scaled = (clear - self.black) / (self.white - self.black)
+        level = scaled.mean(axis=0)
+        bright = midtones(np.clip(level, 0.0, 1.0), self.balance)
         if len(clear) == 1:
-            return apart
-        level = np.clip((clear.mean(axis=0) - self.black) / span, 1e-6, 1.0)
-        bright = midtones(level, self.balance)
-        together = bright * scaled / level
-        peak = np.maximum(together.max(axis=0), 1.0)
-        mixed = colour * together / peak + (1.0 - colour) * apart
-        # Cores of stars go to white: where they were cut off in all colours, balanced ones would be magenta.
-        return np.clip(mixed + (mixed.max(axis=0) - mixed) * bright**WHITENING, 0.0, 1.0)
+            return bright[None]
+        away = scaled - level
+        # All channels stay in their order and in proportion, so that the hue stays whatever happens to the brightness.
+        strength = colour * bright / np.maximum(level, np.float32(MIN_LEVEL))
+        strength = np.minimum(strength, bright / np.maximum(-away.min(axis=0), np.float32(MIN_LEVEL**2)))
+        stretched = bright + strength * away
+        return np.asarray(np.maximum(stretched, 0.0) / np.maximum(stretched.max(axis=0), 1.0), np.float32)
 
 
 def _shadow_depth(clear: Planes, levels: Planes, inside: NDArray[np.bool_]) -> float:

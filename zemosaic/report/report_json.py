@@ -41,6 +41,7 @@ def report_dict(report: RunReport, translator: Translator) -> dict[str, Any]:
     mosaic, sizes = report.mosaic, {name: len(rows) for name, rows in report.groups.items()}
     return {
         "mosaic": Path(mosaic.mosaic).name if mosaic else None,
+        "picture": mosaic.picture or None if mosaic else None,
         "field": report.field_name,
         "width": mosaic.width if mosaic else None,
         "height": mosaic.height if mosaic else None,
@@ -78,6 +79,7 @@ def _field_dict(field: FieldReport) -> dict[str, Any]:
     mosaic = field.mosaic
     return {
         "mosaic": Path(mosaic.mosaic).name if mosaic else None,
+        "picture": mosaic.picture or None if mosaic else None,
         "field": field.name,
         "width": mosaic.width if mosaic else None,
         "height": mosaic.height if mosaic else None,

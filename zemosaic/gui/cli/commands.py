@@ -156,13 +156,15 @@ def _forecast_lines(settings: Settings, environ: Mapping[str, str], words: Trans
     # Here for the reason told below.
     from zemosaic.forecast import CPU_S_PER_FRAME, forecast
     from zemosaic.frames.frame_files import scan_folder
-    from zemosaic.frames.inventory import inventory
+    from zemosaic.frames.inventory import inventory, is_copy
     from zemosaic.phases.scan import wants_stacks
 
     exclude = [Path(settings.output_dir)]
     scanned = scan_folder(Path(settings.input_dir), exclude=exclude, stacks=wants_stacks(settings))
     speed = speed_of(user_config_folder(environ)) or CPU_S_PER_FRAME
-    lines = forecast_lines(forecast(settings, scanned.frames, len(scanned.dropped), speed), words)
+    copies = sum(is_copy(item.reason) for item in scanned.dropped)
+    outlook = forecast(settings, scanned.frames, len(scanned.dropped) - copies, speed, copies)
+    lines = forecast_lines(outlook, words)
     lines += [words.message(line) for line in inventory(scanned.frames, scanned.dropped)]
     dropped = Counter(words.message(item.reason) for item in scanned.dropped)
     return [*lines, *(words.text("summary.drop", count=count, reason=reason) for reason, count in dropped.items())]

@@ -14,10 +14,10 @@ from typing import Any, NoReturn
 from zemosaic.errors import SettingsError
 from zemosaic.events import PREPARATIONS, Preparation
 from zemosaic.i18n import Translator
-from zemosaic.settings.load import ALIASES
+from zemosaic.settings.load import ALIASES, check_value
 from zemosaic.settings.schema import GROUPS, TIERS, Spec, specs
 
-__all__ = ["ALL", "SHELLS", "Command", "completable", "help_text", "parse", "program_name"]
+__all__ = ["ALL", "SHELLS", "Command", "completable", "help_text", "parse", "program_name", "window_flags"]
 
 _WINDOWS = ("qt-gui", "tk-gui")
 """Flags that the window's start looks at; a headless run passes over them."""
@@ -93,6 +93,27 @@ def parse(argv: Sequence[str]) -> Command:
         flags={key: value for key, value in values.items() if key not in command_flags},
         **{key: value for key, value in values.items() if key in command_flags},
     )
+
+
+def window_flags(argv: Sequence[str]) -> Mapping[str, str] | None:
+    """Return the settings that a window is to open with; None where the arguments ask for more than settings.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        Arguments without the program's name and without the choice of the window.
+
+    Raises
+    ------
+    SettingsError
+        If a flag is unknown, lacks its value or has one that is not allowed.
+    """
+    command = parse(argv)
+    if command != Command(command.flags):
+        return None
+    for key, value in command.flags.items():
+        check_value(key, value)
+    return command.flags
 
 
 def help_text(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,9 +20,11 @@ from PySide6.QtCore import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView
 
-from zemosaic.gui.presenter.frames.frame_cells import cell_text
-from zemosaic.gui.presenter.frames.frame_table import COLUMNS, METRICS
+from zemosaic.gui.presenter.frames.frame_cells import cell_text, short_name, verdict_text
+from zemosaic.gui.presenter.frames.frame_table import COLUMNS, METRICS, FrameTable
+from zemosaic.gui.presenter.frames.frames_page import ROW_COMMANDS
 from zemosaic.gui.presenter.run.session import Session
+from zemosaic.i18n import Translator
 
 __all__ = ["FrameModel", "FrameTableView", "Index"]
 
@@ -71,10 +74,12 @@ class FrameModel(QAbstractTableModel):
             if role == Qt.ItemDataRole.CheckStateRole and table.usable[row]:
                 return Qt.CheckState.Checked if table.keep[row] else Qt.CheckState.Unchecked
             return None
+        if role == Qt.ItemDataRole.DisplayRole and column == "file":
+            return short_name(table.files[row])
         if role == Qt.ItemDataRole.DisplayRole:
             return cell_text(table, row, column, self._session.words)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return table.paths[row] if column == "file" else cell_text(table, row, column, self._session.words)
+            return table.paths[row] if column == "file" else _tooltip(table, row, column, self._session.words)
         if role == Qt.ItemDataRole.TextAlignmentRole and column in METRICS:
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         return None
@@ -125,6 +130,8 @@ class FrameTableView(QTableView):
     """The table with a selection that the map shares."""
 
     picked = Signal()
+    commanded = Signal(str)
+    """A command of the menu of rows, as `FramesCommands.press` takes it."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -136,7 +143,7 @@ class FrameTableView(QTableView):
         self.setAlternatingRowColors(True)
         self.setShowGrid(False)
         self.setWordWrap(False)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)
         self.setTabKeyNavigation(False)
         self.verticalHeader().setVisible(False)
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
@@ -148,6 +155,9 @@ class FrameTableView(QTableView):
         self.horizontalHeader().setSectionsMovable(True)
         self.horizontalHeader().setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.horizontalHeader().customContextMenuRequested.connect(self._offer_columns)
+        self.horizontalHeader().sortIndicatorChanged.connect(lambda *_: self.scrollToTop())
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(lambda at: self.rows_menu().popup(self.viewport().mapToGlobal(at)))
         self.selectionModel().selectionChanged.connect(self._selected)
 
     def widths(self) -> dict[str, int]:
@@ -190,6 +200,14 @@ class FrameTableView(QTableView):
         menu.addAction(self._session.words.text("frames.columns_all")).triggered.connect(lambda: self.show_columns(()))
         return menu
 
+    def rows_menu(self) -> QMenu:
+        """Return the menu of the selected rows."""
+        menu = QMenu(self)
+        for key in ROW_COMMANDS:
+            action = menu.addAction(self._session.words.text(f"frames.{key}"))
+            action.triggered.connect(lambda _, key=key: self.commanded.emit(key))
+        return menu
+
     def _offer_columns(self, at: QPoint) -> None:
         self.columns_menu().popup(self.horizontalHeader().mapToGlobal(at))
 
@@ -223,6 +241,12 @@ class FrameTableView(QTableView):
         rows = [table.shown[first:last] for first, last in ranges]
         table.select(np.concatenate(rows) if rows else np.empty(0, np.intp))
         self.picked.emit()
+
+
+def _tooltip(table: FrameTable, row: int, column: str, words: Translator) -> str:
+    """Return a cell's text in full, as rich text so that Qt breaks its lines."""
+    text = verdict_text(table, row, words) if column == "verdict" else cell_text(table, row, column, words)
+    return f"<p>{escape(text)}</p>" if text else ""
 
 
 def _runs(places: NDArray[np.intp]) -> list[tuple[int, int]]:

@@ -175,13 +175,15 @@ class FramesView(QWidget):
         for signal in (self.map.picked, self.table.picked, self.table.frames.edited):
             signal.connect(self.commands.update)
         self.map.picked.connect(self.table.reveal_selected)
+        self.table.commanded.connect(self.commands.press)
         for standard, key in (
             (QKeySequence.StandardKey.Delete, "leave_out"),
             (QKeySequence.StandardKey.Undo, "undo"),
             (QKeySequence.StandardKey.Redo, "redo"),
         ):
             shortcut = QShortcut(QKeySequence(standard), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            if key == "leave_out":
+                shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(lambda key=key: self.commands.press(key))
 
     def _made_top(self) -> QHBoxLayout:

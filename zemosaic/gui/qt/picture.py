@@ -98,16 +98,6 @@ class Picture(PictureControl, QWidget):
         target = QRectF((self.width() - width) / 2, (self.height() - height) / 2, width, height)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.view.scale <= 3)
         painter.drawImage(target, self.loaded.pixels, QRectF(left, top, right - left, bottom - top))
-        self._paint_caption(painter)
-
-    def _paint_caption(self, painter: QPainter) -> None:
-        if not self.caption:
-            return
-        flags = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom | Qt.TextFlag.TextWordWrap
-        area = painter.boundingRect(self.rect().adjusted(20, 0, -20, -10), flags, self.caption)
-        painter.fillRect(area.adjusted(-8, -4, 8, 4), QColor("#0b0e14"))
-        painter.setPen(QColor("#e8ebf2"))
-        painter.drawText(area, flags, self.caption)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep a fitted picture fitted."""

@@ -9,7 +9,7 @@ from PySide6.QtGui import QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QMenu, QPlainTextEdit, QPushButton, QSlider, QVBoxLayout, QWidget
 
 from zemosaic.gui.presenter.result.picture_loader import Loaded
-from zemosaic.gui.presenter.result.result_page import OVERLAYS, SLIDERS, ResultPage
+from zemosaic.gui.presenter.result.result_page import OVERLAYS, SLIDERS, ResultFiles, ResultPage
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.qt.picture import Picture, picture_buttons
 from zemosaic.gui.qt.pixel_panel import PixelPanel
@@ -62,11 +62,14 @@ class ResultView(QWidget):
         self.open_folder, self.open_report, self.send_button = QPushButton(), QPushButton(), QPushButton()
         self.open_folder.clicked.connect(self.page.open_folder)
         self.open_report.clicked.connect(self.page.open_report)
+        self.open_log, self.report_problem = QPushButton(), QPushButton()
+        self.open_log.clicked.connect(self.page.open_log)
+        self.report_problem.clicked.connect(self.page.report_problem)
         self.menu = QMenu(self.send_button)
         self.send_button.setMenu(self.menu)
         column.addWidget(self._heading)
         column.addWidget(self.told, 1)
-        for button in (self.send_button, self.open_folder, self.open_report):
+        for button in (self.report_problem, self.open_log, self.send_button, self.open_folder, self.open_report):
             column.addWidget(button)
 
     def _made_tools(self) -> QHBoxLayout:
@@ -114,6 +117,8 @@ class ResultView(QWidget):
         self.open_report.setText(text("result.open_report"))
         self.open_folder.setText(text("result.open_folder"))
         self.send_button.setText(text("result.send"))
+        self.open_log.setText(text("result.open_log"))
+        self.report_problem.setText(text("result.report_problem"))
         self.menu.clear()
         for name, shown in zip(self.page.programs.names, self.page.program_texts(), strict=True):
             self.menu.addAction(shown).triggered.connect(lambda _, name=name: self.page.send(name))
@@ -137,11 +142,15 @@ class ResultView(QWidget):
         """Show what lies under the pointer."""
         self._read_out.setText(text)
 
-    def show_summary(self, text: str, has_result: bool) -> None:
+    def show_summary(self, text: str, files: ResultFiles) -> None:
         """Show what was made of what."""
         self.told.setPlainText(text)
-        for button in (self.open_report, self.open_folder, self.send_button, *self._tools.values()):
-            button.setEnabled(has_result)
+        self.open_report.setEnabled(bool(files.report))
+        self.open_folder.setEnabled(bool(files.folder))
+        for tool in (self.send_button, *self._tools.values()):
+            tool.setEnabled(bool(files.mosaic))
+        self.open_log.setVisible(bool(files.log))
+        self.report_problem.setVisible(files.has_failed)
 
     def show_pixel(self, is_asked: bool) -> None:
         """Put the panel that tells of a pixel in the place of the summary, or the other way round."""

@@ -149,7 +149,13 @@ class RunView(QWidget):
         right.setOrientation(right.orientation().Vertical)
         self.picture = Picture(lambda: session.words.text("run.no_picture"))
         self.log = LogPane(session, log_level)
-        right.addWidget(self.picture)
+        seen = QWidget()
+        shown = QVBoxLayout(seen)
+        shown.setContentsMargins(0, 0, 0, 0)
+        self._caption = label("muted", wrap=True)
+        shown.addWidget(self.picture, 1)
+        shown.addWidget(self._caption)
+        right.addWidget(seen)
         right.addWidget(self.log)
         right.setSizes([360, 240])
         layout.addWidget(right, 1)
@@ -175,7 +181,7 @@ class RunView(QWidget):
         for row, cells in zip(self._phases, face.phases, strict=False):
             row.update(cells)
         self._facts.setText(face.facts)
-        self.picture.tell(face.caption)
+        self._caption.setText(face.caption)
         if face.warnings != self.warnings.toPlainText():
             self.warnings.setPlainText(face.warnings)
         self.log.update_lines()

@@ -29,6 +29,9 @@ from zemosaic.settings.schema import TIERS
 
 __all__ = ["SettingsView"]
 
+_MAX_BODY_PX = 1400
+"""On a very wide screen a label would stand far from its field."""
+
 
 class SettingsView(QWidget):
     """All settings, filtered by depth and search."""
@@ -44,6 +47,7 @@ class SettingsView(QWidget):
         self._scroll.setWidgetResizable(True)
         body = QWidget()
         body.setObjectName("plain")
+        body.setMaximumWidth(_MAX_BODY_PX)
         self._body = QVBoxLayout(body)
         self._body.setContentsMargins(0, 0, 8, 0)
         self._scroll.setWidget(body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QTimer
@@ -24,7 +24,6 @@ from zemosaic.gui.presenter.desktop.window_presenter import PUMP_MS, WindowPrese
 from zemosaic.gui.presenter.desktop.window_protocols import Footer
 from zemosaic.gui.presenter.desktop.window_state import THEMES, VIEWS
 from zemosaic.gui.presenter.result.picture_loader import PictureLoader
-from zemosaic.gui.presenter.run.runs import DemoMaker, Starter
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.qt.frames_view import FramesView
 from zemosaic.gui.qt.picture import read_image
@@ -33,7 +32,6 @@ from zemosaic.gui.qt.run_view import RunView
 from zemosaic.gui.qt.settings_view import SettingsView
 from zemosaic.gui.qt.theme import use_theme
 from zemosaic.gui.qt.widgets import Choice, label, restyle
-from zemosaic.i18n import Translator
 from zemosaic.resources import resource_root
 
 __all__ = ["MainWindow", "run_window"]
@@ -42,10 +40,10 @@ _TITLE_BAR_PX = 40  # room for what the desktop puts round a window
 _PLACE = re.compile(r"(\d+)x(\d+)([+-]\d+)([+-]\d+)\Z")
 
 
-def run_window(words: Translator, environ: Mapping[str, str], start: Starter, make_demo: DemoMaker) -> int:
+def run_window(session: Session) -> int:
     """Open the window and return the exit code once it is closed."""
     app = QApplication.instance() or QApplication(["ZeMosaic"])
-    window = MainWindow(Session(words, environ, start, make_demo))
+    window = MainWindow(session)
     window.show()
     return app.exec()
 
@@ -93,6 +91,9 @@ class MainWindow(QMainWindow):
 
     def show_footer(self, footer: Footer) -> None:
         """Show the foot of the window."""
+        self.forecast.setText(footer.forecast)
+        self.forecast.setVisible(bool(footer.forecast))
+        restyle(self.forecast, "problem" if footer.is_refused else "bold")
         self.status.setText(footer.text)
         restyle(self.status, "problem" if footer.is_problem else "muted")
         self.start_button.setEnabled(footer.can_start)
@@ -115,7 +116,7 @@ class MainWindow(QMainWindow):
         box.setText(title)
         box.setInformativeText(text)
         agreed = box.addButton(answers[0], QMessageBox.ButtonRole.AcceptRole)
-        box.addButton(answers[1], QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(box.addButton(answers[1], QMessageBox.ButtonRole.RejectRole))
         box.exec()
         return box.clickedButton() is agreed
 
@@ -180,14 +181,17 @@ class MainWindow(QMainWindow):
         layout.addWidget(self.pages, 1)
         footer = QHBoxLayout()
         footer.setContentsMargins(20, 10, 20, 12)
-        self.status = label("muted", wrap=True)
+        lines = QVBoxLayout()
+        self.forecast, self.status = label("bold", wrap=True), label("muted", wrap=True)
+        lines.addWidget(self.forecast)
+        lines.addWidget(self.status)
         self.stop_button, self.pause_button, self.start_button = QPushButton(), QPushButton(), QPushButton()
         self.stop_button.setObjectName("stop")
         self.start_button.setObjectName("start")
         self.stop_button.clicked.connect(self.presenter.stop)
         self.pause_button.clicked.connect(self.presenter.pause)
         self.start_button.clicked.connect(self.presenter.start)
-        footer.addWidget(self.status, 1)
+        footer.addLayout(lines, 1)
         footer.addWidget(self.pause_button)
         footer.addWidget(self.stop_button)
         footer.addWidget(self.start_button)

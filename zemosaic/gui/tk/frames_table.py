@@ -13,6 +13,7 @@ import numpy as np
 
 from zemosaic.gui.presenter.frames.frame_cells import cell_text, short_name
 from zemosaic.gui.presenter.frames.frame_table import COLUMNS, METRICS, FrameTable
+from zemosaic.gui.presenter.frames.frames_page import ROW_COMMANDS
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.i18n import Translator
@@ -38,11 +39,19 @@ _SHIFT, _CONTROL = 0x1, 0x4
 class FrameTableView(ttk.Frame):
     """A table whose window moves over the rows that the presenter shows."""
 
-    def __init__(self, parent: tk.Misc, session: Session, theme: Theme, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        parent: tk.Misc,
+        session: Session,
+        theme: Theme,
+        changed: Callable[[], None],
+        press: Callable[[str], None],
+    ) -> None:
         super().__init__(parent)
         self._session = session
         self._theme = theme
         self._changed = changed
+        self._press = press
         self._first = 0
         """Place, among the rows shown, of the first one in sight."""
         self._anchor = 0
@@ -97,10 +106,9 @@ class FrameTableView(ttk.Frame):
 
     def columns_menu(self, clicked: str) -> tk.Menu:
         """Return the menu that moves the column clicked on, and shows and hides others; the first two stay."""
-        words, look, shown = self._session.words, self._theme.palette, self.shown_columns()
+        words, shown = self._session.words, self.shown_columns()
         self._menu.delete(0, "end")
-        self._menu.configure(background=look.card, foreground=look.text, selectcolor=look.text, relief="flat")
-        self._menu.configure(activebackground=look.accent, activeforeground=look.on_accent, font="TkDefaultFont")
+        self._theme.dress_menu(self._menu)
         if clicked in shown[2:]:
             for key, step in (("left", -1), ("right", 1)):
                 to = shown.index(clicked) + step
@@ -124,10 +132,26 @@ class FrameTableView(ttk.Frame):
         shown = self.shown_columns()
         self.show_columns([field for field in shown if field != name] if name in shown else [*shown, name])
 
-    def _offer_columns(self, event: tk.Event[tk.Misc]) -> None:
-        if self.tree.identify_region(event.x, event.y) == "heading":
+    def _offer_menu(self, event: tk.Event[tk.Misc]) -> None:
+        region = self.tree.identify_region(event.x, event.y)
+        if region == "heading":
             clicked = str(self.tree.column(self.tree.identify_column(event.x), "id"))
             self.columns_menu(clicked).tk_popup(event.x_root, event.y_root)
+        elif region == "cell" and self._frames is not None:
+            row = self._frames.shown[[self._first + self.tree.index(self.tree.identify_row(event.y))]]
+            if not self._frames.selected[row[0]]:
+                self._frames.select(row)
+                self._changed()
+            self.rows_menu().tk_popup(event.x_root, event.y_root)
+
+    def rows_menu(self) -> tk.Menu:
+        """Return the menu of the selected rows."""
+        self._menu.delete(0, "end")
+        self._theme.dress_menu(self._menu)
+        for key in ROW_COMMANDS:
+            text = self._session.words.text(f"frames.{key}")
+            self._menu.add_command(label=text, command=partial(self._press, key))
+        return self._menu
 
     def refresh(self) -> None:
         """Show the rows in sight as they are now."""
@@ -167,7 +191,7 @@ class FrameTableView(ttk.Frame):
         for button in (
             ("<ButtonPress-3>", "<Control-ButtonPress-1>") if sys.platform == "darwin" else ("<ButtonPress-3>",)
         ):
-            tree.bind(button, self._offer_columns)
+            tree.bind(button, self._offer_menu)
         tree.bind("<MouseWheel>", lambda event: self._move(-3 if event.delta > 0 else 3))
         tree.bind("<Button-4>", lambda _: self._move(-3))
         tree.bind("<Button-5>", lambda _: self._move(3))
@@ -184,14 +208,16 @@ class FrameTableView(ttk.Frame):
         if self._frames is not None:
             column, downward = self._frames.sorting
             self._frames.sort(name, not downward if column == name else False)
+            self._first = 0
             self.show_headings()
             self._changed()
 
     def show_sorting(self, column: str, downward: bool) -> None:
         """Let the headings tell how the rows are sorted."""
         for name in COLUMNS:
-            arrow = "" if name != column else " ▼" if downward else " ▲"
-            self.tree.heading(name, text=self._session.words.text(f"frames.column.{name}") + arrow)
+            # In front, for a narrow column cuts the end of its heading off.
+            arrow = "" if name != column else "▼ " if downward else "▲ "
+            self.tree.heading(name, text=arrow + self._session.words.text(f"frames.column.{name}"))
 
     def show_headings(self) -> None:
         """Show the columns' names and by which one the rows are sorted."""

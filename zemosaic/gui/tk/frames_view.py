@@ -48,7 +48,7 @@ class FramesView(ttk.Frame):
         self.map = MapCanvas(left, self.page, theme, self.commands.pick, self.commands.take_region)
         self.map.pack(fill="both", expand=True, padx=(0, theme.px(4)))
         self._make_table_tools(right)
-        self.table = FrameTableView(right, session, theme, self.commands.update)
+        self.table = FrameTableView(right, session, theme, self.commands.update, self.commands.press)
         self.table.pack(fill="both", expand=True, padx=(theme.px(4), 0))
         # The keyboard goes through the page from top to bottom, not in the order in which it was made.
         self._strip.lift()
@@ -134,14 +134,17 @@ class FramesView(ttk.Frame):
         return ask_name(self, self._theme, (title, question), offered, begin, answers)
 
     def _bind_keys(self) -> None:
-        """Let Delete leave frames out, and Control-Z and its like undo, where map, table or histogram has the focus."""
+        """Let Delete leave frames out, where map or table has the focus, and Control-Z undo."""
         places: list[tk.Misc] = [self.map, self.table.tree]
         for widget in places:
             widget.bind("<Delete>", lambda _: self.commands.press("leave_out"))
-        for widget in [*places, *self.histograms.values()]:
-            widget.bind("<Control-z>", lambda _: self.commands.press("undo"))
-            for keys in ("<Control-Z>", "<Control-y>"):
-                widget.bind(keys, lambda _: self.commands.press("redo"))
+        for keys, command in (("<Control-z>", "undo"), ("<Control-Z>", "redo"), ("<Control-y>", "redo")):
+            self.winfo_toplevel().bind(keys, partial(self._key_pressed, command), add=True)
+
+    def _key_pressed(self, command: str, event: tk.Event[tk.Misc]) -> None:
+        """Undo or redo wherever the focus is on this page, but in a field that is typed into."""
+        if self.winfo_viewable() and not isinstance(event.widget, ttk.Entry):
+            self.commands.press(command)
 
     def _button(self, parent: tk.Misc, key: str, width: int | None = None) -> ttk.Button:
         button = ttk.Button(parent, command=partial(self.commands.press, key))

@@ -111,18 +111,7 @@ class Picture(PictureControl, tk.Canvas):
         buffer = io.BytesIO()
         seen.save(buffer, "PPM")
         self._photo = tk.PhotoImage(master=self, data=buffer.getvalue(), format="PPM")
-        width, height, px = self.winfo_width(), self.winfo_height(), self._theme.px
-        self.create_image(width // 2, height // 2, image=self._photo)
-        if self.caption:
-            note = self.create_text(
-                width // 2, height - px(10), text=self.caption, fill="#e8ebf2", anchor="s", justify="center",
-                width=max(width - px(40), 60),
-            )  # fmt: skip
-            left, top, right, bottom = self.bbox(note)
-            behind = self.create_rectangle(
-                left - px(8), top - px(4), right + px(8), bottom + px(4), fill="#0b0e14", width=0
-            )
-            self.tag_lower(behind, note)
+        self.create_image(self.winfo_width() // 2, self.winfo_height() // 2, image=self._photo)
 
     def _draw_mark(self) -> None:
         px = self._theme.px

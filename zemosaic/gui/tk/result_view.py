@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from tkinter import ttk
 
 from zemosaic.gui.presenter.result.picture_loader import Loaded
-from zemosaic.gui.presenter.result.result_page import OVERLAYS, SLIDERS, ResultPage
+from zemosaic.gui.presenter.result.result_page import OVERLAYS, SLIDERS, ResultFiles, ResultPage
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.picture import Levels, Picture, picture_buttons
 from zemosaic.gui.tk.pixel_panel import PixelPanel
@@ -66,6 +66,8 @@ class ResultView(ttk.Frame):
         self._open_report = ttk.Button(buttons, command=self.page.open_report)
         self._open_folder = ttk.Button(buttons, command=self.page.open_folder)
         self.send_button = MenuButton(buttons, self._theme, self.page.send)
+        self._open_log = ttk.Button(buttons, command=self.page.open_log)
+        self._report_problem = ttk.Button(buttons, command=self.page.report_problem)
         for button in (self._open_report, self._open_folder, self.send_button):
             button.pack(side="bottom", fill="x", pady=(px(8), 0))
 
@@ -78,16 +80,16 @@ class ResultView(ttk.Frame):
         self.channel = Choice(line, self._theme, lambda value: self.page.adjust(channel=value), width=9)
         self.channel.pack(side="left", padx=(0, gap))
         self._checks["linked"] = self._made_check(line, "linked")
+        self._reset = ttk.Button(line, command=self.reset)
+        self._reset.pack(side="right", padx=gap)  # first, so that a narrow window cuts no words of it
         self.sliders: dict[str, ttk.Scale] = {}
         self._slider_labels: dict[str, ttk.Label] = {}
         for name in SLIDERS:
             self._slider_labels[name] = ttk.Label(line, style="Muted.TLabel")
-            self.sliders[name] = ttk.Scale(line, from_=-1.0, to=1.0, length=self._theme.px(90))
+            self.sliders[name] = ttk.Scale(line, from_=-1.0, to=1.0, length=self._theme.px(76))
             self.sliders[name].configure(command=lambda value, name=name: self.page.adjust(**{name: float(value)}))  # type: ignore[misc]
             self._slider_labels[name].pack(side="left", padx=(2 * gap, gap))
             self.sliders[name].pack(side="left")
-        self._reset = ttk.Button(line, command=self.reset)
-        self._reset.pack(side="left", padx=gap)
         self._read_out = ttk.Label(self, style="Muted.TLabel")
         self._read_out.grid(row=3, column=0, sticky="ew", pady=(gap, 0))
 
@@ -106,6 +108,8 @@ class ResultView(ttk.Frame):
             self._open_report: "result.open_report",
             self._open_folder: "result.open_folder",
             self.send_button: "result.send",
+            self._open_log: "result.open_log",
+            self._report_problem: "result.report_problem",
             self._reset: "result.reset",
         }
         texts |= {button: key for key, button in self._tools.items()}
@@ -127,13 +131,20 @@ class ResultView(ttk.Frame):
         """Show what lies under the pointer."""
         self._read_out.configure(text=text)
 
-    def show_summary(self, text: str, has_result: bool) -> None:
+    def show_summary(self, text: str, files: ResultFiles) -> None:
         """Show what was made of what."""
         self._told.configure(state="normal")
         self._told.delete("1.0", "end")
         self._told.insert("end", text)
         self._told.configure(state="disabled")
-        self._set_enabled((self._open_report, self._open_folder, self.send_button, *self._tools.values()), has_result)
+        self._set_enabled([self._open_report], bool(files.report))
+        self._set_enabled([self._open_folder], bool(files.folder))
+        self._set_enabled([self.send_button, *self._tools.values()], bool(files.mosaic))
+        for button, is_shown in ((self._open_log, bool(files.log)), (self._report_problem, files.has_failed)):
+            if is_shown:
+                button.pack(side="bottom", fill="x", pady=(self._theme.px(8), 0))
+            else:
+                button.pack_forget()
 
     def show_pixel(self, is_asked: bool) -> None:
         """Put the panel that tells of a pixel in the place of the summary, or the other way round."""

@@ -147,15 +147,17 @@ class RunView(ttk.Frame):
         self.columnconfigure(0, weight=0, minsize=px(520))
         self.columnconfigure(1, weight=1)
         self.rowconfigure(0, weight=3)
-        self.rowconfigure(1, weight=2)
+        self.rowconfigure(2, weight=2)
         left = ttk.Frame(self)
-        left.grid(row=0, column=0, rowspan=2, sticky="nsew", padx=(0, px(12)))
+        left.grid(row=0, column=0, rowspan=3, sticky="nsew", padx=(0, px(12)))
         self._make_phases(left)
         self._make_warnings(left)
         self.picture = Picture(self, theme, lambda: session.words.text("run.no_picture"))
-        self.picture.grid(row=0, column=1, sticky="nsew", pady=(0, px(12)))
+        self.picture.grid(row=0, column=1, sticky="nsew")
+        self._caption = ttk.Label(self, style="Muted.TLabel", anchor="center")
+        self._caption.grid(row=1, column=1, sticky="ew", pady=(px(4), px(8)))
         self.log = LogPane(self, session, theme, log_level)
-        self.log.grid(row=1, column=1, sticky="nsew")
+        self.log.grid(row=2, column=1, sticky="nsew")
         self.retranslate()
 
     def retranslate(self) -> None:
@@ -179,7 +181,7 @@ class RunView(ttk.Frame):
         for row, cells in zip(self._phases, face.phases, strict=False):
             row.update(cells)
         self._facts.configure(text=face.facts)
-        self.picture.tell(face.caption)
+        self._caption.configure(text=face.caption)
         if self._face is None or face.warnings != self._face.warnings:
             self._show_warnings(face)
         self._face = face

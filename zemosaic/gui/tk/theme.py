@@ -40,6 +40,12 @@ class Theme:
         """Colours of the look in use."""
         return PALETTES[self.name]
 
+    def dress_menu(self, menu: tk.Menu) -> None:
+        """Give a menu the colours of the look."""
+        look = self.palette
+        menu.configure(background=look.card, foreground=look.text, selectcolor=look.text, relief="flat")
+        menu.configure(activebackground=look.accent, activeforeground=look.on_accent, font="TkDefaultFont")
+
     def px(self, size: float) -> int:
         """Return a size of a 96 dpi screen in pixels of this one."""
         return round(size * self.scale)

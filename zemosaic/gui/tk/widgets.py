@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import tkinter as tk
 from collections.abc import Callable, Sequence
 from tkinter import ttk
 
 from zemosaic.gui.tk.theme import Theme
+from zemosaic.i18n import Translator
 
-__all__ = ["Choice", "MenuButton", "ScrollFrame", "Tooltip", "ask", "ask_name", "wrap_to_width"]
+__all__ = ["Choice", "EntryMenu", "MenuButton", "ScrollFrame", "Tooltip", "ask", "ask_name", "wrap_to_width"]
+
+_MAX_BODY_PX = 1400
 
 
 class ScrollFrame(ttk.Frame):
@@ -22,6 +26,7 @@ class ScrollFrame(ttk.Frame):
         self._canvas.configure(yscrollcommand=self._scrolled, yscrollincrement=theme.px(20))
         self._gap = ttk.Frame(self, width=theme.px(12))
         self._gap.pack(side="right", fill="y")
+        self._bar.lift(self._gap)  # it is placed over the gap, which was made later and would hide it
         self._canvas.pack(side="left", fill="both", expand=True)
         self._bar.place(in_=self._gap, relx=1.0, relheight=1.0, anchor="ne")
         self.body = ttk.Frame(self._canvas)
@@ -61,7 +66,8 @@ class ScrollFrame(ttk.Frame):
         self._canvas.configure(scrollregion=(0, 0, event.width, event.height))
 
     def _canvas_changed(self, event: tk.Event[tk.Misc]) -> None:
-        self._canvas.itemconfigure(self._window, width=event.width)
+        # On a very wide screen a label would stand far from its field.
+        self._canvas.itemconfigure(self._window, width=min(event.width, self._theme.px(_MAX_BODY_PX)))
 
     def _recolour(self) -> None:
         self._canvas.configure(background=self._theme.palette.background)
@@ -138,6 +144,39 @@ class MenuButton(ttk.Button):
         self.menu.tk_popup(self.winfo_rootx(), self.winfo_rooty() + self.winfo_height())
 
 
+class EntryMenu:
+    """What every field that is typed into can do: Control-A selects all, and a menu cuts, copies and pastes."""
+
+    _ACTS = ("Cut", "Copy", "Paste", "SelectAll")
+
+    def __init__(self, root: tk.Misc, theme: Theme, words: Translator) -> None:
+        self._theme = theme
+        self._words = words
+        self.menu = tk.Menu(root, tearoff=False)
+        for kind in ("TEntry", "TCombobox"):
+            root.bind_class(kind, "<Control-a>", self._select_all)
+            for button in (
+                ("<ButtonPress-3>", "<Control-ButtonPress-1>") if sys.platform == "darwin" else ("<ButtonPress-3>",)
+            ):
+                root.bind_class(kind, button, self._post)
+
+    def _select_all(self, event: tk.Event[tk.Misc]) -> str:
+        event.widget.event_generate("<<SelectAll>>")
+        return "break"
+
+    def _post(self, event: tk.Event[tk.Misc]) -> None:
+        widget = event.widget
+        if "readonly" in widget.state():  # type: ignore[attr-defined]
+            return
+        widget.focus_set()
+        self.menu.delete(0, "end")
+        self._theme.dress_menu(self.menu)
+        for act in self._ACTS:
+            text = self._words.text(f"entry.{act.lower()}")
+            self.menu.add_command(label=text, command=lambda act=act: widget.event_generate(f"<<{act}>>"))  # type: ignore[misc]
+        self.menu.tk_popup(event.x_root, event.y_root)
+
+
 class Tooltip:
     """A short text that appears beside a widget the pointer rests on."""
 
@@ -179,6 +218,11 @@ class Tooltip:
         label.configure(font="ZmSmall", wraplength=self._theme.px(380), justify="left")
         label.pack()
         x, y = self._widget.winfo_rootx(), self._widget.winfo_rooty() + self._widget.winfo_height() + 4
+        self._shown.update_idletasks()
+        width, height = self._shown.winfo_reqwidth(), self._shown.winfo_reqheight()
+        x = max(min(x, self._widget.winfo_screenwidth() - width), 0)
+        if y + height > self._widget.winfo_screenheight():
+            y = self._widget.winfo_rooty() - height - 4
         self._shown.wm_geometry(f"+{x}+{y}")
 
 
@@ -201,6 +245,7 @@ def ask(
     text: str,
     answers: Sequence[str],
     field: Callable[[tk.Misc], ttk.Widget] | None = None,
+    default: int = 0,
 ) -> int | None:
     """Ask a question in a window of its own.
 
@@ -210,9 +255,11 @@ def ask(
     theme : Theme
     title, text : str
     answers : sequence of str
-        Words of the buttons; the first is what Return does.
+        Words of the buttons.
     field : callable, optional
         Makes what is typed into, below the text.
+    default : int
+        Index of the answer that Return gives: never one that harms.
 
     Returns
     -------
@@ -240,16 +287,18 @@ def ask(
     row.pack(anchor="e", pady=(theme.px(8), 0))
     buttons = []
     for index, words in enumerate(answers):
-        style = "Accent.TButton" if index == 0 else "TButton"
+        style = "Accent.TButton" if index == default else "TButton"
         button = ttk.Button(row, text=words, style=style, command=lambda index=index: chosen(index))  # type: ignore[misc]
         button.pack(side="right", padx=(theme.px(8), 0))
         buttons.append(button)
     window.bind("<Escape>", lambda _: window.destroy())
-    window.bind("<Return>", lambda _: chosen(next((i for i, b in enumerate(buttons) if b is window.focus_get()), 0)))
+    window.bind(
+        "<Return>", lambda _: chosen(next((i for i, b in enumerate(buttons) if b is window.focus_get()), default))
+    )
     _centre(window, parent.winfo_toplevel())
     window.wait_visibility()
     window.grab_set()
-    (typed or buttons[0]).focus_set()
+    (typed or buttons[default]).focus_set()
     parent.wait_window(window)
     return answer[0] if answer else None
 

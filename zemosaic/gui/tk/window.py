@@ -5,17 +5,15 @@ from __future__ import annotations
 import ctypes
 import sys
 import tkinter as tk
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tkinter import filedialog, ttk
 
-from zemosaic.errors import Message
 from zemosaic.gui.presenter.desktop.system_desktop import system_is_dark
 from zemosaic.gui.presenter.desktop.window_presenter import PUMP_MS, SETTINGS, WindowPresenter
 from zemosaic.gui.presenter.desktop.window_protocols import Footer
 from zemosaic.gui.presenter.desktop.window_state import THEMES, VIEWS
 from zemosaic.gui.presenter.result.picture_loader import PictureLoader
-from zemosaic.gui.presenter.run.runs import DemoMaker, Starter
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.frames_view import FramesView
 from zemosaic.gui.tk.picture import read_levels
@@ -23,21 +21,14 @@ from zemosaic.gui.tk.result_view import ResultView
 from zemosaic.gui.tk.run_view import RunView
 from zemosaic.gui.tk.settings_view import SettingsView
 from zemosaic.gui.tk.theme import Theme
-from zemosaic.gui.tk.widgets import Choice, Tooltip, ask, wrap_to_width
-from zemosaic.i18n import Translator
+from zemosaic.gui.tk.widgets import Choice, EntryMenu, Tooltip, ask, wrap_to_width
 from zemosaic.resources import resource_root
 
 __all__ = ["MainWindow", "run_window"]
 
 
-def run_window(
-    words: Translator,
-    environ: Mapping[str, str],
-    start: Starter,
-    make_demo: DemoMaker,
-    problem: Message | None = None,
-) -> int:
-    """Open the window, which begins with telling a problem, and return the exit code once it is closed.
+def run_window(session: Session) -> int:
+    """Open the window and return the exit code once it is closed.
 
     Raises
     ------
@@ -48,8 +39,6 @@ def run_window(
         # Without this Windows enlarges the finished picture of the window, which blurs every letter.
         ctypes.windll.shcore.SetProcessDpiAwareness(1)
     root = tk.Tk(className="ZeMosaic")
-    session = Session(words, environ, start, make_demo)
-    session.problem = session.problem or problem
     MainWindow(root, session)
     root.mainloop()
     return 0
@@ -64,6 +53,7 @@ class MainWindow:
         self.session = session
         self.presenter = WindowPresenter(session, "", PictureLoader(read_levels))
         self.theme = Theme(root, _look(self.presenter.theme_name))
+        self.entry_menu = EntryMenu(root, self.theme, session.words)
         self._pumping: str | None = None
         self._make_pages()
         self._make_header()
@@ -97,6 +87,7 @@ class MainWindow:
 
     def show_footer(self, footer: Footer) -> None:
         """Show the foot of the window."""
+        self.forecast.configure(text=footer.forecast, style="Problem.TLabel" if footer.is_refused else "TLabel")
         self._status.configure(text=footer.text, style="Problem.TLabel" if footer.is_problem else "Muted.TLabel")
         self.pause_button.configure(text=footer.pause)
         for button, on in (
@@ -113,7 +104,7 @@ class MainWindow:
 
     def ask(self, title: str, text: str, answers: Sequence[str]) -> bool:
         """Ask a question with two answers; return whether the first was given."""
-        return ask(self.root, self.theme, title, text, answers) == 0
+        return ask(self.root, self.theme, title, text, answers, default=1) == 0
 
     def ask_folder(self, title: str) -> str:
         """Ask for a folder; return an empty text where none was chosen."""
@@ -172,9 +163,12 @@ class MainWindow:
         self.stop_button.pack(side="right", padx=px(8))
         self.pause_button = ttk.Button(footer, command=self.presenter.pause)
         self.pause_button.pack(side="right")
-        self._status = ttk.Label(footer, justify="left")
-        self._status.pack(side="left", fill="x", expand=True)
-        wrap_to_width(self._status, px(16))
+        lines = ttk.Frame(footer)
+        lines.pack(side="left", fill="x", expand=True)
+        self.forecast, self._status = (ttk.Label(lines, justify="left") for _ in range(2))
+        for label in (self.forecast, self._status):
+            label.pack(fill="x")
+            wrap_to_width(label, px(16))
         self.pages.pack(side="top", fill="both", expand=True)
 
     def _bind_keys(self) -> None:

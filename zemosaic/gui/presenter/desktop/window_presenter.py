@@ -19,6 +19,8 @@ from zemosaic.gui.presenter.desktop.window_state import (
 from zemosaic.gui.presenter.result.picture_loader import PictureLoader
 from zemosaic.gui.presenter.run.run_text import status_text
 from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.run.summary_text import forecast_card
+from zemosaic.gui.presenter.settings.form import with_labels
 
 __all__ = ["FRAMES", "PUMP_MS", "RESULT", "RUN", "SETTINGS", "WindowPresenter"]
 
@@ -55,6 +57,8 @@ class WindowPresenter:
         self._loading: PreviewReady | None = None
         self._refreshed_s = 0.0
         self._pumps = 0
+        self._agreed_folder = ""
+        """Output folder of runs that the user let replace what lies there, until one of them ends with a mosaic."""
 
     @property
     def view(self) -> WindowView:
@@ -103,7 +107,7 @@ class WindowPresenter:
         session.problem = None
         try:
             session.check()
-            if session.earlier_result() is not None and not self._may_overwrite():
+            if self._agreed_folder != session.check().output_dir and not self._may_overwrite():
                 return
             session.start()
         except SettingsError as fault:
@@ -192,9 +196,13 @@ class WindowPresenter:
             self._refreshed_s = now
         if has_news or is_due:
             self.refresh()
+        if is_due:
+            session.look_ahead()
         if (has_scanned or is_due) and view.page == FRAMES:
             session.look_at_frames()
             view.frames.commands.update()
+        elif has_scanned:
+            self.show_status()
         if is_due and view.page == SETTINGS:
             view.settings.page.show_equipment()
         if session.run_ended():
@@ -220,7 +228,10 @@ class WindowPresenter:
         session = self.session
         text, is_problem = status_text(session)
         under_way = session.running and session.state.status.under_way
+        outlook = None if session.running or session.demo.under_way else session.forecast
         return Footer(
+            forecast="" if outlook is None else with_labels(forecast_card(outlook, session.words), session.words),
+            is_refused=outlook is not None and outlook.problem is not None,
             text=text,
             is_problem=is_problem,
             can_start=not session.running and not session.demo.under_way,
@@ -240,12 +251,14 @@ class WindowPresenter:
         view.run.show_picture(None)
         view.result.show_picture(None)
         view.result.page.update_state()
-        view.settings.page.update_values()
+        view.settings.page.update_rows()
         view.show_page(RUN)
 
     def _show_ended(self) -> None:
         view, result = self.view, self.session.state.result
         view.result.page.update_state()
+        if result is not None:
+            self._agreed_folder = ""
         if result is not None and not self.closing:
             # The picture may have been read before the result was known; now it belongs to both pages.
             self.loader.load(result.preview)
@@ -276,10 +289,15 @@ class WindowPresenter:
         self.view.result.page.pump()
 
     def _may_overwrite(self) -> bool:
+        """Ask, once for each mosaic, whether a new run may replace it; what was stopped goes on unasked."""
         words, earlier = self.session.words, self.session.earlier_result()
-        answers = (words.text("window.replace"), words.text("window.cancel"))
-        question = words.text("window.replace_text", path=str(earlier))
-        return self.view.ask(words.text("window.replace_title"), question, answers)
+        if earlier is not None:
+            answers = (words.text("window.replace"), words.text("window.cancel"))
+            question = words.text("window.replace_text", path=str(earlier))
+            if not self.view.ask(words.text("window.replace_title"), question, answers):
+                return False
+        self._agreed_folder = self.session.check().output_dir
+        return True
 
     def _remember(self) -> None:
         view = self.view

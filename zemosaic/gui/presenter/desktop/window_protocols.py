@@ -25,6 +25,10 @@ __all__ = [
 class Footer:
     """What the foot of the window shows: a line, and which buttons can be pressed."""
 
+    forecast: str
+    """What a run would make and take; empty while that is not known."""
+    is_refused: bool
+    """Whether such a run would be refused."""
     text: str
     is_problem: bool
     can_start: bool
@@ -129,7 +133,7 @@ class WindowView(Protocol):
         """Take a look of `THEMES`."""
 
     def ask(self, title: str, text: str, answers: Sequence[str]) -> bool:
-        """Ask a question with two answers; return whether the first was given."""
+        """Ask a question with two answers, of which the second harms nothing; return whether the first was given."""
 
     def ask_folder(self, title: str) -> str:
         """Ask for a folder; return an empty text where none was chosen."""

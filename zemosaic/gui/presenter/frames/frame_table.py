@@ -27,7 +27,8 @@ METRICS = ("stars", "fwhm", "eccentricity", "background", "noise", "snr", "weigh
 """Columns of numbers; NaN while unknown."""
 SHOWN = ("all", "kept", "left_out")
 GROUPINGS = ("night", "telescope", "field", "verdict")
-BY_HAND = "reason.left_out_by_hand"
+BY_HAND_REASONS = ("reason.left_out_by_hand", "reason.picked_out")
+"""What a run says of frames that the user left out; the table knows it already."""
 
 Rows = NDArray[np.intp]
 Flags = NDArray[np.bool_]
@@ -94,6 +95,13 @@ class FrameTable:
     def keep(self) -> Flags:
         """Which frames are kept."""
         return self.keeping.keep
+
+    @property
+    def in_mosaic(self) -> Flags:
+        """Which frames are kept and were not left out by the last run: those that the next mosaic is likely made of."""
+        flags = self.keep.copy()
+        flags[list(self.why)] = False
+        return flags
 
     @property
     def left_out(self) -> Rows:
@@ -194,8 +202,8 @@ class FrameTable:
         return names[int(groups[row])]
 
     def kept_of(self, by: str) -> list[str]:
-        """Return the nights or the telescopes of the frames that are kept."""
-        return [self._names[by][rank] for rank in np.unique(self._ranks[by][self.keep])]
+        """Return the nights or the telescopes of the frames that are kept and usable."""
+        return [self._names[by][rank] for rank in np.unique(self._ranks[by][self.in_mosaic])]
 
     def note(self, event: FrameMeasured | FrameSolved | FrameDropped) -> None:
         """Take in what a run told of one frame."""
@@ -213,13 +221,18 @@ class FrameTable:
                 self.solved[row] = event.how
                 self.footprints.place(row, event.corners_ra_deg, event.corners_dec_deg)
             case FrameDropped():
-                if event.reason.key != BY_HAND:
+                if event.reason.key not in BY_HAND_REASONS:
                     self.why[row] = event.reason
 
     def forget_run(self) -> None:
         """Forget why an earlier run dropped frames."""
         self.why = {row: reason for row, reason in self.why.items() if not self.usable[row]}
         self.version += 1
+
+    def take_reasons(self, why: Mapping[int, Message]) -> None:
+        """Take in why a run left frames out, by row."""
+        self.why |= why
+        self._arrange()
 
     def take_numbers(self, numbers: Mapping[str, NDArray[np.float64]]) -> None:
         """Take in metrics of all frames, each of shape (rows,); NaN says nothing."""
@@ -315,7 +328,7 @@ class FrameTable:
                 [all(w in text or w in called[group] for w in search_words) for text, group in texts], bool
             )
         if shown != "all":
-            passing &= self.keep if shown == "kept" else ~self.keep
+            passing &= self.in_mosaic if shown == "kept" else ~self.in_mosaic
         return passing
 
 

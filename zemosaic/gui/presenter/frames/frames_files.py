@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.arrays import green_channel
-from zemosaic.gui.presenter.frames.frame_table import METRICS, FrameTable
+from zemosaic.errors import Message
+from zemosaic.gui.presenter.frames.frame_table import BY_HAND_REASONS, METRICS, FrameTable
 from zemosaic.plain_text import json_value
 
-__all__ = ["PLAN_COLUMNS", "REPORT_NAME", "plan_rows", "report_numbers"]
+__all__ = ["PLAN_COLUMNS", "REPORT_NAME", "Reported", "plan_rows", "read_report"]
 
 REPORT_NAME = "run_report.json"
 PLAN_COLUMNS = (
@@ -48,8 +50,18 @@ def plan_rows(table: FrameTable) -> Iterator[list[object]]:
         ]
 
 
-def report_numbers(table: FrameTable, report: Path) -> dict[str, NDArray[np.float64]]:
-    """Return what a run's report says of the frames that have not changed since, by metric, each of shape (rows,).
+@dataclass(frozen=True)
+class Reported:
+    """What a run's report says of the frames that have not changed since."""
+
+    numbers: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """Each of shape (rows,), by metric; NaN says nothing."""
+    why: Mapping[int, Message] = field(default_factory=dict)
+    """Why frames are not in the mosaic, by row; those that the user left out are not among them."""
+
+
+def read_report(table: FrameTable, report: Path) -> Reported:
+    """Return what a run's report says of the frames that have not changed since.
 
     Reads nothing of the table that ever changes, so that it may run beside the window.  An unreadable report says
     nothing.
@@ -58,18 +70,31 @@ def report_numbers(table: FrameTable, report: Path) -> dict[str, NDArray[np.floa
         report_values = json_value(report.read_text(encoding="utf-8"))
         written_ns = report.stat().st_mtime_ns
     except (OSError, ValueError):
-        return {}
+        return Reported()
     entries = report_values.get("frames") if isinstance(report_values, dict) else None
     if not isinstance(entries, list):
-        return {}
+        return Reported()
     row_of = {frame.path: row for row, frame in enumerate(table.frames) if frame.mtime_ns < written_ns}
     numbers = {name: np.full(len(table), np.nan) for name in METRICS[:-1]}
+    why = {}
     for entry in entries:
         row = row_of.get(str(entry.get("path")))
-        if row is not None:
-            for name, values in numbers.items():
-                values[row] = _number(entry, name)
-    return numbers
+        if row is None:
+            continue
+        for name, values in numbers.items():
+            values[row] = _number(entry, name)
+        reason = _reason(entry)
+        if reason is not None:
+            why[row] = reason
+    return Reported(numbers, why)
+
+
+def _reason(entry: Mapping[str, Any]) -> Message | None:
+    """Return why a frame is not in the mosaic; None where it is, and where the user left it out."""
+    told = entry.get("reason")
+    if entry.get("status") == "used" or not isinstance(told, dict) or told.get("key") in (None, *BY_HAND_REASONS):
+        return None
+    return Message(str(told["key"]), dict(told.get("params") or {}))
 
 
 def _number(entry: Mapping[str, Any], name: str) -> float:

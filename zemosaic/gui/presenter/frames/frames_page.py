@@ -10,7 +10,7 @@ import numpy as np
 
 from zemosaic.errors import ZeMosaicError
 from zemosaic.gui.presenter.frames.analyser import find_analyser, program_folder, start_analyser
-from zemosaic.gui.presenter.frames.frame_cells import metric_text, short_name
+from zemosaic.gui.presenter.frames.frame_cells import metric_text, short_name, verdict_text
 from zemosaic.gui.presenter.frames.frame_table import FrameTable
 from zemosaic.gui.presenter.frames.histograms import SHOWN_METRICS, Histogram
 from zemosaic.gui.presenter.frames.region_outline import REGION_KEY
@@ -18,12 +18,14 @@ from zemosaic.gui.presenter.frames.sky_map import SkyMap
 from zemosaic.gui.presenter.frames.thumbnails import ThumbnailLoader
 from zemosaic.gui.presenter.run.session import Session
 
-__all__ = ["BUTTONS", "FramesPage"]
+__all__ = ["BUTTONS", "ROW_COMMANDS", "FramesPage"]
 
 BUTTONS = (
     "choose", "measure", "solve", "analyse", "import", "export",
     "fit", "region", "whole", "leave_out", "keep", "group", "undo", "redo",
 )  # fmt: skip
+ROW_COMMANDS = ("open_file", "show_in_folder", "leave_out", "keep")
+"""What the menu of the selected rows offers."""
 _OUTPUT_SUFFIX = "_mosaic"
 
 
@@ -140,6 +142,8 @@ class FramesPage:
             "whole": lambda: self.mark_region(""),
             "leave_out": lambda: self._keep_selected(False),
             "keep": lambda: self._keep_selected(True),
+            "open_file": lambda: self._open_selected(lambda path: path),
+            "show_in_folder": lambda: self._open_selected(lambda path: path.parent),
             "undo": lambda: self.table.undo() if self.table is not None else None,
             "redo": lambda: self.table.redo() if self.table is not None else None,
         }
@@ -194,10 +198,14 @@ class FramesPage:
         self.map.colour_by(self.map.colouring, metric)
 
     def selected_text(self) -> str:
-        """Return how many frames are selected."""
+        """Return how many frames are selected; of a single one its name and in full what becomes of it."""
         if self.table is None:
             return ""
-        return self.session.words.text("frames.selected", count=int(self.table.selected.sum()))
+        rows = np.flatnonzero(self.table.selected)
+        if len(rows) == 1:
+            row = int(rows[0])
+            return f"{self.table.files[row]}: {verdict_text(self.table, row, self.session.words)}"
+        return self.session.words.text("frames.selected", count=len(rows))
 
     def range_text(self) -> str:
         """Return smallest, middle and largest value of the metric, or that it was not measured yet."""
@@ -227,6 +235,11 @@ class FramesPage:
     def _keep_selected(self, keep: bool) -> None:
         if self.table is not None:
             self.table.set_keep(np.flatnonzero(self.table.selected), keep)
+
+    def _open_selected(self, target: Callable[[Path], Path]) -> None:
+        """Open what belongs to the first selected row."""
+        if self.table is not None and self.table.selected.any():
+            self.session.opener.open(target(Path(self.table.paths[int(np.argmax(self.table.selected))])))
 
     def _analyse(self) -> None:
         if self.analyser is None:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zemosaic.errors import Message, ZeMosaicError
 from zemosaic.events import Event, FrameDropped, FrameMeasured, FrameSolved, RunFinished, RunStarted
-from zemosaic.frames.inventory import is_remark
+from zemosaic.frames.inventory import is_copy, is_remark
 from zemosaic.gui.presenter.frames.frame_table import FrameTable
-from zemosaic.gui.presenter.frames.frames_files import PLAN_COLUMNS, REPORT_NAME, plan_rows, report_numbers
+from zemosaic.gui.presenter.frames.frames_files import PLAN_COLUMNS, REPORT_NAME, Reported, plan_rows, read_report
+from zemosaic.gui.presenter.run.eta import exposure_text
 from zemosaic.gui.presenter.run.summary_text import forecast_lines
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef
@@ -44,7 +44,7 @@ class Scanned:
     total: int | None = None
     table: FrameTable | None = None
     error: Message | None = None
-    numbers: Mapping[str, NDArray[np.float64]] | None = None
+    reported: Reported | None = None
     """What the report of a run says of the frames."""
     run: int = 0
     """Which run it was that told the numbers."""
@@ -118,9 +118,9 @@ class FramesPresenter:
             if news.forecast is not None:
                 self.forecast = news.forecast
                 continue
-            if news.numbers is not None:
+            if news.reported is not None:
                 if self.table is not None and news.run == self._run:
-                    self.table.take_numbers(news.numbers)
+                    self.table.take_numbers(news.reported.numbers)
                 continue
             self.progress = news
             if news.table is not None or news.error is not None:
@@ -137,19 +137,21 @@ class FramesPresenter:
         table = self.table
         if table is None or (self._thread is not None and self._thread.is_alive()):
             return
-        now = (self.version, table.keep.tobytes(), self.settings, self.cpu_s_per_frame)
+        wanted = table.in_mosaic
+        now = (self.version, wanted.tobytes(), self.settings, self.cpu_s_per_frame)
         if now == self._foretold:
             return
         self._foretold = now
-        kept = [frame for frame, keep in zip(table.frames, table.keep, strict=False) if keep]
-        request = (self._number, kept, len(table) - len(kept))
+        kept = [frame for frame, keep in zip(table.frames, wanted, strict=False) if keep]
+        copies = sum(is_copy(reason) for reason in table.why.values())
+        request = (self._number, kept, len(table) - len(kept) - copies, copies)
         self._thread = threading.Thread(target=self._forecast, args=request, name="forecast", daemon=True)
         self._thread.start()
 
-    def _forecast(self, number: int, kept: Sequence[FrameRef], left_out: int) -> None:
+    def _forecast(self, number: int, kept: Sequence[FrameRef], left_out: int, copies: int) -> None:
         from zemosaic.forecast import CPU_S_PER_FRAME, forecast
 
-        outlook = forecast(self.settings, kept, left_out, self.cpu_s_per_frame or CPU_S_PER_FRAME)
+        outlook = forecast(self.settings, kept, left_out, self.cpu_s_per_frame or CPU_S_PER_FRAME, copies)
         self._news.put(Scanned(number, forecast=outlook))
 
     def note(self, event: Event) -> None:
@@ -266,7 +268,9 @@ class FramesPresenter:
             table = FrameTable(scanned.frames, scanned.dropped, chosen)
             earlier = Path(output) / REPORT_NAME
             if output and earlier.is_file():
-                table.take_numbers(report_numbers(table, earlier))
+                reported = read_report(table, earlier)
+                table.take_numbers(reported.numbers)
+                table.take_reasons(reported.why)
             self._news.put(Scanned(number, table=table, given=tuple(inventory(scanned.frames, scanned.dropped))))
         except _SupersededError:
             return
@@ -277,17 +281,17 @@ class FramesPresenter:
             self._news.put(Scanned(number, error=Message("error.input_unreadable", dict(details))))
 
     def _read_report(self, number: int, run: int, table: FrameTable, report: Path) -> None:
-        self._news.put(Scanned(number, numbers=report_numbers(table, report), run=run))
+        self._news.put(Scanned(number, reported=read_report(table, report), run=run))
 
 
 def _facts(table: FrameTable, words: Translator, sized: bool) -> list[str]:
-    kept = np.flatnonzero(table.keep)
+    kept = np.flatnonzero(table.in_mosaic)
     nights, cameras = (table.kept_of(by) for by in ("night", "telescope"))
     values = {
         "kept": len(kept),
         "frames": int(table.usable.sum()),
         "nights": len(nights),
-        "hours": float(np.nansum(table.metrics["exposure"][kept])) / 3600,
+        "exposure": exposure_text(float(np.nansum(table.metrics["exposure"][kept])), words),
         "cameras": ", ".join(name for name in cameras if name) or words.text("frames.unknown_telescope"),
     }
     facts = [words.text("frames.summary", **values)]

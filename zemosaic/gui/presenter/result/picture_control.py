@@ -1,4 +1,4 @@
-"""What a picture in a window can do, whatever draws it: zoom, pan, fit, be pointed at, show a caption."""
+"""What a picture in a window can do, whatever draws it: zoom, pan, fit, be pointed at."""
 
 from __future__ import annotations
 
@@ -28,8 +28,6 @@ class PictureControl:
 
     def __init__(self, empty: Callable[[], str]) -> None:
         self.empty_text = empty
-        self.caption = ""
-        """A line over the foot of the picture."""
         self.source: Source | None = None
         self.has_pixels = False
         """Whether there is a preview to draw where no source is."""
@@ -57,12 +55,6 @@ class PictureControl:
         self.source = source
         self._take_size(*size)
         self.redraw()
-
-    def tell(self, caption: str) -> None:
-        """Write a line over the foot of the picture; none when empty."""
-        if caption != self.caption:
-            self.caption = caption
-            self.redraw()
 
     def take_window(self, width: int, height: int) -> None:
         """Take the size of the widget; a fitted picture stays fitted."""

@@ -3,24 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from zemosaic.events import RunFinished
 from zemosaic.gui.presenter.desktop.programs import Programs
+from zemosaic.gui.presenter.result.earlier_result import REPORT_PAGE
 from zemosaic.gui.presenter.result.picture_control import PictureControl
 from zemosaic.gui.presenter.result.pixel_presenter import PixelPresenter
 from zemosaic.gui.presenter.result.result_presenter import ResultPresenter
+from zemosaic.gui.presenter.run.problem_report import write_problem_report
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.presenter.run.summary_text import summary_lines
+from zemosaic.gui.presenter.settings.form import with_labels
 
-__all__ = ["OVERLAYS", "SLIDERS", "ResultPage"]
+__all__ = ["OVERLAYS", "SLIDERS", "ResultFiles", "ResultPage"]
 
-OVERLAYS = ("coverage", "tiles")
+OVERLAYS = ("coverage", "tiles", "annotation")
 """What can be laid over the picture."""
-SLIDERS = ("sky", "white")
+_CLOCKS_APART_S = 3.0
+"""The clock of a network drive may be behind by so much."""
+SLIDERS = ("sky", "strength", "white")
 """What of the stretch is moved by sliders, from -1 to 1."""
+
+
+@dataclass(frozen=True)
+class ResultFiles:
+    """What a run left; empty texts where it left no such file."""
+
+    mosaics: tuple[str, ...] = ()
+    folder: str = ""
+    report: str = ""
+    log: str = ""
+    has_failed: bool = False
+    """Whether there is a problem to report."""
+
+    @property
+    def mosaic(self) -> str:
+        """The mosaic, or the main one of several."""
+        return next(iter(self.mosaics), "")
 
 
 class ResultPageWidgets(Protocol):
@@ -33,8 +55,8 @@ class ResultPageWidgets(Protocol):
     def show_read_out(self, text: str) -> None:
         """Show what lies under the pointer."""
 
-    def show_summary(self, text: str, has_result: bool) -> None:
-        """Show what was made of what; without a result its buttons are dead."""
+    def show_summary(self, text: str, files: ResultFiles) -> None:
+        """Show what was made of what; the buttons of files that are not there are dead."""
 
     def show_pixel(self, is_asked: bool) -> None:
         """Show the panel that tells of a pixel instead of the summary, or the summary again."""
@@ -73,22 +95,44 @@ class ResultPage:
         self.update_state()
 
     def update_state(self) -> None:
-        """Show the result of the last run."""
-        session, result = self._session, self.result
-        lines = summary_lines(session.state, session.words) if result is not None else []
-        self._widgets.show_summary("\n".join(lines) or session.words.text("result.none"), result is not None)
-        made = () if result is None else result.mosaics or (result.mosaic,)
-        chosen = self.desk.path if self.desk.path in made else next(iter(made), "")
-        self._widgets.offer_mosaics(made, [Path(path).stem for path in made], chosen)
+        """Show the result of the last run, or what lies in the output folder."""
+        files = self.files()
+        self._widgets.show_summary("\n".join(self._lines()), files)
+        chosen = self.desk.path if self.desk.path in files.mosaics else files.mosaic
+        self._widgets.offer_mosaics(files.mosaics, [Path(path).stem for path in files.mosaics], chosen)
         self.open_mosaic(chosen)
 
-    @property
-    def result(self) -> RunFinished | None:
-        """What the last run made."""
-        return self._session.state.result
+    def files(self) -> ResultFiles:
+        """Return the files of the last run, or those that lie in the output folder."""
+        session, state = self._session, self._session.state
+        if state.error is not None:
+            report = Path(state.output_dir) / REPORT_PAGE
+            told = str(report) if state.output_dir and _is_newer(report, session.began_at_s) else ""
+            return ResultFiles((), state.output_dir, told, state.error.log_path, True)
+        if state.result is not None:
+            result = state.result
+            folder = str(Path(result.mosaic).parent)
+            return ResultFiles(result.mosaics or (result.mosaic,), folder, result.report_html)
+        earlier = None if session.running else session.earlier.result
+        if earlier is None:
+            return ResultFiles()
+        return ResultFiles(earlier.mosaics, str(Path(earlier.mosaic).parent), earlier.report_html)
+
+    def _lines(self) -> list[str]:
+        session, words = self._session, self._session.words
+        if session.state.result is not None or session.state.error is not None:
+            return [with_labels(line, words) for line in summary_lines(session.state, words)]
+        if session.earlier.result is not None and not session.running:
+            return [words.text("result.earlier"), *session.earlier.result.lines(words)]
+        return [words.text("result.none")]
 
     def pump(self) -> None:
         """Show the mosaic once it is open, and anew when it can be shown better."""
+        session = self._session
+        if not session.running and session.state.result is None:
+            session.earlier.look(str(session.form.row("output_dir").value))
+        if session.earlier.pump():
+            self.update_state()
         if self.desk.pump():
             self._offer_looks()
             if self.desk.problem is not None:
@@ -135,20 +179,30 @@ class ResultPage:
         self._widgets.show_read_out(self.desk.read_out(x, y, self._session.words))
 
     def open_folder(self) -> None:
-        """Open the folder of the mosaic."""
-        if self.result is not None:
-            self._session.opener.open(Path(self.result.mosaic).parent)
+        """Open the folder of the run."""
+        self._open(self.files().folder)
 
     def open_report(self) -> None:
         """Open the report."""
-        if self.result is not None:
-            self._session.opener.open(Path(self.result.report_html))
+        self._open(self.files().report)
+
+    def open_log(self) -> None:
+        """Open the log of a run that failed."""
+        self._open(self.files().log)
+
+    def report_problem(self) -> None:
+        """Write what a report of the failure needs into a file, and open it."""
+        self._open(write_problem_report(self._session))
 
     def send(self, name: str) -> None:
         """Open the mosaic that is shown with one of the programs."""
-        if self.result is not None:
-            mosaic = Path(self.desk.path or self.result.mosaic)
-            self._session.opener.open(mosaic, partial(self.programs.send, name))
+        mosaic = self.desk.path or self.files().mosaic
+        if mosaic:
+            self._session.opener.open(Path(mosaic), partial(self.programs.send, name))
+
+    def _open(self, path: str) -> None:
+        if path:
+            self._session.opener.open(Path(path))
 
     def close(self) -> None:
         """Let go of the files and of what works in the background."""
@@ -158,5 +212,11 @@ class ResultPage:
     def _offer_looks(self) -> None:
         words, names = self._session.words, self.desk.channels
         texts = [words.text(f"result.channel.{name}") for name in names]
-        overlays = {"coverage": self.desk.has_coverage, "tiles": self.desk.has_tiles}
+        desk = self.desk
+        overlays = {"coverage": desk.has_coverage, "tiles": desk.has_tiles, "annotation": desk.has_wcs}
         self._widgets.offer_looks(names, texts, self.desk.adjustment.channel, overlays)
+
+
+def _is_newer(path: Path, at_s: float) -> bool:
+    """Return whether a file was written since a time; that of an earlier run tells nothing of this one."""
+    return path.is_file() and path.stat().st_mtime >= at_s - _CLOCKS_APART_S

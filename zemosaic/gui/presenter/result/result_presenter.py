@@ -36,10 +36,14 @@ class Adjustment:
     """Brightness of the empty sky: four times as bright at 1, a quarter at -1."""
     white: float = 0.0
     """Brightness that becomes white: a hundredth at 1, a hundred times as much at -1."""
+    strength: float = 0.0
+    """How strongly faint light is lifted: four times as much at 1, a quarter at -1."""
     linked: bool = True
     channel: str = "colour"
     coverage: bool = False
     tiles: bool = False
+    annotation: bool = False
+    """Whether names, outlines, grid and scale are drawn over the picture."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,11 @@ class ResultPresenter:
     def has_coverage(self) -> bool:
         """Whether there is a map of the coverage to lay over the picture."""
         return self._view is not None and self._view.has_coverage
+
+    @property
+    def has_wcs(self) -> bool:
+        """Whether it is known where the mosaic lies on the sky, so that it can be annotated."""
+        return self._view is not None and self._view.wcs is not None
 
     @property
     def has_tiles(self) -> bool:
@@ -129,7 +138,7 @@ class ResultPresenter:
         width, height = view.size_on_screen()
         now = self.adjustment
         stretch = self._stretches[0 if now.linked else 1].adjusted(
-            white=100.0**-now.white, sky_level=_sky_level() * 4.0**now.sky
+            depth=4.0**-now.strength, white=100.0**-now.white, sky_level=_sky_level() * 4.0**now.sky
         )
         channel = CHANNELS.index(now.channel) - 1 if now.channel in self.channels[1:] else None
         seen = self._view.window(left, top, right, bottom, width, height, stretch, channel)
@@ -139,7 +148,26 @@ class ResultPresenter:
             seen = np.rint(seen * (1 - share) + over[..., :3] * share).astype(np.uint8)
         if now.tiles:
             draw_tiles(seen, view, self._tiles)
-        return seen
+        return self._annotated(seen, view) if now.annotation else seen
+
+    def _annotated(self, seen: Picture, view: Viewport) -> Picture:
+        """Return what is seen with the annotation of that part of the sky."""
+        # Here, when it is asked for: it loads what the first window does not need.
+        from zemosaic.picture.annotation.annotate import annotate
+        from zemosaic.picture.annotation.burnt import burnt_in
+        from zemosaic.picture.annotation.projection import PictureWcs
+
+        if self._view is None or self._view.wcs is None:
+            return seen
+        left, top, right, _ = view.box()
+        height, width = seen.shape[:2]
+        step = (right - left) / width
+        sky = PictureWcs(self._view.wcs.shifted(left, 0.0), self._view.size[1] - top, step, width, height)
+        try:
+            return burnt_in(seen, annotate(sky))
+        except ZeMosaicError as fault:
+            self.problem = fault.message
+            return seen
 
     def read_out(self, x: float, y: float, words: Translator) -> str:
         """Return what lies under a picture point: the place on the sky, the values, the number of frames."""

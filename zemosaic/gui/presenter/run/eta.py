@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["SHARES", "Speed", "duration_text", "remaining_s"]
+from zemosaic.i18n import Translator
+
+__all__ = ["SHARES", "Speed", "about_text", "coarse_text", "duration_text", "exposure_text", "remaining_s"]
 
 SHARES: Mapping[str, float] = {
     "scan": 0.02,
@@ -119,6 +121,29 @@ def duration_text(seconds: float) -> str:
     whole = round(seconds)
     hours, minutes = divmod(whole // 60, 60)
     return f"{hours}:{minutes:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
+
+
+def about_text(seconds: float, words: Translator) -> str:
+    """Return a duration that is only estimated: ``about 40 s``, ``about 2 h 10 min``."""
+    return words.text("forecast.time", time=coarse_text(seconds))
+
+
+def coarse_text(seconds: float) -> str:
+    """Return a duration no finer than an estimate knows it: ``40 s``, ``3 min``, ``2 h 10 min``."""
+    if seconds < 95:
+        return f"{max(round(seconds / 10), 1) * 10} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, rest = divmod(round(minutes / 5) * 5, 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def exposure_text(seconds: float, words: Translator) -> str:
+    """Return an exposure time: in hours, or in minutes or seconds where it is shorter than one."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{words.number(seconds / 3600, '.1f')} h"
 
 
 def _corrected(

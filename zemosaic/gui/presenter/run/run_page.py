@@ -33,7 +33,7 @@ class RunFace:
     phases: tuple[PhaseCells, ...]
     facts: str
     caption: str
-    """Line over the foot of the picture."""
+    """Line below the picture."""
     warnings: str
     has_warnings: bool
 

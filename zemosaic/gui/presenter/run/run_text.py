@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zemosaic.gui.presenter.run.eta import duration_text
+from zemosaic.gui.presenter.run.eta import about_text, coarse_text, duration_text, exposure_text
 from zemosaic.gui.presenter.run.run_state import LogLine, Phase, PhaseStatus, RunState, Status
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.presenter.run.summary_text import phase_name, plan_text, size_text, speed_text
 from zemosaic.gui.presenter.settings.equipment import Equipment
-from zemosaic.gui.presenter.settings.form import choice_text, shown_value, unit_text
+from zemosaic.gui.presenter.settings.form import choice_text, shown_value, unit_text, with_labels
 from zemosaic.i18n import Translator
 from zemosaic.settings.schema import Spec
 
@@ -57,16 +57,16 @@ def time_text(state: RunState, now: float, words: Translator) -> str:
         return ""
     elapsed = duration_text(state.elapsed_s(now))
     left = state.left_s(now)
-    return elapsed if left is None else words.text("run.elapsed_left", elapsed=elapsed, left=duration_text(left))
+    return elapsed if left is None else words.text("run.elapsed_left", elapsed=elapsed, left=coarse_text(left))
 
 
 def facts_text(state: RunState, words: Translator) -> str:
     """Return what was found, what will be made, and what it takes, in lines."""
     lines = []
     if state.found is not None:
-        hours = state.found.total_exposure_s / 3600
+        exposure = exposure_text(state.found.total_exposure_s, words)
         cameras = ", ".join(state.found.instruments)
-        values = {"frames": state.found.frames, "nights": state.found.nights, "hours": hours, "cameras": cameras}
+        values = {"frames": state.found.frames, "nights": state.found.nights, "exposure": exposure, "cameras": cameras}
         lines.append(words.text("run.found", **values))
     if state.plan is not None:
         lines.append(plan_text(state, words))
@@ -94,19 +94,30 @@ def status_text(session: Session) -> tuple[str, bool]:
     """Return the line at the foot of the window, and whether it tells of a problem."""
     words, state = session.words, session.state
     if session.problem is not None:
-        return "⚠ " + words.message(session.problem), True
+        return "⚠ " + with_labels(words.message(session.problem), words), True
     if session.demo.under_way:
         news = session.demo_news
         done, total = (0, 0) if news is None else (news.done, news.total)
         return words.text("window.demo_progress", done=done, total=total), False
-    if state.status is Status.FAILED and state.error is not None:
-        return "⚠ " + words.message(state.error.error), True
+    if state.status is Status.FAILED and state.error is not None and not session.is_failure_told:
+        return "⚠ " + with_labels(words.message(state.error.error), words), True
     if state.status is not Status.RUNNING:
-        return words.text(f"window.status.{state.status.value}"), False
+        return words.text(f"window.status.{_resting_key(session)}"), False
     phase = state.phase(state.current) if state.current else None
     name = words.text("run.status.running") if phase is None else phase_name(phase.name, words)
     left = state.left_s(session.clock())
-    return (name if left is None else f"{name} · {words.text('cli.left', time=duration_text(left))}"), False
+    return (name if left is None else f"{name} · {words.text('cli.left', time=about_text(left, words))}"), False
+
+
+def _resting_key(session: Session) -> str:
+    """Return which sentence tells that the window waits for its user, and for what."""
+    state = session.state
+    if state.status is Status.FINISHED and state.prepared is not None:
+        return f"prepared_{state.prepared.until}"
+    if state.status not in (Status.IDLE, Status.FAILED):
+        return state.status.value
+    lacking = [key for key in ("input_dir", "output_dir") if not session.form.row(key).text]
+    return "ready" if not lacking else "idle" if len(lacking) > 1 else f"lacks_{lacking[0]}"
 
 
 def known_level(level: str) -> str:
@@ -131,12 +142,14 @@ def default_text(spec: Spec, words: Translator) -> str:
 def equipment_text(equipment: Equipment, name: str) -> tuple[str, bool]:
     """Return what was found of a piece of equipment, and whether it is good news."""
     words, finding = equipment.session.words, equipment.finding(name)
-    text = ("" if finding.good else "⚠ ") + words.message(finding.text)
-    return words.text("equipment.line", name=words.text(f"equipment.{name}"), text=text), finding.good
+    text, is_good = words.message(finding.text), finding.good or not equipment.needs(name)
+    if not finding.good:
+        text = words.text("equipment.not_needed", text=text) if is_good else f"⚠ {text}"
+    return words.text("equipment.line", name=words.text(f"equipment.{name}"), text=text), is_good
 
 
 def welcome_line(equipment: Equipment, name: str) -> str:
     """Return what was found of a piece of equipment, behind a tick where it is there."""
     text, good = equipment_text(equipment, name)
-    is_found = good and not equipment.finding(name).text.key.endswith("_unknown")
+    is_found = good and equipment.finding(name).good and not equipment.finding(name).text.key.endswith("_unknown")
     return f"{'✓' if is_found else '•'} {text}"

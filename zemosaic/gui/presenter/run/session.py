@@ -9,12 +9,13 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zemosaic.errors import InputError, Message, SettingsError
 from zemosaic.events import Event, Preparation
 from zemosaic.gui.presenter.desktop.opener import Opener
 from zemosaic.gui.presenter.frames.frames_presenter import FramesPresenter
+from zemosaic.gui.presenter.result.earlier_result import EarlierResults, find_earlier_result
 from zemosaic.gui.presenter.run.demo_frames import DemoFrames, DemoProgress
 from zemosaic.gui.presenter.run.run_state import RunState, Status, advanced
 from zemosaic.gui.presenter.run.runs import DemoMaker, RunHandle, Starter, waiting_events
@@ -31,8 +32,13 @@ from zemosaic.settings.load import (
 )
 from zemosaic.settings.schema import Settings
 
+if TYPE_CHECKING:
+    from zemosaic.forecast import Forecast
+
 __all__ = ["Session"]
 
+_TYPING_S = 1.0
+"""A folder is typed no more when it stands for this long."""
 _DEMO_MOSAIC = "mosaic"
 """Folder of the demo's mosaic, beside its frames."""
 
@@ -62,6 +68,8 @@ class Session:
     make_demo : DemoMaker
     clock : callable
         Monotonic seconds.
+    flags : mapping, optional
+        Settings that this start was given; they are not saved.
     """
 
     def __init__(
@@ -71,12 +79,15 @@ class Session:
         start: Starter,
         make_demo: DemoMaker,
         clock: Callable[[], float] = time.monotonic,
+        flags: Mapping[str, str] | None = None,
     ) -> None:
         self.words = words
         self.state = RunState()
         self.frames = FramesPresenter()
         self.problem: Message | None = None
         """What went wrong outside of runs; the window shows it."""
+        self.is_failure_told = False
+        """Whether the user went on since the last run failed."""
         self.held = False
         """Whether the user asked the run to pause."""
         self.config_folder = user_config_folder(environ)
@@ -88,15 +99,27 @@ class Session:
         self.demo_news: DemoProgress | None = None
         """How far the demo frames are."""
         self.opener = Opener()
+        self.earlier = EarlierResults()
+        """What lies in the output folder, as long as nothing was run."""
         self._run: RunHandle | None = None
         self._over = False
         self._ending: threading.Thread | None = None
         self._stop_asked_s: float | None = None
         self._events: deque[Event] = deque()
         self._demo_folders: DemoFolders | None = None
+        self.began_at_s = 0.0
+        """When the last run began, in seconds of the system's clock, as files have them."""
+        self._typed_folder = ("", 0.0)
+        """Input folder of the form, and since when it is that."""
         self._run_folder = ""
         """Input folder of the run."""
-        self.form = self._opened_form(environ)
+        self.form = self._opened_form(environ, flags or {})
+
+    @property
+    def forecast(self) -> Forecast | None:
+        """What a run would make of the frames; None while that is not known, or is known of other frames."""
+        is_of_form = self.frames.folder == str(self.form.row("input_dir").value)
+        return self.frames.forecast if is_of_form else None
 
     @property
     def running(self) -> bool:
@@ -138,9 +161,12 @@ class Session:
         self.save()
         now = self.clock()
         settings = settings.model_copy(update={"language": self.words.language})
+        self.earlier.forget()
         self._run = self._start(settings) if until is None else self._start(settings, until)
         self._run_folder, self._demo_folders = settings.input_dir, None
+        self.problem, self.is_failure_told = None, False
         self.state = RunState(status=Status.RUNNING, started_s=now, output_dir=settings.output_dir, until=until)
+        self.began_at_s = time.time()
         self._stop_asked_s = None
         self._events.clear()
 
@@ -163,7 +189,8 @@ class Session:
         return settings
 
     def edit(self, key: str, text: str) -> None:
-        """Put a text into the form."""
+        """Put a text into the form; what was wrong before may be mended by it and is told no more."""
+        self.problem, self.is_failure_told = None, True
         self.form = self.form.edited(key, text)
 
     def earlier_result(self) -> Path | None:
@@ -177,7 +204,8 @@ class Session:
         folder = self.check().output_dir
         if not folder or not Path(folder).is_dir():
             return None
-        return min(Path(folder).glob("zemosaic_MT*.fits"), default=None)
+        earlier = find_earlier_result(Path(folder))
+        return None if earlier is None else Path(earlier.mosaic)
 
     def look_at_frames(self) -> None:
         """Begin to scan the input folder of the form, unless it is the one scanned already."""
@@ -186,6 +214,14 @@ class Session:
         folder = str(self.form.row("input_dir").value)
         if folder and folder != self.frames.folder and Path(folder).is_dir():
             self.scan_frames()
+
+    def look_ahead(self) -> None:
+        """Look at the frames once their folder stands still: who types a path passes through other folders."""
+        folder, now = str(self.form.row("input_dir").value), self.clock()
+        if folder != self._typed_folder[0]:
+            self._typed_folder = folder, now
+        elif not self.running and now - self._typed_folder[1] > _TYPING_S and Path(folder).parent != Path(folder):
+            self.look_at_frames()
 
     def scan_frames(self, folder: str | None = None) -> None:
         """Begin to scan the input folder, or another one that becomes the input folder."""
@@ -296,10 +332,10 @@ class Session:
             self._ending.start()
             self._run, self.held = None, False
 
-    def _opened_form(self, environ: Mapping[str, str]) -> Form:
+    def _opened_form(self, environ: Mapping[str, str], flags: Mapping[str, str]) -> Form:
         shipped = shipped_settings_file()
         try:
-            reading = read_settings({}, environ, self._user_file, shipped)
+            reading = read_settings(flags, environ, self._user_file, shipped)
             self.tell_notes(reading.notes)
             return Form.of(reading.settings)
         except SettingsError as fault:

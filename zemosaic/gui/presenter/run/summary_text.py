@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zemosaic.events import PreparationFinished
-from zemosaic.gui.presenter.run.eta import duration_text
+from zemosaic.gui.presenter.run.eta import about_text, duration_text, exposure_text
 from zemosaic.gui.presenter.run.run_state import Drops, Phase, RunState, WarningCount
 from zemosaic.i18n import Translator
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "drop_text",
+    "forecast_card",
     "forecast_lines",
     "phase_name",
     "plan_text",
@@ -75,24 +76,52 @@ def forecast_lines(outlook: Forecast, words: Translator) -> list[str]:
     if outlook.filters > 1:
         parts.append(words.text("forecast.filters", count=outlook.filters))
     parts.append(words.text("forecast.disk", disk=size_text(outlook.disk_bytes, words)))
-    parts.append(words.text("forecast.time", time=duration_text(outlook.seconds)))
+    parts.append(about_text(outlook.seconds, words))
     lines = [" · ".join(parts)]
     cameras = ", ".join(outlook.cameras) or words.text("frames.unknown_telescope")
     lines.append(
         words.text(
-            "forecast.frames", frames=outlook.frames, nights=outlook.nights, hours=outlook.hours, cameras=cameras
+            "forecast.frames",
+            frames=outlook.frames,
+            nights=outlook.nights,
+            exposure=exposure_text(3600.0 * outlook.hours, words),
+            cameras=cameras,
         )
     )
     if outlook.unplaced:
         lines.append(words.text("forecast.unplaced", count=outlook.unplaced))
+    if outlook.copies:
+        lines.append(words.text("forecast.copies", count=outlook.copies))
     if outlook.left_out:
         lines.append(words.text("forecast.left_out", count=outlook.left_out))
     memory, free = size_text(outlook.memory_bytes, words), size_text(outlook.disk_free_bytes, words)
     lines.append(words.text("forecast.room", memory=memory, free=free))
     lines.append(words.message(outlook.mode))
+    if outlook.resumes:
+        lines.append(words.text("forecast.resumes"))
     if outlook.problem is not None:
         lines.append("⚠ " + words.message(outlook.problem))
     return lines
+
+
+def forecast_card(outlook: Forecast, words: Translator) -> str:
+    """Return what stands beside Start: what is made of what, and what that takes; or why it would be refused."""
+    if outlook.problem is not None:
+        return "⚠ " + words.message(outlook.problem)
+    parts = [words.text("forecast.card", frames=outlook.frames)]
+    if outlook.width:
+        parts[0] += " → " + words.text("forecast.card_size", width=outlook.width, height=outlook.height)
+    parts.append(size_text(outlook.disk_bytes, words))
+    parts.append(about_text(outlook.seconds, words))
+    if outlook.fields > 1:
+        parts.append(words.text("forecast.fields", count=outlook.fields))
+    if outlook.copies:
+        parts.append(words.text("forecast.copies", count=outlook.copies))
+    if outlook.left_out:
+        parts.append(words.text("forecast.left_out", count=outlook.left_out))
+    if outlook.resumes:
+        parts.append(words.text("forecast.resumes"))
+    return " · ".join(part.rstrip(".") for part in parts)
 
 
 def drop_text(drops: Drops, words: Translator) -> str:

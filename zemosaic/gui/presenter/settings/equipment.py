@@ -65,6 +65,12 @@ class Equipment:
         """Return what is known of a piece of `EQUIPMENT`."""
         return self._found.get(name, Finding(message(f"equipment.{name}_unknown"), True))
 
+    def needs(self, name: str) -> bool:
+        """Return whether the settings ask for a piece of equipment; what they do not ask for need not be there."""
+        values = {row.key: row.value for row in self.session.form.rows}
+        asked = {"astap": values["solver"] == "astap", "gpu": bool(values["use_gpu_phase5"])}
+        return asked.get(name, True)
+
     def close(self) -> None:
         """Wait for what is being tested."""
         if self._thread is not None:

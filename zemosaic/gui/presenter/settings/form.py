@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,8 +13,19 @@ from zemosaic.i18n import Translator
 from zemosaic.settings.load import check_value
 from zemosaic.settings.schema import TIERS, Settings, Spec, specs
 
-__all__ = ["Form", "Row", "browsed_kinds", "choice_text", "range_text", "shown_value", "text_of", "unit_text"]
+__all__ = [
+    "Form",
+    "Row",
+    "browsed_kinds",
+    "choice_text",
+    "range_text",
+    "shown_value",
+    "text_of",
+    "unit_text",
+    "with_labels",
+]
 
+_KEYS = re.compile(rf"\b({'|'.join(sorted((spec.key for spec in specs()), key=len, reverse=True))})\b(?!=)")
 ELSEWHERE = ("language",)
 """Settings that the windows show in their header, not in the form."""
 
@@ -103,7 +115,7 @@ class Form:
     def hidden_changes(self, shown: tuple[Row, ...]) -> int:
         """Return how many changed settings are not among the rows shown."""
         keys = {row.key for row in shown} | set(ELSEWHERE)
-        return sum(row.changed and row.key not in keys for row in self.rows)
+        return sum(row.changed and row.key not in keys and row.spec.kind != "folder" for row in self.rows)
 
     @property
     def problems(self) -> tuple[Message, ...]:
@@ -134,6 +146,11 @@ def text_of(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+
+
+def with_labels(text: str, words: Translator) -> str:
+    """Return a sentence in which settings have the names that the windows show instead of their keys."""
+    return _KEYS.sub(lambda match: words.text("settings.named", label=words.text(f"setting.{match[0]}.label")), text)
 
 
 def shown_value(value: Any, words: Translator) -> str:

@@ -9,7 +9,15 @@ from typing import Protocol
 from zemosaic.gui.presenter.run.run_text import default_text, equipment_text
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.presenter.settings.equipment import EQUIPMENT, Equipment
-from zemosaic.gui.presenter.settings.form import ELSEWHERE, Row, browsed_kinds, choice_text, range_text, text_of
+from zemosaic.gui.presenter.settings.form import (
+    ELSEWHERE,
+    Row,
+    browsed_kinds,
+    choice_text,
+    range_text,
+    text_of,
+    with_labels,
+)
 from zemosaic.gui.presenter.settings.presets import Presets
 from zemosaic.settings.schema import GROUPS, TIERS, Spec
 
@@ -153,9 +161,9 @@ class SettingsPage:
             written=row.written(words),
             is_on=bool(row.value),
             switch=words.text("settings.on" if row.value else "settings.off"),
-            problem="" if row.problem is None else "⚠ " + words.message(row.problem),
-            is_changed=row.changed,
-            can_reset=row.changed,
+            problem="" if row.problem is None else "⚠ " + with_labels(words.message(row.problem), words),
+            is_changed=row.changed and spec.kind != "folder",
+            can_reset=row.changed and spec.kind != "folder",
         )
 
     def edit(self, key: str, text: str) -> None:
