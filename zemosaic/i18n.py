@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from zemosaic.errors import Message, SettingsError
-from zemosaic.plain_text import json_value, printable
 from zemosaic.resources import resource_root
+from zemosaic.text.plain_text import json_value, printable
 
 __all__ = [
     "FALLBACK",

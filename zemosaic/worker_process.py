@@ -66,13 +66,12 @@ from zemosaic.i18n import Translator
 from zemosaic.phases.context import make_context
 from zemosaic.phases.pipeline import prepare_frames, run_pipeline
 from zemosaic.phases.run.workers import Workers
-from zemosaic.plain_text import printable
 from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import Settings
 from zemosaic.solving.solvers.astap import no_crash_dialogs
 from zemosaic.store.journal import Journal
 from zemosaic.store.work_folder import JOURNAL_NAME, LOCK_NAME, empty_work, open_work, sweep_scratch, work_folder
-from zemosaic.temporary import sweep_temporary_folders
+from zemosaic.text.plain_text import printable
 
 __all__ = ["run_process"]
 
@@ -280,7 +279,6 @@ def _run(
         if settings.resume == "off":
             empty_work(work)
         sweep_scratch(work)
-        sweep_temporary_folders()
         earlier = (work / JOURNAL_NAME).is_file()
         ending = _pipeline(settings, until, work, outbox, control)
         keep = settings.keep_work_files or until is not None

@@ -16,12 +16,12 @@ from zemosaic.errors import OutputError, message
 from zemosaic.frames.selection import read_selection, write_selection
 from zemosaic.gui.cli.console import Console
 from zemosaic.i18n import Translator
-from zemosaic.plain_text import json_value, plain_cell, printable, typed_cell
 from zemosaic.settings.load import load_settings
 from zemosaic.solving.solvers.astap_find import find_astap
 from zemosaic.solving.solvers.slots import AstapSlots
 from zemosaic.store.canvas_store import LAYOUT_NAME, CanvasStore
 from zemosaic.store.plain_arrays import holds_plain_numbers
+from zemosaic.text.plain_text import json_value, plain_cell, printable, typed_cell
 
 DEEP = "[" * 100_000
 

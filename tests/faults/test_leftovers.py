@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from zemosaic import temporary
+from zemosaic.store import temporary
 
 
 def test_folders_of_killed_processes_go_and_all_others_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

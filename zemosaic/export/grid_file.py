@@ -14,9 +14,9 @@ from astropy.io import fits
 from pydantic import TypeAdapter, ValidationError
 
 from zemosaic.errors import SettingsError
-from zemosaic.plain_text import json_value
 from zemosaic.store.codec import to_plain
 from zemosaic.store.whole_files import write_whole
+from zemosaic.text.plain_text import json_value
 from zemosaic.wcs import FrameWcs
 
 __all__ = ["FITS_NAME", "JSON_NAME", "GridPlace", "SavedGrid", "grid_place", "read_grids", "write_grid"]

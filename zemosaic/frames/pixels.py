@@ -324,11 +324,9 @@ def _decode_tiles(image: FitsImage, dtype: np.dtype[Any]) -> Pixels:
         pixels = decoded_tiles(image)
         if dtype == np.uint16 and pixels.dtype != np.uint16:
             raise ValueError(f"decoded numbers are {pixels.dtype}")
-    except FrameError:
-        raise
-    # A border: fed damaged tiles, the decoder fails in any way, one of them a class of its own
-    # that is private and not in the same place in all versions.
-    except Exception as problem:  # noqa: BLE001
+    except FileNotFoundError:
+        raise FrameError("reason.vanished", file=Path(image.path).name) from None
+    except (ValueError, OSError) as problem:
         name = Path(image.path).name
         raise FrameError("reason.corrupt_compression", file=name, detail=_short(problem)) from None
     with np.errstate(over="ignore", invalid="ignore"):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from zemosaic.atomic import write_atomic
 from zemosaic.errors import InputError
-from zemosaic.plain_text import plain_cell, typed_cell
+from zemosaic.text.plain_text import plain_cell, typed_cell
 
 __all__ = ["GROUP_COLUMN", "PATH_COLUMNS", "Selection", "group_name", "read_selection", "same_file", "write_selection"]
 

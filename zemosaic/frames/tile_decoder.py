@@ -42,6 +42,7 @@ MAX_DEATHS = 2
 MAX_TRAILING_BYTES = 1 << 28
 """What may follow the picture in a file that is zipped as a whole; more is not unzipped."""
 LOOK_S = 5.0
+MAX_DETAIL_CHARS = 200
 
 
 def decoded_tiles(image: FitsImage) -> Pixels:
@@ -51,13 +52,26 @@ def decoded_tiles(image: FitsImage) -> Pixels:
     ------
     FrameError
         When the decoder died of it twice, or did not end in time.
-    Exception
-        Whatever the decoder raises.
+    ValueError
+        When the tiles cannot be decoded.
+    OSError
+        When the file cannot be read.
     """
     if multiprocessing.current_process().daemon:  # a worker that is replaced when it dies
         with _limited_cpu(image):
-            return _decode(image)
+            return _decoded_or_refused(image)
     return _HELPER.decoded(image)
+
+
+def _decoded_or_refused(image: FitsImage) -> Pixels:
+    try:
+        return _decode(image)
+    except FileNotFoundError:
+        raise
+    # A border: fed damaged tiles, the decoder fails in any way, one of them a class of its own
+    # that is private and not in the same place in all versions.
+    except Exception as problem:  # noqa: BLE001
+        raise ValueError(f"{type(problem).__name__}: {problem}".splitlines()[0][:MAX_DETAIL_CHARS]) from None
 
 
 def _decode(image: FitsImage) -> Pixels:
@@ -177,20 +191,13 @@ def _serve(connection: Connection) -> None:
             image = connection.recv()
             try:
                 with _limited_cpu(image):
-                    pixels = np.ascontiguousarray(_decode(image))
-            except Exception as problem:  # noqa: BLE001 - it travels to who asked
-                connection.send(_that_travels(problem))
+                    pixels = np.ascontiguousarray(_decoded_or_refused(image))
+            except (ValueError, FileNotFoundError) as problem:
+                connection.send(problem)
                 continue
             connection.send((pixels.dtype, pixels.shape))
             if pixels.nbytes:
                 connection.send_bytes(memoryview(pixels.reshape(-1).view(np.uint8)))
-
-
-def _that_travels(problem: Exception) -> Exception:
-    """Return an exception that another process can make sense of: some of the decoder's cannot be unpickled."""
-    if type(problem) is OSError and problem.filename is not None:
-        return problem
-    return ValueError(f"{type(problem).__name__}: {problem}".splitlines()[0][:200])
 
 
 _HELPER = _Helper()

@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from zemosaic.errors import InputError
-from zemosaic.plain_text import json_value
 from zemosaic.settings.schema import Settings
 from zemosaic.store.pixel_record import MosaicRecord, records_from_text
+from zemosaic.text.plain_text import json_value
 
 __all__ = ["read_report", "records_in", "settings_in"]
 

@@ -17,8 +17,8 @@ from zemosaic.arrays import Float64s
 from zemosaic.errors import FrameError, InputError
 from zemosaic.frames.frame_files import fits_files, read_frame
 from zemosaic.picture.preview import write_png
-from zemosaic.plain_text import json_value
 from zemosaic.qa.seams import SeamReport, measure_seams
+from zemosaic.text.plain_text import json_value
 
 __all__ = ["MeasuredSeams", "measure_seams_of_file"]
 

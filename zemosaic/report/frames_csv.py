@@ -7,10 +7,10 @@ import io
 from pathlib import Path
 
 from zemosaic.i18n import Translator
-from zemosaic.plain_text import plain_cell
 from zemosaic.report.report_records import FrameRow, RunReport
 from zemosaic.report.report_text import green_of
 from zemosaic.store.whole_files import write_whole
+from zemosaic.text.plain_text import plain_cell
 
 __all__ = ["COLUMNS", "write_frames_csv"]
 

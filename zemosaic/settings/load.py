@@ -18,10 +18,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from zemosaic.atomic import write_atomic
 from zemosaic.errors import Message, SettingsError, message
-from zemosaic.plain_text import json_value
 from zemosaic.resources import resource_root
 from zemosaic.settings.repair import nearest_allowed, spec_of, unknown_keys, unknown_variables
 from zemosaic.settings.schema import Settings, specs
+from zemosaic.text.plain_text import json_value
 
 __all__ = [
     "ALIASES",

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from zemosaic.plain_text import json_value
 from zemosaic.store.whole_files import write_whole
+from zemosaic.text.plain_text import json_value
 from zemosaic.wcs import separation_deg
 
 __all__ = [

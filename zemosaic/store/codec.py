@@ -23,7 +23,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.plain_text import json_value
+from zemosaic.text.plain_text import json_value
 
 __all__ = ["Tree", "content_of", "from_bytes", "from_plain", "pack", "to_bytes", "to_plain", "unpack"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from zemosaic.plain_text import json_value
+from zemosaic.text.plain_text import json_value
 
 __all__ = ["holds_plain_numbers"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zemosaic.model import FrameRef
-from zemosaic.plain_text import json_value
+from zemosaic.text.plain_text import json_value
 
 __all__ = ["Sidecars"]
 

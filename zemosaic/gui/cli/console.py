@@ -13,7 +13,7 @@ from zemosaic.gui.presenter.run.eta import duration_text
 from zemosaic.gui.presenter.run.run_state import Phase, PhaseStatus, RunState, Status
 from zemosaic.gui.presenter.run.summary_text import phase_name, plan_text, speed_text, warning_text
 from zemosaic.i18n import Translator
-from zemosaic.plain_text import printable
+from zemosaic.text.plain_text import printable
 
 __all__ = ["Console", "Progress"]
 

@@ -11,7 +11,7 @@ from zemosaic.gui.presenter.result.pixel_text import heading, summary_lines, tab
 from zemosaic.gui.presenter.result.place_text import place_of_words
 from zemosaic.i18n import Translator
 from zemosaic.provenance.pixel_story import PixelStory, Place
-from zemosaic.temporary import temporary_folder
+from zemosaic.store.temporary import temporary_folder
 
 __all__ = ["explained_pixel", "story_dict", "story_lines"]
 

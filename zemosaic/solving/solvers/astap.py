@@ -21,7 +21,7 @@ from zemosaic.solving.base import Failure, NotSolved, StarField, not_solved
 from zemosaic.solving.solvers.astap_find import AstapInstallation
 from zemosaic.solving.solvers.slots import SlotsUnusable
 from zemosaic.solving.verify import confirm
-from zemosaic.temporary import temporary_folder
+from zemosaic.store.temporary import temporary_folder
 from zemosaic.wcs import FrameWcs
 
 __all__ = ["AstapSolver", "no_crash_dialogs"]

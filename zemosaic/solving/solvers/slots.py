@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from zemosaic.atomic import write_atomic
 from zemosaic.errors import Message, message
-from zemosaic.plain_text import json_value
+from zemosaic.text.plain_text import json_value
 
 __all__ = ["AstapSlots", "SlotsUnusable", "default_folder", "retries_from_environment"]
 

@@ -11,8 +11,8 @@ from typing import Any
 from zemosaic.atomic import write_atomic
 from zemosaic.gui.presenter.frames.frame_table import COLUMNS
 from zemosaic.gui.presenter.frames.map_picture import COLOURINGS
-from zemosaic.plain_text import json_value
 from zemosaic.settings.schema import TIERS
+from zemosaic.text.plain_text import json_value
 
 __all__ = ["THEMES", "VIEWS", "WindowState", "load_window_state", "save_window_state", "window_state_file"]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from zemosaic.arrays import green_channel
 from zemosaic.errors import Message
 from zemosaic.gui.presenter.frames.frame_table import BY_HAND_REASONS, METRICS, FrameTable
-from zemosaic.plain_text import json_value
+from zemosaic.text.plain_text import json_value
 
 __all__ = ["PLAN_COLUMNS", "REPORT_NAME", "Reported", "plan_rows", "read_report"]
 

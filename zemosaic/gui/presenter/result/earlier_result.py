@@ -12,7 +12,7 @@ from typing import Any
 
 from zemosaic.gui.presenter.frames.frames_files import REPORT_NAME
 from zemosaic.i18n import Translator
-from zemosaic.plain_text import json_value
+from zemosaic.text.plain_text import json_value
 
 __all__ = ["EarlierResult", "EarlierResults", "find_earlier_result"]
 

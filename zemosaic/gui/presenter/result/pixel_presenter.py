@@ -10,7 +10,7 @@ from pathlib import Path
 
 from zemosaic.errors import Message, ZeMosaicError, message
 from zemosaic.provenance.pixel_story import PixelStory, Place
-from zemosaic.temporary import temporary_folder
+from zemosaic.store.temporary import temporary_folder
 
 __all__ = ["PixelPresenter"]
 

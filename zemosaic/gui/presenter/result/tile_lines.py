@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from zemosaic.gui.presenter.frames.frames_files import REPORT_NAME
 from zemosaic.gui.presenter.result.picture_view import Viewport
-from zemosaic.plain_text import json_value
+from zemosaic.text.plain_text import json_value
 
 __all__ = ["TileBox", "draw_tiles", "tile_boxes"]
 

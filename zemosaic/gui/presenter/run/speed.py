@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 
 from zemosaic.atomic import write_atomic
-from zemosaic.plain_text import json_value
+from zemosaic.text.plain_text import json_value
 
 __all__ = ["learn_speed", "speed_of"]
 

@@ -11,8 +11,8 @@ from zemosaic.atomic import write_atomic
 from zemosaic.errors import Message, message
 from zemosaic.gui.presenter.settings.form import ELSEWHERE, Form, text_of
 from zemosaic.i18n import Translator
-from zemosaic.plain_text import json_value
 from zemosaic.settings.load import allowed_value
+from zemosaic.text.plain_text import json_value
 
 __all__ = ["BUILT_IN", "Presets"]
 
