@@ -1,5 +1,5 @@
 """Names that other programs import from here: where ASTAP is."""
 
-from zemosaic.solving.astap_find import detect_astap_installation
+from zemosaic.solving.solvers.astap_find import detect_astap_installation
 
 __all__ = ["detect_astap_installation"]

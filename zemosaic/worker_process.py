@@ -69,6 +69,7 @@ from zemosaic.phases.run.workers import Workers
 from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import Settings
 from zemosaic.solving.solvers.astap import no_crash_dialogs
+from zemosaic.store.folder_identity import is_same_folder, is_within
 from zemosaic.store.journal import Journal
 from zemosaic.store.work_folder import JOURNAL_NAME, LOCK_NAME, empty_work, open_work, sweep_scratch, work_folder
 from zemosaic.text.plain_text import printable
@@ -369,9 +370,9 @@ def _prepare_output(settings: Settings) -> list[Path]:
     if not settings.output_dir:
         raise SettingsError("error.no_output_dir")
     output = Path(settings.output_dir)
-    if output.resolve() == Path(settings.input_dir).resolve():
+    if is_same_folder(output, Path(settings.input_dir)):
         raise SettingsError("error.output_is_input", folder=settings.output_dir)
-    if settings.work_dir and Path(settings.work_dir).resolve().is_relative_to(Path(settings.input_dir).resolve()):
+    if settings.work_dir and is_within(Path(settings.work_dir), Path(settings.input_dir)):
         raise SettingsError("error.work_in_input", folder=settings.work_dir)
     missing = [folder for folder in (output, *output.parents) if not folder.exists()]
     try:

@@ -22,6 +22,7 @@ from zemosaic.compute.budget import (
     make_budget,
 )
 from zemosaic.compute.machine_resources import ResourceMonitor, lent_floats, return_freed_memory
+from zemosaic.compute.pool import WorkerPool
 from zemosaic.errors import ResourceError
 
 SMALLEST_GB = (BASE_BYTES + PROCESS_BYTES + MIN_TASK_BYTES) / 1e9
@@ -127,3 +128,9 @@ def test_lent_memory_is_lent_again_but_never_twice_at_once():
     return_freed_memory()
     with lent_floats((2, 2)) as fresh:
         assert not np.shares_memory(grown, fresh)
+
+
+def test_no_more_workers_than_the_system_can_wait_for(monkeypatch):
+    monkeypatch.setattr("zemosaic.compute.pool.MAX_WORKERS", 31)
+    assert make_budget(64.0, 96).workers == 31
+    assert WorkerPool(96, print).limit == 31

@@ -28,6 +28,7 @@ def test_unusable_files_of_other_cameras_do_not_change_the_mode(monkeypatch: pyt
     for name, stand_in in {
         "open_previous_run": lambda context: None,
         "_look": look,
+        "learn_sensor_patterns": lambda context, solved, defects: defects,
         "divide_into_fields": lambda context, solved: [field],
         "_for_each": lambda context, fields, name, act: [(field, SimpleNamespace(stars=(), frames=used))],
         "plan_fields": lambda context, calibrated: [grid],

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zemosaic.errors import SettingsError
-from zemosaic.settings.generate import settings_table_markdown, shipped_json
+from zemosaic.settings.generate import SETTINGS_PAGES, settings_table_markdown, shipped_json
 from zemosaic.settings.load import (
     ALIASES,
     check_value,
@@ -230,6 +230,7 @@ def test_the_hash_follows_what_has_a_say():
 def test_made_files_are_fresh():
     shipped = shipped_settings_file()
     assert shipped.read_text(encoding="utf-8") == shipped_json(), "run python -m zemosaic.settings"
-    docs = shipped.parent / "docs" / "settings.md"
-    assert docs.read_text(encoding="utf-8") == settings_table_markdown(), "run python -m zemosaic.settings"
+    for language, page in SETTINGS_PAGES.items():
+        text = (shipped.parent / page).read_text(encoding="utf-8")
+        assert text == settings_table_markdown(language), "run python -m zemosaic.settings"
     assert load_settings({}, {}, None, shipped) == Settings()

@@ -146,3 +146,10 @@ def test_pickles_are_not_opened(tmp_path):
     np.savez(stream, meta=np.array([{"evil": 1}], dtype=object))
     with pytest.raises(ValueError, match="allow_pickle"):
         from_bytes(MeasuredFrame, stream.getvalue(), frame=FRAME)
+
+
+def test_no_memory_is_shared_so_that_network_drives_do(tmp_path):
+    journal = Journal(tmp_path / "journal.sqlite")
+    journal.put("frame", "a", "1", b"x")
+    assert not list(tmp_path.glob("*-shm"))
+    journal.close()

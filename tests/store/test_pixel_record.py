@@ -77,7 +77,10 @@ def record(frames: list[CalibratedFrame]) -> MosaicRecord:
         box=(1, 9, 0, 7),
         level=(1.5, 2.5, float(np.float32(0.1))),
         frames=FrameColumns.of(frames, [k % 2 for k in range(len(frames))]),
-        cameras=(CameraRecord(np.array([3, 99]), "a"), CameraRecord(np.empty(0, np.int64), "b")),
+        cameras=(
+            CameraRecord(np.array([3, 99]), "a", np.arange(7, dtype=np.uint8)),
+            CameraRecord(np.empty(0, np.int64), "b"),
+        ),
         stars=FieldStars(rng.random(4), rng.random(4), rng.random((4, 3)), 2.5, 6.0, (0.75, 1.5)),
         tiles=stacked,
         masters=(MasterRecord(stacked, (1, 6, 2, 5), valid, (1.0, 2.0, 3.0), (0.5, 0.0, 0.0)),),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 
 import cv2
@@ -21,7 +21,7 @@ from zemosaic.calibration.photon_transfer import MIN_PIXEL_PAIRS, cell_variances
 from zemosaic.model import FrameRef, MeasuredFrame, Trail, detector_coordinates
 from zemosaic.wcs import FrameWcs
 
-__all__ = ["CellSamples", "complete_cells", "mask_radius_px", "sample_cells"]
+__all__ = ["CellSamples", "bare_sky", "complete_cells", "mask_radius_px", "sample_cells"]
 
 
 LATTICE = 48
@@ -69,6 +69,13 @@ class CellSamples:
     def free_area(self) -> Float64s:
         """Free area of each cell in pixels of the reference plane, shape (n,)."""
         return np.asarray(self.count * (self.step**2 * self.pixel_area), np.float64)
+
+    def lowered(self, level_adu: float) -> CellSamples:
+        """Return the samples less a level."""
+        if level_adu == 0.0:
+            return self
+        transfer = self.transfer - np.array([level_adu, 0.0, 0.0])
+        return replace(self, mean_adu=self.mean_adu - level_adu, transfer=transfer)
 
 
 def mask_radius_px(flux_adu: Float64s, fwhm_px: float, noise_adu: float) -> Float64s:
@@ -134,8 +141,7 @@ def sample_cells(
     """
     frame = measured.frame
     height, width = planes[0].shape
-    free = _free_pixels(frame, wcs, stars, step, (height, width))
-    _leave_out_trails(free, measured.trails, step)
+    free = bare_sky(measured, wcs, stars, step, (height, width))
     xs = np.arange(0, frame.width + LATTICE, LATTICE, dtype=float)
     ys = np.arange(0, frame.height + LATTICE, LATTICE, dtype=float)
     gx, gy = reference.sky_to_pixel(*wcs.pixel_to_sky(xs[None, :], ys[:, None]))
@@ -179,6 +185,31 @@ def _plane_noise(measured: MeasuredFrame, step: int) -> tuple[float, ...]:
     """Return the noise per plane pixel."""
     halved = _halved(measured, step)
     return tuple(n / math.sqrt(2.0) if halved and c == 1 else n for c, n in enumerate(measured.noise_adu))
+
+
+def bare_sky(
+    measured: MeasuredFrame,
+    wcs: FrameWcs,
+    stars: tuple[Float64s, Float64s, Float64s],
+    step: int,
+    shape: tuple[int, int],
+) -> NDArray[np.uint8]:
+    """Return 1 where a pixel shows bare sky, else 0: neither stars, nor trails, nor the frame's edge.
+
+    Parameters
+    ----------
+    measured : MeasuredFrame
+    wcs : FrameWcs
+    stars : (ra_deg, dec_deg, radius_px)
+        Discs to leave out.
+    step : int
+        Raw pixels to one of those that are asked for.
+    shape : tuple of int
+        Rows and columns of these.
+    """
+    free = _free_pixels(measured.frame, wcs, stars, step, shape)
+    _leave_out_trails(free, measured.trails, step)
+    return free
 
 
 def _free_pixels(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from zemosaic.arrays import Box, Float32s
 from zemosaic.calibration.detector import calibrated_pixels
 from zemosaic.coadd.tile_task import TileTask, frame_noises, pixel_area_ratio, without_obstructed
+from zemosaic.coadd.trail_mask import trailed_pixels
 from zemosaic.errors import FrameError, Message
 from zemosaic.resampling.radial import radial_weight
 from zemosaic.resampling.warp import Lattice, frame_lattice, warp, window_of
@@ -107,6 +108,9 @@ class TileSamples:
             warp(pixels, window, frame, lattice, band, into[:channels], task.interpolation, ratio)
         else:
             into[:channels] = task.device.warped(pixels, window, frame, lattice, band, task.interpolation, ratio)
+        trailed = trailed_pixels(k, task.frames, task.canvas, lattice, band)
+        if trailed is not None:
+            into[:channels, trailed] = np.nan
         into[channels : task.channels] = into[0]
         if task.radial_fraction is not None:
             radial_weight(frame.frame, lattice, band, task.radial_fraction, into[task.channels])

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 import psutil
 
+from zemosaic.compute import pool
 from zemosaic.errors import ResourceError
 
 __all__ = ["PICTURE_BYTES", "Budget", "Share", "available_cpus", "largest_picture", "make_budget", "stack_share"]
@@ -97,7 +98,7 @@ def make_budget(
         When not even one worker fits the limit.
     """
     limit = _limit_bytes(memory_limit_gb)
-    worker_count = workers if workers > 0 else cpus or available_cpus()
+    worker_count = min(workers if workers > 0 else cpus or available_cpus(), pool.MAX_WORKERS)
     process = PROCESS_BYTES + (COMPILING_BYTES if compiling else 0)
     left = limit - BASE_BYTES - frames * FRAME_BYTES
     wanted = max(MIN_TASK_BYTES, picture * PICTURE_BYTES)

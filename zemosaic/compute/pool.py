@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import pickle
 import signal
 import threading
@@ -23,7 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-__all__ = ["TaskKilled", "WorkerPool", "kills_for_memory"]
+__all__ = ["MAX_WORKERS", "TaskKilled", "WorkerPool", "kills_for_memory"]
 
 R = TypeVar("R")
 
@@ -31,6 +32,8 @@ MAX_DEATHS = 2
 """A task that so many workers died of is given up."""
 MAX_FAILED_STARTS = 3
 """After so many workers in a row that died before they were ready, fewer are tried, and in the end none."""
+MAX_WORKERS = 31 if os.name == "nt" else 4096
+"""Windows waits for 63 things at a time: two of each worker, and a word from the pool itself."""
 LEAVE_S = 10.0
 """A worker that was told to leave has this time to do so."""
 _KILLED = -int(getattr(signal, "SIGKILL", 9))
@@ -75,7 +78,7 @@ class WorkerPool(Executor):
     """
 
     def __init__(self, workers: int, prepare: Callable[..., None], arguments: tuple[Any, ...] = ()) -> None:
-        self.limit = workers
+        self.limit = min(workers, MAX_WORKERS)
         """Processes at most; fewer once the system has killed some for want of memory."""
         self._spawn = multiprocessing.get_context("spawn")
         self._prepare = (prepare, arguments)

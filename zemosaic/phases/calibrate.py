@@ -13,9 +13,11 @@ from zemosaic.arrays import Float64s as Floats
 from zemosaic.calibration.background import solve_sky
 from zemosaic.calibration.background_cells import CellSamples
 from zemosaic.calibration.edge_offsets import edge_offsets
+from zemosaic.calibration.frame_weights import price_of_weights
 from zemosaic.calibration.obstructions import blocks_at, clear_cells, obstructed_blocks
 from zemosaic.calibration.photometry import VIGNETTING_PRIOR, Photometry, solve_photometry
 from zemosaic.calibration.photon_transfer import BiasEstimate, estimate_bias
+from zemosaic.calibration.sensor.level_jumps import level_jumps
 from zemosaic.errors import NothingUsable, message
 from zemosaic.frames.selection import Selection, read_selection
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, SolvedFrame
@@ -94,7 +96,10 @@ def calibrate_frames(
         advance(len(solved))
         by_id = {frame.frame.frame_id: frame for frame in frames} | dict(prior)
         frames = [by_id[frame.frame.frame_id] for frame in solved]
-        return Calibration(tuple(weighted(frames, context.settings.stacking_weighting_method, prior)), stars)
+        frames = weighted(frames, context.settings.stacking_weighting_method, prior)
+        price = price_of_weights(frames)
+        context.log(message("log.weights", pixel=price.pixel_noise - 1.0, star=price.star_noise - 1.0))
+        return Calibration(tuple(frames), stars)
 
 
 def _calibrated_with_prior(
@@ -178,6 +183,8 @@ def _solve_part(
         if len(prior) == 0:
             stars = field_stars(solved, ids, photometry)
         context.log(message("log.frames_half_hidden", frames=sum(map(bool, obstructed))))
+    jumps = _jumps(context, solved, cells, groups, prior)
+    cells = [sample.lowered(jump) for sample, jump in zip(cells, jumps, strict=True)]
     bias = _biases(solved, groups, cells, defects)
     sky = solve_sky(
         cells,
@@ -195,10 +202,32 @@ def _solve_part(
     offsets = edge_offsets([frame.measured for frame in solved], cells, sky, groups, cell_px)
     frames = calibrated_frames(solved, sky, groups, obstructed)
     return (
-        [replace(frame, edge_offsets=own) for frame, own in zip(frames, offsets, strict=True)],
+        [
+            replace(frame, edge_offsets=edges, level_jump_adu=float(jump))
+            for frame, edges, jump in zip(frames, offsets, jumps, strict=True)
+        ],
         stars,
         sky.mean_residual_sigma,
     )
+
+
+def _jumps(
+    context: RunContext,
+    solved: Sequence[SolvedFrame],
+    cells: Sequence[CellSamples],
+    groups: NDArray[np.int64],
+    prior: PriorFrames,
+) -> Floats:
+    """Return the frames' levels without light beyond those of their cameras; known frames keep theirs."""
+    jumps = level_jumps(cells, groups)
+    for k, frame in enumerate(solved):
+        if frame.frame.frame_id in prior:
+            jumps[k] = prior[frame.frame.frame_id].level_jump_adu
+    jumped = int(np.count_nonzero(jumps))
+    if jumped:
+        size = float(np.abs(jumps).max())
+        context.log(message("log.level_jumps", frames=jumped, largest=round(size)))
+    return jumps
 
 
 def _by_camera(solved: Sequence[SolvedFrame], groups: NDArray[np.int64]) -> list[list[SolvedFrame]]:

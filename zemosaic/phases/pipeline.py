@@ -26,6 +26,7 @@ from zemosaic.phases.parts.fields import divide_into_fields
 from zemosaic.phases.parts.flatness_check import check_flatness
 from zemosaic.phases.parts.picture_memory import frames_within_memory, usual_picture
 from zemosaic.phases.parts.run_record import StackedGroup, record_of
+from zemosaic.phases.parts.sensor_patterns import learn_sensor_patterns
 from zemosaic.phases.parts.star_samples import rejected_at_stars, warning_of
 from zemosaic.phases.parts.unreadable import while_readable
 from zemosaic.phases.placement.available_solvers import check_solver_paths
@@ -129,6 +130,8 @@ def _run(context: RunContext, progress: _Progress) -> None:
     if context.settings.use_existing_master_tiles:
         _existing(context, progress)
         return
+    fingerprints = {group: camera.fingerprint for group, camera in defects.items()}
+    defects = learn_sensor_patterns(context, progress.solved, defects)
     calibrated = _for_each(
         context,
         divide_into_fields(context, progress.solved),
@@ -152,7 +155,6 @@ def _run(context: RunContext, progress: _Progress) -> None:
         _grid(context, progress, stars, defects)
     if context.previous_run is not None:
         frames = {field.key: calibration.frames for field, calibration in calibrated}
-        fingerprints = {group: camera.fingerprint for group, camera in defects.items()}
         made = [_learnt(grid, frames[grid.key]) for grid in grids]
         keep_for_next_run(context.previous_run, context, progress.frames, progress.solved, fingerprints, made)
 

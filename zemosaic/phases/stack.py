@@ -30,10 +30,11 @@ from zemosaic.store.journal import digest
 
 __all__ = ["StackJob", "stack_tiles", "stacking_of"]
 
-CONTENT_VERSION = 9
+CONTENT_VERSION = 10
 
 WITHOUT_PIXELS = ("solved", "edge_offsets")
-"""What no pixel of a tile depends on in a calibrated frame, beside its file and its WCS: measures, and the report's."""
+"""What no pixel of a tile depends on in a calibrated frame, beside its file, its WCS and its trails: measures, and the
+report's."""
 SHAPED_BY_CELL = ("x_ref", "y_ref")
 """What a canvas may differ in and still have the same cells."""
 BESIDE_PLANE = ("tiles", "name", "origin")
@@ -337,4 +338,5 @@ def stack_rules(settings: Settings) -> StackRules:
 
 def pixel_digest(frame: CalibratedFrame) -> str:
     """Return the digest of all that a tile's pixels depend on in one of its frames."""
-    return digest(frame.frame.identity, content_of(frame.wcs), content_of(frame, WITHOUT_PIXELS))
+    trails = content_of(list(frame.solved.measured.trails))
+    return digest(frame.frame.identity, content_of(frame.wcs), content_of(frame, WITHOUT_PIXELS), trails)

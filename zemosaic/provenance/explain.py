@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from zemosaic.arrays import Box, Float32s
-from zemosaic.calibration.detector import camera_fingerprint, write_camera
+from zemosaic.calibration.detector import camera_fingerprint, patterned_fingerprint, write_camera
+from zemosaic.calibration.sensor.fixed_pattern import NO_PATTERN, FixedPattern
 from zemosaic.coadd.cutouts import CoaddInput, CoaddPlane, cutouts_of, scale_area_ratio
 from zemosaic.coadd.incremental import merged_block
 from zemosaic.coadd.inputs import TileCache
@@ -37,6 +38,7 @@ from zemosaic.provenance.report_file import read_report, records_in, settings_in
 from zemosaic.provenance.restack import Restacked, RestackedMaster
 from zemosaic.settings.schema import Settings
 from zemosaic.store.canvas_store import TilePixels
+from zemosaic.store.codec import from_bytes
 from zemosaic.store.mosaic_file import MosaicFile
 from zemosaic.store.pixel_record import MosaicRecord
 
@@ -256,8 +258,10 @@ class Explainer:
                         light = replace(read_frame(Path(record.frames.path(frame_id))), bayer=bayer)
                         masters = recombine_calibration_frames(self._settings, light, folder / f"masters_{number}")
                         break
-        write_camera(path, camera.defects, masters.masters)
-        if camera_fingerprint(camera.defects, masters.fingerprint) != camera.fingerprint:
+        pattern = from_bytes(FixedPattern, camera.pattern.tobytes()) if camera.pattern.size else NO_PATTERN
+        write_camera(path, camera.defects, masters.masters, pattern)
+        fingerprint = patterned_fingerprint(camera_fingerprint(camera.defects, masters.fingerprint), pattern)
+        if fingerprint != camera.fingerprint:
             caveats.append(message("pixel.masters_changed"))
         return path
 

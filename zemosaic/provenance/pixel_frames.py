@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from zemosaic.arrays import Float32s
 from zemosaic.calibration.obstructions import blocks_at
+from zemosaic.coadd.trail_mask import on_trails
 from zemosaic.errors import Message
 from zemosaic.model import CalibratedFrame, Trail
 from zemosaic.provenance.pixel_story import FrameHere, PixelState
@@ -127,6 +128,8 @@ def _state(patch: Patch, frame: CalibratedFrame, sample: Float32s | None, index:
     edge = min(x, y, frame.frame.width - 1 - x, frame.frame.height - 1 - y)
     if edge < BORDER:
         return PixelState.EDGE
+    if failed is None and on_trails(frame.solved.measured.trails, np.array([x]), np.array([y])).any():
+        return PixelState.HIGH  # kept out as a trail of its own (`zemosaic.coadd.trail_mask`)
     return PixelState.EMPTY if failed is None else PixelState.TILE
 
 

@@ -171,7 +171,12 @@ def light_of(calibrated: CalibratedFrame, area_ratio: float) -> tuple[Any, ...]:
     illumination = np.zeros(2, np.float32)
     illumination[: len(calibrated.illumination)] = calibrated.illumination
     gain = np.array([area_ratio / value for value in calibrated.transparency], np.float32)
-    return np.float32(calibrated.bias_adu), illumination, np.array(calibrated.sky_adu, np.float32), gain
+    return (
+        np.float32(calibrated.bias_adu + calibrated.level_jump_adu),
+        illumination,
+        np.array(calibrated.sky_adu, np.float32),
+        gain,
+    )
 
 
 def _padded(plane: NDArray[Any]) -> NDArray[np.float32]:

@@ -46,7 +46,7 @@ def stack_reference(
     rules : StackRules
     xp : module
         Array API namespace of the arrays.
-    unsteady : array, shape (channels, pixels), optional
+    tolerance : array, shape (channels, pixels), optional
         Scatter that seeing brings to stars: samples within kappa times it are never rejected.
 
     Returns

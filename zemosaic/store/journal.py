@@ -114,6 +114,9 @@ class Journal:
         database = sqlite3.connect(self._path, isolation_level=None)
         try:
             database.text_factory = bytes  # damaged text need not be valid
+            # A run has its journal to itself; so the write-ahead log needs no memory that processes share, which
+            # network drives do not offer.
+            database.execute("PRAGMA locking_mode=EXCLUSIVE")
             database.execute("PRAGMA journal_mode=WAL")
             # Enough for entries that may be lost, but not half: what they speak of was synced before they are written.
             database.execute("PRAGMA synchronous=NORMAL")

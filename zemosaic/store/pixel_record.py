@@ -9,7 +9,7 @@ import base64
 import binascii
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -41,7 +41,7 @@ __all__ = [
     "records_to_text",
 ]
 
-FORMAT = 2
+FORMAT = 3
 
 _NO_STARS = StarList(
     np.empty(0), np.empty(0), *(np.empty((0, 1), np.float32),) * 2, np.empty(0, np.float32), np.empty(0, np.bool_)
@@ -54,7 +54,7 @@ _LEFT_OUT: Mapping[type, Mapping[str, Any]] = {
     },
     MeasuredFrame: {
         "stars": _NO_STARS, "sky_adu": (), "noise_adu": (), "fwhm_px": np.nan, "eccentricity": np.nan,
-        "position_angle_deg": 0.0, "sharpness": np.nan, "gradient_adu": 0.0, "snr": np.nan, "trails": (),
+        "position_angle_deg": 0.0, "sharpness": np.nan, "gradient_adu": 0.0, "snr": np.nan,
     },
     Solution: {"how": "recorded", "n_matched": 0, "rms_arcsec": np.nan},
     CalibratedFrame: {"edge_offsets": None},
@@ -76,7 +76,9 @@ class CameraRecord:
     defects: NDArray[np.int64]
     """Flat pixel indices."""
     fingerprint: str
-    """Of the defects and the master dark, bias and flat."""
+    """Of the defects, the master dark, bias and flat, and the fixed pattern."""
+    pattern: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))
+    """The camera's fixed pattern as bytes of the codec; empty where there is none."""
 
 
 @dataclass(frozen=True)

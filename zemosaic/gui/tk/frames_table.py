@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tkinter as tk
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -16,6 +15,7 @@ from zemosaic.gui.presenter.frames.frame_table import COLUMNS, METRICS, FrameTab
 from zemosaic.gui.presenter.frames.frames_page import ROW_COMMANDS
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.theme import Theme
+from zemosaic.gui.tk.widgets import RIGHT_CLICKS
 from zemosaic.i18n import Translator
 
 __all__ = ["FrameTableView"]
@@ -188,9 +188,7 @@ class FrameTableView(ttk.Frame):
         tree = self.tree
         tree.bind("<Configure>", lambda _: self.refresh())
         tree.bind("<ButtonPress-1>", self._pressed)
-        for button in (
-            ("<ButtonPress-3>", "<Control-ButtonPress-1>") if sys.platform == "darwin" else ("<ButtonPress-3>",)
-        ):
+        for button in RIGHT_CLICKS:
             tree.bind(button, self._offer_menu)
         tree.bind("<MouseWheel>", lambda event: self._move(-3 if event.delta > 0 else 3))
         tree.bind("<Button-4>", lambda _: self._move(-3))

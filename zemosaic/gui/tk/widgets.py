@@ -10,9 +10,26 @@ from tkinter import ttk
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.i18n import Translator
 
-__all__ = ["Choice", "EntryMenu", "MenuButton", "ScrollFrame", "Tooltip", "ask", "ask_name", "wrap_to_width"]
+__all__ = [
+    "RIGHT_CLICKS",
+    "Choice",
+    "EntryMenu",
+    "MenuButton",
+    "ScrollFrame",
+    "Tooltip",
+    "ask",
+    "ask_name",
+    "wrap_to_width",
+]
 
 _MAX_BODY_PX = 1400
+
+RIGHT_CLICKS = (
+    ("<ButtonPress-2>", "<ButtonPress-3>", "<Control-ButtonPress-1>")
+    if sys.platform == "darwin"
+    else ("<ButtonPress-3>",)
+)
+"""Tk on macOS calls the right button 2, from Tk 9 on 3; many a mouse there has one button."""
 
 
 class ScrollFrame(ttk.Frame):
@@ -155,9 +172,7 @@ class EntryMenu:
         self.menu = tk.Menu(root, tearoff=False)
         for kind in ("TEntry", "TCombobox"):
             root.bind_class(kind, "<Control-a>", self._select_all)
-            for button in (
-                ("<ButtonPress-3>", "<Control-ButtonPress-1>") if sys.platform == "darwin" else ("<ButtonPress-3>",)
-            ):
+            for button in RIGHT_CLICKS:
                 root.bind_class(kind, button, self._post)
 
     def _select_all(self, event: tk.Event[tk.Misc]) -> str:

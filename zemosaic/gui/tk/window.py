@@ -63,6 +63,8 @@ class MainWindow:
         self.presenter.attach(self)
         self.pages.bind("<<NotebookTabChanged>>", lambda _: self.presenter.page_changed())
         root.protocol("WM_DELETE_WINDOW", self.close)
+        if root.tk.call("tk", "windowingsystem") == "aqua":
+            root.createcommand("tk::mac::Quit", self.close)  # Cmd-Q asks as closing the window does
         root.deiconify()
         self._pump()
 
@@ -96,6 +98,10 @@ class MainWindow:
             (self.pause_button, footer.can_pause),
         ):
             button.state(["!disabled" if on else "disabled"])
+
+    def can_write(self, text: str) -> bool:
+        """Return whether a font is installed that has the letters of a text."""
+        return self.theme.can_write(text)
 
     def show_theme(self, name: str) -> None:
         """Take a look of `THEMES`."""

@@ -133,7 +133,7 @@ def reduced(frame: CalibratedFrame, pixels: NDArray[Any], block_px: int) -> Floa
     r2 = u * u + v * v
     light = 1 + sum(coefficient * r2 ** (k + 1) for k, coefficient in enumerate(frame.illumination))
     calibrated = [
-        ((plane - frame.bias_adu) / light - sky_level(sky, u, v)) / passed
+        ((plane - frame.bias_adu - frame.level_jump_adu) / light - sky_level(sky, u, v)) / passed
         for plane, sky, passed in zip(small, frame.sky_adu, frame.transparency, strict=True)
     ]
     return np.asarray(calibrated, np.float32)

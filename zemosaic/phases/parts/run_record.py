@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from zemosaic.calibration.detector import load_camera
 from zemosaic.coadd.master_tile import MasterTile
 from zemosaic.model import FieldStars, MosaicProduct, TileProduct
 from zemosaic.phases.assemble import pedestal
-from zemosaic.phases.measure import DetectorCalibrations, read_defects
+from zemosaic.phases.measure import DetectorCalibration, DetectorCalibrations
 from zemosaic.phases.plan import FieldPlan
 from zemosaic.store.canvas_store import CanvasStore
+from zemosaic.store.codec import to_bytes
 from zemosaic.store.pixel_record import CameraRecord, FrameColumns, MasterRecord, MosaicRecord, Stacked
 
 __all__ = ["StackedGroup", "record_of"]
@@ -56,11 +58,17 @@ def record_of(
         box=product.box or (0, canvas.height, 0, canvas.width),
         level=tuple(float(value) for value in pedestal(grid.frames, canvas.channels)),
         frames=FrameColumns.of(grid.frames, [numbers[frame.frame.camera_key] for frame in grid.frames]),
-        cameras=tuple(CameraRecord(read_defects(defects[group].path), defects[group].fingerprint) for group in cameras),
+        cameras=tuple(_camera_record(defects[group]) for group in cameras),
         stars=stars,
         tiles=Stacked(grid.plan, tuple(tiles)) if tiles else None,
         masters=_masters(groups, pieces),
     )
+
+
+def _camera_record(calibration: DetectorCalibration) -> CameraRecord:
+    camera = load_camera(calibration.path)
+    pattern = to_bytes(camera.pattern) if camera.pattern else b""
+    return CameraRecord(camera.defects, calibration.fingerprint, np.frombuffer(pattern, np.uint8))
 
 
 def _masters(groups: Sequence[StackedGroup], pieces: Sequence[MasterTile]) -> tuple[MasterRecord, ...]:

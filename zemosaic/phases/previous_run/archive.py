@@ -59,6 +59,7 @@ def open_previous_run(context: RunContext) -> PreviousRun | None:
         fields=list(run.fields),
         tiles={wanted: tile for wanted, tile in run.tiles.items() if (context.folder.path / tile.store).is_dir()},
         cells=run.cells,
+        patterns=run.patterns,
     )
 
 
@@ -146,6 +147,7 @@ def keep_for_next_run(
         fields=tuple(_field_of(number, field) for number, field in enumerate(fields)),
         tiles={wanted: tile for wanted, (tile, _) in previous.next_tiles.items()},
         cells=frozenset(cell for _, cell in previous.next_tiles.values()),
+        patterns=previous.next_patterns,
     )
     context.folder.journal.put(KIND, KEY, _state_digest(context), zlib.compress(pack(to_plain(run)), 1))
     _remove_others(context, {tile.store for tile, _ in previous.next_tiles.values()})

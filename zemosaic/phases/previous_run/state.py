@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Box
+from zemosaic.calibration.sensor.fixed_pattern import FixedPattern
 from zemosaic.model import CalibratedFrame, FrameRef, MeasuredFrame, Solution, SolvedFrame, TileProduct, TileSpec
 from zemosaic.mosaic.canvas import Canvas
 from zemosaic.store.canvas_store import CanvasStore, TilePixels
@@ -64,6 +65,17 @@ class EarlierCamera:
 
 
 @dataclass(frozen=True)
+class EarlierPattern:
+    """What the last finished run found to stand still on a camera's sensor."""
+
+    pattern: FixedPattern
+    frames: int
+    """How many frames were looked at."""
+    camera: str
+    """Fingerprint of the defects and masters under which it was found."""
+
+
+@dataclass(frozen=True)
 class EarlierPlace:
     """Where the last finished run found a frame."""
 
@@ -92,6 +104,7 @@ class FinishedRun:
     fields: tuple[CachedField, ...]
     tiles: dict[str, CachedTile]
     cells: frozenset[str]
+    patterns: dict[str, EarlierPattern]
 
 
 @dataclass
@@ -113,7 +126,10 @@ class PreviousRun:
     """By path of every frame: the name of its group by hand, empty without one."""
     same: set[str] = field(default_factory=set)
     """Paths of frames that are what they were."""
+    patterns: dict[str, EarlierPattern] = field(default_factory=dict)
+    """By `FrameRef.camera_key`, as text."""
     next_cameras: dict[str, EarlierCamera] = field(default_factory=dict)
+    next_patterns: dict[str, EarlierPattern] = field(default_factory=dict)
     next_tiles: dict[str, tuple[CachedTile, str]] = field(default_factory=dict)
     """With the digest of the cell."""
 
@@ -125,6 +141,15 @@ class PreviousRun:
     def record_camera(self, group: object, defects: NDArray[np.int64], masters: str, frames: int) -> None:
         """Keep what was found of a camera."""
         self.next_cameras[str(group)] = EarlierCamera(defects, masters, frames)
+
+    def pattern(self, group: object, camera: str) -> tuple[FixedPattern, int] | None:
+        """Return a camera's fixed pattern, and how many frames told it; None where defects or masters were others."""
+        stored = self.patterns.get(str(group))
+        return None if stored is None or stored.camera != camera else (stored.pattern, stored.frames)
+
+    def record_pattern(self, group: object, pattern: FixedPattern, frames: int, camera: str) -> None:
+        """Keep what stands still on a camera's sensor."""
+        self.next_patterns[str(group)] = EarlierPattern(pattern, frames, camera)
 
     def place(self, measured: MeasuredFrame, camera: str) -> Solution | None:
         """Return the earlier solution of a frame whose file and camera (by fingerprint) are the same."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -49,7 +50,9 @@ def _python() -> str | None:
     """Return what runs a Python file: this interpreter, or for a built program one that is installed."""
     if not getattr(sys, "frozen", False):
         return sys.executable
-    return next((program for name in ("python3", "python", "py") if (program := shutil.which(name))), None)
+    # Without Python, Windows has a `python3` that opens its shop.
+    names = ("py", "python", "python3") if os.name == "nt" else ("python3", "python")
+    return next((program for name in names if (program := shutil.which(name))), None)
 
 
 def start_analyser(analyser: Analyser) -> subprocess.Popen[bytes] | None:

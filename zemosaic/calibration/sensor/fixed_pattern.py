@@ -1,0 +1,88 @@
+"""What stands still on a sensor while the sky moves: a level of its own of every pixel, column and row, shadows, glow.
+
+``calibrated = (raw - offset - bias) / response + bias``
+
+Both maps are learnt from the lights (`zemosaic.calibration.sensor.pixel_pattern`,
+`zemosaic.calibration.sensor.smooth_pattern`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.arrays import Box, Float32s
+
+__all__ = ["BLOCK_PX", "NO_PATTERN", "FixedPattern", "SensorMaps", "sensor_maps"]
+
+BLOCK_PX = 8
+"""Side of the sensor's blocks for which the smooth maps have one value."""
+
+
+@dataclass(frozen=True)
+class FixedPattern:
+    """The fixed pattern of a camera as it is stored."""
+
+    pixel_codes: NDArray[np.int16]
+    """Level of its own of each pixel in units of `pixel_step_adu`, shape (height, width); empty where unknown."""
+    pixel_step_adu: float
+    glow_adu: Float32s
+    """Added light in blocks of `BLOCK_PX`, shape (rows, columns); empty where unknown."""
+    response: Float32s
+    """Part of the light that passes in the same blocks; empty where unknown."""
+    bias_adu: float
+    """Level without light to which `response` refers."""
+
+    def __bool__(self) -> bool:
+        return bool(self.pixel_codes.size or self.glow_adu.size or self.response.size)
+
+
+NO_PATTERN = FixedPattern(np.empty((0, 0), np.int16), 1.0, *(np.empty((0, 0), np.float32),) * 2, 0.0)
+
+
+@dataclass(frozen=True)
+class SensorMaps:
+    """The maps of a fixed pattern in the size of the sensor, float32; None where there is nothing to do."""
+
+    offset_adu: Float32s | None = None
+    response: Float32s | None = None
+    bias_adu: float = 0.0
+
+    def applied(self, pixels: NDArray[Any], window: Box) -> NDArray[Any]:
+        """Return the pixels of a window (y0, y1, x0, x1) without the pattern, float32.
+
+        Without any map they are returned as they are.
+        """
+        y0, y1, x0, x1 = window
+        if self.offset_adu is not None:
+            pixels = np.subtract(pixels, self.offset_adu[y0:y1, x0:x1], dtype=np.float32)
+        if self.response is not None:
+            bias = np.float32(self.bias_adu)
+            pixels = (np.asarray(pixels, np.float32) - bias) / self.response[y0:y1, x0:x1] + bias
+        return pixels
+
+
+def sensor_maps(pattern: FixedPattern, height: int, width: int) -> SensorMaps:
+    """Return the maps of a pattern for a sensor of a height and width in pixels."""
+    offset = response = None
+    if pattern.pixel_codes.size:
+        offset = pattern.pixel_codes.astype(np.float32) * np.float32(pattern.pixel_step_adu)
+    if pattern.glow_adu.size:
+        glow = _enlarged(pattern.glow_adu, height, width)
+        offset = glow if offset is None else offset + glow
+    if pattern.response.size:
+        response = _enlarged(pattern.response, height, width)
+    return SensorMaps(offset, response, pattern.bias_adu)
+
+
+def _enlarged(blocks: Float32s, height: int, width: int) -> Float32s:
+    """Return blocks interpolated to pixels; beyond the last block its value holds."""
+    rows, columns = blocks.shape
+    large = cv2.resize(blocks, (columns * BLOCK_PX, rows * BLOCK_PX), interpolation=cv2.INTER_LINEAR)
+    below, right = max(0, height - large.shape[0]), max(0, width - large.shape[1])
+    padded = np.pad(large, ((0, below), (0, right)), mode="edge")
+    return np.ascontiguousarray(padded[:height, :width], np.float32)
