@@ -25,7 +25,7 @@ SHOTS = (0, 1, 2, 18, 19)
 """Two pointings."""
 REGION = "314.5,44.15,0.3,0.4"
 """Where they overlap."""
-PIXEL_FILES = (".fits", "_coverage.fits", "_weight.fits")
+PIXEL_FILES = (".fits", "_coverage.fits", "_weight.fits", "_sigma.fits")
 WAYS = [
     ("classic", "incremental"),
     pytest.param("classic", "reproject_coadd", marks=pytest.mark.slow),

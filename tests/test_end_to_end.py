@@ -43,7 +43,7 @@ from zemosaic.settings.schema import Settings
 from zemosaic.store.work_folder import WORK_NAME
 
 SHOTS = (0, 1, 2, 18, 19)
-PIXEL_FILES = (".fits", "_coverage.fits", "_weight.fits", "_preview.png")
+PIXEL_FILES = (".fits", "_coverage.fits", "_weight.fits", "_sigma.fits", "_preview.png")
 STOP_S = 5.0
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits of POSIX systems")

@@ -19,12 +19,31 @@ from zemosaic.i18n import (
     Translator,
     locales_folder,
     placeholders,
+    plural_forms,
     system_language,
 )
 from zemosaic.settings.schema import GROUPS, TIERS, specs
 
 ROOT = Path(__file__).resolve().parents[1]
-TEXTS = {code: json.loads((locales_folder() / f"{code}.json").read_text(encoding="utf-8")) for code in ("en", "fr")}
+LANGUAGES = ("de", "en", "es", "fr", "it", "ja", "nl", "pl", "pt", "zh")
+TEXTS = {code: json.loads((locales_folder() / f"{code}.json").read_text(encoding="utf-8")) for code in LANGUAGES}
+TRANSLATED = [code for code in LANGUAGES if code != "en"]
+_SAME_WORDS = """
+    caption.author caption.dates caption.hours caption.minutes choice.gui_backend.qt choice.gui_backend.tk
+    forecast.card_size settings.named
+    choice.save_picture.jpg choice.save_picture.png choice.save_picture.tiff choice.solver.astap
+    choice.stacking_interpolation.lanczos3 choice.stacking_rejection_algorithm.kappa_sigma doctor.python
+    equipment.astap equipment.line frames.column.fwhm frames.column.snr frames.east frames.north
+    frames.solved.astap frames.verdict.dropped locale.decimal locale.plural locale.thousands pixel.and
+    pixel.number pixel.percent pixel.sigma report.east report.fwhm_short report.hours report.minutes report.north
+    report.number0 report.number1 report.number2 report.number3 report.seconds result.full_size result.place
+    result.zoom_in result.zoom_out summary.drop
+"""
+SAME_WORDS = frozenset(_SAME_WORDS.split())
+"""Names of programs and methods, and what holds no word of a language."""
+SAME_UNITS = "unit."
+MOST_SAME_WORDS = 30
+"""Words that two languages share by chance, such as "Version" or "Status", are this few in any language."""
 PREFIXES = "error reason warning log note flag cli summary run result settings window page phase unit group tier report"
 KEY = re.compile(rf"""["']((?:{PREFIXES.replace(" ", "|")})\.[a-z0-9_][a-z0-9_.-]*)["']""")
 
@@ -41,12 +60,42 @@ def waiting_parts():
     return {key for part in parts for key in json.loads(part.read_text(encoding="utf-8"))}
 
 
-def test_both_languages_have_the_same_keys_and_placeholders():
-    assert TEXTS["en"].keys() == TEXTS["fr"].keys()
+def numbers(sentence):
+    """Return the names that a sentence shows, not only counts a noun by."""
+    fields = string.Formatter().parse(sentence)
+    return {name for _, name, spec, _ in fields if name is not None and not (spec or "").startswith("|")}
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_all_languages_have_the_same_keys_and_placeholders(code):
+    assert TEXTS["en"].keys() == TEXTS[code].keys()
     for key, sentence in TEXTS["en"].items():
-        assert placeholders(sentence) == placeholders(TEXTS["fr"][key]), key
+        assert placeholders(sentence) == placeholders(TEXTS[code][key]), key
+        assert numbers(sentence) == numbers(TEXTS[code][key]), key
         assert sentence, key
-        assert TEXTS["fr"][key], key
+        assert TEXTS[code][key], key
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_counted_nouns_have_the_forms_of_their_language(code):
+    forms, _ = PLURAL_RULES[TEXTS[code]["locale.plural"]]
+    wrong = {key: nouns for key in TEXTS[code] for nouns in plural_forms(TEXTS[code][key]) if len(nouns) != forms}
+    assert not wrong
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_no_sentence_was_left_english(code):
+    same = {key for key, sentence in TEXTS[code].items() if sentence == TEXTS["en"][key]} - SAME_WORDS
+    same = {key for key in same if not key.startswith(SAME_UNITS)}
+    assert not [key for key in same if len(TEXTS["en"][key].split()) > 3], "sentences"
+    assert len(same) <= MOST_SAME_WORDS, sorted(same)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_lines_are_those_of_the_english_text(code):
+    for key, sentence in TEXTS["en"].items():
+        told = TEXTS[code][key]
+        assert told.count("\n") == sentence.count("\n") or key.startswith("cli."), key
 
 
 def test_every_key_in_the_code_has_a_text():
@@ -167,7 +216,7 @@ def test_numbers_meet_their_nouns(folder):
         Translator("pl", folder)
 
 
-@given(st.dictionaries(st.sampled_from(sorted(TEXTS["en"])), st.text()), st.sampled_from(["en", "fr"]))
+@given(st.dictionaries(st.sampled_from(sorted(TEXTS["en"])), st.text()), st.sampled_from(LANGUAGES))
 def test_no_value_breaks_a_sentence(values, language):
     words = Translator(language)
     for key, text in values.items():

@@ -97,7 +97,8 @@ def forecast(
     channels = 3 if any(frame.bayer or frame.planes == 3 for frame in frames) else 1
     area = max(filters, 1) * sum(canvas.width * canvas.height for canvas in canvases)
     per_pixel = BYTES_PER_PIXEL_AND_CHANNEL * channels + 8
-    needed = round(area * (per_pixel * (1.0 + TILES_TO_CANVAS) + BYTES_PER_PIXEL_AND_CHANNEL * (channels + 2)))
+    written = channels + 2 + (channels if settings.save_sigma_map else 0)
+    needed = round(area * (per_pixel * (1.0 + TILES_TO_CANVAS) + BYTES_PER_PIXEL_AND_CHANNEL * written))
     free = disk_free(_existing(Path(settings.output_dir or ".")))
     problem: Message | None = None
     memory, workers = 0, 1

@@ -420,6 +420,8 @@ class MosaicProduct:
     box: tuple[int, int, int, int] | None = None
     """The part of the canvas that the files hold, (y0, y1, x0, x1), half open; None for all of it."""
     stretched: str = ""
+    sigma: str = ""
+    """The noise of every pixel where its map was asked for."""
     picture: str = ""
 
 

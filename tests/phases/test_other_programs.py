@@ -43,7 +43,7 @@ def complaints(path: Path) -> str:
 )
 def test_fitsverify_is_content_with_all_files_of_a_run(tmp_path, settings, end):
     export(tmp_path, save_rejection_maps=True, **settings)
-    kinds = ("", "_coverage", "_weight", "_rejected")
+    kinds = ("", "_coverage", "_weight", "_sigma", "_rejected")
     assert {path.name for path in tmp_path.glob("*.fits*")} == {f"zemosaic_MT1_R1{kind}{end}" for kind in kinds}
     for path in tmp_path.glob("*.fits*"):
         assert not complaints(path), path.name

@@ -92,6 +92,7 @@ def test_by_default_all_of_the_canvas_is_written_as_floats(tmp_path):
         "zemosaic_MT1_R1_coverage.fits",
         "zemosaic_MT1_R1_picture.jpg",
         "zemosaic_MT1_R1_preview.png",
+        "zemosaic_MT1_R1_sigma.fits",
         "zemosaic_MT1_R1_weight.fits",
     ]
 

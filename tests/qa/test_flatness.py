@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zemosaic.qa.flatness import aperture_light, compare_stars, judge, ring_profile
+from zemosaic.qa.flatness import RingProfile, aperture_light, compare_stars, judge, ring_profile
 
 NO_STARS = (np.zeros(0), np.zeros(0), np.zeros(0))
 LEVEL = 590.0
@@ -41,6 +41,36 @@ def test_noise_gradients_and_nebulae_are_no_bowl(frames):
     found = judge(LEVEL, profiles(0.0, frames), NO_STARS)
     assert not found.bowl_found and abs(found.bowl_adu) < 3.0
     assert 0.1 < found.bowl_error_adu < 2.0
+
+
+@pytest.mark.parametrize("bowl", [0.0, 0.02 * LEVEL])
+def test_a_nebula_and_the_slopes_of_frames_are_no_bowl_and_hide_none(bowl):
+    # A bright nebula fills a part of each frame's rings, elsewhere in each frame, and slopes are not quite known.
+    rng = np.random.default_rng(12)
+    looks = []
+    for _ in range(5):
+        u, v = rng.uniform(-0.5, 0.5, (2, 40_000))
+        radius = np.hypot(u, v) / np.hypot(0.5, 0.5)
+        x, y = rng.uniform(-0.5, 0.5, 2)
+        nebula = 300.0 * np.exp(-((u - x) ** 2 + (v - y) ** 2) / 0.04)
+        slope = 10.0 * (rng.normal() * u + rng.normal() * v)
+        raw = LEVEL + nebula + slope + rng.normal(0, 20, len(u))
+        looks.append(ring_profile(raw, nebula + bowl * radius**2 + rng.normal(0, 6, len(u)), radius))
+    found = judge(LEVEL, looks, NO_STARS)
+    assert found.bowl_found is (bowl > 0)
+
+
+def test_a_scatter_between_frames_or_between_rings_makes_the_error_large():
+    rng = np.random.default_rng(5)
+    rings = np.linspace(0.2, 0.9, 8)
+    bent = [RingProfile(amount * rings**2, np.full(8, 0.1)) for amount in (-30.0, 5.0, 34.0)]
+    assert not judge(LEVEL, bent, NO_STARS).bowl_found
+    # Four frames of two sessions that contradict each other are two witnesses, not four.
+    nights = [RingProfile(a * rings**2, np.full(8, 0.1), night) for a, night in ((2, 0), (2.2, 0), (20, 1), (19.8, 1))]
+    assert not judge(LEVEL, nights, NO_STARS).bowl_found
+    rough = [RingProfile(rng.normal(0, 5, 8), np.full(8, 0.1))]
+    assert not judge(LEVEL, rough, NO_STARS).bowl_found
+    assert judge(LEVEL, [RingProfile(20.0 * rings**2 + rng.normal(0, 0.5, 8), np.full(8, 0.1))], NO_STARS).bowl_found
 
 
 def test_rings_without_samples_tell_nothing():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -44,7 +45,17 @@ def test_steps_are_measured_per_channel(step, turn):
 def test_a_mosaic_without_seams_has_none():
     image, corners = sky((0.0, 0.0, 0.0), seed=4)
     report = measure_seams(image, [corners], (10.0, 10.0, 10.0))
-    assert len(report.trusted) >= 3 and report.verdict == "invisible" and report.level_rms < 0.02
+    assert len(report.trusted) >= 3 and report.verdict == "none" and report.level_rms < 0.02
+
+
+def test_noise_at_the_eyes_scale_is_that_of_the_smoothed_mosaic():
+    rng = np.random.default_rng(9)
+    image = cv2.GaussianBlur(rng.normal(0, 1, (900, 1200)), (0, 0), 0.8)
+    square = np.array([200.0, 1000.0, 1000.0, 200.0]), np.array([150.0, 150.0, 750.0, 750.0])
+    report = measure_seams(image[None], [square], (1.0,), 2.5)
+    side = 12
+    smoothed = cv2.blur(image, (side, side))[side:-side:side, side:-side:side]
+    assert np.median([seam.noise[0] for seam in report.seams]) == pytest.approx(smoothed.std(), rel=0.15)
 
 
 def test_edges_at_the_border_of_the_mosaic_are_not_seams():
@@ -55,5 +66,5 @@ def test_edges_at_the_border_of_the_mosaic_are_not_seams():
 
 
 def test_nothing_to_measure():
-    report = measure_seams(np.full((1, 300, 300), np.nan), [SQUARE], (1.0,))
+    report = measure_seams(np.full((1, 300, 300), np.nan), [SQUARE, (SQUARE[0] + 200.0, SQUARE[1])], (1.0,))
     assert report.seams == () and np.isnan(report.worst) and report.verdict == "unknown"

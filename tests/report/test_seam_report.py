@@ -13,7 +13,8 @@ from run_of_frames import records
 from zemosaic.model import OBSTRUCTION_BLOCK_PX, EdgeOffsets, FrameStatus
 from zemosaic.qa.noise_against_depth import DepthNoise, noise_by_depth
 from zemosaic.qa.seam_summary import summarise_seams
-from zemosaic.qa.seams import Seam, SeamReport
+from zemosaic.qa.seam_verdict import Seam, pooled_edges
+from zemosaic.qa.seams import SeamReport
 from zemosaic.report.build_report import build_report
 from zemosaic.report.charts import EdgedFrame, seam_map
 from zemosaic.report.depth_chart import depth_chart
@@ -29,7 +30,8 @@ STEPS = EdgeOffsets(
 
 
 def seams(step: float) -> SeamReport:
-    return SeamReport(tuple(Seam(k, (0.0, 400.0), (5.0, 5.0), (step,) * 3, (0.01,) * 3) for k in range(20)))
+    pieces = tuple(Seam(k, (0.0, 400.0), (5.0, 5.0), (step,) * 3, (0.01,) * 3, (0.1,) * 3) for k in range(20))
+    return SeamReport(pieces, tuple(pooled_edges(pieces)))
 
 
 def with_steps(found: SeamReport | None = None, **changes: object) -> RunRecords:

@@ -13,6 +13,7 @@ from zemosaic.arrays import Float64s as Floats
 from zemosaic.calibration.background import solve_sky
 from zemosaic.calibration.background_cells import CellSamples
 from zemosaic.calibration.edge_offsets import edge_offsets
+from zemosaic.calibration.frame_weights import price_of_weights
 from zemosaic.calibration.obstructions import blocks_at, clear_cells, obstructed_blocks
 from zemosaic.calibration.photometry import VIGNETTING_PRIOR, Photometry, solve_photometry
 from zemosaic.calibration.photon_transfer import BiasEstimate, estimate_bias
@@ -95,7 +96,10 @@ def calibrate_frames(
         advance(len(solved))
         by_id = {frame.frame.frame_id: frame for frame in frames} | dict(prior)
         frames = [by_id[frame.frame.frame_id] for frame in solved]
-        return Calibration(tuple(weighted(frames, context.settings.stacking_weighting_method, prior)), stars)
+        frames = weighted(frames, context.settings.stacking_weighting_method, prior)
+        price = price_of_weights(frames)
+        context.log(message("log.weights", pixel=price.pixel_noise - 1.0, star=price.star_noise - 1.0))
+        return Calibration(tuple(frames), stars)
 
 
 def _calibrated_with_prior(

@@ -14,7 +14,7 @@ from zemosaic.arrays import Box
 from zemosaic.coadd.tile_task import pixel_area_ratio
 from zemosaic.errors import NothingUsable, message
 from zemosaic.events import PreviewReady
-from zemosaic.export.cards import Card, Provenance, map_cards, mosaic_cards, provenance_of
+from zemosaic.export.cards import Card, Provenance, mosaic_cards, provenance_of
 from zemosaic.export.encoding import DiskType
 from zemosaic.export.fits import write_fits
 from zemosaic.i18n import Translator
@@ -22,6 +22,7 @@ from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, Sol
 from zemosaic.mosaic.mosaic_mode import mode_of
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.outputs.shared_pictures import CanvasPixels, look_of, write_shared_pictures
+from zemosaic.phases.parts.mosaic_maps import write_maps
 from zemosaic.phases.parts.mosaic_stars import MosaicStars, catalogue_of_mosaic, stars_of_mosaic
 from zemosaic.phases.plan import FieldPlan
 from zemosaic.picture.picture_files import write_picture16
@@ -29,7 +30,8 @@ from zemosaic.picture.preview import coverage_picture, stretched_bands, stretche
 from zemosaic.picture.stretch import PictureLook, display_stretch
 from zemosaic.qa.crop import QualityCrop, coverage_box, merged_box, quality_box, widened
 from zemosaic.qa.noise_against_depth import DepthNoise, noise_by_depth
-from zemosaic.qa.seams import SeamReport, measure_seams
+from zemosaic.qa.seam_summary import warning_of_seams
+from zemosaic.qa.seams import SeamReport, joined_seams, measure_seams
 from zemosaic.report.build_report import build_report
 from zemosaic.report.frames_csv import write_frames_csv
 from zemosaic.report.report_html import ReportPictures, write_report_html
@@ -109,28 +111,23 @@ def export_mosaic(
         write = partial(write_fits, wcs=plan.wcs, axis_order="CHW", box=box, compressed=settings.save_compressed_fits)
         mosaic = context.output_dir / f"{stem}{suffix}"
         kind: DiskType = "uint16" if settings.save_final_as_uint16 else "float32"
-        stars = stars_of_mosaic(context, _solved(grid, used_ids), plan.wcs, value, kept, box)
+        members = [frame for frame in grid.frames if frame.frame.frame_id in used_ids]
+        stars = stars_of_mosaic(context, [frame.solved for frame in members], plan.wcs, value, kept, box)
         pixels, cards = _pixels_and_cards(settings.apply_colour_gains, stars, value)
         cards = [*mosaic_cards(origin, scaled=kind == "uint16"), *cards]
         write(mosaic, pixels, cards=cards, dtype=kind, empty=settings.empty_pixels)
         if settings.save_star_catalogue:
             catalogue_of_mosaic(context.output_dir / f"{stem}_stars.ecsv", stars, value, plan.wcs, box)
         advance(1)
-        coverage, weight = (context.output_dir / f"{stem}_{name}{suffix}" for name in ("coverage", "weight"))
-        write(coverage, kept, cards=map_cards(origin, "coverage"), dtype="int32")
-        advance(2)
-        write(weight, heavy, cards=map_cards(origin, "weight"))
-        advance(3)
-        if settings.save_rejection_maps:
-            gone = context.output_dir / f"{stem}_rejected{suffix}"
-            write(gone, store.canvas("rejected"), cards=map_cards(origin, "rejected"), dtype="int32")
+        applied = pixels.gains if isinstance(pixels, BalancedPixels) else None
+        maps = write_maps(context, stem, write, origin, (plan, members), store, box, applied)
         advance(4)
         made = _pictures(context, stem, origin, CanvasPixels(value, kept, plan.wcs, box), stars.colour)
         advance(5)
         product = MosaicProduct(
             mosaic=mosaic.name,
-            coverage=coverage.name,
-            weight=weight.name,
+            coverage=maps["coverage"],
+            weight=maps["weight"],
             preview=made.preview,
             width=box[3] - box[2],
             height=box[1] - box[0],
@@ -140,13 +137,12 @@ def export_mosaic(
             box=box,
             stretched=made.stretched,
             picture=made.finished,
+            sigma=maps.get("sigma", ""),
         )
         seams = _seams(grid, product.wcs, used_ids, mosaic)
+        if (told := warning_of_seams(seams)) is not None:
+            context.warn(told)
         return Outputs(product, made.report, seams, noise_by_depth(value, kept, box), stars)
-
-
-def _solved(grid: FieldPlan, used_ids: set[int]) -> list[SolvedFrame]:
-    return [frame.solved for frame in grid.frames if frame.frame.frame_id in used_ids]
 
 
 def _pixels_and_cards(apply_gains: bool, stars: MosaicStars, value: Pixels) -> tuple[Pixels, list[Card]]:
@@ -170,7 +166,7 @@ def _seams(grid: FieldPlan, wcs: FrameWcs, used_ids: set[int], mosaic: Path) -> 
         noise.append(np.array(frame.noise) * pixel_area_ratio(wcs, frame.wcs))
     pixels = MosaicFile(mosaic)
     try:
-        return measure_seams(pixels, footprints, [float(sigma) for sigma in np.median(noise, axis=0)])
+        return measure_seams(pixels, footprints, [float(sigma) for sigma in np.median(noise, axis=0)], wcs.scale_arcsec)
     finally:
         pixels.close()
 
@@ -290,7 +286,7 @@ def write_reports(
         peak_rss_bytes=context.timer.monitor.peak_rss_bytes,
         input_dir=context.settings.input_dir,
         way=None if context.settings.use_existing_master_tiles else mode_of(context.settings, frames).reason,
-        seams=_all_seams(outputs),
+        seams=joined_seams([output.seams for output in outputs if output.seams]),
         depth=outputs[0].depth if outputs else None,
         pixels=records_to_text([field.record for field in made if field.record]),
     )
@@ -311,8 +307,3 @@ def _light_of(outputs: Outputs | None) -> StarLight | None:
         return None
     stars = outputs.stars
     return StarLight(stars.white, stars.zero, stars.depth, stars.shallow)
-
-
-def _all_seams(outputs: Sequence[Outputs]) -> SeamReport | None:
-    reports = [output.seams for output in outputs if output.seams]
-    return SeamReport(tuple(seam for item in reports for seam in item.seams)) if reports else None

@@ -73,7 +73,7 @@ def plan_fields(context: RunContext, fields: Sequence[tuple[SkyField, Sequence[C
                 tiles=sum(len(grid.plan.tiles) for grid in grids),
                 frames=frames_in,
                 memory_bytes=context.workers.budget.planned_bytes,
-                disk_bytes=sum(bytes_needed(grid.plan) + _file_bytes(grid.plan) for grid in grids),
+                disk_bytes=sum(bytes_needed(grid.plan) + _file_bytes(context, grid.plan) for grid in grids),
                 estimated_s=SECONDS_PER_FRAME * frames_in / context.workers.budget.workers + 0.05 * megapixels,
             )
         )
@@ -162,15 +162,16 @@ def _reaching(
     return [frame for frame in frames if frame.frame.frame_id in members]
 
 
-def _file_bytes(plan: GridPlan) -> int:
-    return plan.width * plan.height * 4 * (plan.channels + 2)
+def _file_bytes(context: RunContext, plan: GridPlan) -> int:
+    planes = plan.channels + 2 + (plan.channels if context.settings.save_sigma_map else 0)
+    return plan.width * plan.height * 4 * planes
 
 
 def _check_disk(context: RunContext, plans: Sequence[GridPlan]) -> None:
     # What an earlier, broken run has stored is used again or replaced.
     stored = sum(file.stat().st_size for file in context.stores.glob("canvas_*.zarr/**/*") if file.is_file())
     work, output = context.folder.path, context.output_dir
-    tiles, files = sum(map(bytes_needed, plans)) + DISK_RESERVE, sum(map(_file_bytes, plans))
+    tiles, files = sum(map(bytes_needed, plans)) + DISK_RESERVE, sum(_file_bytes(context, plan) for plan in plans)
     if work.stat().st_dev == output.stat().st_dev:
         demands = [(output, tiles + files, disk_free(work) + stored)]
     else:

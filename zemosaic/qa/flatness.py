@@ -1,8 +1,11 @@
 """Does a mosaic rise or fall from the centre of its frames to their corners where the raw frames do not?
 
-The sky of raw frames is compared with the mosaic over rings about the centre of each frame, and the light of its
-stars in the inner third of the frame with those in the outer third.  What a determined fall of light explains is
-taken out of the raw numbers beforehand; a disagreement that is left was made by the program.
+The mosaic is compared with each raw frame pixel by pixel on that frame's own footprint, and the differences are taken
+over rings about the centre of the frame: nebulae are in both and cancel, however bright they are and wherever they
+lie.  What a determined fall of light and the slope of a frame's own sky explain is taken out of the raw numbers
+beforehand, and a disagreement that is left was made by the program.  (Medians over rings of the mosaic less those of
+a frame, taken first, do not cancel: with a slope or a nebula the median of a sum is not the sum of the medians.)
+The light of stars in the inner third of the frames is compared with that of those in the outer third.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ __all__ = ["Flatness", "RingProfile", "aperture_light", "compare_profiles", "com
 RING_EDGES = np.arange(0.15, 0.96, 0.1)
 """Edges of the rings in half diagonals of a frame; beyond the last one lie the tips of the corners alone."""
 MIN_RING_SAMPLES = 50
+SMOOTH_TERMS = 3
+"""Coefficients of a smooth rise or fall: a level, the square of the radius and its fourth power."""
 MAX_BOWL = 0.005
 """Difference between rings, in parts of the sky's level, that is no matter: 3 ADU of 590."""
 MAX_STAR_DIFFERENCE = 0.02
@@ -38,12 +43,14 @@ STAR_RADIUS_FWHM, MIN_STAR_RADIUS_PX = 1.5, 3.0
 
 @dataclass(frozen=True)
 class RingProfile:
-    """Medians over the rings of one frame; arrays of shape (rings,), NaN where a ring has too few samples."""
+    """Mosaic less one frame over rings; arrays of shape (rings,), NaN where a ring has too few samples."""
 
-    raw_adu: Float64s
-    mosaic_adu: Float64s
+    difference_adu: Float64s
+    """Median of the differences of the samples."""
     error_adu: Float64s
-    """Standard error of the difference of the two."""
+    """Its standard error by the samples of the ring."""
+    session: int = 0
+    """Frames of one session share bends of their sky, and are no independent witnesses of a bowl."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +81,8 @@ class Flatness:
         return math.isfinite(self.star_difference) and abs(self.star_difference) > limit
 
 
-def ring_profile(raw: Float64s, mosaic: Float64s, radius: Float64s) -> RingProfile:
-    """Return the medians over rings of a frame and of the mosaic at the same places.
+def ring_profile(raw: Float64s, mosaic: Float64s, radius: Float64s, session: int = 0) -> RingProfile:
+    """Return the medians over rings of what a mosaic has more than a frame at the same places.
 
     Parameters
     ----------
@@ -83,44 +90,62 @@ def ring_profile(raw: Float64s, mosaic: Float64s, radius: Float64s) -> RingProfi
         In ADU; places where either is not finite do not count.
     radius : ndarray, shape (n,)
         Distance from the centre of the frame in half diagonals.
+    session : int
+        Number of the frame's session.
+
+    Returns
+    -------
+    RingProfile
     """
-    good = np.isfinite(raw) & np.isfinite(mosaic)
+    difference = mosaic - raw
+    good = np.isfinite(difference)
     ring = np.digitize(radius, RING_EDGES) - 1
-    rows = np.full((3, len(RING_EDGES) - 1), np.nan)
+    rows = np.full((2, len(RING_EDGES) - 1), np.nan)
     for k in range(rows.shape[1]):
-        own = good & (ring == k)
-        if own.sum() < MIN_RING_SAMPLES:
+        inside = difference[good & (ring == k)]
+        if len(inside) < MIN_RING_SAMPLES:
             continue
-        difference = mosaic[own] - raw[own]
-        spread = median_sigma(difference - np.median(difference))
-        error = MEDIAN_ERROR * spread / math.sqrt(own.sum())
-        rows[:, k] = np.median(raw[own]), np.median(mosaic[own]), error
-    return RingProfile(*rows)
+        middle = float(np.median(inside))
+        rows[:, k] = middle, MEDIAN_ERROR * median_sigma(inside - middle) / math.sqrt(len(inside))
+    return RingProfile(rows[0], rows[1], session)
 
 
 def compare_profiles(profiles: Sequence[RingProfile]) -> tuple[float, float]:
     """Return the largest departure of the mosaic's rings from those of raw frames and its standard error, in ADU.
 
-    Rings are told from the mean of all rings, as the levels of mosaic and frames differ.  The error is that of the
-    samples or that of the scatter between frames, whichever is larger.
+    Rings are told from the mean of all rings, as the levels of mosaic and frames differ.  The error is the largest of
+    four: that of the samples, those of the scatter between frames and between sessions (of all rings together, as few
+    frames tell little of the scatter of a single ring), and the scatter of the rings about a smooth rise or fall.
 
     Parameters
     ----------
     profiles : sequence of RingProfile
         Of all frames looked at.
     """
-    rows = np.array([one.mosaic_adu - one.raw_adu for one in profiles])
-    rows = rows[:, np.isfinite(rows).all(axis=0)] if len(rows) else rows.reshape(0, 0)
-    if rows.shape[1] < 3:
+    rows = np.array([profile.difference_adu for profile in profiles])
+    known = np.isfinite(rows).all(axis=0) if len(rows) else np.zeros(0, bool)
+    if known.sum() <= SMOOTH_TERMS:
         return math.nan, math.nan
-    rows = rows - rows.mean(axis=1, keepdims=True)
+    rows = rows[:, known] - rows[:, known].mean(axis=1, keepdims=True)
     mean = rows.mean(axis=0)
-    worst = int(np.argmax(np.abs(mean)))
-    samples = np.array([np.nanmedian(one.error_adu) for one in profiles])
-    error = float(np.sqrt((samples**2).mean() / len(rows)))
-    if len(rows) > 1:
-        error = max(error, float(rows[:, worst].std(ddof=1)) / math.sqrt(len(rows)))
-    return float(mean[worst]), error
+    samples = np.array([profile.error_adu[known] for profile in profiles])
+    errors = [math.sqrt(float((samples**2).mean()) / len(rows)), _scatter_of_rings(mean, known)]
+    session = np.array([profile.session for profile in profiles])
+    of_sessions = np.array([rows[session == number].mean(axis=0) for number in np.unique(session)])
+    errors += [_error_of_mean(sample) for sample in (rows, of_sessions) if len(sample) > 1]
+    return float(mean[np.argmax(np.abs(mean))]), max(errors)
+
+
+def _error_of_mean(rows: Float64s) -> float:
+    """Return the standard error of a ring's mean by the scatter of frames or sessions, shape (frames, rings)."""
+    return math.sqrt(float(rows.var(axis=0, ddof=1).mean()) / len(rows))
+
+
+def _scatter_of_rings(mean: Float64s, known: NDArray[np.bool_]) -> float:
+    """Return the standard deviation of rings about a smooth curve, a polynomial of the radius squared."""
+    square = (0.5 * (RING_EDGES[1:] + RING_EDGES[:-1])[known]) ** 2
+    rest = mean - np.polyval(np.polyfit(square, mean, SMOOTH_TERMS - 1), square)
+    return math.sqrt(float((rest**2).sum()) / (len(mean) - SMOOTH_TERMS))
 
 
 def aperture_light(image: NDArray[np.float32], x: Float64s, y: Float64s, fwhm_px: float) -> Float64s:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
+from astropy.wcs.utils import proj_plane_pixel_scales
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Float64s
@@ -70,7 +71,8 @@ def measure_seams_of_file(mosaic: Path, footprints: Path | None = None) -> Measu
     chosen = np.unique(np.linspace(0, len(corners) - 1, min(len(corners), MAX_FRAMES)).astype(int))
     every = [_on_mosaic(wcs, *corner) for corner in corners]
     sigma = noise if noise is not None and len(noise) == len(data) else _noise_of_one(data, every)
-    report = measure_seams(data, [every[k] for k in chosen], sigma)
+    scale = float(np.mean(proj_plane_pixel_scales(wcs))) * 3600.0
+    report = measure_seams(data, [every[k] for k in chosen], sigma, scale)
     drawn = mosaic.with_name(f"{mosaic.name.partition('.fit')[0]}_seams.png")
     write_png(drawn, _map(data, report))
     return MeasuredSeams(report, len(chosen), drawn)

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.arrays import green_channel
+from zemosaic.errors import Message, message
 from zemosaic.model import CalibratedFrame, EdgeOffsets
 from zemosaic.qa.seams import LIMIT, SeamReport
 
-__all__ = ["SeamSummary", "level_and_colour", "seam_dict", "summarise_seams"]
+__all__ = ["SeamSummary", "level_and_colour", "seam_dict", "summarise_seams", "warning_of_seams"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class SeamSummary:
 
     @property
     def verdict(self) -> str:
-        """``invisible``, ``visible`` or ``unknown``, by the finished mosaic."""
+        """``invisible``, ``visible``, ``unknown`` or ``none``, by the finished mosaic."""
         return "unknown" if self.mosaic is None else self.mosaic.verdict
 
 
@@ -69,6 +70,16 @@ def summarise_seams(frames: Sequence[CalibratedFrame], mosaic: SeamReport | None
     )
 
 
+def warning_of_seams(report: SeamReport) -> Message | None:
+    """Return what the user must know of a mosaic whose seams can be seen, or of which that is not known."""
+    if report.verdict == "unknown":
+        return message("warning.seams_unknown")
+    if report.verdict != "visible":
+        return None
+    sizes = [edge.size for edge in report.edges if edge.visible]
+    return message("warning.seams_visible", edges=len(sizes), step=round(max(sizes), 1))
+
+
 def seam_dict(summary: SeamSummary) -> dict[str, Any]:
     """Return the figures for `run_report.json`."""
     measured = summary.mosaic
@@ -89,6 +100,8 @@ def seam_dict(summary: SeamSummary) -> dict[str, Any]:
             "known_well": len(measured.trusted),
             "level_rms_beyond_noise": measured.level_rms,
             "p95": measured.worst,
+            "pooled_edges": len(measured.edges),
+            "visible_edges": sum(edge.visible for edge in measured.edges),
         },
     }
 

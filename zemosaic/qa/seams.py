@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from zemosaic.arrays import Float64s, green_channel, median_sigma
+from zemosaic.qa.seam_verdict import PooledEdge, Seam, eye_scale_px, is_one_pointing, pooled_edges, verdict_of
 
-__all__ = ["LIMIT", "Seam", "SeamReport", "measure_seams"]
+__all__ = ["LIMIT", "Seam", "SeamReport", "joined_seams", "measure_seams"]
 
 
 MAX_DISTANCE_PX = 40
@@ -34,33 +35,9 @@ ALONG_PX = 4
 """Every so many pixels along an edge are looked at: those between share light with them by interpolation."""
 STAR_SIGMA = 4.0
 LIMIT = 0.1
-"""Steps below this part of one frame's pixel noise cannot be seen."""
+"""Step between frames, as a part of one frame's pixel noise, that the report counts as small."""
 MAX_TRUSTED_ERROR = 0.05
 """Edges count whose step is known better than this, in noise of a frame's pixel."""
-
-
-@dataclass(frozen=True)
-class Seam:
-    """A piece of one frame's edge."""
-
-    frame: int
-    """Index of the footprint."""
-    x: tuple[float, float]
-    """Where the piece begins and ends, in pixels of the mosaic."""
-    y: tuple[float, float]
-    step: tuple[float, ...]
-    """Inside less outside per channel, in noise of one frame's pixel."""
-    error: tuple[float, ...]
-
-    @property
-    def level(self) -> float:
-        """Step of the green channel, or the only one."""
-        return self.step[green_channel(len(self.step))]
-
-    @property
-    def colour(self) -> float:
-        """Largest difference between the steps of two channels."""
-        return max(self.step) - min(self.step)
 
 
 @dataclass(frozen=True)
@@ -68,6 +45,10 @@ class SeamReport:
     """All seams of a mosaic."""
 
     seams: tuple[Seam, ...]
+    edges: tuple[PooledEdge, ...] = ()
+    """What coincident pieces tell together."""
+    one_pointing: bool = False
+    """Whether all frames look at one place."""
 
     @property
     def trusted(self) -> list[Seam]:
@@ -87,10 +68,8 @@ class SeamReport:
 
     @property
     def verdict(self) -> str:
-        """``invisible``, ``visible`` or, where no step is known well, ``unknown``."""
-        if not self.trusted:
-            return "unknown"
-        return "invisible" if self.worst < LIMIT else "visible"
+        """``visible``, ``invisible``, ``unknown`` or ``none``, as `verdict_of` tells."""
+        return verdict_of(self.edges, self.one_pointing)
 
     @staticmethod
     def _rms(pairs: Sequence[tuple[float, float]]) -> float:
@@ -100,7 +79,21 @@ class SeamReport:
         return float(np.sqrt(max(np.mean(step**2 - error**2), 0.0)))
 
 
-def measure_seams(mosaic: Any, footprints: Sequence[tuple[Float64s, Float64s]], sigma: Sequence[float]) -> SeamReport:
+def joined_seams(reports: Sequence[SeamReport]) -> SeamReport | None:
+    """Return the seams of all mosaics of a run, None where none was measured."""
+    if not reports:
+        return None
+    seams = tuple(seam for report in reports for seam in report.seams)
+    edges = tuple(edge for report in reports for edge in report.edges)
+    return SeamReport(seams, edges, all(report.one_pointing for report in reports))
+
+
+def measure_seams(
+    mosaic: Any,
+    footprints: Sequence[tuple[Float64s, Float64s]],
+    sigma: Sequence[float],
+    arcsec_per_px: float | None = None,
+) -> SeamReport:
     """Measure the steps across the edges of footprints.
 
     Parameters
@@ -111,15 +104,22 @@ def measure_seams(mosaic: Any, footprints: Sequence[tuple[Float64s, Float64s]], 
         Corners of each frame in order round it, in pixels of the mosaic.
     sigma : sequence of float
         Noise of one frame's pixel per channel, in units of the mosaic.
+    arcsec_per_px : float, optional
+        Scale of the mosaic, for the scale of the eye.
+
+    Returns
+    -------
+    SeamReport
     """
+    eye_px = eye_scale_px(max(mosaic.shape[1:]), arcsec_per_px)
     seams: list[Seam] = []
     for index, (x, y) in enumerate(footprints):
         centre = float(np.mean(x)), float(np.mean(y))
         for k in range(len(x)):
             start = np.array([x[k], y[k]])
             end = np.array([x[(k + 1) % len(x)], y[(k + 1) % len(x)]])
-            seams.extend(_edge(mosaic, index, start, end, centre, sigma))
-    return SeamReport(tuple(seams))
+            seams.extend(_edge(mosaic, index, start, end, centre, sigma, eye_px))
+    return SeamReport(tuple(seams), tuple(pooled_edges(seams)), is_one_pointing(footprints))
 
 
 def _edge(
@@ -129,6 +129,7 @@ def _edge(
     end: Float64s,
     centre: tuple[float, float],
     sigma: Sequence[float],
+    eye_px: float,
 ) -> list[Seam]:
     length = float(np.hypot(*(end - start)))
     pieces = max(1, round(length / PIECE_PX))
@@ -139,14 +140,20 @@ def _edge(
     marks = np.linspace(0.0, length, pieces + 1)
     seams = []
     for a, b in pairwise(marks):
-        seam = _piece(mosaic, index, start + along * a, start + along * b, normal, sigma)
+        seam = _piece(mosaic, index, start + along * a, start + along * b, normal, sigma, eye_px)
         if seam is not None:
             seams.append(seam)
     return seams
 
 
 def _piece(
-    mosaic: Any, index: int, start: Float64s, end: Float64s, normal: Float64s, sigma: Sequence[float]
+    mosaic: Any,
+    index: int,
+    start: Float64s,
+    end: Float64s,
+    normal: Float64s,
+    sigma: Sequence[float],
+    eye_px: float,
 ) -> Seam | None:
     length = float(np.hypot(*(end - start)))
     s = np.arange(0.5, length, ALONG_PX)
@@ -165,7 +172,7 @@ def _piece(
     values = values[:, :, np.isfinite(values).all(axis=(0, 1))]
     if ALONG_PX * values.shape[2] < MIN_EDGE_PX:
         return None
-    steps = [_step(value, noise) for value, noise in zip(values, sigma, strict=True)]
+    steps = [_step(value, noise, eye_px) for value, noise in zip(values, sigma, strict=True)]
     if any(step is None for step in steps):
         return None
     known = [step for step in steps if step is not None]
@@ -173,8 +180,9 @@ def _piece(
         frame=index,
         x=(float(start[0]), float(end[0])),
         y=(float(start[1]), float(end[1])),
-        step=tuple(step for step, _ in known),
-        error=tuple(error for _, error in known),
+        step=tuple(step for step, _, _ in known),
+        error=tuple(error for _, error, _ in known),
+        noise=tuple(noise for _, _, noise in known),
     )
 
 
@@ -190,8 +198,11 @@ def _across() -> tuple[Float64s, Float64s, Float64s, Float64s]:
     return distance, smooth, inverse, np.asarray(step - smooth @ (inverse @ step), np.float64)
 
 
-def _step(values: Float64s, sigma: float) -> tuple[float, float] | None:
-    """Return the step at distance 0 and its error, in units of `sigma`, from values of shape (distances, along)."""
+def _step(values: Float64s, sigma: float, eye_px: float) -> tuple[float, float, float] | None:
+    """Return the step at distance 0, its error and the noise at the eye's scale, all in units of `sigma`.
+
+    `values` are of shape (distances, along).
+    """
     _, smooth, inverse, shape = _across()
     # Every line across the edge has its own smooth light (nebulae); only the step is common to all.
     rest = values - smooth @ (inverse @ values)
@@ -203,4 +214,25 @@ def _step(values: Float64s, sigma: float) -> tuple[float, float] | None:
     middle = float(np.median(single))
     keep = np.abs(single - middle) < 3.0 * 1.4826 * float(np.median(np.abs(single - middle))) + 1e-12
     error = float(np.std(single[keep])) / np.sqrt(max(keep.sum(), 1))
-    return float(np.mean(single[keep])) / sigma, float(error) / sigma
+    noise = _noise_at_scale(rest[:, calm], eye_px)
+    return float(np.mean(single[keep])) / sigma, float(error) / sigma, noise / sigma
+
+
+def _noise_at_scale(rest: Float64s, scale_px: float) -> float:
+    """Return the noise of squares of a side, from what is left of lines across an edge, shape (distances, along).
+
+    The noise of a mean of pixels falls with the side of the square, less so by what neighbours share by interpolation;
+    they are taken to share as much along the edge as across it.
+    """
+    centred = rest - rest.mean()
+    variance = float(np.mean(centred**2))
+    half = len(rest) // 2
+    shared = [
+        float(np.mean([np.mean(side[lag:] * side[:-lag]) for side in (centred[:half], centred[half:])]))
+        for lag in range(1, ALONG_PX)
+    ]
+    lost = len(rest) / (len(rest) - POWER - 1)
+    # The smooth curves that were taken off took a part of each neighbour's share, too.
+    share = np.array(shared) / max(variance, 1e-300) / lost + (1.0 - 1.0 / lost)
+    correlated = max(1.0 + 2.0 * float(share.sum()), 1.0)
+    return float(np.sqrt(variance * lost)) * correlated / scale_px

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from zemosaic.calibration.frame_weights import price_of_weights
 from zemosaic.errors import Message
 from zemosaic.frames.inventory import inventory
 from zemosaic.model import (
@@ -82,6 +83,7 @@ def build_report(records: RunRecords) -> RunReport:
         pixels=records.pixels,
         others=tuple(_field_report(field, by_hand) for field in records.others),
         given=tuple(inventory(records.frames, [item for item in records.dropped if item.phase == "scan"])),
+        weights=price_of_weights(records.calibrated) if records.calibrated else None,
     )
 
 

@@ -16,6 +16,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from zemosaic.calibration.frame_weights import WeightPrice
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameStatus
 from zemosaic.picture.preview import jpeg_bytes, png_bytes
@@ -302,6 +303,7 @@ def _tile_figures(report: RunReport, words: Words) -> list[Figure]:
         return []
     counts = [tile.frames_used for tile in made]
     clipped = [tile.rejected_fraction for tile in made]
+    weights = [] if report.weights is None else [_price(report.weights, words)]
     return [
         Figure(words.text("report.tiles"), words.number(len(made))),
         Figure(
@@ -310,7 +312,14 @@ def _tile_figures(report: RunReport, words: Words) -> list[Figure]:
             words.text("report.median", value=float(np.median(counts))),
         ),
         Figure(words.text("report.clipped"), f"{words.number(100 * float(np.mean(clipped)), 2)} %"),
+        *weights,
     ]
+
+
+def _price(weights: WeightPrice, words: Words) -> Figure:
+    """Return what the weights of the frames make of the noise."""
+    sky, star = (f"{100.0 * (ratio - 1.0):+.1f} %" for ratio in (weights.pixel_noise, weights.star_noise))
+    return Figure(words.text("report.weights"), star, words.text("report.weights_note", sky=sky))
 
 
 def _changed(report: RunReport, translator: Translator) -> list[tuple[str, str, str, str]]:

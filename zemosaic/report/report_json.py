@@ -57,6 +57,7 @@ def report_dict(report: RunReport, translator: Translator) -> dict[str, Any]:
         "tiles": [_tile_dict(tile) for tile in report.tiles],
         "seams": seam_dict(report.seams) if report.seams else None,
         "noise_by_depth": _depth_rows(report),
+        "weights": asdict(report.weights) if report.weights else None,
         **_light_dict(report.light),
         "other_fields": [_field_dict(field) for field in report.others],
         "warnings": [_told(warning, translator) for warning in report.warnings],

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from zemosaic.calibration.frame_weights import WeightPrice
 from zemosaic.errors import Message
 from zemosaic.model import (
     CalibratedFrame,
@@ -216,6 +217,8 @@ class RunReport:
     """Further fields; the rest of this record is about the main one, or about all."""
     given: tuple[Message, ...] = ()
     """What the input folder held, in lines."""
+    weights: WeightPrice | None = None
+    """What the weights of the frames cost and gain; None without calibrated frames."""
 
     @property
     def groups(self) -> dict[str, list[FrameRow]]:

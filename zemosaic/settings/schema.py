@@ -82,8 +82,8 @@ class Settings(BaseModel):
     stacking_normalize_method: Literal["linear_fit", "sky_mean", "none"] = _setting(
         "linear_fit", "stacking", affects=("calibrate",)
     )
-    stacking_weighting_method: Literal["noise_variance", "noise_fwhm", "none"] = _setting(
-        "noise_variance", "stacking", affects=("calibrate",)
+    stacking_weighting_method: Literal["faint_stars", "noise_variance", "noise_fwhm", "none"] = _setting(
+        "faint_stars", "stacking", affects=("calibrate",)
     )
     stacking_rejection_algorithm: Literal["winsorized_sigma_clip", "kappa_sigma", "linear_fit_clip", "none"] = _setting(
         "winsorized_sigma_clip", "stacking", "basic", affects=("stack",)
@@ -100,6 +100,7 @@ class Settings(BaseModel):
     drizzle_kernel: Literal["square", "gaussian"] = _setting("square", "stacking", "expert", affects=("stack",))
     apply_radial_weight: bool = _setting(False, "stacking", affects=("stack",))
     radial_feather_fraction: float = _setting(0.8, "stacking", "expert", ge=0.1, le=1.0, affects=("stack",))
+    save_sigma_map: bool = _setting(True, "stacking", affects=("export",))
     save_rejection_maps: bool = _setting(False, "stacking", affects=("export",))
     winsor_memmap_fallback: Literal["auto", "always", "never"] = _setting(
         "auto", "stacking", "expert", affects=("stack",)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtGui import QColor, QFontDatabase, QPalette
 from PySide6.QtWidgets import QApplication
 
 from zemosaic.gui.presenter.desktop.palette import PALETTES, Palette
+from zemosaic.gui.presenter.desktop.scripts import has_east_asian_letters, has_kana
 from zemosaic.resources import resource_root
 
-__all__ = ["current_palette", "use_theme"]
+__all__ = ["can_write", "current_palette", "use_theme"]
 
 _SHEET = """
 QWidget {{ font-size: 10pt; }}
@@ -105,3 +106,12 @@ def _tick(look: Palette) -> str:
     """Return the path of the mark in a ticked box, in the form of a style sheet; a sheet can show files only."""
     name = "tick_white.png" if look.on_accent == "#ffffff" else "tick_black.png"
     return (resource_root() / "icon" / name).as_posix()
+
+
+def can_write(text: str) -> bool:
+    """Return whether a font is installed that has the letters of a text; Qt looks for the font by itself."""
+    if not has_east_asian_letters(text):
+        return True
+    writing = QFontDatabase.WritingSystem
+    systems = (writing.Japanese,) if has_kana(text) else (writing.SimplifiedChinese, writing.Japanese)
+    return any(QFontDatabase.families(system) for system in systems)

@@ -30,7 +30,7 @@ from zemosaic.gui.qt.picture import read_image
 from zemosaic.gui.qt.result_view import ResultView
 from zemosaic.gui.qt.run_view import RunView
 from zemosaic.gui.qt.settings_view import SettingsView
-from zemosaic.gui.qt.theme import use_theme
+from zemosaic.gui.qt.theme import can_write, use_theme
 from zemosaic.gui.qt.widgets import Choice, label, restyle
 from zemosaic.resources import resource_root
 
@@ -100,6 +100,10 @@ class MainWindow(QMainWindow):
         self.stop_button.setEnabled(footer.can_stop)
         self.pause_button.setEnabled(footer.can_pause)
         self.pause_button.setText(footer.pause)
+
+    def can_write(self, text: str) -> bool:
+        """Return whether a font is installed that has the letters of a text."""
+        return can_write(text)
 
     def show_theme(self, name: str) -> None:
         """Take a look of `THEMES`."""

@@ -38,6 +38,8 @@ class ResultView(ttk.Frame):
             tool.pack(side="left", padx=(0, px(6)))
         self.marks = {name: tk.BooleanVar(self, name == "linked") for name in (*OVERLAYS, "linked")}
         self._checks = {name: self._made_check(tools, name) for name in OVERLAYS}
+        self._reset = ttk.Button(tools, command=self.reset)
+        self._reset.pack(side="left", padx=(px(12), 0))
         self._make_looks()
         self.panel = PixelPanel(self, session, theme, self.page.pixel, self.page.close_pixel)
         self.panel.grid(row=0, column=1, rowspan=4, sticky="ns", padx=(px(12), 0))

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from PIL import Image, ImageDraw
 
 from zemosaic.gui.presenter.desktop.palette import PALETTES, Palette
+from zemosaic.gui.presenter.desktop.scripts import has_east_asian_letters, names_an_east_asian_font
 from zemosaic.gui.tk.screen import adopt_screen_scale
 
 __all__ = ["Theme"]
@@ -39,6 +40,10 @@ class Theme:
     def palette(self) -> Palette:
         """Colours of the look in use."""
         return PALETTES[self.name]
+
+    def can_write(self, text: str) -> bool:
+        """Return whether a font is installed that has the letters of a text; Tk looks for the font by itself."""
+        return not has_east_asian_letters(text) or names_an_east_asian_font(tk_font.families(self._root))
 
     def dress_menu(self, menu: tk.Menu) -> None:
         """Give a menu the colours of the look."""

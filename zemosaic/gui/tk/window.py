@@ -99,6 +99,10 @@ class MainWindow:
         ):
             button.state(["!disabled" if on else "disabled"])
 
+    def can_write(self, text: str) -> bool:
+        """Return whether a font is installed that has the letters of a text."""
+        return self.theme.can_write(text)
+
     def show_theme(self, name: str) -> None:
         """Take a look of `THEMES`."""
         self.look.choose(name)

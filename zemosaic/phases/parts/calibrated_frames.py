@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from zemosaic.arrays import green_channel
 from zemosaic.calibration.background import SkySolution
+from zemosaic.calibration.frame_weights import faint_star_weights, noise_and_width
 from zemosaic.calibration.photometry import Photometry
 from zemosaic.catalogue.merged_detections import merge_detections
 from zemosaic.model import CalibratedFrame, FieldStars, SolvedFrame
@@ -18,7 +19,14 @@ from zemosaic.phases.previous_run.fixed_frames import (
 )
 from zemosaic.settings.schema import Settings
 
-__all__ = ["calibrated_frames", "field_stars", "in_colours", "merged_stars", "weighted", "without_joint_solution"]
+__all__ = [
+    "calibrated_frames",
+    "field_stars",
+    "in_colours",
+    "merged_stars",
+    "weighted",
+    "without_joint_solution",
+]
 
 MERGE_PX = 2.0
 """Detections this near to each other on the sky are one star."""
@@ -140,19 +148,22 @@ def without_joint_solution(settings: Settings, solved: Sequence[SolvedFrame]) ->
 
 
 def weighted(frames: Sequence[CalibratedFrame], method: str, prior: PriorFrames) -> list[CalibratedFrame]:
-    """Return the frames with their weights: inverse variance of the calibrated frame, sharpened by FWHM on request.
+    """Return the frames with their weights, as the settings ask.
 
     Relative to the best frame; where some are known, as theirs are, so that a new one may weigh more than 1.
 
     Parameters
     ----------
     frames : sequence of CalibratedFrame
-    method : {"none", "noise_variance", "noise_fwhm"}
+    method : {"none", "noise_variance", "noise_fwhm", "faint_stars"}
+        Equal weights, inverse variance, that over the square of the stars' width, the optimum for faint stars.
     prior : mapping of int to CalibratedFrame
         Frames that keep their weights.
     """
     weight = np.ones(len(frames))
-    if method != "none":
+    if method == "faint_stars":
+        weight = faint_star_weights(*noise_and_width(frames))
+    elif method != "none":
         weight = np.array([frame.noise[green_channel(len(frame.noise))] ** -2 for frame in frames])
     if method == "noise_fwhm":
         fwhm = np.array([frame.solved.measured.fwhm_px for frame in frames])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from zemosaic.coadd.tile_task import pixel_area_ratio
 from zemosaic.errors import message
 from zemosaic.frames.debayer import green_image
 from zemosaic.frames.planes import colour_planes
-from zemosaic.model import CalibratedFrame, detector_coordinates
+from zemosaic.model import CalibratedFrame, detector_coordinates, sky_level
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.measure import DetectorCalibrations
 from zemosaic.phases.run.reporter import Reporter
@@ -28,6 +30,8 @@ MAX_FRAMES_CHECKED = 5
 STEP_PX = 4
 """Every so many pixels of a frame are looked at along both sides."""
 MIN_STAR_SNR = 20.0
+MIN_SESSION_GAP = timedelta(hours=2)
+"""After so long a pause the sky has another gradient."""
 
 
 def check_flatness(
@@ -56,7 +60,10 @@ def check_flatness(
     if not whole:
         return None
     chosen = [whole[k] for k in np.unique(np.linspace(0, len(whole) - 1, MAX_FRAMES_CHECKED).astype(int))]
-    looks = [_look(context, frame, value, wcs, defects) for frame in chosen]
+    sessions = _sessions([frame.frame.date_obs for frame in chosen])
+    looks = [
+        _look(context, frame, value, wcs, defects, session) for frame, session in zip(chosen, sessions, strict=True)
+    ]
     stars = [np.concatenate(parts) for parts in zip(*(of_stars for _, of_stars in looks), strict=True)]
     level = float(np.median([frame.sky_adu[green_channel(len(frame.sky_adu))][0] for frame in chosen]))
     flatness = judge(level, [profile for profile, _ in looks], (stars[0], stars[1], stars[2]))
@@ -86,8 +93,23 @@ def _number(value: float) -> float | str:
     return round(value, 1) if math.isfinite(value) else "?"
 
 
+def _sessions(dates: Sequence[str | None]) -> list[int]:
+    """Return the number of each frame's session, by pauses in time; frames without a date are of the first one."""
+    dated = sorted((datetime.fromisoformat(text), place) for place, text in enumerate(dates) if text)
+    sessions, number = [0] * len(dates), 0
+    for (before, _), (moment, place) in pairwise(dated):
+        number += moment - before > MIN_SESSION_GAP
+        sessions[place] = number
+    return sessions
+
+
 def _look(
-    context: RunContext, one: CalibratedFrame, value: Pixels, wcs: FrameWcs, defects: DetectorCalibrations
+    context: RunContext,
+    one: CalibratedFrame,
+    value: Pixels,
+    wcs: FrameWcs,
+    defects: DetectorCalibrations,
+    session: int,
 ) -> tuple[RingProfile, tuple[Float64s, Float64s, Float64s]]:
     """Return the rings of a frame, and the light of its stars in it and in the mosaic, with their distances."""
     frame = one.frame
@@ -105,8 +127,11 @@ def _look(
         across, along = wcs.sky_to_pixel(*one.wcs.pixel_to_sky(x, y))
         return across - x0, along - y0
 
+    def place_on_detector(x: Float64s, y: Float64s) -> tuple[Float64s, Float64s]:
+        return detector_coordinates(x, y, frame.width, frame.height)
+
     def fall(x: Float64s, y: Float64s) -> tuple[Float64s, Float64s]:
-        u, v = detector_coordinates(x, y, frame.width, frame.height)
+        u, v = place_on_detector(x, y)
         r2 = u * u + v * v
         light = sum((c * r2 ** (k + 1) for k, c in enumerate(one.illumination)), np.ones_like(r2))
         return light, np.sqrt(r2) / (0.5 * np.hypot(frame.width, frame.height) / frame.height)
@@ -115,7 +140,10 @@ def _look(
     x, y = columns.ravel().astype(float), rows.ravel().astype(float)
     light, radius = fall(x, y)
     seen = _nearest(window, *on_mosaic(x, y)) * (passed / pixel_area_ratio(wcs, one.wcs))
-    profile = ring_profile((raw[rows, columns].ravel() - (one.bias_adu + one.level_jump_adu)) / light, seen, radius)
+    # The slope of a frame's own sky; its bends stay, as a bend that all frames share would be a bowl in the mosaic.
+    sky = sky_level(one.sky_adu[green_channel(len(one.sky_adu))][:3], *place_on_detector(x, y))
+    dark = one.bias_adu + one.level_jump_adu
+    profile = ring_profile((raw[rows, columns].ravel() - dark) / light - sky, seen, radius, session)
     stars = one.solved.measured.stars
     green = green_channel(stars.flux_adu.shape[1])
     clear = ~stars.saturated & (stars.flux_adu[:, green] > MIN_STAR_SNR * stars.flux_error_adu[:, green])

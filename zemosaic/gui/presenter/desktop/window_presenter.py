@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from zemosaic.errors import SettingsError, ZeMosaicError
+from zemosaic.errors import Message, SettingsError, ZeMosaicError
 from zemosaic.events import PreviewReady
 from zemosaic.gui.presenter.desktop.window_protocols import Footer, FramesPageView, SettingsPageView, WindowView
 from zemosaic.gui.presenter.desktop.window_state import (
@@ -21,6 +21,7 @@ from zemosaic.gui.presenter.run.run_text import status_text
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.presenter.run.summary_text import forecast_card
 from zemosaic.gui.presenter.settings.form import with_labels
+from zemosaic.i18n import FALLBACK
 
 __all__ = ["FRAMES", "PUMP_MS", "RESULT", "RUN", "SETTINGS", "WindowPresenter"]
 
@@ -70,6 +71,7 @@ class WindowPresenter:
         """Take the window, whose pages are made, and put its texts in place."""
         self._view = view
         view.show_theme(self.theme_name)
+        self._use_readable_language()
         self.retranslate()
         view.frames.commands.restore(self.opened_with)
         view.show_page(VIEWS.index(self.opened_with.view))
@@ -92,7 +94,15 @@ class WindowPresenter:
         """Switch the language of the window, and of the runs it starts."""
         self.session.words.use(code)
         self.session.edit("language", code)
+        self._use_readable_language()
         self.retranslate()
+
+    def _use_readable_language(self) -> None:
+        """Take English, and say why, where no font has the letters of the language."""
+        words = self.session.words
+        if not self.view.can_write(words.text("locale.name")):
+            self.session.problem = Message("note.no_font", {"language": words.language})
+            words.use(FALLBACK)
 
     def use_theme(self, name: str) -> None:
         """Switch the look: ``system``, ``light`` or ``dark``."""

@@ -129,6 +129,9 @@ class WindowView(Protocol):
     def show_footer(self, footer: Footer) -> None:
         """Show the foot of the window."""
 
+    def can_write(self, text: str) -> bool:
+        """Return whether a font is installed that has the letters of a text."""
+
     def show_theme(self, name: str) -> None:
         """Take a look of `THEMES`."""
 

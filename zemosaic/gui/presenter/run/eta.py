@@ -142,8 +142,10 @@ def coarse_text(seconds: float) -> str:
 def exposure_text(seconds: float, words: Translator) -> str:
     """Return an exposure time: in hours, or in minutes or seconds where it is shorter than one."""
     if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{words.number(seconds / 3600, '.1f')} h"
+        return words.text("unit.seconds", value=float(seconds))
+    if seconds < 3600:
+        return words.text("unit.minutes", value=seconds / 60)
+    return words.text("unit.hours", value=seconds / 3600)
 
 
 def _corrected(

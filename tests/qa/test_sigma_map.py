@@ -1,0 +1,80 @@
+"""The sigma map: true per pixel, in thin parts and deep ones, whatever the weights are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+import pytest
+from run_of_frames import CANVAS, calibrated_frame, frame_ref, measured_frame, solved_frame
+
+from zemosaic.model import GridPlan
+from zemosaic.qa.sigma_map import CELL_PX, SigmaPixels, measure_sky_noise, variance_of_unit_weight
+
+HEIGHT, WIDTH = 320, 480
+WEIGHTS, NOISES = (1.0, 0.3, 0.6), (4.0, 5.0, 9.0)
+EDGE = 256
+"""The last frame ends at this column."""
+
+
+def plan() -> GridPlan:
+    return GridPlan(CANVAS, WIDTH, HEIGHT, 3, ())
+
+
+def frames() -> list:
+    """Return frames that cover the canvas, of different weights and noises, the last one its left part only."""
+    rng = np.random.default_rng(1)
+    made = []
+    for k, (weight, noise) in enumerate(zip(WEIGHTS, NOISES, strict=True)):
+        width = EDGE if k == 2 else WIDTH
+        ref = replace(frame_ref(k, datetime(2025, 3, 27, 1)), width=width, height=HEIGHT)
+        frame = calibrated_frame(solved_frame(measured_frame(ref, rng, 3.0), rng, 0.0), rng)
+        solution = replace(frame.solved.solution, wcs=CANVAS)
+        frame = replace(frame, solved=replace(frame.solved, solution=solution), weight=weight, illumination=(0.0,))
+        made.append(replace(frame, noise=(noise, 0.5 * noise, 2.0 * noise), obstructed=()))
+    return made
+
+
+def test_noise_of_a_weighted_mean_where_frames_begin_and_end():
+    unit = variance_of_unit_weight(plan(), frames())
+    weight = np.full((HEIGHT, WIDTH), WEIGHTS[0] + WEIGHTS[1], np.float32)
+    weight[:, :EDGE] += WEIGHTS[2]
+    weight[0, 0] = 0
+    sigma = SigmaPixels(weight, unit, (1.0, 1.0, 1.0))[:, 0:HEIGHT, 0:WIDTH]
+    for part, members in ((slice(1, EDGE - CELL_PX), (0, 1, 2)), (slice(EDGE + CELL_PX, WIDTH), (0, 1))):
+        w, s = np.array(WEIGHTS)[list(members)], np.array(NOISES)[list(members)]
+        wanted = np.sqrt((w**2 * s**2).sum()) / w.sum()
+        for plane, factor in zip(sigma, (1.0, 0.5, 2.0), strict=True):
+            assert plane[:, part] == pytest.approx(factor * wanted, rel=1e-5)
+    assert np.isnan(sigma[:, 0, 0]).all()
+
+
+def test_the_level_is_that_of_the_sky_and_blind_to_stars_and_gradients():
+    rng = np.random.default_rng(3)
+    weight = np.ones((HEIGHT, WIDTH), np.float32)
+    unit = np.full((3, HEIGHT // CELL_PX, WIDTH // CELL_PX), 4.0, np.float32)
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    value = rng.normal(0, 3.0, (3, HEIGHT, WIDTH)) + 0.05 * rows + 0.02 * columns
+    for y, x in rng.uniform(0, (HEIGHT, WIDTH), (40, 2)):
+        value += 300.0 * np.exp(-0.5 * ((rows - y) ** 2 + (columns - x) ** 2) / 1.5**2)
+    noise = measure_sky_noise(value.astype(np.float32), SigmaPixels(weight, unit, (1.0,) * 3), (0, HEIGHT, 0, WIDTH))
+    assert noise is not None and noise.level == pytest.approx((1.5,) * 3, rel=0.03)
+    assert abs(noise.neighbour_correlation) < 0.03 and noise.block_ratio == pytest.approx(1.0, abs=0.1)
+
+
+def test_how_neighbours_correlate():
+    rng = np.random.default_rng(4)
+    fine = rng.normal(0, 1.0, (1, HEIGHT + 1, WIDTH + 1))
+    value = 0.5 * (fine[:, 1:, 1:] + fine[:, :-1, 1:] + fine[:, 1:, :-1] + fine[:, :-1, :-1])
+    unit = np.ones((1, HEIGHT // CELL_PX, WIDTH // CELL_PX), np.float32)
+    expected = SigmaPixels(np.ones((HEIGHT, WIDTH), np.float32), unit, (1.0,))
+    noise = measure_sky_noise(value.astype(np.float32), expected, (0, HEIGHT, 0, WIDTH))
+    assert noise is not None
+    assert noise.neighbour_correlation == pytest.approx(0.5, abs=0.03)
+    assert noise.block_ratio == pytest.approx(2.0, abs=0.2)
+
+
+def test_too_little_sky_tells_nothing():
+    expected = SigmaPixels(np.ones((64, 64), np.float32), np.ones((1, 2, 2), np.float32), (1.0,))
+    assert measure_sky_noise(np.ones((1, 64, 64), np.float32), expected, (0, 64, 0, 64)) is None

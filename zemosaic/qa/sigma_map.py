@@ -1,0 +1,223 @@
+"""The noise of every pixel of a mosaic: what its frames' noises and weights make it, at a level measured on the sky.
+
+A mean of samples with weights w and variances v has the variance ``sum w**2 v / (sum w)**2``. The weight map holds
+``sum w`` of the samples that stayed; ``sum w**2 v / sum w`` changes only where frames begin and end, and is made from
+the frames on a coarse lattice. How much of its noise a sample keeps when it is interpolated depends on the kernel, the
+mask of colours and the place between the raw pixels; that one factor per channel is measured on the mosaic's bare sky.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.arrays import Box, Float32s, Float64s
+from zemosaic.model import OBSTRUCTION_BLOCK_PX, CalibratedFrame, GridPlan, detector_coordinates
+from zemosaic.store.axis_order import Pixels, axis_layout
+
+__all__ = ["SigmaPixels", "SkyNoise", "measure_sky_noise", "variance_of_unit_weight"]
+
+STEP_PX = 32
+"""Between the points of the lattice."""
+CELL_PX = 32
+"""Side of the cells of sky in which noise is measured."""
+BLOCK_PX = 8
+"""Side of the blocks whose means tell how noise averages out."""
+MAX_STRIPES = 24
+"""Stripes of cells that are looked at, spread over the mosaic."""
+MIN_CELLS = 12
+STAR_SIGMAS = 6.0
+"""A cell with a pixel that stands out by more holds a star."""
+CLIP_SIGMAS = 3.0
+ONE_SIGMA_PERCENT = 15.866
+"""Part of normally distributed values, in percent, that lie more than one sigma below their median."""
+FILL_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class SkyNoise:
+    """Noise of a mosaic's bare sky against what its frames let expect; one number per channel where several."""
+
+    level: tuple[float, ...]
+    """Measured noise of a pixel over that of a mean of uninterpolated samples."""
+    neighbour_correlation: float
+    """Correlation of the noise of pixels beside each other, green or the only channel."""
+    block_ratio: float
+    """Noise of means over 8 x 8 pixels over what it were, were the pixels independent."""
+    cells: int
+    """Cells of sky that decided."""
+
+
+@dataclass(frozen=True)
+class SigmaPixels:
+    """The standard deviation of every pixel, read by slices like the mosaic itself; NaN where no data is."""
+
+    weight: Pixels
+    """Shape (h, w)."""
+    unit_variance: Float32s
+    """From `variance_of_unit_weight`."""
+    level: tuple[float, ...]
+    """Factor per channel."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.unit_variance), *self.weight.shape)
+
+    @property
+    def chunks(self) -> Any:
+        chunks = getattr(self.weight, "chunks", None)
+        return None if chunks is None else (1, *chunks)
+
+    def __getitem__(self, key: Any, /) -> NDArray[np.float32]:
+        channels, rows, columns = key
+        y0, y1, _ = rows.indices(self.shape[1])
+        x0, x1, _ = columns.indices(self.shape[2])
+        weight = np.asarray(self.weight[y0:y1, x0:x1], np.float32)
+        factor = np.sqrt(self.unit_variance) * np.asarray(self.level, np.float32)[:, None, None]
+        down, across = np.arange(y0, y1) // STEP_PX, np.arange(x0, x1) // STEP_PX
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scale = np.where(weight > 0, 1.0 / np.sqrt(weight), np.float32(np.nan)).astype(np.float32)
+        return np.asarray((factor[:, down][:, :, across] * scale)[channels], np.float32)
+
+
+def variance_of_unit_weight(plan: GridPlan, frames: Sequence[CalibratedFrame]) -> Float32s:
+    """Return ``sum w**2 v / sum w`` of the frames that cover each cell of the canvas.
+
+    Parameters
+    ----------
+    plan : GridPlan
+    frames : sequence of CalibratedFrame
+        Those whose pixels are in the mosaic.
+
+    Returns
+    -------
+    ndarray, shape (channels, rows, columns), float32
+        Cells of `STEP_PX`; in squared units of the mosaic times a weight.
+    """
+    rows, columns = -(-plan.height // STEP_PX), -(-plan.width // STEP_PX)
+    once, twice = np.zeros((rows, columns)), np.zeros((plan.channels, rows, columns))
+    for frame in frames:
+        _add_frame(plan, frame, once, twice)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(once > 0, twice / once, 0.0).astype(np.float32)
+    for plane in ratio:
+        for _ in range(FILL_ROUNDS):
+            plane[plane == 0] = cv2.dilate(plane, np.ones((3, 3), np.uint8))[plane == 0]
+        covered = plane > 0
+        plane[~covered] = np.median(plane[covered]) if covered.any() else 1.0
+    return ratio
+
+
+def _add_frame(plan: GridPlan, frame: CalibratedFrame, once: Float64s, twice: Float64s) -> None:
+    """Add a frame to the sums of weights and of squared weights times variances where it covers the cells."""
+    width, height = frame.frame.width, frame.frame.height
+    corner_x, corner_y = plan.wcs.sky_to_pixel(*frame.wcs.corners(width, height))
+    if not (np.isfinite(corner_x).all() and np.isfinite(corner_y).all()):
+        return
+    r0, c0 = (max(0, int(low.min() // STEP_PX)) for low in (corner_y, corner_x))
+    r1, c1 = (min(n, int(high.max() // STEP_PX) + 1) for n, high in zip(once.shape, (corner_y, corner_x), strict=True))
+    if r1 <= r0 or c1 <= c0:
+        return
+    down, across = ((np.arange(a, b) + 0.5) * STEP_PX - 0.5 for a, b in ((r0, r1), (c0, c1)))
+    x, y = frame.wcs.sky_to_pixel(*plan.wcs.pixel_to_sky(across[None, :], down[:, None]))
+    inside = (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
+    if frame.obstructed:
+        blocks = -(-width // OBSTRUCTION_BLOCK_PX)
+        place = (np.nan_to_num(y) // OBSTRUCTION_BLOCK_PX) * blocks + np.nan_to_num(x) // OBSTRUCTION_BLOCK_PX
+        inside &= ~np.isin(place.astype(np.int64), frame.obstructed)
+    u, v = detector_coordinates(x, y, width, height)
+    square = u * u + v * v
+    light = 1.0 + sum(term * square ** (k + 1) for k, term in enumerate(frame.illumination))
+    area = (plan.wcs.scale_arcsec / frame.wcs.scale_arcsec) ** 2
+    noise = np.array(frame.noise if len(frame.noise) == len(twice) else frame.noise[:1] * len(twice)) * area
+    once[r0:r1, c0:c1] += np.where(inside, frame.weight, 0.0)
+    part = np.where(inside, (frame.weight / light) ** 2, 0.0)
+    twice[:, r0:r1, c0:c1] += noise[:, None, None] ** 2 * part
+
+
+def measure_sky_noise(value: Pixels, expected: SigmaPixels, box: Box) -> SkyNoise | None:
+    """Measure the noise of the bare sky against an expected one; None of fewer than `MIN_CELLS` cells of sky.
+
+    In each cell a plane is taken off, and what lies below the median tells the noise: stars only add light.
+
+    Parameters
+    ----------
+    value : array-like, shape (channels, h, w)
+        The mosaic, NaN where no data is.
+    expected : SigmaPixels
+        With levels of 1.
+    box : (y0, y1, x0, x1)
+        Part of the canvas.
+    """
+    y0, y1, x0, x1 = box
+    starts = np.unique(np.linspace(y0, max(y0, y1 - CELL_PX), MAX_STRIPES).astype(int))
+    layout = axis_layout(value, "CHW")
+    found: list[tuple[Float64s, float, float]] = []
+    for top in starts:
+        stop = min(int(top) + CELL_PX, y1)
+        light = np.asarray(layout.rows(int(top), stop, x0, x1), np.float64)
+        sigma = np.asarray(expected[:, int(top) : stop, x0:x1], np.float64)
+        for left in range(0, x1 - x0 - CELL_PX + 1, CELL_PX):
+            part = slice(left, left + CELL_PX)
+            cell = _cell_noise(light[:, :, part], sigma[:, :, part])
+            if cell is not None:
+                found.append(cell)
+    if len(found) < MIN_CELLS:
+        return None
+    squares = np.median([cell[0] for cell in found], axis=0)
+    return SkyNoise(
+        tuple(float(v) for v in np.sqrt(squares)),
+        float(np.median([cell[1] for cell in found])),
+        float(np.sqrt(np.mean([cell[2] for cell in found]))),
+        len(found),
+    )
+
+
+def _cell_noise(light: Float64s, sigma: Float64s) -> tuple[Float64s, float, float] | None:
+    """Return the noise squared of a cell in units of the expected one, and how green neighbours correlate.
+
+    Parameters
+    ----------
+    light, sigma : ndarray, shape (channels, CELL_PX, CELL_PX)
+
+    Returns
+    -------
+    squares : ndarray, shape (channels,)
+    correlation : float
+        Of pixels beside each other.
+    blocks : float
+        Variance of the means of blocks over that of independent pixels.
+    """
+    if light.shape[1] < CELL_PX or not np.isfinite(light).all() or not np.isfinite(sigma).all():
+        return None
+    rest = (light - np.median(light, axis=(1, 2), keepdims=True)) / sigma
+    rows, columns = np.indices((CELL_PX, CELL_PX)) - (CELL_PX - 1) / 2.0
+    terms = np.stack([np.ones(CELL_PX * CELL_PX), rows.ravel(), columns.ravel()], axis=1)
+    squares = np.empty(len(light))
+    for c, plane in enumerate(rest):
+        kept = np.ones(plane.size, bool)
+        flat, spread = plane.ravel(), 1.0
+        for _ in range(2):
+            fit = terms @ np.linalg.lstsq(terms[kept], flat[kept], rcond=None)[0]
+            middle, low = np.percentile(flat - fit, (50.0, ONE_SIGMA_PERCENT))
+            spread = float(middle - low)
+            kept = np.abs(flat - fit - middle) <= CLIP_SIGMAS * spread
+            if not spread > 0 or kept.sum() < flat.size // 2:
+                return None
+        rest[c] = (flat - fit - middle).reshape(plane.shape)
+        if rest[c].max() > STAR_SIGMAS * spread:
+            return None
+        squares[c] = spread**2
+    green = np.clip(rest[min(1, len(rest) - 1)], -CLIP_SIGMAS * spread, CLIP_SIGMAS * spread)
+    power = float((green**2).mean())
+    beside = 0.5 * float((green[:, 1:] * green[:, :-1]).mean() + (green[1:] * green[:-1]).mean()) / power
+    n = CELL_PX // BLOCK_PX
+    means = green.reshape(n, BLOCK_PX, n, BLOCK_PX).mean(axis=(1, 3))
+    # Three numbers of the plane are taken off.
+    blocks = float((means**2).sum()) / (n * n - 3) * BLOCK_PX**2 / power
+    return squares, beside, blocks
