@@ -19,13 +19,14 @@ def change_model() -> types.ModuleType:
     """Load `zemosaic.model` with one line more in `CalibratedFrame`."""
     import zemosaic
 
-    spec = importlib.util.find_spec("zemosaic.model")
-    assert spec is not None and spec.origin is not None
-    source = Path(spec.origin).read_text(encoding="utf-8")
+    name, path = "zemosaic.model.frame_records", Path(zemosaic.__file__).parent / "model" / "frame_records.py"
+    source = path.read_text(encoding="utf-8")
     assert source.count(LAST_FIELD) == 1
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["zemosaic.model"] = zemosaic.model = module  # type: ignore[attr-defined]
-    exec(compile(source.replace(LAST_FIELD, LAST_FIELD + NEW_LINE), spec.origin, "exec"), module.__dict__)
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    # The package of the model takes its names from this module, which is there before it.
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    exec(compile(source.replace(LAST_FIELD, LAST_FIELD + NEW_LINE), path, "exec"), module.__dict__)
     return module
 
 

@@ -35,7 +35,7 @@ def records_of(*modules: Any) -> list[type]:
         item
         for module in modules
         for item in vars(module).values()
-        if isinstance(item, type) and dataclasses.is_dataclass(item) and item.__module__ == module.__name__
+        if isinstance(item, type) and dataclasses.is_dataclass(item) and item.__module__.startswith(module.__name__)
     ]
 
 
