@@ -7,7 +7,7 @@ import re
 import tomllib
 
 import pytest
-from package_source import ROOT
+from package_source import PACKAGE, ROOT
 
 from zemosaic import app, errors
 from zemosaic.settings.schema import specs
@@ -76,6 +76,33 @@ def test_links_and_flags_of_the_documents_exist(document):
     flags = re.findall(r"(?<![\w-])--[A-Za-z][\w-]*", text)
     if document.name not in OF_OTHER_PROGRAMS:
         assert not [flag for flag in flags if flag not in known]
+
+
+PATH = re.compile(r"`((?:[\w.]+/)+[\w.]*)`")
+PAGES_WITH_PATHS = [
+    *(ROOT / "docs" / name for name in ("architecture.md", "developing.md", "glossary.md", "imaging.md")),
+    *sorted((ROOT / "docs" / "decisions").glob("*.md")),
+]
+
+
+def named_paths(document):
+    """Return the paths in the code spans of a page, but those with a place to fill in."""
+    paths = PATH.findall(document.read_text(encoding="utf-8"))
+    return [path for path in paths if "NAME" not in path and "XX" not in path]
+
+
+@pytest.mark.parametrize("document", PAGES_WITH_PATHS, ids=lambda path: path.name)
+def test_files_that_the_documents_name_exist(document):
+    # A page about a room names files by their place in it.
+    lost = [path for path in named_paths(document) if not (ROOT / path).exists() and not any(PACKAGE.rglob(path))]
+    assert not lost
+
+
+def test_the_diagram_of_layers_is_that_of_the_contracts():
+    diagram = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("## Layers")[2].split("```")[1]
+    layers = PYPROJECT["tool"]["importlinter"]["contracts"][0]["layers"]
+    contract = [re.sub(r"zemosaic\.|[()]", "", layer) for layer in layers if "__main__" not in layer]
+    assert diagram.strip().splitlines() == contract
 
 
 def test_the_licence_is_the_gpl():

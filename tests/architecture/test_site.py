@@ -19,7 +19,7 @@ from zemosaic.settings.load import check_value
 COMMAND_PAGES = sorted([*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md")])
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 STARTS = (".venv/bin/python run_zemosaic.py", ".venv/bin/zemosaic")
-NAV_PAGE = re.compile(r"^\s+- [^\n]+: ([\w/]+\.md)$|^\s+- [^\n:]+: ([\w/]+\.md)$", re.MULTILINE)
+NAV_PAGE = re.compile(r"^\s+- [^\n]+: ([\w/-]+\.md)$|^\s+- [^\n:]+: ([\w/-]+\.md)$", re.MULTILINE)
 LANGUAGE_NAMES = {
     "de": "German",
     "en": "English",
