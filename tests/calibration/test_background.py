@@ -15,7 +15,7 @@ import pytest
 from zemosaic.calibration.background import SkySolution, solve_sky
 from zemosaic.calibration.background_cells import CellSamples
 from zemosaic.calibration.fixed_parameters import FixedParameters
-from zemosaic.calibration.photon_transfer import BiasEstimate
+from zemosaic.calibration.sensor.photon_transfer import BiasEstimate
 from zemosaic.model import N_HIGHER_ORDER_TERMS, sky_level
 
 WIDTH, HEIGHT, CELL = 1080, 1920, 96

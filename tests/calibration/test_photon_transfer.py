@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zemosaic.calibration.photon_transfer import LEVELS, cell_variances, estimate_bias, transfer_points
+from zemosaic.calibration.sensor.photon_transfer import LEVELS, cell_variances, estimate_bias, transfer_points
 
 GAIN = 1.7
 READ_NOISE_E = 1.5

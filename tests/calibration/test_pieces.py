@@ -7,8 +7,8 @@ import pytest
 
 from zemosaic.calibration.background import SkySolution, solve_sky
 from zemosaic.calibration.background_cells import CellSamples
-from zemosaic.calibration.photon_transfer import BiasEstimate
 from zemosaic.calibration.pieces import divide_into_pieces
+from zemosaic.calibration.sensor.photon_transfer import BiasEstimate
 from zemosaic.model import sky_level
 
 ROWS, COLUMNS, CELL = 18, 12, 64

@@ -155,7 +155,8 @@ class TkHand:
         import tkinter as tk
 
         from zemosaic.gui.presenter.desktop import opener as opener_module
-        from zemosaic.gui.tk.window import RESULT, MainWindow
+        from zemosaic.gui.presenter.desktop.window_presenter import RESULT
+        from zemosaic.gui.tk.window import MainWindow
 
         patch.setattr(opener_module, "open_path", lambda path: opened.append(path) or True)
         self.root = tk.Tk()
@@ -222,7 +223,8 @@ class QtHand:
         from PySide6.QtWidgets import QApplication
 
         from zemosaic.gui.presenter.desktop import opener as opener_module
-        from zemosaic.gui.qt.window import RESULT, MainWindow
+        from zemosaic.gui.presenter.desktop.window_presenter import RESULT
+        from zemosaic.gui.qt.window import MainWindow
 
         patch.setattr(opener_module, "open_path", lambda path: opened.append(path) or True)
         self.app = QApplication.instance() or QApplication(["ZeMosaic"])

@@ -20,7 +20,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from zemosaic.gui.qt.window import RESULT, RUN, MainWindow
+from zemosaic.gui.presenter.desktop.window_presenter import RESULT, RUN
+from zemosaic.gui.qt.window import MainWindow
 
 
 def test_a_run_paused_stopped_and_begun_again_makes_the_same_bytes_and_never_blocks(environ, headless, tmp_path):

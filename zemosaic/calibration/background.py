@@ -42,8 +42,8 @@ from zemosaic.calibration.illumination import (
     with_held,
 )
 from zemosaic.calibration.least_squares import JointProblem, JointSolution, solve_joint
-from zemosaic.calibration.photon_transfer import BiasEstimate
 from zemosaic.calibration.pieces import Brightness, settle_pieces
+from zemosaic.calibration.sensor.photon_transfer import BiasEstimate
 from zemosaic.model import N_HIGHER_ORDER_TERMS, sky_terms
 
 __all__ = ["SkySolution", "solve_sky"]

@@ -17,7 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Float64s
-from zemosaic.calibration.photon_transfer import MIN_PIXEL_PAIRS, cell_variances, transfer_points
+from zemosaic.calibration.sensor.photon_transfer import MIN_PIXEL_PAIRS, cell_variances, transfer_points
 from zemosaic.model import FrameRef, MeasuredFrame, Trail, detector_coordinates
 from zemosaic.wcs import FrameWcs
 

@@ -156,7 +156,7 @@ class _Helper:
         dtype, shape = answer
         pixels = np.empty(shape, dtype)
         if pixels.nbytes:
-            connection.recv_bytes_into(memoryview(pixels.reshape(-1).view(np.uint8)))
+            connection.recv_bytes_into(pixels.reshape(-1).view(np.uint8).data)
         return pixels
 
     def _started(self) -> Connection:
@@ -197,7 +197,7 @@ def _serve(connection: Connection) -> None:
                 continue
             connection.send((pixels.dtype, pixels.shape))
             if pixels.nbytes:
-                connection.send_bytes(memoryview(pixels.reshape(-1).view(np.uint8)))
+                connection.send_bytes(pixels.reshape(-1).view(np.uint8).data)
 
 
 _HELPER = _Helper()

@@ -16,8 +16,8 @@ from zemosaic.calibration.edge_offsets import edge_offsets
 from zemosaic.calibration.frame_weights import price_of_weights
 from zemosaic.calibration.obstructions import blocks_at, clear_cells, obstructed_blocks
 from zemosaic.calibration.photometry import VIGNETTING_PRIOR, Photometry, solve_photometry
-from zemosaic.calibration.photon_transfer import BiasEstimate, estimate_bias
 from zemosaic.calibration.sensor.level_jumps import level_jumps
+from zemosaic.calibration.sensor.photon_transfer import BiasEstimate, estimate_bias
 from zemosaic.errors import NothingUsable, message
 from zemosaic.frames.selection import Selection, read_selection
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, SolvedFrame

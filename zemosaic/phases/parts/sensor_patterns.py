@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from zemosaic.arrays import Float32s, Float64s, green_channel
 from zemosaic.calibration.background_cells import bare_sky, mask_radius_px
 from zemosaic.calibration.detector import calibrated, load_camera, patterned_fingerprint, write_camera
-from zemosaic.calibration.photon_transfer import estimate_bias
 from zemosaic.calibration.sensor.fixed_pattern import BLOCK_PX, NO_PATTERN, FixedPattern
+from zemosaic.calibration.sensor.photon_transfer import estimate_bias
 from zemosaic.calibration.sensor.pixel_pattern import PixelPattern, PixelPatternSums
 from zemosaic.calibration.sensor.smooth_pattern import Look, area_mean, smooth_map
 from zemosaic.errors import FrameError, Message, message
