@@ -129,8 +129,9 @@ class _Outbox:
             for key, value in values.items():
                 if isinstance(value, dict) and "key" in value:
                     values[key] = self._english.text(value["key"], **value["params"])
-            words = (values.pop("event"), *(f"{key}={value}" for key, value in values.items()))
-            self._log.log(level, "%s", printable(" ".join(words)))
+            self._log.log(
+                level, printable(" ".join([values.pop("event"), *map("{0[0]}={0[1]}".format, values.items())]))
+            )
 
 
 class _RunLog:
