@@ -123,11 +123,12 @@ class _Outbox:
         else:
             level = logging.DEBUG if isinstance(event, _DETAIL) else logging.INFO
             values = to_dict(event)
-            name = values.pop("event")
             for key, value in values.items():
                 if isinstance(value, dict) and "key" in value:
                     values[key] = self._english.text(value["key"], **value["params"])
-            self._log.log(level, "%s %s", name, printable(" ".join(f"{key}={value}" for key, value in values.items())))
+            self._log.log(
+                level, printable(" ".join([values.pop("event"), *map("{0[0]}={0[1]}".format, values.items())]))
+            )
 
 
 class _Control:
