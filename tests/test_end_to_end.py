@@ -121,7 +121,12 @@ def test_the_output_folder_holds_the_promised_files_and_nothing_else(reference):
     stem = Path(events[-1].mosaic).stem
     tiles = len(report(output)["tiles"])
     assert stem == f"zemosaic_MT{tiles}_R{len(SHOTS)}"
-    wanted = {stem + end for end in PIXEL_FILES} | {"run_report.json", "run_report.html", "zemosaic_worker.log"}
+    wanted = {stem + end for end in PIXEL_FILES} | {
+        f"{stem}_picture.jpg",
+        "run_report.json",
+        "run_report.html",
+        "zemosaic_worker.log",
+    }
     assert {path.name for path in output.iterdir()} == wanted
 
 

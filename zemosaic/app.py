@@ -146,13 +146,27 @@ def _told_internal_error(fault: Exception, console: Console) -> int:
         words = Translator()
     except ZeMosaicError:
         words = None
+    log = _write_crash_log("".join(traceback.format_exception(fault)))
+    details = {"detail": f"{type(fault).__name__}: {fault}", "path": log}
+    console.error(words.text("error.internal", **details) if words else f"{details['detail']} ({log})")
+    return _INTERNAL
+
+
+def _write_crash_log(text: str) -> str:
+    """Write a traceback to a file and return its path; the text itself where no folder can be written."""
+    content = text.encode("utf-8", "backslashreplace")
     try:
         folder = Path(platformdirs.user_log_dir("zemosaic", appauthor=False))
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / "zemosaic_crash.log").write_bytes(content)
+        return str(folder / "zemosaic_crash.log")
     except OSError:
-        folder = Path(tempfile.gettempdir())
-    log = folder / "zemosaic_crash.log"
-    log.write_text("".join(traceback.format_exception(fault)), encoding="utf-8")
-    details = {"detail": f"{type(fault).__name__}: {fault}", "path": str(log)}
-    console.error(words.text("error.internal", **details) if words else f"{details['detail']} ({log})")
-    return _INTERNAL
+        pass  # the home folder is full or read-only: the temporary folder may not be
+    try:
+        # Everybody may write there: a file of a new name, lest another user's link lie in wait under a known one.
+        number, path = tempfile.mkstemp(prefix="zemosaic_crash_", suffix=".log")
+        os.close(number)
+        Path(path).write_bytes(content)
+    except OSError:
+        return text
+    return path

@@ -13,7 +13,6 @@ Where a number meets a noun, the noun has its forms in a placeholder that begins
 from __future__ import annotations
 
 import ctypes
-import json
 import locale
 import os
 import re
@@ -25,6 +24,7 @@ from typing import Any
 
 from zemosaic.errors import Message, SettingsError
 from zemosaic.resources import resource_root
+from zemosaic.text.plain_text import json_value, printable
 
 __all__ = [
     "FALLBACK",
@@ -231,7 +231,7 @@ class _NumberFormatter(string.Formatter):
         if format_spec.startswith(_FORMS):
             return self._form(value, format_spec[1:].split(_FORMS))
         if isinstance(value, bool) or not isinstance(value, int | float):
-            return str(value)
+            return printable(str(value))
         spec = format_spec or (".6g" if isinstance(value, float) else "")
         return format(value, spec).translate(self._separators)
 
@@ -268,7 +268,7 @@ def _read_base(path: Path) -> dict[str, str]:
 
 def _read(path: Path) -> dict[str, str]:
     try:
-        texts = json.loads(path.read_text(encoding="utf-8"))
+        texts = json_value(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as fault:

@@ -72,6 +72,7 @@ from zemosaic.solving.solvers.astap import no_crash_dialogs
 from zemosaic.store.folder_identity import is_same_folder, is_within
 from zemosaic.store.journal import Journal
 from zemosaic.store.work_folder import JOURNAL_NAME, LOCK_NAME, empty_work, open_work, sweep_scratch, work_folder
+from zemosaic.text.plain_text import printable
 
 __all__ = ["run_process"]
 
@@ -129,7 +130,7 @@ class _Outbox:
             for key, value in values.items():
                 if isinstance(value, dict) and "key" in value:
                     values[key] = self._english.text(value["key"], **value["params"])
-            self._log.log(level, "%s %s", name, " ".join(f"{key}={value}" for key, value in values.items()))
+            self._log.log(level, "%s %s", name, printable(" ".join(f"{key}={value}" for key, value in values.items())))
 
 
 class _RunLog:

@@ -21,7 +21,7 @@ BORDERS = {
     "app.py": "no traceback reaches the user",
     "worker.py": "whatever a broken package raises when it is loaded, the user is told which it is",
     "worker_process.py": "whatever ends the run's process, the user is told",
-    "frames/pixels.py": "fed damaged tiles, the decoder of compressed FITS fails in any way",
+    "frames/tile_decoder.py": "fed damaged tiles, the decoder of compressed FITS fails in any way",
     "compute/executors.py": "a future carries every error of its task, as its protocol says",
     "compute/pool.py": "as above, and a worker sends every error of its task home",
 }

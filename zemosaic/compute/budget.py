@@ -6,7 +6,8 @@
 * frames: `FRAME_BYTES` for what is known of each, its stars and its place, in the worker process;
 * process: `PROCESS_BYTES`, one pool process with its libraries; in the first run after an installation, when
   each compiles what the later ones find compiled, `COMPILING_BYTES` more;
-* task: what remains, split evenly; a stacking task puts the cube of samples of a band of its tile
+* task: what remains, split evenly, and at least what measuring the survey's usual picture takes,
+  `PICTURE_BYTES` for each of its numbers; a stacking task puts the cube of samples of a band of its tile
   there, together with the results and the window of the frame that is being resampled.
 
 The solutions for all frames together take `SOLVING_FRAME_BYTES` more for each, up to `MAX_SOLVING_BYTES`:
@@ -24,7 +25,7 @@ import psutil
 from zemosaic.compute import pool
 from zemosaic.errors import ResourceError
 
-__all__ = ["Budget", "Share", "available_cpus", "make_budget", "stack_share"]
+__all__ = ["PICTURE_BYTES", "Budget", "Share", "available_cpus", "largest_picture", "make_budget", "stack_share"]
 
 MIB = 1 << 20
 BASE_BYTES = 400 * MIB
@@ -37,6 +38,9 @@ MIN_TASK_BYTES = 96 * MIB
 MAX_TASK_BYTES = 640 * MIB
 """More than this per task brings no speed."""
 
+PICTURE_BYTES = 30
+"""What reading and measuring a frame takes for each number of its picture: as stored, as float32, sky, masks."""
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -47,6 +51,13 @@ class Budget:
     task_bytes: int
     frames: int = 0
     process_bytes: int = PROCESS_BYTES
+    share_bytes: int = 0
+    """What the limit leaves for each task, also beyond `MAX_TASK_BYTES`; 0 where nobody has worked it out."""
+
+    @property
+    def largest_picture(self) -> int:
+        """Numbers of the largest picture that a task can read and measure within its share."""
+        return max(self.share_bytes, self.task_bytes) // PICTURE_BYTES
 
     @property
     def planned_bytes(self) -> int:
@@ -56,7 +67,13 @@ class Budget:
 
 
 def make_budget(
-    memory_limit_gb: float, workers: int, *, frames: int = 0, compiling: bool = False, cpus: int | None = None
+    memory_limit_gb: float,
+    workers: int,
+    *,
+    frames: int = 0,
+    picture: int = 0,
+    compiling: bool = False,
+    cpus: int | None = None,
 ) -> Budget:
     """Divide the memory.
 
@@ -68,6 +85,8 @@ def make_budget(
         Processes wanted; 0 or -1 takes one per available CPU.
     frames : int
         Frames of the run; 0 while nobody knows.
+    picture : int
+        Numbers of the usual picture of the run; fewer workers run where they could not all hold one.
     compiling : bool
         Whether the workers will have to compile their kernels.
     cpus : int, optional
@@ -78,17 +97,27 @@ def make_budget(
     ResourceError
         When not even one worker fits the limit.
     """
-    limit = int(memory_limit_gb * 1e9) or int(psutil.virtual_memory().available * 0.6)
+    limit = _limit_bytes(memory_limit_gb)
     worker_count = min(workers if workers > 0 else cpus or available_cpus(), pool.MAX_WORKERS)
     process = PROCESS_BYTES + (COMPILING_BYTES if compiling else 0)
     left = limit - BASE_BYTES - frames * FRAME_BYTES
-    while worker_count > 1 and _task_share(left, worker_count, process, frames) < MIN_TASK_BYTES:
+    wanted = max(MIN_TASK_BYTES, picture * PICTURE_BYTES)
+    while worker_count > 1 and _task_share(left, worker_count, process, frames) < wanted:
         worker_count -= 1
     task = _task_share(left, worker_count, process, frames)
     if task < MIN_TASK_BYTES:
         smallest = limit - left + process + max(MIN_TASK_BYTES, _solving_bytes(frames))
         raise ResourceError("error.memory_limit_too_small", limit_gb=limit / 1e9, needed_gb=smallest / 1e9)
-    return Budget(limit, worker_count, min(task, MAX_TASK_BYTES), frames, process)
+    return Budget(limit, worker_count, min(task, MAX_TASK_BYTES), frames, process, task)
+
+
+def largest_picture(memory_limit_gb: float) -> int:
+    """Return the numbers of the largest picture that a single worker could read and measure within the limit (GB)."""
+    return max(_limit_bytes(memory_limit_gb) - BASE_BYTES - PROCESS_BYTES, MIN_TASK_BYTES) // PICTURE_BYTES
+
+
+def _limit_bytes(memory_limit_gb: float) -> int:
+    return int(memory_limit_gb * 1e9) or int(psutil.virtual_memory().available * 0.6)
 
 
 @dataclass(frozen=True)

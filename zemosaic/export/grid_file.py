@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from zemosaic.errors import SettingsError
 from zemosaic.store.codec import to_plain
 from zemosaic.store.whole_files import write_whole
+from zemosaic.text.plain_text import json_value
 from zemosaic.wcs import FrameWcs
 
 __all__ = ["FITS_NAME", "JSON_NAME", "GridPlace", "SavedGrid", "grid_place", "read_grids", "write_grid"]
@@ -92,7 +93,7 @@ def read_grids(place: GridPlace) -> list[SavedGrid]:
 
 def _read(path: Path) -> SavedGrid:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_value(path.read_text(encoding="utf-8"))
         content.pop("format")
         grid = TypeAdapter(SavedGrid).validate_python(content)
         if grid.width < 1 or grid.height < 1 or not grid.wcs.scale_arcsec > 0:

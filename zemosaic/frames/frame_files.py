@@ -62,7 +62,12 @@ class ScanResult:
 
 
 def scan_folder(
-    root: Path, *, exclude: Sequence[Path] = (), progress: Progress | None = None, stacks: bool = False
+    root: Path,
+    *,
+    exclude: Sequence[Path] = (),
+    progress: Progress | None = None,
+    stacks: bool = False,
+    refuse: Callable[[FrameRef], None] | None = None,
 ) -> ScanResult:
     """Read the headers of all FITS files below a folder.
 
@@ -79,6 +84,8 @@ def scan_folder(
         Called with (files looked at, number of files); the number is None while they are counted.
     stacks : bool
         Whether finished stacks are wanted among single frames.  A folder of nothing but stacks keeps them anyway.
+    refuse : callable, optional
+        Takes each frame before any of its pixels are read, and raises FrameError where it is not to be used.
 
     Raises
     ------
@@ -101,7 +108,10 @@ def scan_folder(
             first = twins.first(image)
             if first is not None:
                 raise FrameError("reason.duplicate", file=path.name, first=first)
-            frames.append(sidecars.completed(frame_ref(image, len(frames))))
+            frame = sidecars.completed(frame_ref(image, len(frames)))
+            if refuse is not None:
+                refuse(frame)
+            frames.append(frame)
             kinds[frames[-1].path] = number_kind(image)
             evidence = finished_stack(image, frames[-1])
             if evidence is not None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import os
-import warnings
 import zlib
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -21,6 +19,7 @@ from zemosaic.atomic import atomic_file
 from zemosaic.errors import FrameError, ResourceError
 from zemosaic.frames.borders import data_box
 from zemosaic.frames.headers.header import FitsImage, find_image
+from zemosaic.frames.tile_decoder import decoded_tiles
 from zemosaic.model import FrameRef
 
 __all__ = ["PixelSource", "open_pixels", "stack_pixels"]
@@ -322,12 +321,12 @@ def _gunzip(image: FitsImage, dtype: np.dtype[Any]) -> Pixels:
 
 def _decode_tiles(image: FitsImage, dtype: np.dtype[Any]) -> Pixels:
     try:
-        pixels = _tiles(image)
+        pixels = decoded_tiles(image)
         if dtype == np.uint16 and pixels.dtype != np.uint16:
             raise ValueError(f"decoded numbers are {pixels.dtype}")
-    # A border: fed damaged tiles, the decoder fails in any way, one of them a class of its own
-    # that is private and not in the same place in all versions.
-    except Exception as problem:  # noqa: BLE001
+    except FileNotFoundError:
+        raise FrameError("reason.vanished", file=Path(image.path).name) from None
+    except (ValueError, OSError) as problem:
         name = Path(image.path).name
         raise FrameError("reason.corrupt_compression", file=name, detail=_short(problem)) from None
     with np.errstate(over="ignore", invalid="ignore"):
@@ -335,24 +334,6 @@ def _decode_tiles(image: FitsImage, dtype: np.dtype[Any]) -> Pixels:
     if dtype == np.float32:
         pixels[~np.isfinite(pixels)] = np.nan
     return pixels
-
-
-def _tiles(image: FitsImage) -> Pixels:
-    """Return the picture of a tile-compressed HDU, colours last, as numbers of any kind."""
-    from astropy.io import fits  # slow to import, and most frames are not compressed
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        # From memory: astropy leaves a file open when it stumbles over its bytes.
-        content = Path(image.path).read_bytes()
-        with fits.open(io.BytesIO(gzip.decompress(content) if image.gzipped else content)) as hdus:
-            data = np.asarray(hdus[image.hdu].data)
-    shape = image.layout
-    if shape.planes == 1:
-        return data.reshape(shape.height, shape.width)
-    if shape.colour_axis == 2:
-        return data.reshape(shape.height, shape.width, 3)
-    return np.moveaxis(data.reshape(3, shape.height, shape.width), 0, -1)
 
 
 def _copy_name(image: FitsImage) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from zemosaic.atomic import write_atomic
 from zemosaic.errors import InputError
+from zemosaic.text.plain_text import plain_cell, typed_cell
 
 __all__ = ["GROUP_COLUMN", "PATH_COLUMNS", "Selection", "group_name", "read_selection", "same_file", "write_selection"]
 
@@ -114,10 +115,12 @@ def read_selection(table: Path, folder: Path) -> Selection:
             rows = list(csv.DictReader(lines, fieldnames=names, delimiter=delimiter))
     except (OSError, UnicodeDecodeError, csv.Error) as fault:
         raise InputError("error.frame_table_unreadable", path=str(table), detail=str(fault)) from None
-    named = [(_placed(name, table, folder), row) for row in rows if (name := (row[path] or "").strip())]
+    named = [(_placed(name, table, folder), row) for row in rows if (name := typed_cell((row[path] or "").strip()))]
     groups = None
     if GROUP_COLUMN in names:
-        groups = _groups(table, [(file, group_name(row[GROUP_COLUMN] or "")) for files, row in named for file in files])
+        groups = _groups(
+            table, [(file, group_name(typed_cell(row[GROUP_COLUMN] or ""))) for files, row in named for file in files]
+        )
     if said is None:
         return Selection(only=frozenset(file for files, _ in named for file in files), groups=groups)
     words = [(files, (row[said] or "").strip().lower()) for files, row in named]
@@ -156,7 +159,7 @@ def write_selection(table: Path, names: Sequence[str], rows: Iterable[Sequence[o
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(names)
-        writer.writerows(rows)
+        writer.writerows([plain_cell(value) for value in row] for row in rows)
         write_atomic(table, text.getvalue().encode("utf-8"))
     except OSError as fault:
         raise InputError("error.frame_table_not_written", path=str(table), detail=str(fault)) from None

@@ -12,14 +12,13 @@ import numpy as np
 from zemosaic.about import package_versions
 from zemosaic.arrays import Box
 from zemosaic.coadd.tile_task import pixel_area_ratio
-from zemosaic.errors import NothingUsable, message
+from zemosaic.errors import Message, NothingUsable, message
 from zemosaic.events import PreviewReady
 from zemosaic.export.cards import Card, Provenance, mosaic_cards, provenance_of
 from zemosaic.export.encoding import DiskType
 from zemosaic.export.fits import write_fits
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
-from zemosaic.mosaic.mosaic_mode import mode_of
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.outputs.mosaic_stars import MosaicStars, catalogue_of_mosaic, stars_of_mosaic
 from zemosaic.phases.outputs.shared_pictures import CanvasPixels, look_of, write_shared_pictures
@@ -254,8 +253,22 @@ def write_reports(
     measured: Sequence[MeasuredFrame],
     solved: Sequence[SolvedFrame],
     made: Sequence[FieldRecord],
+    way: Message | None,
 ) -> tuple[Path, Path]:
-    """Write ``run_report.json`` and ``run_report.html``; returns their paths."""
+    """Write ``run_report.json`` and ``run_report.html``; returns their paths.
+
+    Parameters
+    ----------
+    context : RunContext
+    frames : sequence of FrameRef
+        All that the scan found.
+    measured : sequence of MeasuredFrame
+    solved : sequence of SolvedFrame
+    made : sequence of FieldRecord
+        One per field, the main one first.
+    way : Message or None
+        Why the mosaics were made in Grid or in Classic mode; None where that was not decided.
+    """
     shown = [spec.key for spec in specs()]
     fields = [
         FieldSummary(
@@ -285,7 +298,7 @@ def write_reports(
         versions=package_versions(),
         peak_rss_bytes=context.timer.monitor.peak_rss_bytes,
         input_dir=context.settings.input_dir,
-        way=None if context.settings.use_existing_master_tiles else mode_of(context.settings, frames).reason,
+        way=way,
         seams=joined_seams([output.seams for output in outputs if output.seams]),
         depth=outputs[0].depth if outputs else None,
         pixels=records_to_text([field.record for field in made if field.record]),

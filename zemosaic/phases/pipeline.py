@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from zemosaic.coadd.master_tile import MasterTile
-from zemosaic.errors import NothingUsable, RunCancelled, ZeMosaicError, message
+from zemosaic.errors import Message, NothingUsable, RunCancelled, ZeMosaicError, message
 from zemosaic.events import Preparation
 from zemosaic.model import CalibratedFrame, FieldStars, FrameRef, MeasuredFrame, SolvedFrame
 from zemosaic.mosaic.canvas import Canvas
@@ -24,6 +24,7 @@ from zemosaic.phases.parts.classic import MasterResult, assemble_master_tiles, m
 from zemosaic.phases.parts.external_stacks import as_calibrated, read_master_tiles
 from zemosaic.phases.parts.fields import divide_into_fields
 from zemosaic.phases.parts.flatness_check import check_flatness
+from zemosaic.phases.parts.picture_memory import frames_within_memory, usual_picture
 from zemosaic.phases.parts.run_record import StackedGroup, record_of
 from zemosaic.phases.parts.sensor_patterns import learn_sensor_patterns
 from zemosaic.phases.parts.star_samples import rejected_at_stars, warning_of
@@ -53,9 +54,11 @@ class _Progress:
     made: list[FieldRecord] = field(default_factory=list)
     """One per field, the main one first."""
     defects: DetectorCalibrations = field(default_factory=dict)
+    way: Message | None = None
+    """Why the mosaics are made in Grid or in Classic mode, once that is decided."""
 
     def report(self, context: RunContext) -> tuple[Path, Path]:
-        return write_reports(context, self.frames, self.measured, self.solved, self.made)
+        return write_reports(context, self.frames, self.measured, self.solved, self.made, self.way)
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,8 @@ def _look(context: RunContext, progress: _Progress, until: Preparation) -> Detec
     check_solver_paths(context.settings, context.reporter)
     progress.frames = scan(context)
     forget_regrouped_frames(context, progress.frames)
-    context.workers.open(context.settings, len(progress.frames))
+    context.workers.open(context.settings, len(progress.frames), usual_picture(progress.frames))
+    progress.frames = frames_within_memory(context, progress.frames)
     progress.measured, defects = measure_frames(context, progress.frames)
     progress.frames = with_patterns_of_pixels(context, progress.frames, progress.measured)
     if until == "solve":
@@ -128,8 +132,6 @@ def _run(context: RunContext, progress: _Progress) -> None:
         return
     fingerprints = {group: camera.fingerprint for group, camera in defects.items()}
     defects = learn_sensor_patterns(context, progress.solved, defects)
-    choice = mode_of(context.settings, progress.frames)
-    context.log(choice.reason)
     calibrated = _for_each(
         context,
         divide_into_fields(context, progress.solved),
@@ -141,6 +143,10 @@ def _run(context: RunContext, progress: _Progress) -> None:
     stars = {field.key: calibration.stars for field, calibration in calibrated}
     grids = plan_fields(context, [(field, calibration.frames) for field, calibration in calibrated])
     progress.made, progress.defects = [FieldRecord(grid) for grid in grids], defects
+    # Files of other cameras that cannot be used have no say in how the mosaics of the others are made.
+    choice = mode_of(context.settings, [calibrated_frame.frame for grid in grids for calibrated_frame in grid.frames])
+    progress.way = choice.reason
+    context.log(choice.reason)
     if context.pictures:
         show_quick_look(context, grids[0], defects)
     if choice.mode is AssemblyMode.CLASSIC:

@@ -15,6 +15,7 @@ from zemosaic.frames.selection import read_selection
 from zemosaic.model import Dropped, FrameRef, FrameStatus
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.parts.given import with_given_optics
+from zemosaic.phases.parts.picture_memory import refuse_beyond
 from zemosaic.settings.schema import Settings
 from zemosaic.stacking.rules import MIN_SAMPLES_FOR_SCATTER
 
@@ -39,7 +40,8 @@ def scan(context: RunContext) -> tuple[FrameRef, ...]:
     with context.timer.phase("scan", None):
         exclude = [Path(context.settings.output_dir)]
         folder, stacks = Path(context.settings.input_dir), wants_stacks(context.settings)
-        result = scan_folder(folder, exclude=exclude, progress=progress, stacks=stacks)
+        refuse = refuse_beyond(context.settings.memory_limit_gb)
+        result = scan_folder(folder, exclude=exclude, progress=progress, stacks=stacks, refuse=refuse)
         for dropped in result.dropped:
             context.drop(dropped)
         frames = _of_one_kind(context, _chosen(context, result.frames))

@@ -6,10 +6,10 @@ the pixel once more, from the frames that cover it and by the run's own function
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from zemosaic.arrays import Box, Float32s
 from zemosaic.calibration.detector import camera_fingerprint, patterned_fingerprint, write_camera
@@ -35,18 +34,22 @@ from zemosaic.phases.parts.calibration_files import CameraCalibrationFrames, rec
 from zemosaic.phases.stack import stack_rules
 from zemosaic.provenance.pixel_frames import PixelOf, frames_here, frames_left_out
 from zemosaic.provenance.pixel_story import FrameHere, PixelState, PixelStory, Place
+from zemosaic.provenance.report_file import read_report, records_in, settings_in
 from zemosaic.provenance.restack import Restacked, RestackedMaster
 from zemosaic.settings.schema import Settings
 from zemosaic.store.canvas_store import TilePixels
 from zemosaic.store.codec import from_bytes
 from zemosaic.store.mosaic_file import MosaicFile
-from zemosaic.store.pixel_record import MosaicRecord, records_from_text
+from zemosaic.store.pixel_record import MosaicRecord
 
 __all__ = ["REPORT_NAME", "Explainer", "explain_pixel"]
 
 REPORT_NAME = "run_report.json"
 MIN_SHARE = 1e-6
 """Master tiles with a smaller share in a pixel are not listed."""
+MAX_DETAIL_CHARS = 200
+_OF_DAMAGE = (KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError, AssertionError, zlib.error)
+"""What a report whose values are not those of a run leads to."""
 MAX_RELATIVE_DIFFERENCE = 1e-4
 """Part of a pixel by which it may differ from the file before the user is told."""
 
@@ -89,9 +92,9 @@ class Explainer:
 
     def __init__(self, report: Path, scratch: Path) -> None:
         self.path = report / REPORT_NAME if report.is_dir() else report
-        report_values = _read_report(self.path)
-        self._records = {record.mosaic: record for record in _records_in(report_values, self.path)}
-        self._settings = _settings_in(report_values, self.path)
+        report_values = read_report(self.path)
+        self._records = {record.mosaic: record for record in records_in(report_values, self.path)}
+        self._settings = settings_in(report_values, self.path)
         self._entries: dict[str, Mapping[str, Any]] = {entry["path"]: entry for entry in report_values["frames"]}
         self._common = _common_folder(self._entries)
         self._scratch = Path(tempfile.mkdtemp(dir=scratch))
@@ -294,10 +297,15 @@ def explain_pixel(source: Path, scratch: Path, place: Place) -> PixelStory:
     mosaic = "" if source.is_dir() or source.suffix == ".json" else source.name
     report = source.parent if mosaic else source
     report = report / REPORT_NAME if report.suffix != ".json" else report
-    explainer = _explainer(report, scratch, report.stat().st_mtime_ns if report.exists() else 0)
-    if place.on_sky:
-        return explainer.explain(*explainer.place_of(place.x, place.y, mosaic), mosaic)
-    return explainer.explain(math.floor(place.x + 0.5), math.floor(place.y + 0.5), mosaic)
+    try:
+        explainer = _explainer(report, scratch, report.stat().st_mtime_ns if report.exists() else 0)
+        if place.on_sky:
+            return explainer.explain(*explainer.place_of(place.x, place.y, mosaic), mosaic)
+        return explainer.explain(math.floor(place.x + 0.5), math.floor(place.y + 0.5), mosaic)
+    except _OF_DAMAGE as fault:
+        # A report that was edited or damaged can say anything of any frame, and what it says is used everywhere here.
+        detail = f"{type(fault).__name__}: {fault}".splitlines()[0][:MAX_DETAIL_CHARS]
+        raise InputError("error.pixel_report", path=str(report), detail=detail) from fault
 
 
 def _raised(value: Float32s, level: Float32s) -> Float32s:
@@ -326,37 +334,6 @@ def _width(record: MosaicRecord) -> int:
 
 def _height(record: MosaicRecord) -> int:
     return record.box[1] - record.box[0]
-
-
-def _read_report(path: Path) -> dict[str, Any]:
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(report, dict) or not isinstance(report.get("frames"), list):
-            raise ValueError("no report of a run")
-    except (OSError, ValueError) as fault:
-        raise InputError("error.pixel_report", path=str(path), detail=str(fault)) from fault
-    return report
-
-
-def _records_in(report: Mapping[str, Any], path: Path) -> list[MosaicRecord]:
-    text = report.get("pixel_record")
-    if not text and (report.get("settings") or {}).get("use_existing_master_tiles"):
-        raise InputError("error.pixel_of_stacks", path=str(path))
-    if not text:
-        raise InputError("error.pixel_no_record", path=str(path))
-    try:
-        return records_from_text(text)
-    except ValueError as fault:
-        raise InputError("error.pixel_report", path=str(path), detail=str(fault)) from fault
-
-
-def _settings_in(report: Mapping[str, Any], path: Path) -> Settings:
-    """Return the settings of the run, as far as this version knows them."""
-    values = {key: value for key, value in report.get("settings", {}).items() if key in Settings.model_fields}
-    try:
-        return Settings(**values)
-    except ValidationError as fault:
-        raise InputError("error.pixel_report", path=str(path), detail=str(fault)) from fault
 
 
 def _stored(mosaic: Path, column: int, row: int) -> tuple[float, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from zemosaic.errors import FrameError, InputError
 from zemosaic.frames.frame_files import fits_files, read_frame
 from zemosaic.picture.preview import write_png
 from zemosaic.qa.seams import SeamReport, measure_seams
+from zemosaic.text.plain_text import json_value
 
 __all__ = ["MeasuredSeams", "measure_seams_of_file"]
 
@@ -104,7 +104,7 @@ def _read_mosaic(path: Path) -> tuple[NDArray[np.float32], WCS]:
 def _from_report(path: Path, mosaic: str) -> tuple[list[tuple[Any, Any]], list[float] | None]:
     """Return corners (ra_deg, dec_deg) of the used frames, and one's noise where the report is the mosaic's own."""
     try:
-        report = json.loads(path.read_text("utf-8"))
+        report = json_value(path.read_text("utf-8"))
         used = [entry for entry in report["frames"] if entry["status"] == "used" and entry["corners_ra_deg"]]
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise InputError("error.seams_no_footprints", file=str(path)) from fault

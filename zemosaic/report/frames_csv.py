@@ -10,6 +10,7 @@ from zemosaic.i18n import Translator
 from zemosaic.report.report_records import FrameRow, RunReport
 from zemosaic.report.report_text import green_of
 from zemosaic.store.whole_files import write_whole
+from zemosaic.text.plain_text import plain_cell
 
 __all__ = ["COLUMNS", "write_frames_csv"]
 
@@ -62,7 +63,7 @@ def write_frames_csv(path: Path, report: RunReport, translator: Translator) -> N
     out = csv.writer(text, lineterminator="\n")
     out.writerow(COLUMNS)
     for order, row in enumerate(report.frames, 1):
-        out.writerow(["" if value is None else value for value in _values(order, row, translator)])
+        out.writerow(["" if value is None else plain_cell(value) for value in _values(order, row, translator)])
     write_whole(path, text.getvalue().encode("utf-8", "backslashreplace"))
 
 

@@ -21,6 +21,7 @@ from zemosaic.errors import Message, SettingsError, message
 from zemosaic.resources import resource_root
 from zemosaic.settings.repair import nearest_allowed, spec_of, unknown_keys, unknown_variables
 from zemosaic.settings.schema import Settings, specs
+from zemosaic.text.plain_text import json_value
 
 __all__ = [
     "ALIASES",
@@ -273,7 +274,7 @@ def _known(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _read_object(path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8-sig"))
+        values = json_value(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as fault:

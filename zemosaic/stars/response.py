@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from zemosaic.store.whole_files import write_whole
+from zemosaic.text.plain_text import json_value
 from zemosaic.wcs import separation_deg
 
 __all__ = [
@@ -117,7 +118,7 @@ def read_responses(path: Path) -> list[FieldResponse]:
     What the file holds can be learnt again and is worth no failed run.
     """
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))["fields"]
+        entries = json_value(path.read_text(encoding="utf-8"))["fields"]
         return [
             FieldResponse(**(entry | {"red": Slope(**entry["red"]), "blue": Slope(**entry["blue"])}))
             for entry in entries

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from zemosaic.atomic import sync_file, write_atomic
 from zemosaic.errors import OutputError
 from zemosaic.model import GridPlan, TileSpec
+from zemosaic.store.plain_arrays import holds_plain_numbers
 
 __all__ = ["CanvasStore", "TilePixels", "bytes_needed"]
 
@@ -189,7 +190,7 @@ class CanvasStore:
     def _agrees(self, fingerprint: str) -> bool:
         try:
             written = (self.path / LAYOUT_NAME).read_bytes()[:MAX_LAYOUT_BYTES]
-            return bool(fingerprint) and written == self._layout(fingerprint)
+            return bool(fingerprint) and written == self._layout(fingerprint) and holds_plain_numbers(self.path)
         except OSError:
             return False
 
@@ -225,6 +226,8 @@ class CanvasStore:
 
     def _array(self, name: str) -> Any:
         if name not in self._arrays:
+            if not holds_plain_numbers(self.path):
+                raise OutputError("error.store_foreign", folder=str(self.path))
             self._arrays[name] = self._group[name]
         return self._arrays[name]
 

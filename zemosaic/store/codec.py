@@ -23,6 +23,8 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 import numpy as np
 from numpy.typing import NDArray
 
+from zemosaic.text.plain_text import json_value
+
 __all__ = ["Tree", "content_of", "from_bytes", "from_plain", "pack", "to_bytes", "to_plain", "unpack"]
 
 T = TypeVar("T")
@@ -304,7 +306,7 @@ def unpack(data: bytes) -> Tree:
             with np.load(io.BytesIO(data), allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
             text = arrays.pop("meta").tobytes()
-        return _full(json.loads(text), arrays)
+        return _full(json_value(text), arrays)
     except (KeyError, EOFError, zipfile.BadZipFile) as fault:
         raise ValueError(str(fault)) from fault
 

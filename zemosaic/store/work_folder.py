@@ -14,6 +14,7 @@ import stat
 from pathlib import Path
 
 from zemosaic.errors import OutputError, write_refused
+from zemosaic.store.temporary import sweep_temporary_folders
 
 __all__ = ["JOURNAL_NAME", "LOCK_NAME", "WORK_NAME", "empty_work", "open_work", "sweep_scratch", "work_folder"]
 
@@ -63,11 +64,12 @@ def open_work(work: Path) -> None:
 
 
 def sweep_scratch(work: Path) -> None:
-    """Remove what a killed run left among its scratch files; decoded frames that a crash of the system spoilt too."""
+    """Remove what killed runs left: scratch files, decoded frames that a crash spoilt, and temporary folders."""
     for pattern in _LEFT_OVER:
         for path in (work / SCRATCH_NAME).glob(pattern):
             with contextlib.suppress(OSError):
                 path.unlink()
+    sweep_temporary_folders()
 
 
 def empty_work(work: Path, *, lock_too: bool = False) -> None:

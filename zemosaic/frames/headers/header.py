@@ -35,6 +35,8 @@ MIN_PART = 0.25
 MAX_PIXELS = 1_000_000_000
 """Above this a size is taken for a damaged card."""
 MAX_FILE_BYTES = 1 << 44
+MAX_UNZIPPED_START_BYTES = 1 << 31
+"""A picture that begins later in a zipped file is not looked for: all before it would have to be unzipped."""
 BITPIX_VALUES = (8, 16, 32, 64, -32, -64)
 
 Value = str | int | float | bool
@@ -186,7 +188,7 @@ def _search(stream: BinaryIO, path: Path, status: os.stat_result, *, gzipped: bo
     """Walk the HDUs to the first usable picture; say of the first unusable one why."""
     primary: Header | None = None
     refusal: FrameError | None = None
-    start, index, end_of_file = 0, 0, MAX_FILE_BYTES if gzipped else status.st_size
+    start, index, end_of_file = 0, 0, MAX_UNZIPPED_START_BYTES if gzipped else status.st_size
     while start < end_of_file:
         stream.seek(start)
         header_parts = read_header(stream, path.name, first=index == 0)

@@ -5,7 +5,6 @@ Its RA counts hours and its DEC degrees; ``exp`` is a text in seconds.  The head
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zemosaic.model import FrameRef
+from zemosaic.text.plain_text import json_value
 
 __all__ = ["Sidecars"]
 
@@ -65,7 +65,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     try:
         if path.stat().st_size > MAX_SIDECAR_BYTES:
             return {}
-        told = json.loads(path.read_text(encoding="utf-8-sig"))
+        told = json_value(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         return {}  # the frames then lack what their headers lack, and their notes say so
     return told if isinstance(told, dict) else {}

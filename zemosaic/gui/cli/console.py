@@ -13,6 +13,7 @@ from zemosaic.gui.presenter.run.eta import duration_text
 from zemosaic.gui.presenter.run.run_state import Phase, PhaseStatus, RunState, Status
 from zemosaic.gui.presenter.run.summary_text import phase_name, plan_text, speed_text, warning_text
 from zemosaic.i18n import Translator
+from zemosaic.text.plain_text import printable
 
 __all__ = ["Console", "Progress"]
 
@@ -58,6 +59,7 @@ def _write(stream: TextIO | None, text: str) -> str:
     if stream is None:
         return ""
     encoding = stream.encoding or "utf-8"
+    text = printable(text, keep="\n\r\t")
     text = "".join(char if _can(char, encoding) else char.translate(_PLAIN) for char in text)
     text = text.encode(encoding, "replace").decode(encoding)
     try:

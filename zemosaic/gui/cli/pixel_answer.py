@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ from zemosaic.gui.presenter.result.pixel_text import heading, summary_lines, tab
 from zemosaic.gui.presenter.result.place_text import place_of_words
 from zemosaic.i18n import Translator
 from zemosaic.provenance.pixel_story import PixelStory, Place
+from zemosaic.store.temporary import temporary_folder
 
 __all__ = ["explained_pixel", "story_dict", "story_lines"]
 
@@ -36,8 +36,8 @@ def explained_pixel(words_typed: Sequence[str]) -> PixelStory:
     source, first, second = words_typed
     x, y, on_sky = place_of_words(first, second)
     place = Place(x, y, True) if on_sky else Place(x - 1.0, y - 1.0)
-    with tempfile.TemporaryDirectory(prefix="zemosaic_pixel_", ignore_cleanup_errors=True) as scratch:
-        return explain_pixel(Path(source), Path(scratch), place)
+    with temporary_folder("pixel") as scratch:
+        return explain_pixel(Path(source), scratch, place)
 
 
 def story_lines(story: PixelStory, words: Translator) -> list[str]:

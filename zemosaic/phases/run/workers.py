@@ -37,7 +37,7 @@ class Workers:
     opener: Callable[[Budget], tuple[Executor, Budget]] | None = None
     """Opens what runs the tasks, once the number of frames is known, and says what each task may take there."""
 
-    def open(self, settings: Settings, frames: int) -> None:
+    def open(self, settings: Settings, frames: int, picture: int = 0) -> None:
         """Divide the memory for so many frames, and make as many workers as fit beside them.
 
         Parameters
@@ -45,6 +45,8 @@ class Workers:
         settings : Settings
             Memory limit and number of workers.
         frames : int
+        picture : int
+            Numbers of the run's usual picture, which every worker has to hold.
 
         Raises
         ------
@@ -52,7 +54,7 @@ class Workers:
             When the limit is too small for the frames.
         """
         limits = settings.memory_limit_gb, settings.num_processing_workers
-        self.budget = make_budget(*limits, frames=frames, compiling=not is_compiled())
+        self.budget = make_budget(*limits, frames=frames, picture=picture, compiling=not is_compiled())
         if self.opener is not None:
             self.executor, self.budget = self.opener(self.budget)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -22,6 +21,7 @@ from zemosaic.solving.base import Failure, NotSolved, StarField, not_solved
 from zemosaic.solving.solvers.astap_find import AstapInstallation
 from zemosaic.solving.solvers.slots import SlotsUnusable
 from zemosaic.solving.verify import confirm
+from zemosaic.store.temporary import temporary_folder
 from zemosaic.wcs import FrameWcs
 
 __all__ = ["AstapSolver", "no_crash_dialogs"]
@@ -73,8 +73,8 @@ class AstapSolver:
         if field.green is None:
             return not_solved("reason.astap_no_pixels")
         try:
-            with tempfile.TemporaryDirectory(prefix="zemosaic_astap_") as folder:
-                return self._solved_in(Path(folder), field)
+            with temporary_folder("astap") as folder:
+                return self._solved_in(folder, field)
         except OSError as fault:  # the temporary folder is full or cannot be written: then without ASTAP
             detail = fault.strerror or str(fault)
             return not_solved(

@@ -58,21 +58,22 @@ def find_astap(
     """
     root = root or Path(Path.cwd().anchor)
     names = _program_names(platform)
-    given = [Path(environ[v]).expanduser() for v in _EXECUTABLE_VARIABLES if environ.get(v)]
+    # ASTAP starts in a folder of its own, where a relative path leads elsewhere.
+    given = [Path(environ[v]).expanduser().absolute() for v in _EXECUTABLE_VARIABLES if environ.get(v)]
     if executable:
-        given.append(Path(executable).expanduser())
+        given.append(Path(executable).expanduser().absolute())
     program = next((p for place in given if (p := _program_at(place, names)) is not None), None)
     if program is None:
         usual = _program_places(platform, environ, root)
         program = next((p for place in usual if (p := _program_at(place, names)) is not None), None)
     if program is None:
         on_path = (shutil.which(name, path=environ.get("PATH", "")) for name in names)
-        program = next((Path(p) for p in on_path if p), None)
+        program = next((Path(p).absolute() for p in on_path if p), None)
     if program is None:
         return None
-    folders = [Path(environ[v]).expanduser() for v in _DATA_VARIABLES if environ.get(v)]
+    folders = [Path(environ[v]).expanduser().absolute() for v in _DATA_VARIABLES if environ.get(v)]
     if data_dir:
-        folders.append(Path(data_dir).expanduser())
+        folders.append(Path(data_dir).expanduser().absolute())
     folders += [program.parent, *_data_places(platform, environ, root)]
     for folder in folders:
         databases = database_names(folder)

@@ -20,7 +20,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from zemosaic.atomic import write_atomic
 from zemosaic.errors import Message, message
+from zemosaic.text.plain_text import json_value
 
 __all__ = ["AstapSlots", "SlotsUnusable", "default_folder", "retries_from_environment"]
 
@@ -151,9 +153,16 @@ class AstapSlots:
                 now = time.time()
                 begun = [t for t in _read_times(self.folder / "rate.json") if now - self.rate_s < t <= now]
                 if len(begun) < self.burst:
-                    (self.folder / "rate.json").write_text(json.dumps([*begun, now]))
+                    self._note_calls([*begun, now])
                     return
             time.sleep(max(_POLL_S, min(begun) + self.rate_s - now))
+
+    def _note_calls(self, begun: Sequence[float]) -> None:
+        """Write when calls began into a new file, which takes the place of a link that somebody may have put there."""
+        try:
+            write_atomic(self.folder / "rate.json", json.dumps(begun).encode("ascii"))
+        except OSError as fault:
+            raise SlotsUnusable(self.folder, fault.strerror or str(fault)) from fault
 
 
 def retries_from_environment(environ: Mapping[str, str]) -> tuple[int, float]:
@@ -177,7 +186,7 @@ def _number(text: str | None, default: float) -> float:
 def _read_times(path: Path) -> list[float]:
     """Return the times noted in a file; a damaged one, left by a killed process, counts as empty."""
     try:
-        noted = json.loads(path.read_text())
+        noted = json_value(path.read_text())
     except (OSError, ValueError):
         return []
     return [float(t) for t in noted if isinstance(t, int | float)] if isinstance(noted, list) else []

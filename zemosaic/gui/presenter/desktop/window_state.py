@@ -12,6 +12,7 @@ from zemosaic.atomic import write_atomic
 from zemosaic.gui.presenter.frames.frame_table import COLUMNS
 from zemosaic.gui.presenter.frames.map_picture import COLOURINGS
 from zemosaic.settings.schema import TIERS
+from zemosaic.text.plain_text import json_value
 
 __all__ = ["THEMES", "VIEWS", "WindowState", "load_window_state", "save_window_state", "window_state_file"]
 
@@ -53,7 +54,7 @@ def window_state_file(config_folder: Path, toolkit: str = "") -> Path:
 def load_window_state(path: Path) -> WindowState:
     """Return what was saved; whatever cannot be read is as at a first start, for it is only comfort."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json_value(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return WindowState()
     if not isinstance(values, dict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from zemosaic.arrays import green_channel
 from zemosaic.errors import Message
 from zemosaic.gui.presenter.frames.frame_table import BY_HAND_REASONS, METRICS, FrameTable
+from zemosaic.text.plain_text import json_value
 
 __all__ = ["PLAN_COLUMNS", "REPORT_NAME", "Reported", "plan_rows", "read_report"]
 
@@ -67,7 +67,7 @@ def read_report(table: FrameTable, report: Path) -> Reported:
     nothing.
     """
     try:
-        report_values = json.loads(report.read_text(encoding="utf-8"))
+        report_values = json_value(report.read_text(encoding="utf-8"))
         written_ns = report.stat().st_mtime_ns
     except (OSError, ValueError):
         return Reported()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import re
 import threading
@@ -13,6 +12,7 @@ from typing import Any
 
 from zemosaic.gui.presenter.frames.frames_files import REPORT_NAME
 from zemosaic.i18n import Translator
+from zemosaic.text.plain_text import json_value
 
 __all__ = ["EarlierResult", "EarlierResults", "find_earlier_result"]
 
@@ -119,7 +119,7 @@ def _head(report: Path) -> dict[str, Any]:
     try:
         with report.open(encoding="utf-8") as file:
             head = file.read(_HEAD_BYTES)
-        values = json.loads(head[: head.index(_FRAMES_KEY)] + _FRAMES_KEY + "]}")
+        values = json_value(head[: head.index(_FRAMES_KEY)] + _FRAMES_KEY + "]}")
     except (OSError, ValueError):
         return {}
     return values if isinstance(values, dict) else {}

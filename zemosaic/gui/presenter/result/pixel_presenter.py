@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import tempfile
 import threading
 from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from zemosaic.errors import Message, ZeMosaicError, message
 from zemosaic.provenance.pixel_story import PixelStory, Place
+from zemosaic.store.temporary import temporary_folder
 
 __all__ = ["PixelPresenter"]
 
@@ -90,10 +90,10 @@ class PixelPresenter:
         from zemosaic.provenance.explain import explain_pixel
 
         executor: Executor | None = None
-        with tempfile.TemporaryDirectory(prefix="zemosaic_pixel_", ignore_cleanup_errors=True) as scratch:
+        with temporary_folder("pixel") as scratch:
             while (asked := self._latest()) is not None:
                 executor = executor or make_executor(1, apart=True)
-                future = executor.submit(explain_pixel, asked.mosaic, Path(scratch), asked.place)
+                future = executor.submit(explain_pixel, asked.mosaic, scratch, asked.place)
                 while not self._closing.is_set() and not wait([future], timeout=LOOK_S).done:
                     pass
                 if not future.done():

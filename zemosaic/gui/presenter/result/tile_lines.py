@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from zemosaic.gui.presenter.frames.frames_files import REPORT_NAME
 from zemosaic.gui.presenter.result.picture_view import Viewport
+from zemosaic.text.plain_text import json_value
 
 __all__ = ["TileBox", "draw_tiles", "tile_boxes"]
 
@@ -27,7 +27,7 @@ def tile_boxes(mosaic: Path) -> tuple[TileBox, ...]:
     Each box is the part of the picture that is the tile's alone.
     """
     try:
-        report = json.loads(mosaic.with_name(REPORT_NAME).read_text(encoding="utf-8", errors="replace"))
+        report = json_value(mosaic.with_name(REPORT_NAME).read_text(encoding="utf-8", errors="replace"))
         field_report = next(entry for entry in (report, *report["other_fields"]) if entry["mosaic"] == mosaic.name)
         _south, north, west, _ = field_report["canvas_box"] or (0, field_report["height"], 0, field_report["width"])
         return tuple(

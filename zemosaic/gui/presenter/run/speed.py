@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 from zemosaic.atomic import write_atomic
+from zemosaic.text.plain_text import json_value
 
 __all__ = ["learn_speed", "speed_of"]
 
@@ -20,7 +21,7 @@ MIN_FRAMES = 10
 def speed_of(config_folder: Path) -> float | None:
     """Return the CPU seconds per frame of earlier runs; None where none is known."""
     try:
-        value = float(json.loads((config_folder / FILE_NAME).read_text(encoding="utf-8"))["cpu_s_per_frame"])
+        value = float(json_value((config_folder / FILE_NAME).read_text(encoding="utf-8"))["cpu_s_per_frame"])
     except (OSError, ValueError, KeyError, TypeError):
         return None  # no run yet, or a file that says nothing
     return value if 0.0 < value < 3600.0 else None

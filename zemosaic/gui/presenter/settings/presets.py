@@ -12,6 +12,7 @@ from zemosaic.errors import Message, message
 from zemosaic.gui.presenter.settings.form import ELSEWHERE, Form, text_of
 from zemosaic.i18n import Translator
 from zemosaic.settings.load import allowed_value
+from zemosaic.text.plain_text import json_value
 
 __all__ = ["BUILT_IN", "Presets"]
 
@@ -118,7 +119,7 @@ class Presets:
 def _read(path: Path) -> dict[str, Mapping[str, Any]]:
     """Return the user's presets; a file that cannot be read holds none, for it is only comfort."""
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = json_value(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     if not isinstance(stored, dict):
