@@ -20,9 +20,9 @@ from zemosaic.export.fits import write_fits
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
 from zemosaic.phases.context import RunContext
+from zemosaic.phases.outputs.mosaic_maps import write_maps
 from zemosaic.phases.outputs.mosaic_stars import MosaicStars, catalogue_of_mosaic, stars_of_mosaic
 from zemosaic.phases.outputs.shared_pictures import CanvasPixels, look_of, write_shared_pictures
-from zemosaic.phases.parts.mosaic_maps import write_maps
 from zemosaic.phases.plan import FieldPlan
 from zemosaic.picture.picture_files import write_picture16
 from zemosaic.picture.preview import coverage_picture, stretched_bands, stretched_preview, write_png
