@@ -156,7 +156,7 @@ def test_the_command_line_says_what_is_wrong(explained_run, capsys, tmp_path):
     for words, code, part in (
         ((str(grid), "100000", "1"), 3, "no such pixel"),
         ((str(grid), "5:35:17", "-5:23:28"), 3, "no such pixel"),
-        ((str(grid), "left", "-5:23:28"), 2, "is no place"),
+        ((str(grid), "left", "-5:23:28"), 2, "is not a position"),
         ((str(tmp_path), "1", "1"), 3, "cannot be read"),
     ):
         found, _, err = explain(capsys, *words)
