@@ -23,6 +23,7 @@ from zemosaic.i18n import (
     system_language,
 )
 from zemosaic.settings.schema import GROUPS, TIERS, specs
+from zemosaic.text.plain_text import printable
 
 ROOT = Path(__file__).resolve().parents[1]
 LANGUAGES = ("de", "en", "es", "fr", "it", "ja", "nl", "pl", "pt", "zh")
@@ -222,7 +223,7 @@ def test_no_value_breaks_a_sentence(values, language):
     for key, text in values.items():
         names = [name for _, name, _, _ in string.Formatter().parse(TEXTS["en"][key]) if name]
         told = words.text(key, **dict.fromkeys(names, text))
-        assert all(text in told for _ in names)
+        assert not names or printable(text) in told
 
 
 def test_parts_are_merged_and_deleted(tmp_path):

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import logging
 import os
 import queue
@@ -14,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from logging.handlers import MemoryHandler
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -65,6 +63,7 @@ from zemosaic.events import RunCancelled as RunCancelledEvent
 from zemosaic.i18n import Translator
 from zemosaic.phases.context import make_context
 from zemosaic.phases.pipeline import prepare_frames, run_pipeline
+from zemosaic.phases.run.run_log import RunLog
 from zemosaic.phases.run.workers import Workers
 from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import Settings
@@ -82,8 +81,6 @@ GRACE_S = 3.5
 LOOK_S = 0.2
 """How soon a run sees that it is to stop, a paused one that it may go on."""
 SAMPLE_S = 1.0
-MAX_WAITING_LINES = 1000
-"""Lines of the log that wait for the output folder."""
 _QUIET = (PhaseAdvanced, ResourceSample)
 _DETAIL = (FrameMeasured, FrameSolved)
 
@@ -126,47 +123,12 @@ class _Outbox:
         else:
             level = logging.DEBUG if isinstance(event, _DETAIL) else logging.INFO
             values = to_dict(event)
-            name = values.pop("event")
             for key, value in values.items():
                 if isinstance(value, dict) and "key" in value:
                     values[key] = self._english.text(value["key"], **value["params"])
-            self._log.log(level, "%s %s", name, printable(" ".join(f"{key}={value}" for key, value in values.items())))
-
-
-class _RunLog:
-    """The log file of a run, opened once the folder is the run's own; until then lines wait."""
-
-    def __init__(self, log: logging.Logger, file: Path, level: str) -> None:
-        self.path = ""
-        """Where the log lies; empty as long as there is none."""
-        self._log, self._file = log, file
-        self._waiting = MemoryHandler(MAX_WAITING_LINES, flushLevel=logging.CRITICAL + 1, flushOnClose=False)
-        log.addHandler(self._waiting)
-        log.setLevel(level)
-        log.propagate = False
-
-    def open(self) -> None:
-        """Write what waits, and everything from here on, to the file; of a crash too."""
-        handler = logging.FileHandler(self._file, mode="w", encoding="utf-8", errors="backslashreplace")
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
-        self._log.addHandler(handler)
-        self._log.removeHandler(self._waiting)
-        self._waiting.setTarget(handler)
-        self._waiting.flush()
-        assert handler.stream is not None
-        faulthandler.enable(handler.stream)
-        self.path = str(self._file)
-
-    def remove(self) -> None:
-        """Close the file and remove it."""
-        faulthandler.disable()
-        for handler in [handler for handler in self._log.handlers if isinstance(handler, logging.FileHandler)]:
-            self._log.removeHandler(handler)
-            handler.close()
-        if self.path:
-            with contextlib.suppress(OSError):
-                self._file.unlink()
-        self.path = ""
+            self._log.log(
+                level, printable(" ".join([values.pop("event"), *map("{0[0]}={0[1]}".format, values.items())]))
+            )
 
 
 class _Control:
@@ -228,7 +190,7 @@ def run_process(
     # A log that a full disk refuses shall not print tracebacks to the user's console.
     logging.raiseExceptions = False
     outbox = _Outbox(connection, log)
-    run_log = _RunLog(log, log_file, settings.log_level)
+    run_log = RunLog(log, log_file, settings.log_level)
     made: Sequence[Path] = ()
     ending: Event
     try:
@@ -264,7 +226,7 @@ def run_process(
 
 
 def _run(
-    settings: Settings, until: Preparation | None, outbox: _Outbox, control: _Control, run_log: _RunLog
+    settings: Settings, until: Preparation | None, outbox: _Outbox, control: _Control, run_log: RunLog
 ) -> RunFinished | PreparationFinished:
     """Run the phases in a work folder that no other run uses at the same time."""
     work = work_folder(Path(settings.output_dir), settings.work_dir)
@@ -385,7 +347,7 @@ def _prepare_output(settings: Settings) -> list[Path]:
     return missing
 
 
-def _take_back(run_log: _RunLog, made: Sequence[Path]) -> None:
+def _take_back(run_log: RunLog, made: Sequence[Path]) -> None:
     """Remove what a start in vain made: the log, and the folders that were not there before."""
     run_log.remove()
     with contextlib.suppress(OSError):  # what others have put there meanwhile stays

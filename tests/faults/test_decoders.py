@@ -19,7 +19,7 @@ from zemosaic.frames import tile_decoder
 from zemosaic.frames.frame_files import read_frame, scan_folder
 from zemosaic.frames.headers import header
 from zemosaic.frames.pixels import open_pixels
-from zemosaic.phases.parts.picture_memory import frames_within_memory, refuse_beyond, usual_picture
+from zemosaic.phases.picture_memory import frames_within_memory, refuse_beyond, usual_picture
 
 
 def compressed(path: Path, zipped: bool = False) -> Path:

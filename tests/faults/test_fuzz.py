@@ -25,7 +25,7 @@ from zemosaic.frames.frame_files import read_frame
 from zemosaic.frames.pixels import open_pixels
 from zemosaic.frames.selection import read_selection
 from zemosaic.i18n import Translator, locales_folder
-from zemosaic.phases.parts.picture_memory import refuse_beyond
+from zemosaic.phases.picture_memory import refuse_beyond
 from zemosaic.provenance.report_file import read_report, records_in, settings_in
 from zemosaic.settings.load import load_settings
 from zemosaic.zeanalyser.measure_frames import cut_off_level, measure

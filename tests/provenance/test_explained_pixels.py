@@ -52,7 +52,10 @@ def compare(output: Path, scratch: Path, number: int) -> list:
         used = story.number(PixelState.USED)
         assert shares == pytest.approx(1.0 if used else 0.0, abs=1e-5)
         assert used == int(np.nan_to_num(maps["coverage"][0, row, column]))
-        assert story.number(PixelState.HIGH, PixelState.LOW) == int(np.nan_to_num(maps["rejected"][0, row, column]))
+        # A sample that its frame's own trail masks was never compared with the others, and the map does not count it.
+        clipped = [frame for frame in story.frames if frame.state in (PixelState.HIGH, PixelState.LOW)]
+        clipped = [frame for frame in clipped if np.isfinite(frame.sigmas).any()]
+        assert len(clipped) == int(np.nan_to_num(maps["rejected"][0, row, column]))
         for frame in story.frames:
             if frame.state is PixelState.HIGH and np.isfinite(frame.sigmas).any():
                 assert max(frame.sigmas) > story.kappa_high
@@ -156,7 +159,7 @@ def test_the_command_line_says_what_is_wrong(explained_run, capsys, tmp_path):
     for words, code, part in (
         ((str(grid), "100000", "1"), 3, "no such pixel"),
         ((str(grid), "5:35:17", "-5:23:28"), 3, "no such pixel"),
-        ((str(grid), "left", "-5:23:28"), 2, "is no place"),
+        ((str(grid), "left", "-5:23:28"), 2, "is not a position"),
         ((str(tmp_path), "1", "1"), 3, "cannot be read"),
     ):
         found, _, err = explain(capsys, *words)

@@ -24,11 +24,11 @@ from zemosaic.phases.parts.classic import MasterResult, assemble_master_tiles, m
 from zemosaic.phases.parts.external_stacks import as_calibrated, read_master_tiles
 from zemosaic.phases.parts.fields import divide_into_fields
 from zemosaic.phases.parts.flatness_check import check_flatness
-from zemosaic.phases.parts.picture_memory import frames_within_memory, usual_picture
 from zemosaic.phases.parts.run_record import StackedGroup, record_of
 from zemosaic.phases.parts.sensor_patterns import learn_sensor_patterns
 from zemosaic.phases.parts.star_samples import rejected_at_stars, warning_of
 from zemosaic.phases.parts.unreadable import while_readable
+from zemosaic.phases.picture_memory import frames_within_memory, usual_picture
 from zemosaic.phases.placement.available_solvers import check_solver_paths
 from zemosaic.phases.plan import FieldPlan, plan_fields
 from zemosaic.phases.previous_run.archive import forget_regrouped_frames, keep_for_next_run, open_previous_run

@@ -15,7 +15,7 @@ from zemosaic.frames.selection import read_selection
 from zemosaic.model import Dropped, FrameRef, FrameStatus
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.parts.given import with_given_optics
-from zemosaic.phases.parts.picture_memory import refuse_beyond
+from zemosaic.phases.picture_memory import refuse_beyond
 from zemosaic.settings.schema import Settings
 from zemosaic.stacking.rules import MIN_SAMPLES_FOR_SCATTER
 
