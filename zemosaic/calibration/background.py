@@ -121,7 +121,7 @@ def solve_sky(
     transparency_sigma : ndarray, shape (frames, channels), optional
         How well the stars know the transparency; as far as that, the light of the sky itself has a
         say in it.  Without it, the transparency is taken as it is.
-    held : Held, optional
+    fixed : FixedParameters, optional
         What is known from before; the mosaic's plane is then the one of that solution.
     """
     table = background_table(cells, transparency, groups)

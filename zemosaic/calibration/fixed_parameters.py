@@ -55,10 +55,10 @@ def with_fixed_frames(problem: JointProblem, is_fixed: NDArray[np.bool_], model:
     Parameters
     ----------
     problem : JointProblem
-    known : ndarray of bool, shape (n_frames,)
-        The terms of these come out as zero.
+    is_fixed : ndarray of bool, shape (n_frames,)
+        The terms of these frames come out as zero.
     model : ndarray, shape (n,)
-        What known terms make of each observation; taken off its value where its frame is known.
+        What the fixed terms make of each observation; taken off its value where its frame is fixed.
     """
     of_fixed_frame = is_fixed[problem.frame]
     return replace(

@@ -87,7 +87,7 @@ def solve_photometry(
     vignetting_prior : ndarray, shape (groups,), optional
         Standard deviation expected of each camera's coefficient of r**2, `VIGNETTING_PRIOR` by default; small
         where a flat was divided out.
-    held : Held, optional
+    fixed : FixedParameters, optional
         Parameters of an earlier solution; all zero points are then on its scale instead of that of the median frame.
     """
     channels = frames[0].stars.flux_adu.shape[1]
@@ -216,7 +216,7 @@ def grey_prior(log_transparency: Float64s, sigma: Float64s, groups: NDArray[np.i
 
     Parameters
     ----------
-    light, sigma : ndarray, shape (frames, channels)
+    log_transparency, sigma : ndarray, shape (frames, channels)
         Logarithms of the light let through, and their errors.
     groups : ndarray of int, shape (frames,)
         Camera of each frame.

@@ -57,6 +57,12 @@ def coadded_block(
 
     Parameters
     ----------
+    box : (y0, y1, x0, x1)
+        Of the canvas, in pixels.
+    sources : sequence of CoaddInput
+    plane : CoaddPlane
+    cache : TileCache
+        Keeps tiles that several blocks read.
     sums : pair of ndarray, shape (channels, h, w), float32, optional
         Where the package adds up values and weights, such as windows of memory-mapped files; zero at first.
     """

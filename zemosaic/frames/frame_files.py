@@ -158,6 +158,18 @@ def _without_stacks(frames: Sequence[FrameRef], stacked: Mapping[int, Message]) 
 def read_frame(path: Path, frame_id: int = 0, *, light: bool = True) -> FrameRef:
     """Return the record of one file.
 
+    Parameters
+    ----------
+    path : Path
+    frame_id : int
+        Number that the record gets.
+    light : bool
+        Whether dark, flat and bias frames are refused.
+
+    Returns
+    -------
+    FrameRef
+
     Raises
     ------
     FrameError

@@ -137,7 +137,19 @@ def _median_scale(scales: Sequence[float]) -> float:
 
 
 def extended_canvas(before: Canvas, frames: Sequence[SolvedFrame]) -> Canvas:
-    """Return an earlier canvas, larger by whole pixels on each side as far as frames reach beyond it."""
+    """Return an earlier canvas, larger by whole pixels on each side as far as frames reach beyond it.
+
+    Parameters
+    ----------
+    before : Canvas
+    frames : sequence of SolvedFrame
+        At least one.
+
+    Returns
+    -------
+    Canvas
+        With the same pixels where the earlier one had some.
+    """
     outlines = [before.wcs.sky_to_pixel(*_outline(frame)) for frame in frames]
     x, y = (np.concatenate(column) for column in zip(*outlines, strict=True))
     x0, y0 = min(0, math.floor(x.min()) - 1), min(0, math.floor(y.min()) - 1)
@@ -146,7 +158,17 @@ def extended_canvas(before: Canvas, frames: Sequence[SolvedFrame]) -> Canvas:
 
 
 def canvas_shift(canvas: Canvas, before: Canvas) -> tuple[int, int] | None:
-    """Return the row and column of a canvas on which the first pixel of another lies; None where pixels differ."""
+    """Return the row and column of a canvas on which the first pixel of another lies; None where pixels differ.
+
+    Parameters
+    ----------
+    canvas, before : Canvas
+
+    Returns
+    -------
+    (row, column) or None
+        None unless projection, scale and orientation agree and the shift is whole pixels.
+    """
     wcs, wcs_before = canvas.wcs, before.wcs
     rows, columns = wcs.y_ref - wcs_before.y_ref, wcs.x_ref - wcs_before.x_ref
     whole_shift = round(rows), round(columns)
@@ -184,7 +206,13 @@ def region_of(canvas: Canvas, ra_deg: float, dec_deg: float, width_deg: float, h
 
 
 def canvas_reaches(canvas: Canvas, frame: SolvedFrame) -> bool:
-    """Whether pixels of a frame lie on a canvas."""
+    """Whether pixels of a frame lie on a canvas.
+
+    Parameters
+    ----------
+    canvas : Canvas
+    frame : SolvedFrame
+    """
     outline = canvas.wcs.sky_to_pixel(*_outline(frame))
     return _reaches(outline, frame, canvas.wcs, (0, canvas.height, 0, canvas.width))
 

@@ -52,6 +52,16 @@ def frame_groups(frames: Sequence[SolvedFrame], rules: GroupRules) -> list[list[
 
     A group by hand is one wherever its frames lie, and is divided by the cap alone.
     Groups and their members come in an order of their own: by time, then by path.
+
+    Parameters
+    ----------
+    frames : sequence of SolvedFrame
+    rules : GroupRules
+
+    Returns
+    -------
+    list of list of int
+        Indices into `frames`.
     """
     by_name: dict[str, list[int]] = {}
     for k, frame in enumerate(frames):

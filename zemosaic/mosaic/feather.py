@@ -11,7 +11,18 @@ __all__ = ["blend", "tile_weight"]
 
 
 def tile_weight(tile: TileSpec, canvas_height: int, canvas_width: int) -> NDArray[np.float32]:
-    """Return a tile's weight over its outer box, shape (h, w): 1 inside, falling to 0 at inner edges of the canvas."""
+    """Return a tile's weight over its outer box, shape (h, w): 1 inside, falling to 0 at inner edges of the canvas.
+
+    Parameters
+    ----------
+    tile : TileSpec
+    canvas_height, canvas_width : int
+        In pixels; a tile does not fade towards these borders.
+
+    Returns
+    -------
+    ndarray, shape (h, w), float32
+    """
     y0, y1, x0, x1 = tile.outer
     rows = _ramp(y0, y1, tile.inner[0], tile.inner[1], canvas_height)
     columns = _ramp(x0, x1, tile.inner[2], tile.inner[3], canvas_width)

@@ -40,7 +40,7 @@ def choose_assembly_mode(
 
     Parameters
     ----------
-    wanted : {"auto", "grid", "classic"}
+    requested : {"auto", "grid", "classic"}
     detect_seestar : bool
         Whether frames of a Seestar decide for Grid where nothing else is wanted.
     force_seestar : bool
@@ -64,7 +64,18 @@ def choose_assembly_mode(
 
 
 def mode_of(settings: Settings, frames: Sequence[FrameRef]) -> ModeChoice:
-    """Return the way that a run with these settings takes for these frames, and why."""
+    """Return the way that a run with these settings takes for these frames, and why.
+
+    Parameters
+    ----------
+    settings : Settings
+    frames : sequence of FrameRef
+        Those that take part.
+
+    Returns
+    -------
+    ModeChoice
+    """
     return choose_assembly_mode(
         settings.mosaic_mode,
         detect_seestar=settings.auto_detect_seestar,

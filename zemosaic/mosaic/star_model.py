@@ -31,7 +31,17 @@ class TileStars:
 
 
 def stars_by_tile(plan: GridPlan, stars: FieldStars) -> list[TileStars]:
-    """Return the stars of each tile of a plan, in the order of the tiles."""
+    """Return the stars of each tile of a plan, in the order of the tiles.
+
+    Parameters
+    ----------
+    plan : GridPlan
+    stars : FieldStars
+
+    Returns
+    -------
+    list of TileStars
+    """
     x, y = plan.wcs.sky_to_pixel(stars.ra_deg, stars.dec_deg)
     fwhm_px = stars.fwhm_arcsec / plan.wcs.scale_arcsec
     reach = MAX_RADIUS_FWHM * fwhm_px
@@ -47,6 +57,18 @@ def star_model(stars: TileStars, box: tuple[int, int, int, int], channels: int) 
     """Return the light of the stars in a canvas box, shape (channels, h, w); the same bits in every box.
 
     Moffat profiles of exponent 3; a mono star's light is taken for all channels.
+
+    Parameters
+    ----------
+    stars : TileStars
+    box : (y0, y1, x0, x1)
+        Of the canvas, in pixels.
+    channels : int
+
+    Returns
+    -------
+    ndarray, shape (channels, h, w), float32
+        In the units of the stars' flux, per pixel.
     """
     return _drawn(stars, box, channels, 1.0, 0.0)
 

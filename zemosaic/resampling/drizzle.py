@@ -57,7 +57,19 @@ class DropRules:
 
 
 def drop_lattice(frame: FrameWcs, canvas: FrameWcs, window: Box) -> Lattice:
-    """Return where points of a detector window (y0, y1, x0, x1), every `LATTICE` pixels, lie on the canvas."""
+    """Return where points of a detector window (y0, y1, x0, x1), every `LATTICE` pixels, lie on the canvas.
+
+    Parameters
+    ----------
+    frame, canvas : FrameWcs
+    window : (y0, y1, x0, x1)
+        Of the frame's detector, in pixels.
+
+    Returns
+    -------
+    Lattice
+        Its positions are canvas pixels.
+    """
     return frame_lattice(frame, canvas, window)
 
 

@@ -49,6 +49,17 @@ def lanczos_table(steps: int = STEPS, reach: int = 3) -> NDArray[np.float32]:
     """Return Lanczos-3 weights by fraction of a pixel, shape (steps + 1, 6), rows summing to 1.
 
     Duchon 1979, J. Appl. Meteor. 18, 1016.
+
+    Parameters
+    ----------
+    steps : int
+        Fractions of a pixel that the table tells apart.
+    reach : int
+        Pixels on each side; 3 makes it Lanczos-3.
+
+    Returns
+    -------
+    ndarray, shape (steps + 1, 2 reach), float32
     """
     fraction = np.arange(steps + 1)[:, None] / steps
     offset = fraction - np.arange(1 - reach, reach + 1)[None, :]

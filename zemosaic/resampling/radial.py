@@ -24,6 +24,18 @@ def radial_weight(
 
     A sample within `fraction` of the half diagonal from the detector's centre has weight 1; from there
     weights fall as a squared cosine to `MIN_CORNER_WEIGHT` in the corners.
+
+    Parameters
+    ----------
+    frame : FrameRef
+    lattice : Lattice
+        From `frame_lattice` for the same box.
+    box : (y0, y1, x0, x1)
+        Of the canvas, in pixels.
+    fraction : float
+        Part of the half diagonal within which the weight is 1.
+    into : ndarray, shape (box height, box width), float32
+        Receives the weights.
     """
     middle = 0.5 * (frame.width - 1), 0.5 * (frame.height - 1)
     geometry = (lattice.x, lattice.y, lattice.row0, lattice.column0)

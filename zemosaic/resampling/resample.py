@@ -208,7 +208,20 @@ _terms = njit(cache=True, error_model="numpy", nogil=True)(sky_terms)
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def sky_at(sky, u, v):  # type: ignore[no-untyped-def]
-    """Return the sky of one channel at a place of the detector."""
+    """Return the sky of one channel at a place of the detector.
+
+    Parameters
+    ----------
+    sky : ndarray, shape (terms,), float32
+        Coefficients of the sky of one channel (`CalibratedFrame.sky_adu`), ADU.
+    u, v : float
+        Place in units of the detector's height, from its centre.
+
+    Returns
+    -------
+    float
+        ADU.
+    """
     terms = _terms(np.float64(u), np.float64(v))
     level = 0.0
     for k in range(sky.size):
@@ -245,7 +258,22 @@ def _calibrate(raw, run, size, light, u, v, flat):  # type: ignore[no-untyped-de
 def resample(planes, maps, origins, tables, steps, geometry, places, light, out):  # type: ignore[no-untyped-def]
     """Fill out, shape (channels, rows, columns), with samples of the planes in mosaic units.
 
-    `tables` hold the weights of 2**steps fractions of a pixel.
+    Parameters
+    ----------
+    planes, maps, origins : tuple of ndarray, ndarray, ndarray
+        The frame's window, as in `zemosaic.resampling.warp.Planes`.
+    tables : tuple of ndarray, shape (2**steps + 1, taps), float32
+        Weights of the pixels round a place, for each plane.
+    steps : int
+        Logarithm to base 2 of the fractions of a pixel that the tables tell apart.
+    geometry : (x, y, row0, column0)
+        Of the `Lattice`.
+    places : (height, width, border, y0, x0)
+        Size of the detector, the border in which nothing is sampled, and the first row and column of the box.
+    light : tuple
+        From `zemosaic.resampling.warp.light_of`.
+    out : ndarray, shape (channels, rows, columns), float32
+        Receives the samples; NaN where the frame has no light.
     """
     lx, ly, row0, column0 = geometry
     height, width, border, y0, x0 = places
@@ -285,7 +313,25 @@ def resample(planes, maps, origins, tables, steps, geometry, places, light, out)
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def fill_radial(geometry, y0, x0, middle, corner, fraction, least, into):  # type: ignore[no-untyped-def]
-    """Fill into, shape (rows, columns), with weights that fall from a fraction of the way to the corners."""
+    """Fill into, shape (rows, columns), with weights that fall from a fraction of the way to the corners.
+
+    Parameters
+    ----------
+    geometry : (x, y, row0, column0)
+        Of the `Lattice`.
+    y0, x0 : int
+        First row and column of the box on the canvas.
+    middle : (float, float)
+        Column and row of the detector's centre.
+    corner : float
+        Distance of the corners from the centre, in pixels.
+    fraction : float
+        Part of that distance within which the weight is 1.
+    least : float
+        Weight in the corners.
+    into : ndarray, shape (rows, columns), float32
+        Receives the weights.
+    """
     lx, ly, row0, column0 = geometry
     for j in range(into.shape[0]):
         row = (y0 + j - row0) // RUN

@@ -34,7 +34,9 @@ def placed(
     share : ndarray, shape (h, w), float32
         Interpolated linearly: it does not ring where a picture ends.
     lattice : Lattice
-        Where the lattice points round the box lie on the picture, every `step` pixels.
+        Where the lattice points round the box lie on the picture.
+    step : int
+        Canvas pixels between lattice points.
     corner, size : tuple of int
         Row and column of the box's first pixel on the canvas, its height and width.
 

@@ -46,7 +46,20 @@ class Lattice:
 
 
 def frame_lattice(canvas: FrameWcs, frame: FrameWcs, box: Box, step: int = LATTICE) -> Lattice:
-    """Return where the lattice points round a canvas box lie on a frame's detector."""
+    """Return where the lattice points round a canvas box lie on a frame's detector.
+
+    Parameters
+    ----------
+    canvas, frame : FrameWcs
+    box : (y0, y1, x0, x1)
+        Of the canvas, in pixels.
+    step : int
+        Canvas pixels between lattice points, which lie at multiples of it.
+
+    Returns
+    -------
+    Lattice
+    """
     y0, y1, x0, x1 = box
     rows = np.arange(y0 // step, (y1 - 1) // step + 2) * step
     columns = np.arange(x0 // step, (x1 - 1) // step + 2) * step
@@ -56,7 +69,21 @@ def frame_lattice(canvas: FrameWcs, frame: FrameWcs, box: Box, step: int = LATTI
 
 
 def window_of(lattice: Lattice, width: int, height: int, margin: int = BORDER + 2) -> Box | None:
-    """Return the detector window (y0, y1, x0, x1), begun at even pixels, that a lattice draws on."""
+    """Return the detector window (y0, y1, x0, x1), begun at even pixels, that a lattice draws on.
+
+    Parameters
+    ----------
+    lattice : Lattice
+    width, height : int
+        Of the detector, in pixels.
+    margin : int
+        Pixels that interpolation reads round a position.
+
+    Returns
+    -------
+    (y0, y1, x0, x1) or None
+        None where the lattice lies beside the detector or the window is too small for the kernels.
+    """
     if not np.isfinite(lattice.x).any():
         return None
     y0 = max(0, int(np.floor(np.nanmin(lattice.y))) - margin) & ~1
@@ -142,6 +169,21 @@ def planes_of(pixels: NDArray[Any], window: Box, bayer: str | None, channels: in
 
     A mono frame counts in all channels.  Green lies on the diagonals: its plane is the lattice turned
     by 45 degrees, NaN in the corners.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (h, w) or (h, w, 3)
+        Of the window.
+    window : (y0, y1, x0, x1)
+        Where it lies on the detector, y0 and x0 even.
+    bayer : str or None
+        Colours of the top left 2 x 2 pixels, row by row.
+    channels : int
+        Planes wanted of a mono frame.
+
+    Returns
+    -------
+    Planes
     """
     wy, wx = window[0], window[2]
     if bayer is None:
@@ -167,7 +209,25 @@ def planes_of(pixels: NDArray[Any], window: Box, bayer: str | None, channels: in
 
 
 def light_of(calibrated: CalibratedFrame, area_ratio: float) -> tuple[Any, ...]:
-    """Return what turns raw numbers into mosaic units: bias, illumination, sky and gain per channel."""
+    """Return what turns raw numbers into mosaic units: bias, illumination, sky and gain per channel.
+
+    Parameters
+    ----------
+    calibrated : CalibratedFrame
+    area_ratio : float
+        Area of a canvas pixel over that of a frame's pixel.
+
+    Returns
+    -------
+    bias : float32
+        ADU, with the frame's level jump.
+    illumination : ndarray, shape (2,), float32
+        Coefficients of r**2 and r**4.
+    sky : ndarray, shape (channels, terms), float32
+        ADU.
+    gain : ndarray, shape (channels,), float32
+        `area_ratio` over the transparency.
+    """
     illumination = np.zeros(2, np.float32)
     illumination[: len(calibrated.illumination)] = calibrated.illumination
     gain = np.array([area_ratio / value for value in calibrated.transparency], np.float32)

@@ -30,7 +30,29 @@ def warp_plain(
     area_ratio: float = 1.0,
     xp: ModuleType = np,
 ) -> Array:
-    """Return what `warp` writes, shape (channels, box height, box width), float32, as an array of xp."""
+    """Return what `warp` writes, shape (channels, box height, box width), float32, as an array of xp.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (h, w) or (h, w, 3)
+        Of the window.
+    window : (y0, y1, x0, x1)
+        Where it lies on the detector.
+    calibrated : CalibratedFrame
+    lattice : Lattice
+        From `frame_lattice` for the same box.
+    box : (y0, y1, x0, x1)
+        Of the canvas, in pixels.
+    interpolation : Interpolation
+    area_ratio : float
+        Area of a canvas pixel over that of a frame's pixel.
+    xp : module
+        Array API namespace.
+
+    Returns
+    -------
+    array of xp, shape (channels, box height, box width), float32
+    """
     frame = calibrated.frame
     (x, dx), (y, dy), along = _runs(lattice, box, xp)
     px, py = x + along * dx, y + along * dy

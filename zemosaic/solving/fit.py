@@ -170,6 +170,10 @@ def fit_wcs(start: FrameWcs, x: Float64s, y: Float64s, ra: Float64s, dec: Float6
     ----------
     start : FrameWcs
         Its reference pixel is kept, and so is its distortion where none is fitted.
+    x, y : ndarray, shape (n,)
+        Pixels.
+    ra, dec : ndarray, shape (n,)
+        Degrees.
     reach_px : float or None
         Half of the frame's diagonal: fit a cubic distortion about the reference pixel, held back by
         what lenses do; None fits the linear part only.

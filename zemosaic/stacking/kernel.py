@@ -58,7 +58,24 @@ def stack(
     rules: StackRules,
     tolerance: NDArray[np.float32] | None = None,
 ) -> StackResult:
-    """Reject and combine; parameters as for `zemosaic.stacking.reference.stack_reference`."""
+    """Reject and combine, as `zemosaic.stacking.reference.stack_reference` defines it.
+
+    Parameters
+    ----------
+    cube : ndarray, shape (frames, channels, pixels), float32
+        Calibrated samples; NaN where a frame has none.
+    weights : ndarray, shape (frames,) or (frames, pixels), float32
+    noise : ndarray, shape (channels,) or (channels, pixels), float32
+        Expected noise of one sample.
+    rules : StackRules
+    tolerance : ndarray, shape (channels, pixels), float32, optional
+        Scatter that seeing brings to stars; none by default.
+
+    Returns
+    -------
+    StackResult
+        All zero, and the values NaN, where there are no frames.
+    """
     frames, channels, pixels = cube.shape
     if tolerance is None:
         tolerance = np.zeros((channels, pixels), np.float32)
@@ -91,7 +108,22 @@ def stack(
 def limits(
     cube: NDArray[np.float32], noise: NDArray[np.float32], rules: StackRules, tolerance: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the lowest and the highest value that stays, shapes (channels, pixels): all where there are no samples."""
+    """Return the lowest and the highest value that stays, shapes (channels, pixels): all where there are no samples.
+
+    Parameters
+    ----------
+    cube : ndarray, shape (frames, channels, pixels), float32
+        Calibrated samples; NaN where a frame has none.
+    noise : ndarray, shape (channels,) or (channels, pixels), float32
+        Expected noise of one sample.
+    rules : StackRules
+    tolerance : ndarray, shape (channels, pixels), float32
+        Scatter that seeing brings to stars.
+
+    Returns
+    -------
+    low, high : ndarray, shape (channels, pixels), float32
+    """
     frames, channels, pixels = cube.shape
     low = np.full((channels, pixels), -BIG)
     high = np.full((channels, pixels), BIG)

@@ -57,8 +57,11 @@ def choose_memory_mode(
 
     Parameters
     ----------
+    frames : int
+        Frames that reach the tile.
     rows, rows_in_memory : int
         Rows of the tile, and how many of them fit the memory with all frames.
+    rules : MemoryRules
     least_rows : int
         Thinner bands cost too much: frames are read again for each.
     disk_holds : bool
@@ -80,7 +83,22 @@ def choose_memory_mode(
 
 
 def sample_of(frames: int, number: int, spread: bool) -> list[int]:
-    """Return which frames, in order, limits are found from."""
+    """Return which frames, in order, limits are found from.
+
+    Parameters
+    ----------
+    frames : int
+        Frames of the tile.
+    number : int
+        Size of the sample.
+    spread : bool
+        Whether the sample is spread evenly over all frames or is the first ones.
+
+    Returns
+    -------
+    list of int
+        Indices of the frames, ascending.
+    """
     if frames <= number:
         return list(range(frames))
     if not spread:

@@ -21,7 +21,15 @@ class ExpectedNoise:
         self._precision = np.zeros((channels, pixels), np.float32)
 
     def add(self, samples: Float32s, noise: Float32s) -> None:
-        """Add a frame's samples, shape (channels, pixels), NaN where it has none, of some noise, shape (channels,)."""
+        """Add a frame's samples, shape (channels, pixels), NaN where it has none, of some noise, shape (channels,).
+
+        Parameters
+        ----------
+        samples : ndarray, shape (channels, pixels), float32
+            NaN where the frame has none; the first channel tells.
+        noise : ndarray, shape (channels,), float32
+            Of one sample of the frame.
+        """
         _add(samples[0], np.maximum(noise, np.float32(1e-9)) ** -2, self._number, self._precision)
 
     def values(self) -> Float32s:

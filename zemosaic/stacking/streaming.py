@@ -66,7 +66,18 @@ class Histogram:
         _count(samples, self._known, self._start, self._width, self._bins, self._beyond)
 
     def refine(self, low: Float32s, high: Float32s, noise: Float32s, rules: StackRules, tolerance: Float32s) -> None:
-        """Replace the limits of the first samples by those of all samples where there were more."""
+        """Replace the limits of the first samples by those of all samples where there were more.
+
+        Parameters
+        ----------
+        low, high : ndarray, shape (channels, pixels), float32
+            Limits of the first samples; changed in place.
+        noise : ndarray, shape (channels, pixels), float32
+            Expected noise of one sample.
+        rules : StackRules
+        tolerance : ndarray, shape (channels, pixels), float32
+            Scatter that seeing brings to stars.
+        """
         total = self._bins.sum(axis=2, dtype=np.int32) + self._beyond[:, 0].sum(axis=0).astype(np.int32)
         deep = np.flatnonzero(self._known & (total[0] > self._enough))
         if not deep.size:

@@ -38,6 +38,18 @@ _BINNING_PAIR = re.compile(r"(\d+)")
 def frame_ref(image: FitsImage, frame_id: int, *, light: bool = True) -> FrameRef:
     """Return the record of a frame; unless `light` is false, only of a light frame.
 
+    Parameters
+    ----------
+    image : FitsImage
+    frame_id : int
+        Number that the record gets.
+    light : bool
+        Whether dark, flat and bias frames are refused.
+
+    Returns
+    -------
+    FrameRef
+
     Raises
     ------
     FrameError

@@ -250,6 +250,14 @@ def _picture(hdu_header: Header, name: str) -> tuple[Layout, int]:
 def read_header(stream: BinaryIO, name: str, *, first: bool) -> tuple[Header, bytes, int] | None:
     """Read one header from where the stream stands.
 
+    Parameters
+    ----------
+    stream : file object, binary
+    name : str
+        Of the file, for messages.
+    first : bool
+        Whether this is the header of the primary HDU.
+
     Returns
     -------
     (header, digest, length_bytes), or None where no further HDU begins.
@@ -292,6 +300,17 @@ def _axes(hdu_header: Header, *, tiled: bool) -> tuple[int, ...]:
 
 def layout(axes: tuple[int, ...], name: str) -> Layout:
     """Return how axes (NAXIS1 first) make a picture.
+
+    Parameters
+    ----------
+    axes : tuple of int
+        NAXIS1 first.
+    name : str
+        Of the file, for messages.
+
+    Returns
+    -------
+    Layout
 
     Raises
     ------

@@ -65,7 +65,7 @@ def with_fixed_frames(cameras: Cameras, solutions: Mapping[int, FrameWcs]) -> Ca
     Parameters
     ----------
     cameras : Cameras
-    known : mapping
+    solutions : mapping of int to FrameWcs
         By frame its solution as `camera_wcs` gave it.  Of a camera, those are held that bend like its first.
     """
     axes, cd, coefficients = cameras.axes.copy(), cameras.cd.copy(), cameras.distortion.copy()
@@ -96,6 +96,8 @@ def residuals(cameras: Cameras, detections: Detections, stars: Floats) -> Floats
 
     Parameters
     ----------
+    cameras : Cameras
+    detections : Detections
     stars : ndarray
         Unit vectors, shape (stars, 3).
     """

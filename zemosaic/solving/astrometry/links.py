@@ -21,10 +21,13 @@ def reference_directions(
 
     Parameters
     ----------
+    catalogue : Catalogue
     pointings : ndarray
         Unit vectors, shape (frames, 3).
     radii_deg : ndarray
         Half diagonals of the frames, shape (frames,).
+    per_cone : int
+        Most stars, the brightest, of the surroundings of a pointing.
     """
     cell = 0.25
     reach = float(radii_deg.max()) + np.degrees(np.sqrt(3.0)) * 0.5 * np.radians(cell)

@@ -55,7 +55,7 @@ def centroid_errors(
 
     Parameters
     ----------
-    off : ndarray
+    distance : ndarray
         Distances of sightings from their stars in pixels, shape (n,).
     photon : ndarray
         Errors that the stars' light tells, pixels, shape (n,).
