@@ -82,6 +82,19 @@ def mask_radius_px(flux_adu: Float64s, fwhm_px: float, noise_adu: float) -> Floa
     """Return the radius beyond which a star's wings are lost in 5 % of the noise of a pixel.
 
     For a Moffat profile of exponent 3, whose wings are ``2 flux alpha**4 / (pi r**6)``.
+
+    Parameters
+    ----------
+    flux_adu : ndarray, shape (n,)
+        ADU.
+    fwhm_px : float
+    noise_adu : float
+        Of one pixel.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Pixels; at least 1.5 FWHM, at most 200 px.
     """
     alpha = fwhm_px / (2.0 * math.sqrt(2.0 ** (1.0 / 3.0) - 1.0))
     reach = (2.0 * np.maximum(flux_adu, 0.0) * alpha**4 / (math.pi * 0.05 * noise_adu)) ** (1.0 / 6.0)
@@ -131,7 +144,9 @@ def sample_cells(
     ----------
     measured : MeasuredFrame
     planes : sequence of ndarray, shape (h, w), float32
-        Colour planes of the mended frame, `step` raw pixels to one of theirs.
+        Colour planes of the mended frame.
+    step : int
+        Raw pixels to one of the planes'.
     wcs, reference : FrameWcs
         Of the frame, and of the plane that carries the cells.
     cell_px : int

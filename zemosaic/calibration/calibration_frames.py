@@ -46,6 +46,13 @@ class CalibrationFrames:
         """Return the pixels of a window (y0, y1, x0, x1) of a raw frame calibrated, float32.
 
         Without any master they are returned as they are.
+
+        Parameters
+        ----------
+        pixels : ndarray, shape (h, w) or (h, w, 3)
+            Raw numbers of the window.
+        window : (y0, y1, x0, x1)
+            Where it lies on the detector.
         """
         if not self:
             return pixels
@@ -130,7 +137,20 @@ def flat_response(flat: Float32s, bayer: str | None) -> Float32s:
 
 
 def dead_pixels(flat: Float32s, bayer: str | None) -> NDArray[np.int64]:
-    """Return the flat indices of the pixels of a one-plane flat that see next to nothing."""
+    """Return the flat indices of the pixels of a one-plane flat that see next to nothing.
+
+    Parameters
+    ----------
+    flat : ndarray, shape (h, w), float32
+        Response; none is dead in one of several planes.
+    bayer : str or None
+        Colours of the top left 2 x 2 pixels, row by row; each colour is compared with its own median.
+
+    Returns
+    -------
+    ndarray, shape (n,), int64
+        Flat indices, ascending.
+    """
     if flat.ndim != 2:
         return np.empty(0, np.int64)
     seen = np.asarray(flat, np.float32)

@@ -46,7 +46,16 @@ _RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)
 class WindowReader(Protocol):
     """Pixels of a frame by window (`zemosaic.frames.pixels.PixelSource`)."""
 
-    def read(self, y0: int, y1: int, x0: int, x1: int) -> NDArray[Any]: ...
+    def read(self, y0: int, y1: int, x0: int, x1: int) -> NDArray[Any]:
+        """Return the pixels of a window, shape (y1 - y0, x1 - x0) or (y1 - y0, x1 - x0, 3).
+
+        Parameters
+        ----------
+        y0, y1 : int
+            First row, and the row after the last.
+        x0, x1 : int
+            First column, and the column after the last.
+        """
 
 
 def find_defects(sources: Sequence[WindowReader], frame: FrameRef) -> NDArray[np.int64]:

@@ -47,6 +47,20 @@ def calibrated_pixels(
     """Return the pixels of a frame or of a window (y0, y1, x0, x1) of it, calibrated and mended.
 
     Without masters they keep their type; with a master dark, bias or flat they are float32.
+
+    Parameters
+    ----------
+    frame : FrameRef
+    defects : Path
+        File of the camera, from `write_camera`.
+    scratch : Path
+        Folder of decoded frames.
+    window : (y0, y1, x0, x1), optional
+        All of the frame by default.
+
+    Returns
+    -------
+    ndarray, shape (h, w) or (h, w, 3)
     """
     window = window or (0, frame.height, 0, frame.width)
     raw = open_pixels(frame, scratch).read(*window)
@@ -104,15 +118,41 @@ def _enlarged_maps(path: Path, version: tuple[int, int], height: int, width: int
 def write_camera(
     path: Path, defects: NDArray[np.int64], masters: CalibrationFrames, pattern: FixedPattern = NO_PATTERN
 ) -> None:
-    """Write the file of a camera that `calibrated_pixels` takes."""
+    """Write the file of a camera that `calibrated_pixels` takes.
+
+    Parameters
+    ----------
+    path : Path
+    defects : ndarray, shape (n,), int64
+        Flat indices of the pixels that are mended.
+    masters : CalibrationFrames
+        Of the user.
+    pattern : FixedPattern
+        What was learnt from the light frames.
+    """
     path.write_bytes(to_bytes(CameraData(defects, masters, pattern)))
 
 
 def camera_fingerprint(defects: NDArray[np.int64], masters: str) -> str:
-    """Return the fingerprint of a camera: of its defects and of its masters' fingerprint."""
+    """Return the fingerprint of a camera: of its defects and of its masters' fingerprint.
+
+    Parameters
+    ----------
+    defects : ndarray, shape (n,), int64
+        Flat indices of the pixels that are mended.
+    masters : str
+        Fingerprint of the user's calibration frames.
+    """
     return digest(defects.tolist(), masters)
 
 
 def patterned_fingerprint(camera: str, pattern: FixedPattern) -> str:
-    """Return the fingerprint of a camera and its fixed pattern; that of the camera where there is none."""
+    """Return the fingerprint of a camera and its fixed pattern; that of the camera where there is none.
+
+    Parameters
+    ----------
+    camera : str
+        From `camera_fingerprint`.
+    pattern : FixedPattern
+    """
     return digest(camera, to_bytes(pattern).hex()) if pattern else camera

@@ -38,7 +38,13 @@ class FixedParameters:
 
     @classmethod
     def none(cls, frames: int, channels: int, groups: int) -> FixedParameters:
-        """Return a record in which nothing is fixed."""
+        """Return a record in which nothing is fixed.
+
+        Parameters
+        ----------
+        frames, channels, groups : int
+            Numbers of frames, of their channels and of cameras.
+        """
         return cls(
             np.zeros(frames, bool),
             np.ones((frames, channels)),

@@ -145,10 +145,20 @@ def with_planes(
     planes: Sequence[Plane],
     piece: NDArray[np.int64],
 ) -> Float64s:
-    """Return the skies with the planes that are taken from the light of the pieces; other arrays as above.
+    """Return the skies with the planes that are taken from the light of the pieces.
 
     Parameters
     ----------
+    sky : ndarray, shape (frames, channels, 3)
+        Level and slopes along u and v.
+    factor : ndarray, shape (frames, channels)
+        What a pixel of each frame gets of a cell's light.
+    cell, frame : ndarray of int, shape (n,)
+        Of each observation.
+    basis : ndarray, shape (n, 3)
+        (1, u, v) of each observation.
+    position : ndarray, shape (cells, 2)
+        Place of each cell on the mosaic.
     planes : sequence of Plane
         One per piece.
     piece : ndarray of int, shape (frames,)
@@ -205,7 +215,25 @@ def _cells_on_planes(flux, position, slopes, grain, max_grains, dark_fraction): 
 def commonest_brightness(flux, grain, max_grains, dark_fraction):  # type: ignore[no-untyped-def]
     """Return the commonest brightness near the dark end and how many cells share it.
 
-    A brightness is a pair of neighbouring steps of one grain, counted from the quantile `lowest` of the cells.
+    A brightness is a pair of neighbouring steps of one grain, counted from the quantile `dark_fraction` of the cells.
+
+    Parameters
+    ----------
+    flux : ndarray, shape (cells,)
+        Light of the cells.
+    grain : float
+        Width of a step, in the units of the light.
+    max_grains : int
+        Steps that are looked at.
+    dark_fraction : float
+        Quantile of the cells from which steps are counted; what is darker counts in the first one.
+
+    Returns
+    -------
+    brightness : float
+        Mean of the cells of the pair of steps.
+    number : int
+        Cells in it.
     """
     rank = dark_fraction * (flux.size - 1)
     rank_floor = int(rank)

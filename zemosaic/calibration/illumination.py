@@ -106,7 +106,19 @@ def fall_of_stars(vignetting: Float64s, sigma: Float64s, held: FixedParameters) 
 
 
 def with_held(fall: FallOfLight, held: FixedParameters) -> FallOfLight:
-    """Return the fall of light of all cameras, given that of those that are not held."""
+    """Return the fall of light of all cameras, given that of those that are not held.
+
+    Parameters
+    ----------
+    fall : FallOfLight
+        Of the cameras that are not held, in their order.
+    held : FixedParameters
+
+    Returns
+    -------
+    FallOfLight
+        Held cameras have the error 0.
+    """
     free = ~held.cameras
     vignetting, sigma = held.vignetting.copy(), np.zeros(len(free))
     determined = np.ones(len(free), bool)

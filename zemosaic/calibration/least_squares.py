@@ -86,7 +86,23 @@ class JointSolution:
 def solve_joint(
     problem: JointProblem, *, rounds: int = 4, huber: float = 2.0, previous: JointSolution | None = None
 ) -> JointSolution:
-    """Solve, weighing outliers down `rounds` times; `near` is the solution of nearly the same problem."""
+    """Solve, weighing outliers down between rounds.
+
+    Parameters
+    ----------
+    problem : JointProblem
+    rounds : int
+        Solutions; before each but the first, outliers are weighed down.
+    huber : float
+        Residual, in units of sigma and of the robust scatter where that is larger, from which weights fall (Huber 1964,
+        Ann. Math. Statist. 35, 73).
+    previous : JointSolution, optional
+        Of nearly the same problem; where the first solution starts from.
+
+    Returns
+    -------
+    JointSolution
+    """
     weight = problem.sigma**-2
     # The weights change too little to be worth another preconditioner.
     preconditioner, tolerance = _Eliminated(problem, weight).preconditioner()

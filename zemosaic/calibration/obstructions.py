@@ -52,7 +52,18 @@ EDGE_PX = 12
 
 
 def blocks_at(frame: FrameRef, x: Float64s, y: Float64s) -> NDArray[np.int64]:
-    """Return the flat index of the block (`OBSTRUCTION_BLOCK_PX` wide) each detector position lies in."""
+    """Return the flat index of the block (`OBSTRUCTION_BLOCK_PX` wide) each detector position lies in.
+
+    Parameters
+    ----------
+    frame : FrameRef
+    x, y : ndarray, shape (n,)
+        Columns and rows on the detector, in pixels.
+
+    Returns
+    -------
+    ndarray, shape (n,), int64
+    """
     rows, columns = _block_grid_shape(frame)
     row = np.clip(np.floor((y + 0.5) / OBSTRUCTION_BLOCK_PX), 0, rows - 1).astype(np.int64)
     column = np.clip(np.floor((x + 0.5) / OBSTRUCTION_BLOCK_PX), 0, columns - 1).astype(np.int64)
@@ -113,6 +124,15 @@ def clear_transparency(
     The zero point of a partly obstructed frame lies between its clear and its obstructed stars.  Where the two differ
     by more than `MAX_OBSTRUCTED_TRANSMISSION`, the brighter stars are the clear ones;
     otherwise the zero point is returned unchanged.
+
+    Parameters
+    ----------
+    solved : sequence of SolvedFrame
+    star_ids : sequence of ndarray of int
+        Number of the star behind each detection of each frame, -1 for none.
+    photometry : Photometry
+    groups : ndarray of int, shape (frames,)
+        Camera of each frame.
     """
     green = green_channel(photometry.star_flux.shape[1])
     passed = photometry.transparency[:, green].copy()
@@ -132,7 +152,20 @@ def clear_transparency(
 
 
 def clear_cells(cells: CellSamples, frame: FrameRef, obstructed: tuple[int, ...]) -> CellSamples:
-    """Return the cells outside the obstructed blocks."""
+    """Return the cells outside the obstructed blocks.
+
+    Parameters
+    ----------
+    cells : CellSamples
+        Of the frame.
+    frame : FrameRef
+    obstructed : tuple of int
+        Flat indices of blocks, as `blocks_at` counts them.
+
+    Returns
+    -------
+    CellSamples
+    """
     if not obstructed:
         return cells
     keep = ~np.isin(blocks_at(frame, *_detector_position(cells, frame)), obstructed)

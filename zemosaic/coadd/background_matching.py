@@ -42,7 +42,20 @@ class _Cells:
 
 
 def matched_inputs(tiles: Sequence[MasterTile], blocks: Sequence[Box], plane: CoaddPlane) -> list[MasterTile]:
-    """Return the pieces with a gain and an offset per channel such that they agree where they overlap."""
+    """Return the pieces with a gain and an offset per channel such that they agree where they overlap.
+
+    Parameters
+    ----------
+    tiles : sequence of MasterTile
+    blocks : sequence of (y0, y1, x0, x1)
+        Of the canvas, in which overlaps are looked for.
+    plane : CoaddPlane
+
+    Returns
+    -------
+    list of MasterTile
+        In the same order.
+    """
     pairs = _pairs(tiles, blocks, plane)
     if not pairs:
         return list(tiles)
@@ -79,6 +92,14 @@ def solve_differences(edges: Sequence[tuple[int, int]], steps: Float64s, weights
     """Return values v, shape (number,), such that v[j] - v[i] is close to the step of each edge (i, j).
 
     Weighted least squares with Huber's weights against single wrong overlaps; every connected part has mean zero.
+
+    Parameters
+    ----------
+    edges : sequence of (int, int)
+    steps, weights : ndarray, shape (edges,)
+        Differences, and how much each counts (inverse variances, but for a factor).
+    number : int
+        Of the values.
     """
     if not len(edges):
         return np.zeros(number)

@@ -42,6 +42,21 @@ def cutouts_of(
     """Return what each piece that reaches a block of the canvas has there, in the order of the pieces.
 
     With `values` False, the values of resampled pieces are left out (shape (0, h, w)).
+
+    Parameters
+    ----------
+    box : (y0, y1, x0, x1)
+        The block, in pixels of the canvas.
+    sources : sequence of CoaddInput
+    plane : CoaddPlane
+    cache : TileCache
+        Keeps tiles that several blocks read.
+    values : bool
+        Whether the values of resampled pieces are wanted.
+
+    Returns
+    -------
+    list of Cutout
     """
     cutouts = []
     for source in sources:
@@ -59,7 +74,13 @@ def cutouts_of(
 
 @lru_cache(maxsize=4096)
 def footprint_bbox(source: MasterTile, canvas: FrameWcs) -> Box | None:
-    """Return the box (y0, y1, x0, x1) of a canvas that holds a master tile; None where it reaches beyond the plane."""
+    """Return the box (y0, y1, x0, x1) of a canvas that holds a master tile; None where it reaches beyond the plane.
+
+    Parameters
+    ----------
+    source : MasterTile
+    canvas : FrameWcs
+    """
     s = np.linspace(0.0, 1.0, OUTLINE_POINTS)
     zero, full = np.zeros_like(s), np.ones_like(s)
     x = np.concatenate([s, full, s, zero]) * (source.width - 1)
@@ -72,7 +93,15 @@ def footprint_bbox(source: MasterTile, canvas: FrameWcs) -> Box | None:
 
 
 def may_reach(box: Box, source: CoaddInput, canvas: FrameWcs) -> bool:
-    """Whether a piece may have light in a block of the canvas."""
+    """Whether a piece may have light in a block of the canvas.
+
+    Parameters
+    ----------
+    box : (y0, y1, x0, x1)
+        The block, in pixels of the canvas.
+    source : CoaddInput
+    canvas : FrameWcs
+    """
     if isinstance(source, GridTile):
         return True
     bbox = footprint_bbox(source, canvas)
@@ -80,7 +109,12 @@ def may_reach(box: Box, source: CoaddInput, canvas: FrameWcs) -> bool:
 
 
 def scale_area_ratio(canvas: FrameWcs, source: FrameWcs) -> float:
-    """Return the area of a canvas pixel over that of a piece's: what keeps the stars' flux."""
+    """Return the area of a canvas pixel over that of a piece's: what keeps the stars' flux.
+
+    Parameters
+    ----------
+    canvas, source : FrameWcs
+    """
     return (canvas.scale_arcsec / source.scale_arcsec) ** 2
 
 
@@ -88,6 +122,17 @@ def window_around(x: NDArray[np.float64], y: NDArray[np.float64], source: CoaddI
     """Return the window of a piece that positions on it draw on; None where all lie beside it.
 
     Positions beyond the horizon of the piece's plane are NaN.
+
+    Parameters
+    ----------
+    x, y : ndarray
+        Columns and rows on the piece, in pixels.
+    source : CoaddInput
+
+    Returns
+    -------
+    (y0, y1, x0, x1) or None
+        With the margin that splines need.
     """
     close = (
         (x > -MAX_OUTSIDE_PX)

@@ -22,6 +22,19 @@ def merged_block(box: Box, sources: Sequence[CoaddInput], plane: CoaddPlane, cac
 
     Values are means weighted by the pieces' shares, in the order of the pieces; what one piece alone covers is
     passed on bit for bit.
+
+    Parameters
+    ----------
+    box : (y0, y1, x0, x1)
+        Of the canvas, in pixels.
+    sources : sequence of CoaddInput
+    plane : CoaddPlane
+    cache : TileCache
+        Keeps tiles that several blocks read.
+
+    Returns
+    -------
+    TilePixels or None
     """
     fields = _fields(box, sources)
     merged_parts = [

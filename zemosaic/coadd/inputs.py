@@ -40,7 +40,13 @@ class Cutout:
     rejected: NDArray[np.uint16]
 
     def part(self, rows: slice, columns: slice) -> Cutout:
-        """Return a window of the window."""
+        """Return a window of the window.
+
+        Parameters
+        ----------
+        rows, columns : slice
+            Of this window.
+        """
         maps = {name: getattr(self, name)[rows, columns] for name in _MAPS}
         return replace(self, value=self.value[:, rows, columns], **maps)
 
@@ -53,7 +59,15 @@ class Cutout:
 class TileReader(Protocol):
     """Where stacked tiles are read, most often a `zemosaic.store.canvas_store.CanvasStore`."""
 
-    def read_tile(self, tile: TileSpec, row: int) -> TilePixels: ...
+    def read_tile(self, tile: TileSpec, row: int) -> TilePixels:
+        """Return the pixels of a stacked tile.
+
+        Parameters
+        ----------
+        tile : TileSpec
+        row : int
+            Its place in the store.
+        """
 
 
 class TileCache:
@@ -64,7 +78,15 @@ class TileCache:
         self._kept: dict[int, Cutout] = {}
 
     def whole(self, number: int, read: Callable[[], Cutout]) -> Cutout:
-        """Return a tile, read anew only where it is no longer kept."""
+        """Return a tile, read anew only where it is no longer kept.
+
+        Parameters
+        ----------
+        number : int
+            Of the tile.
+        read : callable() -> Cutout
+            Reads it.
+        """
         tile = self._kept.pop(number, None) or read()
         self._kept[number] = tile
         while len(self._kept) > 1 and sum(cutout.nbytes for cutout in self._kept.values()) > self._limit:
@@ -99,7 +121,14 @@ class GridTile:
         return self.spec.outer[3] - self.spec.outer[2]
 
     def read(self, box: Box, cache: TileCache) -> Cutout:
-        """Return a window (y0, y1, x0, x1) of the tile's pixels."""
+        """Return a window (y0, y1, x0, x1) of the tile's pixels.
+
+        Parameters
+        ----------
+        box : (y0, y1, x0, x1)
+            In pixels of the tile.
+        cache : TileCache
+        """
         return cache.whole(self.row, self._whole).part(slice(*box[:2]), slice(*box[2:]))
 
     def _whole(self) -> Cutout:
@@ -120,7 +149,12 @@ class GridTile:
 
 
 def overlap(first: Box, second: Box) -> Box | None:
-    """Return what two boxes share; None where they share nothing."""
+    """Return what two boxes share; None where they share nothing.
+
+    Parameters
+    ----------
+    first, second : (y0, y1, x0, x1)
+    """
     y0, y1, x0, x1 = (
         max(first[0], second[0]),
         min(first[1], second[1]),
@@ -131,5 +165,12 @@ def overlap(first: Box, second: Box) -> Box | None:
 
 
 def cropped(box: Box, within: Box) -> tuple[slice, slice]:
-    """Return the rows and columns of a box in an array that begins at another box's corner."""
+    """Return the rows and columns of a box in an array that begins at another box's corner.
+
+    Parameters
+    ----------
+    box : (y0, y1, x0, x1)
+    within : (y0, y1, x0, x1)
+        Where the array begins.
+    """
     return slice(box[0] - within[0], box[1] - within[0]), slice(box[2] - within[2], box[3] - within[2])

@@ -66,11 +66,29 @@ class MasterTile:
         return self.box[3] - self.box[2]
 
     def matched(self, gain: NDArray[np.float64], offset: NDArray[np.float64]) -> MasterTile:
-        """Return the tile with a brightness and a level per channel, shape (channels,)."""
+        """Return the tile with a brightness and a level per channel, shape (channels,).
+
+        Parameters
+        ----------
+        gain, offset : ndarray, shape (channels,)
+            What the values are multiplied with, and what is added then.
+        """
         return replace(self, gain=tuple(map(float, gain)), offset=tuple(map(float, offset)))
 
     def read(self, window: Box, shelf: TileCache | None = None) -> Cutout:
-        """Return a window (y0, y1, x0, x1) of the tile's pixels; NaN where there is no light."""
+        """Return a window (y0, y1, x0, x1) of the tile's pixels; NaN where there is no light.
+
+        Parameters
+        ----------
+        window : (y0, y1, x0, x1)
+            In pixels of the tile.
+        shelf : TileCache, optional
+            Not used: windows are read straight from the store.
+
+        Returns
+        -------
+        Cutout
+        """
         y0, y1, x0, x1 = (a + b for a, b in zip(window, (*self.box[:1] * 2, *self.box[2:3] * 2), strict=True))
         pixels = self.store.read_canvas((y0, y1, x0, x1))
         feather = np.asarray(self.store.canvas("feather")[y0:y1, x0:x1])
@@ -99,6 +117,18 @@ def feather_map(valid: NDArray[np.bool_], kind: Feather, radial_fraction: float)
     from there.  Elsewhere 1 (``none``); rising over `RAMP_FRACTION` from the border of the covered part
     (``coverage``); or
     falling as a squared cosine from `radial_fraction` of the half diagonal to the corners (``radial``).
+
+    Parameters
+    ----------
+    valid : ndarray of bool, shape (h, w)
+        Where the tile has light.
+    kind : {"none", "coverage", "radial"}
+    radial_fraction : float
+        Of the half diagonal; used by ``radial`` alone.
+
+    Returns
+    -------
+    ndarray, shape (h, w), float32
     """
     inside = np.asarray(binary_erosion(valid, np.ones((3, 3), bool), border_value=0))
     if kind == "coverage":

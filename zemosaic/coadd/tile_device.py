@@ -58,6 +58,25 @@ class Device:
     ) -> Float32s:
         """Return a resampled frame.
 
+        Parameters
+        ----------
+        pixels : ndarray, shape (h, w) or (h, w, 3)
+            Of the window.
+        window : (y0, y1, x0, x1)
+            Where it lies on the detector.
+        frame : CalibratedFrame
+        lattice : Lattice
+            From `frame_lattice` for the same box.
+        box : (y0, y1, x0, x1)
+            Of the canvas, in pixels.
+        interpolation : Interpolation
+        ratio : float
+            Area of a canvas pixel over that of a frame's pixel.
+
+        Returns
+        -------
+        ndarray, shape (channels, box height, box width), float32
+
         Raises
         ------
         DeviceFailed
@@ -76,6 +95,17 @@ class Device:
 
         The difference is the largest, in units of the expected noise, here of shape (channels, pixels); None where
         nothing is compared.
+
+        Parameters
+        ----------
+        cube : ndarray, shape (frames, channels, pixels), float32
+            NaN where a frame has none.
+        weights : ndarray, shape (frames,) or (frames, pixels), float32
+        noise : ndarray, shape (channels, pixels), float32
+            Expected noise of one sample.
+        rules : StackRules
+        unsteady : ndarray, shape (channels, pixels), float32
+            Scatter that seeing brings to stars.
 
         Raises
         ------

@@ -49,7 +49,20 @@ class Drops:
     def add(
         self, pixels: NDArray[np.generic], window: Box, frame: CalibratedFrame, area_ratio: float, weights: Float32s
     ) -> None:
-        """Let the pixels of a frame's window fall; weights, shape (h, w), are 0 where its samples are out."""
+        """Let the pixels of a frame's window fall.
+
+        Parameters
+        ----------
+        pixels : ndarray, shape (h, w) or (h, w, 3)
+            Of the window.
+        window : (y0, y1, x0, x1)
+            Where it lies on the detector.
+        frame : CalibratedFrame
+        area_ratio : float
+            Area of a canvas pixel over that of a frame's pixel.
+        weights : ndarray, shape (box height, box width), float32
+            Of the frame's samples on the canvas; 0 where they are out.
+        """
         add_drops(
             raw_cube(pixels),
             window,
@@ -78,7 +91,18 @@ class Drops:
 
 
 def inside_limits(samples: Float32s, low: Float32s, high: Float32s) -> NDArray[np.bool_]:
-    """Return where all colours of a frame's samples, shape (channels, h, w), are within the limits."""
+    """Return where all colours of a frame's samples, shape (channels, h, w), are within the limits.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (channels, h, w), float32
+    low, high : ndarray, shape (channels, h, w), float32
+
+    Returns
+    -------
+    ndarray of bool, shape (h, w)
+        False where a sample is NaN.
+    """
     return np.asarray(((samples >= low) & (samples <= high)).all(axis=0))
 
 

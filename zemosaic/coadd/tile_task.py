@@ -69,13 +69,31 @@ class TileAnswer:
 
 
 def pixel_area_ratio(canvas: FrameWcs, frame: FrameWcs) -> float:
-    """Return the area of a canvas pixel over that of a frame's."""
+    """Return the area of a canvas pixel over that of a frame's.
+
+    Parameters
+    ----------
+    canvas, frame : FrameWcs
+    """
     areas = [abs(wcs.cd[0][0] * wcs.cd[1][1] - wcs.cd[0][1] * wcs.cd[1][0]) for wcs in (canvas, frame)]
     return areas[0] / areas[1]
 
 
 def without_obstructed(pixels: NDArray[Any], window: Box, frame: CalibratedFrame) -> Float32s:
-    """Return the pixels of a window (y0, y1, x0, x1) with NaN where the frame is hidden."""
+    """Return the pixels of a window (y0, y1, x0, x1) with NaN where the frame is hidden.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (h, w) or (h, w, 3)
+        Of the window.
+    window : (y0, y1, x0, x1)
+        Where it lies on the detector.
+    frame : CalibratedFrame
+
+    Returns
+    -------
+    ndarray of the same shape, float32
+    """
     columns = -(-frame.frame.width // OBSTRUCTION_BLOCK_PX)
     row, column = (np.arange(a, b) // OBSTRUCTION_BLOCK_PX for a, b in (window[:2], window[2:]))
     out = pixels.astype(np.float32)

@@ -81,7 +81,18 @@ def _positions(lattice: Lattice, box: Box) -> tuple[Float64s, Float64s]:
 
 
 def on_trails(trails: Sequence[Trail], x: Float64s, y: Float64s) -> NDArray[np.bool_]:
-    """Return which positions lie on a trail, from edge to edge of the frame."""
+    """Return which positions lie on a trail, from edge to edge of the frame.
+
+    Parameters
+    ----------
+    trails : sequence of Trail
+    x, y : ndarray
+        Columns and rows on the frame in pixels, of shapes that broadcast.
+
+    Returns
+    -------
+    ndarray of bool
+    """
     hit = np.zeros(np.broadcast_shapes(x.shape, y.shape), bool)
     for trail in trails:
         angle = math.radians(trail.angle_deg)

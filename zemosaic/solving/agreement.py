@@ -117,7 +117,18 @@ def catalogue_agrees(wcs: FrameWcs, field: StarField, catalogue: Catalogue) -> b
 
 
 def standing_still(field: StarField, near: Sequence[Neighbour]) -> Flags:
-    """Return which of a frame's detections are at the same place on the sensor in a neighbour, shape (n,)."""
+    """Return which of a frame's detections are at the same place on the sensor in a neighbour, shape (n,).
+
+    Parameters
+    ----------
+    field : StarField
+    near : sequence of Neighbour
+        Only those of the same camera count.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
     still = np.zeros(len(field), bool)
     for frame in near:
         if frame.same_camera and len(frame.x_px):
@@ -131,7 +142,13 @@ def _without(field: StarField, some: Flags) -> StarField:
 
 
 def moved_only(field: StarField, near: Sequence[Neighbour]) -> tuple[StarField, list[Neighbour]]:
-    """Return a frame and its neighbours without the detections that stand still on the sensor."""
+    """Return a frame and its neighbours without the detections that stand still on the sensor.
+
+    Parameters
+    ----------
+    field : StarField
+    near : sequence of Neighbour
+    """
     return _without(field, standing_still(field, near)), [frame.only(~_still_with(frame, field)) for frame in near]
 
 

@@ -93,7 +93,16 @@ class NotSolved:
 
 
 def not_solved(key: str, failure: Failure = Failure.NO_SOLUTION, **params: Any) -> NotSolved:
-    """Return ``NotSolved(message(key, **params), failure)``."""
+    """Return ``NotSolved(message(key, **params), failure)``.
+
+    Parameters
+    ----------
+    key : str
+        Of the reason's sentence.
+    failure : Failure
+    **params
+        What the sentence names.
+    """
     return NotSolved(message(key, **params), failure)
 
 

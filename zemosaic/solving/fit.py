@@ -49,7 +49,21 @@ class Pairs:
 
 
 def one_to_one(points: Float64s, tree: cKDTree, radius: float) -> Pairs:
-    """Return each point's nearest neighbour within `radius`, every neighbour given to its closest point only."""
+    """Return each point's nearest neighbour within `radius`, every neighbour given to its closest point only.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n, 2)
+    tree : cKDTree
+        Of the targets.
+    radius : float
+        In the units of both.
+
+    Returns
+    -------
+    Pairs
+        In the order of the points.
+    """
     distance, nearest = tree.query(points, distance_upper_bound=radius)
     matched = np.flatnonzero(np.isfinite(distance))
     matched = matched[np.argsort(distance[matched], kind="stable")]
@@ -59,13 +73,31 @@ def one_to_one(points: Float64s, tree: cKDTree, radius: float) -> Pairs:
 
 
 def fit_affine(points: Float64s, targets: Float64s) -> Float64s:
-    """Return the affine map, shape (3, 2), that takes `points` (n, 2) closest to `targets` (n, 2)."""
+    """Return the affine map, shape (3, 2), that takes `points` (n, 2) closest to `targets` (n, 2).
+
+    Parameters
+    ----------
+    points, targets : ndarray, shape (n, 2)
+        At least 3, not on a line.
+    """
     design = np.column_stack([np.ones(len(points)), points])
     return np.asarray(np.linalg.lstsq(design, targets, rcond=None)[0], np.float64)
 
 
 def fit_similarity(points: Float64s, targets: Float64s, mirrored: bool) -> Float64s:
-    """Return the map of shift, turn and scale only, as an affine map, that takes `points` closest to `targets`."""
+    """Return the map of shift, turn and scale only, as an affine map, that takes `points` closest to `targets`.
+
+    Parameters
+    ----------
+    points, targets : ndarray, shape (n, 2)
+        At least 2.
+    mirrored : bool
+        Whether the map turns the plane over.
+
+    Returns
+    -------
+    ndarray, shape (3, 2)
+    """
     sign = -1.0 if mirrored else 1.0
     here, there = points[:, 0] + sign * 1j * points[:, 1], targets[:, 0] + 1j * targets[:, 1]
     centred = here - here.mean()
@@ -75,7 +107,14 @@ def fit_similarity(points: Float64s, targets: Float64s, mirrored: bool) -> Float
 
 
 def moved(affine: Float64s, points: Float64s) -> Float64s:
-    """Return `points`, shape (n, 2), moved by an affine map of shape (3, 2)."""
+    """Return `points`, shape (n, 2), moved by an affine map of shape (3, 2).
+
+    Parameters
+    ----------
+    affine : ndarray, shape (3, 2)
+        Shift, then what x and y are multiplied with.
+    points : ndarray, shape (n, 2)
+    """
     return affine[0] + points @ affine[1:]
 
 
@@ -91,6 +130,21 @@ def refine_affine(
     """Match and refit an affine map in rounds of shrinking radii; None when a round matches too few.
 
     Fewer than `affine_from` pairs fit shift, turn and scale only: an affine map would bend to any of them.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n, 2)
+    targets : ndarray, shape (m, 2)
+    tree : cKDTree
+        Of the targets.
+    affine : ndarray, shape (3, 2)
+        First guess.
+    radii : sequence of float
+        Of matching, in the units of the targets; one round each.
+    fewest : int
+        Pairs that each round needs.
+    affine_from : int
+        Pairs from which an affine map is fitted.
 
     Returns
     -------
@@ -112,7 +166,17 @@ def refine_affine(
 
 
 def shift_between(points: Float64s, targets: Float64s, reach: float, slack: float) -> Float64s | None:
-    """Return the shift, shape (2,), that brings most points within `slack` of a target; None where none repeats."""
+    """Return the shift, shape (2,), that brings most points within `slack` of a target; None where none repeats.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n, 2)
+    targets : ndarray, shape (m, 2)
+    reach : float
+        Largest shift along either axis.
+    slack : float
+        How far shifts of one sky may lie apart.
+    """
     shifts = (targets[None, :, :] - points[:, None, :]).reshape(-1, 2)
     shifts = shifts[np.abs(shifts).max(axis=1) <= reach]
     if len(shifts) < 2:
@@ -126,13 +190,35 @@ def chance_of(matched: int, spent: int, expected: float) -> float:
     """Return the Poisson chance of at least ``matched - spent`` accidental matches where `expected` are usual.
 
     `spent` pairs are taken off because a map with that many free points hits them whatever the sky.
+
+    Parameters
+    ----------
+    matched : int
+        Pairs.
+    spent : int
+        Pairs that the map's free parameters account for.
+    expected : float
+        Accidental matches that are usual, on average.
+
+    Returns
+    -------
+    float
+        0 to 1; the regularised incomplete gamma function, P(matched - spent, expected).
     """
     beyond = matched - spent
     return float(gammainc(beyond, max(expected, 1e-12))) if beyond > 0 else 1.0
 
 
 def well_spread(points: Float64s, width: int, height: int) -> bool:
-    """Whether points, shape (n, 2), stand in at least 7 of the 9 parts of a frame, corners included."""
+    """Whether points, shape (n, 2), stand in at least 7 of the 9 parts of a frame, corners included.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n, 2)
+        Pixels.
+    width, height : int
+        Of the frame, in pixels.
+    """
     part = np.clip((points * (3.0 / width, 3.0 / height)).astype(int), 0, 2)
     return len(np.unique(part[:, 0] * 3 + part[:, 1])) >= 7
 
@@ -141,6 +227,13 @@ def holds_affine(points: Float64s, width: int, height: int) -> bool:
     """Whether points, shape (n, 2), tie an affine map down in the corners of a frame too.
 
     They do when noise in the points is not magnified there by more than `_LEVERAGE` in variance.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n, 2)
+        Pixels.
+    width, height : int
+        Of the frame, in pixels.
     """
     if len(points) < AFFINE_STARS:
         return False
@@ -153,7 +246,23 @@ def holds_affine(points: Float64s, width: int, height: int) -> bool:
 
 
 def wcs_of_affine(affine: Float64s, scale_deg: float, ra0: float, dec0: float, x_ref: float, y_ref: float) -> FrameWcs:
-    """Return the WCS of an affine map from pixels to the tangent plane at (ra0, dec0) in units of `scale_deg`."""
+    """Return the WCS of an affine map from pixels to the tangent plane at (ra0, dec0) in units of `scale_deg`.
+
+    Parameters
+    ----------
+    affine : ndarray, shape (3, 2)
+    scale_deg : float
+        Degrees per unit of the plane.
+    ra0, dec0 : float
+        Where the plane touches the sphere, in degrees.
+    x_ref, y_ref : float
+        Reference pixel of the WCS.
+
+    Returns
+    -------
+    FrameWcs
+        Without distortion, on the plane that touches the sphere at the reference pixel.
+    """
     at = moved(affine, np.array([[x_ref, y_ref]]))[0] * scale_deg
     ra, dec = from_tangent_plane(at[0], at[1], ra0, dec0)
     start = np.array([[x_ref, y_ref], [x_ref + 1.0, y_ref], [x_ref, y_ref + 1.0]])
@@ -197,7 +306,21 @@ def fit_wcs(start: FrameWcs, x: Float64s, y: Float64s, ra: Float64s, dec: Float6
 
 
 def fit_similar_wcs(start: FrameWcs, x: Float64s, y: Float64s, ra: Float64s, dec: Float64s) -> FrameWcs:
-    """Return `start` with the shift, turn and scale that take pixels closest to directions, both shape (n,)."""
+    """Return `start` with the shift, turn and scale that take pixels closest to directions, both shape (n,).
+
+    Parameters
+    ----------
+    start : FrameWcs
+        Its reference pixel, its distortion and its handedness are kept.
+    x, y : ndarray, shape (n,)
+        Pixels.
+    ra, dec : ndarray, shape (n,)
+        Degrees.
+
+    Returns
+    -------
+    FrameWcs
+    """
     u, v = x - start.x_ref, y - start.y_ref
     if start.distortion is not None:
         u, v = start.distortion.correct(u, v)

@@ -70,14 +70,41 @@ def seed_order(frames: Sequence[MeasuredFrame]) -> list[int]:
 
 
 def nearest_on_sky(ra_deg: float, dec_deg: float, solved: Sequence[SolvedFrame], most: int) -> list[SolvedFrame]:
-    """Return the solved frames whose reference pixels are nearest to a direction."""
+    """Return the solved frames whose reference pixels are nearest to a direction.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg : float
+        The direction.
+    solved : sequence of SolvedFrame
+    most : int
+        Number of frames that are returned where there are as many.
+
+    Returns
+    -------
+    list of SolvedFrame
+        Nearest first.
+    """
     centres = np.array([(frame.wcs.ra_deg, frame.wcs.dec_deg) for frame in solved]).reshape(-1, 2)
     away = unit_vectors(centres[:, 0], centres[:, 1]) - unit_vectors(ra_deg, dec_deg)
     return [solved[i] for i in np.argsort(np.linalg.norm(away, axis=1), kind="stable")[:most]]
 
 
 def nearest_in_time(measured: MeasuredFrame, solved: Sequence[SolvedFrame], most: int) -> list[SolvedFrame]:
-    """Return the frames taken just before and after a frame, by turns; `solved` is in the order of time."""
+    """Return the frames taken just before and after a frame, by turns; `solved` is in the order of time.
+
+    Parameters
+    ----------
+    measured : MeasuredFrame
+    solved : sequence of SolvedFrame
+        In the order of `time_key`.
+    most : int
+        Number of frames that are returned where there are as many.
+
+    Returns
+    -------
+    list of SolvedFrame
+    """
     place = bisect_left(solved, time_key(measured), key=lambda frame: time_key(frame.measured))
     before, after = solved[max(place - most, 0) : place][::-1], solved[place : place + most]
     by_turns = [frame for pair in zip_longest(before, after) for frame in pair if frame is not None]

@@ -56,6 +56,13 @@ class SensorMaps:
         """Return the pixels of a window (y0, y1, x0, x1) without the pattern, float32.
 
         Without any map they are returned as they are.
+
+        Parameters
+        ----------
+        pixels : ndarray, shape (h, w)
+            Of the window.
+        window : (y0, y1, x0, x1)
+            Where it lies on the sensor.
         """
         y0, y1, x0, x1 = window
         if self.offset_adu is not None:
@@ -67,7 +74,19 @@ class SensorMaps:
 
 
 def sensor_maps(pattern: FixedPattern, height: int, width: int) -> SensorMaps:
-    """Return the maps of a pattern for a sensor of a height and width in pixels."""
+    """Return the maps of a pattern for a sensor of a height and width in pixels.
+
+    Parameters
+    ----------
+    pattern : FixedPattern
+    height, width : int
+        Of the sensor, in pixels.
+
+    Returns
+    -------
+    SensorMaps
+        A map that the pattern does not have is None.
+    """
     offset = response = None
     if pattern.pixel_codes.size:
         offset = pattern.pixel_codes.astype(np.float32) * np.float32(pattern.pixel_step_adu)

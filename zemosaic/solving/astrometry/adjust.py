@@ -51,7 +51,23 @@ _RADIAL_TERMS = np.array(
 
 
 def make_cameras(frames: list[FrameWcs], camera: Indices, optics: Indices, radius_px: Floats) -> Cameras:
-    """Return the cameras of frames whose solutions refer to the frames' centres, without their distortion."""
+    """Return the cameras of frames whose solutions refer to the frames' centres, without their distortion.
+
+    Parameters
+    ----------
+    frames : list of FrameWcs
+    camera : ndarray of int, shape (frames,)
+        Camera of each frame.
+    optics : ndarray of int, shape (cameras,)
+        Telescope of each camera.
+    radius_px : ndarray, shape (cameras,)
+        Reach of each camera: unit of `Detections.u` and `Detections.v`.
+
+    Returns
+    -------
+    Cameras
+        None is held.
+    """
     pointing = np.array([(w.ra_deg, w.dec_deg) for w in frames])
     cd = np.radians(np.array([w.cd for w in frames]))
     axes = _axes(unit_vectors(pointing[:, 0], pointing[:, 1]))
@@ -84,7 +100,13 @@ def with_fixed_frames(cameras: Cameras, solutions: Mapping[int, FrameWcs]) -> Ca
 
 
 def directions(cameras: Cameras, detections: Detections) -> Floats:
-    """Return the unit vectors of sightings, shape (n, 3)."""
+    """Return the unit vectors of sightings, shape (n, 3).
+
+    Parameters
+    ----------
+    cameras : Cameras
+    detections : Detections
+    """
     plane = _times(cameras.cd[detections.frame], _undistorted(cameras, detections))
     axes = cameras.axes[detections.frame]
     toward = axes[:, 2] + plane[:, :1] * axes[:, 0] + plane[:, 1:] * axes[:, 1]
@@ -114,7 +136,20 @@ def least_squares_step(
     priors: Priors,
     tolerance: float = 1e-5,
 ) -> tuple[Cameras, Floats]:
-    """Return cameras and star places (unit vectors, shape (stars, 3)) after one least-squares step."""
+    """Return cameras and star places (unit vectors, shape (stars, 3)) after one least-squares step.
+
+    Parameters
+    ----------
+    cameras : Cameras
+    detections : Detections
+    stars : ndarray, shape (stars, 3)
+        Unit vectors of the places so far.
+    references : ReferenceStars
+        Catalogue places of the stars.
+    priors : Priors
+    tolerance : float
+        Relative residual at which the conjugate gradients stop.
+    """
     residual = residuals(cameras, detections, stars).T
     system = _System(cameras, detections, _image_derivatives(cameras, detections, stars), references, priors)
     reference_pull = (references.weight[:, None] * references.offset).T
@@ -299,6 +334,11 @@ def distortion_terms(u: Floats, v: Floats) -> Floats:
 
     Taking the linear part out keeps the frames' and the cameras' unknowns apart, which is what lets
     the conjugate gradients converge; `_moved` puts it back.
+
+    Parameters
+    ----------
+    u, v : ndarray, shape (n,)
+        Place on the frame from its centre, in units of its camera's radius.
     """
     return np.vstack([_powers(u, v) - _linear_part().T @ np.array([np.ones_like(u), u, v]), [u, v]])
 
@@ -309,7 +349,18 @@ def _with_linear_terms(distortion: Floats) -> Floats:
 
 
 def session_deviations(distortion: Floats, optics: Indices) -> Floats:
-    """Return how distortions, shape (cameras, 7, 2), differ from the mean of their telescope's sessions."""
+    """Return how distortions, shape (cameras, 7, 2), differ from the mean of their telescope's sessions.
+
+    Parameters
+    ----------
+    distortion : ndarray, shape (cameras, 7, 2)
+    optics : ndarray of int, shape (cameras,)
+        Telescope of each camera.
+
+    Returns
+    -------
+    ndarray, shape (cameras, 7, 2)
+    """
     total = np.zeros((int(optics.max()) + 1, *distortion.shape[1:]))
     np.add.at(total, optics, distortion)
     return np.asarray(distortion - (total / np.bincount(optics)[:, None, None])[optics], np.float64)

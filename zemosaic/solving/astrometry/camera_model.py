@@ -80,7 +80,21 @@ class Priors:
 
 
 def camera_wcs(cameras: Cameras, frame: int, x_ref: float, y_ref: float) -> FrameWcs:
-    """Return the WCS of one frame."""
+    """Return the WCS of one frame.
+
+    Parameters
+    ----------
+    cameras : Cameras
+    frame : int
+        Its index.
+    x_ref, y_ref : float
+        The frame's centre in pixels, which becomes the reference pixel.
+
+    Returns
+    -------
+    FrameWcs
+        With the distortion of its camera.
+    """
     ra, dec = ra_dec(cameras.axes[frame, 2])
     (a, b), (c, d) = np.degrees(cameras.cd[frame])
     group = cameras.camera[frame]

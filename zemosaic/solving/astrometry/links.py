@@ -42,7 +42,23 @@ def reference_directions(
 def nearest_reference(
     directions: Float64s, anchors: Float64s, radius_rad: float | Float64s
 ) -> tuple[Float64s, Indices]:
-    """Return distance (radians, inf where none) and index of each direction's nearest anchor within the radius."""
+    """Return distance (radians, inf where none) and index of each direction's nearest anchor within the radius.
+
+    Parameters
+    ----------
+    directions : ndarray, shape (n, 3)
+        Unit vectors.
+    anchors : ndarray, shape (m, 3)
+        Unit vectors.
+    radius_rad : float or ndarray, shape (n,)
+
+    Returns
+    -------
+    distance : ndarray, shape (n,)
+        Radians.
+    index : ndarray of int, shape (n,)
+        0 where there is none.
+    """
     if len(anchors) == 0 or len(directions) == 0:
         return np.full(len(directions), np.inf), np.zeros(len(directions), np.intp)
     distance, index = cKDTree(anchors).query(directions, distance_upper_bound=float(np.max(radius_rad)))

@@ -133,7 +133,21 @@ def reference_error(present: float, offset: Float64s, unknown: Float64s) -> floa
 
 
 def estimated_priors(priors: Priors, cameras: Cameras, detections: Detections, excluded: NDArray[np.bool_]) -> Priors:
-    """Return the priors that shapes and distortions of the present solution tell, one for each telescope."""
+    """Return the priors that shapes and distortions of the present solution tell, one for each telescope.
+
+    Parameters
+    ----------
+    priors : Priors
+        The present ones.
+    cameras : Cameras
+    detections : Detections
+    excluded : ndarray of bool, shape (frames,)
+        Frames that have no say.
+
+    Returns
+    -------
+    Priors
+    """
     shape, distortion, session = (
         np.array(values) for values in (priors.shape_px, priors.distortion_px, priors.session_px)
     )

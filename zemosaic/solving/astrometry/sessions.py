@@ -21,7 +21,18 @@ _MIN_SESSION_FRAMES = 8
 
 
 def joint_frames(solved: Sequence[SolvedFrame], fixed: Collection[int] = ()) -> list[JointFrame]:
-    """Return the frames' parts of the joint solution, in the order given; those are held whose ids are in `held`."""
+    """Return the frames' parts of the joint solution, in the order given; those are held whose ids are in `held`.
+
+    Parameters
+    ----------
+    solved : sequence of SolvedFrame
+    fixed : collection of int
+        Ids of frames whose places are held.
+
+    Returns
+    -------
+    list of JointFrame
+    """
     optics = [_optics(frame) for frame in solved]
     session = [0] * len(solved)
     for name in set(optics):

@@ -30,7 +30,19 @@ class AstapInstallation:
 
 
 def detect_astap_installation(executable: str = "", data_dir: str = "") -> AstapInstallation | None:
-    """Return this machine's ASTAP, None where there is none; the arguments are the paths in the settings."""
+    """Return this machine's ASTAP, None where there is none; the arguments are the paths in the settings.
+
+    Parameters
+    ----------
+    executable : str
+        Path of the program or its folder; empty where the settings name none.
+    data_dir : str
+        Folder of the star databases; empty where the settings name none.
+
+    Returns
+    -------
+    AstapInstallation or None
+    """
     return find_astap(executable, data_dir, environ=os.environ, platform=sys.platform)
 
 
@@ -83,7 +95,19 @@ def find_astap(
 
 
 def misleading_paths(executable: str, data_dir: str, environ: Mapping[str, str]) -> tuple[Message, ...]:
-    """Return a warning for each path that is given and does not lead to what it should, naming where it is set."""
+    """Return a warning for each path that is given and does not lead to what it should, naming where it is set.
+
+    Parameters
+    ----------
+    executable, data_dir : str
+        Paths in the settings; empty where they name none.
+    environ : mapping of str to str
+        Environment variables.
+
+    Returns
+    -------
+    tuple of Message
+    """
     names = _program_names(sys.platform)
     programs = [(name, environ.get(name, "")) for name in _EXECUTABLE_VARIABLES]
     folders = [(name, environ.get(name, "")) for name in _DATA_VARIABLES]

@@ -79,6 +79,19 @@ class AstapSlots:
 
         ``DISABLE_IPC_LOCK`` (1 switches the slots off), ``LOCK_DIR``, ``RATE_SEC`` and ``RATE_BURST``; a value that is
         no number counts as not given.
+
+        Parameters
+        ----------
+        instances : int
+            ASTAP processes that may run at once, at least 1.
+        environ : mapping of str to str
+            Environment variables.
+        report : callable(Message)
+            Told while a slot is waited for.
+
+        Returns
+        -------
+        AstapSlots
         """
         named = environ.get("ZEMOSAIC_ASTAP_LOCK_DIR")
         return cls(
