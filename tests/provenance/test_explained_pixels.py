@@ -71,7 +71,9 @@ def test_every_pixel_of_grid_mode_comes_out_the_same(explained_run, tmp_path):
     stories = compare(output, tmp_path, 40)
     lost = [frame for story in stories for frame in story.frames if frame.state is PixelState.HIGH]
     on_trail = [Path(frame.path).name for frame in lost if frame.trail]
-    assert on_trail.count(explained_run.satellite) > 10
+    assert explained_run.satellite in on_trail, (
+        "the trail is masked before the frames are compared, and told all the same"
+    )
     gone = {f.path: f.reason.key for story in stories for f in story.frames if f.state is PixelState.LEFT_OUT}
     assert {Path(path).name: key for path, key in gone.items()} == {explained_run.unwanted: "reason.picked_out"}
 
