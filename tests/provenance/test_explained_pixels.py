@@ -54,8 +54,7 @@ def compare(output: Path, scratch: Path, number: int) -> list:
         assert used == int(np.nan_to_num(maps["coverage"][0, row, column]))
         # A sample that its frame's own trail masks was never compared with the others, and the map does not count it.
         clipped = [frame for frame in story.frames if frame.state in (PixelState.HIGH, PixelState.LOW)]
-        clipped = [frame for frame in clipped if np.isfinite(frame.sigmas).any()]
-        assert len(clipped) == int(np.nan_to_num(maps["rejected"][0, row, column]))
+        assert sum(len(frame.value) > 0 for frame in clipped) == int(np.nan_to_num(maps["rejected"][0, row, column]))
         for frame in story.frames:
             if frame.state is PixelState.HIGH and np.isfinite(frame.sigmas).any():
                 assert max(frame.sigmas) > story.kappa_high
@@ -72,7 +71,9 @@ def test_every_pixel_of_grid_mode_comes_out_the_same(explained_run, tmp_path):
     stories = compare(output, tmp_path, 40)
     lost = [frame for story in stories for frame in story.frames if frame.state is PixelState.HIGH]
     on_trail = [Path(frame.path).name for frame in lost if frame.trail]
-    assert on_trail.count(explained_run.satellite) > 10
+    assert explained_run.satellite in on_trail, (
+        "the trail is masked before the frames are compared, and told all the same"
+    )
     gone = {f.path: f.reason.key for story in stories for f in story.frames if f.state is PixelState.LEFT_OUT}
     assert {Path(path).name: key for path, key in gone.items()} == {explained_run.unwanted: "reason.picked_out"}
 
