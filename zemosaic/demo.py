@@ -222,7 +222,13 @@ def _soft_step(x: Float64s) -> Float64s:
 
 
 def render(shot: Exposure, sky: TrueSky) -> NDArray[np.uint16]:
-    """Return one raw frame, shape (HEIGHT, WIDTH), camera counts behind the Bayer filters."""
+    """Return one raw frame, shape (HEIGHT, WIDTH), camera counts behind the Bayer filters.
+
+    Parameters
+    ----------
+    shot : Exposure
+    sky : TrueSky
+    """
     rng = np.random.default_rng([SEED, 2, shot.number])
     colour = _filter_of_each_pixel()
     v, u = np.mgrid[-0.5 : 0.5 : HEIGHT * 1j, -0.5 : 0.5 : WIDTH * 1j].astype(np.float32)

@@ -57,7 +57,15 @@ class Message:
 
 
 def message(key: str, **params: Any) -> Message:
-    """Return ``Message(key, params)``."""
+    """Return ``Message(key, params)``.
+
+    Parameters
+    ----------
+    key : str
+        Of the sentence in `locales/`.
+    **params
+        What the sentence names.
+    """
     return Message(key, params)
 
 
@@ -116,12 +124,28 @@ _DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def disk_full(error: OSError, folder: str) -> ResourceError | None:
-    """Return what to tell the user when the disk of a folder is full; None where the error is another."""
+    """Return what to tell the user when the disk of a folder is full; None where the error is another.
+
+    Parameters
+    ----------
+    error : OSError
+    folder : str
+        That was written into.
+    """
     return ResourceError("error.disk_full", folder=folder) if error.errno in _DISK_FULL else None
 
 
 def write_refused(error: OSError, folder: str, path: str = "") -> ZeMosaicError:
-    """Return what to tell the user when the system refuses to write into a folder, or a file there."""
+    """Return what to tell the user when the system refuses to write into a folder, or a file there.
+
+    Parameters
+    ----------
+    error : OSError
+    folder : str
+        That was written into.
+    path : str
+        Of the file, where it is known.
+    """
     write_failed = OutputError("error.write_failed", path=path or folder, detail=error.strerror or str(error))
     return disk_full(error, folder) or write_failed
 

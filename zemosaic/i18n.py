@@ -191,12 +191,34 @@ class Translator:
         return key in self._texts
 
     def text(self, key: str, **params: Any) -> str:
-        """Return the sentence of a key with its placeholders filled; the key itself where none exists."""
+        """Return the sentence of a key with its placeholders filled; the key itself where none exists.
+
+        Parameters
+        ----------
+        key : str
+        **params
+            Values of the placeholders.
+
+        Returns
+        -------
+        str
+        """
         sentence = self._texts.get(key)
         return key if sentence is None else self._format.vformat(sentence, (), params)
 
     def number(self, value: float, how: str) -> str:
-        """Return a number in a format as of `format`, written the language's way."""
+        """Return a number in a format as of `format`, written the language's way.
+
+        Parameters
+        ----------
+        value : float
+        how : str
+            Format specification, such as ``.2f``.
+
+        Returns
+        -------
+        str
+        """
         return self._format.format_field(value, how)
 
     def message(self, text: Message) -> str:

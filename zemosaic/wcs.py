@@ -40,7 +40,17 @@ SIP_TERMS: tuple[tuple[int, int], ...] = ((2, 0), (1, 1), (0, 2), (3, 0), (2, 1)
 
 
 def unit_vectors(ra_deg: ArrayLike, dec_deg: ArrayLike) -> Float64s:
-    """Return unit vectors, shape (..., 3), of directions in degrees."""
+    """Return unit vectors, shape (..., 3), of directions in degrees.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg : array_like
+        Of shapes that broadcast.
+
+    Returns
+    -------
+    ndarray, shape (..., 3), float64
+    """
     ra, dec = np.radians(ra_deg), np.radians(dec_deg)
     cos_dec = np.cos(dec)
     return np.stack(np.broadcast_arrays(cos_dec * np.cos(ra), cos_dec * np.sin(ra), np.sin(dec)), axis=-1)
@@ -55,14 +65,35 @@ def ra_dec(vectors: ArrayLike) -> tuple[Float64s, Float64s]:
 
 
 def mean_direction(ra_deg: ArrayLike, dec_deg: ArrayLike) -> tuple[float, float]:
-    """Return the direction of the mean of unit vectors: right across RA 0h and over the pole."""
+    """Return the direction of the mean of unit vectors: right across RA 0h and over the pole.
+
+    Parameters
+    ----------
+    ra_deg, dec_deg : array_like
+        At least one direction.
+
+    Returns
+    -------
+    ra_deg, dec_deg : float
+    """
     total = unit_vectors(ra_deg, dec_deg).reshape(-1, 3).mean(axis=0)
     ra, dec = ra_dec(total)
     return float(ra), float(dec)
 
 
 def separation_deg(ra1: ArrayLike, dec1: ArrayLike, ra2: ArrayLike, dec2: ArrayLike) -> Float64s:
-    """Return the angle between directions in degrees, exact for small and large angles."""
+    """Return the angle between directions in degrees, exact for small and large angles.
+
+    Parameters
+    ----------
+    ra1, dec1, ra2, dec2 : array_like
+        Degrees, of shapes that broadcast.
+
+    Returns
+    -------
+    ndarray, float64
+        0 to 180 degrees.
+    """
     a, b = unit_vectors(ra1, dec1), unit_vectors(ra2, dec2)
     cross = np.linalg.norm(np.cross(a, b), axis=-1)
     return np.degrees(np.arctan2(cross, (a * b).sum(axis=-1)))
@@ -75,6 +106,10 @@ def tangent_plane(
 
     Parameters
     ----------
+    ra_deg, dec_deg : array_like
+        Of shapes that broadcast.
+    ra0, dec0 : float
+        Where the plane touches the sphere, in degrees.
     projection : {"TAN", "ZEA", "STG"}
         From the centre of the sphere; with equal areas; or with true angles.
 
@@ -105,6 +140,19 @@ def from_tangent_plane(
     """Return (ra_deg, dec_deg) of points of the plane that touches the sphere at (ra0, dec0).
 
     NaN for points that no direction falls on (beyond the disk of "ZEA").
+
+    Parameters
+    ----------
+    xi_deg, eta_deg : array_like
+        Degrees to the east and to the north.
+    ra0, dec0 : float
+        Where the plane touches the sphere, in degrees.
+    projection : {"TAN", "ZEA", "STG"}
+        As for `tangent_plane`.
+
+    Returns
+    -------
+    ra_deg, dec_deg : ndarray, float64
     """
     xi, eta = np.radians(xi_deg), np.radians(eta_deg)
     d0 = math.radians(dec0)
@@ -132,7 +180,17 @@ class Distortion:
     """Coefficients of `SIP_TERMS` for the second axis, pixels."""
 
     def correct(self, u: ArrayLike, v: ArrayLike) -> tuple[Float64s, Float64s]:
-        """Return undistorted offsets of detector offsets from the reference pixel."""
+        """Return undistorted offsets of detector offsets from the reference pixel.
+
+        Parameters
+        ----------
+        u, v : array_like
+            Columns and rows from the reference pixel, in pixels.
+
+        Returns
+        -------
+        u, v : ndarray, float64
+        """
         u, v = np.asarray(u, float), np.asarray(v, float)
         du, dv = self._terms(u, v)
         return u + du, v + dv
@@ -142,6 +200,15 @@ class Distortion:
 
         Far outside the frame the polynomial means nothing and grows without bound; there its shift is
         held to a part of the distance, lest a far direction seem to lie in the frame.
+
+        Parameters
+        ----------
+        u, v : array_like
+            Columns and rows from the reference pixel, in undistorted pixels.
+
+        Returns
+        -------
+        u, v : ndarray, float64
         """
         u, v = np.asarray(u, float), np.asarray(v, float)
         most = 0.25 * np.hypot(u, v)
@@ -178,7 +245,17 @@ class FrameWcs:
     projection: Projection = "TAN"
 
     def pixel_to_plane(self, x: ArrayLike, y: ArrayLike) -> tuple[Float64s, Float64s]:
-        """Return (xi_deg, eta_deg) on this frame's own tangent plane."""
+        """Return (xi_deg, eta_deg) on this frame's own tangent plane.
+
+        Parameters
+        ----------
+        x, y : array_like
+            Columns and rows, counted from 0 at the centre of the first pixel.
+
+        Returns
+        -------
+        xi_deg, eta_deg : ndarray, float64
+        """
         u, v = np.asarray(x, float) - self.x_ref, np.asarray(y, float) - self.y_ref
         if self.distortion is not None:
             u, v = self.distortion.correct(u, v)
@@ -186,7 +263,17 @@ class FrameWcs:
         return a * u + b * v, c * u + d * v
 
     def plane_to_pixel(self, xi_deg: ArrayLike, eta_deg: ArrayLike) -> tuple[Float64s, Float64s]:
-        """Return (x, y) of points of this frame's own tangent plane."""
+        """Return (x, y) of points of this frame's own tangent plane.
+
+        Parameters
+        ----------
+        xi_deg, eta_deg : array_like
+            Degrees to the east and to the north.
+
+        Returns
+        -------
+        x, y : ndarray, float64
+        """
         xi, eta = np.asarray(xi_deg, float), np.asarray(eta_deg, float)
         (a, b), (c, d) = self.cd
         det = a * d - b * c
@@ -196,11 +283,30 @@ class FrameWcs:
         return u + self.x_ref, v + self.y_ref
 
     def pixel_to_sky(self, x: ArrayLike, y: ArrayLike) -> tuple[Float64s, Float64s]:
-        """Return (ra_deg, dec_deg)."""
+        """Return (ra_deg, dec_deg).
+
+        Parameters
+        ----------
+        x, y : array_like
+            Columns and rows, counted from 0 at the centre of the first pixel.
+
+        Returns
+        -------
+        ra_deg, dec_deg : ndarray, float64
+        """
         return from_tangent_plane(*self.pixel_to_plane(x, y), self.ra_deg, self.dec_deg, self.projection)
 
     def sky_to_pixel(self, ra_deg: ArrayLike, dec_deg: ArrayLike) -> tuple[Float64s, Float64s]:
-        """Return (x, y); NaN for directions on the far half of the sky."""
+        """Return (x, y); NaN for directions on the far half of the sky.
+
+        Parameters
+        ----------
+        ra_deg, dec_deg : array_like
+
+        Returns
+        -------
+        x, y : ndarray, float64
+        """
         return self.plane_to_pixel(*tangent_plane(ra_deg, dec_deg, self.ra_deg, self.dec_deg, self.projection))
 
     @property
@@ -225,13 +331,25 @@ class FrameWcs:
         return a * d - b * c
 
     def corners(self, width: int, height: int) -> tuple[Float64s, Float64s]:
-        """Return (ra_deg, dec_deg), shape (4,), of the outer corners of a frame's pixels."""
+        """Return (ra_deg, dec_deg), shape (4,), of the outer corners of a frame's pixels.
+
+        Parameters
+        ----------
+        width, height : int
+            Of the frame, in pixels.
+        """
         x = np.array([-0.5, width - 0.5, width - 0.5, -0.5])
         y = np.array([-0.5, -0.5, height - 0.5, height - 0.5])
         return self.pixel_to_sky(x, y)
 
     def shifted(self, dx: float, dy: float) -> FrameWcs:
-        """Return the WCS of the same sky when (dx, dy) pixels are cut at the left and bottom."""
+        """Return the WCS of the same sky when (dx, dy) pixels are cut at the left and bottom.
+
+        Parameters
+        ----------
+        dx, dy : float
+            Columns at the left and rows at the bottom (the first ones) that are cut.
+        """
         return replace(self, x_ref=self.x_ref - dx, y_ref=self.y_ref - dy)
 
     def to_cards(self) -> dict[str, Any]:

@@ -88,6 +88,18 @@ class AstapCatalogue:
         """Return the stars within `radius_deg` of a direction, brightest first, at most `limit`.
 
         A missing file is an empty cell: users keep parts of the sky only.
+
+        Parameters
+        ----------
+        ra_deg, dec_deg : float
+            The direction.
+        radius_deg : float
+        limit : int, optional
+            Most stars; all by default.
+
+        Returns
+        -------
+        CatalogueStars
         """
         pieces = [_read_cell(path) for path in self._files(ra_deg % 360.0, dec_deg, radius_deg) if path.is_file()]
         if not pieces:

@@ -40,21 +40,60 @@ class Catalogue(Protocol):
         ...
 
     def cone(self, ra_deg: float, dec_deg: float, radius_deg: float, limit: int | None = None) -> CatalogueStars:
-        """Return the stars within `radius_deg` of a direction, brightest first, at most `limit`."""
+        """Return the stars within `radius_deg` of a direction, brightest first, at most `limit`.
+
+        Parameters
+        ----------
+        ra_deg, dec_deg : float
+            The direction.
+        radius_deg : float
+        limit : int, optional
+            Most stars; all by default.
+
+        Returns
+        -------
+        CatalogueStars
+        """
         ...
 
 
 def brightest_within(
     stars: CatalogueStars, ra_deg: float, dec_deg: float, radius_deg: float, limit: int | None
 ) -> CatalogueStars:
-    """Return those of `stars` inside the cone, brightest first, at most `limit`."""
+    """Return those of `stars` inside the cone, brightest first, at most `limit`.
+
+    Parameters
+    ----------
+    stars : CatalogueStars
+    ra_deg, dec_deg : float
+        Centre of the cone.
+    radius_deg : float
+    limit : int or None
+        Most stars; None for all.
+
+    Returns
+    -------
+    CatalogueStars
+    """
     inside = np.flatnonzero(separation_deg(stars.ra_deg, stars.dec_deg, ra_deg, dec_deg) <= radius_deg)
     order = np.argsort(stars.mag[inside], kind="stable")
     return stars[inside[order[:limit]]]
 
 
 def half_width_deg(dec_deg: float, radius_deg: float) -> float:
-    """Return how far the cone reaches from its centre in right ascension; 180 where it holds a pole."""
+    """Return how far the cone reaches from its centre in right ascension; 180 where it holds a pole.
+
+    Parameters
+    ----------
+    dec_deg : float
+        Declination of the centre.
+    radius_deg : float
+
+    Returns
+    -------
+    float
+        Degrees.
+    """
     if abs(dec_deg) + radius_deg >= 90.0:
         return 180.0
     sine = math.sin(math.radians(radius_deg)) / math.cos(math.radians(dec_deg))

@@ -232,6 +232,16 @@ def load_quads(catalogue: CellCatalogue, folder: Path) -> QuadIndex:
     """Return the catalogue's index from the cache folder, made and kept there where it is missing or broken.
 
     A folder that cannot be written costs the time to make the index again, nothing else.
+
+    Parameters
+    ----------
+    catalogue : CellCatalogue
+    folder : Path
+        Of the cache.
+
+    Returns
+    -------
+    QuadIndex
     """
     path = folder / _FILE
     quads = _read(path, catalogue)

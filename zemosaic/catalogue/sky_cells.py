@@ -114,6 +114,16 @@ class CellCatalogue:
     def open(cls, path: Path, name: str) -> CellCatalogue:
         """Map a catalogue file.
 
+        Parameters
+        ----------
+        path : Path
+        name : str
+            Of the catalogue, for messages.
+
+        Returns
+        -------
+        CellCatalogue
+
         Raises
         ------
         InputError

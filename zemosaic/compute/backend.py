@@ -101,6 +101,16 @@ class CupyBackend:
 def open_backend(name: str, device_id: int = 0) -> ArrayBackend:
     """Return the backend ``numpy`` or ``cupy``; the button that tests a device calls this too.
 
+    Parameters
+    ----------
+    name : {"numpy", "cupy"}
+    device_id : int
+        Number of the graphics card; "cupy" alone looks at it.
+
+    Returns
+    -------
+    ArrayBackend
+
     Raises
     ------
     ResourceError

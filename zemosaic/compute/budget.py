@@ -137,6 +137,16 @@ def stack_share(budget: Budget, worker_limit: int) -> Share:
     Without a limit stacking does the same with tiles.  With a limit below the number of workers only so
     many tiles are under way, none waits, and each gets the memory of those that are not.
     Threads do not multiply the workers: see `zemosaic.compute.executors.limit_library_threads`.
+
+    Parameters
+    ----------
+    budget : Budget
+    worker_limit : int
+        Tiles that may be under way at once; 0 or less for no limit.
+
+    Returns
+    -------
+    Share
     """
     if worker_limit <= 0 or worker_limit >= budget.workers:
         return Share(2 * budget.workers, budget.task_bytes)

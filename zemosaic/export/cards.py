@@ -121,7 +121,17 @@ def mosaic_cards(origin: Provenance, *, scaled: bool = False) -> list[Card]:
 
 
 def map_cards(origin: Provenance, kind: MapKind) -> list[Card]:
-    """Return the cards of a map that accompanies the mosaic, on the same pixels."""
+    """Return the cards of a map that accompanies the mosaic, on the same pixels.
+
+    Parameters
+    ----------
+    origin : Provenance
+    kind : {"coverage", "weight", "rejected", "sigma"}
+
+    Returns
+    -------
+    list of Card
+    """
     units = {
         "coverage": ("BUNIT", "frame", "frames used at the pixel"),
         "rejected": ("BUNIT", "frame", "frames rejected at the pixel"),
@@ -133,7 +143,18 @@ def map_cards(origin: Provenance, kind: MapKind) -> list[Card]:
 
 
 def ascii_text(text: str, longest: int = MAX_TEXT_LENGTH) -> str:
-    """Return text as a FITS header can hold it: printable ASCII, accents dropped, cut to `longest`."""
+    """Return text as a FITS header can hold it: printable ASCII, accents dropped, cut to `longest`.
+
+    Parameters
+    ----------
+    text : str
+    longest : int
+        Most characters.
+
+    Returns
+    -------
+    str
+    """
     plain = unicodedata.normalize("NFKD", text)
     kept = (c for c in plain if not unicodedata.combining(c))
     return "".join(c if " " <= c <= "~" else "?" for c in kept)[:longest].rstrip()

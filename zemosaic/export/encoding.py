@@ -81,7 +81,22 @@ class Encoder:
 
 
 def encoder_for(dtype: DiskType, layout: AxisLayout, box: Box, empty: Empty = "nan") -> Encoder:
-    """Return the encoder of a type; for ``uint16`` the faintest and brightest pixels of all colours set the scale."""
+    """Return the encoder of a type; for ``uint16`` the faintest and brightest pixels of all colours set the scale.
+
+    Parameters
+    ----------
+    dtype : {"float32", "int16", "int32", "uint16"}
+    layout : AxisLayout
+        The pixels; read once for ``uint16``.
+    box : (y0, y1, x0, x1)
+        Part of them that is written.
+    empty : {"nan", "zero"}
+        What stands where there is no light.
+
+    Returns
+    -------
+    Encoder
+    """
     if dtype != "uint16":
         return Encoder(dtype, empty=empty)
     y0, y1, x0, x1 = box

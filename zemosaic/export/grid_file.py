@@ -62,7 +62,16 @@ class SavedGrid:
 
 
 def write_grid(place: GridPlace, grid: SavedGrid, key: str = "") -> None:
-    """Write both files, with a key at the end of their names where there are several; raises OutputError."""
+    """Write both files, with a key at the end of their names where there are several; raises OutputError.
+
+    Parameters
+    ----------
+    place : GridPlace
+        Folder and stem of the files.
+    grid : SavedGrid
+    key : str
+        Of the grid, where there are several.
+    """
     base = place.folder / (f"{place.stem}_{key}" if key else place.stem)
     content = {"format": 1, **to_plain(grid)}
     write_whole(base.with_name(base.name + ".json"), (json.dumps(content, indent=2) + "\n").encode())

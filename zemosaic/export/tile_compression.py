@@ -69,7 +69,19 @@ def write_tiled(out: BinaryIO, header: fits.Header, layout: AxisLayout, box: Box
 
 
 def tiles_of(layout: AxisLayout, box: Box) -> Iterator[tuple[int, int, NDArray[Any]]]:
-    """Yield (plane, number of the tile, rows) of all tiles; every row of the source is read once."""
+    """Yield (plane, number of the tile, rows) of all tiles; every row of the source is read once.
+
+    Parameters
+    ----------
+    layout : AxisLayout
+        The pixels.
+    box : (y0, y1, x0, x1)
+        Part of them that is written.
+
+    Returns
+    -------
+    iterator of (int, int, ndarray of shape (rows, columns))
+    """
     y0, y1, x0, x1 = box
     left: NDArray[Any] | None = None
     number = 0

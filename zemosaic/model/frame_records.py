@@ -185,7 +185,14 @@ class Trail:
     """Brightness of its ridge above the sky, green where there is colour."""
 
     def reaches(self, x_px: Float64s, y_px: Float64s, beside_px: float = 3.0) -> NDArray[np.bool_]:
-        """Return which positions lie on the trail or so near that it changes the light of a star there."""
+        """Return which positions lie on the trail or so near that it changes the light of a star there.
+
+        Parameters
+        ----------
+        x_px, y_px : ndarray, shape (n,)
+        beside_px : float
+            Distance from the trail's flank, and from its ends, that counts as near.
+        """
         angle = math.radians(self.angle_deg)
         dx, dy = x_px - self.x_px, y_px - self.y_px
         across = np.abs(dx * math.sin(angle) - dy * math.cos(angle))
@@ -296,7 +303,14 @@ N_HIGHER_ORDER_TERMS = 11
 
 
 def detector_coordinates(x: Any, y: Any, width: int, height: int) -> tuple[Any, Any]:
-    """Return (u, v): position from the centre in units of the frame's height."""
+    """Return (u, v): position from the centre in units of the frame's height.
+
+    Parameters
+    ----------
+    x, y : float or array
+        Columns and rows on the detector, in pixels.
+    width, height : int
+    """
     return (x - 0.5 * width) / height, (y - 0.5 * height) / height
 
 
@@ -317,7 +331,14 @@ def sky_terms(u: Any, v: Any) -> tuple[Any, ...]:
 
 
 def sky_level(sky_adu: Sequence[float], u: Any, v: Any) -> Any:
-    """Return the sky of one channel of a `CalibratedFrame` at detector coordinates."""
+    """Return the sky of one channel of a `CalibratedFrame` at detector coordinates.
+
+    Parameters
+    ----------
+    sky_adu : sequence of float
+        Coefficients of `sky_terms`, which may be fewer than these.
+    u, v : float or array
+    """
     return sum(part * term for part, term in zip(sky_adu, sky_terms(u, v), strict=False))
 
 

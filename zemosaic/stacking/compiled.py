@@ -43,38 +43,6 @@ def stack_pixels(  # type: ignore[no-untyped-def]
     lows,
     highs,
 ):
-    """Reject and combine the samples of all pixels; `zemosaic.stacking.kernel.stack` is the way to call it.
-
-    Parameters
-    ----------
-    cube : ndarray, shape (frames, channels, pixels), float32
-        Calibrated samples; NaN where a frame has none.
-    weights : ndarray, shape (frames, 1) or (frames, pixels), float32
-    noise, unsteady : ndarray, shape (channels, pixels), float32
-        Expected noise of a sample, and the scatter that seeing brings to stars.
-    network : ndarray, shape (n, 2), int32
-        From `sorting_network`.
-    rejection : int
-        Value of a `Rejection`.
-    median : bool
-        Whether the median is taken rather than the weighted mean.
-    kappas : (float32, float32)
-        Limits below and above, in units of the scatter.
-    rounds, inner : int
-        Most rounds of rejection, and of winsorizing within each.
-    numbers : tuple of float32
-        Floor of the noise, tolerance of the signal, cut and bias of winsorizing.
-    few : int
-        Samples below which the scatter is not told from them.
-    value : ndarray, shape (channels, pixels), float32
-        Receives the combined samples.
-    weight : ndarray, shape (pixels,), float32
-        Receives the sum of the weights of the samples that stay.
-    kept, gone : ndarray, shape (pixels,), uint16
-        Receive the numbers of samples that stay and that are rejected.
-    lows, highs : ndarray, shape (channels, pixels) or (0, 0), float32
-        Receive the limits, where they are not empty.
-    """
     frames, channels, pixels = cube.shape
     block, room = np.empty((channels, frames, LANES), np.float32), np.empty((frames, LANES), np.float32)
     sizes, tallies = np.empty((8, LANES), np.float32), np.empty((5, LANES), np.int32)
@@ -389,19 +357,7 @@ def _stray_ends(block, first, size, centre, level, slope, floor, kappas, safe, l
 def accumulate(samples, weights, low, high, value, weight, kept, rejected):  # type: ignore[no-untyped-def]
     """Add one frame's samples that lie within the limits to the sums of value, weight, kept and rejected.
 
-    Parameters
-    ----------
-    samples : ndarray, shape (channels, pixels), float32
-        Of one frame; NaN where it has none.
-    weights : ndarray, shape (1,) or (pixels,), float32
-    low, high : ndarray, shape (channels, pixels), float32
-        Limits within which a sample stays.
-    value : ndarray, shape (channels, pixels), float32
-        Sum of weight times sample, added to.
-    weight : ndarray, shape (pixels,), float32
-        Sum of the weights, added to.
-    kept, rejected : ndarray, shape (pixels,), int
-        Numbers of samples, added to.
+    samples, low, high and value have shape (channels, pixels), weights has (1,) or (pixels,), the rest (pixels,).
     """
     channels, pixels = samples.shape
     for p in range(pixels):

@@ -36,7 +36,19 @@ class AxisLayout:
     width: int
 
     def rows(self, y0: int, y1: int, x0: int, x1: int) -> NDArray[Any]:
-        """Return shape (planes, y1 - y0, x1 - x0)."""
+        """Return shape (planes, y1 - y0, x1 - x0).
+
+        Parameters
+        ----------
+        y0, y1 : int
+            First row, and the row after the last.
+        x0, x1 : int
+            First column, and the column after the last.
+
+        Returns
+        -------
+        ndarray, shape (planes, y1 - y0, x1 - x0)
+        """
         if self.axis_order == "HW":
             return np.asarray(self.source[y0:y1, x0:x1])[None]
         if self.axis_order == "HWC":
@@ -47,6 +59,11 @@ class AxisLayout:
         """Yield (start, stop) of the rows from `y0` to `y1`, little memory at a time.
 
         No band ends inside a chunk of a zarr array, so that each chunk is decoded once.
+
+        Parameters
+        ----------
+        y0, y1 : int
+            First row, and the row after the last.
         """
         chunks: tuple[int, ...] | None = getattr(self.source, "chunks", None)
         whole = chunks[self.axis_order.index("H")] if chunks else 1
@@ -56,7 +73,19 @@ class AxisLayout:
 
 
 def axis_layout(source: Pixels, axis_order: AxisOrder) -> AxisLayout:
-    """Return how `source` lies; ValueError where it has neither 1 nor 3 planes."""
+    """Return how `source` lies; ValueError where it has neither 1 nor 3 planes.
+
+    Parameters
+    ----------
+    source : Pixels
+        Array, memory map or zarr array of 2 or 3 axes.
+    axis_order : {"HW", "HWC", "CHW"}
+        Order of 3 axes.
+
+    Returns
+    -------
+    AxisLayout
+    """
     shape = tuple(int(n) for n in source.shape)
     if len(shape) == 2:
         return AxisLayout(source, "HW", 1, *shape)

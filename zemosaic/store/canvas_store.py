@@ -134,7 +134,14 @@ class CanvasStore:
         return damaged
 
     def create_canvas(self, channels: int, height: int, width: int, block_px: int, fingerprint: str) -> None:
-        """Make a canvas in square blocks, without tiles; one of another fingerprint, or a damaged one, is replaced."""
+        """Make a canvas in square blocks, without tiles; one of another fingerprint, or a damaged one, is replaced.
+
+        Parameters
+        ----------
+        channels, height, width, block_px : int
+        fingerprint : str
+            Of what the canvas shows.
+        """
         if self._agrees(fingerprint):
             return
         self._begin_anew()
@@ -329,7 +336,13 @@ class CanvasStore:
         return mark.text()
 
     def write_canvas(self, box: tuple[int, int, int, int], pixels: TilePixels) -> None:
-        """Store one box (y0, y1, x0, x1) of the canvas."""
+        """Store one box (y0, y1, x0, x1) of the canvas.
+
+        Parameters
+        ----------
+        box : (y0, y1, x0, x1)
+        pixels : TilePixels
+        """
         y0, y1, x0, x1 = box
         for name in _PLANES:
             place = (slice(y0, y1), slice(x0, x1))

@@ -76,7 +76,20 @@ class Journal:
         self.untold.clear()
 
     def get(self, kind: str, key: str, depends_on: str) -> bytes | None:
-        """Return the payload of an entry with the wanted digest, else None."""
+        """Return the payload of an entry with the wanted digest, else None.
+
+        Parameters
+        ----------
+        kind, key : str
+            What the entry is about, such as ``tile`` and the number of one.
+        depends_on : str
+            Digest of what the result depends on now.
+
+        Returns
+        -------
+        bytes or None
+            None too where the entry is damaged, which is told.
+        """
 
         def read() -> tuple[Any, Any] | None:
             found: tuple[Any, Any] | None = self._db.execute(
@@ -95,7 +108,16 @@ class Journal:
         return payload
 
     def put(self, kind: str, key: str, depends_on: str, payload: bytes) -> None:
-        """Store an entry; it survives the process from here on."""
+        """Store an entry; it survives the process from here on.
+
+        Parameters
+        ----------
+        kind, key : str
+            What the entry is about; an entry of both is replaced.
+        depends_on : str
+            Digest of what the result depended on.
+        payload : bytes
+        """
         values = (kind, _stored(key), depends_on, payload, _mark(kind, key, depends_on, payload))
         self._safely(lambda: self._db.execute("INSERT OR REPLACE INTO entries VALUES (?,?,?,?,?)", values))
 

@@ -113,7 +113,18 @@ class FrameColumns:
 
     @classmethod
     def of(cls, frames: Sequence[CalibratedFrame], cameras: Sequence[int]) -> FrameColumns:
-        """Return the columns of frames, and of the number of each one's camera."""
+        """Return the columns of frames, and of the number of each one's camera.
+
+        Parameters
+        ----------
+        frames : sequence of CalibratedFrame
+        cameras : sequence of int
+            Number of each frame's camera.
+
+        Returns
+        -------
+        FrameColumns
+        """
         return cls(as_columns([to_plain(frame, _WITHOUT) for frame in frames]), np.array(cameras, np.int32))
 
     @cached_property

@@ -40,13 +40,27 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a small file in one piece; raises what `replacing` raises."""
+    """Write a small file in one piece; raises what `replacing` raises.
+
+    Parameters
+    ----------
+    path : Path
+    content : bytes
+    """
     with replacing(path) as out:
         out.write(content)
 
 
 def check_free_disk(path: Path, needed_bytes: int) -> None:
-    """Raise ResourceError when the disk that holds `path` has not `needed_bytes` left."""
+    """Raise ResourceError when the disk that holds `path` has not `needed_bytes` left.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file that shall be written.
+    needed_bytes : int
+        Its size; some room beyond it must be left.
+    """
     try:
         free = shutil.disk_usage(path.parent).free
     except OSError as failure:

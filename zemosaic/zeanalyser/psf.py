@@ -57,6 +57,8 @@ def refine_centroids(image, sites, x, y, background, sigma, rounds=8):  # type: 
         Local sky of each star.
     sigma : float
         Width of the window in pixels.
+    rounds : int
+        Iterations at the most.
     """
     height, width = image.shape
     out_x = np.empty(x.size)
@@ -130,7 +132,27 @@ def psf_samples(
     flux: Float64s,
     reach: int,
 ) -> PsfSamples:
-    """Return all pixels of the colour within `reach` of the stars."""
+    """Return all pixels of the colour within `reach` of the stars.
+
+    Parameters
+    ----------
+    image : ndarray, shape (h, w)
+        Raw pixels.
+    sites : ndarray of bool, shape (2, 2)
+        Which pixels of each 2 x 2 block carry the colour.
+    x, y : ndarray, shape (n,)
+        Centres of the stars, in pixels.
+    background : ndarray, shape (n,)
+        Local sky of each star, ADU.
+    flux : ndarray, shape (n,)
+        Of each star, ADU.
+    reach : int
+        Pixels on each side of a star's nearest pixel.
+
+    Returns
+    -------
+    PsfSamples
+    """
     offset = np.arange(-reach, reach + 1)
     column = np.rint(x).astype(int)[:, None, None] + offset[None, None, :]
     row = np.rint(y).astype(int)[:, None, None] + offset[None, :, None]
@@ -149,6 +171,16 @@ def fit_psf(samples: PsfSamples, fwhm_guess: float) -> PsfShape | None:
     Levenberg-Marquardt; before each round every star's flux is taken anew from the profile (the flux
     above the detection limit misses half of a faint star's light), and after it stars and then pixels that
     fit badly (blends, trails) are left out.  None when it does not settle on a sensible shape.
+
+    Parameters
+    ----------
+    samples : PsfSamples
+    fwhm_guess : float
+        Pixels; where the fit starts from.
+
+    Returns
+    -------
+    PsfShape or None
     """
     alpha = fwhm_guess / (2.0 * math.sqrt(2.0 ** (1.0 / 3.0) - 1.0))
     parameters = np.array([2.0 / (math.pi * alpha**2), alpha**-2, 0.0, alpha**-2, 3.0, 0.0])

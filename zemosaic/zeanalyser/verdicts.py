@@ -108,6 +108,12 @@ def sky_ratios(frames: Sequence[MeasuredFrame], groups: NDArray[np.int64]) -> ND
     """Return how bright each frame's sky is for its camera, shape (frames,).
 
     By the variance of its pixels, which grows with the light and knows no bias.
+
+    Parameters
+    ----------
+    frames : sequence of MeasuredFrame
+    groups : ndarray of int, shape (frames,)
+        Camera of each frame.
     """
     light = np.array([frame.noise_adu[green_channel(len(frame.noise_adu))] ** 2 for frame in frames])
     usual = np.array([np.median(light[groups == group]) for group in groups])

@@ -51,23 +51,7 @@ _RADIAL_TERMS = np.array(
 
 
 def make_cameras(frames: list[FrameWcs], camera: Indices, optics: Indices, radius_px: Floats) -> Cameras:
-    """Return the cameras of frames whose solutions refer to the frames' centres, without their distortion.
-
-    Parameters
-    ----------
-    frames : list of FrameWcs
-    camera : ndarray of int, shape (frames,)
-        Camera of each frame.
-    optics : ndarray of int, shape (cameras,)
-        Telescope of each camera.
-    radius_px : ndarray, shape (cameras,)
-        Reach of each camera: unit of `Detections.u` and `Detections.v`.
-
-    Returns
-    -------
-    Cameras
-        None is held.
-    """
+    """Return the cameras of frames whose solutions refer to the frames' centres, without their distortion."""
     pointing = np.array([(w.ra_deg, w.dec_deg) for w in frames])
     cd = np.radians(np.array([w.cd for w in frames]))
     axes = _axes(unit_vectors(pointing[:, 0], pointing[:, 1]))
@@ -120,8 +104,8 @@ def residuals(cameras: Cameras, detections: Detections, stars: Floats) -> Floats
     ----------
     cameras : Cameras
     detections : Detections
-    stars : ndarray
-        Unit vectors, shape (stars, 3).
+    stars : ndarray, shape (stars, 3)
+        Unit vectors.
     """
     x, y, depth = _components_along(cameras.axes[detections.frame], stars[detections.star])
     expected = _times(_inverse(cameras.cd)[detections.frame], np.column_stack([x / depth, y / depth]))
@@ -136,20 +120,7 @@ def least_squares_step(
     priors: Priors,
     tolerance: float = 1e-5,
 ) -> tuple[Cameras, Floats]:
-    """Return cameras and star places (unit vectors, shape (stars, 3)) after one least-squares step.
-
-    Parameters
-    ----------
-    cameras : Cameras
-    detections : Detections
-    stars : ndarray, shape (stars, 3)
-        Unit vectors of the places so far.
-    references : ReferenceStars
-        Catalogue places of the stars.
-    priors : Priors
-    tolerance : float
-        Relative residual at which the conjugate gradients stop.
-    """
+    """Return cameras and star places (unit vectors, shape (stars, 3)) after one least-squares step."""
     residual = residuals(cameras, detections, stars).T
     system = _System(cameras, detections, _image_derivatives(cameras, detections, stars), references, priors)
     reference_pull = (references.weight[:, None] * references.offset).T
@@ -338,7 +309,7 @@ def distortion_terms(u: Floats, v: Floats) -> Floats:
     Parameters
     ----------
     u, v : ndarray, shape (n,)
-        Place on the frame from its centre, in units of its camera's radius.
+        Place on the frame from its centre, in units of its camera's reach.
     """
     return np.vstack([_powers(u, v) - _linear_part().T @ np.array([np.ones_like(u), u, v]), [u, v]])
 
@@ -355,11 +326,6 @@ def session_deviations(distortion: Floats, optics: Indices) -> Floats:
     ----------
     distortion : ndarray, shape (cameras, 7, 2)
     optics : ndarray of int, shape (cameras,)
-        Telescope of each camera.
-
-    Returns
-    -------
-    ndarray, shape (cameras, 7, 2)
     """
     total = np.zeros((int(optics.max()) + 1, *distortion.shape[1:]))
     np.add.at(total, optics, distortion)
