@@ -41,7 +41,15 @@ class ClusterExecutor(Executor):
         self._lock = threading.Lock()
 
     def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
-        """Send fn to the cluster and return its future, which breaks when the cluster is lost."""
+        """Send fn to the cluster and return its future, which breaks when the cluster is lost.
+
+        Parameters
+        ----------
+        fn : callable
+            Importable on the cluster's workers.
+        *args, **kwargs
+            Its arguments, which are pickled.
+        """
         answer: _Answer[R] = _Answer(self._inner.submit(fn, *args, **kwargs))
         with self._lock:
             self._waiting.add(answer)
@@ -57,7 +65,13 @@ class ClusterExecutor(Executor):
             answer.break_off(why)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Withdraw what is still waited for."""
+        """Withdraw what is still waited for.
+
+        Parameters
+        ----------
+        wait, cancel_futures : bool
+            Neither is looked at.
+        """
         with self._lock:
             waiting = list(self._waiting)
         for answer in waiting:

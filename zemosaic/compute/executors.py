@@ -56,7 +56,14 @@ class SerialExecutor(Executor):
     """Runs each task at once in the calling thread."""
 
     def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
-        """Run fn now and return its finished future."""
+        """Run fn now and return its finished future.
+
+        Parameters
+        ----------
+        fn : callable
+        *args, **kwargs
+            Its arguments.
+        """
         future: Future[R] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
@@ -165,6 +172,10 @@ def map_ordered(
 
     Parameters
     ----------
+    executor : Executor
+    function : callable
+    tasks : iterable
+        Arguments of `function`, one each.
     ahead : int
         Tasks submitted before their turn at most, so that neither arguments nor results pile up.
     cancelled : callable

@@ -96,6 +96,17 @@ class WorkerPool(Executor):
     def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
         """Hand a task to the next worker that is free.
 
+        Parameters
+        ----------
+        fn : callable
+            Importable in the workers.
+        *args, **kwargs
+            Its arguments, which are pickled.
+
+        Returns
+        -------
+        Future
+
         Raises
         ------
         BrokenExecutor
@@ -122,7 +133,15 @@ class WorkerPool(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Let the workers go when everything is done; with `cancel_futures` when what was begun is done."""
+        """Let the workers go when everything is done; with `cancel_futures` when what was begun is done.
+
+        Parameters
+        ----------
+        wait : bool
+            Whether to return only when the workers have gone.
+        cancel_futures : bool
+            Whether tasks that no worker has begun are withdrawn.
+        """
         with self._lock:
             self._closing = True
             if cancel_futures:

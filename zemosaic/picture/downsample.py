@@ -17,7 +17,15 @@ STRIP_ROWS = 128
 
 
 def block_size(height: int, width: int, max_px: int) -> int:
-    """Return the side of the square blocks that bring the longer side to at most `max_px`."""
+    """Return the side of the square blocks that bring the longer side to at most `max_px`.
+
+    Parameters
+    ----------
+    height, width : int
+        In pixels.
+    max_px : int
+        Longest side after averaging.
+    """
     return max(1, -(-max(height, width) // max_px))
 
 

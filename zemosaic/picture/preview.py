@@ -144,7 +144,13 @@ def shown_bands(
 
 
 def write_png(path: Path, picture: Picture) -> None:
-    """Write a picture (h, w, 3) as PNG with nothing but its pixels in it; raises OutputError."""
+    """Write a picture (h, w, 3) as PNG with nothing but its pixels in it; raises OutputError.
+
+    Parameters
+    ----------
+    path : Path
+    picture : ndarray, shape (h, w, 3), uint8
+    """
     write_whole(path, png_bytes(picture))
 
 
@@ -156,7 +162,16 @@ def png_bytes(picture: Picture) -> bytes:
 
 
 def jpeg_bytes(picture: Picture, max_px: int, quality: int = 85) -> bytes:
-    """Return a picture, shrunk to `max_px`, as the bytes of a JPEG file."""
+    """Return a picture, shrunk to `max_px`, as the bytes of a JPEG file.
+
+    Parameters
+    ----------
+    picture : ndarray, shape (h, w, 3), uint8
+    max_px : int
+        Longest side; smaller pictures keep their size.
+    quality : int
+        Of the JPEG encoder, up to 95.
+    """
     image = Image.fromarray(picture)
     image.thumbnail((max_px, max_px), Image.Resampling.LANCZOS)
     out = io.BytesIO()
@@ -195,7 +210,15 @@ def coverage_picture(coverage: Pixels, max_px: int, box: Box | None = None) -> t
 
 
 def coverage_colours(frames: NDArray[np.float32], most: float) -> Picture:
-    """Return the colours, shape (h, w, 4), of numbers of frames, transparent where there are none."""
+    """Return the colours, shape (h, w, 4), of numbers of frames, transparent where there are none.
+
+    Parameters
+    ----------
+    frames : ndarray, shape (h, w), float32
+        Numbers of frames.
+    most : float
+        The number that gets the last colour.
+    """
     place = np.clip(np.nan_to_num(frames) / most, 0.0, 1.0) * (len(COVERAGE_COLOURS) - 1)
     steps = np.arange(len(COVERAGE_COLOURS))
     colours = [np.interp(place, steps, COVERAGE_COLOURS[:, channel]) for channel in range(3)]

@@ -334,23 +334,46 @@ class MosaicView:
         return self._most
 
     def value_at(self, x: float, y: float) -> tuple[float, ...] | None:
-        """Return the linear values of the pixel at a place, one per channel; None outside and without data."""
+        """Return the linear values of the pixel at a place, one per channel; None outside and without data.
+
+        Parameters
+        ----------
+        x, y : float
+            Place in pixels from the top left corner.
+        """
         return self._pixel(self._mosaic, x, y)
 
     def frames_at(self, x: float, y: float) -> int | None:
-        """Return how many frames the pixel at a place is made of; None outside and without a coverage map."""
+        """Return how many frames the pixel at a place is made of; None outside and without a coverage map.
+
+        Parameters
+        ----------
+        x, y : float
+            Place in pixels from the top left corner.
+        """
         count = None if self._coverage is None else self._pixel(self._coverage, x, y)
         return None if count is None else round(count[0])
 
     def sky_at(self, x: float, y: float) -> tuple[float, float] | None:
-        """Return (ra_deg, dec_deg), ICRS, of a place; None without a WCS and off the sky."""
+        """Return (ra_deg, dec_deg), ICRS, of a place; None without a WCS and off the sky.
+
+        Parameters
+        ----------
+        x, y : float
+            Place in pixels from the top left corner.
+        """
         if self.wcs is None:
             return None
         ra, dec = self.wcs.pixel_to_sky(x - 0.5, self._mosaic.height - 0.5 - y)
         return (float(ra), float(dec)) if np.isfinite(ra) and np.isfinite(dec) else None
 
     def place_of(self, ra_deg: float, dec_deg: float) -> tuple[float, float] | None:
-        """Return the place (x, y) of a direction, perhaps outside; None without a WCS and beyond its half sphere."""
+        """Return the place (x, y) of a direction, perhaps outside; None without a WCS and beyond its half sphere.
+
+        Parameters
+        ----------
+        ra_deg, dec_deg : float
+        """
         if self.wcs is None:
             return None
         x, y = self.wcs.sky_to_pixel(ra_deg, dec_deg)

@@ -108,7 +108,14 @@ class DisplayStretch:
         )
 
     def fitted(self, planes: Planes, inside: NDArray[np.bool_]) -> DisplayStretch:
-        """Return the view with the stretch that pixels of this sky want, be they single, averaged or calmed."""
+        """Return the view with the stretch that pixels of this sky want, be they single, averaged or calmed.
+
+        Parameters
+        ----------
+        planes : ndarray, shape (channels, h, w), float32
+        inside : ndarray of bool, shape (h, w)
+            Where they have data.
+        """
         if not inside.any():
             return self
         clear = np.where(inside, planes - _column(self.sky), np.float32(0)) * _column(self.gains)
@@ -153,13 +160,37 @@ def display_stretch(
 
 
 def midtones(x: NDArray[np.float32] | float, balance: float) -> NDArray[np.float32]:
-    """Return the midtones transfer function: 0 to 0, `balance` to 1/2, 1 to 1."""
+    """Return the midtones transfer function: 0 to 0, `balance` to 1/2, 1 to 1.
+
+    Parameters
+    ----------
+    x : ndarray or float
+        0 to 1.
+    balance : float
+        The brightness that becomes 1/2.
+    """
     values = np.asarray(x, np.float32)
     return (balance - 1.0) * values / ((2.0 * balance - 1.0) * values - balance)
 
 
 def inside_of(planes: Planes, coverage: Pixels | None, max_px: int, box: Box | None) -> NDArray[np.bool_]:
-    """Return where shrunk planes show data."""
+    """Return where shrunk planes show data.
+
+    Parameters
+    ----------
+    planes : ndarray, shape (channels, h, w), float32
+        Shrunk to `max_px`.
+    coverage : Pixels or None
+        In full size, shape (h, w).
+    max_px : int
+        As for the planes.
+    box : (y0, y1, x0, x1) or None
+        Part of the coverage that the planes show; None for all.
+
+    Returns
+    -------
+    ndarray of bool, shape (h, w)
+    """
     inside = np.asarray(np.isfinite(planes).all(axis=0))
     if coverage is not None:
         inside &= downsampled(coverage, max_px, axis_order="HW", box=box, empty=0.0)[0] > 0
@@ -259,7 +290,15 @@ class ChannelStretch:
 
     @classmethod
     def of(cls, clear: Planes, inside: NDArray[np.bool_]) -> ChannelStretch:
-        """Return the stretch of planes whose sky is 0."""
+        """Return the stretch of planes whose sky is 0.
+
+        Parameters
+        ----------
+        clear : ndarray, shape (channels, h, w), float32
+            Planes whose sky is 0.
+        inside : ndarray of bool, shape (h, w)
+            Where they have data.
+        """
         light = clear.mean(axis=0)
         levels = light[inside]
         depth = _shadow_depth(clear, levels, inside)
@@ -268,11 +307,25 @@ class ChannelStretch:
 
     @classmethod
     def between(cls, black: float, white: float, sky_level: float) -> ChannelStretch:
-        """Return the stretch that shows 0 as `sky_level`."""
+        """Return the stretch that shows 0 as `sky_level`.
+
+        Parameters
+        ----------
+        black, white : float
+            Light shown as 0 and as 1, the sky being 0.
+        sky_level : float
+            Brightness of the empty sky in the picture, 0 to 1.
+        """
         return cls(black, white, float(midtones(-black / (white - black), sky_level)))
 
     def adjusted(self, depth: float, white: float, sky_level: float) -> ChannelStretch:
-        """Return another stretch; see `DisplayStretch.adjusted`."""
+        """Return another stretch; see `DisplayStretch.adjusted`.
+
+        Parameters
+        ----------
+        depth, white, sky_level : float
+            See `DisplayStretch.adjusted`.
+        """
         return ChannelStretch.between(self.black * depth, self.white * white, sky_level)
 
     def deeper(self, factor: float) -> ChannelStretch:

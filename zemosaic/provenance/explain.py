@@ -108,6 +108,13 @@ class Explainer:
     def place_of(self, ra_deg: float, dec_deg: float, mosaic: str = "") -> tuple[int, int]:
         """Return column and row, counted from 0, of the pixel that a direction falls on; perhaps outside.
 
+        Parameters
+        ----------
+        ra_deg, dec_deg : float
+            The direction.
+        mosaic : str
+            Name of the mosaic's file, where the run made several.
+
         Raises
         ------
         InputError

@@ -99,7 +99,17 @@ def _share(pixel: PixelOf, weight: float, index: int) -> float:
 
 
 def frames_left_out(entries: Iterable[Entry], known: Set[str], ra_deg: float, dec_deg: float) -> Iterator[FrameHere]:
-    """Yield the frames that cover a place on the sky and are in no mosaic, as far as their places are known."""
+    """Yield the frames that cover a place on the sky and are in no mosaic, as far as their places are known.
+
+    Parameters
+    ----------
+    entries : iterable of Entry
+        Frames of the report.
+    known : set of str
+        Paths of the frames that are told already.
+    ra_deg, dec_deg : float
+        The place.
+    """
     for entry in entries:
         corners = entry.get("corners_ra_deg") or (), entry.get("corners_dec_deg") or ()
         if entry["status"] == "used" or entry["path"] in known or len(corners[0]) != 4:

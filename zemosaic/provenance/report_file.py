@@ -45,6 +45,15 @@ def _check_entry(entry: object) -> None:
 
 
 def records_in(report: Mapping[str, Any], path: Path) -> list[MosaicRecord]:
+    """Return the pixel records that a report holds, one per mosaic.
+
+    Parameters
+    ----------
+    report : mapping
+        What the report's JSON says.
+    path : Path
+        Of the report, for messages.
+    """
     text, settings = report.get("pixel_record"), report.get("settings")
     if not isinstance(text or "", str) or not isinstance(settings or {}, dict):
         raise InputError("error.pixel_report", path=str(path), detail="pixel_record, settings")
@@ -59,7 +68,15 @@ def records_in(report: Mapping[str, Any], path: Path) -> list[MosaicRecord]:
 
 
 def settings_in(report: Mapping[str, Any], path: Path) -> Settings:
-    """Return the settings of the run, as far as this version knows them."""
+    """Return the settings of the run, as far as this version knows them.
+
+    Parameters
+    ----------
+    report : mapping
+        What the report's JSON says.
+    path : Path
+        Of the report, for messages.
+    """
     values = {key: value for key, value in (report.get("settings") or {}).items() if key in Settings.model_fields}
     try:
         return Settings(**values)

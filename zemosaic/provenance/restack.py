@@ -62,7 +62,13 @@ class Patch:
     """Frames that cannot be read now, or that the tile did not take, by frame_id."""
 
     def index(self, row: int, column: int) -> int:
-        """Return the number of a pixel of the plane among the patch's."""
+        """Return the number of a pixel of the plane among the patch's.
+
+        Parameters
+        ----------
+        row, column : int
+            On the plane.
+        """
         return (row - self.box[0]) * (self.box[3] - self.box[2]) + column - self.box[2]
 
 
@@ -107,13 +113,26 @@ class Restacked:
         return [row for row, tile in enumerate(self.stacked.plan.tiles) if overlap(tile.outer, box) is not None]
 
     def owner(self, row: int, column: int) -> int | None:
-        """Return which tile has a pixel of the plane for its own; None where no frame reaches it."""
+        """Return which tile has a pixel of the plane for its own; None where no frame reaches it.
+
+        Parameters
+        ----------
+        row, column : int
+            On the plane.
+        """
         tiles = self.stacked.plan.tiles
         inner = (row, row + 1, column, column + 1)
         return next((k for k, tile in enumerate(tiles) if overlap(tile.inner, inner) is not None), None)
 
     def read_tile(self, tile: TileSpec, row: int) -> TilePixels:
-        """Return a tile of which only the chosen part has light."""
+        """Return a tile of which only the chosen part has light.
+
+        Parameters
+        ----------
+        tile : TileSpec
+        row : int
+            Its place among the tiles of the plan.
+        """
         y0, y1, x0, x1 = tile.outer
         size, channels = (y1 - y0, x1 - x0), self.stacked.plan.channels
         whole = TilePixels(

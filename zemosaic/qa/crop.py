@@ -49,7 +49,15 @@ def coverage_box(coverage: Pixels, margin_px: int) -> Box | None:
 
 
 def widened(box: Box, by: int, within: Box) -> Box:
-    """Return a box with a margin on each side, as far as `within` has it."""
+    """Return a box with a margin on each side, as far as `within` has it.
+
+    Parameters
+    ----------
+    box : (y0, y1, x0, x1)
+    by : int
+        Pixels on each side.
+    within : (y0, y1, x0, x1)
+    """
     y0, y1, x0, x1 = box
     return max(within[0], y0 - by), min(within[1], y1 + by), max(within[2], x0 - by), min(within[3], x1 + by)
 
@@ -97,7 +105,13 @@ def quality_box(weight: Pixels, box: Box, rules: QualityCrop) -> Box | None:
 
 
 def merged_box(canvas: Box, covered: Box, good: Box) -> Box:
-    """Return a box whose edges are those of `good` where it cuts into `covered`, and those of `canvas` elsewhere."""
+    """Return a box whose edges are those of `good` where it cuts into `covered`, and those of `canvas` elsewhere.
+
+    Parameters
+    ----------
+    canvas, covered, good : (y0, y1, x0, x1)
+        Each within the one before.
+    """
     low = [g if g > c else w for w, c, g in zip(canvas[::2], covered[::2], good[::2], strict=True)]
     high = [g if g < c else w for w, c, g in zip(canvas[1::2], covered[1::2], good[1::2], strict=True)]
     return low[0], high[0], low[1], high[1]

@@ -52,7 +52,14 @@ def level_and_colour(steps: Sequence[Sequence[float]]) -> tuple[NDArray[np.float
 
 
 def summarise_seams(frames: Sequence[CalibratedFrame], mosaic: SeamReport | None) -> SeamSummary | None:
-    """Return the figures of a run, None where nothing was solved jointly."""
+    """Return the figures of a run, None where nothing was solved jointly.
+
+    Parameters
+    ----------
+    frames : sequence of CalibratedFrame
+    mosaic : SeamReport or None
+        Steps measured on the finished mosaic.
+    """
     known: list[EdgeOffsets] = [frame.edge_offsets for frame in frames if frame.edge_offsets is not None]
     if not known:
         return None

@@ -78,7 +78,14 @@ class EdgedFrame:
 
 
 def ticks(low: float, high: float, most: int = 4) -> list[float]:
-    """Return at most `most` + 1 round numbers from `low` to `high`."""
+    """Return at most `most` + 1 round numbers from `low` to `high`.
+
+    Parameters
+    ----------
+    low, high : float
+    most : int
+        Steps at the most.
+    """
     span = high - low
     if not (math.isfinite(span) and span > 0):
         return [low]
@@ -210,6 +217,12 @@ def seam_map(frames: Sequence[EdgedFrame], label: str) -> Markup | None:
     """Return a map of the frames' edges, north up and east left, coloured by the size of their steps.
 
     The largest steps are drawn last; of more than 300 frames an even choice is drawn.
+
+    Parameters
+    ----------
+    frames : sequence of EdgedFrame
+    label : str
+        What the drawing shows, for readers of the screen.
     """
     chosen = [frames[k] for k in _thinned(np.arange(len(frames)), MAX_FOOTPRINTS)]
     if not chosen:
@@ -362,6 +375,16 @@ def dec_text(dec_deg: float) -> str:
 
 
 def svg_element(width: float, height: float, label: str, parts: Iterable[str]) -> Markup:
-    """Return an SVG drawing with its parts, as text."""
+    """Return an SVG drawing with its parts, as text.
+
+    Parameters
+    ----------
+    width, height : float
+        Of the view box.
+    label : str
+        What the drawing shows, for readers of the screen.
+    parts : iterable of str
+        SVG, escaped already.
+    """
     head = f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{escape(label)}">'
     return Markup(head + "".join(parts) + "</svg>")

@@ -42,7 +42,13 @@ class ShallowLine:
 
 
 def light_section(report: RunReport, words: Words) -> LightSection | None:
-    """Return what the page says of white and magnitudes; None where the stars told nothing."""
+    """Return what the page says of white and magnitudes; None where the stars told nothing.
+
+    Parameters
+    ----------
+    report : RunReport
+    words : Words
+    """
     light = report.light
     if light is None or not (light.white or light.zero or light.shallow):
         return None

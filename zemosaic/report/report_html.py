@@ -119,7 +119,17 @@ def write_report_html(
 def report_html(
     report: RunReport, pictures: ReportPictures, translator: Translator, others: Sequence[ReportPictures] = ()
 ) -> str:
-    """Return the page that `write_report_html` writes."""
+    """Return the page that `write_report_html` writes.
+
+    Parameters
+    ----------
+    report : RunReport
+    pictures : ReportPictures
+        Of the main field.
+    translator : Translator
+    others : sequence of ReportPictures
+        Of the other fields, in their order.
+    """
     words = Words(translator)
     ordered = sorted(report.frames, key=lambda row: (row.date_obs or "~", row.path))
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

@@ -37,7 +37,13 @@ def write_report_json(path: Path, report: RunReport, translator: Translator) -> 
 
 
 def report_dict(report: RunReport, translator: Translator) -> dict[str, Any]:
-    """Return what `write_report_json` writes, before numbers that are not finite become null."""
+    """Return what `write_report_json` writes, before numbers that are not finite become null.
+
+    Parameters
+    ----------
+    report : RunReport
+    translator : Translator
+    """
     mosaic, sizes = report.mosaic, {name: len(rows) for name, rows in report.groups.items()}
     return {
         "mosaic": Path(mosaic.mosaic).name if mosaic else None,

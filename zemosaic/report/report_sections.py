@@ -77,7 +77,13 @@ class GroupLine:
 
 
 def seam_section(report: RunReport, words: Words) -> SeamSection | None:
-    """Return what the page says of seams; None where nothing was solved jointly."""
+    """Return what the page says of seams; None where nothing was solved jointly.
+
+    Parameters
+    ----------
+    report : RunReport
+    words : Words
+    """
     summary = report.seams
     if summary is None or not summary.edges:
         return None
@@ -129,7 +135,13 @@ def _edged(rows: list[FrameRow], when: str) -> list[EdgedFrame]:
 
 
 def depth_section(report: RunReport, words: Words) -> DepthSection | None:
-    """Return the noise by depth; None where it was not measured."""
+    """Return the noise by depth; None where it was not measured.
+
+    Parameters
+    ----------
+    report : RunReport
+    words : Words
+    """
     depth = report.depth
     known = [(green_of(row.metrics.noise_adu), green_of(row.metrics.transparency)) for row in report.used]
     single = [noise / transparency for noise, transparency in known if noise and transparency]
@@ -156,7 +168,13 @@ def _outlook(report: RunReport, typical: float, words: Words) -> str:
 
 
 def part_lines(report: RunReport, words: Words) -> list[PartLine]:
-    """Return the frames that are used in a part of their area or in some of their tiles only."""
+    """Return the frames that are used in a part of their area or in some of their tiles only.
+
+    Parameters
+    ----------
+    report : RunReport
+    words : Words
+    """
     lines = [row for row in report.frames if row.in_part]
     lines.sort(key=lambda row: (row.area_used, row.path))
     return [
@@ -171,7 +189,13 @@ def part_lines(report: RunReport, words: Words) -> list[PartLine]:
 
 
 def group_lines(report: RunReport, words: Words) -> list[GroupLine]:
-    """Return the groups put together by hand."""
+    """Return the groups put together by hand.
+
+    Parameters
+    ----------
+    report : RunReport
+    words : Words
+    """
     lines = []
     for name, rows in report.groups.items():
         used = [row for row in rows if row.status is FrameStatus.USED]

@@ -73,7 +73,15 @@ def green_of(values: Sequence[float]) -> float | None:
 
 
 def short_path(path: str, input_dir: str) -> str:
-    """Return a path inside the input folder without the folder: the page may be shown to others."""
+    """Return a path inside the input folder without the folder: the page may be shown to others.
+
+    Parameters
+    ----------
+    path : str
+        Of a frame.
+    input_dir : str
+        The input folder; empty where it is not known.
+    """
     if input_dir and PurePath(path).is_relative_to(input_dir):
         return PurePath(path).relative_to(input_dir).as_posix()
     return PurePath(path).name

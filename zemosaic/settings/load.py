@@ -123,7 +123,17 @@ def resolve_settings(
     user_file: Path | None = None,
     shipped_file: Path | None = None,
 ) -> Mapping[str, Sourced]:
-    """Return each setting's checked value and source; parameters and errors as in `load_settings`."""
+    """Return each setting's checked value and source; errors as in `load_settings`.
+
+    Parameters
+    ----------
+    flags : mapping
+        Settings of the command line.
+    environ : mapping of str to str
+        Environment variables.
+    user_file, shipped_file : Path, optional
+        Settings files; the user's counts more.
+    """
     return read_settings(flags, environ, user_file, shipped_file).sourced
 
 
@@ -133,10 +143,19 @@ def read_settings(
     user_file: Path | None = None,
     shipped_file: Path | None = None,
 ) -> Reading:
-    """Return the settings with their sources and with what to tell; parameters and errors as in `load_settings`.
+    """Return the settings with their sources and with what to tell; errors as in `load_settings`.
 
     A value in a file that is not allowed is brought to the nearest allowed one: files are written by other versions
     and by other programs, and refusing all of a file for one value helps nobody.  What is typed is refused.
+
+    Parameters
+    ----------
+    flags : mapping
+        Settings of the command line.
+    environ : mapping of str to str
+        Environment variables.
+    user_file, shipped_file : Path, optional
+        Settings files; the user's counts more.
     """
     raw = {spec.key: Sourced(spec.default, "") for spec in specs()}
     notes: list[Message] = []
@@ -193,6 +212,15 @@ def _checked(key: str, given: Sourced, from_file: bool) -> tuple[Any, tuple[Mess
 def check_value(key: str, value: Any, source: str = "") -> Any:
     """Return a value converted to the type of its setting.
 
+    Parameters
+    ----------
+    key : str
+        Of the setting.
+    value : object
+        Text is converted to the setting's type.
+    source : str
+        Where the value comes from, for the message.
+
     Raises
     ------
     SettingsError
@@ -214,6 +242,14 @@ def save_user_settings(values: Mapping[str, Any], user_file: Path, shipped_file:
     Keys the file already has, known or not, stay.  A value equal to the shipped default is taken out,
     so that a later version may improve the default.  A file that is no JSON object is kept under the
     name ``<file>.broken``.
+
+    Parameters
+    ----------
+    values : mapping
+        By key of the setting.
+    user_file : Path
+    shipped_file : Path, optional
+        Where the defaults stand.
 
     Raises
     ------

@@ -32,7 +32,13 @@ class Box:
         return self.left < box.right and box.left < self.right and self.top < box.bottom and box.top < self.bottom
 
     def within(self, width: float, height: float) -> bool:
-        """Return whether the box lies in a picture of this size."""
+        """Return whether the box lies in a picture of this size.
+
+        Parameters
+        ----------
+        width, height : float
+            Of the picture, in pixels.
+        """
         return self.left >= 0 and self.top >= 0 and self.right <= width and self.bottom <= height
 
     def wider(self, by: float) -> Box:
@@ -79,6 +85,13 @@ def font_of(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 @cache
 def text_size(text: str, size: int) -> tuple[float, float]:
-    """Return width and height of a line of text in pixels; the height is that of the font, whatever the letters."""
+    """Return width and height of a line of text in pixels; the height is that of the font, whatever the letters.
+
+    Parameters
+    ----------
+    text : str
+    size : int
+        Of the font, in pixels.
+    """
     left, _, right, _ = font_of(size).getbbox(text)
     return float(right - left), 1.2 * size

@@ -29,12 +29,23 @@ class PictureWcs:
     height: int
 
     def place(self, ra_deg: ArrayLike, dec_deg: ArrayLike) -> tuple[Float64s, Float64s]:
-        """Return the places (x, y) of directions; NaN on the far half of the sky."""
+        """Return the places (x, y) of directions; NaN on the far half of the sky.
+
+        Parameters
+        ----------
+        ra_deg, dec_deg : array_like
+        """
         x, y = self.mosaic.sky_to_pixel(ra_deg, dec_deg)
         return (x + 0.5) / self.step, (self.mosaic_height - 0.5 - y) / self.step
 
     def direction(self, x: ArrayLike, y: ArrayLike) -> tuple[Float64s, Float64s]:
-        """Return (ra_deg, dec_deg) of places."""
+        """Return (ra_deg, dec_deg) of places.
+
+        Parameters
+        ----------
+        x, y : array_like
+            Places in pixels of the picture, from its top left corner.
+        """
         column = np.asarray(x, float) * self.step - 0.5
         row = self.mosaic_height - 0.5 - np.asarray(y, float) * self.step
         return self.mosaic.pixel_to_sky(column, row)

@@ -41,7 +41,13 @@ class PageTexts:
 
 
 def level_count(width: int, height: int) -> int:
-    """Return how many levels of tiles a picture has: the last one is a single tile."""
+    """Return how many levels of tiles a picture has: the last one is a single tile.
+
+    Parameters
+    ----------
+    width, height : int
+        Of the picture, in pixels.
+    """
     levels = 1
     while max(width, height) > TILE_PX << (levels - 1):
         levels += 1
