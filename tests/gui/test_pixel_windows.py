@@ -85,7 +85,7 @@ def test_one_process_answers_until_the_desk_is_closed(explained_run, crossed):
     assert not desk.busy and not desk.pump()
     desk.ask(str(explained_run.mosaic), column, row)
     assert desk.busy and desk.place == (column, row)
-    assert pixel_text.panel_lines(desk, WORDS) == ["Looking at the frames…"]
+    assert pixel_text.panel_lines(desk, WORDS) == ["Examining the frames…"]
     answered(desk)
     assert (desk.story.column, desk.story.row) == (column, row) and desk.story.value == desk.story.stored
     desk.ask(str(explained_run.mosaic), 1, 1)
@@ -118,8 +118,8 @@ def test_the_summary_counts_what_became_of_the_frames():
     rest = [FrameHere("/a/r.fit", PixelState.HIDDEN), FrameHere("/a/o.fit", PixelState.LEFT_OUT)]
     lines = pixel_text.summary_lines(story(*used, *gone, *rest), WORDS)
     assert lines[0] == (
-        "In this pixel: 4 of 7 frames; 2 rejected as too bright (1 on the trail of a satellite or plane),"
-        " 1 hidden by something in front."
+        "In this pixel: 4 of 7 frames; 2 rejected as too bright (1 on the trail of a satellite or aeroplane),"
+        " 1 hidden by an obstacle."
     )
     assert "Left out of the whole mosaic although they cover it: 1" in lines
     assert "RA 05h35m16.8s  Dec -05°23′28″" in lines
@@ -340,7 +340,7 @@ def click(hand):
 def test_a_click_tells_of_the_pixel_and_escape_puts_the_panel_away(hand, explained_run, crossed):
     click(hand)
     assert hand.desk.place == crossed[:2] and hand.shown == (True, False)
-    assert hand.summary == "Looking at the frames…" and hand.rows == []
+    assert hand.summary == "Examining the frames…" and hand.rows == []
     wait(hand.work, lambda: hand.rows)
     assert "rejected as too bright" in hand.summary and hand.rows[0].frame.state is PixelState.HIGH
     assert explained_run.satellite in hand.details, "the first row is chosen"

@@ -53,5 +53,5 @@ def test_a_run_paused_stopped_and_begun_again_makes_the_same_bytes_and_never_blo
         window.deleteLater()
         app.processEvents()
     assert max(watch.turns) < longest_turn_s()
-    assert len(headless.made) == 4
+    assert len(headless.made) == 5
     assert headless.files(tmp_path / "window") == headless.made

@@ -81,5 +81,5 @@ def test_a_run_through_the_window_never_blocks_it_and_makes_the_same_bytes_as_wi
         root.destroy()
     assert faults == []
     assert max(watch.turns) < longest_turn_s()
-    assert len(headless.made) == 4
+    assert len(headless.made) == 5
     assert headless.files(tmp_path / "window") == headless.made
