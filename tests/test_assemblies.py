@@ -86,7 +86,7 @@ def settings_of(mode: str, method: str) -> dict[str, object]:
 @pytest.mark.parametrize(("mode", "method"), WAYS)
 def test_workers_and_a_killed_run_change_no_byte(mode, method, frames, made, tmp_path):
     wanted = digests(made(mode, method).parent)
-    assert len(wanted) == 3 + (6 if mode == "classic" else 0)
+    assert len(wanted) == 4 + (6 if mode == "classic" else 0)
     way = settings_of(mode, method)
     kill = signal.SIGTERM if os.name == "nt" else signal.SIGKILL
     killed = run_of(frames, tmp_path, lambda run: os.kill(run.pid, kill), **way, num_processing_workers=2)

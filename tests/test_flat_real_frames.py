@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from pathlib import Path
 
@@ -39,4 +38,4 @@ def test_the_mosaic_of_few_frames_is_as_flat_as_they_are(frames, tmp_path):
     assert abs(told["log.camera_fall_undetermined"]["vignetting"]) < 0.01
     assert abs(told["log.flatness"]["bowl"]) <= MAX_BOWL_ADU
     log = (tmp_path / "out" / "zemosaic_worker.log").read_text(encoding="utf-8")
-    assert re.search(r"no fall of light towards the corners", log)
+    assert "no vignetting stands out" in log

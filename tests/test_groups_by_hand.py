@@ -90,7 +90,7 @@ def test_a_group_has_a_master_tile_of_its_own(frames, tmp_path):
     assert [head["NCOMBINE"] for head in heads if head.get("ZMGROUP") == "Jetee & nord"] == [2]
     assert all("ZMGROUP" in head or head["NCOMBINE"] <= 3 for head in heads)
     page = (output / "run_report.html").read_text(encoding="utf-8")
-    assert "Jetée &amp; nord" in page and "Groupes faits à la main" in page
+    assert "Jetée &amp; nord" in page and "Groupes formés à la main" in page
     with (output / "zemosaic_frames.csv").open(newline="", encoding="utf-8") as stream:
         assert [row["group"] for row in csv.DictReader(stream)] == [names.get(k, "") for k in range(len(SDEADS))]
 

@@ -164,9 +164,8 @@ def _write_crash_log(text: str) -> str:
         pass  # the home folder is full or read-only: the temporary folder may not be
     try:
         # Everybody may write there: a file of a new name, lest another user's link lie in wait under a known one.
-        number, path = tempfile.mkstemp(prefix="zemosaic_crash_", suffix=".log")
-        os.close(number)
-        Path(path).write_bytes(content)
+        path = Path(tempfile.mkdtemp(prefix="zemosaic_crash_")) / "zemosaic_crash.log"
+        path.write_bytes(content)
     except OSError:
         return text
-    return path
+    return str(path)

@@ -146,7 +146,12 @@ def test_calibrated_frames_show_neither_pattern_nor_dust(tmp_path):
         pixels = calibrated_pixels(lights[0], camera.path, context.scratch)
         window = calibrated_pixels(lights[0], camera.path, context.scratch, (70, 110, 20, 60))
         plain = SimpleNamespace(
-            frame=lights[0], illumination=(), bias_adu=0.0, sky_adu=((0.0,) * 3,) * 3, transparency=(1.0,) * 3
+            frame=lights[0],
+            illumination=(),
+            bias_adu=0.0,
+            level_jump_adu=0.0,
+            sky_adu=((0.0,) * 3,) * 3,
+            transparency=(1.0,) * 3,
         )
         quick = quick_look.read_reduced(quick_look.Task(plain, 8, camera.path, context.scratch))
     np.testing.assert_array_equal(quick, quick_look.reduced(plain, pixels, 8), "the quick look is calibrated too")
