@@ -34,6 +34,7 @@ __all__ = [
     "ResourceError",
     "RunCancelled",
     "SettingsError",
+    "TileDamaged",
     "WorkerDied",
     "ZeMosaicError",
     "disk_full",
@@ -118,6 +119,10 @@ class OutputError(ZeMosaicError):
     """The output folder cannot be written."""
 
     exit_code = 6
+
+
+class TileDamaged(OutputError):
+    """A stacked tile is not on the disk any more as it was written; it can be stacked again."""
 
 
 _DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.faults.kills import kill_group
-from benchmarks.faults.runs import Survey, Tally, digests, events_of, settings_of, why_failed
+from benchmarks.faults.runs import Survey, Tally, events_of, other_bytes, settings_of, why_failed
 from zemosaic.events import Event, PhaseStarted, RunFinished, TileStacked
 from zemosaic.store.work_folder import JOURNAL_NAME, WORK_NAME
 from zemosaic.worker import Run
@@ -117,12 +117,12 @@ def damages(survey: Survey, folder: Path, seed: int, count: int) -> Tally:
         if hit:
             where = f"seed {seed}, {MOMENTS[moment]}, {way.__name__.strip('_')}: {', '.join(hit)}"
             changes = {"keep_work_files": True} if MOMENTS[moment] == "next night" else {}
-            last = events_of(settings_of(survey.frames, output, 1, **changes))[-1]
+            events = events_of(settings_of(survey.frames, output, 1, **changes))
             tally.runs += 1
-            if not isinstance(last, RunFinished):
-                tally.failed(where, why_failed(last))
-            elif digests(output) != survey.whole:
-                tally.failed(where, "other bytes")
+            if not isinstance(events[-1], RunFinished):
+                tally.failed(where, why_failed(events[-1]))
+            elif why := other_bytes(survey, output, events):
+                tally.failed(where, why)
         shutil.rmtree(output)
         copy.rename(output)
     for output in kept:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.faults.runs import Survey, Tally, digests, events_of, is_step, settings_of, why_failed
+from benchmarks.faults.runs import Survey, Tally, events_of, is_step, other_bytes, settings_of, why_failed
 from zemosaic.events import Event, RunFinished
 from zemosaic.worker import Run
 
@@ -61,7 +61,8 @@ def kills(survey: Survey, folder: Path, seed: int, count: int, kill: Kill, worke
                 moments = [k * third + rng.randint(1, third - 6) for k in range(min(WORKERS_A_RUN, left))]
             else:
                 moments = [rng.randint(1, survey.steps)] if left else []
-            hits, last, gone = _killed(survey, output, workers, kill, moments, rng)
+            hits, events, gone = _killed(survey, output, workers, kill, moments, rng)
+            last = events[-1]
             tally.faults += hits
             tally.runs += 1
             if not gone:
@@ -69,8 +70,8 @@ def kills(survey: Survey, folder: Path, seed: int, count: int, kill: Kill, worke
             if not isinstance(last, RunFinished) and (not hits or survives):
                 tally.failed(where, why_failed(last))
                 break
-        if isinstance(last, RunFinished) and digests(output) != survey.whole:
-            tally.failed(where, "other bytes")
+        if isinstance(last, RunFinished) and (why := other_bytes(survey, output, events)):
+            tally.failed(where, why)
         if (output / ".zemosaic_work").exists():
             tally.failed(where, "the work folder was left behind")
         shutil.rmtree(output)
@@ -79,8 +80,8 @@ def kills(survey: Survey, folder: Path, seed: int, count: int, kill: Kill, worke
 
 def _killed(
     survey: Survey, output: Path, workers: int, kill: Kill, moments: Sequence[int], rng: random.Random
-) -> tuple[int, Event, bool]:
-    """Run once; returns how many kills hit, the last event, and whether all processes of the run have ended."""
+) -> tuple[int, list[Event], bool]:
+    """Run once; returns how many kills hit, the events, and whether all processes of the run have ended."""
     waiting = sorted(moments)
     children: set[psutil.Process] = set()
     hits = 0
@@ -96,9 +97,9 @@ def _killed(
             hits += 1
             waiting.pop(0)
 
-    last = events_of(settings_of(survey.frames, output, workers), act)[-1]
+    events = events_of(settings_of(survey.frames, output, workers), act)
     _, alive = psutil.wait_procs(list(children), LEAVE_S)
-    return hits, last, not alive
+    return hits, events, not alive
 
 
 def kill_group(run: Run) -> bool:
@@ -108,7 +109,7 @@ def kill_group(run: Run) -> bool:
         victims = [*process.children(recursive=True), process]
     except psutil.NoSuchProcess:
         return False
-    return any([_kill(victim) for victim in victims])
+    return sum(map(_kill, victims)) > 0
 
 
 def kill_run(run: Run) -> bool:

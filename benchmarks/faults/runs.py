@@ -9,11 +9,22 @@ from pathlib import Path
 
 from benchmarks.faults.survey import make_survey
 from zemosaic import worker
-from zemosaic.events import Event, PhaseAdvanced, ResourceSample, RunFailed, RunFinished
+from zemosaic.events import Event, FrameDropped, PhaseAdvanced, ResourceSample, RunFailed, RunFinished, Warned
 from zemosaic.settings.schema import Settings
 from zemosaic.worker import Run
 
-__all__ = ["Act", "Survey", "Tally", "digests", "events_of", "is_step", "prepare", "settings_of"]
+__all__ = [
+    "Act",
+    "Survey",
+    "Tally",
+    "digests",
+    "events_of",
+    "is_step",
+    "other_bytes",
+    "prepare",
+    "settings_of",
+    "why_failed",
+]
 
 Act = Callable[[Run, list[Event]], None]
 """Called after each event of a run with its handle and all events so far."""
@@ -79,7 +90,7 @@ def prepare(folder: Path) -> Survey:
 
 def events_of(settings: Settings, act: Act | None = None) -> list[Event]:
     """Return all events of a run; `act` is called after each."""
-    run = worker.start(settings, pictures=False)
+    run = worker.start(settings)
     seen: list[Event] = []
     try:
         for event in run.events():
@@ -99,6 +110,23 @@ def is_step(event: Event) -> bool:
 def digests(output: Path) -> dict[str, str]:
     """Return checksums of the files of a mosaic."""
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(output.glob("zemosaic_MT*"))}
+
+
+def other_bytes(survey: Survey, output: Path, events: list[Event]) -> str:
+    """Return which files of a mosaic differ from those of the undisturbed run, and what was told; empty where none do.
+
+    Parameters
+    ----------
+    survey : Survey
+    output : Path
+    events : list of Event
+        Of the run that made them.
+    """
+    made = digests(output)
+    names = sorted(name for name in made.keys() | survey.whole.keys() if made.get(name) != survey.whole.get(name))
+    told = [f"{event.text.key} {event.text.params}" for event in events if isinstance(event, Warned)]
+    told += [f"{Path(event.path).name}: {event.reason.key}" for event in events if isinstance(event, FrameDropped)]
+    return f"other bytes: {', '.join(names)}; {'; '.join(told)}" if names else ""
 
 
 def why_failed(event: Event) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from whole_runs import FRAMES, Undisturbed, events_of, pixels
 
+from benchmarks.faults.runs import Survey, prepare
 from zemosaic.events import RunFinished
 
 
@@ -19,3 +20,9 @@ def undisturbed(
     frames = demo_frames(folder, FRAMES)
     assert isinstance(events_of(frames, folder / "whole")[-1], RunFinished)
     return Undisturbed(frames, pixels(folder / "whole"))
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Survey:
+    """Return the very small survey of the seeded harness, and what an undisturbed run makes of it."""
+    return prepare(tmp_path_factory.mktemp("tiny"))
