@@ -27,6 +27,7 @@ from typing import Any
 __all__ = [
     "FrameError",
     "InputError",
+    "InputGone",
     "InstallationError",
     "Message",
     "NothingUsable",
@@ -101,6 +102,10 @@ class InputError(ZeMosaicError):
     """The input folder is missing, unreadable, empty or holds no frames."""
 
     exit_code = 3
+
+
+class InputGone(InputError):
+    """The input folder has gone while the run read its frames: a drive or a network share is away."""
 
 
 class NothingUsable(ZeMosaicError):

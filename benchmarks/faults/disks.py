@@ -19,7 +19,7 @@ from zemosaic.errors import OutputError, ResourceError
 from zemosaic.events import Event, RunFailed, RunFinished
 from zemosaic.worker import Run
 
-__all__ = ["can_mount", "full_disk", "full_disks", "mounted", "read_only_disk"]
+__all__ = ["Trouble", "can_mount", "full_disk", "full_disks", "mounted", "read_only_disk"]
 
 SIZE_MB = 400
 FILLER = "filler"

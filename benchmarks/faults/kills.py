@@ -17,7 +17,7 @@ from benchmarks.faults.runs import Survey, Tally, events_of, is_step, other_byte
 from zemosaic.events import Event, RunFinished
 from zemosaic.worker import Run
 
-__all__ = ["kill_group", "kill_run", "kill_worker", "kills", "pool_workers", "suspend_group"]
+__all__ = ["Kill", "kill_group", "kill_run", "kill_worker", "kills", "pool_workers", "suspend_group"]
 
 KILLS_A_CHAIN = 4
 """An output folder sees so many kills before its run may finish."""
