@@ -27,7 +27,7 @@ from zemosaic.phases.parts.flatness_check import check_flatness
 from zemosaic.phases.parts.run_record import StackedGroup, record_of
 from zemosaic.phases.parts.sensor_patterns import learn_sensor_patterns
 from zemosaic.phases.parts.star_samples import rejected_at_stars, warning_of
-from zemosaic.phases.parts.unreadable import while_readable
+from zemosaic.phases.parts.unreadable import while_readable, while_whole
 from zemosaic.phases.picture_memory import frames_within_memory, usual_picture
 from zemosaic.phases.placement.available_solvers import check_solver_paths
 from zemosaic.phases.plan import FieldPlan, plan_fields
@@ -170,11 +170,15 @@ def _grid(
     """Stack every field's frames straight onto its canvas."""
     stores = {field.grid.key: _store(context, field.grid.key) for field in progress.made}
     jobs = [_job(field.grid, stores, stars[field.grid.key]) for field in progress.made]
-    for made, tiles in zip(progress.made, stack_tiles(context, jobs, defects), strict=True):
-        made.tiles = tiles
+
+    def stack() -> None:
+        for made, tiles in zip(progress.made, stack_tiles(context, jobs, defects), strict=True):
+            made.tiles = tiles
 
     def assemble(made: FieldRecord) -> None:
-        assemble_canvas(context, made.grid, made.tiles, stores[made.grid.key])
+        while_whole(lambda: assemble_canvas(context, made.grid, made.tiles, stores[made.grid.key]), stack)
+
+    stack()
 
     def write(made: FieldRecord, _: None) -> None:
         product = _export(context, progress, made).product
@@ -195,16 +199,21 @@ def _classic(
         for made, plans in zip(progress.made, groups, strict=True)
         for group in plans
     ]
-    products = iter(stack_tiles(context, jobs, defects))
-    stacked: dict[str, list[StackedGroup]] = {
-        made.grid.key: [(group, stores[group.key], next(products)) for group in plans]
-        for made, plans in zip(progress.made, groups, strict=True)
-    }
+    stacked: dict[str, list[StackedGroup]] = {}
+
+    def stack() -> None:
+        products = iter(stack_tiles(context, jobs, defects))
+        for made, plans in zip(progress.made, groups, strict=True):
+            stacked[made.grid.key] = [(group, stores[group.key], next(products)) for group in plans]
+
+    def masters_of(made: FieldRecord) -> Sequence[MasterResult]:
+        level = pedestal(made.grid.frames, made.grid.plan.channels)
+        return make_master_tiles(context, stacked[made.grid.key], level, len(progress.frames))
 
     def assemble(made: FieldRecord) -> list[MasterTile]:
-        level = pedestal(made.grid.frames, made.grid.plan.channels)
-        masters = make_master_tiles(context, stacked[made.grid.key], level, len(progress.frames))
-        return _assemble_masters(context, made, masters)
+        return _assemble_masters(context, made, while_whole(lambda: masters_of(made), stack))
+
+    stack()
 
     def write(made: FieldRecord, inputs: list[MasterTile]) -> None:
         product, key = _export(context, progress, made).product, made.grid.key
