@@ -11,6 +11,7 @@ from zemosaic.export.cards import Card, MapKind, Provenance, map_cards
 from zemosaic.model import CalibratedFrame, GridPlan
 from zemosaic.phases.assemble import pedestal
 from zemosaic.phases.context import RunContext
+from zemosaic.phases.outputs.proper_coadd import proper_cards
 from zemosaic.qa.light_noise import smooth_light
 from zemosaic.qa.sigma_map import STEP_PX, SigmaPixels, SkyNoise, measure_sky_noise, variance_of_unit_weight
 from zemosaic.store.axis_order import Pixels
@@ -36,6 +37,7 @@ def write_maps(
     store: CanvasStore,
     box: Box,
     applied: tuple[float, ...] | None,
+    proper: CanvasStore | None = None,
 ) -> dict[MapKind, str]:
     """Write the maps beside the mosaic that are asked for.
 
@@ -54,6 +56,8 @@ def write_maps(
         Part of the canvas that is written.
     applied : tuple of float or None
         Gains that the written mosaic's channels are multiplied by.
+    proper : CanvasStore, optional
+        Holds the proper coadd where one was made.
 
     Returns
     -------
@@ -64,6 +68,7 @@ def write_maps(
     kinds: list[MapKind] = ["coverage", "weight"]
     kinds += ["sigma"] if settings.save_sigma_map else []
     kinds += ["rejected"] if settings.save_rejection_maps else []
+    kinds += ["proper"] if proper is not None else []
     suffix = ".fits.fz" if settings.save_compressed_fits else ".fits"
     names: dict[MapKind, str] = {kind: f"{stem}_{kind}{suffix}" for kind in kinds}
     for kind, name in names.items():
@@ -73,6 +78,9 @@ def write_maps(
         elif kind == "sigma":
             made = sigma_of_mosaic(context, *planned, store.canvas("value"), heavy, box, applied)
             write(path, made.pixels, cards=[*cards, *sigma_cards(made)])
+        elif kind == "proper" and proper is not None:
+            pixels = proper.canvas("value")
+            write(path, pixels, cards=[*cards, *proper_cards(*planned)], empty=settings.empty_pixels)
         else:
             write(path, store.canvas("kept" if kind == "coverage" else kind), cards=cards, dtype="int32")
     return names
