@@ -35,7 +35,9 @@ __all__ = ["MARGIN_PX", "ProperTask", "grown_box", "proper_pixels", "proper_tile
 
 MARGIN_PX = 48
 """Pixels round a tile that are transformed with it: what is filtered reaches this far."""
-LEAST_TRANSFER = 1e-6
+KEPT_FRACTION = 0.5
+"""Of a task's memory that the samples of a tile may take to be resampled once only."""
+LEAST_TRANSFER = 1e-5
 """Of the root of the mean squared transfer; no frame shows anything at frequencies where it is less."""
 
 
@@ -61,9 +63,9 @@ class _Sums:
 
     precision: Float64s
     """Of the samples of each pixel, shape (channels, h, w)."""
-    light: list[NDArray[np.complex128]] = field(default_factory=list)
+    light: list[NDArray[np.complex64]] = field(default_factory=list)
     """Transform of the filtered light, per channel."""
-    power: list[Float64s] = field(default_factory=list)
+    power: list[Float32s] = field(default_factory=list)
     """Mean squared transfer, per channel."""
 
 
@@ -127,27 +129,48 @@ def proper_pixels(
     base = np.median(middle[:, covered], axis=1) if covered.any() else np.zeros(channels)
     sums, number = _Sums(np.zeros((channels, height, width))), np.zeros((height, width), np.uint16)
     precision = samples.noises.astype(np.float64) ** -2
-    for k, _, valid in _judged(samples, middle):
+    passing = _Passing(samples, middle)
+    for k, _, valid in passing:
         sums.precision += precision[k][:, None, None] * valid
         number += valid
     transform_size = (size[0], size[1] // 2 + 1)
     for _ in range(channels):
-        sums.light.append(np.zeros(transform_size, np.complex128))
-        sums.power.append(np.zeros(transform_size))
+        sums.light.append(np.zeros(transform_size, np.complex64))
+        sums.power.append(np.zeros(transform_size, np.float32))
     pixels = max(int((number > 0).sum()), 1)
-    for k, planes, valid in _judged(samples, middle):
-        transfer = transfer_function(shapes[k], (size[0], size[1]))
+    for k, planes, valid in passing:
+        transfer = transfer_function(shapes[k], (size[0], size[1])).astype(np.float32)
         for c in range(channels):
             share = np.where(valid, precision[k, c] / np.where(valid, sums.precision[c], 1.0), 0.0)
             deviation = np.where(valid, planes[c] - base[c], 0.0) * share
-            sums.light[c] += transfer * fft.rfft2(deviation, size)
-            sums.power[c] += share.sum() / pixels * transfer**2
+            sums.light[c] += transfer * fft.rfft2(deviation.astype(np.float32), size)
+            sums.power[c] += np.float32(share.sum() / pixels) * transfer**2
     value = np.empty_like(middle)
     for c in range(channels):
         root = np.sqrt(np.maximum(sums.power[c], LEAST_TRANSFER**2))
         value[c] = base[c] + fft.irfft2(sums.light[c] / root, size)[:height, :width]
     # Where every sample was out, as in cut-off cores, the mosaic's own value stands.
     return np.asarray(np.where(number > 0, value, middle), np.float32), number
+
+
+class _Passing:
+    """The frames of a tile, judged, as often as they are asked for: from memory if they fit, else resampled again."""
+
+    def __init__(self, samples: TileSamples, middle: Float32s) -> None:
+        self._samples, self._middle = samples, middle
+        bytes_of_all = len(samples.task.frames) * (middle.nbytes + middle[0].size)
+        self._keeps = bytes_of_all <= samples.task.task_bytes * KEPT_FRACTION
+        self._kept: list[tuple[int, Float32s, NDArray[np.bool_]]] = []
+
+    def __iter__(self) -> Iterator[tuple[int, Float32s, NDArray[np.bool_]]]:
+        """Yield what `_judged` does."""
+        if self._kept:
+            yield from self._kept
+            return
+        for k, planes, valid in _judged(self._samples, self._middle):
+            if self._keeps:
+                self._kept.append((k, planes.copy(), valid))
+            yield k, planes, valid
 
 
 def _judged(samples: TileSamples, middle: Float32s) -> Iterator[tuple[int, Float32s, NDArray[np.bool_]]]:

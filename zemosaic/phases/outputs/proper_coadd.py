@@ -12,9 +12,11 @@ from zemosaic.coadd.proper.proper_tile import MARGIN_PX, ProperTask, grown_box, 
 from zemosaic.coadd.proper.transfer import half_maximum_width, shape_on_canvas, transfer_function
 from zemosaic.coadd.tile_task import TileTask
 from zemosaic.compute.budget import stack_share
-from zemosaic.errors import message
+from zemosaic.compute.executors import TaskKilled
+from zemosaic.errors import Message, WorkerDied, message
 from zemosaic.export.cards import Card
 from zemosaic.model import CalibratedFrame, FieldStars, GridPlan
+from zemosaic.mosaic.canvas import Canvas, make_plan
 from zemosaic.mosaic.star_model import stars_by_tile
 from zemosaic.phases.assemble import assemble_pieces, grid_pieces, pedestal
 from zemosaic.phases.context import RunContext, phase_digest
@@ -58,16 +60,35 @@ def make_proper_coadd(
     """
     if not context.settings.save_proper_coadd:
         return
-    plan, store = grid.plan, proper_store(context, grid.key)
+    store, settings = proper_store(context, grid.key), context.settings
+    canvas = Canvas(grid.plan.wcs, grid.plan.width, grid.plan.height)
+    sides = settings.grid_tile_px, settings.grid_overlap_px
+    # Tiles of its own: those of a mosaic of master tiles are as large as these.
+    plan = make_plan(canvas, grid.frames, grid.plan.channels, *sides, grid.plan.origin)
+    grid = replace(grid, plan=plan)
     level = pedestal(grid.frames, plan.channels)
     fingerprint = phase_digest(context.settings, "stack", CONTENT_VERSION, plan.width, plan.height, plan.channels)
     store.create(plan, fingerprint)
     tasks = _tasks(context, grid, stars, defects, mosaic, store)
     context.log(message("log.proper_coadd", tiles=len(tasks)))
     share = stack_share(context.workers.budget, context.settings.winsor_worker_limit)
-    for _ in context.workers.map(proper_tile, tasks, ahead=share.ahead):
-        context.workers.check_cancelled()
+    unread: dict[int, Message] = {}
+    with context.timer.phase("assemble", len(tasks)) as advance:
+        answers = context.workers.map(proper_tile, tasks, ahead=share.ahead, lost=_tile_lost)
+        for done, failed in enumerate(answers, start=1):
+            unread.update(failed)
+            advance(done)
+    for reason in unread.values():
+        context.warn(reason)
     assemble_pieces(context, plan, grid_pieces(plan, store), level, store, "incremental")
+
+
+def _tile_lost(task: ProperTask, fault: BaseException) -> tuple[tuple[int, Message], ...]:
+    """Name the tile that workers died of."""
+    if isinstance(fault, TaskKilled):
+        tile, frames = task.tile.tile_id, len(task.shapes)
+        raise WorkerDied("error.tile_killed", tile=tile, frames=frames, detail=str(fault)) from fault
+    raise fault
 
 
 def _tasks(
