@@ -19,6 +19,7 @@ from zemosaic.phases.context import RunContext
 from zemosaic.phases.export import FieldRecord, Outputs, export_mosaic, write_reports
 from zemosaic.phases.live_preview.quick_look import show_quick_look
 from zemosaic.phases.measure import DetectorCalibrations, measure_frames
+from zemosaic.phases.outputs.proper_coadd import make_proper_coadd, proper_store
 from zemosaic.phases.parts.bayer_cards import with_patterns_of_pixels
 from zemosaic.phases.parts.classic import MasterResult, assemble_master_tiles, make_master_tiles, plan_master_tiles
 from zemosaic.phases.parts.external_stacks import as_calibrated, read_master_tiles
@@ -177,6 +178,7 @@ def _grid(
 
     def assemble(made: FieldRecord) -> None:
         while_whole(lambda: assemble_canvas(context, made.grid, made.tiles, stores[made.grid.key]), stack)
+        make_proper_coadd(context, made.grid, stars[made.grid.key], defects, stores[made.grid.key])
 
     stack()
 
@@ -211,7 +213,9 @@ def _classic(
         return make_master_tiles(context, stacked[made.grid.key], level, len(progress.frames))
 
     def assemble(made: FieldRecord) -> list[MasterTile]:
-        return _assemble_masters(context, made, while_whole(lambda: masters_of(made), stack))
+        inputs, key = _assemble_masters(context, made, while_whole(lambda: masters_of(made), stack)), made.grid.key
+        make_proper_coadd(context, made.grid, stars[key], defects, _store(context, key))
+        return inputs
 
     stack()
 
@@ -259,7 +263,9 @@ def _assemble_masters(
 
 def _export(context: RunContext, progress: _Progress, made: FieldRecord) -> Outputs:
     store = _store(context, made.grid.key)
-    made.outputs = export_mosaic(context, len(progress.frames), made.grid, made.tiles, store)
+    asked = context.settings.save_proper_coadd and bool(progress.defects)
+    proper = proper_store(context, made.grid.key) if asked else None
+    made.outputs = export_mosaic(context, len(progress.frames), made.grid, made.tiles, store, proper)
     if progress.defects:
         used = {frame_id for tile in made.tiles for frame_id in tile.frames_used}
         frames = [field for field in made.grid.frames if field.frame.frame_id in used]
