@@ -21,6 +21,7 @@ from zemosaic.gui.cli.doctor import doctor_lines
 from zemosaic.gui.cli.flags import ALL, Command, completable, help_text, parse, program_name
 from zemosaic.gui.cli.following import ended, follow, json_line, plain
 from zemosaic.gui.cli.pixel_answer import explained_pixel, story_dict, story_lines
+from zemosaic.gui.cli.queued import jobs_of, run_queue
 from zemosaic.gui.presenter.run.runs import DemoMaker, RunHandle, Starter
 from zemosaic.gui.presenter.run.speed import speed_of
 from zemosaic.gui.presenter.run.summary_text import forecast_lines
@@ -111,10 +112,28 @@ def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Tra
         as_json = json.dumps(plain(story_dict(story, words)), allow_nan=False) if command.log_json else None
         console.out(as_json or "\n".join(story_lines(story, words)))
         return 0
+    return _run(command, environ, engine, files, words, console)
+
+
+def _run(
+    command: Command,
+    environ: Mapping[str, str],
+    engine: Engine,
+    files: tuple[Path, Path],
+    words: Translator,
+    console: Console,
+) -> int:
+    """Make what the command asks for, or say what would be made; returns the exit code."""
     flags = dict(command.flags)
     if command.demo is not None:
         flags = _with_demo(flags, command.demo, engine.make_demo, words, console)
     settings = _read(command, flags, environ, files, words, console).settings
+    jobs = jobs_of(command.queue, command.targets_below, settings.output_dir)
+    if jobs:
+        if "input_dir" in flags or command.watch or command.until or command.dry_run:
+            raise SettingsError("error.queue_and_single")
+        config_folder = user_config_folder(environ)
+        return run_queue(jobs, settings, engine.start, command.log_json, words, console, config_folder)
     for key in ("input_dir", "output_dir"):
         if not getattr(settings, key):
             raise InputError("error.folder_not_given", flag=f"--{key}")
