@@ -17,6 +17,7 @@ from zemosaic.gui.presenter.desktop.opener import Opener
 from zemosaic.gui.presenter.frames.frames_presenter import FramesPresenter
 from zemosaic.gui.presenter.result.earlier_result import EarlierResults, find_earlier_result
 from zemosaic.gui.presenter.run.demo_frames import DemoFrames, DemoProgress
+from zemosaic.gui.presenter.run.input_folder import InputFolder
 from zemosaic.gui.presenter.run.run_folders import RunFolders
 from zemosaic.gui.presenter.run.run_state import RunState, Status, advanced
 from zemosaic.gui.presenter.run.runs import DemoMaker, RunHandle, Starter, waiting_events
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Session"]
 
-_TYPING_S = 1.0
-"""A folder is typed no more when it stands for this long."""
 _DEMO_MOSAIC = "mosaic"
 """Folder of the demo's mosaic, beside its frames."""
 
@@ -100,11 +99,11 @@ class Session:
         self._ending: threading.Thread | None = None
         self._stop_asked_s: float | None = None
         self._events: deque[Event] = deque()
-        self._borrowed: RunFolders | None = None
+        self.borrowed: RunFolders | None = None
+        """Folders that the next run has instead of those of the form."""
         self.began_at_s = 0.0
         """When the last run began, in seconds of the system's clock, as files have them."""
-        self._typed_folder = ("", 0.0)
-        """Input folder of the form, and since when it is that."""
+        self.input = InputFolder()
         self._run_folder = ""
         """Input folder of the run."""
         self.form = self._opened_form(environ, flags or {})
@@ -167,7 +166,7 @@ class Session:
         if self.running:
             return
         settings = self.check()
-        if self._borrowed is None:
+        if self.borrowed is None:
             table = self.frames.table_for_run(settings.input_dir, settings.output_dir, settings.excluded_frames)
             if table != settings.excluded_frames:
                 self.edit("excluded_frames", table)
@@ -177,11 +176,9 @@ class Session:
         settings = settings.model_copy(update={"language": self.words.language})
         self.earlier.forget()
         self._watched = start_watch(settings, self._start_chosen) if is_watch else None
-        if self._watched is not None:
-            self._run = self._watched
-        else:
-            self._run = self._start(settings) if until is None else self._start(settings, until)
-        self._run_folder, self._borrowed = settings.input_dir, None
+        single = (settings,) if until is None else (settings, until)
+        self._run = self._watched or self._start(*single)
+        self._run_folder, self.borrowed = settings.input_dir, None
         self.problem, self.is_failure_told = None, False
         self.state = RunState(status=Status.RUNNING, started_s=now, output_dir=settings.output_dir, until=until)
         self.began_at_s = time.time()
@@ -209,8 +206,8 @@ class Session:
             If a setting is wrong or a folder is missing.
         """
         settings = self.form.settings()
-        if self._borrowed is not None:
-            return self._borrowed.applied(settings)
+        if self.borrowed is not None:
+            return self.borrowed.applied(settings)
         for key in ("input_dir", "output_dir"):
             if not getattr(settings, key):
                 raise InputError("error.choose_folder", label=self.words.text(f"setting.{key}.label"))
@@ -245,13 +242,26 @@ class Session:
         if folder and folder != self.frames.folder and Path(folder).is_dir():
             self.scan_frames()
 
-    def look_ahead(self) -> None:
-        """Look at the frames once their folder stands still: who types a path passes through other folders."""
-        folder, now = str(self.form.row("input_dir").value), self.clock()
-        if folder != self._typed_folder[0]:
-            self._typed_folder = folder, now
-        elif not self.running and now - self._typed_folder[1] > _TYPING_S and Path(folder).parent != Path(folder):
+    def look_ahead(self) -> bool:
+        """Look at the frames once their folder stands still: who types a path passes through other folders.
+
+        Returns
+        -------
+        bool
+            Whether the form changed by it: a folder for the mosaic is proposed, or the folder of the frames is missing.
+        """
+        folder, was_missing = str(self.form.row("input_dir").value), self.input.is_missing
+        if self.input.stands_still(folder, self.clock()) and not self.running:
             self.look_at_frames()
+            return self.propose_output() or was_missing != self.input.is_missing
+        return was_missing != self.input.is_missing
+
+    def propose_output(self) -> bool:
+        """Fill in a folder for the mosaic beside that of the frames, unless the user chose one; return whether."""
+        proposed = self.input.proposal(*(str(self.form.row(key).text) for key in ("input_dir", "output_dir")))
+        if proposed:
+            self.form = self.form.edited("output_dir", proposed)
+        return bool(proposed)
 
     def scan_frames(self, folder: str | None = None, keep: bool = False) -> None:
         """Begin to scan the input folder, or another one that becomes the input folder.
@@ -264,12 +274,18 @@ class Session:
         """
         if folder is not None:
             self.edit("input_dir", folder)
+            self.propose_output()
         values = {key: str(self.form.row(key).value) for key in ("input_dir", "output_dir", "excluded_frames")}
         if keep:
             values["excluded_frames"] = self._run_table
         asked = ("use_stacks_among_frames", "use_existing_master_tiles")
         stacks = any(self.form.row(key).value is True for key in asked)
         self.frames.scan(values["input_dir"], values["output_dir"], values["excluded_frames"], stacks, keep)
+
+    @property
+    def run_folders(self) -> tuple[str, str]:
+        """Input and output folder of the latest run."""
+        return self._run_folder, self.state.output_dir
 
     def stop(self) -> None:
         """Ask the run to stop; `pump` sees it end."""
@@ -326,7 +342,7 @@ class Session:
         """Let the next run make the demo's mosaic; the folders of the form become the demo's only where it has none."""
         folders = RunFolders(str(frames), str(self.demo.folder / _DEMO_MOSAIC))
         if any(self.form.row(key).text for key in ("input_dir", "output_dir")):
-            self._borrowed = folders
+            self.borrowed = folders
             return
         self.edit("input_dir", folders.input_dir)
         self.edit("output_dir", folders.output_dir)

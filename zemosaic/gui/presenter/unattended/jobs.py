@@ -11,7 +11,7 @@ from pathlib import Path
 from zemosaic.atomic import write_atomic
 from zemosaic.errors import InputError
 
-__all__ = ["Job", "jobs_below", "proposed_output", "read_jobs", "write_jobs"]
+__all__ = ["Job", "jobs_below", "proposed_output", "read_jobs", "short_path", "write_jobs"]
 
 _COLUMNS = ("input_dir", "output_dir")
 _SUBS = "_sub"
@@ -129,6 +129,12 @@ def write_jobs(path: Path, jobs: Sequence[Job]) -> None:
     writer.writerows((job.input_dir, job.output_dir) for job in jobs)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, out.getvalue().encode("utf-8"))
+
+
+def short_path(folder: str) -> str:
+    """Return the end of a path, which tells most of it."""
+    parts = Path(folder).parts
+    return folder if len(parts) <= 3 else str(Path("…", *parts[-2:]))
 
 
 def _jobs_of(text: str, folder: Path) -> Iterator[Job]:
