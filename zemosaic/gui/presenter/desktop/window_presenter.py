@@ -296,6 +296,7 @@ class WindowPresenter:
         if not self.queue.is_running or view.page == RESULT:  # who looks at frames meanwhile is not torn off them
             view.show_page(RUN)
         self.queue.show()
+        self.refresh()
 
     def _show_ended(self) -> None:
         view, result = self.view, self.session.state.result
