@@ -494,6 +494,8 @@ def test_a_folder_of_garbage_gets_a_report_and_no_traceback(tmp_path, zemosaic):
         "reason.empty_file",
         "reason.header_without_end",
     }
+    page = (tmp_path / "out" / "run_report.html").read_text(encoding="utf-8")
+    assert "There is no mosaic" in page[page.index("<h1") : page.index("</h1>")]
 
 
 def test_the_output_may_not_be_the_input(frames, monkeypatch):

@@ -57,8 +57,8 @@ class _Progress:
     way: Message | None = None
     """Why the mosaics are made in Grid or in Classic mode, once that is decided."""
 
-    def report(self, context: RunContext) -> tuple[Path, Path]:
-        return write_reports(context, self.frames, self.measured, self.solved, self.made, self.way)
+    def report(self, context: RunContext, failure: Message | None = None) -> tuple[Path, Path]:
+        return write_reports(context, self.frames, self.measured, self.solved, self.made, self.way, failure)
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,9 @@ def run_pipeline(context: RunContext) -> RunOutcome:
         _run(context, progress)
     except RunCancelled:
         raise
-    except ZeMosaicError:
+    except ZeMosaicError as failure:
         if progress.frames or context.reporter.dropped:
-            progress.report(context)
+            progress.report(context, failure.message)
         raise
     as_json, as_html = progress.report(context)
     outputs = tuple(field.outputs for field in progress.made if field.outputs is not None)
