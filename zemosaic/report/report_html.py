@@ -137,6 +137,7 @@ def report_html(
     page: str = template.from_string(source.read_text(encoding="utf-8")).render(
         t=translator.text,
         language=translator.language,
+        failure=translator.message(report.failure) if report.failure else "",
         title=report.field_name or translator.text("report.untitled"),
         subtitle=_subtitle(report, words),
         figures=_figures(report, words),
