@@ -145,11 +145,11 @@ def refined_response(prior: DualBandResponse, cells: Float64s, sigma: Sequence[f
         return prior
     normal = axes[:, 0]
     turn = [power[0] * power[k] / (power[k] - power[0]) ** 2 / n for k in (1, 2)]
-    columns = response_columns = prior.matrix / scale[:, None]
+    columns = prior.matrix / scale[:, None]
     offsets = normal @ columns
     spread = np.zeros((2, 2))
     for variance, axis in zip(turn, (axes[:, 1], axes[:, 2]), strict=True):
-        along = axis @ response_columns
+        along = axis @ columns
         spread += variance * np.outer(along, along)
     slopes = np.zeros((2, 4))
     slopes[0, 0], slopes[0, 1] = normal[1] / scale[1], normal[2] / scale[2]
@@ -192,7 +192,8 @@ class LinePlane:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        return (1, *self.source.shape[1:])
+        _, height, width = (int(n) for n in self.source.shape)
+        return 1, height, width
 
     def __getitem__(self, key: Any, /) -> Float32s:
         channels, rows, columns = key
@@ -213,7 +214,8 @@ class LineSigma:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        return (1, *self.sigma.shape[1:])
+        _, height, width = (int(n) for n in self.sigma.shape)
+        return 1, height, width
 
     def __getitem__(self, key: Any, /) -> Float32s:
         channels, rows, columns = key

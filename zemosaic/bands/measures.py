@@ -15,8 +15,8 @@ MIN_LIGHT_SIGMAS = 10.0
 MIN_LIT_PIXELS = 30
 BRIGHTEST_PERCENT = 99.5
 """The faint end of the light that palettes of lines are balanced by."""
-MAX_NOISE_RATIO = 4.0
-"""A line is not lifted so far that its noise exceeds that of the quietest plane by more."""
+MIN_GLOW_SIGMAS = 20.0
+"""A line whose brightest glow stands out less is not lifted as if it were all there is: that would show its noise."""
 
 
 def pixel_noise(plane: Float32s) -> float:
@@ -47,7 +47,7 @@ def luminance_scale(mean: Float32s, luminance: Float32s) -> float | None:
     """
     there = np.isfinite(mean) & np.isfinite(luminance)
     light, other = np.where(there, mean, 0), np.where(there, luminance, 0)
-    floor = [MIN_LIGHT_SIGMAS * max(_spread(values[there]), 1e-30) if there.any() else 0.0 for values in (light, other)]
+    floor = [MIN_LIGHT_SIGMAS * max(pixel_noise(values), 1e-30) for values in (mean, luminance)]
     lit = there & (light > floor[0]) & (other > floor[1])
     if lit.sum() < MIN_LIT_PIXELS:
         return None
@@ -58,8 +58,8 @@ def line_gains(planes: Float32s, sky: Sequence[float]) -> tuple[float, ...]:
     """Return the factors that bring the planes of lines to one brightness; that of the brightest line is 1.
 
     Lines differ in brightness by far; a picture of them shows where each one glows, not their ratio.  The broad light
-    of nebulae decides, on averaged pixels.  A plane that shows little but noise is not lifted beyond
-    `MAX_NOISE_RATIO`.
+    of nebulae decides, on averaged pixels.  A plane that shows little but noise counts as one with a glow of
+    `MIN_GLOW_SIGMAS`.
 
     Parameters
     ----------
@@ -68,15 +68,9 @@ def line_gains(planes: Float32s, sky: Sequence[float]) -> tuple[float, ...]:
     sky : sequence of n float
         Level of the sky per plane.
     """
-    clear = [plane[np.isfinite(plane)] - level for plane, level in zip(planes, sky, strict=True)]
-    light = [max(float(np.percentile(values, BRIGHTEST_PERCENT)) if values.size else 0.0, 1e-30) for values in clear]
-    noise = [max(_spread(values), 1e-30) for values in clear]
-    wanted = [max(light) / amount for amount in light]
-    most = MAX_NOISE_RATIO * min(gain * sigma for gain, sigma in zip(wanted, noise, strict=True))
-    return tuple(min(gain, most / sigma) for gain, sigma in zip(wanted, noise, strict=True))
-
-
-def _spread(clear: Float32s) -> float:
-    """Return the standard deviation of values about 0 from those below: light only adds."""
-    below = clear[clear < 0]
-    return median_sigma(below) if below.size else 0.0
+    light = []
+    for plane, level in zip(planes, sky, strict=True):
+        clear = plane[np.isfinite(plane)] - level
+        glow = float(np.percentile(clear, BRIGHTEST_PERCENT)) if clear.size else 0.0
+        light.append(max(glow, MIN_GLOW_SIGMAS * pixel_noise(plane), 1e-30))
+    return tuple(max(light) / amount for amount in light)

@@ -23,7 +23,7 @@ _WINDOWS = ("qt-gui", "tk-gui")
 """Flags that the window's start looks at; a headless run passes over them."""
 _OWN = (
     *("demo", "dry-run", "until", "log-json", "config", "list-settings", "detect-astap", "doctor"),
-    *("measure-seams", "footprints", "explain-pixel", "completion", "version", "help"),
+    *("measure-seams", "footprints", "combine-bands", "explain-pixel", "completion", "version", "help"),
 )
 """Flags that are no settings, in the order of the help."""
 
@@ -37,6 +37,7 @@ _VALUES = {
     "config": " FILE",
     "measure-seams": " FILE",
     "footprints": " PATH",
+    "combine-bands": " DIR",
     "explain-pixel": " PATH X Y",
     "completion": f" {'|'.join(SHELLS)}",
     "help": f" [{ALL}]",
@@ -63,6 +64,8 @@ class Command:
     """A finished mosaic."""
     footprints: str | None = None
     """A run's report or a folder of frames: what that mosaic was made of."""
+    combine_bands: str | None = None
+    """An output folder whose mosaics are made into what the settings ask for."""
     explain_pixel: Sequence[str] = ()
     """A mosaic, report or output folder, and two words that say where."""
     doctor: bool = False
@@ -181,7 +184,7 @@ def _parser() -> _Parser:
     parser = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     parser.add_argument("--demo", nargs="?", const="")
     parser.add_argument("--until", choices=PREPARATIONS)
-    for name in ("--config", "--measure-seams", "--footprints"):
+    for name in ("--config", "--measure-seams", "--footprints", "--combine-bands"):
         parser.add_argument(name)
     parser.add_argument("--explain-pixel", nargs=3)
     for name in ("--log-json", "--dry-run", "--list-settings", "--detect-astap", "--doctor"):

@@ -47,6 +47,8 @@ __all__ = ["CombinedMosaic", "combine_bands"]
 LOOK_PX = 1600
 """Longest side of what sky, noise and brightness of the bands are measured on."""
 COLOURS = ("red", "green", "blue")
+MAX_NAME_BESIDE_COMMENT = 52
+"""A card of a longer name has no room for a comment."""
 PLANE_CARDS = ("ZMPLANER", "ZMPLANEG", "ZMPLANEB")
 
 
@@ -222,14 +224,13 @@ def _made_of_lines(palette: Palette, sources: Mapping[Band, BandSource], measure
         if is_mixed:
             told = " + ".join(f"{share:.4f} {band}" for band, share in shares)
             cards.append((f"ZMMIX{name}", told, "how this plane is mixed"))
-    scale = gains[1]
-    told = tuple(gain / scale for gain in gains)
+    shown = tuple(gain / gains[1] for gain in gains)
     gain_cards: list[Card] = [
         (key, round(gain, 6), f"factor of {colour} in the picture")
-        for key, gain, colour in zip(GAIN_CARDS, told, COLOURS, strict=True)
+        for key, gain, colour in zip(GAIN_CARDS, shown, COLOURS, strict=True)
     ]
-    gain_cards.append(("ZMWHMET", "lines", "lines brought to one brightness, stars not white"))
-    return _Made(BandPlanes(planes), [_unit(), *cards, *gain_cards], told)
+    gain_cards.append(("ZMWHMET", "lines", "lines brought to one brightness"))
+    return _Made(BandPlanes(planes), [_unit(), *cards, *gain_cards], shown)
 
 
 def _made_with_luminance(
@@ -239,10 +240,8 @@ def _made_with_luminance(
     gains = colour.gains if colour is not None else (1.0, 1.0, 1.0)
     sky = (measured.sky["R"], measured.sky["G"], measured.sky["B"])
     noise = (measured.noise["R"], measured.noise["G"], measured.noise["B"])
-    balanced = [
-        gain * (measured.averaged[band] - np.float32(level))
-        for gain, band, level in zip(gains, ("R", "G", "B"), sky, strict=True)
-    ]
+    averaged = (measured.averaged["R"], measured.averaged["G"], measured.averaged["B"])
+    balanced = [gain * (plane - np.float32(level)) for gain, plane, level in zip(gains, averaged, sky, strict=True)]
     pedestal = float(np.mean([gain * level for gain, level in zip(gains, sky, strict=True)]))
     scale = luminance_scale(np.mean(balanced, axis=0), measured.averaged["L"] - np.float32(measured.sky["L"]))
     if scale is None:
@@ -305,13 +304,18 @@ def _plane_cards(palette: Palette, chosen: Mapping[Band, FolderMosaic]) -> list[
     for key, parts, colour in zip(PLANE_CARDS, palette.planes, COLOURS, strict=True):
         cards.append((key, " + ".join(band for band, _ in parts), f"band of {colour}"))
         for number, (band, _) in enumerate(parts):
-            cards.append((f"ZMFILE{key[-1]}{number or ''}", chosen[band].path.name, "mosaic of that band"))
+            cards.append(_file_card(f"ZMFILE{key[-1]}{number or ''}", chosen[band]))
     if palette.luminance is not None:
         cards += [
             ("ZMPLANEL", palette.luminance, "band of the luminance"),
-            ("ZMFILEL", chosen[palette.luminance].path.name, "mosaic of that band"),
+            _file_card("ZMFILEL", chosen[palette.luminance]),
         ]
     return cards
+
+
+def _file_card(key: str, mosaic: FolderMosaic) -> Card:
+    name = mosaic.path.name
+    return key, name, "its mosaic" if len(name) <= MAX_NAME_BESIDE_COMMENT else ""
 
 
 def _plane_text(parts: Sequence[tuple[Band, float]], chosen: Mapping[Band, FolderMosaic]) -> str:

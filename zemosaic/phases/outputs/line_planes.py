@@ -39,6 +39,8 @@ SOURCE_CARD = "ZMDBFILE"
 """Which colour mosaic a line's plane was taken out of."""
 LOOK_PX = 1600
 """Longest side of what sky and noise are measured on."""
+MAX_NAME_BESIDE_COMMENT = 46
+"""A card of a longer name has no room for a comment."""
 LINES = ("Ha", "OIII")
 
 
@@ -201,7 +203,7 @@ def _line_cards(
     names = (("ZMHAG", "Ha in green"), ("ZMHAB", "Ha in blue"), ("ZMO3R", "OIII in red"), ("ZMO3B", "OIII in blue"))
     cards: list[Card] = [
         (BAND_CARD, line, "emission line of this plane"),
-        (SOURCE_CARD, source, "colour mosaic that it was taken out of"),
+        (SOURCE_CARD, source, "its colour mosaic" if len(source) <= MAX_NAME_BESIDE_COMMENT else ""),
         ("BUNIT", "adu", "counts of the line in " + ("red" if line == "Ha" else "green")),
     ]
     cards += [

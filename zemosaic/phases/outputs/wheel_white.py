@@ -17,7 +17,7 @@ __all__ = ["WHEEL", "white_of_bands"]
 
 REFERENCE = "Gaia DR3"
 WHEEL = ColourResponse(Slope(-0.45, 0.25), Slope(0.65, 0.25))
-"""Of red, green and blue filters in front of a mono camera, which pass about 590 to 690, 500 to 580 and 400 to 500 nm."""
+"""Of red, green and blue filters before a mono camera, which pass about 590 to 690, 500 to 580 and 400 to 500 nm."""
 MAX_PEAK = 0.5
 """Stars whose peak reaches this part of the highest one of its plane may be cut off in single frames."""
 MIN_STARS_TO_DROP = 12
