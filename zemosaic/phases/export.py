@@ -20,6 +20,7 @@ from zemosaic.export.fits import write_fits
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
 from zemosaic.phases.context import RunContext
+from zemosaic.phases.outputs.bands import BandOutputs
 from zemosaic.phases.outputs.mosaic_maps import write_maps
 from zemosaic.phases.outputs.mosaic_stars import MosaicStars, catalogue_of_mosaic, stars_of_mosaic
 from zemosaic.phases.outputs.shared_pictures import CanvasPixels, look_of, write_shared_pictures
@@ -271,6 +272,7 @@ def write_reports(
     solved: Sequence[SolvedFrame],
     made: Sequence[FieldRecord],
     way: Message | None,
+    bands: BandOutputs,
     failure: Message | None = None,
 ) -> tuple[Path, Path]:
     """Write ``run_report.json`` and ``run_report.html``; returns their paths.
@@ -286,6 +288,8 @@ def write_reports(
         One per field, the main one first.
     way : Message or None
         Why the mosaics were made in Grid or in Classic mode; None where that was not decided.
+    bands : BandOutputs
+        What was made of the mosaics of several bands.
     failure : Message, optional
         Why there is no mosaic.
     """
@@ -323,6 +327,8 @@ def write_reports(
         seams=joined_seams([output.seams for output in outputs if output.seams]),
         depth=outputs[0].depth if outputs else None,
         pixels=records_to_text([field.record for field in made if field.record]),
+        combined=[one.product for one in bands.combined],
+        lines=bands.lines,
     )
     report = build_report(records)
     translator = Translator(context.settings.language)
@@ -331,7 +337,9 @@ def write_reports(
     if context.settings.save_frames_csv:
         write_frames_csv(context.output_dir / "zemosaic_frames.csv", report, translator)
     pictures = [field.outputs.pictures if field.outputs else ReportPictures() for field in made]
-    write_report_html(as_html, report, pictures[0] if pictures else ReportPictures(), translator, pictures[1:])
+    main = pictures[0] if pictures else ReportPictures()
+    of_bands = [one.picture for one in bands.combined]
+    write_report_html(as_html, report, main, translator, pictures[1:], of_bands)
     return as_json, as_html
 
 

@@ -11,11 +11,13 @@ from zemosaic.calibration.frame_weights import WeightPrice
 from zemosaic.errors import Message
 from zemosaic.model import (
     CalibratedFrame,
+    CombinedProduct,
     Dropped,
     EdgeOffsets,
     FrameRef,
     FrameStatus,
     GridPlan,
+    LineProduct,
     MeasuredFrame,
     MosaicProduct,
     SolvedFrame,
@@ -106,6 +108,10 @@ class RunRecords:
     depth: DepthNoise | None = None
     pixels: str = ""
     """Text from `zemosaic.store.pixel_record`."""
+    combined: Sequence[CombinedProduct] = ()
+    """Colour pictures made of mosaics of single bands."""
+    lines: Sequence[LineProduct] = ()
+    """Lines taken out of mosaics behind dual-band filters."""
 
 
 @dataclass(frozen=True)
@@ -221,6 +227,10 @@ class RunReport:
     """What the input folder held, in lines."""
     weights: WeightPrice | None = None
     """What the weights of the frames cost and gain; None without calibrated frames."""
+    combined: tuple[CombinedProduct, ...] = ()
+    """Colour pictures made of mosaics of single bands."""
+    lines: tuple[LineProduct, ...] = ()
+    """Lines taken out of mosaics behind dual-band filters."""
     failure: Message | None = None
     """Why there is no mosaic; None for a run that made one."""
 

@@ -120,6 +120,10 @@ class Settings(BaseModel):
     force_seestar_mode: bool = _setting(False, "mosaic", "basic", affects=("plan",))
     mosaic_mode: Literal["auto", "grid", "classic"] = _setting("auto", "mosaic", "basic", affects=("plan",))
     mosaic_per_filter: bool = _setting(True, "mosaic", "basic", affects=("plan",))
+    combine_filters: Literal["none", "rgb", "lrgb", "hoo", "sho", "pseudo_sho"] = _setting(
+        "none", "mosaic", affects=("export",)
+    )
+    dual_band_planes: Literal["none", "dual_band", "all"] = _setting("none", "mosaic", affects=("export",))
     final_assembly_method: Literal["reproject_coadd", "incremental"] = _setting(
         "incremental", "mosaic", affects=("export",)
     )
