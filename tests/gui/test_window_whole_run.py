@@ -44,9 +44,11 @@ def look_closely(window, root, wait_until):
     root.update()
     assert window.result._read_out.cget("text").startswith("RA ")
     window.result.sliders["sky"].set(0.7)
-    window.result._checks["coverage"].invoke()
+    layers = window.result.menus["result.layers"]
+    layers.fill()
+    layers.menu.invoke(LAYERS.index("coverage"))
     root.update()
-    assert desk.adjustment.sky == 0.7 and desk.adjustment.coverage
+    assert desk.adjustment.sky == 0.7 and desk.adjustment.layers == {"coverage"}
     window.result._reset.invoke()
     assert desk.adjustment.sky == 0.0
 
