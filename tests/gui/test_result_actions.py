@@ -83,9 +83,8 @@ def test_what_is_seen_is_saved_as_it_is_seen_with_its_place_on_the_sky(page, tmp
     assert saved.shape == seen.shape
     assert np.array_equal(saved, seen) or (ending == ".jpg" and abs(saved.astype(int) - seen).mean() < 3)
     values = dict(re.findall(rb"<avm:Spatial\.(Reference(?:Value|Pixel)|Scale)><rdf:Seq>(.*?)</rdf:Seq>", content))
-    (x, y), (step, _) = (
-        [float(n) for n in re.findall(rb">([-0-9.e]+)<", values[key])] for key in (b"ReferencePixel", b"Scale")
-    )
+    numbers = {key: [float(n) for n in re.findall(rb">([-0-9.e]+)<", text)] for key, text in values.items()}
+    (x, y), (step, _) = numbers[b"ReferencePixel"], numbers[b"Scale"]
     left, top, right, bottom = view.box()
     assert step == pytest.approx(-6.6e-4 * (right - left) / seen.shape[1], rel=1e-6)
     place = left + (x - 0.5) * (right - left) / seen.shape[1], bottom - (y - 0.5) * (bottom - top) / seen.shape[0]
