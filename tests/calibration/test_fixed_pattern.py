@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zemosaic.calibration.sensor.fixed_pattern import BLOCK_PX, NO_PATTERN, FixedPattern, sensor_maps
+from zemosaic.calibration.sensor.fixed_pattern import (
+    BLOCK_PX,
+    NO_PATTERN,
+    SMOOTH_ERROR_PART,
+    FixedPattern,
+    sensor_maps,
+    smooth_error_adu,
+)
 from zemosaic.calibration.sensor.pixel_pattern import PixelPattern, PixelPatternSums
 from zemosaic.calibration.sensor.smooth_pattern import Look, smooth_map
 
@@ -78,6 +85,47 @@ def test_a_shadow_is_told_from_the_sky_that_moves():
     learnt = smooth_map(looks, shape, displacement, BLOCK_PX)
     assert learnt is not None
     assert (learnt - ring(20.0)).std() < 0.35 * ring(20.0).std()
+
+
+def corner_glow(peak: float) -> np.ndarray:
+    y, x = np.mgrid[0:60, 0:50]
+    return peak * np.exp(-np.hypot(x - 49, y - 59) / 12.0)
+
+
+def glowing_looks(peak: float) -> tuple[list[Look], tuple[int, int], np.ndarray]:
+    """Return frames of one pointing, dithered by far less than the glow's width; it differs from frame to frame."""
+    looks, shape, displacement = sky_and_looks(np.zeros((60, 50)), 4.0)
+    amount = 1.0 + 0.1 * np.random.default_rng(11).normal(size=len(looks))
+    glow = corner_glow(peak).astype(np.float32)
+    looks = [
+        Look(look.value + np.float32(part) * glow, look.weight, look.to_sky)
+        for look, part in zip(looks, amount / amount.mean(), strict=True)
+    ]
+    return looks, shape, displacement
+
+
+def test_glow_is_learnt_though_the_sky_moved_less_than_its_width():
+    looks, shape, displacement = glowing_looks(300.0)
+    learnt = smooth_map(looks, shape, displacement, BLOCK_PX)
+    truth = corner_glow(300.0)
+    assert learnt is not None
+    assert (learnt - truth).std() < 0.4 * truth.std()
+    assert learnt[-1, -1] == pytest.approx(truth[-1, -1], rel=0.25)
+
+
+def test_a_clean_sensor_gets_no_glow_from_a_sky_that_moved_little():
+    looks, shape, displacement = glowing_looks(0.0)
+    assert smooth_map(looks, shape, displacement, BLOCK_PX) is None
+
+
+def test_what_smooth_maps_leave_is_an_error_of_the_sky_under_them():
+    glow, response = np.zeros((4, 5), np.float32), np.ones((4, 5), np.float32)
+    glow[3, 4], response[0, 1] = 100.0, 0.9
+    pattern = FixedPattern(NO_PATTERN.pixel_codes, 1.0, glow, response, 200.0)
+    x, y = np.array([39.0, 12.0, 20.0]), np.array([31.0, 3.0, 20.0])
+    expected = SMOOTH_ERROR_PART * np.array([100.0, 40.0, 0.0])
+    np.testing.assert_allclose(smooth_error_adu(pattern, x, y, 400.0), expected, rtol=1e-5, atol=1e-5)
+    assert not smooth_error_adu(NO_PATTERN, x, y, 400.0).any()
 
 
 def test_a_clean_sensor_gets_no_map():
