@@ -119,11 +119,12 @@ def test_a_clean_sensor_gets_no_glow_from_a_sky_that_moved_little():
 
 
 def test_what_smooth_maps_leave_is_an_error_of_the_sky_under_them():
-    glow, response = np.zeros((4, 5), np.float32), np.ones((4, 5), np.float32)
-    glow[3, 4], response[0, 1] = 100.0, 0.9
+    glow, response = np.zeros((40, 50), np.float32), np.ones((40, 50), np.float32)
+    glow[39, 49], response[0, 1] = 100.0, 0.9
     pattern = FixedPattern(NO_PATTERN.pixel_codes, 1.0, glow, response, 200.0)
-    x, y = np.array([39.0, 12.0, 20.0]), np.array([31.0, 3.0, 20.0])
-    expected = SMOOTH_ERROR_PART * np.array([100.0, 40.0, 0.0])
+    # In the glow, in its wings, in the shadow, and where there is none of them.
+    x, y = np.array([399.0, 300.0, 12.0, 20.0]), np.array([319.0, 230.0, 3.0, 20.0])
+    expected = SMOOTH_ERROR_PART * np.array([100.0, 100.0, 40.0, 0.0])
     np.testing.assert_allclose(smooth_error_adu(pattern, x, y, 400.0), expected, rtol=1e-5, atol=1e-5)
     assert not smooth_error_adu(NO_PATTERN, x, y, 400.0).any()
 

@@ -24,6 +24,8 @@ BLOCK_PX = 8
 SMOOTH_ERROR_PART = 0.2
 """Standard error of the smooth maps as a part of them: glow differs by a tenth from frame to frame, and what is learnt
 of it errs by about as much."""
+GLOW_REACH_BLOCKS = 15
+"""Glow has wings of which less is learnt: its error is that of the brightest glow so near."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +119,10 @@ def smooth_error_adu(pattern: FixedPattern, x: Float64s, y: Float64s, level_adu:
     ndarray, shape (n,)
         0 without smooth maps.
     """
-    error = np.zeros(len(x))
-    for blocks, scale, rest in ((pattern.glow_adu, 1.0, 0.0), (pattern.response, level_adu, 1.0)):
+    error, glow = np.zeros(len(x)), pattern.glow_adu
+    if glow.size:
+        glow = cv2.dilate(glow, np.ones((2 * GLOW_REACH_BLOCKS + 1,) * 2, np.uint8))
+    for blocks, scale, rest in ((glow, 1.0, 0.0), (pattern.response, level_adu, 1.0)):
         if blocks.size:
             row = np.clip((y // BLOCK_PX).astype(int), 0, blocks.shape[0] - 1)
             column = np.clip((x // BLOCK_PX).astype(int), 0, blocks.shape[1] - 1)
