@@ -162,7 +162,8 @@ def _alternate(
             above += frames.amount[k] * frames.excess(look, k) * look.weight
             number += frames.amount[k] ** 2 * look.weight
         prior = PRIOR_PART * len(looks) / (1.0 + _mean(pattern * pattern, 3) / (PRIOR_WIDTH_SIGMA * noise) ** 2)
-        pattern = _filled(above / (number + prior), number > MIN_BARE_PART * len(looks))
+        mean = np.asarray(above / (number + prior), np.float32)
+        pattern = _filled(mean, number > MIN_BARE_PART * len(looks))
         pattern = pattern - _fitted(pattern, np.zeros_like(pattern), _calm(pattern), terms)[0]
     skies = tuple(
         image - _fitted(image, np.zeros_like(image), look.weight, terms)[0]

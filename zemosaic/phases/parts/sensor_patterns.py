@@ -158,6 +158,10 @@ def learn_pattern(task: _Task) -> LearntPattern:
         used.append(k)
     far = far[np.ix_(used, used)]
     pixel = sums.pattern(far > limit) if used else None
+    if pixel is not None:
+        # The smooth map is what is left beside the levels of single pixels and columns; else they came off twice.
+        level = _block_means(pixel.offset_adu, step)
+        blocks = [(value - level, weight) for value, weight in blocks]
     smooth = _smooth([frames[k] for k in used], blocks, far)
     return _combined(pixel, smooth, np.concatenate(points) if points else np.empty((0, 3)), frames, task)
 
@@ -223,6 +227,14 @@ def _in_blocks(pixels: Float32s, free: NDArray[np.uint8], step: int) -> tuple[Fl
     good &= np.isfinite(grey)
     grey[~good] = 0
     return area_mean(grey, good.astype(np.float32), BLOCK_PX // step)
+
+
+def _block_means(offset: Float32s, step: int) -> Float32s:
+    """Return the mean of each block of `BLOCK_PX` of a map of the sensor, all colours together."""
+    rows, columns = (side // step for side in offset.shape)
+    sites = offset[: rows * step, : columns * step].reshape(rows, step, columns, step)
+    grey = np.ascontiguousarray(sites.mean(axis=(1, 3)), np.float32)
+    return area_mean(grey, np.ones_like(grey), BLOCK_PX // step)[0]
 
 
 def _smooth(
