@@ -15,6 +15,7 @@ from zemosaic.calibration.sensor.fixed_pattern import (
 )
 from zemosaic.calibration.sensor.pixel_pattern import PixelPattern, PixelPatternSums
 from zemosaic.calibration.sensor.smooth_pattern import Look, smooth_map
+from zemosaic.phases.parts.sensor_patterns import block_means, in_blocks
 
 HEIGHT, WIDTH, FRAMES = 240, 160, 16
 NOISE, PIXEL, COLUMN = 60.0, 14.0, 12.0
@@ -156,3 +157,13 @@ def test_maps_are_taken_off_in_any_window():
 def test_no_pattern_changes_no_pixel():
     raw = np.arange(20, dtype=np.uint16).reshape(4, 5)
     assert not NO_PATTERN and sensor_maps(NO_PATTERN, 4, 5).applied(raw, (0, 4, 0, 5)) is raw
+
+
+def test_levels_of_pixels_come_off_before_smooth_maps_are_learnt():
+    """A column pattern that was learnt already leaves nothing in blocks less its means."""
+    columns = np.random.default_rng(4).normal(0, COLUMN, WIDTH).astype(np.float32)
+    offset = np.broadcast_to(columns, (HEIGHT, WIDTH))
+    bare = np.ones((HEIGHT // 2, WIDTH // 2), np.uint8)
+    value, _ = in_blocks(np.ascontiguousarray(500.0 + offset, np.float32), bare, 2)
+    left = value - block_means(offset, 2)
+    assert left.std() < 0.01 and value.std() > 3.0
