@@ -144,7 +144,6 @@ class MainWindow(QMainWindow):
         self.frames.close_page()
         self.settings.close_page()
         self.result.close_page()
-        self.deleteLater()  # all that it holds goes with it, also where the program goes on
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Close the window where the presenter lets it go."""
