@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -69,6 +69,7 @@ def scan_folder(
     progress: Progress | None = None,
     stacks: bool = False,
     refuse: Callable[[FrameRef], None] | None = None,
+    only: Collection[str] | None = None,
 ) -> ScanResult:
     """Read the headers of all FITS files below a folder.
 
@@ -87,6 +88,8 @@ def scan_folder(
         Whether finished stacks are wanted among single frames.  A folder of nothing but stacks keeps them anyway.
     refuse : callable, optional
         Takes each frame before any of its pixels are read, and raises FrameError where it is not to be used.
+    only : collection of str, optional
+        Paths of the files to look at; the others count as if they were not there.
 
     Raises
     ------
@@ -95,6 +98,7 @@ def scan_folder(
     """
     others: Counter[str] = Counter()
     files, dropped = _list_files(_checked(root), exclude, progress, others)
+    files = [path for path in files if only is None or str(path) in only]
     if not files and not dropped:
         raise _no_fits(root, others)
     frames: list[FrameRef] = []
@@ -179,15 +183,21 @@ def read_frame(path: Path, frame_id: int = 0, *, light: bool = True) -> FrameRef
     return frame_ref(find_image(path.absolute()), frame_id, light=light)
 
 
-def fits_files(root: Path) -> list[Path]:
+def fits_files(root: Path, exclude: Sequence[Path] = ()) -> list[Path]:
     """Return the FITS files below a folder in natural order, as `scan_folder` would look at them.
+
+    Parameters
+    ----------
+    root : Path
+    exclude : sequence of Path
+        Folders to pass over.
 
     Raises
     ------
     InputError
         When the folder is missing or cannot be read.
     """
-    return _list_files(_checked(root), (), None, Counter())[0]
+    return _list_files(_checked(root), exclude, None, Counter())[0]
 
 
 def natural_key(path: Path) -> tuple[tuple[tuple[str | int, ...], ...], str]:

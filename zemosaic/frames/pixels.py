@@ -320,7 +320,8 @@ def _arranged(planes: Pixels, image: FitsImage) -> Pixels:
     if image.layout.colour_axis == 0:
         return np.moveaxis(planes, 0, -1)
     rows = planes[0]
-    return rows if image.layout.planes == 1 else rows.reshape(rows.shape[0], rows.shape[1] // 3, 3)
+    arranged: Pixels = rows if image.layout.planes == 1 else rows.reshape(rows.shape[0], rows.shape[1] // 3, 3)
+    return arranged
 
 
 def _decode(image: FitsImage, dtype: np.dtype[Any]) -> Pixels:
@@ -386,6 +387,7 @@ def _save(copy: Path, pixels: Pixels) -> None:
 
 def _read_npy(copy: Path, frame: FrameRef) -> Pixels:
     try:
-        return np.load(copy, mmap_mode="r", allow_pickle=False)
+        array: Pixels = np.load(copy, mmap_mode="r", allow_pickle=False)
+        return array
     except (OSError, ValueError, EOFError) as problem:
         raise FrameError("reason.scratch_lost", file=Path(frame.path).name, detail=_short(problem)) from None

@@ -36,6 +36,8 @@ class RunContext:
     """What is known from the previous run; None where nothing is to be kept."""
     pictures: bool = True
     """Whether anybody looks at pictures of the mosaic while it grows."""
+    only: frozenset[str] | None = None
+    """Paths of the files that the run may look at; None for all of the input folder."""
 
     @property
     def output_dir(self) -> Path:
@@ -90,6 +92,7 @@ def make_context(
     monitor: ResourceMonitor,
     paused_s: Callable[[], float] = float,
     pictures: bool = True,
+    only: frozenset[str] | None = None,
 ) -> RunContext:
     """Return the context of a run, put together from what the process of the run has.
 
@@ -106,6 +109,8 @@ def make_context(
         Returns the seconds that the run was paused so far.
     pictures : bool
         Whether anybody looks at pictures of the mosaic while it grows.
+    only : frozenset of str, optional
+        Paths of the files that the run may look at; all of the input folder by default.
     """
     return RunContext(
         settings=settings,
@@ -114,6 +119,7 @@ def make_context(
         folder=RunFolder(workers.run_files, journal),
         timer=PhaseTimer(emit, monitor, workers.check_cancelled, paused_s),
         pictures=pictures,
+        only=only,
     )
 
 

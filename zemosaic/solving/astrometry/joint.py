@@ -191,11 +191,11 @@ def _centred(frame: JointFrame) -> FrameWcs:
 
 def _pixel_rad(cameras: Cameras) -> Float64s:
     """Return the pixel scale of each frame in radians."""
-    return np.sqrt(np.abs(np.linalg.det(cameras.cd)))
+    return np.asarray(np.sqrt(np.abs(np.linalg.det(cameras.cd))))
 
 
 def _pixel_arcsec(cameras: Cameras) -> Float64s:
-    return _pixel_rad(cameras) / _ARCSEC
+    return np.asarray(_pixel_rad(cameras) / _ARCSEC)
 
 
 def _fitted_to_references(state: _State, frames: list[JointFrame]) -> _State:
