@@ -54,13 +54,28 @@ class WatchEnd:
     """At this time of the day's clock."""
 
     def reached(self, look: Look, now: datetime) -> bool:
-        """Return whether the mosaic is due."""
+        """Return whether the mosaic is due.
+
+        Parameters
+        ----------
+        look : Look
+            At the folder.
+        now : datetime
+            The day's clock.
+        """
         is_idle = self.idle_s > 0 and bool(look.settled) and look.quiet_s >= self.idle_s
         return is_idle or (self.at is not None and now >= self.at)
 
 
 def watch_end(settings: Settings, begin: datetime) -> WatchEnd:
-    """Return when a watch that begins at a time of the day's clock ends by its settings."""
+    """Return when a watch ends by its settings.
+
+    Parameters
+    ----------
+    settings : Settings
+    begin : datetime
+        When it begins, of the day's clock; the time that the settings name is the next one after that.
+    """
     at = None
     clock = parse_clock(settings.watch_until)
     if clock is not None:
