@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -256,3 +258,26 @@ def test_a_proposed_folder_follows_the_frames_and_gives_way_to_the_users(tmp_pat
     assert folder.proposal(str(tmp_path / "b"), "mine") == ""
     assert not folder.stands_still("x", 0.0) and not folder.stands_still("xy", 5.0)
     assert folder.stands_still("xy", 7.0) and folder.is_missing
+
+
+def test_tk_takes_drops_where_the_extension_is_there(display, monkeypatch):
+    tk = pytest.importorskip("tkinter")
+    from zemosaic.gui.tk.desktop.drops import accept_drops
+
+    root, dropped = tk.Tk(), []
+    try:
+        monkeypatch.setitem(sys.modules, "tkinterdnd2", None)
+        assert not accept_drops(root, dropped.append)
+        extension = types.ModuleType("tkinterdnd2")
+        extension.TkinterDnD = types.SimpleNamespace(
+            require=lambda root: root.tk.eval("namespace eval tkdnd {proc drop_target args {set ::registered $args}}")
+        )
+        monkeypatch.setitem(sys.modules, "tkinterdnd2", extension)
+        assert accept_drops(root, dropped.append)
+        assert root.tk.eval("set ::registered") == "register . DND_Files"
+        # The extension puts the paths in the place of %D, as a list of Tcl.
+        script = root.tk.eval("bind . <<Drop:DND_Files>>").replace("%D", "{{/data/M 42_sub} /data/b}")
+        assert root.tk.eval(script) == "copy"
+        assert dropped == [["/data/M 42_sub", "/data/b"]]
+    finally:
+        root.destroy()

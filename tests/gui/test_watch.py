@@ -107,7 +107,11 @@ def test_rounds_begin_as_frames_come_and_the_last_run_makes_the_mosaic(tmp_path)
     watch.shows("abcdefghijklmnopqrstu", "", 5.0)
     watch.until_idle()
     assert len(watch.started) == 1, "one frame of twenty-one is not worth a round yet"
+    watch.run._took_s = 20.0
     watch.shows("abcdefghijklmnopqrstu", "", QUIET_S)
+    watch.until_idle()
+    assert len(watch.started) == 1, "looking takes half of the time at most"
+    watch.now_s += 20.0
     watch.until_idle()
     assert watch.started[1][:3] == ("plan", set("abcdefghijklmnopqrstu"), "auto"), "its own work is not thrown away"
     watch.until_idle()
