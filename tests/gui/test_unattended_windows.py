@@ -281,3 +281,22 @@ def test_tk_takes_drops_where_the_extension_is_there(display, monkeypatch):
         assert dropped == [["/data/M 42_sub", "/data/b"]]
     finally:
         root.destroy()
+
+
+def test_qt_takes_drops_anywhere_and_a_path_field_takes_them_itself(environ, works):
+    pytest.importorskip("PySide6.QtWidgets", exc_type=ImportError)
+    from PySide6.QtCore import QMimeData, QPointF, QUrl
+    from PySide6.QtCore import Qt as Core
+    from PySide6.QtGui import QDropEvent
+
+    driver = Qt(Session(Translator("en"), environ, lambda settings: FakeRun(settings), make_demo))
+    window = driver.window
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(works / "M 42_sub"))])
+    action, button = Core.DropAction.CopyAction, Core.MouseButton.LeftButton
+    event = QDropEvent(QPointF(5, 5), action, data, button, Core.KeyboardModifier.NoModifier)
+    window.dropEvent(event)
+    assert row(driver, "input_dir") == str(works / "M 42_sub")
+    window.settings.rows["output_dir"].control.dropEvent(event)
+    assert row(driver, "output_dir") == str(works / "M 42_sub"), "the field that it was dropped onto"
+    driver.close()
