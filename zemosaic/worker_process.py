@@ -33,6 +33,7 @@ from zemosaic.compute.gpu_load import GpuMeter
 from zemosaic.compute.machine_resources import ResourceMonitor, Usage, disk_free
 from zemosaic.errors import (
     InputError,
+    InputGone,
     NothingUsable,
     OutputError,
     ResourceError,
@@ -199,7 +200,7 @@ def run_process(
         ending = RunCancelledEvent(settings.output_dir)
     except ZeMosaicError as error:
         log.debug("the run ended", exc_info=True)
-        if made and isinstance(error, InputError | SettingsError):
+        if made and isinstance(error, InputError | SettingsError) and not isinstance(error, InputGone):
             _take_back(run_log, made)
         ending = RunFailed(error.message, error.exit_code, run_log.path)
     except OSError as error:
@@ -243,7 +244,7 @@ def _run(work: Assignment, outbox: _Outbox, control: _Control, run_log: RunLog) 
         return ending
     except (InputError, NothingUsable, SettingsError) as failure:
         # What another run learnt, or this preparation did, helps the next one; a start in vain leaves nothing behind.
-        keep = earlier or (until is not None and isinstance(failure, NothingUsable))
+        keep = earlier or isinstance(failure, InputGone) or (until is not None and isinstance(failure, NothingUsable))
         raise
     finally:
         if not keep:

@@ -18,6 +18,7 @@ from zemosaic.frames.headers.dialects import frame_ref
 from zemosaic.frames.headers.header import FitsImage, find_image
 from zemosaic.frames.headers.sidecar import Sidecars
 from zemosaic.frames.numbers import NumberKind, number_kind, on_one_scale
+from zemosaic.frames.patient_reading import patiently, regular_file
 from zemosaic.frames.stacks import colour_among_raw, finished_stack
 from zemosaic.model import Dropped, FrameRef, FrameStatus
 
@@ -338,11 +339,18 @@ def _samples(seen: _Seen) -> bytes:
     """Digest of three pieces of a file."""
     digest = hashlib.blake2b(digest_size=16)
     last = max(seen.size_bytes - _SAMPLE_BYTES, 0)
-    try:
-        with Path(seen.path).open("rb") as raw:
+
+    def pieces() -> list[bytes]:
+        read = []
+        with regular_file(Path(seen.path)) as raw:
             for start in (min(seen.data_offset, last), (seen.data_offset + last) // 2, last):
                 raw.seek(start)
-                digest.update(raw.read(_SAMPLE_BYTES))
+                read.append(raw.read(_SAMPLE_BYTES))
+        return read
+
+    try:
+        for piece in patiently(pieces):
+            digest.update(piece)
     except OSError as problem:
         raise FrameError("reason.io_error", file=Path(seen.path).name, detail=str(problem)) from None
     return digest.digest()

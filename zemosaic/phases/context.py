@@ -8,9 +8,9 @@ from pathlib import Path
 
 from zemosaic import __version__
 from zemosaic.compute.machine_resources import ResourceMonitor
-from zemosaic.errors import Message
+from zemosaic.errors import InputGone, Message
 from zemosaic.events import Event
-from zemosaic.model import Dropped, FrameRef
+from zemosaic.model import Dropped, FrameRef, FrameStatus
 from zemosaic.phases.previous_run.state import PreviousRun
 from zemosaic.phases.run.phase_timer import PhaseTimer
 from zemosaic.phases.run.reporter import Reporter
@@ -62,8 +62,25 @@ class RunContext:
         self.reporter.log(text, level)
 
     def drop(self, dropped: Dropped) -> None:
-        """Leave a frame out and say why, see `Reporter.drop`."""
+        """Leave a frame out and say why, see `Reporter.drop`.
+
+        Raises
+        ------
+        InputGone
+            Where a frame cannot be read because the whole input folder is away: no frame is to blame, and the run
+            goes on where it stood once the folder is back.
+        """
+        if dropped.status is FrameStatus.UNREADABLE and _is_gone(Path(self.settings.input_dir)):
+            raise InputGone("error.input_gone", folder=self.settings.input_dir)
         self.reporter.drop(dropped)
+
+
+def _is_gone(folder: Path) -> bool:
+    """Whether a folder is not there, cannot be read, or holds nothing, as one where a share was mounted."""
+    try:
+        return next(folder.iterdir(), None) is None
+    except OSError:
+        return True
 
 
 def make_context(

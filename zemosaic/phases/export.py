@@ -78,9 +78,26 @@ class FieldRecord:
 
 
 def export_mosaic(
-    context: RunContext, frames_found: int, grid: FieldPlan, tiles: Sequence[TileProduct], store: CanvasStore
+    context: RunContext,
+    frames_found: int,
+    grid: FieldPlan,
+    tiles: Sequence[TileProduct],
+    store: CanvasStore,
+    proper: CanvasStore | None = None,
 ) -> Outputs:
     """Write mosaic, coverage, weight, preview and, where asked for, the stretched picture in full size.
+
+    Parameters
+    ----------
+    context : RunContext
+    frames_found : int
+        Frames that the scan found.
+    grid : FieldPlan
+    tiles : sequence of TileProduct
+    store : CanvasStore
+        Holds the finished canvas.
+    proper : CanvasStore, optional
+        Holds the proper coadd where one was made.
 
     Raises
     ------
@@ -119,7 +136,7 @@ def export_mosaic(
             catalogue_of_mosaic(context.output_dir / f"{stem}_stars.ecsv", stars, value, plan.wcs, box)
         advance(1)
         applied = pixels.gains if isinstance(pixels, BalancedPixels) else None
-        maps = write_maps(context, stem, write, origin, (plan, members), store, box, applied)
+        maps = write_maps(context, stem, write, origin, (plan, members), store, box, applied, proper)
         advance(4)
         made = _pictures(context, stem, origin, CanvasPixels(value, kept, plan.wcs, box), stars.colour)
         advance(5)

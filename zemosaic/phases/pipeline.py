@@ -19,6 +19,7 @@ from zemosaic.phases.context import RunContext
 from zemosaic.phases.export import FieldRecord, Outputs, export_mosaic, write_reports
 from zemosaic.phases.live_preview.quick_look import show_quick_look
 from zemosaic.phases.measure import DetectorCalibrations, measure_frames
+from zemosaic.phases.outputs.proper_coadd import make_proper_coadd, proper_store
 from zemosaic.phases.parts.bayer_cards import with_patterns_of_pixels
 from zemosaic.phases.parts.classic import MasterResult, assemble_master_tiles, make_master_tiles, plan_master_tiles
 from zemosaic.phases.parts.external_stacks import as_calibrated, read_master_tiles
@@ -27,7 +28,7 @@ from zemosaic.phases.parts.flatness_check import check_flatness
 from zemosaic.phases.parts.run_record import StackedGroup, record_of
 from zemosaic.phases.parts.sensor_patterns import learn_sensor_patterns
 from zemosaic.phases.parts.star_samples import rejected_at_stars, warning_of
-from zemosaic.phases.parts.unreadable import while_readable
+from zemosaic.phases.parts.unreadable import while_readable, while_whole
 from zemosaic.phases.picture_memory import frames_within_memory, usual_picture
 from zemosaic.phases.placement.available_solvers import check_solver_paths
 from zemosaic.phases.plan import FieldPlan, plan_fields
@@ -192,11 +193,16 @@ def _grid(
     """Stack every field's frames straight onto its canvas."""
     stores = {field.grid.key: _store(context, field.grid.key) for field in progress.made}
     jobs = [_job(field.grid, stores, stars[field.grid.key]) for field in progress.made]
-    for made, tiles in zip(progress.made, stack_tiles(context, jobs, defects), strict=True):
-        made.tiles = tiles
+
+    def stack() -> None:
+        for made, tiles in zip(progress.made, stack_tiles(context, jobs, defects), strict=True):
+            made.tiles = tiles
 
     def assemble(made: FieldRecord) -> None:
-        assemble_canvas(context, made.grid, made.tiles, stores[made.grid.key])
+        while_whole(lambda: assemble_canvas(context, made.grid, made.tiles, stores[made.grid.key]), stack)
+        make_proper_coadd(context, made.grid, stars[made.grid.key], defects, stores[made.grid.key])
+
+    stack()
 
     def write(made: FieldRecord, _: None) -> None:
         product = _export(context, progress, made).product
@@ -217,16 +223,23 @@ def _classic(
         for made, plans in zip(progress.made, groups, strict=True)
         for group in plans
     ]
-    products = iter(stack_tiles(context, jobs, defects))
-    stacked: dict[str, list[StackedGroup]] = {
-        made.grid.key: [(group, stores[group.key], next(products)) for group in plans]
-        for made, plans in zip(progress.made, groups, strict=True)
-    }
+    stacked: dict[str, list[StackedGroup]] = {}
+
+    def stack() -> None:
+        products = iter(stack_tiles(context, jobs, defects))
+        for made, plans in zip(progress.made, groups, strict=True):
+            stacked[made.grid.key] = [(group, stores[group.key], next(products)) for group in plans]
+
+    def masters_of(made: FieldRecord) -> Sequence[MasterResult]:
+        level = pedestal(made.grid.frames, made.grid.plan.channels)
+        return make_master_tiles(context, stacked[made.grid.key], level, len(progress.frames))
 
     def assemble(made: FieldRecord) -> list[MasterTile]:
-        level = pedestal(made.grid.frames, made.grid.plan.channels)
-        masters = make_master_tiles(context, stacked[made.grid.key], level, len(progress.frames))
-        return _assemble_masters(context, made, masters)
+        inputs, key = _assemble_masters(context, made, while_whole(lambda: masters_of(made), stack)), made.grid.key
+        make_proper_coadd(context, made.grid, stars[key], defects, _store(context, key))
+        return inputs
+
+    stack()
 
     def write(made: FieldRecord, inputs: list[MasterTile]) -> None:
         product, key = _export(context, progress, made).product, made.grid.key
@@ -272,7 +285,9 @@ def _assemble_masters(
 
 def _export(context: RunContext, progress: _Progress, made: FieldRecord) -> Outputs:
     store = _store(context, made.grid.key)
-    made.outputs = export_mosaic(context, len(progress.frames), made.grid, made.tiles, store)
+    asked = context.settings.save_proper_coadd and bool(progress.defects)
+    proper = proper_store(context, made.grid.key) if asked else None
+    made.outputs = export_mosaic(context, len(progress.frames), made.grid, made.tiles, store, proper)
     if progress.defects:
         used = {frame_id for tile in made.tiles for frame_id in tile.frames_used}
         frames = [field for field in made.grid.frames if field.frame.frame_id in used]

@@ -170,7 +170,8 @@ def _reaching(
 
 
 def _file_bytes(context: RunContext, plan: GridPlan) -> int:
-    planes = plan.channels + 2 + (plan.channels if context.settings.save_sigma_map else 0)
+    settings = context.settings
+    planes = plan.channels * (1 + settings.save_sigma_map + settings.save_proper_coadd) + 2
     return plan.width * plan.height * 4 * planes
 
 
@@ -178,7 +179,11 @@ def _check_disk(context: RunContext, plans: Sequence[GridPlan]) -> None:
     # What an earlier, broken run has stored is used again or replaced.
     stored = sum(file.stat().st_size for file in context.stores.glob("canvas_*.zarr/**/*") if file.is_file())
     work, output = context.folder.path, context.output_dir
-    tiles, files = sum(map(bytes_needed, plans)) + DISK_RESERVE, sum(_file_bytes(context, plan) for plan in plans)
+    stores = 2 if context.settings.save_proper_coadd else 1
+    tiles, files = (
+        stores * sum(map(bytes_needed, plans)) + DISK_RESERVE,
+        sum(_file_bytes(context, plan) for plan in plans),
+    )
     if work.stat().st_dev == output.stat().st_dev:
         demands = [(output, tiles + files, disk_free(work) + stored)]
     else:

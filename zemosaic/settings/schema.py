@@ -105,6 +105,7 @@ class Settings(BaseModel):
     radial_feather_fraction: float = _setting(0.8, "stacking", "expert", ge=0.1, le=1.0, affects=("stack",))
     save_sigma_map: bool = _setting(True, "stacking", affects=("export",))
     save_rejection_maps: bool = _setting(False, "stacking", affects=("export",))
+    save_proper_coadd: bool = _setting(False, "stacking", affects=("export",))
     winsor_memmap_fallback: Literal["auto", "always", "never"] = _setting(
         "auto", "stacking", "expert", affects=("stack",)
     )

@@ -303,7 +303,7 @@ def ask(
     """
     window = tk.Toplevel(parent, background=theme.palette.background)
     window.title(title)
-    window.transient(parent.winfo_toplevel())  # type: ignore[call-overload]
+    window.transient(parent.winfo_toplevel())
     window.resizable(False, False)
     answer: list[int] = []
 
