@@ -119,6 +119,15 @@ def test_stopping_a_run_of_the_queue_stops_the_queue(opened, works):
     assert len(desk.queue.jobs.entries) == 1
 
 
+def test_a_mosaic_that_a_job_may_replace_is_told_before_the_queue_begins(opened, works):
+    (works / "M 8_zemosaic").mkdir()
+    (works / "M 8_zemosaic" / "zemosaic_MT1_R2.fits").touch()
+    desk = opened().window.presenter
+    desk.queue.add_below(str(works))
+    assert [cells[4] != "" for cells in desk.queue.face().rows] == [False, True]
+    assert "may replace it" in desk.queue.face().rows[1][4]
+
+
 def test_a_folder_without_targets_is_told(opened, works):
     driver = opened()
     desk = driver.window.presenter

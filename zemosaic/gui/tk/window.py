@@ -139,8 +139,10 @@ class MainWindow:
         return str(filedialog.askdirectory(parent=self.root, title=title, initialdir=Path.home()) or "")
 
     def alert(self) -> None:
-        """Ring the bell."""
+        """Ring the bell; on Windows let the window's entry in the task bar flash too."""
         self.root.bell()
+        if sys.platform == "win32":
+            ctypes.windll.user32.FlashWindow(int(self.root.wm_frame(), 16), True)
 
     def place(self) -> tuple[str, bool]:
         """Return the window's place, and whether it is maximised."""
