@@ -18,7 +18,7 @@ from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.desktop.drops import accept_drops
 from zemosaic.gui.tk.frames_view import FramesView
 from zemosaic.gui.tk.picture import read_levels
-from zemosaic.gui.tk.result_view import ResultView
+from zemosaic.gui.tk.result.result_view import ResultView
 from zemosaic.gui.tk.run_view import RunView
 from zemosaic.gui.tk.settings_view import SettingsView
 from zemosaic.gui.tk.theme import Theme
