@@ -136,14 +136,29 @@ def status_text(session: Session) -> tuple[str, bool]:
 
 
 def start_key(is_watching: bool, resumes: bool) -> str:
-    """Return which words the button has that starts a run."""
+    """Return which words the button has that starts a run.
+
+    Parameters
+    ----------
+    is_watching : bool
+        Whether a folder is watched, of which it makes the mosaic.
+    resumes : bool
+        Whether an earlier run left finished work.
+    """
     if is_watching:
         return "window.finish"
     return "window.start_resume" if resumes else "window.start"
 
 
 def window_title(session: Session, fraction: float) -> str:
-    """Return the title of the window, how far a run is before its name."""
+    """Return the title of the window, how far a run is before its name.
+
+    Parameters
+    ----------
+    session : Session
+    fraction : float
+        Part of the run that is done, from 0 to 1.
+    """
     state, words = session.state, session.words
     if session.watching and state.watch is not None:
         return f"{words.text('watch.title', count=state.watch.frames)} · ZeMosaic"
