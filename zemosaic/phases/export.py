@@ -271,6 +271,7 @@ def write_reports(
     solved: Sequence[SolvedFrame],
     made: Sequence[FieldRecord],
     way: Message | None,
+    failure: Message | None = None,
 ) -> tuple[Path, Path]:
     """Write ``run_report.json`` and ``run_report.html``; returns their paths.
 
@@ -285,6 +286,8 @@ def write_reports(
         One per field, the main one first.
     way : Message or None
         Why the mosaics were made in Grid or in Classic mode; None where that was not decided.
+    failure : Message, optional
+        Why there is no mosaic.
     """
     shown = [spec.key for spec in specs()]
     fields = [
@@ -316,6 +319,7 @@ def write_reports(
         peak_rss_bytes=context.timer.monitor.peak_rss_bytes,
         input_dir=context.settings.input_dir,
         way=way,
+        failure=failure,
         seams=joined_seams([output.seams for output in outputs if output.seams]),
         depth=outputs[0].depth if outputs else None,
         pixels=records_to_text([field.record for field in made if field.record]),

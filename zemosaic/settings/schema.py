@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from zemosaic.settings.clock import CLOCK_FORM, checked_clock
 from zemosaic.settings.region import POINTING_FORM, REGION_FORM, checked_pointing, checked_region
 
 __all__ = ["GROUPS", "TIERS", "Settings", "Spec", "specs"]
@@ -52,6 +53,8 @@ class Settings(BaseModel):
     master_dark: str = _setting("", "folders", "advanced", kind="file or folder", affects=("measure",))
     master_flat: str = _setting("", "folders", "advanced", kind="file or folder", affects=("measure",))
     master_bias: str = _setting("", "folders", "advanced", kind="file or folder", affects=("measure",))
+    watch_idle_min: float = _setting(60.0, "folders", unit="min", ge=0.0, le=10080.0)
+    watch_until: Annotated[str, AfterValidator(checked_clock)] = _setting("", "folders", form=CLOCK_FORM)
 
     solver: Literal["auto", "astap", "embedded"] = _setting("auto", "solving", "basic", affects=("solve",))
     force_resolve_existing_wcs: bool = _setting(False, "solving", affects=("solve",))
