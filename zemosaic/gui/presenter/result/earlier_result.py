@@ -18,7 +18,7 @@ __all__ = ["EarlierResult", "EarlierResults", "find_earlier_result"]
 
 REPORT_PAGE = "run_report.html"
 _MOSAIC = re.compile(r"zemosaic_MT\d+_R\d+(_.+)?\.fits(\.fz)?")
-_MAPS = ("_coverage", "_weight", "_rejected")
+_MAPS = ("_coverage", "_weight", "_rejected", "_sigma")
 _MAX_APART_S = 600.0
 """The mosaics of one run are written within this time of each other."""
 _HEAD_BYTES = 1 << 18
@@ -92,13 +92,26 @@ def find_earlier_result(folder: Path) -> EarlierResult | None:
     told = folder / str(report.get("mosaic") or "")
     newest = told if told in made else max(made, key=lambda path: (made[path], path.name))
     numbers = report if newest == told else {}
+    combined, lines = ([path for name in names if (path := folder / name) in made] for names in _of_bands(numbers))
+    siblings = [path for path in sorted(made) if _is_sibling(path, newest, made) and path not in (*combined, *lines)]
     return EarlierResult(
         str(newest),
-        (str(newest), *(str(path) for path in sorted(made) if _is_sibling(path, newest, made))),
+        tuple(map(str, (*combined, newest, *siblings, *lines))),
         str(page) if page.is_file() else "",
         numbers.get("frames_used"),
         numbers.get("frames_found"),
     )
+
+
+def _of_bands(report: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the names of the colour pictures and of the lines' planes that a report tells of."""
+
+    def names(key: str) -> list[str]:
+        entries = report.get(key)
+        known = entries if isinstance(entries, list) else []
+        return [str(entry.get("mosaic") or "") for entry in known if isinstance(entry, dict)]
+
+    return names("combined"), names("line_planes")
 
 
 def _field_of(path: Path) -> str | None:
