@@ -91,8 +91,10 @@ def mosaics_in(folder: Path, made_now: Collection[str]) -> list[FolderMosaic]:
 
 
 def _is_version_of(mosaic: FolderMosaic, other: FolderMosaic) -> bool:
-    """Return whether a file is another version of a mosaic, named after it: a crop, or with its background taken off."""
-    if mosaic.is_line_plane or (mosaic.filter_name, mosaic.channels) != (other.filter_name, other.channels):
+    """Return whether a file is another version of a mosaic, named after it: a crop, or one without its background."""
+    if mosaic.made_now or mosaic.is_line_plane:
+        return False
+    if (mosaic.filter_name, mosaic.channels) != (other.filter_name, other.channels):
         return False
     stems = [path.name.removesuffix(fits_suffix(path)) for path in (mosaic.path, other.path)]
     return stems[0].startswith(f"{stems[1]}_")
