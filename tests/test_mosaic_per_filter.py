@@ -10,8 +10,11 @@ import pytest
 from astropy.io import fits
 
 from zemosaic import worker
+from zemosaic.errors import InputError
 from zemosaic.events import Logged, RunFinished
 from zemosaic.gui.presenter.result.earlier_result import find_earlier_result
+from zemosaic.provenance.explain import explain_pixel
+from zemosaic.provenance.pixel_story import Place
 from zemosaic.settings.schema import Settings
 
 CARDS = ("LP", "IRCUT", "IRCUT", "NaN", "LP")
@@ -86,6 +89,12 @@ def test_lines_and_picture_stand_in_the_report(two_filters):
     for line in report["line_planes"]:
         plane, sigma = (fits.getdata(output / line[kind]) for kind in ("mosaic", "sigma"))
         assert plane.shape == sigma.shape and np.array_equal(plane != 0, np.nan_to_num(sigma) != 0)
+
+
+def test_a_pixel_of_the_picture_is_asked_of_the_mosaics_it_is_made_of(two_filters, tmp_path):
+    _, output, ending, _ = two_filters
+    with pytest.raises(InputError, match=r"error\.pixel_of_bands"):
+        explain_pixel(Path(ending.mosaics[0]), tmp_path, Place(100.0, 100.0))
 
 
 def test_one_mosaic_on_request(two_filters, tmp_path):

@@ -201,7 +201,7 @@ class LinePlane:
         plane = np.full(colours.shape[1:], np.float32(self.pedestal))
         for weight, sky, colour in zip(self.weights, self.sky, colours, strict=True):
             plane += np.float32(weight) * (colour - np.float32(sky))
-        return plane[None][channels]
+        return np.asarray(plane[None][channels], np.float32)
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,8 @@ class LineSigma:
         channels, rows, columns = key
         colours = np.asarray(self.sigma[:, rows, columns], np.float32)
         weights = np.asarray(self.weights, np.float32)[:, None, None]
-        return np.asarray(np.sqrt(((weights * colours) ** 2).sum(axis=0)), np.float32)[None][channels]
+        noise = np.sqrt(((weights * colours) ** 2).sum(axis=0))
+        return np.asarray(noise[None][channels], np.float32)
 
 
 def cell_levels(pixels: Pixels, box: Box, side: int = 32) -> Float64s:

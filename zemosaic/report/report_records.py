@@ -101,6 +101,8 @@ class RunRecords:
     input_dir: str = ""
     way: Message | None = None
     """Which way led to the mosaic, and why."""
+    failure: Message | None = None
+    """Why there is no mosaic; None for a run that made one."""
     seams: SeamReport | None = None
     """Steps measured on the mosaic."""
     depth: DepthNoise | None = None
@@ -229,6 +231,8 @@ class RunReport:
     """Colour pictures made of mosaics of single bands."""
     lines: tuple[LineProduct, ...] = ()
     """Lines taken out of mosaics behind dual-band filters."""
+    failure: Message | None = None
+    """Why there is no mosaic; None for a run that made one."""
 
     @property
     def groups(self) -> dict[str, list[FrameRow]]:
