@@ -92,7 +92,7 @@ def test_lines_and_picture_stand_in_the_report(two_filters):
 
 
 def test_a_pixel_of_the_picture_is_asked_of_the_mosaics_it_is_made_of(two_filters, tmp_path):
-    _, output, ending, _ = two_filters
+    ending = two_filters[2]
     with pytest.raises(InputError, match=r"error\.pixel_of_bands"):
         explain_pixel(Path(ending.mosaics[0]), tmp_path, Place(100.0, 100.0))
 
