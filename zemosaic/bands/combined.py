@@ -64,7 +64,8 @@ class BandPlanes:
             made.append(sum(others, first))
         # A pixel is a colour only where all of its bands have data.
         there = np.logical_and.reduce([np.isfinite(plane) for plane in made])
-        return np.asarray(np.where(there, np.stack(made), np.float32(np.nan))[channels], np.float32)
+        colours: Float32s = np.where(there, np.stack(made), np.float32(np.nan))[channels]
+        return colours
 
 
 @dataclass(frozen=True)
@@ -149,8 +150,8 @@ class LuminancePlanes:
         window = _window(key, self.shape)
         y0, y1, x0, x1 = window
         colours = self.colours[:, y0:y1, x0:x1]
-        made = with_luminance(colours, self.luminance.part(*window), self.rule)
-        return np.asarray(made[key[0]], np.float32)
+        lit: Float32s = with_luminance(colours, self.luminance.part(*window), self.rule)[key[0]]
+        return lit
 
 
 @dataclass(frozen=True)

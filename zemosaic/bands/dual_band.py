@@ -201,7 +201,8 @@ class LinePlane:
         plane = np.full(colours.shape[1:], np.float32(self.pedestal))
         for weight, sky, colour in zip(self.weights, self.sky, colours, strict=True):
             plane += np.float32(weight) * (colour - np.float32(sky))
-        return np.asarray(plane[None][channels], np.float32)
+        line: Float32s = plane[None][channels]
+        return line
 
 
 @dataclass(frozen=True)
@@ -221,8 +222,8 @@ class LineSigma:
         channels, rows, columns = key
         colours = np.asarray(self.sigma[:, rows, columns], np.float32)
         weights = np.asarray(self.weights, np.float32)[:, None, None]
-        noise = np.sqrt(((weights * colours) ** 2).sum(axis=0))
-        return np.asarray(noise[None][channels], np.float32)
+        sigma: Float32s = np.sqrt(((weights * colours) ** 2).sum(axis=0), dtype=np.float32)[None][channels]
+        return sigma
 
 
 def cell_levels(pixels: Pixels, box: Box, side: int = 32) -> Float64s:

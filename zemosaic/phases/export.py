@@ -21,6 +21,7 @@ from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.outputs.bands import BandOutputs
+from zemosaic.phases.outputs.flat_sky import flat_sky_cards, flat_sky_of
 from zemosaic.phases.outputs.mosaic_maps import write_maps
 from zemosaic.phases.outputs.mosaic_stars import MosaicStars, catalogue_of_mosaic, stars_of_mosaic
 from zemosaic.phases.outputs.shared_pictures import CanvasPixels, look_of, write_shared_pictures
@@ -30,6 +31,7 @@ from zemosaic.picture.preview import coverage_picture, stretched_bands, stretche
 from zemosaic.picture.stretch import PictureLook, display_stretch
 from zemosaic.qa.crop import QualityCrop, coverage_box, merged_box, quality_box, widened
 from zemosaic.qa.noise_against_depth import DepthNoise, noise_by_depth
+from zemosaic.qa.residual_background import FlattenedPixels, ResidualBackground
 from zemosaic.qa.seam_summary import warning_of_seams
 from zemosaic.qa.seams import SeamReport, joined_seams, measure_seams
 from zemosaic.report.build_report import build_report
@@ -65,6 +67,8 @@ class Outputs:
     depth: DepthNoise | None = None
     stars: MosaicStars = field(default_factory=MosaicStars)
     """What its stars tell."""
+    sky: ResidualBackground | None = None
+    """What was taken off its pictures."""
 
 
 @dataclass
@@ -137,9 +141,21 @@ def export_mosaic(
             catalogue_of_mosaic(context.output_dir / f"{stem}_stars.ecsv", stars, value, plan.wcs, box)
         advance(1)
         applied = pixels.gains if isinstance(pixels, BalancedPixels) else None
+        sky = flat_sky_of(context, value, box)
+        if sky is not None and settings.flatten_background == "both":
+            flat, _ = _pixels_and_cards(settings.apply_colour_gains, stars, FlattenedPixels(value, sky))
+            name = f"{stem}_flattened{suffix}"
+            write(
+                context.output_dir / name,
+                flat,
+                cards=[*cards, *flat_sky_cards(sky)],
+                dtype=kind,
+                empty=settings.empty_pixels,
+            )
         maps = write_maps(context, stem, write, origin, (plan, members), store, box, applied, proper)
         advance(4)
-        made = _pictures(context, stem, origin, CanvasPixels(value, kept, plan.wcs, box), stars.colour)
+        pictured = value if sky is None else FlattenedPixels(value, sky)
+        made = _pictures(context, stem, origin, CanvasPixels(pictured, kept, plan.wcs, box), stars.colour)
         advance(5)
         product = MosaicProduct(
             mosaic=mosaic.name,
@@ -159,7 +175,7 @@ def export_mosaic(
         seams = _seams(grid, product.wcs, used_ids, mosaic)
         if (told := warning_of_seams(seams)) is not None:
             context.warn(told)
-        return Outputs(product, made.report, seams, noise_by_depth(value, kept, box), stars)
+        return Outputs(product, made.report, seams, noise_by_depth(value, kept, box), stars, sky)
 
 
 def _pixels_and_cards(apply_gains: bool, stars: MosaicStars, value: Pixels) -> tuple[Pixels, list[Card]]:
@@ -348,4 +364,4 @@ def _light_of(outputs: Outputs | None) -> StarLight | None:
     if outputs is None:
         return None
     stars = outputs.stars
-    return StarLight(stars.white, stars.zero, stars.depth, stars.shallow)
+    return StarLight(stars.white, stars.zero, stars.depth, stars.shallow, outputs.sky)

@@ -62,8 +62,8 @@ class _Progress:
     """What was made of the mosaics of several bands."""
 
     def report(self, context: RunContext, failure: Message | None = None) -> tuple[Path, Path]:
-        frames = self.frames, self.measured, self.solved
-        return write_reports(context, *frames, self.made, self.way, self.bands, failure)
+        found = (self.frames, self.measured, self.solved, self.made)
+        return write_reports(context, *found, self.way, self.bands, failure)
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,7 @@ def _light_dict(light: StarLight | None) -> dict[str, Any]:
         "photometry": {**asdict(light.zero), "limit_mag": light.depth.limit_mag if light.depth else None}
         if light.zero
         else None,
+        "residual_background": asdict(light.residual) if light.residual else None,
         "shallow_parts": [asdict(part) for part in light.shallow],
     }
 

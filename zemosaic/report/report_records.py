@@ -25,6 +25,7 @@ from zemosaic.model import (
     Trail,
 )
 from zemosaic.qa.noise_against_depth import DepthNoise
+from zemosaic.qa.residual_background import ResidualBackground
 from zemosaic.qa.seam_summary import SeamSummary
 from zemosaic.qa.seams import SeamReport
 from zemosaic.stars.shallow_parts import ShallowPart
@@ -56,13 +57,15 @@ class PhaseTime:
 
 @dataclass(frozen=True)
 class StarLight:
-    """What the stars of a mosaic tell; each None where they do not."""
+    """What the light of a mosaic tells; each None where it does not."""
 
     white: White | None = None
     zero: ZeroPoint | None = None
     depth: MosaicDepth | None = None
     shallow: tuple[ShallowPart, ...] = ()
     """Where more frames would help most."""
+    residual: ResidualBackground | None = None
+    """The background that was taken off the pictures; None where none was."""
 
 
 @dataclass(frozen=True)

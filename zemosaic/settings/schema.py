@@ -169,6 +169,7 @@ class Settings(BaseModel):
     save_compressed_fits: bool = _setting(False, "output", affects=("export",))
     save_stretched: Literal["none", "png16", "tiff"] = _setting("none", "output", affects=("export",))
     apply_colour_gains: bool = _setting(False, "output", affects=("export",))
+    flatten_background: Literal["off", "picture", "both"] = _setting("off", "output", affects=("export",))
     preview_linked: bool = _setting(True, "output", affects=("export",))
     preview_max_px: int = _setting(3200, "output", unit="px", ge=256, le=20000, affects=("export",))
     picture_strength: float = _setting(1.0, "output", "basic", unit="x", ge=0.25, le=4.0, affects=("export",))
