@@ -18,8 +18,8 @@ __all__ = ["EarlierResult", "EarlierResults", "find_earlier_result", "result_of"
 
 REPORT_PAGE = "run_report.html"
 _MOSAIC = re.compile(r"zemosaic_MT\d+_R\d+(_.+)?\.fits(\.fz)?")
-_MAPS = tuple(f"_{kind}" for kind in ("coverage", "weight", "rejected", "sigma"))
-"""What the names of maps end with."""
+_MAPS = tuple(f"_{kind}" for kind in ("coverage", "weight", "rejected", "sigma", "proper"))
+"""What the names of maps end with, and of the proper coadd beside them."""
 _PARTS = re.compile(r".*_(crop\d*|flattened)")
 """Names of what was made from a mosaic after it was finished."""
 _MAX_APART_S = 600.0
