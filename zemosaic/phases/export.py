@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -41,10 +41,10 @@ from zemosaic.report.report_records import FieldSummary, PhaseTime, RunRecords, 
 from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import specs
 from zemosaic.stars.applied_gains import BalancedPixels
+from zemosaic.stars.depth_picture import DEPTH_RANGE_MAG, depth_picture
 from zemosaic.stars.star_cards import star_cards
 from zemosaic.store.axis_order import Pixels
 from zemosaic.store.canvas_store import CanvasStore
-from zemosaic.store.colour_gains import ColourGains
 from zemosaic.store.mosaic_file import MosaicFile
 from zemosaic.store.pixel_record import MosaicRecord, records_to_text
 from zemosaic.wcs import FrameWcs
@@ -137,7 +137,7 @@ def export_mosaic(
         maps = write_maps(context, stem, write, origin, (plan, members), store, box, applied)
         advance(4)
         pictured = value if sky is None else FlattenedPixels(value, sky)
-        made = _pictures(context, stem, origin, CanvasPixels(pictured, kept, plan.wcs, box), stars.colour)
+        made = _pictures(context, stem, origin, CanvasPixels(pictured, kept, plan.wcs, box), stars)
         advance(5)
         product = MosaicProduct(
             mosaic=mosaic.name,
@@ -235,9 +235,10 @@ class _Pictures:
 
 
 def _pictures(
-    context: RunContext, stem: str, origin: Provenance, canvas: CanvasPixels, colour: ColourGains | None
+    context: RunContext, stem: str, origin: Provenance, canvas: CanvasPixels, stars: MosaicStars
 ) -> _Pictures:
     """Write everything that is stretched, all with the same look."""
+    colour, depth = stars.colour, stars.depth
     look = look_of(context.settings, colour.gains if colour else None)
     preview = context.output_dir / f"{stem}_preview.png"
     picture = stretched_preview(
@@ -248,6 +249,9 @@ def _pictures(
     stretched = _stretched(context, stem, canvas, look)
     finished = write_shared_pictures(context, stem, origin, canvas, look)
     report = ReportPictures(picture, *coverage_picture(canvas.kept, COVERAGE_MAP_PX, canvas.box))
+    if depth is not None:
+        drawn, deepest = depth_picture(canvas.kept, canvas.box, depth, COVERAGE_MAP_PX)
+        report = replace(report, depth=drawn, depth_deepest_mag=deepest, depth_shallowest_mag=deepest - DEPTH_RANGE_MAG)
     return _Pictures(report, preview.name, stretched, finished)
 
 
