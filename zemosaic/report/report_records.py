@@ -11,11 +11,13 @@ from zemosaic.calibration.frame_weights import WeightPrice
 from zemosaic.errors import Message
 from zemosaic.model import (
     CalibratedFrame,
+    CombinedProduct,
     Dropped,
     EdgeOffsets,
     FrameRef,
     FrameStatus,
     GridPlan,
+    LineProduct,
     MeasuredFrame,
     MosaicProduct,
     SolvedFrame,
@@ -102,11 +104,17 @@ class RunRecords:
     input_dir: str = ""
     way: Message | None = None
     """Which way led to the mosaic, and why."""
+    failure: Message | None = None
+    """Why there is no mosaic; None for a run that made one."""
     seams: SeamReport | None = None
     """Steps measured on the mosaic."""
     depth: DepthNoise | None = None
     pixels: str = ""
     """Text from `zemosaic.store.pixel_record`."""
+    combined: Sequence[CombinedProduct] = ()
+    """Colour pictures made of mosaics of single bands."""
+    lines: Sequence[LineProduct] = ()
+    """Lines taken out of mosaics behind dual-band filters."""
 
 
 @dataclass(frozen=True)
@@ -222,6 +230,12 @@ class RunReport:
     """What the input folder held, in lines."""
     weights: WeightPrice | None = None
     """What the weights of the frames cost and gain; None without calibrated frames."""
+    combined: tuple[CombinedProduct, ...] = ()
+    """Colour pictures made of mosaics of single bands."""
+    lines: tuple[LineProduct, ...] = ()
+    """Lines taken out of mosaics behind dual-band filters."""
+    failure: Message | None = None
+    """Why there is no mosaic; None for a run that made one."""
 
     @property
     def groups(self) -> dict[str, list[FrameRow]]:

@@ -143,7 +143,14 @@ class ResultPresenter:
             return seen
 
     def read_out(self, x: float, y: float, words: Translator) -> str:
-        """Return what lies under a picture point: the place on the sky, the values, the number of frames."""
+        """Return what lies under a picture point: the place on the sky, the values, the number of frames.
+
+        Parameters
+        ----------
+        x, y : float
+            Place in the picture, in pixels from its top left corner.
+        words : Translator
+        """
         if self.mosaic is None:
             return ""
         view, texts = self.mosaic.view, []
@@ -165,7 +172,13 @@ class ResultPresenter:
         return "  ·  ".join(texts)
 
     def pixel_at(self, x: float, y: float) -> tuple[int, int] | None:
-        """Return column and row from the bottom, counted from 0, of the mosaic's pixel at a picture point."""
+        """Return column and row from the bottom, counted from 0, of the mosaic's pixel at a picture point.
+
+        Parameters
+        ----------
+        x, y : float
+            Place in the picture, in pixels from its top left corner.
+        """
         if self.size is None or not (0 <= x < self.size[0] and 0 <= y < self.size[1]):
             return None
         return int(x), self.size[1] - 1 - int(y)
