@@ -30,9 +30,15 @@ __all__ = [
 ]
 
 CHANNELS = ("colour", "grey", "red", "green", "blue")
-LAYERS = ("objects", "stars", "grid", "scale", "coverage", "depth", "frames", "tiles")
+LAYERS = ("objects", "stars", "grid", "figures", "scale", "coverage", "depth", "frames", "tiles")
 """What can be laid over the picture, in the order of the menu."""
-ANNOTATIONS: dict[str, Kind] = {"objects": "object", "stars": "star", "grid": "grid", "scale": "frame"}
+ANNOTATIONS: dict[str, Kind] = {
+    "objects": "object",
+    "stars": "star",
+    "grid": "grid",
+    "figures": "figure",
+    "scale": "frame",
+}
 """The layers that are drawn from catalogues."""
 OVERLAY = 0.45
 """How strongly coverage and depth cover the picture."""
