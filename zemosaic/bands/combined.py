@@ -64,8 +64,8 @@ class BandPlanes:
             made.append(sum(others, first))
         # A pixel is a colour only where all of its bands have data.
         there = np.logical_and.reduce([np.isfinite(plane) for plane in made])
-        colours: Float32s = np.where(there, np.stack(made), np.float32(np.nan))
-        return colours[channels]
+        colours: Float32s = np.where(there, np.stack(made), np.float32(np.nan))[channels]
+        return colours
 
 
 @dataclass(frozen=True)
