@@ -21,11 +21,7 @@ from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.outputs.bands import BandOutputs
-<<<<<<< HEAD
 from zemosaic.phases.outputs.flat_sky import flat_sky_of, write_flattened
-=======
-from zemosaic.phases.outputs.flat_sky import flat_sky_cards, flat_sky_of
->>>>>>> 569699665d38e6cdd2c54ce78cc31d6f79f41355
 from zemosaic.phases.outputs.mosaic_maps import write_maps
 from zemosaic.phases.outputs.mosaic_stars import MosaicStars, catalogue_of_mosaic, stars_of_mosaic
 from zemosaic.phases.outputs.shared_pictures import CanvasPixels, look_of, write_shared_pictures
@@ -148,13 +144,7 @@ def export_mosaic(
         sky = flat_sky_of(context, value, box)
         if sky is not None and settings.flatten_background == "both":
             flat, _ = _pixels_and_cards(settings.apply_colour_gains, stars, FlattenedPixels(value, sky))
-<<<<<<< HEAD
             write_flattened(context, f"{stem}_flattened{suffix}", write, flat, cards, sky)
-=======
-            name = f"{stem}_flattened{suffix}"
-            of_sky = [*cards, *flat_sky_cards(sky)]
-            write(context.output_dir / name, flat, cards=of_sky, dtype=kind, empty=settings.empty_pixels)
->>>>>>> 569699665d38e6cdd2c54ce78cc31d6f79f41355
         maps = write_maps(context, stem, write, origin, (plan, members), store, box, applied, proper)
         advance(4)
         pictured = value if sky is None else FlattenedPixels(value, sky)
