@@ -8,8 +8,9 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from zemosaic.export.cards import MapKind
 from zemosaic.gui.presenter.frames.frames_files import REPORT_NAME
 from zemosaic.i18n import Translator
 from zemosaic.text.plain_text import json_value
@@ -18,7 +19,7 @@ __all__ = ["EarlierResult", "EarlierResults", "find_earlier_result", "result_of"
 
 REPORT_PAGE = "run_report.html"
 _MOSAIC = re.compile(r"zemosaic_MT\d+_R\d+(_.+)?\.fits(\.fz)?")
-_MAPS = tuple(f"_{kind}" for kind in ("coverage", "weight", "rejected", "sigma", "proper"))
+_MAPS = tuple(f"_{kind}" for kind in (*get_args(MapKind), "proper"))
 """What the names of maps end with, and of the proper coadd beside them."""
 _PARTS = re.compile(r".*_(crop\d*|flattened)")
 """Names of what was made from a mosaic after it was finished."""
