@@ -21,6 +21,8 @@ class MapWidget(QWidget):
     """Shows a `SkyMap`: wheel and +/- zoom, dragging pans, Shift and dragging selects, a click selects."""
 
     picked = Signal()
+    commanded = Signal(str)
+    """A command, as `FramesCommands.press` takes it."""
 
     def __init__(self, page: FramesPage, region_marked: Callable[[str | None], None]) -> None:
         super().__init__()
@@ -84,6 +86,10 @@ class MapWidget(QWidget):
         self.picked.emit()
         self.update()
 
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """See the frame large that the first click selected."""
+        self.commanded.emit("large")
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Zoom and pan by keys."""
         key = Qt.Key(event.key())
@@ -95,6 +101,8 @@ class MapWidget(QWidget):
             self.sky.fit()
         elif key in _KEYS:
             self.sky.pan(*_KEYS[key])
+        elif key == Qt.Key.Key_Space:
+            self.commanded.emit("large")
         else:
             super().keyPressEvent(event)
             return

@@ -27,6 +27,7 @@ from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.qt.frames_histograms import HistogramWidget
 from zemosaic.gui.qt.frames_map import MapWidget
 from zemosaic.gui.qt.frames_table import FrameTableView
+from zemosaic.gui.qt.large_frame import LargeFrameWindow
 from zemosaic.gui.qt.widgets import Choice, label
 
 __all__ = ["FramesView"]
@@ -48,6 +49,7 @@ class FramesView(QWidget):
             button.clicked.connect(lambda _, key=key: self.commands.press(key))
         self.map = MapWidget(self.page, self.commands.take_region)
         self.table = FrameTableView(session)
+        self.large = LargeFrameWindow(self, self.page.viewer, session.words, self.commands.pick)
         layout.addLayout(self._made_top())
         self.split = QSplitter()
         self.split.addWidget(self._made_left())
@@ -126,6 +128,10 @@ class FramesView(QWidget):
         for widget in painted:
             widget.update()
 
+    def show_large(self) -> None:
+        """Open the window of the frame that the viewer looks at, or put it before the others."""
+        self.large.look()
+
     def ask_folder(self, title: str, begin: str) -> str:
         """Ask for a folder."""
         return QFileDialog.getExistingDirectory(self, title, begin)
@@ -175,7 +181,8 @@ class FramesView(QWidget):
         for signal in (self.map.picked, self.table.picked, self.table.frames.edited):
             signal.connect(self.commands.update)
         self.map.picked.connect(self.table.reveal_selected)
-        self.table.commanded.connect(self.commands.press)
+        for commanded in (self.table.commanded, self.map.commanded):
+            commanded.connect(self.commands.press)
         for standard, key in (
             (QKeySequence.StandardKey.Delete, "leave_out"),
             (QKeySequence.StandardKey.Undo, "undo"),

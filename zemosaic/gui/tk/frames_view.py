@@ -15,6 +15,7 @@ from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.frames_histograms import HistogramCanvas
 from zemosaic.gui.tk.frames_map import MapCanvas
 from zemosaic.gui.tk.frames_table import FrameTableView
+from zemosaic.gui.tk.large_frame import LargeFrameWindow
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.widgets import Choice, Tooltip, ask_name, wrap_to_width
 
@@ -33,6 +34,7 @@ class FramesView(ttk.Frame):
         self.page = FramesPage(session)
         self.commands = FramesCommands(self.page, self, refresh)
         self.buttons: dict[str, ttk.Button] = {}
+        self.large: LargeFrameWindow | None = None
         self._make_top()
         self._make_limits()
         self._make_strip()
@@ -117,6 +119,13 @@ class FramesView(ttk.Frame):
         for histogram in self.histograms.values():
             histogram.redraw()
 
+    def show_large(self) -> None:
+        """Open the window of the frame that the viewer looks at, or put it before the others."""
+        if self.large is None or not self.large.winfo_exists():
+            viewer, words = self.page.viewer, self._session.words
+            self.large = LargeFrameWindow(self, viewer, self._theme, words, self.commands.pick)
+        self.large.look()
+
     def ask_folder(self, title: str, begin: str) -> str:
         """Ask for a folder."""
         return str(filedialog.askdirectory(parent=self.winfo_toplevel(), title=title, initialdir=begin) or "")
@@ -137,9 +146,17 @@ class FramesView(ttk.Frame):
         """Let Delete leave frames out, where map or table has the focus, and Control-Z undo."""
         places: list[tk.Misc] = [self.map, self.table.tree]
         for widget in places:
-            widget.bind("<Delete>", lambda _: self.commands.press("leave_out"))
+            for keys, command in (("<Delete>", "leave_out"), ("<space>", "large"), ("<Double-Button-1>", "large")):
+                widget.bind(keys, partial(self._pressed, command))
         for keys, command in (("<Control-z>", "undo"), ("<Control-Z>", "redo"), ("<Control-y>", "redo")):
             self.winfo_toplevel().bind(keys, partial(self._key_pressed, command), add=True)
+
+    def _pressed(self, command: str, event: tk.Event[tk.Misc]) -> str | None:
+        """Do what a key does, or a double click on a frame: on a heading or a check mark it is two clicks."""
+        if event.widget is self.table.tree and event.num == 1 and not self.table.is_frame_at(event.x, event.y):
+            return None
+        self.commands.press(command)
+        return "break"
 
     def _key_pressed(self, command: str, event: tk.Event[tk.Misc]) -> None:
         """Undo or redo wherever the focus is on this page, but in a field that is typed into."""

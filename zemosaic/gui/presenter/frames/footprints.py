@@ -16,7 +16,10 @@ from zemosaic.arrays import Float64s
 from zemosaic.model import FrameRef
 from zemosaic.wcs import from_tangent_plane, mean_direction, ra_dec, tangent_plane, unit_vectors
 
-__all__ = ["Footprints", "MapView"]
+__all__ = ["Corners", "Footprints", "MapView"]
+
+Corners = tuple[Sequence[float], Sequence[float]]
+"""RA and Dec of the four corners of a frame, deg."""
 
 _MAX_RADIUS_DEG = 60.0
 """What is further from the middle is not drawn: the plane stretches it without bound."""
@@ -40,6 +43,8 @@ class Footprints:
         """Outlines on the map, shape (n, 4, 2)."""
         self.exact = np.zeros(len(ra_deg), bool)
         """Whether the outline comes from solving."""
+        self.oriented = np.zeros(len(ra_deg), bool)
+        """Whether the corners are those of the frame's pixels; a pointing alone tells no rotation."""
         self.boxes = np.full((*ra_deg.shape[:1], 2, 2), np.nan)
         """Smallest and largest (x, y) of each outline, shape (n, 2, 2); NaN without a place."""
         known = np.isfinite(ra_deg[:, 0])
@@ -60,7 +65,10 @@ class Footprints:
         for i, frame in enumerate(frames):
             if frame.header_wcs is not None:
                 ra[i], dec[i] = frame.header_wcs.corners(frame.width, frame.height)
-        return cls(ra, dec)
+        made = cls(ra, dec)
+        made.oriented[: len(frames)] = [frame.header_wcs is not None for frame in frames]
+        made.oriented &= made.placed
+        return made
 
     @property
     def placed(self) -> NDArray[np.bool_]:
@@ -69,12 +77,19 @@ class Footprints:
 
     def place(self, row: int, ra_deg: Sequence[float], dec_deg: Sequence[float]) -> None:
         """Set the exact outline of a frame by its four corners."""
-        ra, dec = np.array([ra_deg], float), np.array([dec_deg], float)
+        self.place_all(np.array([row]), np.array([ra_deg], float), np.array([dec_deg], float))
+
+    def place_all(self, rows: NDArray[np.intp], ra_deg: Float64s, dec_deg: Float64s) -> None:
+        """Set the exact outlines of some frames by their corners, each of shape (rows, 4)."""
+        if not len(rows):
+            return
         if self.centre is None:
-            self.centre = mean_direction(ra, dec)
-        quad = self._projected(ra, dec)[0]
-        self.quads[row], self.boxes[row] = quad, (quad.min(axis=0), quad.max(axis=0))
-        self.exact[row] = True
+            self.centre = mean_direction(ra_deg, dec_deg)
+        quads = self._projected(ra_deg, dec_deg)
+        self.quads[rows] = quads
+        self.boxes[rows, 0], self.boxes[rows, 1] = quads.min(axis=1), quads.max(axis=1)
+        self.exact[rows] = True
+        self.oriented[rows] = np.isfinite(quads).all(axis=(1, 2))
 
     def bounds(self, rows: NDArray[np.bool_] | None = None) -> tuple[float, float, float, float]:
         """Return (x0, y0, x1, y1) around all outlines, or some; a degree about the middle where there are none."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zemosaic.errors import Message
 from zemosaic.events import FrameDropped, FrameMeasured, FrameSolved
 from zemosaic.frames.selection import Selection, group_name, same_file
-from zemosaic.gui.presenter.frames.footprints import Footprints
+from zemosaic.gui.presenter.frames.footprints import Corners, Footprints
 from zemosaic.gui.presenter.frames.frame_selection import FrameSelection, Limit
 from zemosaic.i18n import Translator
 from zemosaic.model import Dropped, FrameRef
@@ -240,6 +240,15 @@ class FrameTable:
             known = np.isfinite(values)
             self.metrics[name][known] = values[known]
         self.keeping.refresh()
+        self._arrange()
+
+    def take_places(self, corners: Mapping[int, Corners], how: Mapping[int, str]) -> None:
+        """Take in where frames lie and how that was found, by row."""
+        rows = np.array(list(corners), np.intp)
+        angles = np.array(list(corners.values()), float).reshape(-1, 2, 4)
+        self.footprints.place_all(rows, angles[:, 0], angles[:, 1])
+        for row, solver in how.items():
+            self.solved[row] = solver
         self._arrange()
 
     def mosaic_px(self) -> tuple[int, int] | None:

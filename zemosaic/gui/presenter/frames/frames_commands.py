@@ -106,6 +106,9 @@ class FramesWidgets(Protocol):
     def redraw(self) -> None:
         """Draw the map and the histograms anew."""
 
+    def show_large(self) -> None:
+        """Open the window of the frame that the viewer looks at, or put it before the others."""
+
     def ask_folder(self, title: str, begin: str) -> str:
         """Ask for a folder; return an empty text where none was chosen."""
 
@@ -190,6 +193,7 @@ class FramesCommands:
             "import": self._import,
             "region": self._mark_region,
             "group": self._ask_group,
+            "large": self._look_large,
         }
         if key in asking:
             asking[key]()
@@ -241,6 +245,10 @@ class FramesCommands:
         """Take the part of the sky that was marked on the map."""
         self._widgets.show_region_marking(False)
         self.page.mark_region(text)
+
+    def _look_large(self) -> None:
+        if self.page.viewer.open():
+            self._widgets.show_large()
 
     def _mark_region(self) -> None:
         self.page.map.marking_region = not self.page.map.marking_region

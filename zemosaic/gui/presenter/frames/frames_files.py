@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from zemosaic.arrays import green_channel
 from zemosaic.errors import Message
+from zemosaic.gui.presenter.frames.footprints import Corners
 from zemosaic.gui.presenter.frames.frame_table import BY_HAND_REASONS, METRICS, FrameTable
 from zemosaic.text.plain_text import json_value
 
@@ -58,6 +59,10 @@ class Reported:
     """Each of shape (rows,), by metric; NaN says nothing."""
     why: Mapping[int, Message] = field(default_factory=dict)
     """Why frames are not in the mosaic, by row; those that the user left out are not among them."""
+    corners: Mapping[int, Corners] = field(default_factory=dict)
+    """Corners of the frames that were located, by row."""
+    how: Mapping[int, str] = field(default_factory=dict)
+    """How they were located, by row."""
 
 
 def read_report(table: FrameTable, report: Path) -> Reported:
@@ -76,7 +81,7 @@ def read_report(table: FrameTable, report: Path) -> Reported:
         return Reported()
     row_of = {frame.path: row for row, frame in enumerate(table.frames) if frame.mtime_ns < written_ns}
     numbers = {name: np.full(len(table), np.nan) for name in METRICS[:-1]}
-    why = {}
+    reported = Reported(numbers, why := {}, corners := {}, how := {})
     for entry in entries:
         row = row_of.get(str(entry.get("path")))
         if row is None:
@@ -86,7 +91,18 @@ def read_report(table: FrameTable, report: Path) -> Reported:
         reason = _reason(entry)
         if reason is not None:
             why[row] = reason
-    return Reported(numbers, why)
+        placed = tuple(_angles(entry.get(key)) for key in ("corners_ra_deg", "corners_dec_deg"))
+        if all(placed):
+            corners[row] = placed
+            how[row] = str((entry.get("metrics") or {}).get("how") or "")
+    return reported
+
+
+def _angles(told: object) -> tuple[float, ...]:
+    """Return the four angles of a frame's corners as the report writes them; none where they are not four numbers."""
+    is_whole = isinstance(told, list) and len(told) == 4 and all(isinstance(angle, int | float) for angle in told)
+    angles = tuple(float(angle) for angle in told) if isinstance(told, list) and is_whole else ()
+    return angles if all(map(math.isfinite, angles)) else ()
 
 
 def _reason(entry: Mapping[str, Any]) -> Message | None:

@@ -16,6 +16,7 @@ from zemosaic.gui.presenter.frames.histograms import SHOWN_METRICS, Histogram
 from zemosaic.gui.presenter.frames.region_outline import REGION_KEY
 from zemosaic.gui.presenter.frames.sky_map import SkyMap
 from zemosaic.gui.presenter.frames.thumbnails import ThumbnailLoader
+from zemosaic.gui.presenter.large_frame.frame_viewer import FrameViewer
 from zemosaic.gui.presenter.run.session import Session
 
 __all__ = ["BUTTONS", "ROW_COMMANDS", "FramesPage"]
@@ -24,7 +25,7 @@ BUTTONS = (
     "choose", "measure", "solve", "analyse", "import", "export",
     "fit", "region", "whole", "leave_out", "keep", "group", "undo", "redo",
 )  # fmt: skip
-ROW_COMMANDS = ("open_file", "show_in_folder", "leave_out", "keep")
+ROW_COMMANDS = ("large", "open_file", "show_in_folder", "leave_out", "keep")
 """What the menu of the selected rows offers."""
 _OUTPUT_SUFFIX = "_mosaic"
 
@@ -42,6 +43,8 @@ class FramesPage:
         self.metric = "fwhm"
         """The metric whose limits are typed and that the colouring by quality shows."""
         self.thumbnails = ThumbnailLoader()
+        self.viewer = FrameViewer(session.frames)
+        """Frames seen large."""
         self.search, self.kind = "", "all"
         self.sorting = ("file", False)
         """Column and whether downward; the next folder's frames are sorted alike."""
@@ -79,7 +82,8 @@ class FramesPage:
             table.regroup(float(session.form.row("cluster_panel_threshold").value))
         self._table = table
         self.map.show_region(self.region)
-        shown = (session.frames.version, None if table is None else table.version, session.running, self.region)
+        version = None if table is None else table.version
+        shown = (session.frames.version, version, session.running, self.region, self.viewer.is_open)
         changed, self._shown = shown != self._shown, shown
         if changed:
             self._ask_thumbnail()
@@ -227,8 +231,11 @@ class FramesPage:
     def close(self) -> None:
         """End what works in the background."""
         self.thumbnails.close()
+        self.viewer.end()
 
     def _ask_thumbnail(self) -> None:
+        if self.viewer.is_open:
+            return  # the frame is seen large, and its file read, already
         chosen = np.empty(0, np.intp) if self.table is None else self.table.selected_frames
         self.thumbnails.ask(self.table.frames[int(chosen[0])] if self.table is not None and len(chosen) else None)
 

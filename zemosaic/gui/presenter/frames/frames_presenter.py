@@ -271,6 +271,7 @@ class FramesPresenter:
                 reported = read_report(table, earlier)
                 table.take_numbers(reported.numbers)
                 table.take_reasons(reported.why)
+                table.take_places(reported.corners, reported.how)
             self._news.put(Scanned(number, table=table, given=tuple(inventory(scanned.frames, scanned.dropped))))
         except _SupersededError:
             return
