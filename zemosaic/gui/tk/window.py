@@ -15,7 +15,7 @@ from zemosaic.gui.presenter.desktop.window_protocols import Footer
 from zemosaic.gui.presenter.desktop.window_state import THEMES, VIEWS
 from zemosaic.gui.presenter.result.picture_loader import PictureLoader
 from zemosaic.gui.presenter.run.session import Session
-from zemosaic.gui.tk.frames_view import FramesView
+from zemosaic.gui.tk.frames.frames_view import FramesView
 from zemosaic.gui.tk.picture import read_levels
 from zemosaic.gui.tk.result_view import ResultView
 from zemosaic.gui.tk.run_view import RunView

@@ -24,10 +24,10 @@ from zemosaic.gui.presenter.frames.frames_commands import SIGNS, FramesCommands
 from zemosaic.gui.presenter.frames.frames_page import BUTTONS, FramesPage
 from zemosaic.gui.presenter.frames.frames_presenter import TABLE_NAME
 from zemosaic.gui.presenter.run.session import Session
-from zemosaic.gui.qt.frames_histograms import HistogramWidget
-from zemosaic.gui.qt.frames_map import MapWidget
-from zemosaic.gui.qt.frames_table import FrameTableView
-from zemosaic.gui.qt.large_frame import LargeFrameWindow
+from zemosaic.gui.qt.frames.frames_histograms import HistogramWidget
+from zemosaic.gui.qt.frames.frames_map import MapWidget
+from zemosaic.gui.qt.frames.frames_table import FrameTableView
+from zemosaic.gui.qt.frames.large_frame import LargeFrameWindow
 from zemosaic.gui.qt.widgets import Choice, label
 
 __all__ = ["FramesView"]

@@ -12,10 +12,10 @@ from zemosaic.gui.presenter.frames.frames_commands import SIGNS, FramesCommands
 from zemosaic.gui.presenter.frames.frames_page import FramesPage
 from zemosaic.gui.presenter.frames.frames_presenter import TABLE_NAME
 from zemosaic.gui.presenter.run.session import Session
-from zemosaic.gui.tk.frames_histograms import HistogramCanvas
-from zemosaic.gui.tk.frames_map import MapCanvas
-from zemosaic.gui.tk.frames_table import FrameTableView
-from zemosaic.gui.tk.large_frame import LargeFrameWindow
+from zemosaic.gui.tk.frames.frames_histograms import HistogramCanvas
+from zemosaic.gui.tk.frames.frames_map import MapCanvas
+from zemosaic.gui.tk.frames.frames_table import FrameTableView
+from zemosaic.gui.tk.frames.large_frame import LargeFrameWindow
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.widgets import Choice, Tooltip, ask_name, wrap_to_width
 
