@@ -221,6 +221,33 @@ def test_fifty_thousand_frames_never_hold_the_window(driver):
     assert max(watch.turns) < longest_turn_s()
 
 
+def test_frames_are_picked_in_the_plot(driver, frames):
+    session, view = driver.session, driver.window.frames
+    view.commands.open_folder(str(frames))
+    wait(driver, lambda: session.frames.table is not None and view.page.table.shown.size == 24)
+    table = session.frames.table
+    table.take_numbers({"fwhm": np.linspace(2.0, 4.0, 24)})
+    driver.press(view.buttons["plot"])
+    view.plot_x.choose("fwhm")
+    view.plot_y.choose("fwhm")
+    view.commands.use_axes()
+    driver.work()
+    points = view.page.plot.points()
+    begin, end = points[10] - (3, 0), points[12] + (3, 0)
+    driver.drag(view.plot, [round(x) for x in begin], [round(x) for x in end])
+    assert not table.selected.any(), "a line goes round nothing"
+    driver.drag(view.plot, [round(x) for x in points[7]], [round(x) for x in points[7]])
+    assert np.flatnonzero(table.selected).tolist() == [7]
+    driver.key(view.plot, "Right")
+    assert np.flatnonzero(table.selected).tolist() == [8]
+    driver.delete(view.plot)
+    assert table.left_out.tolist() == [8]
+    driver.press(view.buttons["undo"])
+    assert not len(table.left_out)
+    driver.press(view.buttons["plot"])
+    assert not view.page.is_plot_shown
+
+
 def test_frames_are_seen_large_by_keys(driver, frames):
     session, view = driver.session, driver.window.frames
     view.commands.open_folder(str(frames))

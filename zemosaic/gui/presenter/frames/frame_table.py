@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ COLUMNS = (
 METRICS = ("stars", "fwhm", "eccentricity", "background", "noise", "snr", "weight", "exposure")
 """Columns of numbers; NaN while unknown."""
 SHOWN = ("all", "kept", "left_out")
-GROUPINGS = ("night", "telescope", "field", "verdict")
+GROUPINGS = ("night", "telescope", "filter", "field", "verdict")
 BY_HAND_REASONS = ("reason.left_out_by_hand", "reason.picked_out")
 """What a run says of frames that the user left out; the table knows it already."""
 
@@ -55,6 +56,8 @@ class FrameTable:
         lost = [""] * len(dropped)
         self.nights = [(frame.date_obs or "")[:10] for frame in frames] + lost
         self.telescopes = _telescopes(frames) + lost
+        self.times_s = _seconds_of([frame.date_obs for frame in frames] + [None] * len(dropped))
+        """When each exposure began, seconds since 1970; NaN where it is not known."""
         self.solved = [""] * len(self.paths)
         self.why: dict[int, Message] = {len(frames) + i: item.reason for i, item in enumerate(dropped)}
         count = len(self.paths)
@@ -70,12 +73,11 @@ class FrameTable:
         self.shown: Rows = np.arange(count)
         """Rows that pass the filter, in the order of the sorting."""
         self._row_of = {same_file(path): row for row, path in enumerate(self.paths)}
-        self._names = {"night": sorted(set(self.nights)), "telescope": sorted(set(self.telescopes))}
-        self._ranks = {
-            "file": np.arange(count),
-            "night": _ranks(self.nights, self._names["night"]),
-            "telescope": _ranks(self.telescopes, self._names["telescope"]),
-        }
+        filters = [frame.filter_name for frame in frames] + lost
+        named = {"night": self.nights, "telescope": self.telescopes, "filter": filters}
+        self._names = {by: sorted(set(values)) for by, values in named.items()}
+        self._ranks = {by: _ranks(values, self._names[by]) for by, values in named.items()}
+        self._ranks["file"] = np.arange(count)
         self._searched = [f"{path}\n{night}\n{scope}".casefold() for path, night, scope in self._search_parts()]
         self._sorting = ("file", False)
         self._filter = ("", "all")
@@ -339,6 +341,19 @@ class FrameTable:
         if shown != "all":
             passing &= self.in_mosaic if shown == "kept" else ~self.in_mosaic
         return passing
+
+
+def _seconds_of(dates: Sequence[str | None]) -> NDArray[np.float64]:
+    """Return ISO dates as seconds since 1970 (UTC), shape (n,); NaN where there is none."""
+    return np.array([np.nan if not date else _seconds(date) for date in dates])
+
+
+def _seconds(date: str) -> float:
+    try:
+        moment = datetime.fromisoformat(date)
+    except ValueError:
+        return float("nan")
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _telescopes(frames: Sequence[FrameRef]) -> list[str]:

@@ -11,6 +11,7 @@ from zemosaic.gui.presenter.frames.frame_table import SHOWN
 from zemosaic.gui.presenter.frames.frames_page import FramesPage
 from zemosaic.gui.presenter.frames.histograms import SHOWN_METRICS
 from zemosaic.gui.presenter.frames.map_picture import COLOURINGS
+from zemosaic.gui.presenter.frames.metric_plot import PLOT_AXES, axis_text
 
 __all__ = ["SIGNS", "FramesCommands"]
 
@@ -77,6 +78,17 @@ class FramesWidgets(Protocol):
         """The metric whose limits are typed."""
 
     @property
+    def plot_x(self) -> ChoiceWidget:
+        """What the axis of the plot to the right is."""
+
+    @property
+    def plot_y(self) -> ChoiceWidget:
+        """What the axis of the plot upwards is."""
+
+    def show_plot(self, is_shown: bool) -> None:
+        """Show the plot where the map stands, or the map."""
+
+    @property
     def search_text(self) -> str:
         """What is searched for."""
 
@@ -104,7 +116,7 @@ class FramesWidgets(Protocol):
         """Show the limits of the metric and how its values spread."""
 
     def redraw(self) -> None:
-        """Draw the map and the histograms anew."""
+        """Draw the map or the plot, and the histograms anew."""
 
     def show_large(self) -> None:
         """Open the window of the frame that the viewer looks at, or put it before the others."""
@@ -144,6 +156,9 @@ class FramesCommands:
         widgets.kinds.offer(SHOWN, [text(f"frames.show.{name}") for name in SHOWN], kind)
         metrics = [text(f"frames.column.{name}") for name in SHOWN_METRICS]
         widgets.limited.offer(SHOWN_METRICS, metrics, self.page.metric)
+        axes, plot = [axis_text(axis, self._words) for axis in PLOT_AXES], self.page.plot
+        for choice, axis in ((widgets.plot_x, plot.x), (widgets.plot_y, plot.y)):
+            choice.offer(PLOT_AXES, axes, axis)
         self.page.forget_shown()
         self.update()
 
@@ -157,6 +172,11 @@ class FramesCommands:
         widgets.colour.choose(state.colouring)
         self.colour_by(state.colouring)
         widgets.share_width(state.map_share)
+        self.page.plot.use_axes(state.plot_x, state.plot_y)
+        widgets.plot_x.choose(self.page.plot.x)
+        widgets.plot_y.choose(self.page.plot.y)
+        if state.plot_shown:
+            self._toggle_plot()
 
     def remembered(self) -> dict[str, Any]:
         """Return what `restore` takes, by the names of `WindowState`."""
@@ -168,6 +188,9 @@ class FramesCommands:
             "sort_downward": self.page.sorting[1],
             "colouring": widgets.colour.value,
             "map_share": widgets.map_share,
+            "plot_shown": self.page.is_plot_shown,
+            "plot_x": self.page.plot.x,
+            "plot_y": self.page.plot.y,
         }
 
     def update(self) -> None:
@@ -194,6 +217,7 @@ class FramesCommands:
             "region": self._mark_region,
             "group": self._ask_group,
             "large": self._look_large,
+            "plot": self._toggle_plot,
         }
         if key in asking:
             asking[key]()
@@ -241,10 +265,22 @@ class FramesCommands:
         self.page.map.colour_by(colouring)
         self._widgets.redraw()
 
+    def use_axes(self) -> None:
+        """Take the axes of the plot that were chosen."""
+        self.page.plot.use_axes(self._widgets.plot_x.value, self._widgets.plot_y.value)
+        self._widgets.redraw()
+
     def take_region(self, text: str | None) -> None:
         """Take the part of the sky that was marked on the map."""
         self._widgets.show_region_marking(False)
         self.page.mark_region(text)
+
+    def _toggle_plot(self) -> None:
+        self.page.is_plot_shown = not self.page.is_plot_shown
+        self.page.map.marking_region = False
+        self._widgets.show_region_marking(False)
+        self._widgets.show_plot(self.page.is_plot_shown)
+        self.page.forget_shown()
 
     def _look_large(self) -> None:
         if self.page.viewer.open():

@@ -13,6 +13,7 @@ from zemosaic.gui.presenter.frames.analyser import find_analyser, program_folder
 from zemosaic.gui.presenter.frames.frame_cells import metric_text, short_name, verdict_text
 from zemosaic.gui.presenter.frames.frame_table import FrameTable
 from zemosaic.gui.presenter.frames.histograms import SHOWN_METRICS, Histogram
+from zemosaic.gui.presenter.frames.metric_plot import MetricPlot
 from zemosaic.gui.presenter.frames.region_outline import REGION_KEY
 from zemosaic.gui.presenter.frames.sky_map import SkyMap
 from zemosaic.gui.presenter.frames.thumbnails import ThumbnailLoader
@@ -23,7 +24,7 @@ __all__ = ["BUTTONS", "ROW_COMMANDS", "FramesPage"]
 
 BUTTONS = (
     "choose", "measure", "solve", "analyse", "import", "export",
-    "fit", "region", "whole", "leave_out", "keep", "group", "undo", "redo",
+    "plot", "fit", "region", "whole", "leave_out", "keep", "group", "undo", "redo",
 )  # fmt: skip
 ROW_COMMANDS = ("large", "open_file", "show_in_folder", "leave_out", "keep")
 """What the menu of the selected rows offers."""
@@ -40,6 +41,9 @@ class FramesPage:
         self.session = session
         self.map = SkyMap(session.frames)
         self.histograms = {metric: Histogram(session.frames, metric) for metric in SHOWN_METRICS}
+        self.plot = MetricPlot(session.frames, self.map)
+        self.is_plot_shown = False
+        """Whether the plot stands where the map is else."""
         self.metric = "fwhm"
         """The metric whose limits are typed and that the colouring by quality shows."""
         self.thumbnails = ThumbnailLoader()
@@ -117,6 +121,8 @@ class FramesPage:
         """Return whether a button is there at all."""
         if key == "analyse":
             return self.analyser is not None
+        if key in ("fit", "region", "whole") and self.is_plot_shown:
+            return False
         return self.can_mark_region if key in ("region", "whole") else True
 
     def tooltip(self, key: str) -> str:

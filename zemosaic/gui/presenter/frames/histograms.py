@@ -13,7 +13,7 @@ from zemosaic.gui.presenter.frames.frame_table import FrameTable
 from zemosaic.gui.presenter.frames.frames_presenter import FramesPresenter
 from zemosaic.i18n import Translator
 
-__all__ = ["SHOWN_METRICS", "Bar", "Histogram"]
+__all__ = ["SHOWN_METRICS", "Bar", "Histogram", "axis_range"]
 
 SHOWN_METRICS = ("stars", "fwhm", "eccentricity", "background", "noise", "snr")
 _BINS = 36
@@ -191,8 +191,11 @@ class Histogram:
 def _range_of(table: FrameTable, metric: str) -> tuple[float, float] | None:
     values = table.metrics[metric][table.usable]
     values = values[np.isfinite(values)]
-    if not len(values):
-        return None
+    return axis_range(values) if len(values) else None
+
+
+def axis_range(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the ends of an axis for some finite values, with a little room; a few far outliers do not stretch it."""
     low, high = (float(end) for end in np.quantile(values, (_CLIPPED, 1 - _CLIPPED)))
     room = 0.03 * (high - low) or 0.05 * abs(high) or 1.0
     return low - room, high + room

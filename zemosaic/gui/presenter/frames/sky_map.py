@@ -53,6 +53,11 @@ class SkyMap:
         """What the colours mean."""
         return self._colouring
 
+    @property
+    def metric(self) -> str:
+        """What the colouring by quality shows."""
+        return self._metric
+
     def colour_by(self, colouring: str, metric: str | None = None) -> None:
         """Choose what the colours mean; `metric` is what the colouring by quality shows."""
         self._colouring = colouring

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QSplitter,
+    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -26,6 +27,7 @@ from zemosaic.gui.presenter.frames.frames_presenter import TABLE_NAME
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.qt.frames.frames_histograms import HistogramWidget
 from zemosaic.gui.qt.frames.frames_map import MapWidget
+from zemosaic.gui.qt.frames.frames_plot import PlotWidget
 from zemosaic.gui.qt.frames.frames_table import FrameTableView
 from zemosaic.gui.qt.frames.large_frame import LargeFrameWindow
 from zemosaic.gui.qt.widgets import Choice, label
@@ -48,6 +50,7 @@ class FramesView(QWidget):
         for key, button in self.buttons.items():
             button.clicked.connect(lambda _, key=key: self.commands.press(key))
         self.map = MapWidget(self.page, self.commands.take_region)
+        self.plot = PlotWidget(self.page)
         self.table = FrameTableView(session)
         self.large = LargeFrameWindow(self, self.page.viewer, session.words, self.commands.pick)
         layout.addLayout(self._made_top())
@@ -74,6 +77,7 @@ class FramesView(QWidget):
         self._colour_label.setText(text("frames.colour"))
         self._limit_label.setText(text("frames.limit"))
         self._to.setText(text("frames.limit_to"))
+        self._against.setText(text("plot.against"))
         self.commands.offer_choices()
 
     @property
@@ -111,6 +115,11 @@ class FramesView(QWidget):
         self.buttons[key].setEnabled(is_enabled)
         self.buttons[key].setVisible(is_visible)
 
+    def show_plot(self, is_shown: bool) -> None:
+        """Show the plot where the map stands, or the map."""
+        self.buttons["plot"].setChecked(is_shown)
+        self.panes.setCurrentIndex(int(is_shown))
+
     def show_region_marking(self, is_marking: bool) -> None:
         """Show whether the next drag on the map marks a region."""
         self.buttons["region"].setChecked(is_marking)
@@ -124,7 +133,7 @@ class FramesView(QWidget):
 
     def redraw(self) -> None:
         """Paint the map and the histograms anew."""
-        painted: list[QWidget] = [self.map, *self.histograms.values()]
+        painted: list[QWidget] = [self.plot if self.page.is_plot_shown else self.map, *self.histograms.values()]
         for widget in painted:
             widget.update()
 
@@ -178,10 +187,11 @@ class FramesView(QWidget):
         self.page.close()
 
     def _connect(self) -> None:
-        for signal in (self.map.picked, self.table.picked, self.table.frames.edited):
+        for signal in (self.map.picked, self.plot.picked, self.table.picked, self.table.frames.edited):
             signal.connect(self.commands.update)
-        self.map.picked.connect(self.table.reveal_selected)
-        for commanded in (self.table.commanded, self.map.commanded):
+        for picked in (self.map.picked, self.plot.picked):
+            picked.connect(self.table.reveal_selected)
+        for commanded in (self.table.commanded, self.map.commanded, self.plot.commanded):
             commanded.connect(self.commands.press)
         for standard, key in (
             (QKeySequence.StandardKey.Delete, "leave_out"),
@@ -211,14 +221,32 @@ class FramesView(QWidget):
         self.colour = Choice()
         self.colour.setMinimumContentsLength(10)
         self.colour.currentIndexChanged.connect(lambda _: self.commands.colour_by(self.colour.value))
-        self.buttons["region"].setCheckable(True)
+        for key in ("region", "plot"):
+            self.buttons[key].setCheckable(True)
         tools.addWidget(self._colour_label)
         tools.addWidget(self.colour, 1)
-        for key in ("fit", "region", "whole"):
+        for key in ("fit", "region", "whole", "plot"):
             tools.addWidget(self.buttons[key])
         layout.addLayout(tools)
-        layout.addWidget(self.map, 1)
+        self.panes = QStackedWidget()
+        self.panes.addWidget(self.map)
+        self.panes.addWidget(self._made_plot())
+        layout.addWidget(self.panes, 1)
         return side
+
+    def _made_plot(self) -> QWidget:
+        pane = QWidget()
+        layout, axes = QVBoxLayout(pane), QHBoxLayout()
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.plot_x, self.plot_y, self._against = Choice(), Choice(), label("muted")
+        for widget in (self.plot_y, self._against, self.plot_x):
+            axes.addWidget(widget)
+        axes.addStretch(1)
+        for choice in (self.plot_x, self.plot_y):
+            choice.currentIndexChanged.connect(lambda _: self.commands.use_axes())
+        layout.addLayout(axes)
+        layout.addWidget(self.plot, 1)
+        return pane
 
     def _made_right(self) -> QWidget:
         side = QWidget()

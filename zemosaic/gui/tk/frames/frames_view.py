@@ -14,6 +14,7 @@ from zemosaic.gui.presenter.frames.frames_presenter import TABLE_NAME
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.frames.frames_histograms import HistogramCanvas
 from zemosaic.gui.tk.frames.frames_map import MapCanvas
+from zemosaic.gui.tk.frames.frames_plot import PlotCanvas
 from zemosaic.gui.tk.frames.frames_table import FrameTableView
 from zemosaic.gui.tk.frames.large_frame import LargeFrameWindow
 from zemosaic.gui.tk.theme import Theme
@@ -49,6 +50,7 @@ class FramesView(ttk.Frame):
         self._make_map_tools(left)
         self.map = MapCanvas(left, self.page, theme, self.commands.pick, self.commands.take_region)
         self.map.pack(fill="both", expand=True, padx=(0, theme.px(4)))
+        self._make_plot(left)
         self._make_table_tools(right)
         self.table = FrameTableView(right, session, theme, self.commands.update, self.commands.press)
         self.table.pack(fill="both", expand=True, padx=(theme.px(4), 0))
@@ -64,6 +66,7 @@ class FramesView(ttk.Frame):
         words = self._session.words
         for key, button in self.buttons.items():
             button.configure(text=SIGNS.get(key) or words.text(f"frames.{key}"))
+        self._against.configure(text=words.text("plot.against"))
         labels = {"search": self._search_label, "colour": self._colour_label, "limit": self._limit_label}
         for key, label in (labels | {"limit_to": self._to}).items():
             label.configure(text=words.text(f"frames.{key}"))
@@ -103,6 +106,13 @@ class FramesView(ttk.Frame):
         elif not is_visible:
             button.pack_forget()
 
+    def show_plot(self, is_shown: bool) -> None:
+        """Show the plot where the map stands, or the map."""
+        self.buttons["plot"].state(["pressed" if is_shown else "!pressed"])
+        shown, hidden = (self._plot_pane, self.map) if is_shown else (self.map, self._plot_pane)
+        hidden.pack_forget()
+        shown.pack(fill="both", expand=True, padx=(0, self._theme.px(4)))
+
     def show_region_marking(self, is_marking: bool) -> None:
         """Show whether the next drag on the map marks a region."""
         self.buttons["region"].state(["pressed" if is_marking else "!pressed"])
@@ -115,7 +125,7 @@ class FramesView(ttk.Frame):
 
     def redraw(self) -> None:
         """Draw the map and the histograms anew."""
-        self.map.redraw()
+        (self.plot if self.page.is_plot_shown else self.map).redraw()
         for histogram in self.histograms.values():
             histogram.redraw()
 
@@ -144,7 +154,7 @@ class FramesView(ttk.Frame):
 
     def _bind_keys(self) -> None:
         """Let Delete leave frames out, where map or table has the focus, and Control-Z undo."""
-        places: list[tk.Misc] = [self.map, self.table.tree]
+        places: list[tk.Misc] = [self.map, self.plot, self.table.tree]
         for widget in places:
             for keys, command in (("<Delete>", "leave_out"), ("<space>", "large"), ("<Double-Button-1>", "large")):
                 widget.bind(keys, partial(self._pressed, command))
@@ -196,14 +206,29 @@ class FramesView(ttk.Frame):
         gap = self._theme.px(6)
         tools = self._map_tools = ttk.Frame(side)
         tools.pack(side="top", fill="x", pady=(0, gap), padx=(0, self._theme.px(4)))
+        self._button(tools, "plot").pack(side="right", padx=(gap, 0))
         self._places["whole"] = partial(self._button(tools, "whole").pack, side="right", padx=(gap, 0))
         region = self._button(tools, "region")
         self._places["region"] = partial(region.pack, side="right", padx=(gap, 0))
-        self._button(tools, "fit").pack(side="right", padx=(gap, 0))
+        self._places["fit"] = partial(self._button(tools, "fit").pack, side="right", padx=(gap, 0))
         self._colour_label = ttk.Label(tools, style="Muted.TLabel")
         self.colour = Choice(tools, self._theme, self.commands.colour_by, width=8)
         self._colour_label.pack(side="left", padx=(0, gap))
         self.colour.pack(side="left", fill="x", expand=True)
+
+    def _make_plot(self, side: ttk.Frame) -> None:
+        gap = self._theme.px(6)
+        pane = self._plot_pane = ttk.Frame(side)
+        axes = ttk.Frame(pane)
+        axes.pack(side="top", fill="x", pady=(0, gap))
+        self.plot_y, self.plot_x = (
+            Choice(axes, self._theme, lambda _: self.commands.use_axes(), width=13) for _ in range(2)
+        )
+        self._against = ttk.Label(axes, style="Muted.TLabel")
+        for widget in (self.plot_y, self._against, self.plot_x):
+            widget.pack(side="left", padx=(0, gap))
+        self.plot = PlotCanvas(pane, self.page, self._theme, self.commands.pick)
+        self.plot.pack(fill="both", expand=True)
 
     def _make_table_tools(self, side: ttk.Frame) -> None:
         gap = self._theme.px(6)
