@@ -13,9 +13,9 @@ from zemosaic.events import FrameDropped
 from zemosaic.gui.presenter.frames.frame_table import FrameTable
 from zemosaic.gui.presenter.frames.frames_presenter import FramesPresenter
 from zemosaic.gui.presenter.frames.map_picture import INKS, SKY
-from zemosaic.gui.presenter.frames.metric_plot import MetricPlot
-from zemosaic.gui.presenter.frames.plot_axes import metric_axis, time_axis
 from zemosaic.gui.presenter.frames.sky_map import SkyMap
+from zemosaic.gui.presenter.metric_plot.metric_plot import MetricPlot
+from zemosaic.gui.presenter.metric_plot.plot_axes import metric_axis, time_axis
 from zemosaic.i18n import Translator
 
 WORDS = Translator("en")

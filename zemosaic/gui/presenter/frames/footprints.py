@@ -80,7 +80,14 @@ class Footprints:
         self.place_all(np.array([row]), np.array([ra_deg], float), np.array([dec_deg], float))
 
     def place_all(self, rows: NDArray[np.intp], ra_deg: Float64s, dec_deg: Float64s) -> None:
-        """Set the exact outlines of some frames by their corners, each of shape (rows, 4)."""
+        """Set the exact outlines of some frames by their corners, each of shape (rows, 4).
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (k,)
+        ra_deg, dec_deg : ndarray, shape (k, 4)
+            As `FrameWcs.corners` gives them.
+        """
         if not len(rows):
             return
         if self.centre is None:

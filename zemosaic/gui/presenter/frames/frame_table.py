@@ -245,7 +245,14 @@ class FrameTable:
         self._arrange()
 
     def take_places(self, corners: Mapping[int, Corners], how: Mapping[int, str]) -> None:
-        """Take in where frames lie and how that was found, by row."""
+        """Take in where frames lie and how that was found, by row.
+
+        Parameters
+        ----------
+        corners : mapping of int to Corners
+        how : mapping of int to str
+            Names of solvers.
+        """
         rows = np.array(list(corners), np.intp)
         angles = np.array(list(corners.values()), float).reshape(-1, 2, 4)
         self.footprints.place_all(rows, angles[:, 0], angles[:, 1])

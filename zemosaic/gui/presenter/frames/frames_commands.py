@@ -11,7 +11,7 @@ from zemosaic.gui.presenter.frames.frame_table import SHOWN
 from zemosaic.gui.presenter.frames.frames_page import FramesPage
 from zemosaic.gui.presenter.frames.histograms import SHOWN_METRICS
 from zemosaic.gui.presenter.frames.map_picture import COLOURINGS
-from zemosaic.gui.presenter.frames.metric_plot import PLOT_AXES, axis_text
+from zemosaic.gui.presenter.metric_plot.metric_plot import PLOT_AXES, axis_text
 
 __all__ = ["SIGNS", "FramesCommands"]
 

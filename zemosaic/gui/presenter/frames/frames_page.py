@@ -13,11 +13,11 @@ from zemosaic.gui.presenter.frames.analyser import find_analyser, program_folder
 from zemosaic.gui.presenter.frames.frame_cells import metric_text, short_name, verdict_text
 from zemosaic.gui.presenter.frames.frame_table import FrameTable
 from zemosaic.gui.presenter.frames.histograms import SHOWN_METRICS, Histogram
-from zemosaic.gui.presenter.frames.metric_plot import MetricPlot
 from zemosaic.gui.presenter.frames.region_outline import REGION_KEY
 from zemosaic.gui.presenter.frames.sky_map import SkyMap
 from zemosaic.gui.presenter.frames.thumbnails import ThumbnailLoader
 from zemosaic.gui.presenter.large_frame.frame_viewer import FrameViewer
+from zemosaic.gui.presenter.metric_plot.metric_plot import MetricPlot
 from zemosaic.gui.presenter.run.session import Session
 
 __all__ = ["BUTTONS", "ROW_COMMANDS", "FramesPage"]

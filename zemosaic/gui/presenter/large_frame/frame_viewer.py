@@ -157,17 +157,35 @@ class FrameViewer:
         return able.get(key, True)
 
     def resize(self, width: int, height: int) -> None:
-        """Tell the size of the picture on the screen; a fitted frame stays fitted."""
+        """Tell the size of the picture on the screen; a fitted frame stays fitted.
+
+        Parameters
+        ----------
+        width, height : int
+        """
         self._place.resize(width, height)
         if self.is_open and self._place.is_fitted:
             self._place.fit(self._outline())
 
     def zoom(self, turns: int, u: float | None = None, v: float | None = None) -> None:
-        """Zoom about a screen point; about the middle by default."""
+        """Zoom about a screen point; about the middle by default.
+
+        Parameters
+        ----------
+        turns : int
+            Steps inwards; outwards where negative.
+        u, v : float, optional
+            Screen pixels, v downwards.
+        """
         self._place.zoom(_STEP**turns, u, v)
 
     def pan(self, du: float, dv: float) -> None:
-        """Drag the sky by so many screen pixels."""
+        """Drag the sky by so many screen pixels.
+
+        Parameters
+        ----------
+        du, dv : float
+        """
         self._place.pan(du, dv)
 
     def pump(self) -> bool:
@@ -277,7 +295,13 @@ class FrameViewer:
 
 
 def button_text(key: str, words: Translator) -> str:
-    """Return what stands on one of `VIEWER_BUTTONS`."""
+    """Return what stands on one of `VIEWER_BUTTONS`.
+
+    Parameters
+    ----------
+    key : str
+    words : Translator
+    """
     return words.text(_SHARED_TEXTS.get(key, f"viewer.{key}"))
 
 

@@ -57,7 +57,13 @@ class SkyPlace:
         return self._footprints is not None and bool(self._footprints.oriented[row])
 
     def outline(self, row: int, frame: FrameRef) -> Outline:
-        """Return where a frame is shown: without a known place as its rows are stored, about that of the last one."""
+        """Return where a frame is shown: without a known place as its rows are stored, about that of the last one.
+
+        Parameters
+        ----------
+        row : int
+        frame : FrameRef
+        """
         assert self._footprints is not None
         if self.is_located(row):
             return Outline(self._footprints.quads[row], True, frame.width)
@@ -74,7 +80,12 @@ class SkyPlace:
         return rows[self._footprints.oriented[rows]]
 
     def resize(self, width: int, height: int) -> None:
-        """Take the size of the picture on the screen."""
+        """Take the size of the picture on the screen.
+
+        Parameters
+        ----------
+        width, height : int
+        """
         self.view = replace(self.view, width=max(width, 1), height=max(height, 1))
 
     def fit(self, outline: Outline) -> None:
@@ -109,13 +120,25 @@ class SkyPlace:
             self.view = replace(self.view, x=float(x), y=float(y))
 
     def zoom(self, factor: float, u: float | None, v: float | None) -> None:
-        """Zoom about a screen point; about the middle by default."""
+        """Zoom about a screen point; about the middle by default.
+
+        Parameters
+        ----------
+        factor : float
+        u, v : float or None
+            Screen pixels, v downwards.
+        """
         self.is_fitted = False
         at = (self.view.width / 2, self.view.height / 2) if u is None or v is None else (u, v)
         self.view = self.view.zoomed(factor, *at)
 
     def pan(self, du: float, dv: float) -> None:
-        """Drag the sky by so many screen pixels."""
+        """Drag the sky by so many screen pixels.
+
+        Parameters
+        ----------
+        du, dv : float
+        """
         self.is_fitted = False
         self.view = self.view.panned(du, dv)
 

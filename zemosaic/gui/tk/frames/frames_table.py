@@ -264,7 +264,13 @@ class FrameTableView(ttk.Frame):
         return "break"
 
     def is_frame_at(self, x: int, y: int) -> bool:
-        """Return whether a point lies in a row, beside its check mark."""
+        """Return whether a point lies in a row, beside its check mark.
+
+        Parameters
+        ----------
+        x, y : int
+            Pixels of the table.
+        """
         in_cell = self.tree.identify_region(x, y) == "cell"
         return in_cell and self.tree.column(self.tree.identify_column(x), "id") != "keep"
 

@@ -12,9 +12,9 @@ from zemosaic.arrays import Float64s
 from zemosaic.gui.presenter.frames.frame_table import METRICS, FrameTable
 from zemosaic.gui.presenter.frames.frames_presenter import FramesPresenter
 from zemosaic.gui.presenter.frames.map_picture import Legend, legend
-from zemosaic.gui.presenter.frames.plot_axes import Axis, metric_axis, time_axis
-from zemosaic.gui.presenter.frames.plot_picture import painted_points
 from zemosaic.gui.presenter.frames.sky_map import SkyMap
+from zemosaic.gui.presenter.metric_plot.plot_axes import Axis, metric_axis, time_axis
+from zemosaic.gui.presenter.metric_plot.plot_picture import painted_points
 from zemosaic.i18n import Translator
 
 __all__ = ["PLOT_AXES", "MetricPlot", "Tick", "axis_text"]
@@ -70,11 +70,23 @@ class MetricPlot:
         return _LEFT * unit, _TOP * unit, max(width - _RIGHT * unit, 1.0), max(height - _BOTTOM * unit, 1.0)
 
     def use_axes(self, x: str, y: str) -> None:
-        """Choose the axes, each one of `PLOT_AXES`."""
+        """Choose the axes, each one of `PLOT_AXES`.
+
+        Parameters
+        ----------
+        x, y : str
+            What is not among them counts as time and FWHM.
+        """
         self.x, self.y = (axis if axis in PLOT_AXES else default for axis, default in ((x, "time"), (y, "fwhm")))
 
     def resize(self, width: int, height: int, unit: float = 1.0) -> None:
-        """Tell the size of the picture, and how many of its pixels make one of a usual screen."""
+        """Tell the size of the picture, and how many of its pixels make one of a usual screen.
+
+        Parameters
+        ----------
+        width, height : int
+        unit : float
+        """
         self._size, self._unit = (max(width, 1), max(height, 1)), unit
 
     def points(self) -> Float64s:
@@ -121,11 +133,23 @@ class MetricPlot:
         return self._painted[1]
 
     def press(self, u: float, v: float) -> None:
-        """Begin to draw round points, or to click."""
+        """Begin to draw round points, or to click.
+
+        Parameters
+        ----------
+        u, v : float
+            Pixels of the picture, v downwards.
+        """
         self.lasso = [(u, v)]
 
     def drag(self, u: float, v: float) -> None:
-        """Go on drawing."""
+        """Go on drawing.
+
+        Parameters
+        ----------
+        u, v : float
+            Pixels of the picture, v downwards.
+        """
         if self.lasso:
             self.lasso.append((u, v))
 
@@ -176,7 +200,13 @@ class MetricPlot:
 
 
 def axis_text(axis: str, words: Translator) -> str:
-    """Return the name of one of `PLOT_AXES`."""
+    """Return the name of one of `PLOT_AXES`.
+
+    Parameters
+    ----------
+    axis : str
+    words : Translator
+    """
     return words.text("plot.time" if axis == "time" else f"frames.column.{axis}")
 
 
