@@ -173,6 +173,50 @@ def test_a_region_drawn_on_the_map_is_found_again_by_its_setting():
     assert region_outline(outlines, "1,2,3") is None and region_text(outlines, 0, 0, 0, 1) == ""
 
 
+def test_limits_are_limits_again_after_reopening(tmp_path):
+    desk = FramesPresenter()
+    desk.table, desk.folder = table_of(), "/frames"
+    desk.table.metrics["fwhm"][:6] = (2.0, 3.0, 4.0, 5.0, 6.0, 2.5)
+    desk.table.set_limit("fwhm", (None, 3.5))
+    desk.table.set_keep(np.array([0]), False)
+    desk.table.set_keep(np.array([4]), True)
+    assert desk.table.left_out.tolist() == [0, 2, 3]
+    desk.export(tmp_path / "choice.csv")
+    chosen = read_selection(tmp_path / "choice.csv", tmp_path)
+
+    again = FrameTable(desk.table.frames, (), chosen)
+    assert again.keeping.limits == {"fwhm": (None, 3.5)}
+    assert again.left_out.tolist() == [0, 2, 3]
+    told = [cell_text(again, row, "verdict", WORDS) for row in (0, 2)]
+    assert told == [WORDS.text("frames.verdict.left_out"), WORDS.text("frames.verdict.beyond", metric="FWHM (px)")]
+    again.take_numbers({"fwhm": desk.table.metrics["fwhm"][:6]})
+    assert again.left_out.tolist() == [0, 2, 3], "exact numbers change nothing"
+    again.set_limit("fwhm", (None, None))
+    assert again.left_out.tolist() == [0], "the limit is taken away, the choice by hand stays"
+    desk.table.set_limit("fwhm", (None, None))
+    desk.table.apply_selection(chosen)
+    assert desk.table.keeping.limits == {"fwhm": (None, 3.5)}, "as it does from a table that is imported"
+
+
+def test_places_come_back_with_the_report(tmp_path):
+    table, report = table_of(), tmp_path / "run_report.json"
+    entry = {
+        "path": table.paths[1],
+        "status": "used",
+        "metrics": {"how": "embedded"},
+        "corners_ra_deg": [80.0, 80.5, 80.5, 80.0],
+        "corners_dec_deg": [-5.0, -5.0, -4.0, -4.0],
+    }
+    broken = {"path": table.paths[2], "status": "used", "corners_ra_deg": [1.0, None], "corners_dec_deg": "x"}
+    report.write_text(json.dumps({"frames": [entry, broken]}))
+    reported = read_report(table, report)
+    table.take_places(reported.corners, reported.how)
+    assert np.flatnonzero(table.footprints.exact).tolist() == [1]
+    assert table.footprints.oriented[1]
+    assert cell_text(table, 1, "solved", WORDS) == WORDS.text("frames.solved.embedded")
+    assert table.footprints.centre_of(1) == pytest.approx((80.25, -4.5), abs=0.01)
+
+
 def test_an_earlier_report_fills_the_table(tmp_path):
     file = tmp_path / "light.fit"
     file.touch()
@@ -351,7 +395,7 @@ def test_the_choice_goes_to_the_run_as_a_table(tmp_path):
     assert made == str(tmp_path / "zemosaic_selection.csv")
     heading = (tmp_path / "zemosaic_selection.csv").read_text(encoding="utf-8").splitlines()[0]
     plan = ["order", "batch_id", "mount", "bortle", "telescope", "session_date", "filter", "exposure", "file_path"]
-    assert heading.split(",") == [*plan, "ra", "dec", "keep", "group", "solved", *METRICS[:-1]]
+    assert heading.split(",") == [*plan, "ra", "dec", "keep", "group", "solved", *METRICS[:-1], "beyond_limit"]
 
 
 def test_frames_are_put_into_groups_by_hand(tmp_path):

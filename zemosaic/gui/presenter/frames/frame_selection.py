@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FrameSelection", "Limit", "outside"]
+from zemosaic.frames.selection import Limit
+
+__all__ = ["FrameSelection", "outside"]
 
 Rows = NDArray[np.intp]
 Flags = NDArray[np.bool_]
-Limit = tuple[float | None, float | None]
-"""Smallest and largest value that is kept; None where there is no such limit."""
 
 _OUT, _NEITHER, _IN = -1, 0, 1
 _STEPS = 200
@@ -100,8 +100,14 @@ class FrameSelection:
         self._become(replace(self._now, groups=groups))
         return True
 
-    def choose(self, left_out: Rows, names: Sequence[str] | None, remember: bool = True) -> None:
-        """Leave out exactly these frames, and forget the limits.
+    def choose(
+        self,
+        left_out: Rows,
+        names: Sequence[str] | None,
+        limits: Mapping[str, Limit] | None = None,
+        remember: bool = True,
+    ) -> None:
+        """Leave out exactly these frames: by limits where they lie beyond one, the others by hand.
 
         Parameters
         ----------
@@ -109,18 +115,24 @@ class FrameSelection:
             Rows.
         names : sequence of str, optional
             The group by hand of each frame, empty for none; without them all groups stay.
+        limits : mapping, optional
+            Limits by metric; frames that become known later are judged by them.
         remember : bool
             Whether this can be undone.
         """
-        by_hand = np.zeros(len(self._usable), np.int8)
-        by_hand[left_out] = _OUT
+        limits = {} if limits is None else {name: ends for name, ends in limits.items() if name in self._metrics}
+        is_out, beyond = np.zeros((2, len(self._usable)), bool)
+        is_out[left_out] = True
+        for name, limit in limits.items():
+            beyond |= outside(self._metrics[name], limit)
+        by_hand = np.where(is_out == beyond, _NEITHER, np.where(is_out, _OUT, _IN)).astype(np.int8)
         groups = self._now.groups
         if names is not None:
             groups = np.where(self._usable, np.array([self._number(name) for name in names], np.int32), np.int32(0))
         if remember:
-            self._become(_Choice(by_hand, {}, groups))
+            self._become(_Choice(by_hand, limits, groups))
         else:
-            self._now = _Choice(by_hand, {}, groups)
+            self._now = _Choice(by_hand, limits, groups)
             self.refresh()
 
     def set_limit(self, metric: str, limit: Limit) -> None:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from zemosaic.errors import Message
 from zemosaic.events import FrameDropped, FrameMeasured, FrameSolved
-from zemosaic.frames.selection import Selection, group_name, same_file
+from zemosaic.frames.selection import Limit, Selection, group_name, same_file
 from zemosaic.gui.presenter.frames.footprints import Corners, Footprints
-from zemosaic.gui.presenter.frames.frame_selection import FrameSelection, Limit
+from zemosaic.gui.presenter.frames.frame_selection import FrameSelection
 from zemosaic.i18n import Translator
 from zemosaic.model import Dropped, FrameRef
 
@@ -292,10 +292,17 @@ class FrameTable:
     def _search_parts(self) -> Iterable[tuple[str, str, str]]:
         return zip(self.paths, self.nights, self.telescopes, strict=True)
 
-    def _said_by(self, chosen: Selection) -> tuple[Rows, list[str] | None]:
-        """Return the rows that a selection leaves out, and the groups' names where it has any."""
+    def _said_by(self, chosen: Selection) -> tuple[Rows, list[str] | None, Mapping[str, Limit]]:
+        """Return the rows that a selection leaves out, the groups' names where it has any, and its limits.
+
+        Metrics that its limits judge and that are not known yet are taken from it.
+        """
+        for name in [name for name in chosen.limits if name in self.metrics]:
+            unknown = np.flatnonzero(self.usable & ~np.isfinite(self.metrics[name]))
+            self.metrics[name][unknown] = [chosen.measured_of(name, self.paths[row]) for row in unknown]
         left_out = np.flatnonzero([chosen.leaves_out(path) for path in self.paths])
-        return left_out, None if chosen.groups is None else [chosen.group_of(path) for path in self.paths]
+        names = None if chosen.groups is None else [chosen.group_of(path) for path in self.paths]
+        return left_out, names, chosen.limits
 
     def _fields_and_groups(self) -> tuple[NDArray[np.intp], list[str | int]]:
         """Return each row's field or, where it has one, its group by hand, and their numbers and names.

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from zemosaic.arrays import green_channel
 from zemosaic.errors import Message
+from zemosaic.frames.selection import LIMIT_COLUMN, limit_text
 from zemosaic.gui.presenter.frames.footprints import Corners
 from zemosaic.gui.presenter.frames.frame_table import BY_HAND_REASONS, METRICS, FrameTable
 from zemosaic.text.plain_text import json_value
@@ -22,7 +23,7 @@ __all__ = ["PLAN_COLUMNS", "REPORT_NAME", "Reported", "plan_rows", "read_report"
 REPORT_NAME = "run_report.json"
 PLAN_COLUMNS = (
     "order", "batch_id", "mount", "bortle", "telescope", "session_date", "filter", "exposure", "file_path", "ra", "dec",
-    "keep", "group", "solved", *METRICS[:-1],
+    "keep", "group", "solved", *METRICS[:-1], LIMIT_COLUMN,
 )  # fmt: skip
 """The first eleven are those of a ``stack_plan.csv``; `mount` and `bortle` are for the user to fill in."""
 
@@ -47,8 +48,15 @@ def plan_rows(table: FrameTable) -> Iterator[list[object]]:
             int(table.keep[row]),
             table.group_of(row),
             table.solved[row],
-            *(f"{value:.6g}" if np.isfinite(value) else "" for value in numbers),
+            *(f"{value:.9g}" if np.isfinite(value) else "" for value in numbers),
+            _limit_of(table, row),
         ]
+
+
+def _limit_of(table: FrameTable, row: int) -> str:
+    """Return the limit that leaves a frame out; empty where none does."""
+    metric = None if table.keep[row] or table.keeping.by_hand[row] else table.keeping.beyond(row)
+    return "" if metric is None else limit_text(metric, table.keeping.limits[metric])
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from zemosaic.frames.selection import Limit
 from zemosaic.gui.presenter.frames.frame_cells import metric_text
-from zemosaic.gui.presenter.frames.frame_selection import Limit, outside
+from zemosaic.gui.presenter.frames.frame_selection import outside
 from zemosaic.gui.presenter.frames.frame_table import FrameTable
 from zemosaic.gui.presenter.frames.frames_presenter import FramesPresenter
 from zemosaic.i18n import Translator
