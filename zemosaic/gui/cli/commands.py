@@ -27,7 +27,7 @@ from zemosaic.gui.cli.flags import ALL, Command, completable, help_text, parse, 
 from zemosaic.gui.cli.pixel_answer import explained_pixel, story_dict, story_lines
 from zemosaic.gui.presenter.run.run_state import RunState, Status, advanced
 from zemosaic.gui.presenter.run.runs import DemoMaker, RunHandle, Starter, waiting_events
-from zemosaic.gui.presenter.run.speed import learn_speed, speed_of
+from zemosaic.gui.presenter.run.speed import learn_speed, shares_of, speed_of
 from zemosaic.gui.presenter.run.summary_text import forecast_lines, summary_lines
 from zemosaic.i18n import Translator
 from zemosaic.settings.load import (
@@ -249,7 +249,7 @@ def _seam_lines(mosaic: Path, footprints: str | None, words: Translator) -> Iter
 
 def _watch(run: RunHandle, log_json: bool, words: Translator, console: Console, config_folder: Path) -> int:
     """Follow a run to its end; the first Ctrl-C asks it to stop, the second ends it."""
-    state = RunState(status=Status.RUNNING)
+    state = RunState(status=Status.RUNNING, shares=shares_of(config_folder))
     stop_asked_s: float | None = None
     try:
         with _interrupts() as count, _pauses(run), Progress(console, words) as progress:
@@ -273,7 +273,7 @@ def _watch(run: RunHandle, log_json: bool, words: Translator, console: Console, 
     finally:
         run.close()
     if state.result is not None:
-        learn_speed(config_folder, state.result.frames_used, state.result.cpu_s)
+        learn_speed(config_folder, state.result.frames_used, state.result.cpu_s, state.walls_s)
     return _ended(state, log_json, words, console)
 
 

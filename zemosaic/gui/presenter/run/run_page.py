@@ -48,7 +48,7 @@ def run_face(session: Session) -> RunFace:
         heading=words.text(f"run.status.{state.status.value}"),
         time=time_text(state, now, words),
         fraction=sum(shares) / max(len(shares), 1),
-        phases=tuple(phase_cells(phase, state, now, words) for phase in state.phases),
+        phases=tuple(phase_cells(phase, state, words) for phase in state.phases),
         facts=facts_text(state, words),
         caption=caption_text(state, words),
         warnings="\n".join(lines) or none,

@@ -34,8 +34,8 @@ class PhaseCells:
     time: str
 
 
-def phase_cells(phase: Phase, state: RunState, now: float, words: Translator) -> PhaseCells:
-    """Return the row of a phase at a time of the run's clock."""
+def phase_cells(phase: Phase, state: RunState, words: Translator) -> PhaseCells:
+    """Return the row of a phase."""
     count = ""
     if phase.status is not PhaseStatus.WAITING and phase.total:
         count = "/".join(words.number(number, ",") for number in (phase.done, phase.total))
@@ -43,8 +43,8 @@ def phase_cells(phase: Phase, state: RunState, now: float, words: Translator) ->
     if phase.status is PhaseStatus.DONE:
         time = duration_text(phase.wall_s)
     elif phase.status is PhaseStatus.RUNNING and not state.status.over:
-        left = phase.left_s(state.clock_s(now))
-        time = speed_text(phase, words) if left is None else words.text("cli.left", time=duration_text(left))
+        # The time left is one number, that of the whole run.
+        time = speed_text(phase, words)
     name = phase_name(phase.name, words)
     return PhaseCells(_SIGNS[phase.status], name, phase.status, phase.fraction or 0.0, count, time)
 

@@ -19,7 +19,7 @@ from zemosaic.gui.presenter.result.earlier_result import EarlierResults, find_ea
 from zemosaic.gui.presenter.run.demo_frames import DemoFrames, DemoProgress
 from zemosaic.gui.presenter.run.run_state import RunState, Status, advanced
 from zemosaic.gui.presenter.run.runs import DemoMaker, RunHandle, Starter, waiting_events
-from zemosaic.gui.presenter.run.speed import learn_speed, speed_of
+from zemosaic.gui.presenter.run.speed import learn_speed, shares_of, speed_of
 from zemosaic.gui.presenter.settings.form import Form
 from zemosaic.i18n import Translator
 from zemosaic.settings.load import (
@@ -165,7 +165,13 @@ class Session:
         self._run = self._start(settings) if until is None else self._start(settings, until)
         self._run_folder, self._demo_folders = settings.input_dir, None
         self.problem, self.is_failure_told = None, False
-        self.state = RunState(status=Status.RUNNING, started_s=now, output_dir=settings.output_dir, until=until)
+        self.state = RunState(
+            status=Status.RUNNING,
+            started_s=now,
+            shares=shares_of(self.config_folder),
+            output_dir=settings.output_dir,
+            until=until,
+        )
         self.began_at_s = time.time()
         self._stop_asked_s = None
         self._events.clear()
@@ -270,7 +276,8 @@ class Session:
             self.state = self.state.stopping()
         if self.state.status.over:
             if self.state.result is not None:
-                learn_speed(self.config_folder, self.state.result.frames_used, self.state.result.cpu_s)
+                result = self.state.result
+                learn_speed(self.config_folder, result.frames_used, result.cpu_s, self.state.walls_s)
                 self.frames.cpu_s_per_frame = speed_of(self.config_folder)
             self._end_run()
             self._over = True
