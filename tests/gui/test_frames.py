@@ -16,7 +16,7 @@ from zemosaic.events import FrameDropped, FrameMeasured, FrameSolved, RunStarted
 from zemosaic.frames.selection import Selection, read_selection, same_file
 from zemosaic.gui.presenter.frames.analyser import find_analyser, start_analyser
 from zemosaic.gui.presenter.frames.footprints import Footprints, MapView
-from zemosaic.gui.presenter.frames.frame_cells import cell_text
+from zemosaic.gui.presenter.frames.frame_cells import cell_text, verdict_text
 from zemosaic.gui.presenter.frames.frame_table import COLUMNS, METRICS, FrameTable
 from zemosaic.gui.presenter.frames.frames_files import Reported, read_report
 from zemosaic.gui.presenter.frames.frames_presenter import FramesPresenter, Scanned
@@ -24,6 +24,7 @@ from zemosaic.gui.presenter.frames.histograms import Histogram
 from zemosaic.gui.presenter.frames.map_picture import COLOURINGS, MapPainter, legend
 from zemosaic.gui.presenter.frames.region_outline import region_outline, region_text
 from zemosaic.gui.presenter.frames.sky_map import SkyMap
+from zemosaic.gui.presenter.settings.form import with_labels
 from zemosaic.i18n import Translator
 from zemosaic.model import Dropped, FrameRef, FrameStatus
 
@@ -171,6 +172,17 @@ def test_a_region_drawn_on_the_map_is_found_again_by_its_setting():
     assert corners.min(axis=0) == pytest.approx((-0.3, -0.2), abs=0.01)
     assert corners.max(axis=0) == pytest.approx((0.3, 0.4), abs=0.01)
     assert region_outline(outlines, "1,2,3") is None and region_text(outlines, 0, 0, 0, 1) == ""
+
+
+def test_reasons_name_settings_by_their_labels_and_leave_plain_words_alone():
+    table = table_of()
+    params = {"file": "light_1.fit", "width": 9, "height": 9, "needed_gb": 2.0, "share_gb": 1.0}
+    table.take_reasons({1: message("reason.needs_memory", **params), 2: message("reason.unsolved_pointing")})
+    told = verdict_text(table, 1, WORDS)
+    assert f"“{WORDS.text('setting.memory_limit_gb.label')}”" in told
+    assert "memory_limit_gb" not in told
+    assert verdict_text(table, 2, WORDS) == "⚠ No frame with this pointing could be located."
+    assert with_labels("the built-in solver is used", WORDS) == "the built-in solver is used"
 
 
 def test_limits_are_limits_again_after_reopening(tmp_path):

@@ -12,11 +12,27 @@ from zemosaic.gui.presenter.frames.frames_page import FramesPage
 from zemosaic.gui.presenter.frames.histograms import SHOWN_METRICS
 from zemosaic.gui.presenter.frames.map_picture import COLOURINGS
 from zemosaic.gui.presenter.metric_plot.metric_plot import PLOT_AXES, axis_text
+from zemosaic.i18n import Translator
 
-__all__ = ["SIGNS", "FramesCommands"]
+__all__ = ["NAMED", "SIGNS", "FramesCommands", "widget_name"]
+
+NAMED = ("map", "plot", "table", "search", "low", "high")
+"""Widgets without words of their own; screen readers tell them by those of `widget_name`."""
 
 SIGNS = {"undo": "↶", "redo": "↷"}
 """Buttons that show a sign instead of words."""
+
+
+def widget_name(widget: str, words: Translator) -> str:
+    """Return what a screen reader calls one of `NAMED`.
+
+    Parameters
+    ----------
+    widget : str
+    words : Translator
+    """
+    shared = {"plot": "frames.plot", "search": "frames.search"}
+    return words.text(shared.get(widget, f"frames.name.{widget}"))
 
 
 class ChoiceWidget(Protocol):

@@ -19,6 +19,7 @@ from zemosaic.gui.presenter.frames.thumbnails import ThumbnailLoader
 from zemosaic.gui.presenter.large_frame.frame_viewer import FrameViewer
 from zemosaic.gui.presenter.metric_plot.metric_plot import MetricPlot
 from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.settings.form import with_labels
 
 __all__ = ["BUTTONS", "ROW_COMMANDS", "FramesPage"]
 
@@ -232,7 +233,11 @@ class FramesPage:
         shown, words = self.thumbnails.shown, self.session.words
         if shown is None:
             return words.text("frames.thumbnail_none")
-        return short_name(Path(shown.path).name) if shown.problem is None else "⚠ " + words.message(shown.problem)
+        return (
+            short_name(Path(shown.path).name)
+            if shown.problem is None
+            else "⚠ " + with_labels(words.message(shown.problem), words)
+        )
 
     def close(self) -> None:
         """End what works in the background."""

@@ -14,6 +14,7 @@ from zemosaic.gui.presenter.frames.frames_presenter import FramesPresenter
 from zemosaic.gui.presenter.frames.histograms import SHOWN_METRICS
 from zemosaic.gui.presenter.large_frame.decoded_frames import DecodedFrames, room_bytes
 from zemosaic.gui.presenter.large_frame.sky_place import Outline, SkyPlace, painted
+from zemosaic.gui.presenter.settings.form import with_labels
 from zemosaic.i18n import Translator
 
 __all__ = ["VIEWER_BUTTONS", "VIEWER_KEYS", "FrameViewer", "ViewerTexts", "button_text"]
@@ -228,7 +229,7 @@ class FrameViewer:
         made = self._pictures().get(self.path) if self.is_open else None
         if made is None:
             return words.text("viewer.reading") if self.is_open else ""
-        return "" if made.problem is None else "⚠ " + words.message(made.problem)
+        return "" if made.problem is None else "⚠ " + with_labels(words.message(made.problem), words)
 
     def _pictures(self) -> DecodedFrames:
         if self._decoded is None:

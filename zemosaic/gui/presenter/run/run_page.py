@@ -18,6 +18,7 @@ from zemosaic.gui.presenter.run.run_text import (
 )
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.presenter.run.summary_text import warning_text
+from zemosaic.gui.presenter.settings.form import with_labels
 
 __all__ = ["LogFeed", "RunFace", "run_face"]
 
@@ -42,7 +43,7 @@ def run_face(session: Session) -> RunFace:
     """Return what the page shows now."""
     state, words, now = session.state, session.words, session.clock()
     shares = [phase.fraction or 0.0 for phase in state.phases]
-    lines = ["⚠ " + warning_text(warning, words) for warning in state.warnings]
+    lines = ["⚠ " + with_labels(warning_text(warning, words), words) for warning in state.warnings]
     none = "" if state.status is Status.IDLE else words.text("run.no_warnings")
     return RunFace(
         heading=words.text(f"run.status.{state.status.value}"),

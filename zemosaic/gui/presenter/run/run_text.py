@@ -127,7 +127,7 @@ def known_level(level: str) -> str:
 
 def log_line(line: LogLine, state: RunState, words: Translator) -> str:
     """Return a line of the log with its time since the start."""
-    return f"{duration_text(max(line.at_s - state.started_s, 0.0)):>7}  {words.message(line.text)}"
+    return f"{duration_text(max(line.at_s - state.started_s, 0.0)):>7}  {with_labels(words.message(line.text), words)}"
 
 
 def default_text(spec: Spec, words: Translator) -> str:

@@ -53,6 +53,9 @@ class MapWidget(QWidget):
         self._paint_legend(painter)
         self._paint_thumbnail(painter)
         self._paint_hint(painter)
+        if self.hasFocus():
+            painter.setPen(QPen(self.palette().highlight().color(), 2))
+            painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
         if self.sky.rectangle is not None:
             u0, v0, u1, v1 = self.sky.rectangle
             painter.setPen(QPen(_INK, 1, Qt.PenStyle.DashLine))

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from zemosaic.gui.presenter.desktop.palette import Palette
 from zemosaic.gui.presenter.desktop.window_state import WindowState
-from zemosaic.gui.presenter.frames.frames_commands import SIGNS, FramesCommands
+from zemosaic.gui.presenter.frames.frames_commands import NAMED, SIGNS, FramesCommands, widget_name
 from zemosaic.gui.presenter.frames.frames_page import BUTTONS, FramesPage
 from zemosaic.gui.presenter.frames.frames_presenter import TABLE_NAME
 from zemosaic.gui.presenter.run.session import Session
@@ -73,6 +73,8 @@ class FramesView(QWidget):
             else:
                 button.setText(text(f"frames.{key}"))
             button.setToolTip(page.tooltip(key))
+        for name in NAMED:
+            getattr(self, name).setAccessibleName(widget_name(name, self._session.words))
         self.search.setPlaceholderText(text("frames.search"))
         self._colour_label.setText(text("frames.colour"))
         self._limit_label.setText(text("frames.limit"))
@@ -136,6 +138,8 @@ class FramesView(QWidget):
         painted: list[QWidget] = [self.plot if self.page.is_plot_shown else self.map, *self.histograms.values()]
         for widget in painted:
             widget.update()
+        for histogram in self.histograms.values():
+            histogram.name_for_readers()
 
     def show_large(self) -> None:
         """Open the window of the frame that the viewer looks at, or put it before the others."""
@@ -223,6 +227,7 @@ class FramesView(QWidget):
         self.colour.currentIndexChanged.connect(lambda _: self.commands.colour_by(self.colour.value))
         for key in ("region", "plot"):
             self.buttons[key].setCheckable(True)
+        self._colour_label.setBuddy(self.colour)
         tools.addWidget(self._colour_label)
         tools.addWidget(self.colour, 1)
         for key in ("fit", "region", "whole", "plot"):
@@ -287,6 +292,7 @@ class FramesView(QWidget):
         self._selected = label("muted")
         self.limited, self.low, self.high = Choice(), QLineEdit(), QLineEdit()
         self.limited.currentIndexChanged.connect(lambda _: self.commands.use_metric(self.limited.value))
+        self._limit_label.setBuddy(self.limited)
         for entry in (self.low, self.high):
             entry.setFixedWidth(84)
             entry.editingFinished.connect(self._limits_typed)

@@ -123,6 +123,7 @@ class LargeFrameWindow(QWidget):
         """Put all texts in the language of the moment."""
         text = self._words.text
         self.setWindowTitle(text("viewer.window"))
+        self.canvas.setAccessibleName(text("viewer.window"))
         for key, button in self.buttons.items():
             button.setText(button_text(key, self._words))
             button.setToolTip(text(f"viewer.{key}.help"))
