@@ -78,9 +78,26 @@ class FieldRecord:
 
 
 def export_mosaic(
-    context: RunContext, frames_found: int, grid: FieldPlan, tiles: Sequence[TileProduct], store: CanvasStore
+    context: RunContext,
+    frames_found: int,
+    grid: FieldPlan,
+    tiles: Sequence[TileProduct],
+    store: CanvasStore,
+    proper: CanvasStore | None = None,
 ) -> Outputs:
     """Write mosaic, coverage, weight, preview and, where asked for, the stretched picture in full size.
+
+    Parameters
+    ----------
+    context : RunContext
+    frames_found : int
+        Frames that the scan found.
+    grid : FieldPlan
+    tiles : sequence of TileProduct
+    store : CanvasStore
+        Holds the finished canvas.
+    proper : CanvasStore, optional
+        Holds the proper coadd where one was made.
 
     Raises
     ------
@@ -119,7 +136,7 @@ def export_mosaic(
             catalogue_of_mosaic(context.output_dir / f"{stem}_stars.ecsv", stars, value, plan.wcs, box)
         advance(1)
         applied = pixels.gains if isinstance(pixels, BalancedPixels) else None
-        maps = write_maps(context, stem, write, origin, (plan, members), store, box, applied)
+        maps = write_maps(context, stem, write, origin, (plan, members), store, box, applied, proper)
         advance(4)
         made = _pictures(context, stem, origin, CanvasPixels(value, kept, plan.wcs, box), stars.colour)
         advance(5)
@@ -254,6 +271,7 @@ def write_reports(
     solved: Sequence[SolvedFrame],
     made: Sequence[FieldRecord],
     way: Message | None,
+    failure: Message | None = None,
 ) -> tuple[Path, Path]:
     """Write ``run_report.json`` and ``run_report.html``; returns their paths.
 
@@ -268,6 +286,8 @@ def write_reports(
         One per field, the main one first.
     way : Message or None
         Why the mosaics were made in Grid or in Classic mode; None where that was not decided.
+    failure : Message, optional
+        Why there is no mosaic.
     """
     shown = [spec.key for spec in specs()]
     fields = [
@@ -299,6 +319,7 @@ def write_reports(
         peak_rss_bytes=context.timer.monitor.peak_rss_bytes,
         input_dir=context.settings.input_dir,
         way=way,
+        failure=failure,
         seams=joined_seams([output.seams for output in outputs if output.seams]),
         depth=outputs[0].depth if outputs else None,
         pixels=records_to_text([field.record for field in made if field.record]),

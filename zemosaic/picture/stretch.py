@@ -269,7 +269,8 @@ def _star_gains(clear: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]
         return ones
     chosen = np.stack([_peaks(plane)[stars] for plane in clear])
     ratios = np.median(chosen[1] / chosen, axis=1)
-    return np.clip(ratios, 1.0 / GAIN_LIMIT, GAIN_LIMIT).astype(np.float32)
+    gains: NDArray[np.float32] = np.clip(ratios, 1.0 / GAIN_LIMIT, GAIN_LIMIT).astype(np.float32)
+    return gains
 
 
 def _peaks(plane: NDArray[np.float32]) -> NDArray[np.float32]:

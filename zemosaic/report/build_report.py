@@ -83,6 +83,7 @@ def build_report(records: RunRecords) -> RunReport:
         pixels=records.pixels,
         others=tuple(_field_report(field, by_hand) for field in records.others),
         given=tuple(inventory(records.frames, [item for item in records.dropped if item.phase == "scan"])),
+        failure=records.failure,
         weights=price_of_weights(records.calibrated) if records.calibrated else None,
     )
 

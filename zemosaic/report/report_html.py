@@ -134,9 +134,10 @@ def report_html(
     ordered = sorted(report.frames, key=lambda row: (row.date_obs or "~", row.path))
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     source = files("zemosaic.report") / "templates" / "report.html.j2"
-    return template.from_string(source.read_text(encoding="utf-8")).render(
+    page: str = template.from_string(source.read_text(encoding="utf-8")).render(
         t=translator.text,
         language=translator.language,
+        failure=translator.message(report.failure) if report.failure else "",
         title=report.field_name or translator.text("report.untitled"),
         subtitle=_subtitle(report, words),
         figures=_figures(report, words),
@@ -165,6 +166,7 @@ def report_html(
         changed=_changed(report, translator),
         versions=sorted(report.versions.items()),
     )
+    return page
 
 
 def _figures(report: RunReport, words: Words) -> list[Figure]:

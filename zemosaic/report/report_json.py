@@ -54,6 +54,7 @@ def report_dict(report: RunReport, translator: Translator) -> dict[str, Any]:
         "canvas_box": mosaic.box if mosaic else None,
         "exposure_s": mosaic.exposure_s if mosaic else None,
         "wcs": report.wcs.to_cards() if report.wcs else None,
+        "failure": _told(report.failure, translator) if report.failure else None,
         "way": _told(report.way, translator) if report.way else None,
         "given": [_told(line, translator) for line in report.given],
         "frames_found": len(report.frames),

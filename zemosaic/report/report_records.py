@@ -99,6 +99,8 @@ class RunRecords:
     input_dir: str = ""
     way: Message | None = None
     """Which way led to the mosaic, and why."""
+    failure: Message | None = None
+    """Why there is no mosaic; None for a run that made one."""
     seams: SeamReport | None = None
     """Steps measured on the mosaic."""
     depth: DepthNoise | None = None
@@ -219,6 +221,8 @@ class RunReport:
     """What the input folder held, in lines."""
     weights: WeightPrice | None = None
     """What the weights of the frames cost and gain; None without calibrated frames."""
+    failure: Message | None = None
+    """Why there is no mosaic; None for a run that made one."""
 
     @property
     def groups(self) -> dict[str, list[FrameRow]]:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from zemosaic.settings.clock import CLOCK_FORM, checked_clock
 from zemosaic.settings.region import POINTING_FORM, REGION_FORM, checked_pointing, checked_region
 
 __all__ = ["GROUPS", "TIERS", "Settings", "Spec", "specs"]
@@ -52,6 +53,8 @@ class Settings(BaseModel):
     master_dark: str = _setting("", "folders", "advanced", kind="file or folder", affects=("measure",))
     master_flat: str = _setting("", "folders", "advanced", kind="file or folder", affects=("measure",))
     master_bias: str = _setting("", "folders", "advanced", kind="file or folder", affects=("measure",))
+    watch_idle_min: float = _setting(60.0, "folders", unit="min", ge=0.0, le=10080.0)
+    watch_until: Annotated[str, AfterValidator(checked_clock)] = _setting("", "folders", form=CLOCK_FORM)
 
     solver: Literal["auto", "astap", "embedded"] = _setting("auto", "solving", "basic", affects=("solve",))
     force_resolve_existing_wcs: bool = _setting(False, "solving", affects=("solve",))
@@ -102,6 +105,7 @@ class Settings(BaseModel):
     radial_feather_fraction: float = _setting(0.8, "stacking", "expert", ge=0.1, le=1.0, affects=("stack",))
     save_sigma_map: bool = _setting(True, "stacking", affects=("export",))
     save_rejection_maps: bool = _setting(False, "stacking", affects=("export",))
+    save_proper_coadd: bool = _setting(False, "stacking", affects=("export",))
     winsor_memmap_fallback: Literal["auto", "always", "never"] = _setting(
         "auto", "stacking", "expert", affects=("stack",)
     )

@@ -183,7 +183,8 @@ def _background(plane: Float32s, blank: NDArray[np.bool_]) -> tuple[Float32s, Fl
 
 def _rms_mesh(model: Background2D) -> NDArray[np.floating]:
     """Return the noise of the cells under either of the names that photutils has for it."""
-    return model.bkg_rms_mesh if hasattr(model, "bkg_rms_mesh") else model.background_rms_mesh
+    rms: NDArray[np.floating] = model.bkg_rms_mesh if hasattr(model, "bkg_rms_mesh") else model.background_rms_mesh
+    return rms
 
 
 def _peaks(snr: Float32s, blank: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

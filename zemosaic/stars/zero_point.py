@@ -122,4 +122,5 @@ def faintest_star(pixels: Pixels, kept: Pixels | None, box: Box, zero: ZeroPoint
 
 def _places(low: int, high: int) -> Float64s:
     step = (high - low) / (SKY_PLACES_ACROSS + 1)
-    return np.floor(low + step * np.arange(1, SKY_PLACES_ACROSS + 1)).astype(float)
+    places: Float64s = np.floor(low + step * np.arange(1, SKY_PLACES_ACROSS + 1)).astype(float)
+    return places

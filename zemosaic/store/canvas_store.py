@@ -19,7 +19,7 @@ import zarr
 from numpy.typing import NDArray
 
 from zemosaic.atomic import sync_file, write_atomic
-from zemosaic.errors import OutputError
+from zemosaic.errors import OutputError, TileDamaged
 from zemosaic.model import GridPlan, TileSpec
 from zemosaic.store.plain_arrays import holds_plain_numbers
 
@@ -293,7 +293,7 @@ class CanvasStore:
 
         Raises
         ------
-        OutputError
+        TileDamaged
             When it does not agree with its mark any more.
         """
         self._check(tile, row)
@@ -304,7 +304,7 @@ class CanvasStore:
 
         Raises
         ------
-        OutputError
+        TileDamaged
             As `read_tile`.
         """
         self._check(tile, row)
@@ -312,7 +312,7 @@ class CanvasStore:
 
     def _check(self, tile: TileSpec, row: int) -> None:
         if row in self.marks and not self.holds_tile(row, self.marks[row]):
-            raise OutputError("error.tile_damaged", tile=tile.tile_id, folder=str(self.path))
+            raise TileDamaged("error.tile_damaged", tile=tile.tile_id, folder=str(self.path))
 
     def _tile_plane(self, name: str, tile: TileSpec, row: int) -> NDArray[Any]:
         y0, y1, x0, x1 = tile.outer

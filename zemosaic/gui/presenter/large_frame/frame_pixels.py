@@ -75,7 +75,8 @@ class FrameStretch:
 
         black, white = self.black[colour], self.white[colour]
         share = np.clip((np.nan_to_num(values, nan=black) - black) / (white - black), 0.0, 1.0)
-        return np.rint(255.0 * midtones(share.astype(np.float32), self.balance[colour])).astype(np.uint8)
+        level = 255.0 * midtones(share.astype(np.float32), self.balance[colour])
+        return np.asarray(np.rint(level), np.uint8)
 
 
 def stretch_of(planes: Planes, darker_adu: float = 0.0) -> FrameStretch:

@@ -87,4 +87,4 @@ def _ring(radius: float, thick: float) -> NDArray[np.intp]:
 
 def _cross(radius: float) -> NDArray[np.intp]:
     grid, _ = _around(radius)
-    return grid[np.abs(grid[:, 0]) == np.abs(grid[:, 1])]
+    return np.asarray(grid[np.abs(grid[:, 0]) == np.abs(grid[:, 1])], np.intp)

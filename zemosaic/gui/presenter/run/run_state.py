@@ -33,6 +33,7 @@ from zemosaic.events import (
     RunStarted,
     TileStacked,
     Warned,
+    Watching,
 )
 from zemosaic.gui.presenter.run.eta import SHARES, Speed, remaining_s
 
@@ -167,6 +168,8 @@ class RunState:
     until: Preparation | None = None
     """The last phase of a run that only prepares."""
     result: RunFinished | None = None
+    watch: Watching | None = None
+    """How the folder stands, where it is still growing."""
     prepared: PreparationFinished | None = None
     error: RunFailed | None = None
 
@@ -224,6 +227,8 @@ def advanced(state: RunState, event: Event, at_s: float) -> RunState:
             return _with_line(state, LogLine(at_s, event.level, event.text))
         case RunPaused() | RunResumed():
             return _with_pause(state, event, at_s)
+        case Watching():
+            return replace(state, watch=event)
         case RunStarted() | RunFinished() | PreparationFinished() | RunCancelled() | RunFailed():
             return _with_turn(state, event, at_s)
         case _:
@@ -237,9 +242,11 @@ def _with_turn(state: RunState, event: Turn, at_s: float) -> RunState:
     match event:
         case RunStarted():
             status = Status.STOPPING if state.status is Status.STOPPING else Status.RUNNING
-            return RunState(
+            fresh = RunState(
                 status=status, started_s=at_s, shares=state.shares, output_dir=event.output_dir, until=event.until
             )
+            # What is known of a growing folder, and its picture, stand from one run over it to the next.
+            return fresh if state.watch is None else replace(fresh, watch=state.watch, preview=state.preview)
         case RunFinished():
             peak = max(state.peak_rss_bytes, event.peak_rss_bytes)
             return replace(state, status=Status.FINISHED, result=event, current=None, peak_rss_bytes=peak)
