@@ -155,7 +155,13 @@ class Footprints:
         return rows[np.argsort(np.hypot(middle[:, 0] - x, middle[:, 1] - y), kind="stable")]
 
     def inside(self, x0: float, y0: float, x1: float, y1: float) -> NDArray[np.intp]:
-        """Return the rows whose middle lies in a rectangle."""
+        """Return the rows whose middle lies in a rectangle.
+
+        Parameters
+        ----------
+        x0, y0, x1, y1 : float
+            Two corners on the map that are not beside each other.
+        """
         middle = self.quads.mean(axis=1)
         within = (middle >= (min(x0, x1), min(y0, y1))) & (middle <= (max(x0, x1), max(y0, y1)))
         return np.flatnonzero(within.all(axis=1))
@@ -214,7 +220,12 @@ class MapView:
         return positions
 
     def to_map(self, u: float, v: float) -> tuple[float, float]:
-        """Return the map point under a window point."""
+        """Return the map point under a window point.
+
+        Parameters
+        ----------
+        u, v : float
+        """
         return self.x + (u - self.width / 2) / self.scale, self.y - (v - self.height / 2) / self.scale
 
     def fitted(self, bounds: tuple[float, float, float, float]) -> MapView:
@@ -224,13 +235,24 @@ class MapView:
         return replace(self, x=(x0 + x1) / 2, y=(y0 + y1) / 2, scale=scale)
 
     def zoomed(self, factor: float, u: float, v: float) -> MapView:
-        """Return the view zoomed about a window point."""
+        """Return the view zoomed about a window point.
+
+        Parameters
+        ----------
+        factor : float
+        u, v : float
+        """
         x, y = self.to_map(u, v)
         scale = min(max(self.scale * factor, 1.0), 1e5)
         return replace(self, x=x - (u - self.width / 2) / scale, y=y + (v - self.height / 2) / scale, scale=scale)
 
     def panned(self, du: float, dv: float) -> MapView:
-        """Return the view after the map was dragged by so many window pixels."""
+        """Return the view after the map was dragged by so many window pixels.
+
+        Parameters
+        ----------
+        du, dv : float
+        """
         return replace(self, x=self.x - du / self.scale, y=self.y + dv / self.scale)
 
 

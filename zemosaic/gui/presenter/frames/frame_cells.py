@@ -41,7 +41,16 @@ _FORMATS = {"exposure": "g", "stars": ".0f", "fwhm": ".2f", "eccentricity": ".2f
 
 
 def cell_text(table: FrameTable, row: int, column: str, words: Translator) -> str:
-    """Return the text of one cell; empty where nothing is known."""
+    """Return the text of one cell; empty where nothing is known.
+
+    Parameters
+    ----------
+    table : FrameTable
+    row : int
+    column : str
+        One of `COLUMNS`.
+    words : Translator
+    """
     if column in METRICS:
         value = float(table.metrics[column][row])
         return metric_text(column, value, words) if np.isfinite(value) else ""
@@ -59,7 +68,14 @@ def cell_text(table: FrameTable, row: int, column: str, words: Translator) -> st
 
 
 def metric_text(metric: str, value: float, words: Translator) -> str:
-    """Return a metric's value with the digits that matter."""
+    """Return a metric's value with the digits that matter.
+
+    Parameters
+    ----------
+    metric : str
+    value : float
+    words : Translator
+    """
     return words.number(value, _FORMATS.get(metric, ".1f"))
 
 
@@ -69,7 +85,13 @@ def short_name(name: str) -> str:
 
 
 def short_reason(reason: Message, words: Translator) -> str:
-    """Return a reason in the few words that a column has room for."""
+    """Return a reason in the few words that a column has room for.
+
+    Parameters
+    ----------
+    reason : Message
+    words : Translator
+    """
     key = reason.key.removeprefix("reason.")
     kind = next((kind for kind, keys in _KINDS.items() if key.startswith(keys)), None)
     return (

@@ -81,7 +81,13 @@ class FrameSelection:
         return bool(self._after)
 
     def set(self, rows: Rows, keep: bool) -> bool:
-        """Keep or leave out frames; return whether that changed anything."""
+        """Keep or leave out frames; return whether that changed anything.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+        keep : bool
+        """
         rows = rows[self._usable[rows] & (self.keep[rows] != keep)]
         if not len(rows):
             return False
@@ -92,7 +98,13 @@ class FrameSelection:
         return True
 
     def put_together(self, rows: Rows, name: str) -> bool:
-        """Put frames into a group, or with an empty name into none; return whether that changed anything."""
+        """Put frames into a group, or with an empty name into none; return whether that changed anything.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+        name : str
+        """
         rows = rows[self._usable[rows]]
         groups = self._now.groups.copy()
         groups[rows] = self._number(name)
@@ -137,7 +149,13 @@ class FrameSelection:
             self.refresh()
 
     def set_limit(self, metric: str, limit: Limit) -> None:
-        """Set or, with (None, None), take away the limits of a metric."""
+        """Set or, with (None, None), take away the limits of a metric.
+
+        Parameters
+        ----------
+        metric : str
+        limit : Limit
+        """
         if limit == self.limits.get(metric, (None, None)):
             return
         limits = {name: given for name, given in self.limits.items() if name != metric}
@@ -146,7 +164,13 @@ class FrameSelection:
         self._become(replace(self._now, by_hand=np.minimum(self._now.by_hand, _NEITHER), limits=limits))
 
     def would_leave_out(self, metric: str, limit: Limit) -> int:
-        """Return how many frames would lie beyond a limit."""
+        """Return how many frames would lie beyond a limit.
+
+        Parameters
+        ----------
+        metric : str
+        limit : Limit
+        """
         return int(np.count_nonzero(self._usable & outside(self._metrics[metric], limit)))
 
     def undo(self) -> None:
@@ -199,7 +223,13 @@ class FrameSelection:
 
 
 def outside(values: NDArray[np.float64], limit: Limit) -> Flags:
-    """Return which values lie beyond a limit; unknown ones never do."""
+    """Return which values lie beyond a limit; unknown ones never do.
+
+    Parameters
+    ----------
+    values : ndarray of float
+    limit : Limit
+    """
     low, high = limit
     with np.errstate(invalid="ignore"):
         return (values < (-np.inf if low is None else low)) | (values > (np.inf if high is None else high))

@@ -193,7 +193,15 @@ class FramesPage:
             self.table.put_together(self.table.selected_frames, name)
 
     def filter(self, search: str, kind: str) -> None:
-        """Show only some of the frames."""
+        """Show only some of the frames.
+
+        Parameters
+        ----------
+        search : str
+            Words that all must be found.
+        kind : str
+            One of `SHOWN`.
+        """
         self.search, self.kind = search, kind
         if self.table is not None:
             self.table.filter(search, kind)

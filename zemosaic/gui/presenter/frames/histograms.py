@@ -67,7 +67,12 @@ class Histogram:
         )
 
     def resize(self, width: int, height: int) -> None:
-        """Tell the size of the picture."""
+        """Tell the size of the picture.
+
+        Parameters
+        ----------
+        width, height : int
+        """
         self._width, self._height = max(width, 1), max(height, 1)
 
     def bars(self) -> list[Bar]:
@@ -141,7 +146,14 @@ class Histogram:
             self._desk.table.set_limit(self.metric, dragged)
 
     def nudge(self, steps: int, lower: bool) -> None:
-        """Move the upper or the lower limit by some bars."""
+        """Move the upper or the lower limit by some bars.
+
+        Parameters
+        ----------
+        steps : int
+            Bars to the right; to the left where negative.
+        lower : bool
+        """
         axis = self._range()
         if axis is None or self._desk.table is None:
             return
@@ -161,7 +173,12 @@ class Histogram:
             self._desk.table.set_limit(self.metric, (None, None))
 
     def type_limits(self, low: str, high: str) -> bool:
-        """Set the limits as typed, empty for none; return whether both are numbers."""
+        """Set the limits as typed, empty for none; return whether both are numbers.
+
+        Parameters
+        ----------
+        low, high : str
+        """
         try:
             typed: Limit = (_number(low), _number(high))
         except ValueError:

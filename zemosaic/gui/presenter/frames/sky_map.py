@@ -86,7 +86,12 @@ class SkyMap:
         self.view = self.view.zoomed(_STEP**turns, *at)
 
     def pan(self, du: float, dv: float) -> None:
-        """Drag the map by so many window pixels."""
+        """Drag the map by so many window pixels.
+
+        Parameters
+        ----------
+        du, dv : float
+        """
         self._fitted = False
         self.view = self.view.panned(du, dv)
 

@@ -55,7 +55,14 @@ class PhaseCells:
 
 
 def phase_cells(phase: Phase, state: RunState, words: Translator) -> PhaseCells:
-    """Return the row of a phase."""
+    """Return the row of a phase.
+
+    Parameters
+    ----------
+    phase : Phase
+    state : RunState
+    words : Translator
+    """
     count = ""
     if phase.status is not PhaseStatus.WAITING and phase.total:
         count = "/".join(words.number(number, ",") for number in (phase.done, phase.total))

@@ -37,7 +37,7 @@ class PlotWidget(QWidget):
         self._page = page
         self._plot = page.plot
         self._words = page.session.words
-        self.setMinimumSize(260, 170)
+        self.setMinimumSize(260, 110)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.CrossCursor)
 

@@ -48,18 +48,22 @@ class _Canvas(QWidget):
         if seen is None:
             return
         height, width = seen.shape[:2]
-        painter.drawImage(0, 0, QImage(seen.data, width, height, 3 * width, QImage.Format.Format_RGB888))
+        image = QImage(seen.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+        image.setDevicePixelRatio(self.devicePixelRatioF())
+        painter.drawImage(0, 0, image)
         painter.setPen(QColor("#e7eaf0"))
         flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
         painter.drawText(self.rect().adjusted(40, 20, -40, -20), flags, self._note())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep a fitted frame fitted."""
-        self._viewer.resize(self.width(), self.height())
+        # A frame's pixels are those of the screen, of which a scaled desktop has more than the window counts.
+        ratio = self.devicePixelRatioF()
+        self._viewer.resize(round(self.width() * ratio), round(self.height() * ratio))
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Zoom about the pointer."""
-        at = event.position()
+        at = event.position() * self.devicePixelRatioF()
         self._viewer.zoom(1 if event.angleDelta().y() > 0 else -1, at.x(), at.y())
         self.update()
 
@@ -69,7 +73,7 @@ class _Canvas(QWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Drag the sky."""
-        moved, self._last = event.position() - self._last, event.position()
+        moved, self._last = (event.position() - self._last) * self.devicePixelRatioF(), event.position()
         self._viewer.pan(moved.x(), moved.y())
         self.update()
 
