@@ -1,7 +1,7 @@
 """What the build adds to `pyproject.toml`: files from the top of the checkout go into the package, with the commit.
 
-`locales/`, `icon/`, `docs/` and `zemosaic_config.json` stay where people look for them and exist once; a wheel holds them
-as `zemosaic/resources/`, where `zemosaic.resources` finds them.
+`locales/`, `icon/`, `docs/` and `zemosaic_config.json` stay where people look for them and exist once; a wheel holds
+them as `zemosaic/resources/`, where `zemosaic.resources` finds them.
 """
 
 import shutil

@@ -247,7 +247,8 @@ class RunFinished:
     cpu_s: float
     peak_rss_bytes: int
     mosaics: tuple[str, ...] = ()
-    """The mosaics of all fields; `mosaic` and `preview` are those of the main one."""
+    """Colour pictures made of several bands, the mosaics of all fields, and planes of lines; `mosaic` and `preview`
+    are those of the main field."""
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ from zemosaic.events import (
 from zemosaic.events import RunCancelled as RunCancelledEvent
 from zemosaic.i18n import Translator
 from zemosaic.phases.context import make_context
-from zemosaic.phases.pipeline import prepare_frames, run_pipeline
+from zemosaic.phases.pipeline import RunOutcome, prepare_frames, run_pipeline
 from zemosaic.phases.run.assignment import Assignment
 from zemosaic.phases.run.run_log import RunLog
 from zemosaic.phases.run.workers import Workers
@@ -307,8 +307,18 @@ def _pipeline(work: Assignment, folder: Path, outbox: _Outbox, control: _Control
         wall_s=time.monotonic() - began - control.paused_s(),
         cpu_s=cpu_s,
         peak_rss_bytes=monitor.peak_rss_bytes,
-        mosaics=tuple(str(output / field_output.product.mosaic) for field_output in outcome.outputs),
+        mosaics=tuple(str(output / name) for name in _shown_first(outcome)),
     )
+
+
+def _shown_first(outcome: RunOutcome) -> list[str]:
+    """Return the names of all mosaics: pictures that were asked for of several, what they are made of, lines."""
+    bands = outcome.bands
+    return [
+        *(combined.product.mosaic for combined in bands.combined),
+        *(outputs.product.mosaic for outputs in outcome.outputs),
+        *(line.mosaic for line in bands.lines),
+    ]
 
 
 def _workers(

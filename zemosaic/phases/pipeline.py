@@ -19,6 +19,7 @@ from zemosaic.phases.context import RunContext
 from zemosaic.phases.export import FieldRecord, Outputs, export_mosaic, write_reports
 from zemosaic.phases.live_preview.quick_look import show_quick_look
 from zemosaic.phases.measure import DetectorCalibrations, measure_frames
+from zemosaic.phases.outputs.bands import BandOutputs, make_bands, wants_bands
 from zemosaic.phases.outputs.proper_coadd import make_proper_coadd, proper_store
 from zemosaic.phases.parts.bayer_cards import with_patterns_of_pixels
 from zemosaic.phases.parts.classic import MasterResult, assemble_master_tiles, make_master_tiles, plan_master_tiles
@@ -57,9 +58,12 @@ class _Progress:
     defects: DetectorCalibrations = field(default_factory=dict)
     way: Message | None = None
     """Why the mosaics are made in Grid or in Classic mode, once that is decided."""
+    bands: BandOutputs = field(default_factory=BandOutputs)
+    """What was made of the mosaics of several bands."""
 
     def report(self, context: RunContext, failure: Message | None = None) -> tuple[Path, Path]:
-        return write_reports(context, self.frames, self.measured, self.solved, self.made, self.way, failure)
+        found = (self.frames, self.measured, self.solved, self.made)
+        return write_reports(context, *found, self.way, self.bands, failure)
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,8 @@ class RunOutcome:
     report_json: Path
     report_html: Path
     frames_dropped: int
+    bands: BandOutputs
+    """What was made of the mosaics."""
 
 
 def run_pipeline(context: RunContext) -> RunOutcome:
@@ -85,6 +91,7 @@ def run_pipeline(context: RunContext) -> RunOutcome:
     progress = _Progress()
     try:
         _run(context, progress)
+        _make_bands(context, progress)
     except RunCancelled:
         raise
     except ZeMosaicError as failure:
@@ -93,7 +100,7 @@ def run_pipeline(context: RunContext) -> RunOutcome:
         raise
     as_json, as_html = progress.report(context)
     outputs = tuple(field.outputs for field in progress.made if field.outputs is not None)
-    return RunOutcome(outputs, as_json, as_html, len(context.reporter.dropped))
+    return RunOutcome(outputs, as_json, as_html, len(context.reporter.dropped), progress.bands)
 
 
 def prepare_frames(context: RunContext, until: Preparation) -> tuple[int, int]:
@@ -180,6 +187,15 @@ def _run(context: RunContext, progress: _Progress) -> None:
         frames = {field.key: calibration.frames for field, calibration in calibrated}
         made = [_learnt(grid, frames[grid.key]) for grid in grids]
         keep_for_next_run(context.previous_run, context, progress.frames, progress.solved, fingerprints, made)
+
+
+def _make_bands(context: RunContext, progress: _Progress) -> None:
+    """Make what the settings ask for of the mosaics of several bands."""
+    names = [made.outputs.product.mosaic for made in progress.made if made.outputs is not None]
+    if wants_bands(context.settings):
+        with context.timer.phase("export", 1) as advance:
+            progress.bands = make_bands(context, names)
+            advance(1)
 
 
 def _learnt(grid: FieldPlan, frames: Sequence[CalibratedFrame]) -> FieldState:

@@ -120,6 +120,10 @@ class Settings(BaseModel):
     force_seestar_mode: bool = _setting(False, "mosaic", "basic", affects=("plan",))
     mosaic_mode: Literal["auto", "grid", "classic"] = _setting("auto", "mosaic", "basic", affects=("plan",))
     mosaic_per_filter: bool = _setting(True, "mosaic", "basic", affects=("plan",))
+    combine_filters: Literal["none", "rgb", "lrgb", "hoo", "sho", "pseudo_sho"] = _setting(
+        "none", "mosaic", affects=("export",)
+    )
+    dual_band_planes: Literal["none", "dual_band", "all"] = _setting("none", "mosaic", affects=("export",))
     final_assembly_method: Literal["reproject_coadd", "incremental"] = _setting(
         "incremental", "mosaic", affects=("export",)
     )
@@ -165,6 +169,7 @@ class Settings(BaseModel):
     save_compressed_fits: bool = _setting(False, "output", affects=("export",))
     save_stretched: Literal["none", "png16", "tiff"] = _setting("none", "output", affects=("export",))
     apply_colour_gains: bool = _setting(False, "output", affects=("export",))
+    flatten_background: Literal["off", "picture", "both"] = _setting("off", "output", affects=("export",))
     preview_linked: bool = _setting(True, "output", affects=("export",))
     preview_max_px: int = _setting(3200, "output", unit="px", ge=256, le=20000, affects=("export",))
     picture_strength: float = _setting(1.0, "output", "basic", unit="x", ge=0.25, le=4.0, affects=("export",))

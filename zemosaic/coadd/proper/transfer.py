@@ -97,4 +97,4 @@ def half_maximum_width(transfer: Float64s, size: tuple[int, int]) -> float:
     beyond = int(np.argmax(row < 0.5 * row[0]))
     if not beyond:
         return math.nan
-    return 2.0 * (beyond - (0.5 * row[0] - row[beyond]) / (row[beyond - 1] - row[beyond]))
+    return float(2.0 * (beyond - (0.5 * row[0] - row[beyond]) / (row[beyond - 1] - row[beyond])))

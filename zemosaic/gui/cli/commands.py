@@ -14,7 +14,7 @@ from typing import Any
 from zemosaic.about import full_version
 from zemosaic.errors import InputError, SettingsError, ZeMosaicError, message
 from zemosaic.errors import RunCancelled as RunCancelledError
-from zemosaic.events import RunFailed, Warned
+from zemosaic.events import Event, Logged, RunFailed, Warned
 from zemosaic.gui.cli.completion import completion_script
 from zemosaic.gui.cli.console import Console, Progress
 from zemosaic.gui.cli.doctor import doctor_lines
@@ -107,6 +107,9 @@ def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Tra
     if command.measure_seams is not None:
         console.out("\n".join(_seam_lines(Path(command.measure_seams), command.footprints, words)))
         return 0
+    if command.combine_bands is not None:
+        settings = _read(command, command.flags, environ, files, words, console).settings
+        return _combine(Path(command.combine_bands), settings, command.log_json, words, console)
     if command.explain_pixel:
         story = explained_pixel(command.explain_pixel)
         as_json = json.dumps(plain(story_dict(story, words)), allow_nan=False) if command.log_json else None
@@ -264,3 +267,19 @@ def _seam_lines(mosaic: Path, footprints: str | None, words: Translator) -> Iter
         yield words.text("cli.seams.worst", worst=report.worst)
     yield words.text(f"report.seams.{report.verdict}")
     yield words.text("cli.seams.map", path=str(seams.map))
+
+
+def _combine(folder: Path, settings: Settings, log_json: bool, words: Translator, console: Console) -> int:
+    """Make what the settings ask for of the mosaics in a folder, and name the files."""
+    # Here for the same reason as above.
+    from zemosaic.phases.outputs.folder_bands import make_bands_of_folder
+
+    def tell(event: Event) -> None:
+        if log_json:
+            console.out(json_line(event))
+        elif isinstance(event, Logged | Warned):
+            console.error(words.message(event.text))
+
+    for path in make_bands_of_folder(folder, settings, tell):
+        (console.error if log_json else console.out)(words.text("summary.mosaic", path=str(path)))
+    return 0

@@ -35,7 +35,7 @@ _OWN = (
         "detect-astap",
         "doctor",
     ),
-    *("measure-seams", "footprints", "explain-pixel", "completion", "version", "help"),
+    *("measure-seams", "footprints", "combine-bands", "explain-pixel", "completion", "version", "help"),
 )
 """Flags that are no settings, in the order of the help."""
 
@@ -51,6 +51,7 @@ _VALUES = {
     "config": " FILE",
     "measure-seams": " FILE",
     "footprints": " PATH",
+    "combine-bands": " DIR",
     "explain-pixel": " PATH X Y",
     "completion": f" {'|'.join(SHELLS)}",
     "help": f" [{ALL}]",
@@ -83,6 +84,8 @@ class Command:
     """A finished mosaic."""
     footprints: str | None = None
     """A run's report or a folder of frames: what that mosaic was made of."""
+    combine_bands: str | None = None
+    """An output folder whose mosaics are made into what the settings ask for."""
     explain_pixel: Sequence[str] = ()
     """A mosaic, report or output folder, and two words that say where."""
     doctor: bool = False
@@ -201,7 +204,7 @@ def _parser() -> _Parser:
     parser = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     parser.add_argument("--demo", nargs="?", const="")
     parser.add_argument("--until", choices=PREPARATIONS)
-    for name in ("--queue", "--targets-below", "--config", "--measure-seams", "--footprints"):
+    for name in ("--queue", "--targets-below", "--config", "--measure-seams", "--footprints", "--combine-bands"):
         parser.add_argument(name)
     parser.add_argument("--explain-pixel", nargs=3)
     for name in ("--watch", "--log-json", "--dry-run", "--list-settings", "--detect-astap", "--doctor"):

@@ -28,7 +28,7 @@ from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.qt.frames.frames_view import FramesView
 from zemosaic.gui.qt.picture import read_image
 from zemosaic.gui.qt.queue_window import QueueWindow
-from zemosaic.gui.qt.result_view import ResultView
+from zemosaic.gui.qt.result.result_view import ResultView
 from zemosaic.gui.qt.run_view import RunView
 from zemosaic.gui.qt.settings_view import SettingsView
 from zemosaic.gui.qt.theme import can_write, use_theme

@@ -19,7 +19,7 @@ from zemosaic.gui.tk.drops import accept_drops
 from zemosaic.gui.tk.frames.frames_view import FramesView
 from zemosaic.gui.tk.picture import read_levels
 from zemosaic.gui.tk.queue_window import QueueWindow
-from zemosaic.gui.tk.result_view import ResultView
+from zemosaic.gui.tk.result.result_view import ResultView
 from zemosaic.gui.tk.run_view import RunView
 from zemosaic.gui.tk.settings_view import SettingsView
 from zemosaic.gui.tk.theme import Theme
