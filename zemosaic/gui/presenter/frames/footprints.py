@@ -55,7 +55,13 @@ class Footprints:
 
     @classmethod
     def of(cls, frames: Sequence[FrameRef], more: int = 0) -> Footprints:
-        """Return the outlines that the headers tell; `more` frames without any follow."""
+        """Return the outlines that the headers tell; `more` frames without any follow.
+
+        Parameters
+        ----------
+        frames : sequence of FrameRef
+        more : int
+        """
         count = len(frames) + more
         ra, dec = np.full((count, 4), np.nan), np.full((count, 4), np.nan)
         hinted = [i for i, frame in enumerate(frames) if frame.ra_deg is not None and frame.dec_deg is not None]
@@ -76,7 +82,13 @@ class Footprints:
         return np.isfinite(self.boxes[:, 0, 0])
 
     def place(self, row: int, ra_deg: Sequence[float], dec_deg: Sequence[float]) -> None:
-        """Set the exact outline of a frame by its four corners."""
+        """Set the exact outline of a frame by its four corners.
+
+        Parameters
+        ----------
+        row : int
+        ra_deg, dec_deg : sequence of float
+        """
         self.place_all(np.array([row]), np.array([ra_deg], float), np.array([dec_deg], float))
 
     def place_all(self, rows: NDArray[np.intp], ra_deg: Float64s, dec_deg: Float64s) -> None:
@@ -115,13 +127,23 @@ class Footprints:
         return self.sky_of(float(x), float(y))
 
     def sky_of(self, x: float, y: float) -> tuple[float, float]:
-        """Return (ra_deg, dec_deg) of a map point; the map must have a centre."""
+        """Return (ra_deg, dec_deg) of a map point; the map must have a centre.
+
+        Parameters
+        ----------
+        x, y : float
+        """
         assert self.centre is not None
         ra, dec = from_tangent_plane(-x, y, *self.centre)
         return float(ra), float(dec)
 
     def outline_of(self, ra_deg: Float64s, dec_deg: Float64s) -> Float64s:
-        """Return the map points, shape (n, 2), of directions; NaN far from the map's middle."""
+        """Return the map points, shape (n, 2), of directions; NaN far from the map's middle.
+
+        Parameters
+        ----------
+        ra_deg, dec_deg : ndarray, shape (n,)
+        """
         outline: Float64s = self._projected(ra_deg[None], dec_deg[None])[0]
         return outline
 
@@ -146,7 +168,12 @@ class Footprints:
         return fields
 
     def at(self, x: float, y: float) -> NDArray[np.intp]:
-        """Return the rows whose outline holds a point, that with the nearest middle first."""
+        """Return the rows whose outline holds a point, that with the nearest middle first.
+
+        Parameters
+        ----------
+        x, y : float
+        """
         edges = np.roll(self.quads, -1, axis=1) - self.quads
         toward = np.array((x, y)) - self.quads
         side = edges[..., 0] * toward[..., 1] - edges[..., 1] * toward[..., 0]

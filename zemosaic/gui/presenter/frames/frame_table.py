@@ -121,7 +121,13 @@ class FrameTable:
         return self._sorting
 
     def sort(self, column: str, downward: bool) -> None:
-        """Sort by a column; unknown values stand last either way."""
+        """Sort by a column; unknown values stand last either way.
+
+        Parameters
+        ----------
+        column : str
+        downward : bool
+        """
         self._sorting = (column, downward)
         self._arrange()
 

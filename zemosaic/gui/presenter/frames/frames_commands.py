@@ -43,7 +43,14 @@ class ChoiceWidget(Protocol):
         """The chosen value."""
 
     def offer(self, values: Sequence[str], texts: Sequence[str], value: str) -> None:
-        """Set what can be chosen, its words, and the choice."""
+        """Set what can be chosen, its words, and the choice.
+
+        Parameters
+        ----------
+        values, texts : sequence of str
+            Of one length.
+        value : str
+        """
 
     def choose(self, value: str) -> None:
         """Show a value as chosen."""
@@ -71,7 +78,13 @@ class TableWidget(Protocol):
         """Show some columns; all where none are named."""
 
     def show_sorting(self, column: str, downward: bool) -> None:
-        """Show by which column the rows are sorted."""
+        """Show by which column the rows are sorted.
+
+        Parameters
+        ----------
+        column : str
+        downward : bool
+        """
 
 
 class FramesWidgets(Protocol):
@@ -120,16 +133,34 @@ class FramesWidgets(Protocol):
         """Give the map a part of the width."""
 
     def show_button(self, key: str, is_enabled: bool, is_visible: bool) -> None:
-        """Show a button as it is now."""
+        """Show a button as it is now.
+
+        Parameters
+        ----------
+        key : str
+        is_enabled, is_visible : bool
+        """
 
     def show_region_marking(self, is_marking: bool) -> None:
         """Show whether the next drag on the map marks the part of the sky that is made."""
 
     def show_texts(self, summary: str, selected: str, given: str) -> None:
-        """Show what the folder holds and how much is selected; all of the former in a tooltip."""
+        """Show what the folder holds and how much is selected; all of the former in a tooltip.
+
+        Parameters
+        ----------
+        summary, selected, given : str
+        """
 
     def show_limits(self, low: str, high: str, spread: str) -> None:
-        """Show the limits of the metric and how its values spread."""
+        """Show the limits of the metric and how its values spread.
+
+        Parameters
+        ----------
+        low, high : str
+            As they are typed.
+        spread : str
+        """
 
     def redraw(self) -> None:
         """Draw the map or the plot, and the histograms anew."""
@@ -138,13 +169,35 @@ class FramesWidgets(Protocol):
         """Open the window of the frame that the viewer looks at, or put it before the others."""
 
     def ask_folder(self, title: str, begin: str) -> str:
-        """Ask for a folder; return an empty text where none was chosen."""
+        """Ask for a folder; return an empty text where none was chosen.
+
+        Parameters
+        ----------
+        title, begin : str
+            `begin` is the folder to begin in.
+        """
 
     def ask_table(self, title: str, is_new: bool) -> str:
-        """Ask for a CSV file, to be written where it is new; return an empty text where none was chosen."""
+        """Ask for a CSV file, to be written where it is new; return an empty text where none was chosen.
+
+        Parameters
+        ----------
+        title : str
+        is_new : bool
+        """
 
     def ask_name(self, title: str, question: str, offered: Sequence[str], begin: str, accept: str) -> str | None:
-        """Ask for a name, which may be one of those offered; return None where none was wanted."""
+        """Ask for a name, which may be one of those offered; return None where none was wanted.
+
+        Parameters
+        ----------
+        title, question : str
+        offered : sequence of str
+        begin : str
+            What stands there at first.
+        accept : str
+            Words of the button that takes the name.
+        """
 
 
 class FramesCommands:
