@@ -145,13 +145,8 @@ def export_mosaic(
         if sky is not None and settings.flatten_background == "both":
             flat, _ = _pixels_and_cards(settings.apply_colour_gains, stars, FlattenedPixels(value, sky))
             name = f"{stem}_flattened{suffix}"
-            write(
-                context.output_dir / name,
-                flat,
-                cards=[*cards, *flat_sky_cards(sky)],
-                dtype=kind,
-                empty=settings.empty_pixels,
-            )
+            of_sky = [*cards, *flat_sky_cards(sky)]
+            write(context.output_dir / name, flat, cards=of_sky, dtype=kind, empty=settings.empty_pixels)
         maps = write_maps(context, stem, write, origin, (plan, members), store, box, applied, proper)
         advance(4)
         pictured = value if sky is None else FlattenedPixels(value, sky)
