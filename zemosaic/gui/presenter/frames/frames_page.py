@@ -124,7 +124,9 @@ class FramesPage:
             return self.analyser is not None
         if key in ("fit", "region", "whole") and self.is_plot_shown:
             return False
-        return self.can_mark_region if key in ("region", "whole") else True
+        if key == "whole":
+            return bool(self.region)  # in a narrow window its room is needed for others
+        return self.can_mark_region if key == "region" else True
 
     def tooltip(self, key: str) -> str:
         """Return what a button does, in a sentence."""

@@ -206,11 +206,12 @@ class FramesView(ttk.Frame):
         gap = self._theme.px(6)
         tools = self._map_tools = ttk.Frame(side)
         tools.pack(side="top", fill="x", pady=(0, gap), padx=(0, self._theme.px(4)))
-        self._button(tools, "plot").pack(side="right", padx=(gap, 0))
-        self._places["whole"] = partial(self._button(tools, "whole").pack, side="right", padx=(gap, 0))
-        region = self._button(tools, "region")
-        self._places["region"] = partial(region.pack, side="right", padx=(gap, 0))
-        self._places["fit"] = partial(self._button(tools, "fit").pack, side="right", padx=(gap, 0))
+        right = ttk.Frame(tools)
+        right.pack(side="right")
+        made = {key: self._button(right, key) for key in ("fit", "region", "whole", "plot")}
+        made["plot"].pack(side="left", padx=(gap, 0))
+        for key in ("fit", "region", "whole"):
+            self._places[key] = partial(made[key].pack, side="left", padx=(gap, 0), before=made["plot"])
         self._colour_label = ttk.Label(tools, style="Muted.TLabel")
         self.colour = Choice(tools, self._theme, self.commands.colour_by, width=8)
         self._colour_label.pack(side="left", padx=(0, gap))
