@@ -25,7 +25,7 @@ from zemosaic.gui.presenter.desktop.window_protocols import Footer
 from zemosaic.gui.presenter.desktop.window_state import THEMES, VIEWS
 from zemosaic.gui.presenter.result.picture_loader import PictureLoader
 from zemosaic.gui.presenter.run.session import Session
-from zemosaic.gui.qt.frames_view import FramesView
+from zemosaic.gui.qt.frames.frames_view import FramesView
 from zemosaic.gui.qt.picture import read_image
 from zemosaic.gui.qt.result.result_view import ResultView
 from zemosaic.gui.qt.run_view import RunView

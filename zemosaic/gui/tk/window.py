@@ -16,7 +16,7 @@ from zemosaic.gui.presenter.desktop.window_state import THEMES, VIEWS
 from zemosaic.gui.presenter.result.picture_loader import PictureLoader
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.desktop.drops import accept_drops
-from zemosaic.gui.tk.frames_view import FramesView
+from zemosaic.gui.tk.frames.frames_view import FramesView
 from zemosaic.gui.tk.picture import read_levels
 from zemosaic.gui.tk.result.result_view import ResultView
 from zemosaic.gui.tk.run_view import RunView
