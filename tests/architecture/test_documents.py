@@ -59,6 +59,7 @@ def test_links_and_flags_of_the_documents_exist(document):
         "--log-json",
         "--config",
         "--measure-seams",
+        "--combine-bands",
         "--explain-pixel",
         "--until",
         "--watch",

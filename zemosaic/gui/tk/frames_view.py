@@ -16,7 +16,7 @@ from zemosaic.gui.tk.frames_histograms import HistogramCanvas
 from zemosaic.gui.tk.frames_map import MapCanvas
 from zemosaic.gui.tk.frames_table import FrameTableView
 from zemosaic.gui.tk.theme import Theme
-from zemosaic.gui.tk.widgets import Choice, Tooltip, ask_name, wrap_to_width
+from zemosaic.gui.tk.widgets import Choice, Tooltip, ask_name, on_write, wrap_to_width
 
 __all__ = ["FramesView"]
 
@@ -201,7 +201,7 @@ class FramesView(ttk.Frame):
         self._search_label = ttk.Label(tools, style="Muted.TLabel")
         self._search_label.pack(side="left")
         self.search = tk.StringVar(self)
-        self.search.trace_add("write", lambda *_: self.commands.filter())
+        on_write(self.search, tools, self.commands.filter)
         self.entry = ttk.Entry(tools, textvariable=self.search, width=6)
         self.entry.pack(side="left", fill="x", expand=True, padx=gap)
         self.kinds = Choice(tools, self._theme, lambda _: self.commands.filter(), width=15)
