@@ -215,7 +215,10 @@ def _wipe(hands: Hands) -> Iterator[None]:
     """Two mosaics with a line between them."""
     actions = hands.window.result.page.actions
     hands.window.show_page(3)
-    actions.compare(hands.window.result.page.desk.path)
+    desk = hands.window.result.page.desk
+    actions.compare(desk.path)
+    while not desk.is_compared and desk.problem is None:
+        hands.work()
     yield
     actions.compare("")
 

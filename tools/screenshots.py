@@ -8,6 +8,7 @@ The demo is made and run once; the windows are then shown its events again.  Nee
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -262,7 +263,10 @@ def tour_tk(tour: Tour, save: Callable[[Image.Image, str], None], only: Sequence
 
 def tour_qt(tour: Tour, save: Callable[[Image.Image, str], None], only: Sequence[str]) -> None:
     """Take the pictures of the Qt window."""
-    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    screen = {"screens": [{"name": "picture", "x": 0, "y": 0, "width": tour.size[0], "height": tour.size[1]}]}
+    told = Path("screen.json")
+    told.write_text(json.dumps(screen), encoding="utf-8")
+    os.environ["QT_QPA_PLATFORM"] = f"offscreen:configfile={told.absolute()}"
     from PySide6.QtWidgets import QApplication
 
     from zemosaic.gui.qt.window import MainWindow
@@ -278,10 +282,15 @@ def tour_qt(tour: Tour, save: Callable[[Image.Image, str], None], only: Sequence
 
 
 @contextmanager
-def display() -> Iterator[None]:
-    """A screen of its own, as large as the largest picture."""
+def display(width: int, height: int) -> Iterator[None]:
+    """A screen of its own, as large as the picture, so that menus open inside it.
+
+    Parameters
+    ----------
+    width, height : int
+        In pixels.
+    """
     reader, writer = os.pipe()
-    width, height = SIZES[-1]
     argv = ["Xvfb", "-displayfd", str(writer), "-screen", "0", f"{width}x{height}x24", "-dpi", "96", "-nolisten", "tcp"]
     server = subprocess.Popen(argv, pass_fds=[writer], stderr=subprocess.DEVNULL)
     os.close(writer)
@@ -304,7 +313,7 @@ def main() -> None:
     told.folder = told.folder.absolute()
     told.folder.mkdir(parents=True, exist_ok=True)
     tours = {"tk": tour_tk, "qt": tour_qt}
-    with tempfile.TemporaryDirectory() as home, display():
+    with tempfile.TemporaryDirectory() as home:
         # Relative paths, so that no picture shows where it was made.
         os.chdir(home)
         recording = record(Path())
@@ -313,7 +322,8 @@ def main() -> None:
             if all(word in name.split("-") for word in told.only):
                 tour = Tour(Path(home).absolute(), recording, language, theme, size)
                 wanted = told.views or (VIEWS + tuple(STATES) if (language, theme) in STATES_IN else VIEWS)
-                tours[toolkit](tour, partial(save, folder=told.folder, name=name), wanted)
+                with display(*size):
+                    tours[toolkit](tour, partial(save, folder=told.folder, name=name), wanted)
 
 
 if __name__ == "__main__":

@@ -100,9 +100,13 @@ def test_several_dropped_folders_make_a_queue_in_which_a_failure_stops_nothing(o
     again = Session(Translator("en"), environ, lambda settings: FakeRun(settings), make_demo)
     saved = type(desk.queue)(again, lambda: None, lambda fault: None)
     assert [entry.job.name for entry in saved.jobs.entries] == ["M 42"], "what has no mosaic waits at the next start"
-    window.queue.close()
+    assert "replace" not in desk.queue.details(1)
+    list_of_jobs = window.queue
+    list_of_jobs.close()
     driver.work()
     assert desk.queue.view is None
+    gone = list_of_jobs.isHidden() if hasattr(list_of_jobs, "isHidden") else not list_of_jobs.window.winfo_exists()
+    assert gone, "a list that cannot be closed lies before the window for good"
 
 
 def test_stopping_a_run_of_the_queue_stops_the_queue(opened, works):
@@ -126,6 +130,7 @@ def test_a_mosaic_that_a_job_may_replace_is_told_before_the_queue_begins(opened,
     desk.queue.add_below(str(works))
     assert [cells[4] != "" for cells in desk.queue.face().rows] == [False, True]
     assert "may replace it" in desk.queue.face().rows[1][4]
+    assert "may replace it" in desk.queue.details(1), "a narrow column does not hold it"
 
 
 def test_a_folder_without_targets_is_told(opened, works):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen, QWheelEvent
 from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QMenu, QPushButton, QStyledItemDelegate, QVBoxLayout, QWidget
 
 from zemosaic.gui.presenter.desktop.window_menus import MenuEntry
 
 __all__ = ["Choice", "card", "drop_menu", "label", "restyle"]
+
+_LEAST_LETTERS = 12
+"""So narrow, arrow and borders included, a choice can become."""
 
 
 class Choice(QComboBox):
@@ -26,6 +29,11 @@ class Choice(QComboBox):
     def value(self) -> str:
         """The chosen value."""
         return str(self.currentData() or "")
+
+    def minimumSizeHint(self) -> QSize:
+        """Give way in a narrow window, where buttons would be cut instead: what is chosen is then shortened."""
+        hint = super().minimumSizeHint()
+        return QSize(min(hint.width(), _LEAST_LETTERS * self.fontMetrics().averageCharWidth()), hint.height())
 
     def offer(self, values: Sequence[str], texts: Sequence[str], value: str) -> None:
         """Set what can be chosen, its words, and the choice; tells no one."""

@@ -47,6 +47,7 @@ class SettingRow:
         self._unit.grid(row=place, column=2, sticky="w", padx=(theme.px(8), 0))
         self._reset.grid(row=place, column=3, sticky="e")
         self._setting_variable = False
+        self._is_shown = True
         on_write(self._variable, self._field, self._typed)
         self.retranslate()
 
@@ -80,7 +81,7 @@ class SettingRow:
         if isinstance(self.control, ttk.Entry):
             self.control.state(["invalid" if state.problem else "!invalid"])
         self._label.configure(style="Card.Accent.TLabel" if state.is_changed else "Card.Bold.TLabel")
-        if state.can_reset:
+        if state.can_reset and self._is_shown:
             self._reset.grid()
         else:
             self._reset.grid_remove()
@@ -95,6 +96,7 @@ class SettingRow:
 
     def set_shown(self, shown: bool) -> None:
         """Show or hide the row."""
+        self._is_shown = shown
         for widget in (self._told, self._field, self._unit):
             if shown:
                 widget.grid()

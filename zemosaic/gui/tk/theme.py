@@ -237,9 +237,6 @@ class Theme:
         self._layout("Switch.TCheckbutton", inner)
         self._style.configure("Switch.TCheckbutton", background=look.card, padding=(self.px(8), 0, 0, 0))
         self._style.map("Switch.TCheckbutton", background=[("", look.card)])
-        page = "Page.Switch.TCheckbutton"
-        self._style.configure(page, background=look.background, foreground=look.text, padding=(self.px(6), 0, 0, 0))
-        self._style.map(page, background=[("", look.background)], foreground=[("disabled", look.muted)])
 
     def _build_tabs(self) -> None:
         look, style = self.palette, self._style

@@ -225,7 +225,10 @@ class FramesPage:
         rows = np.flatnonzero(self.table.selected)
         if len(rows) == 1:
             row = int(rows[0])
-            return f"{self.table.files[row]}: {verdict_text(self.table, row, self.session.words)}"
+            words = self.session.words
+            return words.text(
+                "frames.selected_one", file=self.table.files[row], verdict=verdict_text(self.table, row, words)
+            )
         return self.session.words.text("frames.selected", count=len(rows))
 
     def range_text(self) -> str:

@@ -170,9 +170,9 @@ class QueuePage:
             return ""
         entry = self.jobs.entries[index]
         _, told = entry_text(entry, self.session.words)
-        return f"{entry.job.input_dir} → {told if entry.mosaic else entry.job.output_dir}" + (
-            f"\n{told}" if told and not entry.mosaic else ""
-        )
+        folders = f"{entry.job.input_dir} → {told if entry.mosaic else entry.job.output_dir}"
+        result = self._row(entry)[-1]
+        return f"{folders}\n{result}" if result and not entry.mosaic else folders
 
     def open(self, index: int) -> None:
         """Open the folder of a job's mosaic, or that of its frames where there is none yet."""

@@ -121,10 +121,10 @@ class MapWidget(QWidget):
 
     def _paint_hint(self, painter: QPainter) -> None:
         key = "frames.region_hint" if self.sky.marking_region else "frames.hint"
-        room = self.width() - 90
-        text = self.fontMetrics().elidedText(self._session.words.text(key), Qt.TextElideMode.ElideRight, room)
         painter.setPen(QColor("#8d95a5"))
-        painter.drawText(QPointF(12, self.height() - 10), text)
+        room = QRectF(12, 0, max(self.width() - 90, 60), self.height() - 8)
+        flags = Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap
+        painter.drawText(room, flags, self._session.words.text(key))
 
     def _paint_thumbnail(self, painter: QPainter) -> None:
         shown = self._page.thumbnails.shown

@@ -94,6 +94,7 @@ class ResultView(QWidget):
         grid = QGridLayout(self._levels)
         grid.setContentsMargins(0, 0, 0, 0)
         self.histogram = label()
+        self.histogram.setScaledContents(True)  # the panel is as wide as its longest word
         grid.addWidget(self.histogram, 0, 0, 1, 2)
         self.sliders = {name: QSlider(Qt.Orientation.Horizontal) for name in SLIDERS}
         self._slider_labels = {name: label("muted") for name in SLIDERS}
@@ -104,7 +105,11 @@ class ResultView(QWidget):
             grid.addWidget(slider, row, 1)
         self._reset = QPushButton()
         self._reset.clicked.connect(self.reset)
-        grid.addWidget(self._reset, len(SLIDERS) + 1, 1, Qt.AlignmentFlag.AlignRight)
+        # Here and not in the line below the picture, where a narrow window has no room for it.
+        self.checks["linked"].setChecked(True)
+        self.checks["linked"].toggled.connect(lambda on: self.page.adjust(linked=on))
+        grid.addWidget(self.checks["linked"], len(SLIDERS) + 1, 0, 1, 2)
+        grid.addWidget(self._reset, len(SLIDERS) + 2, 1, Qt.AlignmentFlag.AlignRight)
         return self._levels
 
     def _made_tools(self) -> QHBoxLayout:
@@ -131,10 +136,7 @@ class ResultView(QWidget):
         line.addWidget(self._zoom)
         self.channel = Choice()
         self.channel.currentIndexChanged.connect(lambda _: self.page.adjust(channel=self.channel.value))
-        self.checks["linked"].setChecked(True)
-        self.checks["linked"].toggled.connect(lambda on: self.page.adjust(linked=on))
         line.addWidget(self.channel)
-        line.addWidget(self.checks["linked"])
         line.addStretch(1)
         return line
 

@@ -82,7 +82,8 @@ class QueueWindow(QDialog):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Put the list away; what is in it stays."""
         self._page.view = None
-        super().closeEvent(event)
+        # A dialog's own would reject it first, which closes it, and find it still open.
+        event.accept()
 
     def reject(self) -> None:
         """Let Escape close the list as its frame does."""

@@ -93,7 +93,12 @@ class ResultView(ttk.Frame):
             self._slider_labels[name].grid(row=row, column=0, sticky="w", padx=(0, px(8)))
             self.sliders[name].grid(row=row, column=1, sticky="ew", pady=px(3))
         self._reset = ttk.Button(levels, command=self.reset)
-        self._reset.grid(row=len(SLIDERS) + 1, column=0, columnspan=2, sticky="e", pady=(px(4), 0))
+        # Here and not in the line below the picture, where a narrow window has no room for it.
+        self._is_linked = tk.BooleanVar(self, True)
+        self.linked = ttk.Checkbutton(levels, style="Switch.TCheckbutton", variable=self._is_linked)
+        self.linked.configure(command=lambda: self.page.adjust(linked=self._is_linked.get()))
+        self.linked.grid(row=len(SLIDERS) + 1, column=0, columnspan=2, sticky="w", pady=(px(4), 0))
+        self._reset.grid(row=len(SLIDERS) + 2, column=0, columnspan=2, sticky="e", pady=(px(4), 0))
 
     def _make_looks(self) -> None:
         """Make the line with what can be changed of the picture."""
@@ -107,10 +112,6 @@ class ResultView(ttk.Frame):
         self._zoom.pack(side="left", padx=(0, gap))
         self.channel = Choice(line, self._theme, lambda value: self.page.adjust(channel=value), width=9)
         self.channel.pack(side="left", padx=(0, gap))
-        self._is_linked = tk.BooleanVar(self, True)
-        self.linked = ttk.Checkbutton(line, style="Page.Switch.TCheckbutton", variable=self._is_linked)
-        self.linked.configure(command=lambda: self.page.adjust(linked=self._is_linked.get()))
-        self.linked.pack(side="left", padx=(gap, 0))
         self._read_out = ttk.Label(self, style="Muted.TLabel")
         self._read_out.grid(row=3, column=0, sticky="ew", pady=(gap, 0))
 
