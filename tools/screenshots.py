@@ -39,7 +39,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SIZES = ((1366, 768), (2560, 1440))
 LANGUAGES, THEMES, TOOLKITS = ("en", "fr"), ("light", "dark"), ("tk", "qt")
 VIEWS = ("frames", "settings", "run", "result", "pixel")
-STATES_IN = (("en", "light"), ("fr", "dark"))
+STATES_IN = (("en", "light"),)
 """Languages and looks in which the states that come and go are photographed, at the smaller size."""
 COLOURS = {1366: 160, 2560: 64}
 """Colours of a picture by its width: all pictures together are to stay below 8 MB."""

@@ -35,9 +35,11 @@ def all_of(widget):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize(("scaling", "screen"), [(1.25, (1366, 768)), (1.5, (2048, 1152)), (2.0, (2732, 1536))])
+@pytest.mark.parametrize(
+    ("scaling", "screen"), [(1.0, (1000, 640)), (1.25, (1366, 768)), (1.5, (2048, 1152)), (2.0, (2732, 1536))]
+)
 def test_nothing_is_cut_in_tk(scaling, screen, language, display, environ):
-    """On 1366 x 768 up to 125 %; on screens with more pixels up to 200 %."""
+    """In a window of 1000 x 640; on 1366 x 768 up to 125 %; on screens with more pixels up to 200 %."""
     tk = pytest.importorskip("tkinter")
     from tkinter import ttk
 
@@ -100,7 +102,8 @@ def qt_faults(config, width, height):
 
 
 @pytest.mark.parametrize(
-    ("factor", "size"), [("1.25", ("1093", "576")), ("1.5", ("1366", "768")), ("2", ("1366", "768"))]
+    ("factor", "size"),
+    [("1", ("1000", "640")), ("1.25", ("1093", "576")), ("1.5", ("1366", "768")), ("2", ("1366", "768"))],
 )
 def test_nothing_is_cut_in_qt(factor, size, tmp_path):
     """As in Tk; Qt counts in units that grow with the factor, and a panel of the desktop takes some of the height."""

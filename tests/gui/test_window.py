@@ -230,6 +230,19 @@ def test_search_looks_through_all_levels(opened):
     assert window.settings._none.winfo_ismapped()
 
 
+def test_a_hidden_row_shows_no_reset(opened):
+    window = opened()
+    window.show_page(1)
+    window.session.form = window.session.form.edited("stacking_kappa_low", "2.5")
+    window.settings.page.update_values()
+    window.root.update()
+    row = window.settings.rows["stacking_kappa_low"]
+    assert not row.control.winfo_ismapped() and not row._reset.winfo_ismapped()
+    window.settings.page.use_tier("expert")
+    window.root.update()
+    assert row._reset.winfo_manager() == "grid"
+
+
 def test_languages_switch_while_open_and_everything_follows(opened):
     window = opened("en")
     window.presenter._pumps = 99  # what is found of the computer meanwhile would change the texts
