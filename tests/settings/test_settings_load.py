@@ -207,7 +207,8 @@ def allowed_values(spec):
     if spec.key == "watch_until":
         return st.sampled_from(["", "05:30"])
     if spec.form:
-        return st.sampled_from(["", "314.75, 44.2" if spec.key == "pointing" else "314.75, 44.2, 1.5, 1"])
+        named = {"pointing": "314.75, 44.2", "watch_until": "05:30"}
+        return st.sampled_from(["", named.get(spec.key, "314.75, 44.2, 1.5, 1")])
     return st.sampled_from(["auto", "fr", "pt_BR"])
 
 

@@ -115,15 +115,7 @@ def export_mosaic(
     used_ids = {frame_id for tile in tiles for frame_id in tile.frames_used}
     used = [frame.frame for frame in grid.frames if frame.frame.frame_id in used_ids]
     with context.timer.phase("export", 5) as advance:
-        origin = provenance_of(
-            used,
-            frames_found=frames_found,
-            tiles=len(tiles),
-            settings_hash=settings_hash(settings),
-            rejection=settings.stacking_rejection_algorithm,
-            combine=settings.stacking_final_combine_method,
-            name=(grid.sky or plan.name) if plan.name else "",
-        )
+        origin = _origin(context, frames_found, grid, used, len(tiles))
         value, kept, heavy = store.canvas("value"), store.canvas("kept"), store.canvas("weight")
         box = _box(context, plan, kept, heavy)
         # Where there are several fields, each plan has a name, and so have its files.
@@ -169,6 +161,22 @@ def export_mosaic(
         if (told := warning_of_seams(seams)) is not None:
             context.warn(told)
         return Outputs(product, made.report, seams, noise_by_depth(value, kept, box), stars, sky)
+
+
+def _origin(
+    context: RunContext, frames_found: int, grid: FieldPlan, used: Sequence[FrameRef], tiles: int
+) -> Provenance:
+    """Return what a mosaic is made of, for the headers of its files."""
+    settings, plan = context.settings, grid.plan
+    return provenance_of(
+        used,
+        frames_found=frames_found,
+        tiles=tiles,
+        settings_hash=settings_hash(settings),
+        rejection=settings.stacking_rejection_algorithm,
+        combine=settings.stacking_final_combine_method,
+        name=(grid.sky or plan.name) if plan.name else "",
+    )
 
 
 def _pixels_and_cards(apply_gains: bool, stars: MosaicStars, value: Pixels) -> tuple[Pixels, list[Card]]:

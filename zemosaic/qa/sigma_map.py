@@ -47,9 +47,9 @@ class SkyNoise:
 
     level: tuple[float, ...]
     """Measured noise of a pixel over that of a mean of uninterpolated samples."""
-    neighbour_correlation: float
-    """Correlation of the noise of pixels beside each other, green or the only channel."""
-    block_ratio: float
+    neighbour_correlation: tuple[float, ...]
+    """Correlation of the noise of pixels beside each other."""
+    block_ratio: tuple[float, ...]
     """Noise of means over 8 x 8 pixels over what it were, were the pixels independent."""
     cells: int
     """Cells of sky that decided."""
@@ -166,7 +166,7 @@ def measure_sky_noise(value: Pixels, expected: SigmaPixels, box: Box) -> SkyNois
     y0, y1, x0, x1 = box
     starts = np.unique(np.linspace(y0, max(y0, y1 - CELL_PX), MAX_STRIPES).astype(int))
     layout = axis_layout(value, "CHW")
-    found: list[tuple[Float64s, float, float]] = []
+    found: list[Float64s] = []
     for top in starts:
         stop = min(int(top) + CELL_PX, y1)
         light = np.asarray(layout.rows(int(top), stop, x0, x1), np.float64)
@@ -178,17 +178,17 @@ def measure_sky_noise(value: Pixels, expected: SigmaPixels, box: Box) -> SkyNois
                 found.append(cell)
     if len(found) < MIN_CELLS:
         return None
-    squares = np.median([cell[0] for cell in found], axis=0)
+    squares, beside, blocks = np.moveaxis(np.array(found), 0, -1)
     return SkyNoise(
-        tuple(float(v) for v in np.sqrt(squares)),
-        float(np.median([cell[1] for cell in found])),
-        float(np.sqrt(np.mean([cell[2] for cell in found]))),
+        tuple(float(v) for v in np.sqrt(np.median(squares, axis=-1))),
+        tuple(float(v) for v in np.median(beside, axis=-1)),
+        tuple(float(v) for v in np.sqrt(np.mean(blocks, axis=-1))),
         len(found),
     )
 
 
-def _cell_noise(light: Float64s, sigma: Float64s) -> tuple[Float64s, float, float] | None:
-    """Return the noise squared of a cell in units of the expected one, and how green neighbours correlate.
+def _cell_noise(light: Float64s, sigma: Float64s) -> Float64s | None:
+    """Return the noise squared of a cell in units of the expected one, and how neighbours correlate.
 
     Parameters
     ----------
@@ -196,18 +196,16 @@ def _cell_noise(light: Float64s, sigma: Float64s) -> tuple[Float64s, float, floa
 
     Returns
     -------
-    squares : ndarray, shape (channels,)
-    correlation : float
-        Of pixels beside each other.
-    blocks : float
-        Variance of the means of blocks over that of independent pixels.
+    ndarray, shape (3, channels)
+        Noise squared; correlation of pixels beside each other; variance of the means of blocks over that of
+        independent pixels. None instead where the cell holds a star or lacks pixels.
     """
     if light.shape[1] < CELL_PX or not np.isfinite(light).all() or not np.isfinite(sigma).all():
         return None
     rest = (light - np.median(light, axis=(1, 2), keepdims=True)) / sigma
     rows, columns = np.indices((CELL_PX, CELL_PX)) - (CELL_PX - 1) / 2.0
     terms = np.stack([np.ones(CELL_PX * CELL_PX), rows.ravel(), columns.ravel()], axis=1)
-    squares = np.empty(len(light))
+    answer = np.empty((3, len(light)))
     for c, plane in enumerate(rest):
         kept = np.ones(plane.size, bool)
         flat, spread = plane.ravel(), 1.0
@@ -218,15 +216,24 @@ def _cell_noise(light: Float64s, sigma: Float64s) -> tuple[Float64s, float, floa
             kept = np.abs(flat - fit - middle) <= CLIP_SIGMAS * spread
             if not spread > 0 or kept.sum() < flat.size // 2:
                 return None
-        rest[c] = (flat - fit - middle).reshape(plane.shape)
-        if rest[c].max() > STAR_SIGMAS * spread:
+        clear = (flat - fit - middle).reshape(plane.shape)
+        if clear.max() > STAR_SIGMAS * spread:
             return None
-        squares[c] = spread**2
-    green = np.clip(rest[min(1, len(rest) - 1)], -CLIP_SIGMAS * spread, CLIP_SIGMAS * spread)
-    power = float((green**2).mean())
-    beside = 0.5 * float((green[:, 1:] * green[:, :-1]).mean() + (green[1:] * green[:-1]).mean()) / power
+        answer[:, c] = spread**2, *_correlations(np.clip(clear, -CLIP_SIGMAS * spread, CLIP_SIGMAS * spread))
+    return answer
+
+
+def _correlations(noise: Float64s) -> tuple[float, float]:
+    """Return how pixels beside each other correlate, and the variance of blocks' means over independent pixels'.
+
+    Parameters
+    ----------
+    noise : ndarray, shape (CELL_PX, CELL_PX)
+        Of one cell without its plane.
+    """
+    power = float((noise**2).mean())
+    beside = 0.5 * float((noise[:, 1:] * noise[:, :-1]).mean() + (noise[1:] * noise[:-1]).mean()) / power
     n = CELL_PX // BLOCK_PX
-    means = green.reshape(n, BLOCK_PX, n, BLOCK_PX).mean(axis=(1, 3))
+    means = noise.reshape(n, BLOCK_PX, n, BLOCK_PX).mean(axis=(1, 3))
     # Three numbers of the plane are taken off.
-    blocks = float((means**2).sum()) / (n * n - 3) * BLOCK_PX**2 / power
-    return squares, beside, blocks
+    return beside, float((means**2).sum()) / (n * n - 3) * BLOCK_PX**2 / power
