@@ -396,5 +396,5 @@ def _moved(cameras: Cameras, frames: Floats, groups: Floats) -> Cameras:
 
 def _shifted(stars: Floats, shift: Floats) -> Floats:
     local = _axes(stars)
-    moved: Floats = stars + _ARCSEC * (shift[:, :1] * local[:, 0] + shift[:, 1:] * local[:, 1])
-    return moved / np.linalg.norm(moved, axis=1, keepdims=True)
+    moved = stars + _ARCSEC * (shift[:, :1] * local[:, 0] + shift[:, 1:] * local[:, 1])
+    return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True))
