@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Box, Float32s, Float64s
+from zemosaic.arrays import Box, Float32s, Float64s, green_channel
 from zemosaic.model import OBSTRUCTION_BLOCK_PX, CalibratedFrame, GridPlan, detector_coordinates
 from zemosaic.store.axis_order import Pixels, axis_layout
 
@@ -157,67 +157,97 @@ def measure_sky_noise(value: Pixels, expected: SigmaPixels, box: Box) -> SkyNois
     y0, y1, x0, x1 = box
     starts = np.unique(np.linspace(y0, max(y0, y1 - CELL_PX), MAX_STRIPES).astype(int))
     layout = axis_layout(value, "CHW")
-    found: list[tuple[Float64s, float, float]] = []
+    stripes = []
     for top in starts:
         stop = min(int(top) + CELL_PX, y1)
         light = np.asarray(layout.rows(int(top), stop, x0, x1), np.float64)
         sigma = np.asarray(expected[:, int(top) : stop, x0:x1], np.float64)
-        for left in range(0, x1 - x0 - CELL_PX + 1, CELL_PX):
-            part = slice(left, left + CELL_PX)
-            cell = _cell_noise(light[:, :, part], sigma[:, :, part])
-            if cell is not None:
-                found.append(cell)
-    if len(found) < MIN_CELLS:
+        stripes.append(_noise_of_cells(_cells(light), _cells(sigma)))
+    squares, beside, blocks = (np.concatenate(part) for part in zip(*stripes, strict=True))
+    if len(squares) < MIN_CELLS:
         return None
-    squares = np.median([cell[0] for cell in found], axis=0)
     return SkyNoise(
-        tuple(float(v) for v in np.sqrt(squares)),
-        float(np.median([cell[1] for cell in found])),
-        float(np.sqrt(np.mean([cell[2] for cell in found]))),
-        len(found),
+        tuple(float(v) for v in np.sqrt(np.median(squares, axis=0))),
+        float(np.median(beside)),
+        float(np.sqrt(np.mean(blocks))),
+        len(squares),
     )
 
 
-def _cell_noise(light: Float64s, sigma: Float64s) -> tuple[Float64s, float, float] | None:
-    """Return the noise squared of a cell in units of the expected one, and how green neighbours correlate.
+def _cells(stripe: Float64s) -> Float64s:
+    """Return the whole cells of a stripe (channels, h, w), shape (cells, channels, CELL_PX**2); none of a low stripe."""
+    channels, height, width = stripe.shape
+    count = width // CELL_PX if height == CELL_PX else 0
+    cells = stripe[:, :CELL_PX, : count * CELL_PX].reshape(channels, height, count, -1) if count else None
+    if cells is None:
+        return np.empty((0, channels, CELL_PX**2))
+    return cells.transpose(2, 0, 1, 3).reshape(count, channels, -1)
+
+
+def _noise_of_cells(light: Float64s, sigma: Float64s) -> tuple[Float64s, Float64s, Float64s]:
+    """Return the noise of cells of bare sky in units of the expected one, and how green neighbours correlate.
 
     Parameters
     ----------
-    light, sigma : ndarray, shape (channels, CELL_PX, CELL_PX)
+    light, sigma : ndarray, shape (cells, channels, CELL_PX**2)
+        Cells that lack data or hold a star are left out of the result.
 
     Returns
     -------
-    squares : ndarray, shape (channels,)
-    correlation : float
+    squares : ndarray, shape (n, channels)
+        Noise squared.
+    correlation : ndarray, shape (n,)
         Of pixels beside each other.
-    blocks : float
+    blocks : ndarray, shape (n,)
         Variance of the means of blocks over that of independent pixels.
     """
-    if light.shape[1] < CELL_PX or not np.isfinite(light).all() or not np.isfinite(sigma).all():
-        return None
-    rest = (light - np.median(light, axis=(1, 2), keepdims=True)) / sigma
+    whole = np.isfinite(light).all(axis=(1, 2)) & np.isfinite(sigma).all(axis=(1, 2))
+    light, sigma = light[whole], sigma[whole]
+    rest, spread, clear = _without_planes((light - np.median(light, axis=2, keepdims=True)) / sigma)
+    sky = (clear & (rest.max(axis=2) <= STAR_SIGMAS * spread)).all(axis=1)
+    rest, spread = rest[sky], spread[sky]
+    channel = green_channel(rest.shape[1])
+    limit = CLIP_SIGMAS * spread[:, channel, None]
+    green = np.clip(rest[:, channel], -limit, limit).reshape(-1, CELL_PX, CELL_PX)
+    power = (green**2).mean(axis=(1, 2))
+    across, down = green[:, :, 1:] * green[:, :, :-1], green[:, 1:] * green[:, :-1]
+    beside = 0.5 * (across.mean(axis=(1, 2)) + down.mean(axis=(1, 2))) / power
+    n = CELL_PX // BLOCK_PX
+    means = green.reshape(-1, n, BLOCK_PX, n, BLOCK_PX).mean(axis=(2, 4))
+    # Three numbers of the plane are taken off.
+    blocks = (means**2).sum(axis=(1, 2)) / (n * n - 3) * BLOCK_PX**2 / power
+    return spread**2, beside, blocks
+
+
+def _without_planes(values: Float64s) -> tuple[Float64s, Float64s, NDArray[np.bool_]]:
+    """Return cells without the plane that fits their sky, their noise, and where one could be fitted.
+
+    Parameters
+    ----------
+    values : ndarray, shape (cells, channels, CELL_PX**2)
+
+    Returns
+    -------
+    rest : ndarray, of the same shape
+    spread : ndarray, shape (cells, channels)
+        Standard deviation, from what lies below the median.
+    clear : ndarray of bool, shape (cells, channels)
+        Whether at least half of the pixels are sky.
+    """
     rows, columns = np.indices((CELL_PX, CELL_PX)) - (CELL_PX - 1) / 2.0
     terms = np.stack([np.ones(CELL_PX * CELL_PX), rows.ravel(), columns.ravel()], axis=1)
-    squares = np.empty(len(light))
-    for c, plane in enumerate(rest):
-        kept = np.ones(plane.size, bool)
-        flat, spread = plane.ravel(), 1.0
-        for _ in range(2):
-            fit = terms @ np.linalg.lstsq(terms[kept], flat[kept], rcond=None)[0]
-            middle, low = np.percentile(flat - fit, (50.0, ONE_SIGMA_PERCENT))
-            spread = float(middle - low)
-            kept = np.abs(flat - fit - middle) <= CLIP_SIGMAS * spread
-            if not spread > 0 or kept.sum() < flat.size // 2:
-                return None
-        rest[c] = (flat - fit - middle).reshape(plane.shape)
-        if rest[c].max() > STAR_SIGMAS * spread:
-            return None
-        squares[c] = spread**2
-    green = np.clip(rest[min(1, len(rest) - 1)], -CLIP_SIGMAS * spread, CLIP_SIGMAS * spread)
-    power = float((green**2).mean())
-    beside = 0.5 * float((green[:, 1:] * green[:, :-1]).mean() + (green[1:] * green[:-1]).mean()) / power
-    n = CELL_PX // BLOCK_PX
-    means = green.reshape(n, BLOCK_PX, n, BLOCK_PX).mean(axis=(1, 3))
-    # Three numbers of the plane are taken off.
-    blocks = float((means**2).sum()) / (n * n - 3) * BLOCK_PX**2 / power
-    return squares, beside, blocks
+    products = (terms[:, :, None] * terms[:, None, :]).reshape(len(terms), -1)
+    kept = np.ones(values.shape, bool)
+    clear = np.ones(values.shape[:2], bool)
+    rest, spread = values, np.ones(values.shape[:2])
+    for _ in range(2):
+        # Least squares over the pixels kept; where hardly any are, the cell is given up, whatever comes out.
+        normal = (kept @ products).reshape(*clear.shape, 3, 3) + np.where(clear, 0.0, 1.0)[..., None, None] * np.eye(3)
+        plane = np.linalg.solve(normal, ((values * kept) @ terms)[..., None])[..., 0]
+        rest = values - plane @ terms.T
+        middle, low = np.percentile(rest, (50.0, ONE_SIGMA_PERCENT), axis=2)
+        rest = rest - middle[..., None]
+        spread = middle - low
+        kept = np.abs(rest) <= CLIP_SIGMAS * spread[..., None]
+        clear &= (spread > 0) & (kept.sum(axis=2) >= values.shape[2] // 2)
+    return rest, spread, clear
