@@ -25,7 +25,7 @@ from scipy.sparse import bmat, csr_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import LinearOperator, cg
 
-from zemosaic.arrays import Float64s
+from zemosaic.arrays import Float64s, median
 
 __all__ = ["JointProblem", "JointSolution", "left_by_all_other_terms", "solve_joint"]
 
@@ -114,7 +114,7 @@ def solve_joint(
         solution = _solve_weighted(problem, weight, start, preconditioner, tolerance)
         start = np.concatenate([solution.frame.ravel(), solution.shared.ravel()])
         scaled = np.abs(solution.residual) / problem.sigma
-        spread = max(1.0, 1.4826 * float(np.median(scaled)))
+        spread = max(1.0, 1.4826 * float(median(scaled)))
         weight = problem.sigma**-2 * np.minimum(1.0, huber * spread / np.maximum(scaled, 1e-12))
     assert solution is not None
     return replace(solution, weight=weight)

@@ -22,7 +22,6 @@ from zemosaic.errors import RunCancelled as RunCancelledError
 from zemosaic.events import Event, RunFailed, Warned, to_dict
 from zemosaic.gui.cli.completion import completion_script
 from zemosaic.gui.cli.console import Console, Progress
-from zemosaic.gui.cli.doctor import doctor_lines
 from zemosaic.gui.cli.flags import ALL, Command, completable, help_text, parse, program_name
 from zemosaic.gui.cli.pixel_answer import explained_pixel, story_dict, story_lines
 from zemosaic.gui.presenter.run.run_state import RunState, Status, advanced
@@ -148,6 +147,9 @@ def _state_lines(command: Command, reading: Reading, environ: Mapping[str, str],
         return _setting_lines(reading, words)
     if command.detect_astap:
         return _astap_lines(reading.settings, words)
+    # Imported here: it needs much of what the windows are made of.
+    from zemosaic.gui.cli.doctor import doctor_lines
+
     return doctor_lines(reading.settings, environ, words)
 
 
