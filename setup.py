@@ -1,7 +1,7 @@
 """What the build adds to `pyproject.toml`: files from the top of the checkout go into the package, with the commit.
 
-`locales/`, `icon/` and `zemosaic_config.json` stay where people look for them and exist once; a wheel holds them
-as `zemosaic/resources/`, where `zemosaic.resources` finds them.
+`locales/`, `icon/`, `docs/` and `zemosaic_config.json` stay where people look for them and exist once; a wheel holds
+them as `zemosaic/resources/`, where `zemosaic.resources` finds them.
 """
 
 import shutil
@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 from zemosaic.about import COMMIT_FILE, checked_out_commit  # noqa: E402 - the package need not be installed
 from zemosaic.resources import FOLDER  # noqa: E402
 
-SHIPPED = ("locales/*.json", "icon/*.png", "icon/*.ico", "zemosaic_config.json")
+SHIPPED = ("locales/*.json", "icon/*.png", "icon/*.ico", "docs/*.md", "zemosaic_config.json")
 
 
 def commit() -> str:

@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from zemosaic import worker
 from zemosaic.errors import InputError, NothingUsable, OutputError, RunCancelled, SettingsError, WorkerDied
 from zemosaic.events import (
     Event,
+    FrameDropped,
+    FrameMeasured,
     Logged,
     PhaseFinished,
     PhaseStarted,
@@ -36,8 +39,11 @@ from zemosaic.events import (
     RunPaused,
     RunResumed,
     TileStacked,
+    Watching,
 )
 from zemosaic.events import RunCancelled as RunCancelledEvent
+from zemosaic.gui.presenter.unattended import growing_folder
+from zemosaic.gui.presenter.unattended.start_watch import start_watch
 from zemosaic.i18n import Translator
 from zemosaic.settings.schema import Settings
 from zemosaic.store.work_folder import WORK_NAME
@@ -277,6 +283,55 @@ def test_a_run_that_only_prepares_makes_no_mosaic_and_the_next_one_takes_its_wor
     assert taken["measure"] < 0.7 * before["measure"], "the frames were measured again"
 
 
+def test_a_watched_folder_gives_the_bytes_of_a_plain_run(frames, reference, tmp_path, monkeypatch):
+    monkeypatch.setattr(growing_folder, "SETTLED_S", 0.3)
+    monkeypatch.setattr(growing_folder, "LOOK_S", 0.1)
+    growing, waiting = tmp_path / "frames", sorted(frames.iterdir())
+    growing.mkdir()
+    half = growing / waiting[-1].name
+
+    def arrive(count: int) -> None:
+        for path in [waiting.pop(0) for _ in range(count)]:
+            shutil.copy2(path, growing)
+
+    arrive(3)
+    half.write_bytes(waiting[-1].read_bytes()[:100_000])
+    writing = threading.Event()
+
+    def write_on() -> None:
+        """Let the last file grow, as a telescope writes it over a slow network, until it is wanted."""
+        while not writing.wait(0.05):
+            with half.open("ab") as file:
+                file.write(b"x")
+
+    writer = threading.Thread(target=write_on)
+    writer.start()
+    settings = settings_for(growing, tmp_path / "out")
+    run, seen = start_watch(settings, worker.start), []
+    try:
+        while run.alive:
+            seen += run.poll()
+            prepared = sum(isinstance(event, PhaseFinished) and event.phase == "plan" for event in seen)
+            if prepared == 1 and len(waiting) == 2:
+                arrive(1)
+                writing.set()
+                writer.join()
+                shutil.copy2(waiting.pop(0), growing)
+            if prepared >= 2 and not run.finishing and seen[-1] == Watching(len(SHOTS), 0, 0):
+                run.finish()
+            time.sleep(0.01)
+    finally:
+        writing.set()
+        run.close()
+    assert isinstance(seen[-1], RunFinished), seen[-1]
+    assert not any(isinstance(event, FrameDropped) for event in seen), "what was half written was left alone"
+    measured = [event.path for event in seen if isinstance(event, FrameMeasured)]
+    assert {Path(path).name for path in measured[:3]} == {path.name for path in sorted(frames.iterdir())[:3]}
+    assert any(isinstance(event, PreviewReady) and event.quick_frames for event in seen), "the quick look grew"
+    assert any(isinstance(event, Logged) and event.text.key == "log.solved_before" for event in seen)
+    assert mosaic_files(tmp_path / "out") == mosaic_files(reference[0])
+
+
 def test_a_run_whose_process_has_died_can_be_stopped(frames, tmp_path):
     def kill_and_stop(run):
         process = psutil.Process(run.pid)
@@ -439,6 +494,8 @@ def test_a_folder_of_garbage_gets_a_report_and_no_traceback(tmp_path, zemosaic):
         "reason.empty_file",
         "reason.header_without_end",
     }
+    page = (tmp_path / "out" / "run_report.html").read_text(encoding="utf-8")
+    assert "There is no mosaic" in page[page.index("<h1") : page.index("</h1>")]
 
 
 def test_the_output_may_not_be_the_input(frames, monkeypatch):

@@ -31,7 +31,7 @@ TEXTS = {code: json.loads((locales_folder() / f"{code}.json").read_text(encoding
 TRANSLATED = [code for code in LANGUAGES if code != "en"]
 _SAME_WORDS = """
     caption.author caption.dates caption.hours caption.minutes choice.gui_backend.qt choice.gui_backend.tk
-    forecast.card_size settings.named
+    forecast.card_size menu.recent settings.named
     choice.save_picture.jpg choice.save_picture.png choice.save_picture.tiff choice.solver.astap
     choice.stacking_interpolation.lanczos3 choice.stacking_rejection_algorithm.kappa_sigma doctor.python
     equipment.astap equipment.line frames.column.fwhm frames.column.snr frames.east frames.north

@@ -18,6 +18,7 @@ from zemosaic.coadd import tile
 from zemosaic.errors import OutputError, ResourceError
 from zemosaic.events import Event, RunFailed, RunFinished, TileStacked
 from zemosaic.i18n import Translator
+from zemosaic.phases.run.assignment import Assignment
 from zemosaic.settings.schema import Settings
 
 SHOTS = range(7)
@@ -143,7 +144,7 @@ def test_what_the_system_refuses_is_told(fault, key, code, tmp_path):
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     cancel, held = context.RawValue("b", 0), context.RawValue("b", 0)
-    what = settings_for(tmp_path, tmp_path / "out"), None, True, tmp_path / "log", there, cancel, held
+    what = Assignment(settings_for(tmp_path, tmp_path / "out")), tmp_path / "log", there, cancel, held
     process = context.Process(target=refused_run, args=(fault, *what))
     process.start()
     told = []

@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,14 +114,20 @@ def _open_tk_window(session: Session, console: Console) -> int:
         return NO_WINDOW
 
 
-def _start(settings: Settings, until: Preparation | None = None, pictures: bool = True) -> RunHandle:
+def _start(
+    settings: Settings,
+    until: Preparation | None = None,
+    pictures: bool = True,
+    *,
+    only: Collection[str] | None = None,
+) -> RunHandle:
     for trouble in package_troubles():
         raise InstallationError(trouble.key, **trouble.params)
     try:
         from zemosaic.worker import start
     except ImportError as fault:
         raise installation_error(fault) from fault
-    return start(settings, until, pictures)
+    return start(settings, until, pictures, only)
 
 
 def _make_demo(folder: Path, progress: Callable[[int, int], None] | None = None) -> Path:

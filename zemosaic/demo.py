@@ -217,7 +217,8 @@ def _fractal(rng: np.random.Generator, size: int, cells: int) -> Float64s:
     for octave in range(6):
         lattice = rng.normal(size=(cells * 2**octave + 2,) * 2).astype(np.float32)
         total += 0.52**octave * cv2.resize(lattice, (size, size), interpolation=cv2.INTER_CUBIC)
-    return (total - total.mean()) / total.std()
+    normalised: Float64s = (total - total.mean()) / total.std()
+    return normalised
 
 
 def _soft_step(x: Float64s) -> Float64s:
@@ -243,7 +244,8 @@ def render(shot: Exposure, sky: TrueSky) -> NDArray[np.uint16]:
     light *= 1.0 - VIGNETTING * (v**2 + (aspect * u) ** 2) * 4.0 / (1.0 + aspect**2)
     light += rng.standard_normal(light.shape, np.float32) * np.sqrt(light + READ_NOISE_E**2)
     _add_hot_pixels(light)
-    return np.clip(np.rint(light / ELECTRONS_PER_ADU + BIAS_ADU), 0, 65535).astype(np.uint16)
+    counts: NDArray[np.uint16] = np.clip(np.rint(light / ELECTRONS_PER_ADU + BIAS_ADU), 0, 65535).astype(np.uint16)
+    return counts
 
 
 def _filter_of_each_pixel() -> NDArray[np.intp]:
@@ -264,7 +266,8 @@ def _diffuse(shot: Exposure, sky: TrueSky, colour: NDArray[np.intp]) -> Planes:
         cv2.resize(cv2.remap(plane, column, row, cv2.INTER_CUBIC), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
         for plane in sky.nebula
     ]
-    return np.maximum(np.choose(colour, wide), 0.0)
+    diffuse: Planes = np.maximum(np.choose(colour, wide), 0.0)
+    return diffuse
 
 
 def _stars(shot: Exposure, sky: TrueSky, colour: NDArray[np.intp]) -> Planes:
@@ -304,7 +307,8 @@ def _track(satellite: tuple[float, float]) -> Planes:
     angle, distance = satellite
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     across = (x - WIDTH / 2) * math.sin(angle) - (y - HEIGHT / 2) * math.cos(angle) - distance
-    return (170.0 * np.exp(-0.5 * (across / 1.2) ** 2)).astype(np.float32)
+    track: Planes = (170.0 * np.exp(-0.5 * (across / 1.2) ** 2)).astype(np.float32)
+    return track
 
 
 def _add_hot_pixels(light: Planes) -> None:

@@ -27,6 +27,7 @@ from typing import Any
 __all__ = [
     "FrameError",
     "InputError",
+    "InputGone",
     "InstallationError",
     "Message",
     "NothingUsable",
@@ -34,6 +35,7 @@ __all__ = [
     "ResourceError",
     "RunCancelled",
     "SettingsError",
+    "TileDamaged",
     "WorkerDied",
     "ZeMosaicError",
     "disk_full",
@@ -102,6 +104,10 @@ class InputError(ZeMosaicError):
     exit_code = 3
 
 
+class InputGone(InputError):
+    """The input folder has gone while the run read its frames: a drive or a network share is away."""
+
+
 class NothingUsable(ZeMosaicError):
     """Frames were found, and none of them can be used."""
 
@@ -118,6 +124,10 @@ class OutputError(ZeMosaicError):
     """The output folder cannot be written."""
 
     exit_code = 6
+
+
+class TileDamaged(OutputError):
+    """A stacked tile is not on the disk any more as it was written; it can be stacked again."""
 
 
 _DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}

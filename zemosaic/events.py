@@ -38,14 +38,16 @@ __all__ = [
     "RunStarted",
     "TileStacked",
     "Warned",
+    "Watching",
     "to_dict",
 ]
 
 PHASES = ("scan", "measure", "solve", "calibrate", "plan", "stack", "assemble", "export")
 """The phases in their order; names of `PhaseStarted.phase`."""
 
-Preparation = Literal["measure", "solve"]
-"""The last phase of a run that only prepares: frames are measured, or measured and solved, and no mosaic is made."""
+Preparation = Literal["measure", "solve", "plan"]
+"""The last phase of a run that only prepares: frames are measured, or also solved, or also judged and the mosaic
+planned, and no mosaic is made."""
 PREPARATIONS: tuple[Preparation, ...] = get_args(Preparation)
 
 
@@ -218,6 +220,20 @@ class RunResumed:
 
 
 @dataclass(frozen=True)
+class Watching:
+    """How a folder stands to which frames are still being added; a run over what is there may be under way."""
+
+    frames: int
+    """Files that are complete."""
+    fresh: int
+    """Of these, files that no run has looked at yet."""
+    unfinished: int
+    """Files that are still being written."""
+    finishing: bool = False
+    """Whether nothing more is waited for but the end of files being written: the mosaic comes next."""
+
+
+@dataclass(frozen=True)
 class RunFinished:
     """The run ended with a mosaic."""
 
@@ -231,7 +247,8 @@ class RunFinished:
     cpu_s: float
     peak_rss_bytes: int
     mosaics: tuple[str, ...] = ()
-    """The mosaics of all fields; `mosaic` and `preview` are those of the main one."""
+    """Colour pictures made of several bands, the mosaics of all fields, and planes of lines; `mosaic` and `preview`
+    are those of the main field."""
 
 
 @dataclass(frozen=True)
@@ -280,6 +297,7 @@ Event = (
     | Logged
     | RunPaused
     | RunResumed
+    | Watching
     | RunFinished
     | PreparationFinished
     | RunCancelled

@@ -97,8 +97,9 @@ def forecast(
     channels = 3 if any(frame.bayer or frame.planes == 3 for frame in frames) else 1
     area = max(filters, 1) * sum(canvas.width * canvas.height for canvas in canvases)
     per_pixel = BYTES_PER_PIXEL_AND_CHANNEL * channels + 8
-    written = channels + 2 + (channels if settings.save_sigma_map else 0)
-    needed = round(area * (per_pixel * (1.0 + TILES_TO_CANVAS) + BYTES_PER_PIXEL_AND_CHANNEL * written))
+    written = channels + 2 + channels * (settings.save_sigma_map + settings.save_proper_coadd)
+    stores = 2 if settings.save_proper_coadd else 1
+    needed = round(area * (stores * per_pixel * (1.0 + TILES_TO_CANVAS) + BYTES_PER_PIXEL_AND_CHANNEL * written))
     free = disk_free(_existing(Path(settings.output_dir or ".")))
     problem: Message | None = None
     memory, workers = 0, 1

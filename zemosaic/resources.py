@@ -13,7 +13,7 @@ FOLDER = "resources"
 
 
 def resource_root() -> Path:
-    """Return the folder that holds `locales/`, `icon/` and `zemosaic_config.json`.
+    """Return the folder that holds `locales/`, `icon/`, `docs/` and `zemosaic_config.json`.
 
     In a checkout that is its top, where people look for these files; building a wheel copies them from there into
     the package (`setup.py`), building the double-click program into its folder (`compile/zemosaic.spec`).

@@ -96,7 +96,8 @@ def separation_deg(ra1: ArrayLike, dec1: ArrayLike, ra2: ArrayLike, dec2: ArrayL
     """
     a, b = unit_vectors(ra1, dec1), unit_vectors(ra2, dec2)
     cross = np.linalg.norm(np.cross(a, b), axis=-1)
-    return np.degrees(np.arctan2(cross, (a * b).sum(axis=-1)))
+    separation: Float64s = np.degrees(np.arctan2(cross, (a * b).sum(axis=-1)))
+    return separation
 
 
 def tangent_plane(

@@ -23,7 +23,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import signal
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from zemosaic.errors import WorkerDied, message
 from zemosaic.events import Event, Preparation, PreparationFinished, RunFailed, RunFinished
 from zemosaic.events import RunCancelled as RunCancelledEvent
 from zemosaic.health import installation_error
+from zemosaic.phases.run.assignment import Assignment
 from zemosaic.settings.schema import Settings
 
 __all__ = ["Run", "start"]
@@ -45,7 +46,13 @@ _ENDINGS = (RunFinished, PreparationFinished, RunCancelledEvent, RunFailed)
 class Run:
     """Handle of one run in its own process."""
 
-    def __init__(self, settings: Settings, until: Preparation | None = None, pictures: bool = True) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        until: Preparation | None = None,
+        pictures: bool = True,
+        only: Collection[str] | None = None,
+    ) -> None:
         spawn = multiprocessing.get_context("spawn")
         self._log = Path(settings.output_dir) / LOG_NAME
         self._output_dir = settings.output_dir
@@ -53,7 +60,8 @@ class Run:
         self._cancel = shared_flag()
         self._reader, writer = spawn.Pipe(duplex=False)
         self._held = shared_flag()
-        arguments = (settings, until, pictures, self._log, writer, self._cancel, self._held)
+        work = Assignment(settings, until, pictures, None if only is None else frozenset(only))
+        arguments = (work, self._log, writer, self._cancel, self._held)
         self._process = spawn.Process(target=_child, args=arguments, name="zemosaic-worker")
         self._ended = False
         limit_library_threads()  # read when the child loads its libraries
@@ -128,26 +136,32 @@ class Run:
         return RunFailed(text, WorkerDied.exit_code, str(self._log))
 
 
-def start(settings: Settings, until: Preparation | None = None, pictures: bool = True) -> Run:
+def start(
+    settings: Settings,
+    until: Preparation | None = None,
+    pictures: bool = True,
+    only: Collection[str] | None = None,
+) -> Run:
     """Start a run in its own process and return its handle.
 
     Parameters
     ----------
     settings : Settings
-    until : {"measure", "solve"}, optional
+    until : {"measure", "solve", "plan"}, optional
         End after this phase: every frame is told of by `FrameMeasured`, `FrameSolved` or `FrameDropped`, the run ends
         with `PreparationFinished`, makes no mosaic and no report, and keeps its work folder, so that the next run
         with the same output folder takes over what was learnt.
     pictures : bool
         Whether anybody looks at pictures of the mosaic while it grows; nothing else depends on them.
+    only : collection of str, optional
+        Paths of the files of the input folder that the run may look at; the others, which may still be written, count
+        as if they were not there.
     """
-    return Run(settings, until, pictures)
+    return Run(settings, until, pictures, only)
 
 
 def _child(
-    settings: Settings,
-    until: Preparation | None,
-    pictures: bool,
+    work: Assignment,
     log: Path,
     connection: Connection,
     cancel: Flag,
@@ -167,4 +181,4 @@ def _child(
         return
     gc.freeze()
     gc.enable()
-    run_process(settings, until, pictures, log, connection, cancel, held)
+    run_process(work, log, connection, cancel, held)

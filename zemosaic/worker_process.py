@@ -33,6 +33,7 @@ from zemosaic.compute.gpu_load import GpuMeter
 from zemosaic.compute.machine_resources import ResourceMonitor, Usage, disk_free
 from zemosaic.errors import (
     InputError,
+    InputGone,
     NothingUsable,
     OutputError,
     ResourceError,
@@ -48,7 +49,6 @@ from zemosaic.events import (
     FrameSolved,
     Logged,
     PhaseAdvanced,
-    Preparation,
     PreparationFinished,
     ResourceSample,
     RunFailed,
@@ -62,7 +62,8 @@ from zemosaic.events import (
 from zemosaic.events import RunCancelled as RunCancelledEvent
 from zemosaic.i18n import Translator
 from zemosaic.phases.context import make_context
-from zemosaic.phases.pipeline import prepare_frames, run_pipeline
+from zemosaic.phases.pipeline import RunOutcome, prepare_frames, run_pipeline
+from zemosaic.phases.run.assignment import Assignment
 from zemosaic.phases.run.run_log import RunLog
 from zemosaic.phases.run.workers import Workers
 from zemosaic.settings.load import settings_hash
@@ -134,8 +135,8 @@ class _Outbox:
 class _Control:
     """What the user asks of the run, as its process sees it."""
 
-    def __init__(self, cancel: Flag, held: Flag, emit: Callable[[Event], None], pictures: bool) -> None:
-        self.cancel, self.held, self._emit, self.pictures = cancel, held, emit, pictures
+    def __init__(self, cancel: Flag, held: Flag, emit: Callable[[Event], None]) -> None:
+        self.cancel, self.held, self._emit = cancel, held, emit
         self._paused_s = 0.0
 
     def paused_s(self) -> float:
@@ -156,9 +157,7 @@ class _Control:
 
 
 def run_process(
-    settings: Settings,
-    until: Preparation | None,
-    pictures: bool,
+    work: Assignment,
     log_file: Path,
     connection: Connection,
     cancel: Flag,
@@ -168,11 +167,8 @@ def run_process(
 
     Parameters
     ----------
-    settings : Settings
-    until : {"measure", "solve"}, optional
-        Phase to end after.
-    pictures : bool
-        Whether to show the mosaic while it grows.
+    work : Assignment
+        What the run is asked to do.
     log_file : Path
         Written once the output folder is there.
     connection : Connection
@@ -182,6 +178,7 @@ def run_process(
     held : Flag
         1 while the run is paused.
     """
+    settings = work.settings
     exit_with_parent()
     limit_library_threads()
     no_crash_dialogs()
@@ -197,13 +194,13 @@ def run_process(
         made = _prepare_output(settings)
         _end_in_time(cancel, outbox, settings.output_dir)
         run = (full_version(), settings.input_dir, settings.output_dir, settings_hash(settings))
-        outbox.emit(RunStarted(*run, until))
-        ending = _run(settings, until, outbox, _Control(cancel, held, outbox.emit, pictures), run_log)
+        outbox.emit(RunStarted(*run, work.until))
+        ending = _run(work, outbox, _Control(cancel, held, outbox.emit), run_log)
     except RunCancelled:
         ending = RunCancelledEvent(settings.output_dir)
     except ZeMosaicError as error:
         log.debug("the run ended", exc_info=True)
-        if made and isinstance(error, InputError | SettingsError):
+        if made and isinstance(error, InputError | SettingsError) and not isinstance(error, InputGone):
             _take_back(run_log, made)
         ending = RunFailed(error.message, error.exit_code, run_log.path)
     except OSError as error:
@@ -225,13 +222,12 @@ def run_process(
     outbox.close()
 
 
-def _run(
-    settings: Settings, until: Preparation | None, outbox: _Outbox, control: _Control, run_log: RunLog
-) -> RunFinished | PreparationFinished:
+def _run(work: Assignment, outbox: _Outbox, control: _Control, run_log: RunLog) -> RunFinished | PreparationFinished:
     """Run the phases in a work folder that no other run uses at the same time."""
-    work = work_folder(Path(settings.output_dir), settings.work_dir)
-    open_work(work)
-    lock = FileLock(work / LOCK_NAME)
+    settings, until = work.settings, work.until
+    folder = work_folder(Path(settings.output_dir), settings.work_dir)
+    open_work(folder)
+    lock = FileLock(folder / LOCK_NAME)
     try:
         lock.acquire(timeout=LOCK_S)
     except Timeout:
@@ -240,31 +236,30 @@ def _run(
     try:
         run_log.open()
         if settings.resume == "off":
-            empty_work(work)
-        sweep_scratch(work)
-        earlier = (work / JOURNAL_NAME).is_file()
-        ending = _pipeline(settings, until, work, outbox, control)
+            empty_work(folder)
+        sweep_scratch(folder)
+        earlier = (folder / JOURNAL_NAME).is_file()
+        ending = _pipeline(work, folder, outbox, control)
         keep = settings.keep_work_files or until is not None
         return ending
     except (InputError, NothingUsable, SettingsError) as failure:
         # What another run learnt, or this preparation did, helps the next one; a start in vain leaves nothing behind.
-        keep = earlier or (until is not None and isinstance(failure, NothingUsable))
+        keep = earlier or isinstance(failure, InputGone) or (until is not None and isinstance(failure, NothingUsable))
         raise
     finally:
         if not keep:
-            empty_work(work, lock_too=True)
+            empty_work(folder, lock_too=True)
         lock.release()
         if not keep:
             with contextlib.suppress(OSError):  # another run has come for the folder
-                work.rmdir()
+                folder.rmdir()
 
 
-def _pipeline(
-    settings: Settings, until: Preparation | None, work: Path, outbox: _Outbox, control: _Control
-) -> RunFinished | PreparationFinished:
+def _pipeline(work: Assignment, folder: Path, outbox: _Outbox, control: _Control) -> RunFinished | PreparationFinished:
+    settings = work.settings
     began, output = time.monotonic(), Path(settings.output_dir)
     budget = make_budget(settings.memory_limit_gb, settings.num_processing_workers)
-    journal = Journal(work / JOURNAL_NAME)
+    journal = Journal(folder / JOURNAL_NAME)
 
     def sampled(usage: Usage) -> None:
         load = meter.read()
@@ -280,19 +275,20 @@ def _pipeline(
             settings=settings,
             emit=outbox.emit,
             workers=Workers(
-                SerialExecutor(), budget, control.cancelled, work, _workers(settings, work, control.held, pools)
+                SerialExecutor(), budget, control.cancelled, folder, _workers(settings, folder, control.held, pools)
             ),
             journal=journal,
             monitor=monitor,
             paused_s=control.paused_s,
-            pictures=control.pictures,
+            pictures=work.pictures,
+            only=work.only,
         )
         journal.listen(context.warn)
         try:
-            if until is not None:
-                measured, solved = prepare_frames(context, until)
+            if work.until is not None:
+                measured, solved = prepare_frames(context, work.until)
                 taken = (time.monotonic() - began - control.paused_s(), monitor.cpu_s())
-                return PreparationFinished(until, measured, solved, len(context.reporter.dropped), *taken)
+                return PreparationFinished(work.until, measured, solved, len(context.reporter.dropped), *taken)
             outcome = run_pipeline(context)
         except BaseException:
             kill_children()
@@ -311,8 +307,18 @@ def _pipeline(
         wall_s=time.monotonic() - began - control.paused_s(),
         cpu_s=cpu_s,
         peak_rss_bytes=monitor.peak_rss_bytes,
-        mosaics=tuple(str(output / field_output.product.mosaic) for field_output in outcome.outputs),
+        mosaics=tuple(str(output / name) for name in _shown_first(outcome)),
     )
+
+
+def _shown_first(outcome: RunOutcome) -> list[str]:
+    """Return the names of all mosaics: pictures that were asked for of several, what they are made of, lines."""
+    bands = outcome.bands
+    return [
+        *(combined.product.mosaic for combined in bands.combined),
+        *(outputs.product.mosaic for outputs in outcome.outputs),
+        *(line.mosaic for line in bands.lines),
+    ]
 
 
 def _workers(

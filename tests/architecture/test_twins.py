@@ -12,9 +12,9 @@ MAX_SHARED = 0.15
 MIN_LINES = 40
 """Of shorter files a few lines that must be alike would be a large part."""
 TWINS = sorted(
-    path.name
-    for path in (PACKAGE / "gui" / "tk").glob("*.py")
-    if (PACKAGE / "gui" / "qt" / path.name).is_file() and path.name != "__init__.py"
+    path.relative_to(PACKAGE / "gui" / "tk").as_posix()
+    for path in (PACKAGE / "gui" / "tk").rglob("*.py")
+    if (PACKAGE / "gui" / "qt" / path.relative_to(PACKAGE / "gui" / "tk")).is_file() and path.name != "__init__.py"
 )
 
 

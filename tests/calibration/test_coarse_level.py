@@ -34,7 +34,7 @@ def mosaic(side: int, depth: int, cameras: int = 1) -> JointProblem:
     light = 1.0 + 0.1 * (u * u + v * v)
     basis = np.stack([light, light * u, light * v], axis=1)
     factor = light * rng.uniform(0.7, 1.1, frames)[frame]
-    planes = rng.normal(0.0, 60.0, (frames, 3)) + [1000.0, 0.0, 0.0]
+    planes = rng.normal(0.0, 60.0, (frames, 3)) + np.array([1000.0, 0.0, 0.0])
     value = factor * rng.exponential(30.0, len(seen))[item] + (basis * planes[frame]).sum(axis=1)
     return JointProblem(
         item=item,

@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 
 import psutil
-from whole_runs import Undisturbed, events_of, pixels, pool_workers
+from whole_runs import Undisturbed, events_of, pixels
 
+from benchmarks.faults.kills import pool_workers
 from zemosaic.events import Event, FrameDropped, FrameMeasured, FrameSolved, RunFinished, TileStacked
 from zemosaic.worker import Run
 
@@ -41,13 +42,13 @@ def test_a_frame_that_goes_after_it_was_located_costs_itself_only(undisturbed: U
     victim = sorted(frames.iterdir())[1]
 
     def take_away(run: Run, seen: list[Event]) -> None:
-        if sum(isinstance(event, FrameMeasured) for event in seen) == 4 and victim.exists():
+        if sum(isinstance(event, FrameMeasured) for event in seen) == 6 and victim.exists():
             victim.unlink()
 
     events = events_of(frames, tmp_path / "out", take_away)
     assert isinstance(events[-1], RunFinished), events[-1]
     (dropped,) = (event for event in events if isinstance(event, FrameDropped))
     assert dropped.path == str(victim) and dropped.reason.key == "reason.vanished" and dropped.phase == "calibrate"
-    assert events[-1].frames_used == 3
+    assert events[-1].frames_used == 5
     report = json.loads((tmp_path / "out" / "run_report.json").read_text(encoding="utf-8"))
     assert [frame["path"] for frame in report["frames"] if frame["status"] != "used"] == [str(victim)]

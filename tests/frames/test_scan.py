@@ -14,6 +14,7 @@ from fits_files import DATA, SEESTAR, fits_bytes, header_bytes, noise, sentence,
 
 from zemosaic.errors import InputError
 from zemosaic.frames.frame_files import ScanResult, natural_key, scan_folder
+from zemosaic.frames.headers import header
 from zemosaic.model import FrameStatus
 
 
@@ -156,19 +157,19 @@ def test_permissions(tmp_path: Path) -> None:
 def test_refused_by_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "a.fit", frame_bytes())
     write(tmp_path / "closed/b.fit", frame_bytes(1))
-    plain_open, plain_scandir = Path.open, os.scandir
+    plain_open, plain_scandir = header.regular_file, os.scandir
 
-    def refuse_open(path: Path, *args: object, **kwargs: object) -> object:
+    def refuse_open(path: Path) -> object:
         if path.name == "a.fit":
             raise PermissionError(13, "Permission denied")
-        return plain_open(path, *args, **kwargs)  # type: ignore[call-overload]
+        return plain_open(path)
 
     def refuse_folder(path: Path) -> object:
         if Path(path).name == "closed":
             raise PermissionError(13, "Permission denied")
         return plain_scandir(path)
 
-    monkeypatch.setattr(Path, "open", refuse_open)
+    monkeypatch.setattr(header, "regular_file", refuse_open)
     monkeypatch.setattr(os, "scandir", refuse_folder)
     result = scan_folder(tmp_path)
     assert reasons(result) == {"a.fit": "reason.no_permission", "closed": "reason.folder_unreadable"}

@@ -35,12 +35,35 @@ def display():
     server.wait(10)
 
 
+SOCKETS_HOOK = """
+import os, socket, sys
+INTERNET = {int(socket.AF_INET), int(socket.AF_INET6)}
+ASKED = {"socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname"}
+
+def note(line):
+    with open(os.environ["ZEMOSAIC_TEST_SOCKETS"], "a") as file:
+        file.write(line + "\\n")
+
+def told(event, values):
+    if event == "socket.__new__" and int(values[1]) in INTERNET:
+        note("opened " + repr(values[1:]))
+    elif event in ASKED and not (isinstance(values[0], socket.socket) and int(values[0].family) not in INTERNET):
+        note(event + " " + repr(values[1:]))
+
+note("watched")
+sys.addaudithook(told)
+"""
+"""A `sitecustomize` that all Python processes of a run load, its workers too: it writes down what goes to a network."""
+
+
 @dataclass(frozen=True)
 class Headless:
     """Frames, and what a run of the program without a window makes of them: the digests of its pixel files."""
 
     frames: Path
     made: dict[str, str]
+    network: list[str]
+    """Lines of its processes about sockets: ``watched`` once for each process, else what was opened or asked."""
 
     @staticmethod
     def files(folder: Path) -> dict[str, str]:
@@ -57,9 +80,14 @@ def headless(demo_frames, zemosaic, tmp_path_factory):
     """Four frames of two pointings of the demo, and their mosaic with the settings that a window begins with."""
     folder = tmp_path_factory.mktemp("headless")
     frames = demo_frames(folder, (0, 1, 6, 7))
-    done = zemosaic("--input_dir", frames, "--output_dir", folder / "mosaic")
+    (folder / "hook").mkdir()
+    (folder / "hook" / "sitecustomize.py").write_text(SOCKETS_HOOK, encoding="utf-8")
+    paths = [str(folder / "hook"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    watched = {"PYTHONPATH": os.pathsep.join(paths), "ZEMOSAIC_TEST_SOCKETS": str(folder / "network.txt")}
+    done = zemosaic("--input_dir", frames, "--output_dir", folder / "mosaic", env=os.environ | watched)
     assert done.returncode == 0, done.stderr
-    return Headless(frames, Headless.files(folder / "mosaic"))
+    network = (folder / "network.txt").read_text(encoding="utf-8").splitlines()
+    return Headless(frames, Headless.files(folder / "mosaic"), network)
 
 
 @pytest.fixture

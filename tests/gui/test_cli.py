@@ -101,6 +101,10 @@ def test_signals_pause_the_run_and_let_it_go_on(tmp_path, environ, capsys, monke
     assert signal.getsignal(signal.SIGUSR1) == before
 
 
+TEXTS = {"region_of_interest": "202.5,47.2,1,0.8", "pointing": "202.5,47.2", "watch_until": "05:30"}
+"""Values of settings whose text has a form."""
+
+
 def test_every_setting_is_a_flag_and_reaches_the_run(tmp_path, environ):
     for spec in specs():
         value = {"bool": str(not spec.default).lower(), "choice": spec.choices[-1] if spec.choices else ""}.get(
@@ -108,7 +112,7 @@ def test_every_setting_is_a_flag_and_reaches_the_run(tmp_path, environ):
         )
         if value is None:
             value = (
-                {"region_of_interest": "202.5,47.2,1,0.8", "pointing": "202.5,47.2"}.get(spec.key, "fr")
+                TEXTS.get(spec.key, "fr")
                 if spec.kind in ("text",)
                 else str(tmp_path)
                 if spec.kind in ("folder", "file", "file or folder")

@@ -6,12 +6,14 @@ import json
 import os
 import re
 from dataclasses import replace
+from typing import get_args
 
 from fake_worker import FakeRun, make_demo
 from waiting import wait_until
 
 from zemosaic.errors import message
 from zemosaic.events import RunFailed
+from zemosaic.export.cards import MapKind
 from zemosaic.gui.presenter.frames.frame_cells import cell_text, short_reason, verdict_text
 from zemosaic.gui.presenter.frames.frame_table import FrameTable
 from zemosaic.gui.presenter.result.earlier_result import find_earlier_result
@@ -53,8 +55,8 @@ def touch(path, at):
 def test_the_newest_mosaic_is_found_and_no_map_is_taken_for_one(tmp_path):
     assert find_earlier_result(tmp_path) is None and find_earlier_result(tmp_path / "none") is None
     for at, name in enumerate(("MT1_R2", "MT4_R9"), 1000):
-        for suffix in ("", "_coverage", "_weight", "_rejected"):
-            touch(tmp_path / f"zemosaic_{name}{suffix}.fits", at)
+        for later, suffix in enumerate(("", *(f"_{kind}" for kind in get_args(MapKind)), "_crop")):
+            touch(tmp_path / f"zemosaic_{name}{suffix}.fits", at + 2 * later)
     touch(tmp_path / "zemosaic_MT9_R9_stretched.tif", 2000)
     result = find_earlier_result(tmp_path)
     assert result.mosaics == (str(tmp_path / "zemosaic_MT4_R9.fits"),) and result.report_html == ""

@@ -8,6 +8,7 @@ import pytest
 from watching import Watch, longest_turn_s, one_event
 
 from zemosaic import demo, worker
+from zemosaic.gui.presenter.result.render.mosaic_render import LAYERS
 from zemosaic.gui.presenter.run.run_state import Status
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.i18n import Translator
@@ -44,11 +45,19 @@ def look_closely(window, root, wait_until):
     root.update()
     assert window.result._read_out.cget("text").startswith("RA ")
     window.result.sliders["sky"].set(0.7)
-    window.result._checks["coverage"].invoke()
+    layers = window.result.menus["result.layers"]
+    layers.fill()
+    layers.menu.invoke(LAYERS.index("coverage"))
     root.update()
-    assert desk.adjustment.sky == 0.7 and desk.adjustment.coverage
+    assert desk.adjustment.sky == 0.7 and desk.adjustment.layers == {"coverage"}
     window.result._reset.invoke()
     assert desk.adjustment.sky == 0.0
+
+
+def test_a_run_opens_no_socket(headless):
+    processes = headless.network.count("watched")
+    assert processes >= 3, "the program, the run and its workers are watched"
+    assert headless.network == ["watched"] * processes
 
 
 def test_a_run_through_the_window_never_blocks_it_and_makes_the_same_bytes_as_without(

@@ -22,6 +22,7 @@ from zemosaic.phases.export import Outputs, export_mosaic
 from zemosaic.phases.plan import FieldPlan
 from zemosaic.phases.run.workers import Workers
 from zemosaic.picture.stretch import SKY_LEVEL
+from zemosaic.qa.residual_background import ResidualBackground
 from zemosaic.settings.schema import Settings
 from zemosaic.store.canvas_store import CanvasStore, TilePixels
 from zemosaic.store.mosaic_file import MosaicFile
@@ -206,3 +207,32 @@ def test_a_crop_that_would_leave_nothing_is_not_made(tmp_path, changes):
 def test_an_empty_canvas_is_a_failure(tmp_path):
     with pytest.raises(NothingUsable):
         export(tmp_path, filled=False)
+
+
+def test_the_residual_background_is_taken_off_pictures_and_a_second_file_only_when_asked(tmp_path, monkeypatch):
+    across = (0.0, 0.0, 0.0, 9.0, 0.0, 0.0)
+    tilted = ResidualBackground((0, HEIGHT, 0, WIDTH), (across,) * 3, (18.0,) * 3, (0.1,) * 3, 0.8)
+    monkeypatch.setattr("zemosaic.phases.outputs.flat_sky.residual_background", lambda value, box: tilted)
+    made = {asked: export(tmp_path / asked, flatten_background=asked) for asked in ("off", "picture", "both")}
+    assert [[told.key for told in made[asked][1]] for asked in made] == [[], ["log.flat_sky"], ["log.flat_sky"]]
+    assert [made[asked][0].sky for asked in made] == [None, tilted, tilted]
+    flat = {asked: list((tmp_path / asked).glob("*_flattened.fits")) for asked in made}
+    assert [len(flat[asked]) for asked in made] == [0, 0, 1]
+    plain = [fits.getdata(tmp_path / asked / made[asked][0].product.mosaic) for asked in made]
+    assert np.array_equal(plain[0], plain[1]) and np.array_equal(plain[0], plain[2]), "the mosaic itself is left alone"
+    previews = [(tmp_path / asked / made[asked][0].product.preview).read_bytes() for asked in made]
+    assert previews[0] != previews[1] == previews[2]
+    taken = plain[2] - fits.getdata(flat["both"][0])
+    inside = np.s_[:, COVERED[0] : COVERED[1], COVERED[2] : COVERED[3]]
+    columns = np.arange(COVERED[2], COVERED[3])
+    assert np.allclose(taken[inside], 9.0 * (2 * columns + 1 - WIDTH) / WIDTH, atol=1e-3)
+    header, whole = fits.getheader(flat["both"][0]), fits.getheader(tmp_path / "both" / made["both"][0].product.mosaic)
+    assert header["ZMFLATR"] == 18.0 and header["CRPIX1"] == whole["CRPIX1"]
+
+
+@pytest.mark.parametrize("why", ["small", "nebula", "corner"])
+def test_the_reason_why_no_background_is_taken_off_is_told(tmp_path, monkeypatch, why):
+    monkeypatch.setattr("zemosaic.phases.outputs.flat_sky.residual_background", lambda value, box: why)
+    outputs, told = export(tmp_path, flatten_background="both")
+    assert [text.key for text in told] == [f"warning.flat_sky_{why}"]
+    assert outputs.sky is None and not list(tmp_path.glob("*_flattened.fits"))

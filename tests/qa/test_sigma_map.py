@@ -10,6 +10,7 @@ import pytest
 from run_of_frames import CANVAS, calibrated_frame, frame_ref, measured_frame, solved_frame
 
 from zemosaic.model import GridPlan
+from zemosaic.qa.light_noise import smooth_light
 from zemosaic.qa.sigma_map import CELL_PX, SigmaPixels, measure_sky_noise, variance_of_unit_weight
 
 HEIGHT, WIDTH = 320, 480
@@ -78,3 +79,45 @@ def test_how_neighbours_correlate():
 def test_too_little_sky_tells_nothing():
     expected = SigmaPixels(np.ones((64, 64), np.float32), np.ones((1, 2, 2), np.float32), (1.0,))
     assert measure_sky_noise(np.ones((1, 64, 64), np.float32), expected, (0, 64, 0, 64)) is None
+
+
+def test_bright_places_are_noisier_as_photons_are():
+    """A nebula and a gradient change the variance in proportion to the light on the sensor."""
+    gain, level, slope, nebula = 11.0, 400.0, 120.0, 300.0
+    read = 1.5 * gain
+    made = []
+    for frame in frames():
+        noise = float(np.sqrt(gain * level + read**2))
+        measured = replace(frame.solved.measured, sky_adu=(level + 100.0,) * 3, noise_adu=(noise,) * 3)
+        made.append(
+            replace(
+                frame,
+                solved=replace(frame.solved, measured=measured),
+                sky_adu=((level, 0.0, slope),) * 3,
+                bias_adu=100.0,
+                level_jump_adu=0.0,
+                transparency=(0.8,) * 3,
+                noise=(noise / 0.8,) * 3,
+            )
+        )
+    light = np.zeros((3, HEIGHT // CELL_PX, WIDTH // CELL_PX), np.float32)
+    light[:, :, 3:6] = nebula
+    light[0, 0, 0] = np.nan
+    plain, unit = variance_of_unit_weight(plan(), made), variance_of_unit_weight(plan(), made, light)
+    v = ((np.arange(HEIGHT // CELL_PX) + 0.5) * CELL_PX - 0.5 - HEIGHT / 2) / HEIGHT
+    seen = level + slope * v[:, None] + 0.8 * light[1]
+    wanted = (gain * seen + read**2) / (gain * level + read**2)
+    assert unit[1] == pytest.approx(plain[1] * wanted, rel=1e-4)
+    assert unit[0, 0, 0] == pytest.approx(plain[0, 0, 0])
+
+
+def test_light_without_stars_in_any_part_of_a_canvas():
+    rng = np.random.default_rng(8)
+    value = np.full((3, 100, 130), np.nan, np.float32)
+    value[:, :, :100] = rng.normal(50.0, 1.0, (3, 100, 100)) * np.array([1.0, 2.0, 3.0])[:, None, None]
+    value[:, 10:14, 10:14] = 5000.0
+    light = smooth_light(value, (40, 100, 0, 130), CELL_PX)
+    assert light.shape == (3, 4, 5)
+    assert np.isnan(light[:, 0]).all() and np.isnan(light[:, :, 4]).all()
+    assert light[:, 1:, :3] == pytest.approx(np.broadcast_to([[[50.0]], [[100.0]], [[150.0]]], (3, 3, 3)), rel=0.02)
+    assert smooth_light(value, (0, 100, 0, 130), CELL_PX)[0, 0, 0] == pytest.approx(50.0, rel=0.02)

@@ -14,6 +14,7 @@ from run_of_frames import FOLDER, frame_ref, records
 
 from zemosaic.errors import OutputError, message
 from zemosaic.frames.selection import read_selection
+from zemosaic.i18n import Translator
 from zemosaic.model import Dropped, FrameStatus
 from zemosaic.report.build_report import build_report
 from zemosaic.report.charts import Footprint, Series, dec_text, ra_text, series_chart, sky_map, ticks
@@ -44,6 +45,20 @@ def test_every_file_appears_once_with_its_fate(tmp_path, translators):
     assert told["timings"]["stack"] == {"wall_s": 4000.0, "cpu_s": 7900.0}
     assert told["settings"]["solver"] == "astap"
     assert told["peak_rss_bytes"] == 1_900_000_000
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_failed_run_says_in_its_headline_that_there_is_no_mosaic_and_why(language, tmp_path, translators):
+    why = message("error.no_usable_frames", folder=FOLDER, dropped=61)
+    report, words = build_report(records(60, mosaic=None, failure=why)), Translator(language)
+    page = report_html(report, ReportPictures(), words)
+    headline = page[page.index("<h1") : page.index("</header>")]
+    assert words.text("report.no_mosaic") in headline and FOLDER in headline
+    told = read_json(tmp_path, report, words)
+    assert told["mosaic"] is None and told["failure"]["text"] == words.message(why)
+    made = report_html(build_report(records(60)), PICTURES, words)
+    assert words.text("report.no_mosaic") not in made
+    assert read_json(tmp_path, build_report(records(60)), words)["failure"] is None
 
 
 def test_a_frame_has_the_numbers_its_phases_found(tmp_path, translators):

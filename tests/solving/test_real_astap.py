@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 from sky_frames import Survey, offsets_px, solved
+from solver_contract import SolverContract
 from star_lists import make_sky, observe, true_wcs, worst_offset_px
 from waiting import PATIENCE_S
 
@@ -131,6 +132,12 @@ def test_the_older_layout_is_read(tycho, old_stars):
         np.testing.assert_allclose(np.sort(theirs.dec_deg), np.sort(ours.dec_deg), atol=2e-5)
         solution = EmbeddedSolver(database).solve(field_of(tycho, true_wcs(ra, dec, 77.0), pixels=False))
         assert isinstance(solution, Solution), solution
+
+
+class TestAstapSolver(SolverContract):
+    def field(self, tycho, **changes):
+        truth = true_wcs(*CYGNUS, 30.0, bend_px=0.5)
+        return replace(field_of(tycho, truth), name="lights/frame.fit", **changes)
 
 
 def test_it_refuses(tycho, solver, tmp_path, monkeypatch):

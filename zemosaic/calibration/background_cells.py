@@ -345,7 +345,7 @@ def _clipped_means(
     distribution); else brightness would not be proportional to light.
     """
     low, high = np.full(len(sigma), -np.inf), np.full(len(sigma), np.inf)
-    mean = _means(plane, line, cell, low.astype(np.float32), high.astype(np.float32))
+    mean: Float64s = _means(plane, line, cell, low.astype(np.float32), high.astype(np.float32))
     for _ in range(2):
         low, high = mean - CLIP[0] * sigma, mean + CLIP[1] * sigma
         mean = _means(plane, line, cell, low.astype(np.float32), high.astype(np.float32)) + CLIP_LOSS * sigma

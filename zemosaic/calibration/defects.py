@@ -87,7 +87,8 @@ def _excess(pixels: NDArray[Any], bayer: bool) -> NDArray[np.float32]:
     """Return what each pixel has over the median of the same-colour pixels round it."""
     values = np.nan_to_num(np.asarray(pixels, np.float32))
     if not bayer:
-        return values - cv2.medianBlur(values, 5)
+        excess: NDArray[np.float32] = values - cv2.medianBlur(values, 5)
+        return excess
     out = np.empty_like(values)
     for y in (0, 1):
         for x in (0, 1):

@@ -196,7 +196,8 @@ def _empty_plane(flux: Float64s, position: Float64s, error: Float64s, grain: Flo
         candidates = [best + width * np.array([a, b]) for a in steps for b in steps]
         best = max(candidates, key=merit)
         width = width * 2.5 / PLANES_PER_AXIS
-    return colour[:, None] * best
+    corrections: Float64s = colour[:, None] * best
+    return corrections
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

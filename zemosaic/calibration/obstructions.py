@@ -295,4 +295,5 @@ def _sky_difference(
             break
         used = narrowed
     allowed = max(MAX_SKY_DIFFERENCE_SIGMA * spread, MIN_SKY_DIFFERENCE_NOISE * cells.noise_adu[green])
-    return np.abs(residual) / allowed
+    difference: Float64s = np.abs(residual) / allowed
+    return difference

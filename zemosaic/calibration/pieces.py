@@ -323,4 +323,5 @@ def _hinged(
         for values, level, grain in zip(clear, levels, brightness.grain, strict=True)
     ]
     shift = np.einsum("pak,k->pa", planes, best if any(empty) else 0.0 * best)
-    return np.einsum("pab,c,pb->pca", to_own, colour, shift)
+    corrections: Float64s = np.einsum("pab,c,pb->pca", to_own, colour, shift)
+    return corrections

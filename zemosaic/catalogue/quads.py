@@ -141,7 +141,8 @@ class QuadIndex:
 def _packed(codes: Float64s) -> NDArray[np.uint32]:
     """Return one number for the bins of a code, shape (n, 4)."""
     a, b, c, d = codes.astype(np.int64).T
-    return (((a * _BASE + b) * _BASE + c) * _BASE + d).astype(np.uint32)
+    packed: NDArray[np.uint32] = (((a * _BASE + b) * _BASE + c) * _BASE + d).astype(np.uint32)
+    return packed
 
 
 def build_quads(catalogue: CellCatalogue) -> QuadIndex:

@@ -42,7 +42,8 @@ def cells_per_ring() -> NDArray[np.int64]:
     height = 180.0 / RINGS
     edges = np.abs(-90.0 + height * np.arange(RINGS + 1))
     widest = np.cos(np.radians(np.minimum(edges[:-1], edges[1:])))
-    return np.maximum(np.ceil(360.0 / height * widest - 1e-9), 1.0).astype(np.int64)
+    cells: NDArray[np.int64] = np.maximum(np.ceil(360.0 / height * widest - 1e-9), 1.0).astype(np.int64)
+    return cells
 
 
 def _places(

@@ -53,7 +53,8 @@ class Cutout:
     @property
     def nbytes(self) -> int:
         """Memory that the arrays take."""
-        return self.value.nbytes + sum(getattr(self, name).nbytes for name in _MAPS)
+        size: int = self.value.nbytes + sum(getattr(self, name).nbytes for name in _MAPS)
+        return size
 
 
 class TileReader(Protocol):

@@ -154,7 +154,8 @@ def _border_ramp(inside: NDArray[np.bool_]) -> Float32s:
     distance = distance_transform_edt(framed)[1:-1, 1:-1].astype(np.float32) * DISTANCE_STEP_PX
     fine = zoom(distance, DISTANCE_STEP_PX, order=1, grid_mode=True, mode="nearest")[:height, :width]
     fine /= np.float32(max(RAMP_FRACTION * min(height, width), 1.0))
-    return np.minimum(fine, np.float32(1), out=fine)
+    ramp: Float32s = np.minimum(fine, np.float32(1), out=fine)
+    return ramp
 
 
 def _radial(shape: tuple[int, int], fraction: float) -> Float32s:

@@ -79,7 +79,7 @@ class ClusterExecutor(Executor):
 
     def _forget(self, answer: Future[Any]) -> None:
         with self._lock:
-            self._waiting.discard(answer)  # type: ignore[arg-type]
+            self._waiting.discard(answer)
 
 
 class _Answer(Future[R]):

@@ -87,11 +87,13 @@ class Flag(Protocol):
 def shared_flag() -> Flag:
     """Return a number that processes share, 0; in a temporary file where the shared memory cannot be written."""
     spawn = multiprocessing.get_context("spawn")
+    flag: Flag
     try:
-        return spawn.RawValue("b", 0)
+        flag = spawn.RawValue("b", 0)
     except OSError:
         heap.Arena._dir_candidates = []  # type: ignore[attr-defined]
-        return spawn.RawValue("b", 0)
+        flag = spawn.RawValue("b", 0)
+    return flag
 
 
 _OF_THIS_WORKER: list[Flag] = []

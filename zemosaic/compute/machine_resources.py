@@ -83,7 +83,8 @@ class ResourceMonitor:
 
 def disk_free(folder: Path) -> int:
     """Return the free bytes of the disk that holds folder."""
-    return psutil.disk_usage(str(folder)).free
+    free: int = psutil.disk_usage(str(folder)).free
+    return free
 
 
 _KEPT: list[NDArray[np.float32]] = []

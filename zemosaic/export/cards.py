@@ -14,7 +14,7 @@ from zemosaic.model import FrameRef
 __all__ = ["Card", "MapKind", "Provenance", "ascii_text", "map_cards", "mosaic_cards", "provenance_of"]
 
 Card = tuple[str, str | int | float | bool, str]
-MapKind = Literal["coverage", "weight", "rejected", "sigma"]
+MapKind = Literal["coverage", "weight", "rejected", "sigma", "proper"]
 
 MAX_TEXT_LENGTH = 68
 MJD_EPOCH = datetime(1858, 11, 17)
@@ -126,7 +126,7 @@ def map_cards(origin: Provenance, kind: MapKind) -> list[Card]:
     Parameters
     ----------
     origin : Provenance
-    kind : {"coverage", "weight", "rejected", "sigma"}
+    kind : {"coverage", "weight", "rejected", "sigma", "proper"}
 
     Returns
     -------
@@ -137,6 +137,7 @@ def map_cards(origin: Provenance, kind: MapKind) -> list[Card]:
         "rejected": ("BUNIT", "frame", "frames rejected at the pixel"),
         "weight": ("BUNIT", "frame", "sum of the weights; the best frame counts 1"),
         "sigma": ("BUNIT", "adu", "standard deviation of the noise of one pixel"),
+        "proper": ("BUNIT", "adu", "counts of one exposure"),
     }
     # By its type a scan tells a map from a picture of the sky.
     return [*_origin_cards(origin), ("IMAGETYP", f"{kind} map", "what the pixels are"), units[kind]]

@@ -75,9 +75,10 @@ class Encoder:
             return (numbers - UNSIGNED_ZERO).astype(">i2", order="C")
         limits = np.iinfo(self.dtype)
         whole = np.rint(np.nan_to_num(plane, nan=0.0))
-        return np.clip(whole, limits.min, limits.max, out=whole).astype(
+        encoded: NDArray[Any] = np.clip(whole, limits.min, limits.max, out=whole).astype(
             np.dtype(self.dtype).newbyteorder(">"), order="C"
         )
+        return encoded
 
 
 def encoder_for(dtype: DiskType, layout: AxisLayout, box: Box, empty: Empty = "nan") -> Encoder:

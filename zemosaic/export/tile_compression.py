@@ -111,7 +111,8 @@ def _primary() -> bytes:
     header["BITPIX"] = (8, "no data here")
     header["NAXIS"] = (0, "the image follows, compressed")
     header["EXTEND"] = (True, "there is an extension")
-    return header.tostring().encode("ascii")
+    cards: bytes = header.tostring().encode("ascii")
+    return cards
 
 
 def _table_header(image: fits.Header, tiles: int, heap_bytes: int, longest: int) -> bytes:
@@ -140,4 +141,5 @@ def _table_header(image: fits.Header, tiles: int, heap_bytes: int, longest: int)
     for card in image.cards:
         if card.keyword not in IMAGE_KEYS:
             header.append(card, end=True)
-    return header.tostring().encode("ascii")
+    cards: bytes = header.tostring().encode("ascii")
+    return cards

@@ -42,7 +42,8 @@ def debayer(raw: NDArray[np.uint16], pattern: str) -> NDArray[np.uint16]:
     KeyError
         When the pattern is none of the four.
     """
-    return cv2.cvtColor(np.ascontiguousarray(raw), _CODES[pattern])
+    planes: NDArray[np.uint16] = cv2.cvtColor(np.ascontiguousarray(raw), _CODES[pattern])
+    return planes
 
 
 def colour_sites(pattern: str) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int]]:
@@ -71,7 +72,8 @@ def half_size(raw: NDArray[np.uint16] | NDArray[np.float32], pattern: str) -> ND
         The centre of pixel (y, x) is (2 y + 0.5, 2 x + 0.5) of the raw frame.
     """
     (ry, rx), (gy, gx), (hy, hx), (by, bx) = colour_sites(pattern)
-    return _half_size(raw, ry, rx, gy, gx, hy, hx, by, bx)
+    halved: NDArray[np.float32] = _half_size(raw, ry, rx, gy, gx, hy, hx, by, bx)
+    return halved
 
 
 def green_image(raw: NDArray[np.uint16] | NDArray[np.float32], pattern: str) -> NDArray[np.float32]:
@@ -89,7 +91,8 @@ def green_image(raw: NDArray[np.uint16] | NDArray[np.float32], pattern: str) -> 
     ndarray of float32, shape (h, w)
     """
     _, (gy, gx), _, _ = colour_sites(pattern)
-    return _green_image(raw, (gy + gx) % 2)
+    green: NDArray[np.float32] = _green_image(raw, (gy + gx) % 2)
+    return green
 
 
 @njit(cache=True)

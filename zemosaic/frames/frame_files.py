@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from zemosaic.frames.headers.dialects import frame_ref
 from zemosaic.frames.headers.header import FitsImage, find_image
 from zemosaic.frames.headers.sidecar import Sidecars
 from zemosaic.frames.numbers import NumberKind, number_kind, on_one_scale
+from zemosaic.frames.patient_reading import patiently, regular_file
 from zemosaic.frames.stacks import colour_among_raw, finished_stack
 from zemosaic.model import Dropped, FrameRef, FrameStatus
 
@@ -68,6 +69,7 @@ def scan_folder(
     progress: Progress | None = None,
     stacks: bool = False,
     refuse: Callable[[FrameRef], None] | None = None,
+    only: Collection[str] | None = None,
 ) -> ScanResult:
     """Read the headers of all FITS files below a folder.
 
@@ -86,6 +88,8 @@ def scan_folder(
         Whether finished stacks are wanted among single frames.  A folder of nothing but stacks keeps them anyway.
     refuse : callable, optional
         Takes each frame before any of its pixels are read, and raises FrameError where it is not to be used.
+    only : collection of str, optional
+        Paths of the files to look at; the others count as if they were not there.
 
     Raises
     ------
@@ -94,6 +98,7 @@ def scan_folder(
     """
     others: Counter[str] = Counter()
     files, dropped = _list_files(_checked(root), exclude, progress, others)
+    files = [path for path in files if only is None or str(path) in only]
     if not files and not dropped:
         raise _no_fits(root, others)
     frames: list[FrameRef] = []
@@ -178,15 +183,21 @@ def read_frame(path: Path, frame_id: int = 0, *, light: bool = True) -> FrameRef
     return frame_ref(find_image(path.absolute()), frame_id, light=light)
 
 
-def fits_files(root: Path) -> list[Path]:
+def fits_files(root: Path, exclude: Sequence[Path] = ()) -> list[Path]:
     """Return the FITS files below a folder in natural order, as `scan_folder` would look at them.
+
+    Parameters
+    ----------
+    root : Path
+    exclude : sequence of Path
+        Folders to pass over.
 
     Raises
     ------
     InputError
         When the folder is missing or cannot be read.
     """
-    return _list_files(_checked(root), (), None, Counter())[0]
+    return _list_files(_checked(root), exclude, None, Counter())[0]
 
 
 def natural_key(path: Path) -> tuple[tuple[tuple[str | int, ...], ...], str]:
@@ -328,11 +339,18 @@ def _samples(seen: _Seen) -> bytes:
     """Digest of three pieces of a file."""
     digest = hashlib.blake2b(digest_size=16)
     last = max(seen.size_bytes - _SAMPLE_BYTES, 0)
-    try:
-        with Path(seen.path).open("rb") as raw:
+
+    def pieces() -> list[bytes]:
+        read = []
+        with regular_file(Path(seen.path)) as raw:
             for start in (min(seen.data_offset, last), (seen.data_offset + last) // 2, last):
                 raw.seek(start)
-                digest.update(raw.read(_SAMPLE_BYTES))
+                read.append(raw.read(_SAMPLE_BYTES))
+        return read
+
+    try:
+        for piece in patiently(pieces):
+            digest.update(piece)
     except OSError as problem:
         raise FrameError("reason.io_error", file=Path(seen.path).name, detail=str(problem)) from None
     return digest.digest()

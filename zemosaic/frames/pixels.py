@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import os
+import stat
 import zlib
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -19,6 +21,7 @@ from zemosaic.atomic import atomic_file
 from zemosaic.errors import FrameError, ResourceError
 from zemosaic.frames.borders import data_box
 from zemosaic.frames.headers.header import FitsImage, find_image
+from zemosaic.frames.patient_reading import patiently, regular_file
 from zemosaic.frames.tile_decoder import decoded_tiles
 from zemosaic.model import FrameRef
 
@@ -115,7 +118,7 @@ def open_pixels(frame: FrameRef, scratch: Path | None, *, borders: bool = False)
         When the scratch folder cannot be written.
     """
     path = Path(frame.path)
-    image = _image_of(path)
+    image = _image_of(path, empty_for_now=frame.size_bytes > 0)
     identity = (image.size_bytes, image.mtime_ns, image.hdu, image.layout.width, image.layout.height)
     if identity != (frame.size_bytes, frame.mtime_ns, frame.hdu, frame.width, frame.height):
         raise FrameError("reason.changed", file=path.name)
@@ -170,13 +173,23 @@ def _on_scale(window: Pixels, frame: FrameRef, dtype: np.dtype[Any]) -> Pixels:
     return np.clip(values, 0, 65535).astype(np.uint16) if dtype == np.uint16 else values.astype(np.float32, copy=False)
 
 
-def _image_of(path: Path) -> FitsImage:
-    """Return where a file's picture lies; the headers are read once for many windows."""
+def _image_of(path: Path, *, empty_for_now: bool) -> FitsImage:
+    """Return where a file's picture lies; the headers are read once for many windows.
+
+    A file that is empty for now is waited for.
+    """
+
+    def status() -> os.stat_result:
+        seen = path.stat()
+        if empty_for_now and seen.st_size == 0 and stat.S_ISREG(seen.st_mode):
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(path))
+        return seen
+
     try:
-        status = path.stat()
+        seen = patiently(status)
     except OSError:
         return find_image(path)  # which says what is wrong
-    return _find_once(path, status.st_size, status.st_mtime_ns)
+    return _find_once(path, seen.st_size, seen.st_mtime_ns)
 
 
 @lru_cache(maxsize=256)
@@ -219,25 +232,39 @@ def _read_window(image: FitsImage, dtype: np.dtype[Any], y0: int, y1: int, x0: i
     """
     if y1 > image.rows:
         return _cut_short(image, dtype, y0, y1, x0, x1)
+    name = Path(image.path).name
+    try:
+        raw = patiently(lambda: _stored_rows(image, y0, y1))
+    except FileNotFoundError:
+        raise FrameError("reason.vanished", file=name) from None
+    except BlockingIOError:
+        raise FrameError("reason.changed", file=name) from None
+    except OSError as problem:
+        raise FrameError("reason.io_error", file=name, detail=problem.strerror or str(problem)) from None
+    per_column = raw.shape[2] // image.layout.width
+    window = raw[:, :, x0 * per_column : x1 * per_column]
+    return _arranged(_physical(window, image, dtype), image)
+
+
+def _stored_rows(image: FitsImage, y0: int, y1: int) -> Pixels:
+    """Return rows as stored, shape (planes, rows, numbers of a row); raises BlockingIOError where a file was emptied.
+
+    Folders that are kept in a cloud show a file as empty until it has been fetched.
+    """
     raw = _empty(image, y1 - y0)
     planes, _, row = raw.shape
     name = Path(image.path).name
-    try:
-        with Path(image.path).open("rb", buffering=0) as stream:
-            status = os.fstat(stream.fileno())
-            if (status.st_size, status.st_mtime_ns) != (image.size_bytes, image.mtime_ns):
-                raise FrameError("reason.changed", file=name)
-            for plane in range(planes):
-                first = (plane * image.layout.height + y0) * row
-                stream.seek(image.data_offset + first * raw.itemsize)
-                _fill(stream, raw[plane], name)
-    except FileNotFoundError:
-        raise FrameError("reason.vanished", file=name) from None
-    except OSError as problem:
-        raise FrameError("reason.io_error", file=name, detail=problem.strerror or str(problem)) from None
-    per_column = row // image.layout.width
-    window = raw[:, :, x0 * per_column : x1 * per_column]
-    return _arranged(_physical(window, image, dtype), image)
+    with regular_file(Path(image.path)) as stream:
+        status = os.fstat(stream.fileno())
+        if status.st_size == 0 < image.size_bytes and stat.S_ISREG(status.st_mode):
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN), image.path)
+        if (status.st_size, status.st_mtime_ns) != (image.size_bytes, image.mtime_ns):
+            raise FrameError("reason.changed", file=name)
+        for plane in range(planes):
+            first = (plane * image.layout.height + y0) * row
+            stream.seek(image.data_offset + first * raw.itemsize)
+            _fill(stream, raw[plane], name)
+    return raw
 
 
 def _cut_short(image: FitsImage, dtype: np.dtype[Any], y0: int, y1: int, x0: int, x1: int) -> Pixels:
@@ -293,7 +320,8 @@ def _arranged(planes: Pixels, image: FitsImage) -> Pixels:
     if image.layout.colour_axis == 0:
         return np.moveaxis(planes, 0, -1)
     rows = planes[0]
-    return rows if image.layout.planes == 1 else rows.reshape(rows.shape[0], rows.shape[1] // 3, 3)
+    arranged: Pixels = rows if image.layout.planes == 1 else rows.reshape(rows.shape[0], rows.shape[1] // 3, 3)
+    return arranged
 
 
 def _decode(image: FitsImage, dtype: np.dtype[Any]) -> Pixels:
@@ -302,7 +330,7 @@ def _decode(image: FitsImage, dtype: np.dtype[Any]) -> Pixels:
     if image.tiled:
         return _decode_tiles(image, dtype)
     try:
-        return _gunzip(image, dtype)
+        return patiently(lambda: _gunzip(image, dtype))
     except (OSError, EOFError, zlib.error) as problem:
         raise FrameError("reason.corrupt_compression", file=name, detail=_short(problem)) from None
 
@@ -321,7 +349,7 @@ def _gunzip(image: FitsImage, dtype: np.dtype[Any]) -> Pixels:
 
 def _decode_tiles(image: FitsImage, dtype: np.dtype[Any]) -> Pixels:
     try:
-        pixels = decoded_tiles(image)
+        pixels = patiently(lambda: decoded_tiles(image))
         if dtype == np.uint16 and pixels.dtype != np.uint16:
             raise ValueError(f"decoded numbers are {pixels.dtype}")
     except FileNotFoundError:
@@ -359,6 +387,7 @@ def _save(copy: Path, pixels: Pixels) -> None:
 
 def _read_npy(copy: Path, frame: FrameRef) -> Pixels:
     try:
-        return np.load(copy, mmap_mode="r", allow_pickle=False)
+        array: Pixels = np.load(copy, mmap_mode="r", allow_pickle=False)
+        return array
     except (OSError, ValueError, EOFError) as problem:
         raise FrameError("reason.scratch_lost", file=Path(frame.path).name, detail=_short(problem)) from None

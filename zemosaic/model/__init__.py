@@ -28,7 +28,7 @@ from zemosaic.model.frame_records import (
     sky_level,
     sky_terms,
 )
-from zemosaic.model.mosaic_records import GridPlan, MosaicProduct, TileProduct, TileSpec
+from zemosaic.model.mosaic_records import CombinedProduct, GridPlan, LineProduct, MosaicProduct, TileProduct, TileSpec
 
 __all__ = [
     "N_HIGHER_ORDER_TERMS",
@@ -36,6 +36,7 @@ __all__ = [
     "UNCHECKED_PLACE",
     "CalibratedFrame",
     "CameraKey",
+    "CombinedProduct",
     "Dropped",
     "EdgeOffsets",
     "FieldStars",
@@ -43,6 +44,7 @@ __all__ = [
     "FrameRef",
     "FrameStatus",
     "GridPlan",
+    "LineProduct",
     "MeasuredFrame",
     "MosaicProduct",
     "SiteLevels",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from zemosaic.wcs import FrameWcs
 
-__all__ = ["GridPlan", "MosaicProduct", "TileProduct", "TileSpec"]
+__all__ = ["CombinedProduct", "GridPlan", "LineProduct", "MosaicProduct", "TileProduct", "TileSpec"]
 
 
 @dataclass(frozen=True)
@@ -71,3 +71,52 @@ class MosaicProduct:
     sigma: str = ""
     """The noise of every pixel where its map was asked for."""
     picture: str = ""
+
+
+@dataclass(frozen=True)
+class LineProduct:
+    """A plane of one emission line that was taken out of a colour mosaic behind a dual-band filter."""
+
+    band: str
+    """``Ha`` or ``OIII``."""
+    mosaic: str
+    """Name of its file."""
+    source: str
+    """Name of the colour mosaic's file."""
+    weight: str
+    sigma: str
+    """Name of its noise map; empty where the colour mosaic has none."""
+    weights: tuple[float, float, float]
+    """By what red, green and blue were multiplied."""
+    other_line: float
+    """Standard error of the part of the other line's light that is left in it."""
+    response: tuple[float, float, float, float]
+    """H alpha in green and blue where red sees 1; OIII in red and blue where green sees 1."""
+    response_errors: tuple[float, float, float, float]
+    response_from_data: bool
+    """Whether the mosaic's own light had a say about the response."""
+
+
+@dataclass(frozen=True)
+class CombinedProduct:
+    """A colour picture made of mosaics of single bands."""
+
+    palette: str
+    mosaic: str
+    preview: str
+    picture: str
+    coverage: str
+    width: int
+    height: int
+    wcs: FrameWcs
+    planes: tuple[str, str, str]
+    """What red, green and blue are made of: files, with their factors where several make one plane."""
+    luminance: str = ""
+    luminance_weight: float | None = None
+    """Part of the brightness that comes from the luminance; None where there is none."""
+    gains: tuple[float, ...] | None = None
+    """Factors of the planes in the picture; None where nothing tells them."""
+    error_mag: float | None = None
+    """Standard error of white, where stars of known colour tell it."""
+    white_stars: int = 0
+    """Stars that decided about white."""

@@ -201,4 +201,5 @@ def pedestal(frames: Sequence[CalibratedFrame], channels: int) -> NDArray[np.flo
     """Return the sky level that the mosaic keeps, per channel: that of the median frame."""
     levels = [[sky[0] for sky in frame.sky_adu] for frame in frames]
     wide = [level if len(level) == channels else level[:1] * channels for level in levels]
-    return np.median(np.array(wide), axis=0).astype(np.float32)
+    level: NDArray[np.float32] = np.median(np.array(wide), axis=0).astype(np.float32)
+    return level

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from zemosaic import __version__
 from zemosaic.compute.machine_resources import ResourceMonitor
-from zemosaic.errors import Message
+from zemosaic.errors import InputGone, Message
 from zemosaic.events import Event
-from zemosaic.model import Dropped, FrameRef
+from zemosaic.model import Dropped, FrameRef, FrameStatus
 from zemosaic.phases.previous_run.state import PreviousRun
 from zemosaic.phases.run.phase_timer import PhaseTimer
 from zemosaic.phases.run.reporter import Reporter
@@ -36,6 +36,8 @@ class RunContext:
     """What is known from the previous run; None where nothing is to be kept."""
     pictures: bool = True
     """Whether anybody looks at pictures of the mosaic while it grows."""
+    only: frozenset[str] | None = None
+    """Paths of the files that the run may look at; None for all of the input folder."""
 
     @property
     def output_dir(self) -> Path:
@@ -60,8 +62,25 @@ class RunContext:
         self.reporter.log(text, level)
 
     def drop(self, dropped: Dropped) -> None:
-        """Leave a frame out and say why, see `Reporter.drop`."""
+        """Leave a frame out and say why, see `Reporter.drop`.
+
+        Raises
+        ------
+        InputGone
+            Where a frame cannot be read because the whole input folder is away: no frame is to blame, and the run
+            goes on where it stood once the folder is back.
+        """
+        if dropped.status is FrameStatus.UNREADABLE and _is_gone(Path(self.settings.input_dir)):
+            raise InputGone("error.input_gone", folder=self.settings.input_dir)
         self.reporter.drop(dropped)
+
+
+def _is_gone(folder: Path) -> bool:
+    """Whether a folder is not there, cannot be read, or holds nothing, as one where a share was mounted."""
+    try:
+        return next(folder.iterdir(), None) is None
+    except OSError:
+        return True
 
 
 def make_context(
@@ -73,6 +92,7 @@ def make_context(
     monitor: ResourceMonitor,
     paused_s: Callable[[], float] = float,
     pictures: bool = True,
+    only: frozenset[str] | None = None,
 ) -> RunContext:
     """Return the context of a run, put together from what the process of the run has.
 
@@ -89,6 +109,8 @@ def make_context(
         Returns the seconds that the run was paused so far.
     pictures : bool
         Whether anybody looks at pictures of the mosaic while it grows.
+    only : frozenset of str, optional
+        Paths of the files that the run may look at; all of the input folder by default.
     """
     return RunContext(
         settings=settings,
@@ -97,6 +119,7 @@ def make_context(
         folder=RunFolder(workers.run_files, journal),
         timer=PhaseTimer(emit, monitor, workers.check_cancelled, paused_s),
         pictures=pictures,
+        only=only,
     )
 
 

@@ -20,6 +20,8 @@ from zemosaic.export.fits import write_fits
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
 from zemosaic.phases.context import RunContext
+from zemosaic.phases.outputs.bands import BandOutputs
+from zemosaic.phases.outputs.flat_sky import flat_sky_cards, flat_sky_of
 from zemosaic.phases.outputs.mosaic_maps import write_maps
 from zemosaic.phases.outputs.mosaic_stars import MosaicStars, catalogue_of_mosaic, stars_of_mosaic
 from zemosaic.phases.outputs.shared_pictures import (
@@ -34,6 +36,7 @@ from zemosaic.picture.preview import coverage_picture, stretched_bands, stretche
 from zemosaic.picture.stretch import PictureLook, display_stretch
 from zemosaic.qa.crop import QualityCrop, coverage_box, merged_box, quality_box, widened
 from zemosaic.qa.noise_against_depth import DepthNoise, noise_by_depth
+from zemosaic.qa.residual_background import FlattenedPixels, ResidualBackground
 from zemosaic.qa.seam_summary import warning_of_seams
 from zemosaic.qa.seams import SeamReport, joined_seams, measure_seams
 from zemosaic.report.build_report import build_report
@@ -69,6 +72,8 @@ class Outputs:
     depth: DepthNoise | None = None
     stars: MosaicStars = field(default_factory=MosaicStars)
     """What its stars tell."""
+    sky: ResidualBackground | None = None
+    """What was taken off its pictures."""
 
 
 @dataclass
@@ -83,9 +88,26 @@ class FieldRecord:
 
 
 def export_mosaic(
-    context: RunContext, frames_found: int, grid: FieldPlan, tiles: Sequence[TileProduct], store: CanvasStore
+    context: RunContext,
+    frames_found: int,
+    grid: FieldPlan,
+    tiles: Sequence[TileProduct],
+    store: CanvasStore,
+    proper: CanvasStore | None = None,
 ) -> Outputs:
     """Write mosaic, coverage, weight, preview and, where asked for, the stretched picture in full size.
+
+    Parameters
+    ----------
+    context : RunContext
+    frames_found : int
+        Frames that the scan found.
+    grid : FieldPlan
+    tiles : sequence of TileProduct
+    store : CanvasStore
+        Holds the finished canvas.
+    proper : CanvasStore, optional
+        Holds the proper coadd where one was made.
 
     Raises
     ------
@@ -124,9 +146,21 @@ def export_mosaic(
             catalogue_of_mosaic(context.output_dir / f"{stem}_stars.ecsv", stars, value, plan.wcs, box)
         advance(1)
         applied = pixels.gains if isinstance(pixels, BalancedPixels) else None
-        maps = write_maps(context, stem, write, origin, (plan, members), store, box, applied)
+        sky = flat_sky_of(context, value, box)
+        if sky is not None and settings.flatten_background == "both":
+            flat, _ = _pixels_and_cards(settings.apply_colour_gains, stars, FlattenedPixels(value, sky))
+            name = f"{stem}_flattened{suffix}"
+            write(
+                context.output_dir / name,
+                flat,
+                cards=[*cards, *flat_sky_cards(sky)],
+                dtype=kind,
+                empty=settings.empty_pixels,
+            )
+        maps = write_maps(context, stem, write, origin, (plan, members), store, box, applied, proper)
         advance(4)
-        made = _pictures(context, stem, origin, CanvasPixels(value, kept, plan.wcs, box), stars.colour)
+        pictured = value if sky is None else FlattenedPixels(value, sky)
+        made = _pictures(context, stem, origin, CanvasPixels(pictured, kept, plan.wcs, box), stars.colour)
         advance(5)
         product = MosaicProduct(
             mosaic=mosaic.name,
@@ -146,7 +180,7 @@ def export_mosaic(
         seams = _seams(grid, product.wcs, used_ids, mosaic)
         if (told := warning_of_seams(seams)) is not None:
             context.warn(told)
-        return Outputs(product, made.report, seams, noise_by_depth(value, kept, box), stars)
+        return Outputs(product, made.report, seams, noise_by_depth(value, kept, box), stars, sky)
 
 
 def _pixels_and_cards(apply_gains: bool, stars: MosaicStars, value: Pixels) -> tuple[Pixels, list[Card]]:
@@ -259,6 +293,8 @@ def write_reports(
     solved: Sequence[SolvedFrame],
     made: Sequence[FieldRecord],
     way: Message | None,
+    bands: BandOutputs,
+    failure: Message | None = None,
 ) -> tuple[Path, Path]:
     """Write ``run_report.json`` and ``run_report.html``; returns their paths.
 
@@ -273,6 +309,10 @@ def write_reports(
         One per field, the main one first.
     way : Message or None
         Why the mosaics were made in Grid or in Classic mode; None where that was not decided.
+    bands : BandOutputs
+        What was made of the mosaics of several bands.
+    failure : Message, optional
+        Why there is no mosaic.
     """
     shown = [spec.key for spec in specs()]
     fields = [
@@ -304,9 +344,12 @@ def write_reports(
         peak_rss_bytes=context.timer.monitor.peak_rss_bytes,
         input_dir=context.settings.input_dir,
         way=way,
+        failure=failure,
         seams=joined_seams([output.seams for output in outputs if output.seams]),
         depth=outputs[0].depth if outputs else None,
         pixels=records_to_text([field.record for field in made if field.record]),
+        combined=[one.product for one in bands.combined],
+        lines=bands.lines,
     )
     report = build_report(records)
     translator = Translator(context.settings.language)
@@ -315,7 +358,9 @@ def write_reports(
     if context.settings.save_frames_csv:
         write_frames_csv(context.output_dir / "zemosaic_frames.csv", report, translator)
     pictures = [field.outputs.pictures if field.outputs else ReportPictures() for field in made]
-    write_report_html(as_html, report, pictures[0] if pictures else ReportPictures(), translator, pictures[1:])
+    main = pictures[0] if pictures else ReportPictures()
+    of_bands = [one.picture for one in bands.combined]
+    write_report_html(as_html, report, main, translator, pictures[1:], of_bands)
     return as_json, as_html
 
 
@@ -324,4 +369,4 @@ def _light_of(outputs: Outputs | None) -> StarLight | None:
     if outputs is None:
         return None
     stars = outputs.stars
-    return StarLight(stars.white, stars.zero, stars.depth, stars.shallow)
+    return StarLight(stars.white, stars.zero, stars.depth, stars.shallow, outputs.sky)

@@ -14,20 +14,22 @@ from zemosaic.model import CalibratedFrame, FieldStars, FrameRef, MeasuredFrame,
 from zemosaic.mosaic.canvas import Canvas
 from zemosaic.mosaic.mosaic_mode import AssemblyMode, mode_of
 from zemosaic.phases.assemble import assemble_canvas, pedestal
-from zemosaic.phases.calibrate import calibrate_frames
+from zemosaic.phases.calibrate import Calibration, calibrate_frames
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.export import FieldRecord, Outputs, export_mosaic, write_reports
 from zemosaic.phases.live_preview.quick_look import show_quick_look
 from zemosaic.phases.measure import DetectorCalibrations, measure_frames
+from zemosaic.phases.outputs.bands import BandOutputs, make_bands, wants_bands
+from zemosaic.phases.outputs.proper_coadd import make_proper_coadd, proper_store
 from zemosaic.phases.parts.bayer_cards import with_patterns_of_pixels
 from zemosaic.phases.parts.classic import MasterResult, assemble_master_tiles, make_master_tiles, plan_master_tiles
 from zemosaic.phases.parts.external_stacks import as_calibrated, read_master_tiles
-from zemosaic.phases.parts.fields import divide_into_fields
+from zemosaic.phases.parts.fields import SkyField, divide_into_fields
 from zemosaic.phases.parts.flatness_check import check_flatness
 from zemosaic.phases.parts.run_record import StackedGroup, record_of
 from zemosaic.phases.parts.sensor_patterns import learn_sensor_patterns
 from zemosaic.phases.parts.star_samples import rejected_at_stars, warning_of
-from zemosaic.phases.parts.unreadable import while_readable
+from zemosaic.phases.parts.unreadable import while_readable, while_whole
 from zemosaic.phases.picture_memory import frames_within_memory, usual_picture
 from zemosaic.phases.placement.available_solvers import check_solver_paths
 from zemosaic.phases.plan import FieldPlan, plan_fields
@@ -56,9 +58,12 @@ class _Progress:
     defects: DetectorCalibrations = field(default_factory=dict)
     way: Message | None = None
     """Why the mosaics are made in Grid or in Classic mode, once that is decided."""
+    bands: BandOutputs = field(default_factory=BandOutputs)
+    """What was made of the mosaics of several bands."""
 
-    def report(self, context: RunContext) -> tuple[Path, Path]:
-        return write_reports(context, self.frames, self.measured, self.solved, self.made, self.way)
+    def report(self, context: RunContext, failure: Message | None = None) -> tuple[Path, Path]:
+        found = (self.frames, self.measured, self.solved, self.made)
+        return write_reports(context, *found, self.way, self.bands, failure)
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,8 @@ class RunOutcome:
     report_json: Path
     report_html: Path
     frames_dropped: int
+    bands: BandOutputs
+    """What was made of the mosaics."""
 
 
 def run_pipeline(context: RunContext) -> RunOutcome:
@@ -84,15 +91,16 @@ def run_pipeline(context: RunContext) -> RunOutcome:
     progress = _Progress()
     try:
         _run(context, progress)
+        _make_bands(context, progress)
     except RunCancelled:
         raise
-    except ZeMosaicError:
+    except ZeMosaicError as failure:
         if progress.frames or context.reporter.dropped:
-            progress.report(context)
+            progress.report(context, failure.message)
         raise
     as_json, as_html = progress.report(context)
     outputs = tuple(field.outputs for field in progress.made if field.outputs is not None)
-    return RunOutcome(outputs, as_json, as_html, len(context.reporter.dropped))
+    return RunOutcome(outputs, as_json, as_html, len(context.reporter.dropped), progress.bands)
 
 
 def prepare_frames(context: RunContext, until: Preparation) -> tuple[int, int]:
@@ -104,8 +112,38 @@ def prepare_frames(context: RunContext, until: Preparation) -> tuple[int, int]:
         As `run_pipeline`.
     """
     progress = _Progress()
-    _look(context, progress, until)
+    defects = _look(context, progress, until)
+    if until == "plan":
+        _foresee(context, progress, defects)
     return len(progress.measured), len(progress.solved)
+
+
+def _foresee(context: RunContext, progress: _Progress, defects: DetectorCalibrations) -> None:
+    """Judge the frames, plan the mosaics and show a quick look, as a whole run does before its pixel work."""
+    if context.settings.use_existing_master_tiles:
+        fields = divide_into_fields(context, progress.solved)
+        plan_fields(context, [(field, as_calibrated(field.frames)) for field in fields], save_grids=False)
+        return
+    defects = learn_sensor_patterns(context, progress.solved, defects)
+    _, grids = _calibrated_and_planned(context, progress, defects, save_grids=False)
+    if context.pictures:
+        show_quick_look(context, grids[0], defects)
+
+
+def _calibrated_and_planned(
+    context: RunContext, progress: _Progress, defects: DetectorCalibrations, save_grids: bool = True
+) -> tuple[list[tuple[SkyField, Calibration]], list[FieldPlan]]:
+    """Return the fields with what calibrating their frames gave, and the plans of their mosaics."""
+    calibrated = _for_each(
+        context,
+        divide_into_fields(context, progress.solved),
+        lambda field: field.name,
+        lambda field: while_readable(
+            context, field.frames, lambda frames: calibrate_frames(context, frames, defects, field.before)
+        ),
+    )
+    members = [(field, calibration.frames) for field, calibration in calibrated]
+    return calibrated, plan_fields(context, members, save_grids)
 
 
 def _look(context: RunContext, progress: _Progress, until: Preparation) -> DetectorCalibrations:
@@ -117,7 +155,7 @@ def _look(context: RunContext, progress: _Progress, until: Preparation) -> Detec
     progress.frames = frames_within_memory(context, progress.frames)
     progress.measured, defects = measure_frames(context, progress.frames)
     progress.frames = with_patterns_of_pixels(context, progress.frames, progress.measured)
-    if until == "solve":
+    if until != "measure":
         progress.solved = solve_frames(context, progress.measured, defects)
     return defects
 
@@ -132,16 +170,8 @@ def _run(context: RunContext, progress: _Progress) -> None:
         return
     fingerprints = {group: camera.fingerprint for group, camera in defects.items()}
     defects = learn_sensor_patterns(context, progress.solved, defects)
-    calibrated = _for_each(
-        context,
-        divide_into_fields(context, progress.solved),
-        lambda field: field.name,
-        lambda field: while_readable(
-            context, field.frames, lambda frames: calibrate_frames(context, frames, defects, field.before)
-        ),
-    )
+    calibrated, grids = _calibrated_and_planned(context, progress, defects)
     stars = {field.key: calibration.stars for field, calibration in calibrated}
-    grids = plan_fields(context, [(field, calibration.frames) for field, calibration in calibrated])
     progress.made, progress.defects = [FieldRecord(grid) for grid in grids], defects
     # Files of other cameras that cannot be used have no say in how the mosaics of the others are made.
     choice = mode_of(context.settings, [calibrated_frame.frame for grid in grids for calibrated_frame in grid.frames])
@@ -159,6 +189,15 @@ def _run(context: RunContext, progress: _Progress) -> None:
         keep_for_next_run(context.previous_run, context, progress.frames, progress.solved, fingerprints, made)
 
 
+def _make_bands(context: RunContext, progress: _Progress) -> None:
+    """Make what the settings ask for of the mosaics of several bands."""
+    names = [made.outputs.product.mosaic for made in progress.made if made.outputs is not None]
+    if wants_bands(context.settings):
+        with context.timer.phase("export", 1) as advance:
+            progress.bands = make_bands(context, names)
+            advance(1)
+
+
 def _learnt(grid: FieldPlan, frames: Sequence[CalibratedFrame]) -> FieldState:
     plan = grid.plan
     return FieldState(Canvas(plan.wcs, plan.width, plan.height), plan.origin, plan.channels, frames)
@@ -170,11 +209,16 @@ def _grid(
     """Stack every field's frames straight onto its canvas."""
     stores = {field.grid.key: _store(context, field.grid.key) for field in progress.made}
     jobs = [_job(field.grid, stores, stars[field.grid.key]) for field in progress.made]
-    for made, tiles in zip(progress.made, stack_tiles(context, jobs, defects), strict=True):
-        made.tiles = tiles
+
+    def stack() -> None:
+        for made, tiles in zip(progress.made, stack_tiles(context, jobs, defects), strict=True):
+            made.tiles = tiles
 
     def assemble(made: FieldRecord) -> None:
-        assemble_canvas(context, made.grid, made.tiles, stores[made.grid.key])
+        while_whole(lambda: assemble_canvas(context, made.grid, made.tiles, stores[made.grid.key]), stack)
+        make_proper_coadd(context, made.grid, stars[made.grid.key], defects, stores[made.grid.key])
+
+    stack()
 
     def write(made: FieldRecord, _: None) -> None:
         product = _export(context, progress, made).product
@@ -195,16 +239,23 @@ def _classic(
         for made, plans in zip(progress.made, groups, strict=True)
         for group in plans
     ]
-    products = iter(stack_tiles(context, jobs, defects))
-    stacked: dict[str, list[StackedGroup]] = {
-        made.grid.key: [(group, stores[group.key], next(products)) for group in plans]
-        for made, plans in zip(progress.made, groups, strict=True)
-    }
+    stacked: dict[str, list[StackedGroup]] = {}
+
+    def stack() -> None:
+        products = iter(stack_tiles(context, jobs, defects))
+        for made, plans in zip(progress.made, groups, strict=True):
+            stacked[made.grid.key] = [(group, stores[group.key], next(products)) for group in plans]
+
+    def masters_of(made: FieldRecord) -> Sequence[MasterResult]:
+        level = pedestal(made.grid.frames, made.grid.plan.channels)
+        return make_master_tiles(context, stacked[made.grid.key], level, len(progress.frames))
 
     def assemble(made: FieldRecord) -> list[MasterTile]:
-        level = pedestal(made.grid.frames, made.grid.plan.channels)
-        masters = make_master_tiles(context, stacked[made.grid.key], level, len(progress.frames))
-        return _assemble_masters(context, made, masters)
+        inputs, key = _assemble_masters(context, made, while_whole(lambda: masters_of(made), stack)), made.grid.key
+        make_proper_coadd(context, made.grid, stars[key], defects, _store(context, key))
+        return inputs
+
+    stack()
 
     def write(made: FieldRecord, inputs: list[MasterTile]) -> None:
         product, key = _export(context, progress, made).product, made.grid.key
@@ -250,7 +301,9 @@ def _assemble_masters(
 
 def _export(context: RunContext, progress: _Progress, made: FieldRecord) -> Outputs:
     store = _store(context, made.grid.key)
-    made.outputs = export_mosaic(context, len(progress.frames), made.grid, made.tiles, store)
+    asked = context.settings.save_proper_coadd and bool(progress.defects)
+    proper = proper_store(context, made.grid.key) if asked else None
+    made.outputs = export_mosaic(context, len(progress.frames), made.grid, made.tiles, store, proper)
     if progress.defects:
         used = {frame_id for tile in made.tiles for frame_id in tile.frames_used}
         frames = [field for field in made.grid.frames if field.frame.frame_id in used]

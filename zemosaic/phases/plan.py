@@ -38,7 +38,9 @@ class FieldPlan:
     """Name of the part of the sky, without that of a filter."""
 
 
-def plan_fields(context: RunContext, fields: Sequence[tuple[SkyField, Sequence[CalibratedFrame]]]) -> list[FieldPlan]:
+def plan_fields(
+    context: RunContext, fields: Sequence[tuple[SkyField, Sequence[CalibratedFrame]]], save_grids: bool = True
+) -> list[FieldPlan]:
     """Return the plans of the mosaics, one for each field that has frames in the region of interest.
 
     Parameters
@@ -46,6 +48,9 @@ def plan_fields(context: RunContext, fields: Sequence[tuple[SkyField, Sequence[C
     context : RunContext
     fields : sequence of (Field, frames)
         The fields, the main one first, with their calibrated frames.
+    save_grids : bool
+        Whether new grids are saved where the settings name a place.  A run that only prepares must not: the next run
+        would lie on the grid of frames that were only the first ones.
 
     Raises
     ------
@@ -57,7 +62,9 @@ def plan_fields(context: RunContext, fields: Sequence[tuple[SkyField, Sequence[C
         When no frame reaches the region of interest or a saved grid.
     """
     with context.timer.phase("plan", None):
-        plans_or_none = [_plan_of_field(context, field, frames, several=len(fields) > 1) for field, frames in fields]
+        plans_or_none = [
+            _plan_of_field(context, field, frames, len(fields) > 1, save_grids) for field, frames in fields
+        ]
         grids = [grid for grid in plans_or_none if grid is not None]
         if not grids:
             raise NothingUsable("error.nothing_in_region", region=context.settings.region_of_interest)
@@ -81,7 +88,7 @@ def plan_fields(context: RunContext, fields: Sequence[tuple[SkyField, Sequence[C
 
 
 def _plan_of_field(
-    context: RunContext, field: SkyField, frames: Sequence[CalibratedFrame], several: bool
+    context: RunContext, field: SkyField, frames: Sequence[CalibratedFrame], several: bool, save_grid: bool
 ) -> FieldPlan | None:
     """Return the plan of one field; None where none of it lies in the region of interest."""
     settings, region = context.settings, parse_region(context.settings.region_of_interest)
@@ -92,11 +99,11 @@ def _plan_of_field(
         context.log(message("log.grid_reused", folder=named, width=grid.width, height=grid.height))
     elif field.canvas is not None:
         canvas = field.canvas
-        _save_canvas(context, canvas, field, several)
     else:
         canvas = canvas_of(context, [frame.solved for frame in frames])
         if field.before is not None and canvas.wcs.projection == field.before.canvas.wcs.projection:
             canvas = extended_canvas(field.before.canvas, [frame.solved for frame in frames])
+    if save_grid and field.saved is None:
         _save_canvas(context, canvas, field, several)
     full_canvas = canvas
     if region is not None:
@@ -163,7 +170,8 @@ def _reaching(
 
 
 def _file_bytes(context: RunContext, plan: GridPlan) -> int:
-    planes = plan.channels + 2 + (plan.channels if context.settings.save_sigma_map else 0)
+    settings = context.settings
+    planes = plan.channels * (1 + settings.save_sigma_map + settings.save_proper_coadd) + 2
     return plan.width * plan.height * 4 * planes
 
 
@@ -171,7 +179,11 @@ def _check_disk(context: RunContext, plans: Sequence[GridPlan]) -> None:
     # What an earlier, broken run has stored is used again or replaced.
     stored = sum(file.stat().st_size for file in context.stores.glob("canvas_*.zarr/**/*") if file.is_file())
     work, output = context.folder.path, context.output_dir
-    tiles, files = sum(map(bytes_needed, plans)) + DISK_RESERVE, sum(_file_bytes(context, plan) for plan in plans)
+    stores = 2 if context.settings.save_proper_coadd else 1
+    tiles, files = (
+        stores * sum(map(bytes_needed, plans)) + DISK_RESERVE,
+        sum(_file_bytes(context, plan) for plan in plans),
+    )
     if work.stat().st_dev == output.stat().st_dev:
         demands = [(output, tiles + files, disk_free(work) + stored)]
     else:

@@ -40,8 +40,9 @@ def scan(context: RunContext) -> tuple[FrameRef, ...]:
     with context.timer.phase("scan", None):
         exclude = [Path(context.settings.output_dir)]
         folder, stacks = Path(context.settings.input_dir), wants_stacks(context.settings)
+        only = context.only
         refuse = refuse_beyond(context.settings.memory_limit_gb)
-        result = scan_folder(folder, exclude=exclude, progress=progress, stacks=stacks, refuse=refuse)
+        result = scan_folder(folder, exclude=exclude, progress=progress, stacks=stacks, refuse=refuse, only=only)
         for dropped in result.dropped:
             context.drop(dropped)
         frames = _of_one_kind(context, _chosen(context, result.frames))

@@ -104,7 +104,10 @@ def stack_tiles(
     if context.previous_run is not None:
         for part in prepared:
             _record_tiles(context, context.previous_run, part, paths, broken)
+    told = {dropped.frame_id for dropped in context.reporter.dropped}  # tiles may be stacked again, see `while_whole`
     for frame_id, reason in sorted(failed.items()):
+        if frame_id in told:
+            continue
         context.drop(Dropped(paths[frame_id], frame_id, "stack", FrameStatus.UNREADABLE, reason))
     return [[part.products[row] for row in range(len(part.job.grid.plan.tiles))] for part in prepared]
 

@@ -224,4 +224,5 @@ def coverage_colours(frames: NDArray[np.float32], most: float) -> Picture:
     steps = np.arange(len(COVERAGE_COLOURS))
     colours = [np.interp(place, steps, COVERAGE_COLOURS[:, channel]) for channel in range(3)]
     alpha = np.where(frames > 0, 255.0, 0.0)
-    return np.rint(np.stack([*colours, alpha], axis=-1)).astype(np.uint8)
+    picture: Picture = np.rint(np.stack([*colours, alpha], axis=-1)).astype(np.uint8)
+    return picture

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import platformdirs
+from astropy.io import fits
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Float32s
@@ -242,6 +243,11 @@ class MosaicView:
         return self._mosaic.file.wcs
 
     @property
+    def header(self) -> fits.Header:
+        """The header of the mosaic's file."""
+        return self._mosaic.file.header
+
+    @property
     def progress(self) -> float:
         """How much of the smaller levels is made, 0 to 1; ask for the window again when it is 1."""
         return self._mosaic.progress
@@ -317,10 +323,18 @@ class MosaicView:
 
         None where there is no coverage map.  The brightest colour stands for `most_frames`.
         """
+        frames = self.frames(x0, y0, x1, y1, out_w, out_h)
+        return None if frames is None else coverage_colours(frames, max(self.most_frames, 1.0))
+
+    def frames(self, x0: float, y0: float, x1: float, y1: float, out_w: int, out_h: int) -> Float32s | None:
+        """Return the number of frames in a part, shape (out_h, out_w); None where there is no coverage map.
+
+        Parameters are those of `window`.
+        """
         if self._coverage is None:
             return None
         pixels, grid = self._coverage.part(x0, y0, x1, y1, out_w, out_h)
-        return coverage_colours(averaged(pixels, grid, out_w, out_h)[0], max(self.most_frames, 1.0))
+        return np.asarray(averaged(pixels, grid, out_w, out_h)[0])
 
     @property
     def most_frames(self) -> float:

@@ -102,7 +102,8 @@ def with_hue_of_wings(planes: Planes, sky: Sequence[float], levels: Sequence[flo
 def _grown(mask: NDArray[np.bool_], by_px: int) -> NDArray[np.float32]:
     """Return a mask, 0 or 1, grown by a disc."""
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * by_px + 1, 2 * by_px + 1))
-    return cv2.dilate(mask.astype(np.uint8), disc).astype(np.float32)
+    grown: NDArray[np.float32] = cv2.dilate(mask.astype(np.uint8), disc).astype(np.float32)
+    return grown
 
 
 def _mean_of(plane: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -23,6 +23,7 @@ __all__ = [
     "fit_display_stretch",
     "inside_of",
     "midtones",
+    "sky_levels",
 ]
 
 Planes = NDArray[np.float32]
@@ -214,7 +215,7 @@ def fit_display_stretch(planes: Planes, inside: NDArray[np.bool_], look: Picture
     plain = DisplayStretch((0.0,) * channels, (1.0,) * channels, stretches, look=look)
     if not inside.any():
         return plain
-    sky = _sky(planes, inside)
+    sky = sky_levels(planes, inside)
     return replace(plain, sky=tuple(map(float, sky)), gains=_gains(planes, sky, inside, look))
 
 
@@ -231,11 +232,22 @@ def _column(values: Sequence[float] | NDArray[np.float32]) -> NDArray[np.float32
     return np.asarray(values, np.float32)[:, None, None]
 
 
-def _sky(planes: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+def sky_levels(planes: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return the level of the sky per channel: nebulae only add light, so that it is the darkest there is.
 
     Cells decide that are as dark as the darkest ones in all channels at once, within a pixel's noise: else a dark
     cloud of some colour would be taken for sky, and the sky would come out in the opposite colour.
+
+    Parameters
+    ----------
+    planes : ndarray, shape (channels, h, w), float32
+        Averaged pixels.
+    inside : ndarray of bool, shape (h, w)
+        Where they have data.
+
+    Returns
+    -------
+    ndarray, shape (channels,), float32
     """
     cells = downsampled(
         np.where(inside, planes, np.float32(np.nan)), max(24, max(inside.shape) // 16), axis_order="CHW"
@@ -269,7 +281,8 @@ def _star_gains(clear: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]
         return ones
     chosen = np.stack([_peaks(plane)[stars] for plane in clear])
     ratios = median(chosen[1] / chosen, axis=1)
-    return np.clip(ratios, 1.0 / GAIN_LIMIT, GAIN_LIMIT).astype(np.float32)
+    gains: NDArray[np.float32] = np.clip(ratios, 1.0 / GAIN_LIMIT, GAIN_LIMIT).astype(np.float32)
+    return gains
 
 
 def _peaks(plane: NDArray[np.float32]) -> NDArray[np.float32]:

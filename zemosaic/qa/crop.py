@@ -133,7 +133,7 @@ def _noise_profiles(weight: Pixels, box: Box) -> tuple[NDArray[np.float64], NDAr
 
 def _cut(profile: NDArray[np.float64], rules: QualityCrop) -> int:
     """Return how many pixels to cut at the beginning of a profile; all of them where no strip is good."""
-    size = profile.shape[1]
+    size: int = profile.shape[1]
     sums, counts = np.add.reduceat(profile, np.arange(0, size, rules.band_px), axis=1)
     level = np.divide(sums, counts, out=np.full(sums.shape, np.inf), where=counts > 0)
     known = level[np.isfinite(level)]

@@ -2,8 +2,9 @@
 
 A mean of samples with weights w and variances v has the variance ``sum w**2 v / (sum w)**2``. The weight map holds
 ``sum w`` of the samples that stayed; ``sum w**2 v / sum w`` changes only where frames begin and end, and is made from
-the frames on a coarse lattice. How much of its noise a sample keeps when it is interpolated depends on the kernel, the
-mask of colours and the place between the raw pixels; that one factor per channel is measured on the mosaic's bare sky.
+the frames on a coarse lattice. There v follows the light: photons of a nebula or of a bright side of the sky are noise
+too. How much of its noise a sample keeps when it is interpolated depends on the kernel, the mask of colours and the
+place between the raw pixels; that one factor per channel is measured on the mosaic's bare sky.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from numpy.typing import NDArray
 
 from zemosaic.arrays import Box, Float32s, Float64s, green_channel, median
 from zemosaic.model import OBSTRUCTION_BLOCK_PX, CalibratedFrame, GridPlan, detector_coordinates
+from zemosaic.qa.light_noise import relative_variance
 from zemosaic.store.axis_order import Pixels, axis_layout
 
-__all__ = ["SigmaPixels", "SkyNoise", "measure_sky_noise", "variance_of_unit_weight"]
+__all__ = ["STEP_PX", "SigmaPixels", "SkyNoise", "measure_sky_noise", "variance_of_unit_weight"]
 
 STEP_PX = 32
 """Between the points of the lattice."""
@@ -85,7 +87,9 @@ class SigmaPixels:
         return np.asarray((factor[:, down][:, :, across] * scale)[channels], np.float32)
 
 
-def variance_of_unit_weight(plan: GridPlan, frames: Sequence[CalibratedFrame]) -> Float32s:
+def variance_of_unit_weight(
+    plan: GridPlan, frames: Sequence[CalibratedFrame], light: Float32s | None = None
+) -> Float32s:
     """Return ``sum w**2 v / sum w`` of the frames that cover each cell of the canvas.
 
     Parameters
@@ -93,6 +97,9 @@ def variance_of_unit_weight(plan: GridPlan, frames: Sequence[CalibratedFrame]) -
     plan : GridPlan
     frames : sequence of CalibratedFrame
         Those whose pixels are in the mosaic.
+    light : ndarray, shape (channels, rows, columns), float32, optional
+        The mosaic's light in each cell without the sky level that it keeps, see `smooth_light`. Without it frames are
+        as noisy everywhere as in the median.
 
     Returns
     -------
@@ -102,7 +109,7 @@ def variance_of_unit_weight(plan: GridPlan, frames: Sequence[CalibratedFrame]) -
     rows, columns = -(-plan.height // STEP_PX), -(-plan.width // STEP_PX)
     once, twice = np.zeros((rows, columns)), np.zeros((plan.channels, rows, columns))
     for frame in frames:
-        _add_frame(plan, frame, once, twice)
+        _add_frame(plan, frame, light, once, twice)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(once > 0, twice / once, 0.0).astype(np.float32)
     for plane in ratio:
@@ -113,7 +120,7 @@ def variance_of_unit_weight(plan: GridPlan, frames: Sequence[CalibratedFrame]) -
     return ratio
 
 
-def _add_frame(plan: GridPlan, frame: CalibratedFrame, once: Float64s, twice: Float64s) -> None:
+def _add_frame(plan: GridPlan, frame: CalibratedFrame, light: Float32s | None, once: Float64s, twice: Float64s) -> None:
     """Add a frame to the sums of weights and of squared weights times variances where it covers the cells."""
     width, height = frame.frame.width, frame.frame.height
     corner_x, corner_y = plan.wcs.sky_to_pixel(*frame.wcs.corners(width, height))
@@ -132,12 +139,14 @@ def _add_frame(plan: GridPlan, frame: CalibratedFrame, once: Float64s, twice: Fl
         inside &= ~np.isin(place.astype(np.int64), frame.obstructed)
     u, v = detector_coordinates(x, y, width, height)
     square = u * u + v * v
-    light = 1.0 + sum(term * square ** (k + 1) for k, term in enumerate(frame.illumination))
+    shade = 1.0 + sum(term * square ** (k + 1) for k, term in enumerate(frame.illumination))
     area = (plan.wcs.scale_arcsec / frame.wcs.scale_arcsec) ** 2
     noise = np.array(frame.noise if len(frame.noise) == len(twice) else frame.noise[:1] * len(twice)) * area
     once[r0:r1, c0:c1] += np.where(inside, frame.weight, 0.0)
-    part = np.where(inside, (frame.weight / light) ** 2, 0.0)
-    twice[:, r0:r1, c0:c1] += noise[:, None, None] ** 2 * part
+    part = np.where(inside, (frame.weight / shade) ** 2, 0.0) * noise[:, None, None] ** 2
+    if light is not None:
+        part *= relative_variance(frame, light[:, r0:r1, c0:c1] / np.float32(area), u, v, shade)
+    twice[:, r0:r1, c0:c1] += part
 
 
 def measure_sky_noise(value: Pixels, expected: SigmaPixels, box: Box) -> SkyNoise | None:

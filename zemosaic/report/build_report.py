@@ -81,8 +81,11 @@ def build_report(records: RunRecords) -> RunReport:
         depth=records.depth,
         light=records.light,
         pixels=records.pixels,
+        combined=tuple(records.combined),
+        lines=tuple(records.lines),
         others=tuple(_field_report(field, by_hand) for field in records.others),
         given=tuple(inventory(records.frames, [item for item in records.dropped if item.phase == "scan"])),
+        failure=records.failure,
         weights=price_of_weights(records.calibrated) if records.calibrated else None,
     )
 

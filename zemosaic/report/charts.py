@@ -172,7 +172,8 @@ def _night_lines(nights: Sequence[str]) -> str:
 def _thinned(indices: NDArray[np.intp], most: int) -> NDArray[np.intp]:
     if len(indices) <= most:
         return indices
-    return indices[np.linspace(0, len(indices) - 1, most).astype(int)]
+    thinned: NDArray[np.intp] = indices[np.linspace(0, len(indices) - 1, most).astype(int)]
+    return thinned
 
 
 def sky_map(footprints: Sequence[Footprint], label: str, north: str, east: str) -> Markup | None:

@@ -50,7 +50,7 @@ def light_section(report: RunReport, words: Words) -> LightSection | None:
     words : Words
     """
     light = report.light
-    if light is None or not (light.white or light.zero or light.shallow):
+    if light is None or not (light.white or light.zero or light.shallow or light.residual):
         return None
     figures: list[Figure] = []
     charts: list[Chart] = []
@@ -78,6 +78,12 @@ def light_section(report: RunReport, words: Words) -> LightSection | None:
     if light.depth is not None:
         note_depth = words.text("report.light.at_depth", n=round(light.depth.typical_frames))
         figures.append(Figure(words.text("report.light.limit"), words.number(light.depth.limit_mag, 2), note_depth))
+    if light.residual is not None:
+        amplitude = f"{words.number(max(light.residual.amplitude), 1)} ADU"
+        percent = round(100.0 * light.residual.empty_part)
+        figures.append(
+            Figure(words.text("report.light.residual"), amplitude, words.text("report.light.residual_note", n=percent))
+        )
     lines = [
         ShallowLine(
             f"{ra_text(part.ra_deg)} {dec_text(part.dec_deg)}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,11 +19,12 @@ from zemosaic.calibration.frame_weights import WeightPrice
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameStatus
 from zemosaic.picture.preview import jpeg_bytes, png_bytes
+from zemosaic.report.band_section import band_section
 from zemosaic.report.charts import GROUP_COLOURS, Footprint, Series, dec_text, ra_text, series_chart, sky_map
 from zemosaic.report.light_section import light_section
 from zemosaic.report.report_records import FieldReport, FrameRow, RunReport
 from zemosaic.report.report_sections import depth_section, group_lines, part_lines, seam_section
-from zemosaic.report.report_text import Chart, Figure, Words, mean_of, short_path
+from zemosaic.report.report_text import Chart, Figure, Words, data_uri, mean_of, short_path
 from zemosaic.store.whole_files import write_whole
 
 __all__ = ["ReportPictures", "report_html", "write_report_html"]
@@ -92,6 +92,7 @@ def write_report_html(
     pictures: ReportPictures,
     translator: Translator,
     others: Sequence[ReportPictures] = (),
+    combined: Sequence[NDArray[np.uint8]] = (),
 ) -> None:
     """Write the page.
 
@@ -107,17 +108,23 @@ def write_report_html(
         Language of the page.
     others : sequence of ReportPictures
         Those of the further fields.
+    combined : sequence of ndarray, shape (h, w, 3), uint8
+        Previews of the colour pictures made of several bands, rows from the top.
 
     Raises
     ------
     OutputError
         The file cannot be written.
     """
-    write_whole(path, report_html(report, pictures, translator, others).encode("utf-8", "replace"))
+    write_whole(path, report_html(report, pictures, translator, others, combined).encode("utf-8", "replace"))
 
 
 def report_html(
-    report: RunReport, pictures: ReportPictures, translator: Translator, others: Sequence[ReportPictures] = ()
+    report: RunReport,
+    pictures: ReportPictures,
+    translator: Translator,
+    others: Sequence[ReportPictures] = (),
+    combined: Sequence[NDArray[np.uint8]] = (),
 ) -> str:
     """Return the page that `write_report_html` writes.
 
@@ -129,14 +136,17 @@ def report_html(
     translator : Translator
     others : sequence of ReportPictures
         Of the other fields, in their order.
+    combined : sequence of ndarray
+        See `write_report_html`.
     """
     words = Words(translator)
     ordered = sorted(report.frames, key=lambda row: (row.date_obs or "~", row.path))
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     source = files("zemosaic.report") / "templates" / "report.html.j2"
-    return template.from_string(source.read_text(encoding="utf-8")).render(
+    page: str = template.from_string(source.read_text(encoding="utf-8")).render(
         t=translator.text,
         language=translator.language,
+        failure=translator.message(report.failure) if report.failure else "",
         title=report.field_name or translator.text("report.untitled"),
         subtitle=_subtitle(report, words),
         figures=_figures(report, words),
@@ -144,6 +154,7 @@ def report_html(
         coverage=_coverage(pictures),
         coverage_most=pictures.coverage_most,
         others=[_other(field, shown, words) for field, shown in zip(report.others, others, strict=True)],
+        bands=band_section(report, combined, words),
         sky=_sky(ordered, translator),
         charts=_charts(ordered, words),
         seams=seam_section(report, words),
@@ -165,6 +176,7 @@ def report_html(
         changed=_changed(report, translator),
         versions=sorted(report.versions.items()),
     )
+    return page
 
 
 def _figures(report: RunReport, words: Words) -> list[Figure]:
@@ -206,11 +218,11 @@ def _figures(report: RunReport, words: Words) -> list[Figure]:
 
 
 def _preview(pictures: ReportPictures) -> str:
-    return "" if pictures.preview is None else _data_uri("image/jpeg", jpeg_bytes(pictures.preview, PREVIEW_PX))
+    return "" if pictures.preview is None else data_uri("image/jpeg", jpeg_bytes(pictures.preview, PREVIEW_PX))
 
 
 def _coverage(pictures: ReportPictures) -> str:
-    return "" if pictures.coverage is None else _data_uri("image/png", png_bytes(pictures.coverage))
+    return "" if pictures.coverage is None else data_uri("image/png", png_bytes(pictures.coverage))
 
 
 def _other(field: FieldReport, pictures: ReportPictures, words: Words) -> _OtherField:
@@ -373,7 +385,3 @@ def _moment(date_obs: str) -> datetime | None:
     except ValueError:
         return None
     return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-
-
-def _data_uri(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -54,6 +54,7 @@ def report_dict(report: RunReport, translator: Translator) -> dict[str, Any]:
         "canvas_box": mosaic.box if mosaic else None,
         "exposure_s": mosaic.exposure_s if mosaic else None,
         "wcs": report.wcs.to_cards() if report.wcs else None,
+        "failure": _told(report.failure, translator) if report.failure else None,
         "way": _told(report.way, translator) if report.way else None,
         "given": [_told(line, translator) for line in report.given],
         "frames_found": len(report.frames),
@@ -66,6 +67,8 @@ def report_dict(report: RunReport, translator: Translator) -> dict[str, Any]:
         "weights": asdict(report.weights) if report.weights else None,
         **_light_dict(report.light),
         "other_fields": [_field_dict(field) for field in report.others],
+        "combined": [asdict(product) | {"wcs": product.wcs.to_cards()} for product in report.combined],
+        "line_planes": [asdict(product) for product in report.lines],
         "warnings": [_told(warning, translator) for warning in report.warnings],
         "settings": dict(report.settings),
         "versions": dict(report.versions),
@@ -107,6 +110,7 @@ def _light_dict(light: StarLight | None) -> dict[str, Any]:
         "photometry": {**asdict(light.zero), "limit_mag": light.depth.limit_mag if light.depth else None}
         if light.zero
         else None,
+        "residual_background": asdict(light.residual) if light.residual else None,
         "shallow_parts": [asdict(part) for part in light.shallow],
     }
 

@@ -11,11 +11,13 @@ from zemosaic.calibration.frame_weights import WeightPrice
 from zemosaic.errors import Message
 from zemosaic.model import (
     CalibratedFrame,
+    CombinedProduct,
     Dropped,
     EdgeOffsets,
     FrameRef,
     FrameStatus,
     GridPlan,
+    LineProduct,
     MeasuredFrame,
     MosaicProduct,
     SolvedFrame,
@@ -23,6 +25,7 @@ from zemosaic.model import (
     Trail,
 )
 from zemosaic.qa.noise_against_depth import DepthNoise
+from zemosaic.qa.residual_background import ResidualBackground
 from zemosaic.qa.seam_summary import SeamSummary
 from zemosaic.qa.seams import SeamReport
 from zemosaic.stars.shallow_parts import ShallowPart
@@ -54,13 +57,15 @@ class PhaseTime:
 
 @dataclass(frozen=True)
 class StarLight:
-    """What the stars of a mosaic tell; each None where they do not."""
+    """What the light of a mosaic tells; each None where it does not."""
 
     white: White | None = None
     zero: ZeroPoint | None = None
     depth: MosaicDepth | None = None
     shallow: tuple[ShallowPart, ...] = ()
     """Where more frames would help most."""
+    residual: ResidualBackground | None = None
+    """The background that was taken off the pictures; None where none was."""
 
 
 @dataclass(frozen=True)
@@ -99,11 +104,17 @@ class RunRecords:
     input_dir: str = ""
     way: Message | None = None
     """Which way led to the mosaic, and why."""
+    failure: Message | None = None
+    """Why there is no mosaic; None for a run that made one."""
     seams: SeamReport | None = None
     """Steps measured on the mosaic."""
     depth: DepthNoise | None = None
     pixels: str = ""
     """Text from `zemosaic.store.pixel_record`."""
+    combined: Sequence[CombinedProduct] = ()
+    """Colour pictures made of mosaics of single bands."""
+    lines: Sequence[LineProduct] = ()
+    """Lines taken out of mosaics behind dual-band filters."""
 
 
 @dataclass(frozen=True)
@@ -219,6 +230,12 @@ class RunReport:
     """What the input folder held, in lines."""
     weights: WeightPrice | None = None
     """What the weights of the frames cost and gain; None without calibrated frames."""
+    combined: tuple[CombinedProduct, ...] = ()
+    """Colour pictures made of mosaics of single bands."""
+    lines: tuple[LineProduct, ...] = ()
+    """Lines taken out of mosaics behind dual-band filters."""
+    failure: Message | None = None
+    """Why there is no mosaic; None for a run that made one."""
 
     @property
     def groups(self) -> dict[str, list[FrameRow]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -13,7 +14,7 @@ from zemosaic.arrays import green_channel
 from zemosaic.errors import Message
 from zemosaic.i18n import Translator
 
-__all__ = ["Chart", "Figure", "Words", "green_of", "mean_of", "short_path"]
+__all__ = ["Chart", "Figure", "Words", "data_uri", "green_of", "mean_of", "short_path"]
 
 
 @dataclass(frozen=True)
@@ -85,3 +86,15 @@ def short_path(path: str, input_dir: str) -> str:
     if input_dir and PurePath(path).is_relative_to(input_dir):
         return PurePath(path).relative_to(input_dir).as_posix()
     return PurePath(path).name
+
+
+def data_uri(kind: str, content: bytes) -> str:
+    """Return a file as an address that holds all of it.
+
+    Parameters
+    ----------
+    kind : str
+        Its media type, ``image/png`` for example.
+    content : bytes
+    """
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

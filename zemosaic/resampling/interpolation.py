@@ -64,7 +64,8 @@ def lanczos_table(steps: int = STEPS, reach: int = 3) -> NDArray[np.float32]:
     fraction = np.arange(steps + 1)[:, None] / steps
     offset = fraction - np.arange(1 - reach, reach + 1)[None, :]
     kernel = np.where(np.abs(offset) < reach, np.sinc(offset) * np.sinc(offset / reach), 0.0)
-    return (kernel / kernel.sum(axis=1, keepdims=True)).astype(np.float32)
+    table: NDArray[np.float32] = (kernel / kernel.sum(axis=1, keepdims=True)).astype(np.float32)
+    return table
 
 
 def cubic_table(steps: int = STEPS) -> NDArray[np.float32]:

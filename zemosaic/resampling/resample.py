@@ -135,14 +135,14 @@ def _held(builder: Any, value: Any, pairs: list[Any], first: int) -> Any:
     return builder.select(builder.fcmp_ordered("<", value, least), least, value)
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def _sums_4(typing: Any, plane: Any, table: Any, at: Any, first: Any, into: Any) -> Any:
     """Fill into[first : first + 4] with weighted sums of 4 x 4 pixels."""
     signature = types.void(plane, table, at, types.intp, into)
     return signature, _sums(4, 4, signature)
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def _sums_6(typing: Any, plane: Any, table: Any, at: Any, first: Any, into: Any) -> Any:
     """Fill into[first : first + 4] with weighted sums of 6 x 6 pixels; 8 columns are read, two of them for nothing."""
     signature = types.void(plane, table, at, types.intp, into)

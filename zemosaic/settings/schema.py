@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from zemosaic.settings.clock import CLOCK_FORM, checked_clock
 from zemosaic.settings.region import POINTING_FORM, REGION_FORM, checked_pointing, checked_region
 
 __all__ = ["GROUPS", "TIERS", "Settings", "Spec", "specs"]
@@ -52,6 +53,8 @@ class Settings(BaseModel):
     master_dark: str = _setting("", "folders", "advanced", kind="file or folder", affects=("measure",))
     master_flat: str = _setting("", "folders", "advanced", kind="file or folder", affects=("measure",))
     master_bias: str = _setting("", "folders", "advanced", kind="file or folder", affects=("measure",))
+    watch_idle_min: float = _setting(60.0, "folders", unit="min", ge=0.0, le=10080.0)
+    watch_until: Annotated[str, AfterValidator(checked_clock)] = _setting("", "folders", form=CLOCK_FORM)
 
     solver: Literal["auto", "astap", "embedded"] = _setting("auto", "solving", "basic", affects=("solve",))
     force_resolve_existing_wcs: bool = _setting(False, "solving", affects=("solve",))
@@ -102,6 +105,7 @@ class Settings(BaseModel):
     radial_feather_fraction: float = _setting(0.8, "stacking", "expert", ge=0.1, le=1.0, affects=("stack",))
     save_sigma_map: bool = _setting(True, "stacking", affects=("export",))
     save_rejection_maps: bool = _setting(False, "stacking", affects=("export",))
+    save_proper_coadd: bool = _setting(False, "stacking", affects=("export",))
     winsor_memmap_fallback: Literal["auto", "always", "never"] = _setting(
         "auto", "stacking", "expert", affects=("stack",)
     )
@@ -116,6 +120,10 @@ class Settings(BaseModel):
     force_seestar_mode: bool = _setting(False, "mosaic", "basic", affects=("plan",))
     mosaic_mode: Literal["auto", "grid", "classic"] = _setting("auto", "mosaic", "basic", affects=("plan",))
     mosaic_per_filter: bool = _setting(True, "mosaic", "basic", affects=("plan",))
+    combine_filters: Literal["none", "rgb", "lrgb", "hoo", "sho", "pseudo_sho"] = _setting(
+        "none", "mosaic", affects=("export",)
+    )
+    dual_band_planes: Literal["none", "dual_band", "all"] = _setting("none", "mosaic", affects=("export",))
     final_assembly_method: Literal["reproject_coadd", "incremental"] = _setting(
         "incremental", "mosaic", affects=("export",)
     )
@@ -161,6 +169,7 @@ class Settings(BaseModel):
     save_compressed_fits: bool = _setting(False, "output", affects=("export",))
     save_stretched: Literal["none", "png16", "tiff"] = _setting("none", "output", affects=("export",))
     apply_colour_gains: bool = _setting(False, "output", affects=("export",))
+    flatten_background: Literal["off", "picture", "both"] = _setting("off", "output", affects=("export",))
     preview_linked: bool = _setting(True, "output", affects=("export",))
     preview_max_px: int = _setting(3200, "output", unit="px", ge=256, le=20000, affects=("export",))
     picture_strength: float = _setting(1.0, "output", "basic", unit="x", ge=0.25, le=4.0, affects=("export",))

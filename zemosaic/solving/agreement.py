@@ -161,7 +161,8 @@ def _still_with(one: Neighbour, field: StarField) -> Flags:
 def _close_by(x: Float64s, y: Float64s, other_x: Float64s, other_y: Float64s) -> Flags:
     tree = cKDTree(np.column_stack([other_x, other_y]))
     distance = tree.query(np.column_stack([x, y]), distance_upper_bound=MAX_STILL_PX)[0]
-    return np.isfinite(distance)
+    close: Flags = np.isfinite(distance)
+    return close
 
 
 def _neighbours_agree(wcs: FrameWcs, field: StarField, near: Sequence[Neighbour]) -> bool:

@@ -115,7 +115,8 @@ def moved(affine: Float64s, points: Float64s) -> Float64s:
         Shift, then what x and y are multiplied with.
     points : ndarray, shape (n, 2)
     """
-    return affine[0] + points @ affine[1:]
+    positions: Float64s = affine[0] + points @ affine[1:]
+    return positions
 
 
 def refine_affine(
@@ -183,7 +184,8 @@ def shift_between(points: Float64s, targets: Float64s, reach: float, slack: floa
         return None
     tree = cKDTree(shifts)
     votes = tree.query_ball_point(shifts, slack, return_length=True)
-    return shifts[tree.query_ball_point(shifts[np.argmax(votes)], slack)].mean(axis=0)
+    shift: Float64s = shifts[tree.query_ball_point(shifts[np.argmax(votes)], slack)].mean(axis=0)
+    return shift
 
 
 def chance_of(matched: int, spent: int, expected: float) -> float:

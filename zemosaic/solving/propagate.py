@@ -157,7 +157,8 @@ def _by_triangles(ours: Float64s, theirs: Float64s, tree: cKDTree, field: StarFi
 def _brightest_near(theirs: Float64s, seen: Float64s) -> Float64s:
     """Return the brightest of the known stars round the stars seen: a union may reach far beyond the frame."""
     low, high = seen.min(axis=0) - _MAX_SHIFT_PX, seen.max(axis=0) + _MAX_SHIFT_PX
-    return theirs[((theirs >= low) & (theirs <= high)).all(axis=1)][: 2 * _N_BRIGHTEST]
+    brightest: Float64s = theirs[((theirs >= low) & (theirs <= high)).all(axis=1)][: 2 * _N_BRIGHTEST]
+    return brightest
 
 
 def _refined(ours: Float64s, theirs: Float64s, tree: cKDTree, affine: Float64s) -> tuple[Float64s, Pairs] | None:

@@ -45,11 +45,13 @@ class BalancedPixels:
         y0, y1, _ = rows.indices(self.shape[1])
         x0, x1, _ = columns.indices(self.shape[2])
         if self.cut_off is None:
-            return (np.asarray(self.source[:, y0:y1, x0:x1]) * _column(self.gains))[channels]
+            balanced: NDArray[np.float32] = (np.asarray(self.source[:, y0:y1, x0:x1]) * _column(self.gains))[channels]
+            return balanced
         top, left = max(0, y0 - MARGIN_PX), max(0, x0 - MARGIN_PX)
         part = np.asarray(self.source[:, top : y1 + MARGIN_PX, left : x1 + MARGIN_PX], np.float32)
         balanced = with_wing_hue(part, self.gains, self.cut_off)
-        return balanced[:, y0 - top : y1 - top, x0 - left : x1 - left][channels]
+        window: NDArray[np.float32] = balanced[:, y0 - top : y1 - top, x0 - left : x1 - left][channels]
+        return window
 
 
 def with_wing_hue(planes: Float32s, gains: Sequence[float], cut_off: Sequence[float]) -> Float32s:

@@ -36,6 +36,8 @@ MARGIN_PX = 40
 """Around a window, so that its background and apertures know what is beyond."""
 FLAG_SATURATED, FLAG_CROWDED = 1, 2
 CROWDED_APERTURES = 1.6
+BROAD_FWHM = 3.0
+"""Width of the smoothing that tells what is broader than a star, in widths of the star."""
 INNER_RADIUS_FWHM = 0.6
 """Radius of the smaller aperture that tells the width of a star."""
 MIN_FWHM_RATIO, MAX_FWHM_RATIO = 0.3, 4.0
@@ -126,7 +128,9 @@ def find_stars_in(planes: Float32s, fwhm_px: float, cut_off: tuple[float, ...] |
     clear = np.where(blank, np.float32(0), planes - np.stack([level for level, _ in levels]))
     green = green_channel(channels)
     sigma = fwhm_px / 2.3548
+    # Less the same light smoothed more broadly: knots of nebulae and the wings of bright stars are wider than stars.
     smooth = cv2.GaussianBlur(clear[green], (0, 0), sigma)
+    smooth -= cv2.GaussianBlur(smooth, (0, 0), BROAD_FWHM * sigma)
     step = max(2, round(fwhm_px))
     quiet = smooth[::step, ::step][~blank[::step, ::step]]
     noise_of_smooth = median_sigma(quiet - np.median(quiet)) / max(float(np.median(levels[green][1])), 1e-12)
@@ -168,11 +172,12 @@ def _background(plane: Float32s, blank: NDArray[np.bool_]) -> tuple[Float32s, Fl
         MESH_PX // STRIDE_PX,
         mask=blank[::STRIDE_PX, ::STRIDE_PX],
         exclude_percentile=MAX_EMPTY_PERCENT,
-        filter_size=3,
+        filter_size=1,
         sigma_clip=SigmaClip(sigma=CLIP_SIGMAS, maxiters=5),
         bkg_estimator=MedianBackground(),
     )
-    meshes = [np.asarray(mesh, np.float32) for mesh in (model.background_mesh, _rms_mesh(model))]
+    # The median of 3 x 3 cells, as photutils' own filter takes it, which calls Python for each cell.
+    meshes = [cv2.medianBlur(np.asarray(mesh, np.float32), 3) for mesh in (model.background_mesh, _rms_mesh(model))]
     # The last row and column of cells reach beyond the plane.
     size = (MESH_PX * meshes[0].shape[1], MESH_PX * meshes[0].shape[0])
     level, noise = (
@@ -183,7 +188,8 @@ def _background(plane: Float32s, blank: NDArray[np.bool_]) -> tuple[Float32s, Fl
 
 def _rms_mesh(model: Background2D) -> NDArray[np.floating]:
     """Return the noise of the cells under either of the names that photutils has for it."""
-    return model.bkg_rms_mesh if hasattr(model, "bkg_rms_mesh") else model.background_rms_mesh
+    rms: NDArray[np.floating] = model.bkg_rms_mesh if hasattr(model, "bkg_rms_mesh") else model.background_rms_mesh
+    return rms
 
 
 def _peaks(snr: Float32s, blank: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

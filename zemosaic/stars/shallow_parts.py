@@ -67,7 +67,8 @@ def frames_for(frames: float, gain_mag: float = GAIN_MAG) -> int:
     gain_mag : float
         Magnitudes.
     """
-    return max(1, math.ceil(frames * (10.0 ** (gain_mag / 1.25) - 1.0)))
+    more: int = max(1, math.ceil(frames * (10.0 ** (gain_mag / 1.25) - 1.0)))
+    return more
 
 
 def shallow_parts(kept: Pixels, wcs: FrameWcs, box: Box, limit_mag: float) -> list[ShallowPart]:

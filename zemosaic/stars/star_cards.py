@@ -44,5 +44,8 @@ def star_cards(
             ("MAGAPER", round(zero.aperture_px, 3), "[pixel] radius that fluxes are summed in"),
         ]
     if depth is not None:
-        cards.append(("MAGLIM5", round(depth.limit_mag, 3), "[mag] star at S/N 5 where depth is typical"))
+        cards += [
+            ("MAGLIM5", round(depth.limit_mag, 3), "[mag] star at S/N 5 where MAGLIMN frames are"),
+            ("MAGLIMN", round(depth.typical_frames, 2), "frames per pixel, typical of this mosaic"),
+        ]
     return cards

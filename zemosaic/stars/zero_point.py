@@ -130,4 +130,5 @@ def _values_at(plane: Pixels, rows: Indices, columns: Indices, box: Box) -> Floa
 
 def _places(low: int, high: int) -> Float64s:
     step = (high - low) / (SKY_PLACES_ACROSS + 1)
-    return np.floor(low + step * np.arange(1, SKY_PLACES_ACROSS + 1)).astype(float)
+    places: Float64s = np.floor(low + step * np.arange(1, SKY_PLACES_ACROSS + 1)).astype(float)
+    return places

@@ -19,7 +19,7 @@ import zarr
 from numpy.typing import NDArray
 
 from zemosaic.atomic import sync_file, write_atomic
-from zemosaic.errors import OutputError
+from zemosaic.errors import OutputError, TileDamaged
 from zemosaic.model import GridPlan, TileSpec
 from zemosaic.store.plain_arrays import holds_plain_numbers
 
@@ -288,7 +288,7 @@ class CanvasStore:
 
         Raises
         ------
-        OutputError
+        TileDamaged
             When it does not agree with its mark any more.
         """
         return TilePixels(**self._tile_planes(tile, row, list(_PLANES)))
@@ -298,7 +298,7 @@ class CanvasStore:
 
         Raises
         ------
-        OutputError
+        TileDamaged
             As `read_tile`.
         """
         return np.asarray(self._tile_planes(tile, row, ["value"])["value"])
@@ -306,19 +306,17 @@ class CanvasStore:
     def _tile_planes(self, tile: TileSpec, row: int, names: Sequence[str]) -> dict[str, NDArray[Any]]:
         """Return planes of a tile by name; what has a mark is read once, and is what was compared with it."""
         y0, y1, x0, x1 = tile.outer
-        arrays = {name: self._array(f"tile_{name}") for name in names}
+        size = y1 - y0, x1 - x0
         if row not in self.marks:
-            return {
-                name: np.asarray(array[_tile_place(name, row, y1 - y0, x1 - x0)][0]) for name, array in arrays.items()
-            }
+            return {name: np.asarray(self._array(f"tile_{name}")[_tile_place(name, row, *size)][0]) for name in names}
         chunks = dict(zip(_PLANES, self._chunks_of(row, self.marks[row]), strict=False))
         if not chunks:
-            raise OutputError("error.tile_damaged", tile=tile.tile_id, folder=str(self.path))
+            raise TileDamaged("error.tile_damaged", tile=tile.tile_id, folder=str(self.path))
         planes = {}
-        for name, array in arrays.items():
-            dtype = _PLANES[name][0]
-            chunk = np.frombuffer(chunks[name], f"<{dtype}").reshape((1, *array.shape[1:]))
-            planes[name] = chunk[_tile_place(name, 0, y1 - y0, x1 - x0)][0].astype(dtype)
+        for name in names:
+            dtype, shape = _PLANES[name][0], (1, *self._array(f"tile_{name}").shape[1:])
+            chunk = np.frombuffer(chunks[name], f"<{dtype}").reshape(shape)
+            planes[name] = chunk[_tile_place(name, 0, *size)][0].astype(dtype)
         return planes
 
     def _chunk_files(self, row: int) -> list[Path]:

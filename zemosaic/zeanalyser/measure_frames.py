@@ -165,7 +165,8 @@ def _view(frame: FrameRef, pixels: NDArray[Any]) -> _View:
 def _halved(plane: Float32s) -> Float32s:
     """Return the means of 2 x 2 pixels; an odd last row or column is left out."""
     height, width = plane.shape[0] // 2, plane.shape[1] // 2
-    return cv2.resize(plane[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+    halved: Float32s = cv2.resize(plane[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+    return halved
 
 
 def _mask(plane: Float32s) -> NDArray[np.bool_] | None:
@@ -226,7 +227,8 @@ def _extract(plane: Float32s, noise: float, mask: NDArray[np.bool_] | None, kern
 def _gaussian(sigma: float) -> Float32s:
     """Return a round kernel that reaches to 2 sigma, peak 1."""
     d = np.arange(-math.ceil(2.0 * sigma), math.ceil(2.0 * sigma) + 1)
-    return np.exp(-0.5 * (d[:, None] ** 2 + d[None, :] ** 2) / sigma**2).astype(np.float32)
+    kernel: Float32s = np.exp(-0.5 * (d[:, None] ** 2 + d[None, :] ** 2) / sigma**2).astype(np.float32)
+    return kernel
 
 
 def _single_pixels(

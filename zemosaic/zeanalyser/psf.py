@@ -219,7 +219,8 @@ def _fitting(parameters: Float64s, samples: PsfSamples) -> NDArray[np.bool_]:
 def _profile(p: Float64s, samples: PsfSamples) -> Float64s:
     """Return the pixel-integrated profile, shape (n,)."""
     shape = np.exp(-np.float32(p[4]) * np.log(_quadratic(p, samples.dx, samples.dy)))
-    return p[0] * shape.mean(axis=0, dtype=np.float64) + p[5]
+    profile: Float64s = p[0] * shape.mean(axis=0, dtype=np.float64) + p[5]
+    return profile
 
 
 @njit(cache=True, error_model="numpy", nogil=True)

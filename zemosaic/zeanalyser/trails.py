@@ -185,7 +185,8 @@ def _block_profiles(strip: Float32s) -> NDArray[np.float64]:
     across, length = strip.shape
     # Several times faster than `np.median`, which looks for NaN; here there is none.
     ordered = np.sort(strip.reshape(across, length // BLOCK_PX, BLOCK_PX), axis=2)
-    return ordered[:, :, BLOCK_PX // 2 - 1 : BLOCK_PX // 2 + 1].mean(axis=2, dtype=np.float64)
+    profiles: NDArray[np.float64] = ordered[:, :, BLOCK_PX // 2 - 1 : BLOCK_PX // 2 + 1].mean(axis=2, dtype=np.float64)
+    return profiles
 
 
 def _straightened(blocks: NDArray[np.float64], noise: float, length: int) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import math
 import os
 import re
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from zemosaic.errors import FrameError
+from zemosaic.frames.patient_reading import patiently, regular_file
 
 __all__ = ["MIN_SIDE_PX", "FitsImage", "Header", "Layout", "find_image", "layout", "read_header"]
 
@@ -161,19 +163,7 @@ def find_image(path: Path) -> FitsImage:
     """
     name = path.name
     try:
-        # A pipe would block for ever, and a device is no frame.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise FrameError("reason.not_a_file", file=name)
-        with path.open("rb") as raw:
-            status = os.fstat(raw.fileno())
-            if status.st_size == 0:
-                raise FrameError("reason.empty_file", file=name)
-            gzipped = raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
-            if not gzipped:
-                return _search(raw, path, status, gzipped=False)
-            with gzip.open(raw, "rb") as stream:
-                return _search(stream, path, status, gzipped=True)  # type: ignore[arg-type]
+        return patiently(lambda: _find(path))
     except (EOFError, gzip.BadGzipFile, zlib.error) as problem:
         raise FrameError("reason.corrupt_compression", file=name, detail=str(problem)) from None
     except PermissionError:
@@ -182,6 +172,23 @@ def find_image(path: Path) -> FitsImage:
         raise FrameError("reason.vanished", file=name) from None
     except OSError as problem:
         raise FrameError("reason.io_error", file=name, detail=problem.strerror or str(problem)) from None
+
+
+def _find(path: Path) -> FitsImage:
+    """Do what `find_image` does once; raises OSError where the system cannot read the file."""
+    # A pipe would block for ever, and a device is no frame.
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise FrameError("reason.not_a_file", file=path.name)
+    with io.BufferedReader(regular_file(path)) as raw:
+        status = os.fstat(raw.fileno())
+        if status.st_size == 0:
+            raise FrameError("reason.empty_file", file=path.name)
+        gzipped = raw.read(2) == b"\x1f\x8b"
+        raw.seek(0)
+        if not gzipped:
+            return _search(raw, path, status, gzipped=False)
+        with gzip.open(raw, "rb") as stream:
+            return _search(stream, path, status, gzipped=True)  # type: ignore[arg-type]
 
 
 def _search(stream: BinaryIO, path: Path, status: os.stat_result, *, gzipped: bool) -> FitsImage:

@@ -95,7 +95,8 @@ def _matrix(header: Header) -> Matrix | None:
         unit = (1.0, 0.0, 0.0, 1.0)
         cards = [header.number(f"PC{name}") for name in names]
         turn = np.array([u if c is None else c for u, c in zip(unit, cards, strict=True)]).reshape(2, 2)
-        return np.array(steps)[:, None] * turn
+        matrix: Matrix = np.array(steps)[:, None] * turn
+        return matrix
     angle = np.radians(header.number("CROTA2", "CROTA1") or 0.0)
     cos, sin = np.cos(angle), np.sin(angle)
     return np.array([[steps[0] * cos, -steps[1] * sin], [steps[0] * sin, steps[1] * cos]])
@@ -106,7 +107,8 @@ def _square(matrix: Matrix) -> bool:
         if not np.isfinite(matrix @ matrix.T).all():
             return False
     large, small = np.linalg.svd(matrix, compute_uv=False) * 3600.0
-    return small >= MIN_SCALE_ARCSEC and large <= MAX_SCALE_ARCSEC and large <= _MAX_ANISOTROPY * small
+    plausible: bool = small >= MIN_SCALE_ARCSEC and large <= MAX_SCALE_ARCSEC and large <= _MAX_ANISOTROPY * small
+    return plausible
 
 
 def _with_sip(header: Header, matrix: Matrix, ra: float, dec: float, x_ref: float, y_ref: float) -> FrameWcs | None:

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from zemosaic.about import full_version
 from zemosaic.errors import InputError, SettingsError, ZeMosaicError, message
 from zemosaic.errors import RunCancelled as RunCancelledError
-from zemosaic.events import Event, RunFailed, Warned, to_dict
+from zemosaic.events import Event, Logged, RunFailed, Warned
 from zemosaic.gui.cli.completion import completion_script
 from zemosaic.gui.cli.console import Console, Progress
 from zemosaic.gui.cli.flags import ALL, Command, completable, help_text, parse, program_name
+from zemosaic.gui.cli.following import ended, follow, json_line, plain
 from zemosaic.gui.cli.pixel_answer import explained_pixel, story_dict, story_lines
-from zemosaic.gui.presenter.run.run_state import RunState, Status, advanced
-from zemosaic.gui.presenter.run.runs import DemoMaker, RunHandle, Starter, waiting_events
-from zemosaic.gui.presenter.run.speed import learn_speed, speed_of
-from zemosaic.gui.presenter.run.summary_text import forecast_lines, summary_lines
+from zemosaic.gui.cli.queued import jobs_of, run_queue
+from zemosaic.gui.presenter.run.runs import DemoMaker, RunHandle, Starter
+from zemosaic.gui.presenter.run.speed import speed_of
+from zemosaic.gui.presenter.run.summary_text import forecast_lines
+from zemosaic.gui.presenter.unattended.start_watch import start_watch
 from zemosaic.i18n import Translator
 from zemosaic.settings.load import (
     Reading,
@@ -42,7 +39,6 @@ from zemosaic.settings.schema import Settings, specs
 
 __all__ = ["Engine", "run_cli", "translator_for"]
 
-_POLL_S = 0.05
 _DEMO_FOLDER = "zemosaic_demo"
 
 
@@ -90,7 +86,7 @@ def run_cli(argv: Sequence[str], environ: Mapping[str, str], engine: Engine) -> 
         return RunCancelledError.exit_code
     except ZeMosaicError as fault:
         if json_wanted:
-            console.out(_json_line(RunFailed(fault.message, fault.exit_code, "")))
+            console.out(json_line(RunFailed(fault.message, fault.exit_code, "")))
         console.error(words.text("cli.error", text=words.message(fault.message)))
         return fault.exit_code
 
@@ -110,23 +106,49 @@ def _do(command: Command, environ: Mapping[str, str], engine: Engine, words: Tra
     if command.measure_seams is not None:
         console.out("\n".join(_seam_lines(Path(command.measure_seams), command.footprints, words)))
         return 0
+    if command.combine_bands is not None:
+        settings = _read(command, command.flags, environ, files, words, console).settings
+        return _combine(Path(command.combine_bands), settings, command.log_json, words, console)
     if command.explain_pixel:
         story = explained_pixel(command.explain_pixel)
-        as_json = json.dumps(_plain(story_dict(story, words)), allow_nan=False) if command.log_json else None
+        as_json = json.dumps(plain(story_dict(story, words)), allow_nan=False) if command.log_json else None
         console.out(as_json or "\n".join(story_lines(story, words)))
         return 0
+    return _run(command, environ, engine, files, words, console)
+
+
+def _run(
+    command: Command,
+    environ: Mapping[str, str],
+    engine: Engine,
+    files: tuple[Path, Path],
+    words: Translator,
+    console: Console,
+) -> int:
+    """Make what the command asks for, or say what would be made; returns the exit code."""
     flags = dict(command.flags)
     if command.demo is not None:
         flags = _with_demo(flags, command.demo, engine.make_demo, words, console)
     settings = _read(command, flags, environ, files, words, console).settings
+    jobs = jobs_of(command.queue, command.targets_below, settings.output_dir)
+    if jobs:
+        if "input_dir" in flags or command.watch or command.until or command.dry_run:
+            raise SettingsError("error.queue_and_single")
+        config_folder = user_config_folder(environ)
+        return run_queue(jobs, settings, engine.start, command.log_json, words, console, config_folder)
     for key in ("input_dir", "output_dir"):
         if not getattr(settings, key):
             raise InputError("error.folder_not_given", flag=f"--{key}")
     if command.dry_run:
         console.out("\n".join(_forecast_lines(settings, environ, words)))
         return 0
-    run = engine.start(settings) if command.until is None else engine.start(settings, command.until)
-    return _watch(run, command.log_json, words, console, user_config_folder(environ))
+    if command.watch:
+        run: RunHandle = start_watch(settings, engine.start)
+        console.error(words.text("cli.watching", path=settings.input_dir))
+    else:
+        run = engine.start(settings) if command.until is None else engine.start(settings, command.until)
+    state = follow(run, command.log_json, words, console, user_config_folder(environ))
+    return ended(state, command.log_json, words, console)
 
 
 def _said_at_once(command: Command, environ: Mapping[str, str], words: Translator, console: Console) -> str | None:
@@ -201,7 +223,7 @@ def _read(
         notes.append(message("note.language_unknown", language=language, languages=", ".join(words.languages())))
     for note in notes:
         if command.log_json:
-            console.out(_json_line(Warned(note)))
+            console.out(json_line(Warned(note)))
         console.error(words.text("cli.note", text=words.message(note)))
     return reading
 
@@ -249,93 +271,17 @@ def _seam_lines(mosaic: Path, footprints: str | None, words: Translator) -> Iter
     yield words.text("cli.seams.map", path=str(seams.map))
 
 
-def _watch(run: RunHandle, log_json: bool, words: Translator, console: Console, config_folder: Path) -> int:
-    """Follow a run to its end; the first Ctrl-C asks it to stop, the second ends it."""
-    state = RunState(status=Status.RUNNING)
-    stop_asked_s: float | None = None
-    try:
-        with _interrupts() as count, _pauses(run), Progress(console, words) as progress:
-            while not state.status.over:
-                stopping_s = None if stop_asked_s is None else time.monotonic() - stop_asked_s
-                events = waiting_events(run, stopping_s)
-                for event in events:
-                    state = advanced(state, event, time.monotonic())
-                    if log_json:
-                        console.out(_json_line(event))
-                progress.show(state, time.monotonic())
-                if count() and stop_asked_s is None:
-                    stop_asked_s = time.monotonic()
-                    state = state.stopping()
-                    progress.say(words.text("cli.stopping"))
-                    run.cancel()
-                if count() > 1:
-                    raise KeyboardInterrupt
-                if not events:
-                    time.sleep(_POLL_S)
-    finally:
-        run.close()
-    if state.result is not None:
-        learn_speed(config_folder, state.result.frames_used, state.result.cpu_s)
-    return _ended(state, log_json, words, console)
+def _combine(folder: Path, settings: Settings, log_json: bool, words: Translator, console: Console) -> int:
+    """Make what the settings ask for of the mosaics in a folder, and name the files."""
+    # Here for the same reason as above.
+    from zemosaic.phases.outputs.folder_bands import make_bands_of_folder
 
+    def tell(event: Event) -> None:
+        if log_json:
+            console.out(json_line(event))
+        elif isinstance(event, Logged | Warned):
+            console.error(words.message(event.text))
 
-def _ended(state: RunState, log_json: bool, words: Translator, console: Console) -> int:
-    if state.status is Status.CANCELLED:
-        console.error(words.text("cli.stopped"))
-        return RunCancelledError.exit_code
-    lines = summary_lines(state, words)
-    if state.error is not None:
-        console.error("\n".join([words.text("cli.error", text=lines[0]), *lines[1:]]))
-        return state.error.exit_code
-    say: Callable[[str], None] = console.error if log_json else console.out
-    say("\n".join(lines))
+    for path in make_bands_of_folder(folder, settings, tell):
+        (console.error if log_json else console.out)(words.text("summary.mosaic", path=str(path)))
     return 0
-
-
-@contextmanager
-def _interrupts() -> Iterator[Callable[[], int]]:
-    """Count Ctrl-C and requests to terminate instead of dying of them."""
-    seen: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        seen.append(number)
-
-    names = [signal.SIGINT, signal.SIGTERM]
-    before = [(name, signal.signal(name, note)) for name in names]
-    # A terminal that is closed takes its window away, not the run.
-    if hasattr(signal, "SIGHUP"):
-        before.append((signal.SIGHUP, signal.signal(signal.SIGHUP, signal.SIG_IGN)))
-    try:
-        yield lambda: len(seen)
-    finally:
-        for name, handler in before:
-            signal.signal(name, handler)
-
-
-@contextmanager
-def _pauses(run: RunHandle) -> Iterator[None]:
-    """Let signals pause the run and let it go on, where the system has them."""
-    asked: dict[str, Callable[[], None]] = {"SIGUSR1": run.pause, "SIGUSR2": run.resume}
-    known = {getattr(signal, name): act for name, act in asked.items() if hasattr(signal, name)}
-    before = [(number, signal.signal(number, lambda *_, act=act: act())) for number, act in known.items()]
-    try:
-        yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
-
-
-def _json_line(event: Event) -> str:
-    return json.dumps(_plain(to_dict(event)), ensure_ascii=True, allow_nan=False)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return value if abs(value) < float("inf") else None
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)

@@ -9,9 +9,10 @@ import time
 from types import TracebackType
 from typing import TextIO
 
+from zemosaic.events import Watching
 from zemosaic.gui.presenter.run.eta import duration_text
 from zemosaic.gui.presenter.run.run_state import Phase, PhaseStatus, RunState, Status
-from zemosaic.gui.presenter.run.summary_text import phase_name, plan_text, speed_text, warning_text
+from zemosaic.gui.presenter.run.summary_text import phase_name, plan_text, speed_text, warning_text, watch_text
 from zemosaic.i18n import Translator
 from zemosaic.text.plain_text import printable
 
@@ -96,6 +97,7 @@ class Progress:
         self._found = False
         self._planned = False
         self._paused = False
+        self._watched = ""
         self._drawn_s = 0.0
         self._line = ""
 
@@ -142,12 +144,21 @@ class Progress:
             self._paused = paused
             self.say(self._words.text("cli.paused" if paused else "cli.resumed"))
         current = state.phase(state.current) if state.current else None
+        if current is None and state.watch is not None and not state.status.over:
+            self._show_watch(state.watch, at_s)
         if current is None or state.status.over or paused:
             return
         pause = _REDRAW_S if self._console.redraws else _PLAIN_EVERY_S
         if at_s - self._drawn_s >= pause or current.name not in self._started:
             self._started.add(current.name)
             self._draw(self._running_line(current, state, at_s), at_s)
+
+    def _show_watch(self, watch: Watching, at_s: float) -> None:
+        """Show how a growing folder stands while no run over it is under way."""
+        line = watch_text(watch, self._words)
+        if line != self._watched and at_s - self._drawn_s >= _REDRAW_S:
+            self._watched = line
+            self._draw(line, at_s)
 
     def _draw(self, line: str, at_s: float) -> None:
         self._drawn_s = at_s

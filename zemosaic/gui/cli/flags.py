@@ -22,8 +22,20 @@ __all__ = ["ALL", "SHELLS", "Command", "completable", "help_text", "parse", "pro
 _WINDOWS = ("qt-gui", "tk-gui")
 """Flags that the window's start looks at; a headless run passes over them."""
 _OWN = (
-    *("demo", "dry-run", "until", "log-json", "config", "list-settings", "detect-astap", "doctor"),
-    *("measure-seams", "footprints", "explain-pixel", "completion", "version", "help"),
+    *(
+        "demo",
+        "dry-run",
+        "until",
+        "watch",
+        "queue",
+        "targets-below",
+        "log-json",
+        "config",
+        "list-settings",
+        "detect-astap",
+        "doctor",
+    ),
+    *("measure-seams", "footprints", "combine-bands", "explain-pixel", "completion", "version", "help"),
 )
 """Flags that are no settings, in the order of the help."""
 
@@ -34,9 +46,12 @@ ALL, SHORT = "all", "short"
 _VALUES = {
     "demo": " [DIR]",
     "until": f" {'|'.join(PREPARATIONS)}",
+    "queue": " FILE",
+    "targets-below": " DIR",
     "config": " FILE",
     "measure-seams": " FILE",
     "footprints": " PATH",
+    "combine-bands": " DIR",
     "explain-pixel": " PATH X Y",
     "completion": f" {'|'.join(SHELLS)}",
     "help": f" [{ALL}]",
@@ -53,6 +68,12 @@ class Command:
     """Folder of the demo; empty for the usual one, None for no demo."""
     until: Preparation | None = None
     """The last phase of a run that only prepares."""
+    watch: bool = False
+    """Go on as frames are added to the input folder."""
+    queue: str | None = None
+    """Table of pairs of folders to run one after the other."""
+    targets_below: str | None = None
+    """Folder with a subfolder for each target to run."""
     dry_run: bool = False
     """Say what a run would do, and do nothing."""
     log_json: bool = False
@@ -63,6 +84,8 @@ class Command:
     """A finished mosaic."""
     footprints: str | None = None
     """A run's report or a folder of frames: what that mosaic was made of."""
+    combine_bands: str | None = None
+    """An output folder whose mosaics are made into what the settings ask for."""
     explain_pixel: Sequence[str] = ()
     """A mosaic, report or output folder, and two words that say where."""
     doctor: bool = False
@@ -181,10 +204,10 @@ def _parser() -> _Parser:
     parser = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     parser.add_argument("--demo", nargs="?", const="")
     parser.add_argument("--until", choices=PREPARATIONS)
-    for name in ("--config", "--measure-seams", "--footprints"):
+    for name in ("--queue", "--targets-below", "--config", "--measure-seams", "--footprints", "--combine-bands"):
         parser.add_argument(name)
     parser.add_argument("--explain-pixel", nargs=3)
-    for name in ("--log-json", "--dry-run", "--list-settings", "--detect-astap", "--doctor"):
+    for name in ("--watch", "--log-json", "--dry-run", "--list-settings", "--detect-astap", "--doctor"):
         parser.add_argument(name, action="store_true")
     parser.add_argument("--completion", choices=SHELLS)
     parser.add_argument("--version", "-V", action="store_true")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -40,7 +39,6 @@ class FramesView(QWidget):
         self._session = session
         self.page = FramesPage(session)
         self.commands = FramesCommands(self.page, self, refresh)
-        self.setAcceptDrops(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(20, 10, 20, 0)
         self.buttons = {key: QPushButton(SIGNS.get(key, "")) for key in BUTTONS}
@@ -154,18 +152,6 @@ class FramesView(QWidget):
         for histogram in self.histograms.values():
             histogram.look = look
             histogram.update()
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Welcome folders."""
-        if any(Path(url.toLocalFile()).is_dir() for url in event.mimeData().urls()):
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        """Look at the folder that was dropped."""
-        folders = [url.toLocalFile() for url in event.mimeData().urls() if Path(url.toLocalFile()).is_dir()]
-        if folders:
-            event.acceptProposedAction()
-            self.commands.open_folder(folders[0])
 
     def close_page(self) -> None:
         """End what works in the background."""

@@ -111,11 +111,16 @@ class Picture(PictureControl, QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin to drag, or to click."""
+        if event.button() is Qt.MouseButton.LeftButton and self.press_at(*event.position().toTuple()):
+            self._drag = self._pressed = None
+            return
         self._drag = event.position()
         self._pressed = event.position() if event.button() is Qt.MouseButton.LeftButton else None
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """Take a press that went nowhere for a click, unless another one follows at once."""
+        if self.release_at(*event.position().toTuple()):
+            return
         if self._pressed is not None and self.clicked is not None:
             self._released_at = event.position()
             self._click.start(QApplication.doubleClickInterval())
@@ -123,6 +128,8 @@ class Picture(PictureControl, QWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Drag the picture, and tell what lies under the pointer."""
+        if self.drag_to(*event.position().toTuple()):
+            return
         self.hover_at(event.position().x(), event.position().y())
         if self._pressed is not None:
             if (event.position() - self._pressed).manhattanLength() < QApplication.startDragDistance():

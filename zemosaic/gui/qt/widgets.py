@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen, QWheelEvent
-from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QStyledItemDelegate, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QMenu, QPushButton, QStyledItemDelegate, QVBoxLayout, QWidget
 
-__all__ = ["Choice", "card", "label", "restyle"]
+from zemosaic.gui.presenter.desktop.window_menus import MenuEntry
+
+__all__ = ["Choice", "card", "drop_menu", "label", "restyle"]
 
 
 class Choice(QComboBox):
@@ -61,6 +63,30 @@ def card() -> tuple[QFrame, QVBoxLayout]:
     layout = QVBoxLayout(frame)
     layout.setContentsMargins(16, 12, 16, 12)
     return frame, layout
+
+
+def drop_menu(button: QPushButton, entries: Callable[[], Sequence[MenuEntry]], chosen: Callable[[str], None]) -> None:
+    """Let a button drop a menu whose entries are asked for each time.
+
+    Parameters
+    ----------
+    button : QPushButton
+    entries : callable
+        Returns what is offered.
+    chosen : callable
+        Takes the value of the entry that is chosen.
+    """
+    menu = QMenu(button)
+
+    def fill() -> None:
+        menu.clear()
+        for entry in entries():
+            action = menu.addAction(entry.text.replace("&", "&&"))
+            action.setEnabled(entry.can_choose)
+            action.triggered.connect(lambda _, value=entry.value: chosen(value))
+
+    menu.aboutToShow.connect(fill)
+    button.clicked.connect(lambda: menu.popup(button.mapToGlobal(QPoint(0, button.height()))))
 
 
 def label(kind: str = "", wrap: bool = False) -> QLabel:

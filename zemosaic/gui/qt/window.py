@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QTimer
-from PySide6.QtGui import QCloseEvent, QIcon, QKeySequence, QShortcut
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QIcon, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QApplication,
     QFileDialog,
@@ -27,11 +27,12 @@ from zemosaic.gui.presenter.result.picture_loader import PictureLoader
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.qt.frames_view import FramesView
 from zemosaic.gui.qt.picture import read_image
-from zemosaic.gui.qt.result_view import ResultView
+from zemosaic.gui.qt.queue_window import QueueWindow
+from zemosaic.gui.qt.result.result_view import ResultView
 from zemosaic.gui.qt.run_view import RunView
 from zemosaic.gui.qt.settings_view import SettingsView
 from zemosaic.gui.qt.theme import can_write, use_theme
-from zemosaic.gui.qt.widgets import Choice, label, restyle
+from zemosaic.gui.qt.widgets import Choice, drop_menu, label, restyle
 from zemosaic.resources import resource_root
 
 __all__ = ["MainWindow", "run_window"]
@@ -54,6 +55,8 @@ class MainWindow(QMainWindow):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
+        self._badge = 0
+        self.setAcceptDrops(True)
         self.presenter = WindowPresenter(session, "qt", PictureLoader(read_image))
         self._make_pages()
         self._make_corner()
@@ -80,14 +83,14 @@ class MainWindow(QMainWindow):
         desk, words = self.presenter, self.session.words
         for page, name in enumerate(VIEWS):
             self.pages.setTabText(page, words.text(f"page.{name}"))
-        self.start_button.setText(words.text("window.start"))
         self.stop_button.setText(words.text("window.stop"))
         self.theme.offer(THEMES, desk.look_names(), desk.theme_name)
         codes = words.languages()
         self.language.offer(tuple(codes), tuple(codes.values()), words.language)
         self.language.setToolTip(words.text("setting.language.label"))
-        self.help_button.setToolTip(words.text("welcome.again"))
-        self.help_button.setAccessibleName(words.text("welcome.again"))
+        for button, key in ((self.help_button, "menu.help"), (self.more_button, "menu.more")):
+            button.setToolTip(words.text(key))
+            button.setAccessibleName(words.text(key))
 
     def show_footer(self, footer: Footer) -> None:
         """Show the foot of the window."""
@@ -100,6 +103,14 @@ class MainWindow(QMainWindow):
         self.stop_button.setEnabled(footer.can_stop)
         self.pause_button.setEnabled(footer.can_pause)
         self.pause_button.setText(footer.pause)
+        self.start_button.setText(footer.start)
+        self.setWindowTitle(footer.title)
+        if footer.percent != self._badge:
+            self._badge = footer.percent
+            # Shows on the program's entry in the task bar or dock, where the desktop has a place for it.
+            app = QApplication.instance()
+            if isinstance(app, QApplication):
+                app.setBadgeNumber(footer.percent)
 
     def can_write(self, text: str) -> bool:
         """Return whether a font is installed that has the letters of a text."""
@@ -123,6 +134,34 @@ class MainWindow(QMainWindow):
         box.setDefaultButton(box.addButton(answers[1], QMessageBox.ButtonRole.RejectRole))
         box.exec()
         return box.clickedButton() is agreed
+
+    def tell(self, title: str, text: str) -> None:
+        """Tell something in a window of its own."""
+        box = QMessageBox(self)
+        box.setWindowTitle(title)
+        box.setText(title)
+        box.setInformativeText(text)
+        box.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        box.addButton(self.session.words.text("window.close"), QMessageBox.ButtonRole.AcceptRole)
+        box.exec()
+
+    def show_queue(self) -> None:
+        """Open the list of jobs, or bring it to the front."""
+        if self.presenter.queue.view is None:
+            self.queue = QueueWindow(self, self.presenter.queue)
+        self.queue.show()
+        self.queue.raise_()
+        self.queue.activateWindow()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Welcome folders, and files in them."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Take what was dropped, on whatever page."""
+        event.acceptProposedAction()
+        self.presenter.actions.dropped([url.toLocalFile() for url in event.mimeData().urls()])
 
     def ask_folder(self, title: str) -> str:
         """Ask for a folder; return an empty text where none was chosen."""
@@ -174,7 +213,8 @@ class MainWindow(QMainWindow):
         self.help_button = QPushButton("?")
         self.help_button.setFixedWidth(36)
         self.help_button.setStyleSheet("padding: 6px 0px")
-        self.help_button.clicked.connect(self.presenter.greet)
+        acts = self.presenter.actions
+        drop_menu(self.help_button, acts.help_menu, acts.choose)
         layout.addWidget(self.help_button)
         self.pages.setCornerWidget(corner)
 
@@ -199,6 +239,11 @@ class MainWindow(QMainWindow):
         footer.addWidget(self.pause_button)
         footer.addWidget(self.stop_button)
         footer.addWidget(self.start_button)
+        self.more_button = QPushButton("▾")
+        self.more_button.setFixedWidth(36)
+        self.more_button.setStyleSheet("padding: 6px 0px")
+        drop_menu(self.more_button, self.presenter.actions.start_menu, self.presenter.actions.choose)
+        footer.addWidget(self.more_button)
         layout.addLayout(footer)
         self.setCentralWidget(body)
 
@@ -212,6 +257,8 @@ class MainWindow(QMainWindow):
             "F1": self.presenter.greet,
             "Ctrl+Q": self.close,
         }
+        paste = QShortcut(QKeySequence(QKeySequence.StandardKey.Paste), self)
+        paste.activated.connect(lambda: self.presenter.actions.pasted(QApplication.clipboard().text()))
         for keys, act in acts.items():
             QShortcut(QKeySequence(keys), self).activated.connect(act)
         for page in range(self.pages.count()):
@@ -219,7 +266,6 @@ class MainWindow(QMainWindow):
             shortcut.activated.connect(lambda page=page: self.show_page(page))
 
     def _place_first(self) -> None:
-        self.setWindowTitle("ZeMosaic")
         picture = resource_root() / "icon" / "zemosaic.png"
         if picture.is_file():
             self.setWindowIcon(QIcon(str(picture)))

@@ -131,9 +131,12 @@ class Picture(PictureControl, tk.Canvas):
 
     def _press(self, event: tk.Event[tk.Misc]) -> None:
         self.focus_set()
-        self._drag = self._pressed = (event.x, event.y)
+        if not self.press_at(event.x, event.y):
+            self._drag = self._pressed = (event.x, event.y)
 
     def _released(self, event: tk.Event[tk.Misc]) -> None:
+        if self.release_at(event.x, event.y):
+            return
         if self._pressed is not None and self.clicked is not None:
             self._cancel_click()
             self._click = self.after(_CLICK_MS, self._clicked, event.x, event.y)
@@ -154,6 +157,8 @@ class Picture(PictureControl, tk.Canvas):
             self._click = None
 
     def _dragged(self, event: tk.Event[tk.Misc]) -> None:
+        if self.drag_to(event.x, event.y):
+            return
         if self._pressed is not None:
             if max(abs(event.x - self._pressed[0]), abs(event.y - self._pressed[1])) <= self._theme.px(_CLICK_PX):
                 return

@@ -282,6 +282,7 @@ class Theme:
         slider = ("Slide.slider", {"side": "left", "sticky": ""})
         self._layout("Horizontal.TScale", [("Slide.trough", {"sticky": "ew", "children": [slider]})])
         style.configure("Horizontal.TScale", background=look.background)
+        style.configure("Card.Horizontal.TScale", background=look.card)
         self._element(
             "Scroll.thumb",
             self._pill(look.border, thick, 12 * thick),

@@ -6,7 +6,9 @@ import sys
 import tkinter as tk
 from collections.abc import Callable, Sequence
 from tkinter import ttk
+from typing import Any
 
+from zemosaic.gui.presenter.desktop.window_menus import MenuEntry
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.i18n import Translator
 
@@ -142,19 +144,37 @@ class Choice(ttk.Combobox):
 class MenuButton(ttk.Button):
     """A button that offers things to do, one of which is then done."""
 
-    def __init__(self, parent: tk.Misc, theme: Theme, chosen: Callable[[str], None]) -> None:
-        super().__init__(parent, command=self._post)
+    def __init__(
+        self,
+        parent: tk.Misc,
+        theme: Theme,
+        chosen: Callable[[str], None],
+        entries: Callable[[], Sequence[MenuEntry]] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(parent, command=self._post, **options)
         self._theme = theme
         self._chosen = chosen
+        self._entries = entries
         self.menu = tk.Menu(self, tearoff=False)
 
     def offer(self, values: Sequence[str], texts: Sequence[str]) -> None:
         """Set what can be chosen and its words."""
+        self.show_entries([MenuEntry(value, text) for value, text in zip(values, texts, strict=True)])
+
+    def show_entries(self, entries: Sequence[MenuEntry]) -> None:
+        """Set what can be chosen, some of which perhaps not now."""
         self.menu.delete(0, "end")
-        for value, text in zip(values, texts, strict=True):
-            self.menu.add_command(label=text, command=lambda value=value: self._chosen(value))  # type: ignore[misc]
+        for entry in entries:
+            self.menu.add_command(
+                label=entry.text,
+                state="normal" if entry.can_choose else "disabled",
+                command=lambda value=entry.value: self._chosen(value),  # type: ignore[misc]
+            )
 
     def _post(self) -> None:
+        if self._entries is not None:
+            self.show_entries(self._entries())
         look = self._theme.palette
         self.menu.configure(background=look.card, foreground=look.text, borderwidth=1, relief="flat")
         self.menu.configure(activebackground=look.accent, activeforeground=look.on_accent, font="TkDefaultFont")
@@ -283,7 +303,7 @@ def ask(
     """
     window = tk.Toplevel(parent, background=theme.palette.background)
     window.title(title)
-    window.transient(parent.winfo_toplevel())  # type: ignore[call-overload]
+    window.transient(parent.winfo_toplevel())
     window.resizable(False, False)
     answer: list[int] = []
 

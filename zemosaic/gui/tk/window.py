@@ -15,16 +15,21 @@ from zemosaic.gui.presenter.desktop.window_protocols import Footer
 from zemosaic.gui.presenter.desktop.window_state import THEMES, VIEWS
 from zemosaic.gui.presenter.result.picture_loader import PictureLoader
 from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.tk.drops import accept_drops
 from zemosaic.gui.tk.frames_view import FramesView
 from zemosaic.gui.tk.picture import read_levels
-from zemosaic.gui.tk.result_view import ResultView
+from zemosaic.gui.tk.queue_window import QueueWindow
+from zemosaic.gui.tk.result.result_view import ResultView
 from zemosaic.gui.tk.run_view import RunView
 from zemosaic.gui.tk.settings_view import SettingsView
 from zemosaic.gui.tk.theme import Theme
-from zemosaic.gui.tk.widgets import Choice, EntryMenu, Tooltip, ask, wrap_to_width
+from zemosaic.gui.tk.widgets import Choice, EntryMenu, MenuButton, Tooltip, ask, wrap_to_width
 from zemosaic.resources import resource_root
 
 __all__ = ["MainWindow", "run_window"]
+
+_TYPED = ("TEntry", "TCombobox", "Entry", "Text", "TSpinbox")
+"""Widgets that take what is pasted themselves."""
 
 
 def run_window(session: Session) -> int:
@@ -82,7 +87,6 @@ class MainWindow:
         words, codes = self.session.words, self.session.words.languages()
         for page, name in enumerate(VIEWS):
             self.pages.tab(page, text=words.text(f"page.{name}"))
-        self.start_button.configure(text=words.text("window.start"))
         self.stop_button.configure(text=words.text("window.stop"))
         self.look.offer(THEMES, self.presenter.look_names(), self.presenter.theme_name)
         self.language.offer(tuple(codes), tuple(codes.values()), words.language)
@@ -90,6 +94,8 @@ class MainWindow:
     def show_footer(self, footer: Footer) -> None:
         """Show the foot of the window."""
         self.forecast.configure(text=footer.forecast, style="Problem.TLabel" if footer.is_refused else "TLabel")
+        self.root.title(footer.title)
+        self.start_button.configure(text=footer.start)
         self._status.configure(text=footer.text, style="Problem.TLabel" if footer.is_problem else "Muted.TLabel")
         self.pause_button.configure(text=footer.pause)
         for button, on in (
@@ -111,6 +117,16 @@ class MainWindow:
     def ask(self, title: str, text: str, answers: Sequence[str]) -> bool:
         """Ask a question with two answers; return whether the first was given."""
         return ask(self.root, self.theme, title, text, answers, default=1) == 0
+
+    def tell(self, title: str, text: str) -> None:
+        """Tell something in a window of its own."""
+        ask(self.root, self.theme, title, text, [self.session.words.text("window.close")])
+
+    def show_queue(self) -> None:
+        """Open the list of jobs, or bring it to the front."""
+        if self.presenter.queue.view is None:
+            self.queue = QueueWindow(self.root, self.theme, self.presenter.queue)
+        self.queue.lift()
 
     def ask_folder(self, title: str) -> str:
         """Ask for a folder; return an empty text where none was chosen."""
@@ -150,9 +166,11 @@ class MainWindow:
         ttk.Label(self.root, text="ZeMosaic", style="Title.TLabel").place(x=px(22), y=px(29), anchor="w")
         right = ttk.Frame(self.root)
         right.place(relx=1.0, x=-px(20), y=px(9), anchor="ne")
-        self.help_button = ttk.Button(right, text="?", style="Sign.TButton", width=2, command=self.presenter.greet)
+        acts = self.presenter.actions
+        self.help_button = MenuButton(right, self.theme, acts.choose, acts.help_menu)
+        self.help_button.configure(text="?", style="Sign.TButton", width=2)
         self.help_button.pack(side="right", padx=(px(8), 0))
-        Tooltip(self.help_button, self.theme, lambda: self.session.words.text("welcome.again"))
+        Tooltip(self.help_button, self.theme, lambda: self.session.words.text("menu.help"))
         self.language = Choice(right, self.theme, self.presenter.use_language, width=11)
         self.language.pack(side="left", padx=(0, px(8)))
         self.look = Choice(right, self.theme, self.presenter.use_theme, width=17)
@@ -164,7 +182,12 @@ class MainWindow:
         footer = ttk.Frame(self.root, padding=(px(20), px(12)))
         footer.pack(side="bottom", fill="x")
         self.start_button = ttk.Button(footer, style="Accent.TButton", command=self.presenter.start)
-        self.start_button.pack(side="right")
+        acts = self.presenter.actions
+        self.more_button = MenuButton(footer, self.theme, acts.choose, acts.start_menu)
+        self.more_button.configure(text="▾", style="Sign.TButton", width=2)
+        self.more_button.pack(side="right")
+        Tooltip(self.more_button, self.theme, lambda: self.session.words.text("menu.more"))
+        self.start_button.pack(side="right", padx=(0, px(4)))
         self.stop_button = ttk.Button(footer, style="Stop.TButton", command=self.presenter.stop)
         self.stop_button.pack(side="right", padx=px(8))
         self.pause_button = ttk.Button(footer, command=self.presenter.pause)
@@ -191,10 +214,21 @@ class MainWindow:
             root.bind(key, lambda _, act=act: act())  # type: ignore[misc]
         for page in range(len(VIEWS)):
             root.bind(f"<Control-Key-{page + 1}>", lambda _, page=page: self.show_page(page))  # type: ignore[misc]
+        root.bind("<<Paste>>", self._pasted)
+        accept_drops(root, desk.actions.dropped)
         root.bind("<Destroy>", self._destroyed)
         root.bind("<MouseWheel>", self._wheel)
         root.bind("<Button-4>", lambda _: self._scroll(-3))
         root.bind("<Button-5>", lambda _: self._scroll(3))
+
+    def _pasted(self, event: tk.Event[tk.Misc]) -> None:
+        if event.widget.winfo_class() in _TYPED:
+            return
+        try:
+            text = self.root.clipboard_get()
+        except tk.TclError:
+            return  # no text is there
+        self.presenter.actions.pasted(str(text))
 
     def _wheel(self, event: tk.Event[tk.Misc]) -> None:
         step = event.delta if sys.platform == "darwin" else event.delta / 120 * 3
@@ -206,7 +240,6 @@ class MainWindow:
 
     def _place_first(self) -> None:
         root, px, left = self.root, self.theme.px, self.presenter.opened_with
-        root.title("ZeMosaic")
         picture = resource_root() / "icon" / "zemosaic.png"
         if picture.is_file():
             self._icon = tk.PhotoImage(master=root, file=str(picture))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import math
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zemosaic.atomic import write_atomic
+from zemosaic.errors import ZeMosaicError, message
 from zemosaic.events import PreviewReady
 from zemosaic.model import GridPlan, TileSpec
 from zemosaic.phases.run.reporter import Reporter
@@ -24,13 +29,26 @@ MIN_INTERVAL_S = 2.0
 IDLE_SHARE = 25.0
 """... and so many times as long as the last one took: pictures cost a few hundredths of one process."""
 
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    TypeError,
+    AttributeError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+)
+"""What reading a damaged file of arrays raises."""
+
 Sums = NDArray[np.float64]
 
 
 class LivePicture:
     """Adds up the tiles of one plan in coarse pixels and now and then shows what is there.
 
-    Nothing of the mosaic depends on it.
+    Nothing of the mosaic depends on it, and nothing that happens to it ends the run: where a tile cannot be read or a
+    picture cannot be written, no more pictures are shown, and the log says so.
     """
 
     def __init__(self, reporter: Reporter, scratch: Path, plan: GridPlan, store: CanvasStore, name: str) -> None:
@@ -44,6 +62,16 @@ class LivePicture:
 
     def add(self, row: int) -> None:
         """Take in a finished tile by its place in the plan; shows the picture when it is time."""
+        if self._next_s == math.inf:
+            return
+        try:
+            self._take_in(row)
+        except (OSError, ZeMosaicError) as problem:
+            self._next_s = math.inf
+            detail = getattr(problem, "strerror", None) or str(problem)
+            self._reporter.log(message("log.no_live_picture", detail=detail), "WARNING")
+
+    def _take_in(self, row: int) -> None:
         began = time.monotonic()
         tile = self._plan.tiles[row]
         total, number, (rows, columns) = block_sums(self._store.read_tile_value(tile, row), tile, self._side)
@@ -72,21 +100,26 @@ class LivePicture:
 
 def keep_quick_look(scratch: Path, name: str, plan: GridPlan, mean: NDArray[np.float32], frames: int) -> None:
     """Keep a picture of single frames, shape (channels, rows, columns) of coarse pixels, to be shown below tiles."""
-    np.savez(_quick_look_file(scratch, name), mean=mean, frames=frames, place=digest(content_of(plan.wcs)))
+    content = io.BytesIO()
+    np.savez(content, mean=mean, frames=frames, place=digest(content_of(plan.wcs)))
+    write_atomic(_quick_look_file(scratch, name), content.getvalue())
 
 
 def read_quick_look(
     scratch: Path, name: str, plan: GridPlan, shape: tuple[int, int]
 ) -> tuple[NDArray[np.float32], int]:
-    """Return what `keep_quick_look` kept of this plan and its number of frames; NaN and 0 where it kept nothing."""
-    path = _quick_look_file(scratch, name)
+    """Return what `keep_quick_look` kept of this plan and its number of frames; NaN and 0 where it kept nothing.
+
+    A damaged file counts as none.
+    """
     nothing = np.full((plan.channels, *shape), np.nan, np.float32)
-    if not path.is_file():
+    try:
+        with np.load(_quick_look_file(scratch, name), allow_pickle=False) as kept:
+            if str(kept["place"]) != digest(content_of(plan.wcs)) or kept["mean"].shape != nothing.shape:
+                return nothing, 0
+            return np.asarray(kept["mean"], np.float32), int(kept["frames"])
+    except _UNREADABLE:
         return nothing, 0
-    with np.load(path, allow_pickle=False) as kept:
-        if str(kept["place"]) != digest(content_of(plan.wcs)) or kept["mean"].shape != nothing.shape:
-            return nothing, 0
-        return np.asarray(kept["mean"]), int(kept["frames"])
 
 
 def coarse_side(plan: GridPlan) -> int:

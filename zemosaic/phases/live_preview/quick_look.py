@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from zemosaic.arrays import Float32s
 from zemosaic.calibration.detector import calibrated_pixels
 from zemosaic.coadd.tile_task import pixel_area_ratio
-from zemosaic.errors import FrameError, Message
+from zemosaic.errors import FrameError, Message, ZeMosaicError, message
 from zemosaic.events import PreviewReady
 from zemosaic.frames.debayer import half_size
 from zemosaic.frames.planes import colour_planes
@@ -72,9 +72,14 @@ def show_quick_look(context: RunContext, grid: FieldPlan, defects: DetectorCalib
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(number > 0, total / number, np.nan).astype(np.float32)
     picture = stretched_preview(mean, number, MAX_SIDE_PX, axis_order="CHW")
-    keep_quick_look(context.scratch, grid.key, plan, mean, used)
     path = context.scratch / f"quick_look_{grid.key}.png"
-    write_png(path, picture)
+    try:
+        keep_quick_look(context.scratch, grid.key, plan, mean, used)
+        write_png(path, picture)
+    except (OSError, ZeMosaicError) as problem:
+        detail = getattr(problem, "strerror", None) or str(problem)
+        context.log(message("log.no_live_picture", detail=detail), "WARNING")
+        return
     context.reporter.emit(PreviewReady(str(path), picture.shape[1], picture.shape[0], final=False, quick_frames=used))
 
 

@@ -9,8 +9,11 @@ from zemosaic.arrays import Box
 from zemosaic.errors import message
 from zemosaic.export.cards import Card, MapKind, Provenance, map_cards
 from zemosaic.model import CalibratedFrame, GridPlan
+from zemosaic.phases.assemble import pedestal
 from zemosaic.phases.context import RunContext
-from zemosaic.qa.sigma_map import SigmaPixels, SkyNoise, measure_sky_noise, variance_of_unit_weight
+from zemosaic.phases.outputs.proper_coadd import proper_cards
+from zemosaic.qa.light_noise import smooth_light
+from zemosaic.qa.sigma_map import STEP_PX, SigmaPixels, SkyNoise, measure_sky_noise, variance_of_unit_weight
 from zemosaic.store.axis_order import Pixels
 from zemosaic.store.canvas_store import CanvasStore
 
@@ -34,6 +37,7 @@ def write_maps(
     store: CanvasStore,
     box: Box,
     applied: tuple[float, ...] | None,
+    proper: CanvasStore | None = None,
 ) -> dict[MapKind, str]:
     """Write the maps beside the mosaic that are asked for.
 
@@ -52,6 +56,8 @@ def write_maps(
         Part of the canvas that is written.
     applied : tuple of float or None
         Gains that the written mosaic's channels are multiplied by.
+    proper : CanvasStore, optional
+        Holds the proper coadd where one was made.
 
     Returns
     -------
@@ -62,6 +68,7 @@ def write_maps(
     kinds: list[MapKind] = ["coverage", "weight"]
     kinds += ["sigma"] if settings.save_sigma_map else []
     kinds += ["rejected"] if settings.save_rejection_maps else []
+    kinds += ["proper"] if proper is not None else []
     suffix = ".fits.fz" if settings.save_compressed_fits else ".fits"
     names: dict[MapKind, str] = {kind: f"{stem}_{kind}{suffix}" for kind in kinds}
     for kind, name in names.items():
@@ -71,6 +78,9 @@ def write_maps(
         elif kind == "sigma":
             made = sigma_of_mosaic(context, *planned, store.canvas("value"), heavy, box, applied)
             write(path, made.pixels, cards=[*cards, *sigma_cards(made)])
+        elif kind == "proper" and proper is not None:
+            pixels = proper.canvas("value")
+            write(path, pixels, cards=[*cards, *proper_cards(*planned)], empty=settings.empty_pixels)
         else:
             write(path, store.canvas("kept" if kind == "coverage" else kind), cards=cards, dtype="int32")
     return names
@@ -100,7 +110,11 @@ def sigma_of_mosaic(
     gains : tuple of float or None
         What the written mosaic's channels are multiplied by.
     """
-    unit_variance = variance_of_unit_weight(plan, frames)
+    # How the numbers of stacks that others made grow with light is not known.
+    light = None
+    if not context.settings.use_existing_master_tiles:
+        light = smooth_light(value, box, STEP_PX) - pedestal(frames, plan.channels)[:, None, None]
+    unit_variance = variance_of_unit_weight(plan, frames, light)
     expected = SigmaPixels(weight, unit_variance, (1.0,) * plan.channels)
     noise = measure_sky_noise(value, expected, box)
     if noise is None:
@@ -120,9 +134,9 @@ def sigma_cards(sigma: MosaicSigma) -> list[Card]:
     """
     noise = sigma.noise
     lines = [
-        "Standard deviation of the noise of one pixel of the mosaic on bare sky,",
-        "in counts of the mosaic before any scaling to 16 bits. The light of",
-        "stars and nebulae adds photon noise that is not in this map.",
+        "Standard deviation of the noise of one pixel of the mosaic, in counts",
+        "of the mosaic before any scaling to 16 bits. Photon noise of the sky",
+        "and of nebulae is in this map, that of the stars is not.",
     ]
     if noise is None:
         lines += ["Its level is that of samples without interpolation: too little bare", "sky was there to measure it."]

@@ -1,17 +1,20 @@
-"""Frames that go while a phase needs all of them at once: the phase is done again without them."""
+"""What goes while a phase needs all of it: the phase is done again without the frames, or with the tiles made anew."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from zemosaic.errors import Message, NothingUsable
+from zemosaic.errors import Message, NothingUsable, TileDamaged
 from zemosaic.model import Dropped, FrameStatus, SolvedFrame
 from zemosaic.phases.context import RunContext
 
-__all__ = ["all_read", "while_readable"]
+__all__ = ["all_read", "while_readable", "while_whole"]
 
 R = TypeVar("R")
+
+MAX_REPAIRS = 3
+"""A disk on which stacked tiles are damaged more often than this is not to be relied upon."""
 
 
 class _Unreadable(Exception):
@@ -71,3 +74,26 @@ def while_readable(
             solved = [frame for frame in solved if frame.frame.frame_id not in out]
             if not solved:
                 raise NothingUsable("error.all_unreadable", frames=len(unreadable.frames)) from None
+
+
+def while_whole(assemble: Callable[[], R], stack_again: Callable[[], None]) -> R:
+    """Return what is assembled of the stacked tiles; those that are damaged on the disk are stacked again first.
+
+    Parameters
+    ----------
+    assemble : callable
+        Reads the tiles.
+    stack_again : callable
+        Stacks those that are not on the disk as they were written.
+
+    Raises
+    ------
+    TileDamaged
+        When tiles are damaged once more after `MAX_REPAIRS` repairs.
+    """
+    for _ in range(MAX_REPAIRS):
+        try:
+            return assemble()
+        except TileDamaged:
+            stack_again()
+    return assemble()

@@ -121,7 +121,8 @@ class FrameSolver:
         def green() -> np.ndarray:
             pixels = calibrated_pixels(frame, self.defects[frame.camera_key].path, self.context.scratch)
             planes = colour_planes(pixels, frame.bayer)
-            return planes[green_channel(len(planes))]
+            green: np.ndarray = planes[green_channel(len(planes))]
+            return green
 
         return StarField(
             x_px=measured.stars.x_px,

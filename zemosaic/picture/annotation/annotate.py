@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
+from typing import get_args
 
 from zemosaic.catalogue.deep_sky import DeepSkyObject, deep_sky_objects
 from zemosaic.catalogue.named_stars import named_stars
-from zemosaic.picture.annotation.drawing import Annotation, Box, Stroke
+from zemosaic.picture.annotation.drawing import Annotation, Box, Kind, Stroke
 from zemosaic.picture.annotation.grid import compass, grid_lines, inside_parts, scale_bar
 from zemosaic.picture.annotation.placing import LabelPlaces
 from zemosaic.picture.annotation.projection import PictureWcs
 
-__all__ = ["annotate"]
+__all__ = ["ALL_KINDS", "annotate"]
+
+ALL_KINDS: tuple[Kind, ...] = get_args(Kind)
 
 MIN_FONT_PX = 11
 FONT_PART = 95.0
@@ -27,13 +31,15 @@ MIN_UNNAMED_PX = 24.0
 """Apparent length from which on an unnamed object of unknown or faint magnitude is shown."""
 
 
-def annotate(sky: PictureWcs) -> Annotation:
+def annotate(sky: PictureWcs, kinds: Collection[Kind] = ALL_KINDS) -> Annotation:
     """Return what is drawn over a picture.
 
     Parameters
     ----------
     sky : PictureWcs
         Size of the picture and where it lies on the sky.
+    kinds : collection of Kind
+        What is to be drawn; what is not leaves its place to the labels of the rest.
 
     Raises
     ------
@@ -42,9 +48,9 @@ def annotate(sky: PictureWcs) -> Annotation:
     """
     size = max(MIN_FONT_PX, round(math.hypot(sky.width, sky.height) / FONT_PART))
     labels = LabelPlaces(sky.width, sky.height)
-    strokes = [*scale_bar(sky, labels, size), *compass(sky, labels, size)]
+    strokes = [*scale_bar(sky, labels, size), *compass(sky, labels, size)] if "frame" in kinds else []
     marks: list[tuple[str, Box]] = []
-    for item in deep_sky_objects(*sky.centre, sky.radius_deg):
+    for item in deep_sky_objects(*sky.centre, sky.radius_deg) if "object" in kinds else ():
         if len(marks) == MAX_OBJECT_LABELS:
             break
         mark = _outline(sky, item, size) if _worth_showing(sky, item) else None
@@ -52,7 +58,7 @@ def annotate(sky: PictureWcs) -> Annotation:
             marks.append((item.label, mark[1]))
             strokes += mark[0]
     stars = []
-    for star in named_stars(*sky.centre, sky.radius_deg):
+    for star in named_stars(*sky.centre, sky.radius_deg) if "star" in kinds else ():
         x, y = (float(value) for value in sky.place(star.ra_deg, star.dec_deg))
         if 0 <= x <= sky.width and 0 <= y <= sky.height:
             stars.append((star.name, Box(x, y, x, y).wider(0.6 * size)))
@@ -64,7 +70,7 @@ def annotate(sky: PictureWcs) -> Annotation:
         labels.put_beside("star", text, box, size)
     for text, box in marks:
         labels.put_beside("object", text, box, size)
-    lines = grid_lines(sky, labels, max(MIN_FONT_PX - 1, round(0.8 * size)))
+    lines = grid_lines(sky, labels, max(MIN_FONT_PX - 1, round(0.8 * size))) if "grid" in kinds else []
     return Annotation(sky.width, sky.height, (*lines, *strokes), tuple(labels.labels), max(1.0, size / 12.0))
 
 

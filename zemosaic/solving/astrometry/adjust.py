@@ -17,12 +17,12 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
 from zemosaic.arrays import Float64s as Floats
+from zemosaic.arrays import Indices
 from zemosaic.solving.astrometry.camera_model import (
     N_CAMERA_TERMS,
     N_DISTORTION_TERMS,
     Cameras,
     Detections,
-    Indices,
     Priors,
     ReferenceStars,
 )
@@ -94,7 +94,8 @@ def directions(cameras: Cameras, detections: Detections) -> Floats:
     plane = _times(cameras.cd[detections.frame], _undistorted(cameras, detections))
     axes = cameras.axes[detections.frame]
     toward = axes[:, 2] + plane[:, :1] * axes[:, 0] + plane[:, 1:] * axes[:, 1]
-    return toward / np.linalg.norm(toward, axis=1, keepdims=True)
+    unit: Floats = toward / np.linalg.norm(toward, axis=1, keepdims=True)
+    return unit
 
 
 def residuals(cameras: Cameras, detections: Detections, stars: Floats) -> Floats:
@@ -226,7 +227,8 @@ class _System:
             [self._per_star(a * residual[0] + c * residual[1]), self._per_star(b * residual[0] + d * residual[1])]
         )
         right_side += reference_pull
-        return (self.star_inverse * right_side).sum(axis=1)
+        shift: Floats = (self.star_inverse * right_side).sum(axis=1)
+        return shift
 
     def stars_eliminated(self, residual: Floats, reference_pull: Floats | float = 0.0) -> Floats:
         """Return what the stars' best shifts leave of `canvas_shift`, shape (2, n)."""
@@ -334,7 +336,8 @@ def session_deviations(distortion: Floats, optics: Indices) -> Floats:
 
 def radial_part(distortion: Floats) -> Floats:
     """Return the part of distortions, shape (cameras, 7, 2), that a lens has: along the radius."""
-    return (distortion * _RADIAL_TERMS).sum(axis=(1, 2), keepdims=True) / _RADIAL_TERMS.sum() * _RADIAL_TERMS
+    radial: Floats = (distortion * _RADIAL_TERMS).sum(axis=(1, 2), keepdims=True) / _RADIAL_TERMS.sum() * _RADIAL_TERMS
+    return radial
 
 
 def shape_deviations(cameras: Cameras) -> Floats:
@@ -397,4 +400,5 @@ def _moved(cameras: Cameras, frames: Floats, groups: Floats) -> Cameras:
 def _shifted(stars: Floats, shift: Floats) -> Floats:
     local = _axes(stars)
     moved = stars + _ARCSEC * (shift[:, :1] * local[:, 0] + shift[:, 1:] * local[:, 1])
-    return moved / np.linalg.norm(moved, axis=1, keepdims=True)
+    unit: Floats = moved / np.linalg.norm(moved, axis=1, keepdims=True)
+    return unit

@@ -191,11 +191,13 @@ def _centred(frame: JointFrame) -> FrameWcs:
 
 def _pixel_rad(cameras: Cameras) -> Float64s:
     """Return the pixel scale of each frame in radians."""
-    return np.sqrt(np.abs(np.linalg.det(cameras.cd)))
+    pixel_rad: Float64s = np.sqrt(np.abs(np.linalg.det(cameras.cd)))
+    return pixel_rad
 
 
 def _pixel_arcsec(cameras: Cameras) -> Float64s:
-    return _pixel_rad(cameras) / _ARCSEC
+    pixel_arcsec: Float64s = _pixel_rad(cameras) / _ARCSEC
+    return pixel_arcsec
 
 
 def _fitted_to_references(state: _State, frames: list[JointFrame]) -> _State:

@@ -92,7 +92,7 @@ def link_detections(directions: Float64s, frame: Indices, rank: Float64s, radius
     means = np.stack([np.bincount(cube, directions[:, k]) / count for k in range(3)], axis=1)
     pairs = cKDTree(means).query_pairs(radius_rad, output_type="ndarray")
     graph = coo_matrix((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(len(means), len(means)))
-    star = connected_components(graph, directed=False)[1].astype(np.intp)[cube]
+    star: Indices = connected_components(graph, directed=False)[1].astype(np.intp)[cube]
     order = np.lexsort((rank, frame, star))
     again = (np.diff(star[order]) == 0) & (np.diff(frame[order]) == 0)
     star[order[1:][again]] = -1

@@ -67,10 +67,11 @@ class BlindSolver:
 
     def _matches(self, field: StarField, corners: NDArray[np.intp], pixel_deg: float) -> Iterator[FrameWcs]:
         """Yield what quads of the field's stars, shape (n, 4), say."""
-        if len(corners) == 0:
-            return
         points = np.column_stack([field.x_px, field.y_px])
         plane = ((points - field.centre) * pixel_deg) @ np.array([1.0, 1.0j])
+        corners = corners[np.ptp(points[corners], axis=1).any(axis=1)]  # stars at one place make no figure
+        if len(corners) == 0:
+            return
         quads = quads_of(plane[corners], corners)
         tolerance = np.clip(_CODE_ERROR_PX * pixel_deg / quads.width, *_TOLERANCE)
         for mirrored in (False, True):

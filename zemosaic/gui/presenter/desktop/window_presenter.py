@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from zemosaic.errors import Message, SettingsError, ZeMosaicError
 from zemosaic.events import PreviewReady
+from zemosaic.gui.presenter.desktop.notifications import notify
+from zemosaic.gui.presenter.desktop.window_actions import WindowActions
 from zemosaic.gui.presenter.desktop.window_protocols import Footer, FramesPageView, SettingsPageView, WindowView
 from zemosaic.gui.presenter.desktop.window_state import (
     THEMES,
@@ -17,10 +20,12 @@ from zemosaic.gui.presenter.desktop.window_state import (
     window_state_file,
 )
 from zemosaic.gui.presenter.result.picture_loader import PictureLoader
-from zemosaic.gui.presenter.run.run_text import status_text
+from zemosaic.gui.presenter.run.run_page import run_face
+from zemosaic.gui.presenter.run.run_text import ending_notice, start_key, status_text, window_title
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.presenter.run.summary_text import forecast_card
 from zemosaic.gui.presenter.settings.form import with_labels
+from zemosaic.gui.presenter.unattended.queue_page import QueuePage
 from zemosaic.i18n import FALLBACK
 
 __all__ = ["FRAMES", "PUMP_MS", "RESULT", "RUN", "SETTINGS", "WindowPresenter"]
@@ -58,6 +63,8 @@ class WindowPresenter:
         self._loading: PreviewReady | None = None
         self._refreshed_s = 0.0
         self._pumps = 0
+        self.queue = QueuePage(session, self._show_started, self._refused)
+        self.actions = WindowActions(self)
         self._agreed_folder = ""
         """Output folder of runs that the user let replace what lies there, until one of them ends with a mosaic."""
 
@@ -110,7 +117,18 @@ class WindowPresenter:
         self.view.show_theme(name)
 
     def start(self) -> None:
-        """Start a run with the settings of the form."""
+        """Start a run with the settings of the form; where the folder is watched, let that make the mosaic."""
+        if self.session.watching:
+            self.session.finish_watch()
+            self.refresh()
+        else:
+            self._start(self.session.start)
+
+    def watch(self) -> None:
+        """Run over the input folder while it grows."""
+        self._start(self.session.watch)
+
+    def _start(self, begin: Callable[[], None]) -> None:
         session = self.session
         if session.running or session.demo.under_way:
             return
@@ -119,7 +137,7 @@ class WindowPresenter:
             session.check()
             if self._agreed_folder != session.check().output_dir and not self._may_overwrite():
                 return
-            session.start()
+            begin()
         except SettingsError as fault:
             self._refused(fault)
             self.view.settings.page.reveal_problem()
@@ -150,6 +168,13 @@ class WindowPresenter:
             session.problem = None
             session.demo.start(Path(folder) / "zemosaic_demo")
             self.refresh()
+
+    def show_folders(self) -> None:
+        """Show the folders of the form, which have changed otherwise than by typing."""
+        self.view.settings.page.update_rows()
+        if self.view.page == FRAMES:
+            self.view.frames.commands.update()
+        self.show_status()
 
     def greet(self) -> None:
         """Show what the program found, and the demo, as at the first start."""
@@ -206,8 +231,8 @@ class WindowPresenter:
             self._refreshed_s = now
         if has_news or is_due:
             self.refresh()
-        if is_due:
-            session.look_ahead()
+        if is_due and session.look_ahead():
+            view.settings.page.update_values()
         if (has_scanned or is_due) and view.page == FRAMES:
             session.look_at_frames()
             view.frames.commands.update()
@@ -239,15 +264,20 @@ class WindowPresenter:
         text, is_problem = status_text(session)
         under_way = session.running and session.state.status.under_way
         outlook = None if session.running or session.demo.under_way else session.forecast
+        resumes = outlook is not None and outlook.resumes and outlook.problem is None
+        fraction = run_face(session).fraction if under_way and not session.watching else 0.0
         return Footer(
             forecast="" if outlook is None else with_labels(forecast_card(outlook, session.words), session.words),
             is_refused=outlook is not None and outlook.problem is not None,
             text=text,
             is_problem=is_problem,
-            can_start=not session.running and not session.demo.under_way,
+            can_start=session.watching or (not session.running and not session.demo.under_way),
             can_stop=under_way or session.demo.under_way,
             can_pause=under_way,
             pause=session.words.text("window.resume" if session.held else "window.pause"),
+            start=session.words.text(start_key(session.watching, resumes)),
+            title=window_title(session, fraction),
+            percent=round(100 * fraction),
         )
 
     def _refused(self, fault: ZeMosaicError) -> None:
@@ -256,13 +286,17 @@ class WindowPresenter:
 
     def _show_started(self) -> None:
         view = self.view
+        self.actions.recent.add(*self.session.run_folders)
         self._loading = None
         self.loader.forget()
         view.run.show_picture(None)
         view.result.show_picture(None)
         view.result.page.update_state()
         view.settings.page.update_rows()
-        view.show_page(RUN)
+        if not self.queue.is_running or view.page == RESULT:  # who looks at frames meanwhile is not torn off them
+            view.show_page(RUN)
+        self.queue.show()
+        self.refresh()
 
     def _show_ended(self) -> None:
         view, result = self.view, self.session.state.result
@@ -275,6 +309,9 @@ class WindowPresenter:
             if view.page == RUN:  # who works on another page is not torn off it
                 view.show_page(RESULT)
             view.alert()
+        if not self.closing:
+            notify(*ending_notice(self.session))
+            self.queue.run_ended(self.session.state)
         self.refresh()
 
     def _pump_demo(self) -> None:

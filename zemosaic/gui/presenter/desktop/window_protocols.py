@@ -36,6 +36,12 @@ class Footer:
     can_pause: bool
     pause: str
     """Words of the button that pauses a run, or lets it go on."""
+    start: str
+    """Words of the button that starts a run, goes on with one, or lets a watch make its mosaic."""
+    title: str
+    """Of the window: how far the run is, which shows in the task bar too."""
+    percent: int
+    """How far the run is; 0 where there is none."""
 
 
 class FramesPageView(Protocol):
@@ -140,6 +146,12 @@ class WindowView(Protocol):
 
     def ask_folder(self, title: str) -> str:
         """Ask for a folder; return an empty text where none was chosen."""
+
+    def tell(self, title: str, text: str) -> None:
+        """Tell something in a window of its own."""
+
+    def show_queue(self) -> None:
+        """Open the list of jobs, or bring it to the front."""
 
     def alert(self) -> None:
         """Draw the user's attention."""

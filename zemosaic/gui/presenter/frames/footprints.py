@@ -100,7 +100,8 @@ class Footprints:
 
     def outline_of(self, ra_deg: Float64s, dec_deg: Float64s) -> Float64s:
         """Return the map points, shape (n, 2), of directions; NaN far from the map's middle."""
-        return self._projected(ra_deg[None], dec_deg[None])[0]
+        outline: Float64s = self._projected(ra_deg[None], dec_deg[None])[0]
+        return outline
 
     def fields(self, reach_deg: float = 0.0) -> NDArray[np.intp]:
         """Return which field each frame looks at, shape (n,), counted in the order of the frames; -1 without a place.
@@ -187,7 +188,8 @@ class MapView:
     def to_window(self, points: ArrayLike) -> Float64s:
         """Return (u, v) of map points, shape (..., 2)."""
         offset = (np.asarray(points, float) - (self.x, self.y)) * (self.scale, -self.scale)
-        return offset + np.array((self.width / 2, self.height / 2))
+        positions: Float64s = offset + np.array((self.width / 2, self.height / 2))
+        return positions
 
     def to_map(self, u: float, v: float) -> tuple[float, float]:
         """Return the map point under a window point."""

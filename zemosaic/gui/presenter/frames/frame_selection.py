@@ -67,7 +67,8 @@ class FrameSelection:
     @property
     def by_hand(self) -> Flags:
         """Frames left out one by one."""
-        return self._usable & (self._now.by_hand == _OUT)
+        left_out: Flags = self._usable & (self._now.by_hand == _OUT)
+        return left_out
 
     @property
     def can_undo(self) -> bool:

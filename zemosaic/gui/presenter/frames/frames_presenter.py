@@ -84,7 +84,9 @@ class FramesPresenter:
         self._told: tuple[object, str] = (None, "")
         self._thread: threading.Thread | None = None
 
-    def scan(self, folder: str, output: str = "", selection: str = "", stacks: bool = False) -> None:
+    def scan(
+        self, folder: str, output: str = "", selection: str = "", stacks: bool = False, keep: bool = False
+    ) -> None:
         """Begin to read the headers of a folder; an earlier scan is given up.
 
         Parameters
@@ -96,13 +98,16 @@ class FramesPresenter:
             Table of frames with the choice to begin with.
         stacks : bool
             Whether finished stacks are wanted among single frames.
+        keep : bool
+            Whether the frames known so far stand until the new ones are read: the same folder, which is growing.
         """
         self._number += 1
-        self.folder, self.table, self.problem, self.given = folder, None, None, ()
-        self.forecast = self._foretold = None
+        if not keep:
+            self.folder, self.table, self.problem, self.given = folder, None, None, ()
+            self.forecast = self._foretold = None
+            self.version += 1
         self.progress = Scanned(self._number)
         self._early.clear()
-        self.version += 1
         arguments = (self._number, folder, output, selection, stacks)
         self._thread = threading.Thread(target=self._scan, args=arguments, name="scan", daemon=True)
         self._thread.start()
@@ -156,9 +161,9 @@ class FramesPresenter:
 
     def note(self, event: Event) -> None:
         """Take in what a run told."""
+        if self.progress is not None:
+            self._early.append(event)
         if self.table is None:
-            if self.progress is not None:
-                self._early.append(event)
             return
         if isinstance(event, FrameMeasured | FrameSolved | FrameDropped):
             self.table.note(event)

@@ -6,7 +6,7 @@ import queue
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,14 @@ from zemosaic.gui.presenter.frames.frames_files import REPORT_NAME
 from zemosaic.i18n import Translator
 from zemosaic.text.plain_text import json_value
 
-__all__ = ["EarlierResult", "EarlierResults", "find_earlier_result"]
+__all__ = ["EarlierResult", "EarlierResults", "find_earlier_result", "result_of"]
 
 REPORT_PAGE = "run_report.html"
 _MOSAIC = re.compile(r"zemosaic_MT\d+_R\d+(_.+)?\.fits(\.fz)?")
-_MAPS = ("_coverage", "_weight", "_rejected")
+_MAPS = tuple(f"_{kind}" for kind in ("coverage", "weight", "rejected", "sigma"))
+"""What the names of maps end with."""
+_PARTS = re.compile(r".*_(crop\d*|flattened)")
+"""Names of what was made from a mosaic after it was finished."""
 _MAX_APART_S = 600.0
 """The mosaics of one run are written within this time of each other."""
 _HEAD_BYTES = 1 << 18
@@ -88,13 +91,24 @@ def find_earlier_result(folder: Path) -> EarlierResult | None:
         return None
     if not made:
         return None
-    report, page = _head(folder / REPORT_NAME), folder / REPORT_PAGE
-    told = folder / str(report.get("mosaic") or "")
+    told = folder / str(_head(folder / REPORT_NAME).get("mosaic") or "")
     newest = told if told in made else max(made, key=lambda path: (made[path], path.name))
-    numbers = report if newest == told else {}
+    siblings = (path for path in sorted(made) if _is_sibling(path, newest, made))
+    return replace(result_of(newest), mosaics=(str(newest), *map(str, siblings)))
+
+
+def result_of(mosaic: Path) -> EarlierResult:
+    """Return a mosaic with what the report beside it says of it.
+
+    Parameters
+    ----------
+    mosaic : Path
+    """
+    report, page = _head(mosaic.with_name(REPORT_NAME)), mosaic.with_name(REPORT_PAGE)
+    numbers = report if report.get("mosaic") == mosaic.name else {}
     return EarlierResult(
-        str(newest),
-        (str(newest), *(str(path) for path in sorted(made) if _is_sibling(path, newest, made))),
+        str(mosaic),
+        (str(mosaic),),
         str(page) if page.is_file() else "",
         numbers.get("frames_used"),
         numbers.get("frames_found"),
@@ -105,7 +119,7 @@ def _field_of(path: Path) -> str | None:
     """Return which field a mosaic is named after, empty where its run had one only; None where it is none."""
     match = _MOSAIC.fullmatch(path.name)
     field = "" if match is None or match[1] is None else match[1]
-    return None if match is None or field.endswith(_MAPS) else field
+    return None if match is None or field.endswith(_MAPS) or _PARTS.fullmatch(field) else field
 
 
 def _is_sibling(path: Path, newest: Path, made: Mapping[Path, int]) -> bool:

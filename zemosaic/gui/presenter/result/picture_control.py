@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.gui.presenter.result.picture_view import Viewport
 
-__all__ = ["PictureControl", "Source"]
+__all__ = ["DragTool", "PictureControl", "Source"]
+
+
+class DragTool(Protocol):
+    """What takes the drags of the pointer instead of the picture, which else is moved by them."""
+
+    def grab(self, u: float, v: float, view: Viewport) -> bool:
+        """Return whether a press at a window point begins a drag of this tool."""
+
+    def drag(self, u: float, v: float, view: Viewport) -> None:
+        """Follow the pointer to a window point."""
+
+    def drop(self, u: float, v: float, view: Viewport) -> None:
+        """End the drag at a window point."""
+
 
 Source = Callable[[Viewport], NDArray[np.uint8] | None]
 """Makes the picture of a view, (h, w, 3), as large as on the screen; None while it cannot."""
@@ -38,6 +53,9 @@ class PictureControl:
         self.mark: tuple[float, float] | None = None
         """A picture point that a cross shows."""
         self.view = Viewport(1, 1, 1, 1)
+        self.tool: DragTool | None = None
+        """What is offered each drag first."""
+        self._dragging: DragTool | None = None
 
     def redraw(self) -> None:
         """Draw the picture soon."""
@@ -99,6 +117,29 @@ class PictureControl:
         if self._is_shown:
             self.view = self.view.panned(du, dv)
             self.redraw()
+
+    def press_at(self, u: float, v: float) -> bool:
+        """Offer a press at a window point to the tool; returns whether it took it."""
+        takes = self.tool is not None and self._is_shown and self.tool.grab(u, v, self.view)
+        self._dragging = self.tool if takes else None
+        return takes
+
+    def drag_to(self, u: float, v: float) -> bool:
+        """Let the tool that took the press follow the pointer; returns whether there is one."""
+        if self._dragging is None:
+            return False
+        self._dragging.drag(u, v, self.view)
+        self.redraw()
+        return True
+
+    def release_at(self, u: float, v: float) -> bool:
+        """Let the tool end its drag; returns whether there was one."""
+        tool, self._dragging = self._dragging, None
+        if tool is None:
+            return False
+        tool.drop(u, v, self.view)
+        self.redraw()
+        return True
 
     def hover_at(self, u: float, v: float) -> None:
         """Tell the picture point under a window point."""

@@ -8,24 +8,30 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from zemosaic.gui.presenter.desktop.programs import Programs
-from zemosaic.gui.presenter.result.earlier_result import REPORT_PAGE
-from zemosaic.gui.presenter.result.picture_control import PictureControl
+from zemosaic.gui.presenter.result.earlier_result import REPORT_PAGE, EarlierResult, result_of
+from zemosaic.gui.presenter.result.look_settings import LOOK_KEYS, look_of_form, texts_of_look
+from zemosaic.gui.presenter.result.picture_view import Viewport
 from zemosaic.gui.presenter.result.pixel_presenter import PixelPresenter
+from zemosaic.gui.presenter.result.render.picture_histogram import histogram_picture
+from zemosaic.gui.presenter.result.result_actions import ActionWidgets, ResultActions
 from zemosaic.gui.presenter.result.result_presenter import ResultPresenter
 from zemosaic.gui.presenter.run.problem_report import write_problem_report
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.presenter.run.summary_text import summary_lines
 from zemosaic.gui.presenter.settings.form import with_labels
 
-__all__ = ["OVERLAYS", "SLIDERS", "ResultFiles", "ResultPage"]
+__all__ = ["SLIDERS", "ResultFiles", "ResultPage"]
 
-OVERLAYS = ("coverage", "tiles", "annotation")
-"""What can be laid over the picture."""
 _CLOCKS_APART_S = 3.0
 """The clock of a network drive may be behind by so much."""
 SLIDERS = ("sky", "strength", "white")
 """What of the stretch is moved by sliders, from -1 to 1."""
+HISTOGRAM_PX = (288, 72)
+"""Width and height of the histogram."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +51,8 @@ class ResultFiles:
         return next(iter(self.mosaics), "")
 
 
-class ResultPageWidgets(Protocol):
+class ResultPageWidgets(ActionWidgets, Protocol):
     """The widgets of the page."""
-
-    @property
-    def picture(self) -> PictureControl:
-        """The mosaic."""
-
-    def show_read_out(self, text: str) -> None:
-        """Show what lies under the pointer."""
 
     def show_summary(self, text: str, files: ResultFiles) -> None:
         """Show what was made of what; the buttons of files that are not there are dead."""
@@ -64,10 +63,17 @@ class ResultPageWidgets(Protocol):
     def show_story(self) -> None:
         """Show anew what the panel tells."""
 
-    def offer_looks(
-        self, names: Sequence[str], texts: Sequence[str], chosen: str, overlays: Mapping[str, bool]
-    ) -> None:
-        """Offer the channels that can be looked at, and what can be laid over the picture."""
+    def offer_channels(self, names: Sequence[str], texts: Sequence[str], chosen: str) -> None:
+        """Offer the channels that can be looked at."""
+
+    def show_look(self, look: Mapping[str, float | bool]) -> None:
+        """Put the sliders, and the tick for linked colours, at their places."""
+
+    def show_zoom(self, text: str) -> None:
+        """Show how large the picture is."""
+
+    def show_histogram(self, picture: NDArray[np.uint8] | None) -> None:
+        """Show how often each brightness is seen, shape (h, w, 3); nothing where no mosaic is open."""
 
     def offer_mosaics(self, paths: Sequence[str], names: Sequence[str], chosen: str) -> None:
         """Offer the mosaics of a run that made several; nothing where there are fewer than two."""
@@ -82,6 +88,18 @@ class ResultPage:
         self.desk = ResultPresenter()
         self.pixel = PixelPresenter()
         self.programs = Programs()
+        self.actions = ResultActions(session, widgets, self.desk, self.open_by_hand)
+        self._by_hand = ""
+        """The mosaic that the user opened, whatever lies in the output folder."""
+        self._look: dict[str, float | bool] = {}
+        """The places of the controls as the settings have them."""
+        self._changed: dict[str, object] = {}
+        """Places of controls that the settings do not have yet."""
+        self._is_showing_look = False
+        self._is_counted = True
+        """Whether the histogram shows what was drawn last."""
+        self._zoom = ""
+        self._is_histogram_shown = False
 
     def program_texts(self) -> list[str]:
         """Return the words of the programs that the mosaic can be sent to."""
@@ -90,12 +108,14 @@ class ResultPage:
     def retranslate(self) -> None:
         """Put what depends on the mosaic in the language of the moment."""
         self._widgets.show_read_out(self._session.words.text("result.hint"))
-        self._offer_looks()
+        self._offer_channels()
         self._widgets.picture.redraw()
         self.update_state()
 
     def update_state(self) -> None:
-        """Show the result of the last run, or what lies in the output folder."""
+        """Show the result of the last run, what the user opened, or what lies in the output folder."""
+        if self._session.running:
+            self._by_hand = ""
         files = self.files()
         self._widgets.show_summary("\n".join(self._lines()), files)
         chosen = self.desk.path if self.desk.path in files.mosaics else files.mosaic
@@ -105,6 +125,8 @@ class ResultPage:
     def files(self) -> ResultFiles:
         """Return the files of the last run, or those that lie in the output folder."""
         session, state = self._session, self._session.state
+        if self._by_hand:
+            return _files_of(result_of(Path(self._by_hand)))
         if state.error is not None:
             report = Path(state.output_dir) / REPORT_PAGE
             told = str(report) if state.output_dir and _is_newer(report, session.began_at_s) else ""
@@ -116,10 +138,12 @@ class ResultPage:
         earlier = None if session.running else session.earlier.result
         if earlier is None:
             return ResultFiles()
-        return ResultFiles(earlier.mosaics, str(Path(earlier.mosaic).parent), earlier.report_html)
+        return _files_of(earlier)
 
     def _lines(self) -> list[str]:
         session, words = self._session, self._session.words
+        if self._by_hand:
+            return result_of(Path(self._by_hand)).lines(words)
         if session.state.result is not None or session.state.error is not None:
             return [with_labels(line, words) for line in summary_lines(session.state, words)]
         if session.earlier.result is not None and not session.running:
@@ -133,12 +157,18 @@ class ResultPage:
             session.earlier.look(str(session.form.row("output_dir").value))
         if session.earlier.pump():
             self.update_state()
+        is_new = self.desk.size is None
         if self.desk.pump():
-            self._offer_looks()
+            self._offer_channels()
             if self.desk.problem is not None:
                 self._widgets.show_read_out(self._session.words.message(self.desk.problem))
             if self.desk.size is not None:
-                self._widgets.picture.look_through(self.desk.picture, self.desk.size)
+                self._widgets.picture.look_through(self._drawn, self.desk.size)
+                if is_new:
+                    self.actions.take_mosaic()
+        self.actions.pump()
+        self._pump_look()
+        self._pump_picture()
         if self.pixel.pump():
             self._widgets.show_story()
 
@@ -147,6 +177,11 @@ class ResultPage:
         if path != self.desk.path:
             self.close_pixel()
         self.desk.open(path)
+
+    def open_by_hand(self, path: str) -> None:
+        """Open a mosaic that the user chose, wherever it lies; it stays until a run begins."""
+        self._by_hand = path
+        self.update_state()
 
     def ask_pixel(self, x: float, y: float) -> None:
         """Ask which frames are in the pixel at a picture point, and show the panel."""
@@ -160,8 +195,10 @@ class ResultPage:
         self._widgets.picture.redraw()
 
     def close_pixel(self) -> None:
-        """Show the mosaic's own panel again."""
+        """End the drawing of a part; else show the mosaic's own panel again."""
         picture = self._widgets.picture
+        if self.actions.cancel():
+            return
         if picture.mark is None:
             return
         self.pixel.forget()
@@ -170,9 +207,49 @@ class ResultPage:
         picture.redraw()
 
     def adjust(self, **changes: object) -> None:
-        """Change how the mosaic is shown."""
+        """Change how the mosaic is shown; the settings of the saved picture follow."""
+        if self._is_showing_look:
+            return
+        self._changed |= {name: value for name, value in changes.items() if name in LOOK_KEYS}
         self.desk.adjust(**changes)
         self._widgets.picture.redraw()
+
+    def _pump_look(self) -> None:
+        """Let the settings follow the controls, or the controls the settings, whichever changed."""
+        if self._changed:
+            for key, text in texts_of_look(self._changed).items():
+                self._session.form = self._session.form.edited(key, text)
+            self._look, self._changed = look_of_form(self._session.form), {}
+            return
+        look = look_of_form(self._session.form)
+        if look == self._look:
+            return
+        self._look = look
+        self._is_showing_look = True
+        self._widgets.show_look(look)
+        self._is_showing_look = False
+        self.desk.adjust(**look)
+        self._widgets.picture.redraw()
+
+    def _drawn(self, view: Viewport) -> NDArray[np.uint8] | None:
+        """Return what a view shows; the histogram follows."""
+        self._is_counted = False
+        return self.actions.drawn(view)
+
+    def _pump_picture(self) -> None:
+        """Show size and brightness of what was drawn last."""
+        words, scale = self._session.words, self._widgets.picture.view.scale
+        percent = words.number(100 * scale, ".0f" if scale >= 0.1 else ".1f")
+        zoom = "" if self.desk.size is None else words.text("result.zoom", percent=percent)
+        if zoom != self._zoom:
+            self._zoom = zoom
+            self._widgets.show_zoom(zoom)
+        if self.desk.size is None and self._is_histogram_shown:
+            self._is_histogram_shown = False
+            self._widgets.show_histogram(None)
+        elif not self._is_counted and self.desk.plain is not None:
+            self._is_histogram_shown = self._is_counted = True
+            self._widgets.show_histogram(histogram_picture(self.desk.plain, *HISTOGRAM_PX))
 
     def hover(self, x: float, y: float) -> None:
         """Show what lies under a picture point."""
@@ -206,15 +283,19 @@ class ResultPage:
 
     def close(self) -> None:
         """Let go of the files and of what works in the background."""
+        self.actions.close()
         self.desk.close()
         self.pixel.close()
 
-    def _offer_looks(self) -> None:
-        words, names = self._session.words, self.desk.channels
-        texts = [words.text(f"result.channel.{name}") for name in names]
-        desk = self.desk
-        overlays = {"coverage": desk.has_coverage, "tiles": desk.has_tiles, "annotation": desk.has_wcs}
-        self._widgets.offer_looks(names, texts, self.desk.adjustment.channel, overlays)
+    def _offer_channels(self) -> None:
+        names = self.desk.channels
+        texts = [self._session.words.text(f"result.channel.{name}") for name in names]
+        self._widgets.offer_channels(names, texts, self.desk.adjustment.channel)
+
+
+def _files_of(earlier: EarlierResult) -> ResultFiles:
+    """Return the files of a mosaic that was not made in this window."""
+    return ResultFiles(earlier.mosaics, str(Path(earlier.mosaic).parent), earlier.report_html)
 
 
 def _is_newer(path: Path, at_s: float) -> bool:

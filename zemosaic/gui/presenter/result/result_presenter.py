@@ -14,36 +14,26 @@ from numpy.typing import NDArray
 from zemosaic.errors import Message, ZeMosaicError
 from zemosaic.gui.presenter.result.picture_view import Viewport
 from zemosaic.gui.presenter.result.place_text import dec_text, ra_text
-from zemosaic.gui.presenter.result.tile_lines import TileBox, draw_tiles, tile_boxes
+from zemosaic.gui.presenter.result.render.comparison import draw_wipe, matched_picture
+from zemosaic.gui.presenter.result.render.frame_outlines import outlines_of
+from zemosaic.gui.presenter.result.render.mosaic_render import (
+    CHANNELS,
+    Adjustment,
+    Depth,
+    OpenMosaic,
+    available_layers,
+    plain_picture,
+    with_layers,
+)
+from zemosaic.gui.presenter.result.render.tile_lines import tile_boxes
 from zemosaic.i18n import Translator
 
 if TYPE_CHECKING:
     from zemosaic.picture.pyramid import MosaicView
 
-__all__ = ["CHANNELS", "Adjustment", "ResultPresenter"]
+__all__ = ["ResultPresenter"]
 
-CHANNELS = ("colour", "red", "green", "blue")
-OVERLAY = 0.45
-"""How strongly the coverage covers the picture."""
 Picture = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Adjustment:
-    """What the user changed of the automatic stretch; positions of sliders from -1 to 1, 0 changes nothing."""
-
-    sky: float = 0.0
-    """Brightness of the empty sky: four times as bright at 1, a quarter at -1."""
-    white: float = 0.0
-    """Brightness that becomes white: a hundredth at 1, a hundred times as much at -1."""
-    strength: float = 0.0
-    """How strongly faint light is lifted: four times as much at 1, a quarter at -1."""
-    linked: bool = True
-    channel: str = "colour"
-    coverage: bool = False
-    tiles: bool = False
-    annotation: bool = False
-    """Whether names, outlines, grid and scale are drawn over the picture."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +41,7 @@ class _Opened:
     """What a thread brings back."""
 
     number: int
-    view: MosaicView | None = None
-    stretches: tuple[Any, Any] | None = None
-    """Linked, and each colour for itself."""
-    tiles: tuple[TileBox, ...] = ()
+    mosaic: OpenMosaic | None = None
     problem: Message | None = None
 
 
@@ -65,9 +52,14 @@ class ResultPresenter:
         self.path = ""
         self.adjustment = Adjustment()
         self.problem: Message | None = None
-        self._view: MosaicView | None = None
-        self._stretches: tuple[Any, Any] | None = None
-        self._tiles: tuple[TileBox, ...] = ()
+        self.split = 0.5
+        """Where the line between this mosaic and the one it is compared with stands, 0 to 1."""
+        self.other: ResultPresenter | None = None
+        """The mosaic that this one is compared with."""
+        self.mosaic: OpenMosaic | None = None
+        """What is open."""
+        self.plain: Picture | None = None
+        """What was shown last, without what is laid over it."""
         self._news: queue.SimpleQueue[_Opened] = queue.SimpleQueue()
         self._number = 0
         self._thread: threading.Thread | None = None
@@ -76,27 +68,17 @@ class ResultPresenter:
     @property
     def size(self) -> tuple[int, int] | None:
         """Width and height of the mosaic; None before it is open."""
-        return None if self._view is None else self._view.size
+        return None if self.mosaic is None else self.mosaic.view.size
 
     @property
     def channels(self) -> tuple[str, ...]:
         """What can be looked at."""
-        return CHANNELS if self._view is not None and self._view.channels == 3 else CHANNELS[:1]
+        return CHANNELS if self.mosaic is not None and self.mosaic.view.channels == 3 else CHANNELS[:1]
 
     @property
-    def has_coverage(self) -> bool:
-        """Whether there is a map of the coverage to lay over the picture."""
-        return self._view is not None and self._view.has_coverage
-
-    @property
-    def has_wcs(self) -> bool:
-        """Whether it is known where the mosaic lies on the sky, so that it can be annotated."""
-        return self._view is not None and self._view.wcs is not None
-
-    @property
-    def has_tiles(self) -> bool:
-        """Whether it is known of which tiles the mosaic is made."""
-        return bool(self._tiles)
+    def layers(self) -> frozenset[str]:
+        """What can be laid over the picture."""
+        return frozenset() if self.mosaic is None else available_layers(self.mosaic)
 
     def open(self, path: str) -> None:
         """Begin to open a mosaic, unless it is open already; an empty path shows nothing."""
@@ -109,21 +91,36 @@ class ResultPresenter:
             self._thread = threading.Thread(target=self._open, args=(self._number, path), name="mosaic", daemon=True)
             self._thread.start()
 
+    def compare(self, path: str) -> None:
+        """Begin to open a mosaic to compare this one with; an empty path ends the comparison."""
+        if self.other is not None:
+            self.other.close()
+        self.other, self.split = (ResultPresenter() if path else None), 0.5
+        if self.other is not None:
+            self.other.open(path)
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether two mosaics are shown."""
+        return self.other is not None and self.other.mosaic is not None
+
     def pump(self) -> bool:
         """Take in what was opened; return whether the picture is to be drawn anew."""
-        changed = False
+        changed = self.other is not None and self.other.pump()
         while not self._news.empty():
             news = self._news.get()
             if news.number != self._number:
-                if news.view is not None:
-                    news.view.close()
+                if news.mosaic is not None:
+                    news.mosaic.view.close()
                 continue
-            self._view, self._stretches, self.problem = news.view, news.stretches, news.problem
-            self._tiles = news.tiles
+            self.mosaic, self.problem = news.mosaic, news.problem
             self._complete = False
             changed = True
-        if self._view is not None and not self._complete and self._view.progress >= 1.0:
+        if self.mosaic is not None and not self._complete and self.mosaic.view.progress >= 1.0:
             self._complete = changed = True
+        if self.other is not None and self.other.problem is not None:
+            self.problem = self.other.problem
+            self.compare("")
         return changed
 
     def adjust(self, **changes: Any) -> None:
@@ -132,57 +129,36 @@ class ResultPresenter:
 
     def picture(self, view: Viewport) -> Picture | None:
         """Return what a view shows, as large as on the screen, shape (h, w, 3), uint8; None before it is open."""
-        if self._view is None or self._stretches is None:
+        if self.mosaic is None:
             return None
-        left, top, right, bottom = view.box()
-        width, height = view.size_on_screen()
         now = self.adjustment
-        stretch = self._stretches[0 if now.linked else 1].adjusted(
-            depth=4.0**-now.strength, white=100.0**-now.white, sky_level=_sky_level() * 4.0**now.sky
-        )
-        channel = CHANNELS.index(now.channel) - 1 if now.channel in self.channels[1:] else None
-        seen = self._view.window(left, top, right, bottom, width, height, stretch, channel)
-        over = self._view.overlay(left, top, right, bottom, width, height) if now.coverage else None
-        if over is not None:
-            share = OVERLAY * (over[..., 3:] / np.float32(255.0))
-            seen = np.rint(seen * (1 - share) + over[..., :3] * share).astype(np.uint8)
-        if now.tiles:
-            draw_tiles(seen, view, self._tiles)
-        return self._annotated(seen, view) if now.annotation else seen
-
-    def _annotated(self, seen: Picture, view: Viewport) -> Picture:
-        """Return what is seen with the annotation of that part of the sky."""
-        # Here, when it is asked for: it loads what the first window does not need.
-        from zemosaic.picture.annotation.annotate import annotate
-        from zemosaic.picture.annotation.burnt import burnt_in
-        from zemosaic.picture.annotation.projection import PictureWcs
-
-        if self._view is None or self._view.wcs is None:
-            return seen
-        left, top, right, _ = view.box()
-        height, width = seen.shape[:2]
-        step = (right - left) / width
-        sky = PictureWcs(self._view.wcs.shifted(left, 0.0), self._view.size[1] - top, step, width, height)
+        seen = self.plain = plain_picture(self.mosaic, now, view.box(), *view.size_on_screen())
+        if self.other is not None and self.other.mosaic is not None:
+            other = matched_picture(self.mosaic, self.other.mosaic, now, view)
+            seen = draw_wipe(seen, other, self.split, (Path(self.path).stem, Path(self.other.path).stem))
         try:
-            return burnt_in(seen, annotate(sky))
+            return with_layers(seen.copy(), self.mosaic, now.layers & self.layers, view)
         except ZeMosaicError as fault:
             self.problem = fault.message
             return seen
 
     def read_out(self, x: float, y: float, words: Translator) -> str:
         """Return what lies under a picture point: the place on the sky, the values, the number of frames."""
-        if self._view is None:
+        if self.mosaic is None:
             return ""
-        texts = []
-        sky = self._view.sky_at(x, y)
+        view, texts = self.mosaic.view, []
+        sky = view.sky_at(x, y)
         if sky is not None:
             texts.append(words.text("result.place", ra=ra_text(sky[0]), dec=dec_text(sky[1])))
-        values = self._view.value_at(x, y)
+        values = view.value_at(x, y)
         if values is not None:
             texts.append(" ".join(words.number(value, ".1f") for value in values))
-        frames = self._view.frames_at(x, y)
+        frames = view.frames_at(x, y)
         if frames is not None:
             texts.append(words.text("result.frames_here", count=frames))
+        if frames and self.mosaic.depth is not None:
+            limit = float(self.mosaic.depth.at(np.array([frames], np.float32))[0])
+            texts.append(words.text("result.limit_here", mag=words.number(limit, ".1f")))
         return "  ·  ".join(texts)
 
     def pixel_at(self, x: float, y: float) -> tuple[int, int] | None:
@@ -193,6 +169,7 @@ class ResultPresenter:
 
     def close(self) -> None:
         """Let go of the file and end what works in the background."""
+        self.compare("")
         self._number += 1
         self._let_go()
         if self._thread is not None:
@@ -200,9 +177,10 @@ class ResultPresenter:
         self.pump()
 
     def _let_go(self) -> None:
-        if self._view is not None:
-            self._view.close()
-        self._view, self._stretches, self._tiles = None, None, ()
+        self.compare("")
+        if self.mosaic is not None:
+            self.mosaic.view.close()
+        self.mosaic = self.plain = None
 
     def _open(self, number: int, path: str) -> None:
         # Here, in the thread: it loads what the first window does not need.
@@ -211,12 +189,16 @@ class ResultPresenter:
         try:
             view = MosaicView.open(Path(path))
             stretches = view.auto_stretch(True), view.auto_stretch(False)
-            self._news.put(_Opened(number, view, stretches, tile_boxes(Path(path))))
+            outlines = outlines_of(Path(path), view.wcs, view.size[1])
+            opened = OpenMosaic(view, stretches, tile_boxes(Path(path)), outlines, _depth_of(view))
+            self._news.put(_Opened(number, opened))
         except ZeMosaicError as fault:
             self._news.put(_Opened(number, problem=fault.message))
 
 
-def _sky_level() -> float:
-    from zemosaic.picture.stretch import SKY_LEVEL
-
-    return SKY_LEVEL
+def _depth_of(view: MosaicView) -> Depth | None:
+    """Return how faint a star a mosaic shows, as its header tells."""
+    limit, frames = (view.header.get(key) for key in ("MAGLIM5", "MAGLIMN"))
+    if not isinstance(limit, int | float) or not isinstance(frames, int | float) or frames <= 0:
+        return None
+    return Depth(float(limit), float(frames))

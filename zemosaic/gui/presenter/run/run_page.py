@@ -44,10 +44,12 @@ def run_face(session: Session) -> RunFace:
     shares = [phase.fraction or 0.0 for phase in state.phases]
     lines = ["⚠ " + warning_text(warning, words) for warning in state.warnings]
     none = "" if state.status is Status.IDLE else words.text("run.no_warnings")
+    # Between two looks at a growing folder nothing is under way whose end could be foretold.
+    is_waiting = session.watching and state.current is None and state.status is Status.RUNNING
     return RunFace(
-        heading=words.text(f"run.status.{state.status.value}"),
-        time=time_text(state, now, words),
-        fraction=sum(shares) / max(len(shares), 1),
+        heading=words.text("run.status.watching" if is_waiting else f"run.status.{state.status.value}"),
+        time="" if is_waiting else time_text(state, now, words),
+        fraction=0.0 if is_waiting else sum(shares) / max(len(shares), 1),
         phases=tuple(phase_cells(phase, state, now, words) for phase in state.phases),
         facts=facts_text(state, words),
         caption=caption_text(state, words),

@@ -32,6 +32,7 @@ from zemosaic.events import (
     RunStarted,
     TileStacked,
     Warned,
+    Watching,
 )
 from zemosaic.gui.presenter.run.eta import Speed, remaining_s
 
@@ -164,6 +165,8 @@ class RunState:
     until: Preparation | None = None
     """The last phase of a run that only prepares."""
     result: RunFinished | None = None
+    watch: Watching | None = None
+    """How the folder stands, where it is still growing."""
     prepared: PreparationFinished | None = None
     error: RunFailed | None = None
 
@@ -216,6 +219,8 @@ def advanced(state: RunState, event: Event, at_s: float) -> RunState:
             return _with_line(state, LogLine(at_s, event.level, event.text))
         case RunPaused() | RunResumed():
             return _with_pause(state, event, at_s)
+        case Watching():
+            return replace(state, watch=event)
         case RunStarted() | RunFinished() | PreparationFinished() | RunCancelled() | RunFailed():
             return _with_turn(state, event, at_s)
         case _:
@@ -229,7 +234,9 @@ def _with_turn(state: RunState, event: Turn, at_s: float) -> RunState:
     match event:
         case RunStarted():
             status = Status.STOPPING if state.status is Status.STOPPING else Status.RUNNING
-            return RunState(status=status, started_s=at_s, output_dir=event.output_dir, until=event.until)
+            fresh = RunState(status=status, started_s=at_s, output_dir=event.output_dir, until=event.until)
+            # What is known of a growing folder, and its picture, stand from one run over it to the next.
+            return fresh if state.watch is None else replace(fresh, watch=state.watch, preview=state.preview)
         case RunFinished():
             peak = max(state.peak_rss_bytes, event.peak_rss_bytes)
             return replace(state, status=Status.FINISHED, result=event, current=None, peak_rss_bytes=peak)

@@ -7,15 +7,35 @@ from dataclasses import dataclass
 from zemosaic.gui.presenter.run.eta import about_text, coarse_text, duration_text, exposure_text
 from zemosaic.gui.presenter.run.run_state import LogLine, Phase, PhaseStatus, RunState, Status
 from zemosaic.gui.presenter.run.session import Session
-from zemosaic.gui.presenter.run.summary_text import phase_name, plan_text, size_text, speed_text
+from zemosaic.gui.presenter.run.summary_text import (
+    phase_name,
+    plan_text,
+    size_text,
+    speed_text,
+    summary_lines,
+    watch_text,
+)
 from zemosaic.gui.presenter.settings.equipment import Equipment
 from zemosaic.gui.presenter.settings.form import choice_text, shown_value, unit_text, with_labels
 from zemosaic.i18n import Translator
 from zemosaic.settings.schema import Spec
 
 __all__ = [
-    "LEVELS", "PhaseCells", "caption_text", "default_text", "equipment_text", "facts_text", "known_level", "log_line",
-    "phase_cells", "status_text", "time_text", "welcome_line",
+    "LEVELS",
+    "PhaseCells",
+    "caption_text",
+    "default_text",
+    "ending_notice",
+    "equipment_text",
+    "facts_text",
+    "known_level",
+    "log_line",
+    "phase_cells",
+    "start_key",
+    "status_text",
+    "time_text",
+    "welcome_line",
+    "window_title",
 ]  # fmt: skip
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -101,12 +121,44 @@ def status_text(session: Session) -> tuple[str, bool]:
         return words.text("window.demo_progress", done=done, total=total), False
     if state.status is Status.FAILED and state.error is not None and not session.is_failure_told:
         return "⚠ " + with_labels(words.message(state.error.error), words), True
+    if state.status is Status.RUNNING and state.watch is not None and state.watch.finishing and state.current is None:
+        return watch_text(state.watch, words), False
+    if state.status is Status.RUNNING and session.watching and state.watch is not None:
+        phase = state.phase(state.current) if state.current else None
+        name = "" if phase is None else f" · {phase_name(phase.name, words)}"
+        return watch_text(state.watch, words) + name, False
     if state.status is not Status.RUNNING:
         return words.text(f"window.status.{_resting_key(session)}"), False
     phase = state.phase(state.current) if state.current else None
     name = words.text("run.status.running") if phase is None else phase_name(phase.name, words)
     left = state.left_s(session.clock())
     return (name if left is None else f"{name} · {words.text('cli.left', time=about_text(left, words))}"), False
+
+
+def start_key(is_watching: bool, resumes: bool) -> str:
+    """Return which words the button has that starts a run."""
+    if is_watching:
+        return "window.finish"
+    return "window.start_resume" if resumes else "window.start"
+
+
+def window_title(session: Session, fraction: float) -> str:
+    """Return the title of the window, how far a run is before its name."""
+    state, words = session.state, session.words
+    if session.watching and state.watch is not None:
+        return f"{words.text('watch.title', count=state.watch.frames)} · ZeMosaic"
+    if session.running:
+        return f"{words.number(round(100 * fraction), 'd')} % · ZeMosaic"
+    signs = {Status.FINISHED: "✓ ", Status.FAILED: "⚠ "}
+    return f"{signs.get(state.status, '')}ZeMosaic"
+
+
+def ending_notice(session: Session) -> tuple[str, str, str]:
+    """Return how the desktop is told of a run's end: a title, a text and a thumbnail's path."""
+    state, words = session.state, session.words
+    preview = state.result.preview if state.result is not None else ""
+    lines = summary_lines(state, words)
+    return f"ZeMosaic: {words.text(f'run.status.{state.status.value}')}", lines[0] if lines else "", preview
 
 
 def _resting_key(session: Session) -> str:

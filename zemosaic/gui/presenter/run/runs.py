@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Protocol
 
@@ -42,8 +42,10 @@ class RunHandle(Protocol):
 class Starter(Protocol):
     """Starts a run, as `zemosaic.worker.start` does."""
 
-    def __call__(self, settings: Settings, until: Preparation | None = None) -> RunHandle:
-        """Start a run to the mosaic, or one that ends after a phase."""
+    def __call__(
+        self, settings: Settings, until: Preparation | None = None, *, only: Collection[str] | None = None
+    ) -> RunHandle:
+        """Start a run to the mosaic, or one that ends after a phase; over some files only where they are named."""
 
 
 DemoMaker = Callable[[Path, Callable[[int, int], None] | None], Path]

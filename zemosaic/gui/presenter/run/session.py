@@ -6,21 +6,25 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zemosaic.errors import InputError, Message, SettingsError
-from zemosaic.events import Event, Preparation
+from zemosaic.events import Event, Preparation, RunStarted
 from zemosaic.gui.presenter.desktop.opener import Opener
 from zemosaic.gui.presenter.frames.frames_presenter import FramesPresenter
 from zemosaic.gui.presenter.result.earlier_result import EarlierResults, find_earlier_result
 from zemosaic.gui.presenter.run.demo_frames import DemoFrames, DemoProgress
+from zemosaic.gui.presenter.run.input_folder import InputFolder
+from zemosaic.gui.presenter.run.run_folders import RunFolders
 from zemosaic.gui.presenter.run.run_state import RunState, Status, advanced
 from zemosaic.gui.presenter.run.runs import DemoMaker, RunHandle, Starter, waiting_events
 from zemosaic.gui.presenter.run.speed import learn_speed, speed_of
 from zemosaic.gui.presenter.settings.form import Form
+from zemosaic.gui.presenter.unattended.start_watch import start_watch
+from zemosaic.gui.presenter.unattended.watched_run import WatchedRun
 from zemosaic.i18n import Translator
 from zemosaic.settings.load import (
     load_settings,
@@ -37,23 +41,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Session"]
 
-_TYPING_S = 1.0
-"""A folder is typed no more when it stands for this long."""
 _DEMO_MOSAIC = "mosaic"
 """Folder of the demo's mosaic, beside its frames."""
-
-
-@dataclass(frozen=True)
-class DemoFolders:
-    """Where the demo's frames lie and where its mosaic goes, while the form keeps the user's own folders."""
-
-    input_dir: str
-    output_dir: str
-
-    def applied(self, settings: Settings) -> Settings:
-        """Return settings for the demo: without the user's choice of frames and of the sky."""
-        folders = {"input_dir": self.input_dir, "output_dir": self.output_dir}
-        return settings.model_copy(update=folders | {"excluded_frames": "", "region_of_interest": ""})
 
 
 class Session:
@@ -102,15 +91,19 @@ class Session:
         self.earlier = EarlierResults()
         """What lies in the output folder, as long as nothing was run."""
         self._run: RunHandle | None = None
+        self._watched: WatchedRun | None = None
+        """The run, where it is a watch."""
+        self._run_table = ""
+        """The choice of frames that the latest run of a watch began with."""
         self._over = False
         self._ending: threading.Thread | None = None
         self._stop_asked_s: float | None = None
         self._events: deque[Event] = deque()
-        self._demo_folders: DemoFolders | None = None
+        self.borrowed: RunFolders | None = None
+        """Folders that the next run has instead of those of the form."""
         self.began_at_s = 0.0
         """When the last run began, in seconds of the system's clock, as files have them."""
-        self._typed_folder = ("", 0.0)
-        """Input folder of the form, and since when it is that."""
+        self.input = InputFolder()
         self._run_folder = ""
         """Input folder of the run."""
         self.form = self._opened_form(environ, flags or {})
@@ -136,6 +129,26 @@ class Session:
         """
         self._begin(None)
 
+    def watch(self) -> None:
+        """Save the settings and run over the input folder while it grows, until `finish_watch` or as they say.
+
+        Raises
+        ------
+        ZeMosaicError
+            As `start`.
+        """
+        self._begin(None, is_watch=True)
+
+    def finish_watch(self) -> None:
+        """Let a watch make the mosaic of what is there."""
+        if self._watched is not None:
+            self._watched.finish()
+
+    @property
+    def watching(self) -> bool:
+        """Whether the input folder is watched and more frames are waited for."""
+        return self.running and self._watched is not None and not self._watched.finishing
+
     def prepare(self, until: Preparation) -> None:
         """Save the settings and start a run that ends once the frames are measured, or also solved.
 
@@ -149,11 +162,11 @@ class Session:
         """
         self._begin(until)
 
-    def _begin(self, until: Preparation | None) -> None:
+    def _begin(self, until: Preparation | None, is_watch: bool = False) -> None:
         if self.running:
             return
         settings = self.check()
-        if self._demo_folders is None:
+        if self.borrowed is None:
             table = self.frames.table_for_run(settings.input_dir, settings.output_dir, settings.excluded_frames)
             if table != settings.excluded_frames:
                 self.edit("excluded_frames", table)
@@ -162,13 +175,27 @@ class Session:
         now = self.clock()
         settings = settings.model_copy(update={"language": self.words.language})
         self.earlier.forget()
-        self._run = self._start(settings) if until is None else self._start(settings, until)
-        self._run_folder, self._demo_folders = settings.input_dir, None
+        self._watched = start_watch(settings, self._start_chosen) if is_watch else None
+        single = (settings,) if until is None else (settings, until)
+        self._run = self._watched or self._start(*single)
+        self._run_folder, self.borrowed = settings.input_dir, None
         self.problem, self.is_failure_told = None, False
         self.state = RunState(status=Status.RUNNING, started_s=now, output_dir=settings.output_dir, until=until)
         self.began_at_s = time.time()
         self._stop_asked_s = None
         self._events.clear()
+
+    def _start_chosen(
+        self, settings: Settings, until: Preparation | None = None, *, only: Collection[str] | None = None
+    ) -> RunHandle:
+        """Start a run of a watch, with the frames that the user wants at this moment."""
+        table = settings.excluded_frames
+        try:
+            table = self.frames.table_for_run(settings.input_dir, settings.output_dir, table)
+        except InputError as fault:
+            self.problem = fault.message
+        self._run_table = table
+        return self._start(settings.model_copy(update={"excluded_frames": table}), until, only=only)
 
     def check(self) -> Settings:
         """Return the settings that a run would begin with.
@@ -179,8 +206,8 @@ class Session:
             If a setting is wrong or a folder is missing.
         """
         settings = self.form.settings()
-        if self._demo_folders is not None:
-            return self._demo_folders.applied(settings)
+        if self.borrowed is not None:
+            return self.borrowed.applied(settings)
         for key in ("input_dir", "output_dir"):
             if not getattr(settings, key):
                 raise InputError("error.choose_folder", label=self.words.text(f"setting.{key}.label"))
@@ -215,22 +242,50 @@ class Session:
         if folder and folder != self.frames.folder and Path(folder).is_dir():
             self.scan_frames()
 
-    def look_ahead(self) -> None:
-        """Look at the frames once their folder stands still: who types a path passes through other folders."""
-        folder, now = str(self.form.row("input_dir").value), self.clock()
-        if folder != self._typed_folder[0]:
-            self._typed_folder = folder, now
-        elif not self.running and now - self._typed_folder[1] > _TYPING_S and Path(folder).parent != Path(folder):
-            self.look_at_frames()
+    def look_ahead(self) -> bool:
+        """Look at the frames once their folder stands still: who types a path passes through other folders.
 
-    def scan_frames(self, folder: str | None = None) -> None:
-        """Begin to scan the input folder, or another one that becomes the input folder."""
+        Returns
+        -------
+        bool
+            Whether the form changed by it: a folder for the mosaic is proposed, or the folder of the frames is missing.
+        """
+        folder, was_missing = str(self.form.row("input_dir").value), self.input.is_missing
+        if self.input.stands_still(folder, self.clock()) and not self.running:
+            self.look_at_frames()
+            return self.propose_output() or was_missing != self.input.is_missing
+        return was_missing != self.input.is_missing
+
+    def propose_output(self) -> bool:
+        """Fill in a folder for the mosaic beside that of the frames, unless the user chose one; return whether."""
+        proposed = self.input.proposal(*(str(self.form.row(key).text) for key in ("input_dir", "output_dir")))
+        if proposed:
+            self.form = self.form.edited("output_dir", proposed)
+        return bool(proposed)
+
+    def scan_frames(self, folder: str | None = None, keep: bool = False) -> None:
+        """Begin to scan the input folder, or another one that becomes the input folder.
+
+        Parameters
+        ----------
+        folder : str, optional
+        keep : bool
+            Whether the frames known so far, and the choice of them, stand meanwhile.
+        """
         if folder is not None:
             self.edit("input_dir", folder)
+            self.propose_output()
         values = {key: str(self.form.row(key).value) for key in ("input_dir", "output_dir", "excluded_frames")}
+        if keep:
+            values["excluded_frames"] = self._run_table
         asked = ("use_stacks_among_frames", "use_existing_master_tiles")
         stacks = any(self.form.row(key).value is True for key in asked)
-        self.frames.scan(values["input_dir"], values["output_dir"], values["excluded_frames"], stacks)
+        self.frames.scan(values["input_dir"], values["output_dir"], values["excluded_frames"], stacks, keep)
+
+    @property
+    def run_folders(self) -> tuple[str, str]:
+        """Input and output folder of the latest run."""
+        return self._run_folder, self.state.output_dir
 
     def stop(self) -> None:
         """Ask the run to stop; `pump` sees it end."""
@@ -264,6 +319,8 @@ class Session:
         while self._events and time.monotonic() < until:
             event = self._events.popleft()
             self.state = advanced(self.state, event, self.clock())
+            if isinstance(event, RunStarted) and self._watched is not None and self._run_folder == self.frames.folder:
+                self.scan_frames(keep=True)
             if self._run_folder == self.frames.folder:
                 self.frames.note(event)
         if self.state.status.under_way and self._stop_asked_s is not None:
@@ -283,9 +340,9 @@ class Session:
 
     def use_demo(self, frames: Path) -> None:
         """Let the next run make the demo's mosaic; the folders of the form become the demo's only where it has none."""
-        folders = DemoFolders(str(frames), str(self.demo.folder / _DEMO_MOSAIC))
+        folders = RunFolders(str(frames), str(self.demo.folder / _DEMO_MOSAIC))
         if any(self.form.row(key).text for key in ("input_dir", "output_dir")):
-            self._demo_folders = folders
+            self.borrowed = folders
             return
         self.edit("input_dir", folders.input_dir)
         self.edit("output_dir", folders.output_dir)

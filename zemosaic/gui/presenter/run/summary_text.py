@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zemosaic.events import PreparationFinished
+from zemosaic.events import PreparationFinished, Watching
 from zemosaic.gui.presenter.run.eta import about_text, duration_text, exposure_text
 from zemosaic.gui.presenter.run.run_state import Drops, Phase, RunState, WarningCount
 from zemosaic.i18n import Translator
@@ -23,6 +23,7 @@ __all__ = [
     "speed_text",
     "summary_lines",
     "warning_text",
+    "watch_text",
 ]
 
 
@@ -134,6 +135,18 @@ def warning_text(warning: WarningCount, words: Translator) -> str:
     """Return a warning and, where it came again, how often."""
     text = words.message(warning.text)
     return text if warning.count == 1 else words.text("summary.repeated", text=text, count=warning.count)
+
+
+def watch_text(watch: Watching, words: Translator) -> str:
+    """Return how a folder stands to which frames are still being added."""
+    if watch.finishing:
+        return words.text("watch.finishing", count=watch.unfinished)
+    parts = [words.text("watch.frames", count=watch.frames)]
+    if watch.fresh:
+        parts.append(words.text("watch.fresh", count=watch.fresh))
+    if watch.unfinished:
+        parts.append(words.text("watch.unfinished", count=watch.unfinished))
+    return " · ".join(parts)
 
 
 def summary_lines(state: RunState, words: Translator) -> list[str]:

@@ -69,7 +69,8 @@ class Equipment:
         """Return whether the settings ask for a piece of equipment; what they do not ask for need not be there."""
         values = {row.key: row.value for row in self.session.form.rows}
         asked = {"astap": values["solver"] == "astap", "gpu": bool(values["use_gpu_phase5"])}
-        return asked.get(name, True)
+        needed: bool = asked.get(name, True)
+        return needed
 
     def close(self) -> None:
         """Wait for what is being tested."""

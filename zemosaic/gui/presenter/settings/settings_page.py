@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from zemosaic.errors import Message
 from zemosaic.gui.presenter.run.run_text import default_text, equipment_text
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.presenter.settings.equipment import EQUIPMENT, Equipment
@@ -156,12 +157,15 @@ class SettingsPage:
     def row_state(self, spec: Spec) -> RowState:
         """Return what a setting's row shows of its value."""
         words, row = self.session.words, self.session.form.row(spec.key)
+        problem = row.problem
+        if spec.key == "input_dir" and self.session.input.is_missing:
+            problem = Message("error.folder_gone", {"path": row.text})
         return RowState(
             text=row.text,
             written=row.written(words),
             is_on=bool(row.value),
             switch=words.text("settings.on" if row.value else "settings.off"),
-            problem="" if row.problem is None else "⚠ " + with_labels(words.message(row.problem), words),
+            problem="" if problem is None else "⚠ " + with_labels(words.message(problem), words),
             is_changed=row.changed and spec.kind != "folder",
             can_reset=row.changed and spec.kind != "folder",
         )

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QImage, QKeySequence, QShortcut
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QMenu, QPlainTextEdit, QPushButton, QSlider, QVBoxLayout, QWidget
+from PySide6.QtGui import QGuiApplication, QImage, QKeySequence, QPixmap, QShortcut
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QMenu,
+    QPlainTextEdit,
+    QPushButton,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
 
 from zemosaic.gui.presenter.result.picture_loader import Loaded
-from zemosaic.gui.presenter.result.result_page import OVERLAYS, SLIDERS, ResultFiles, ResultPage
+from zemosaic.gui.presenter.result.result_page import SLIDERS, ResultFiles, ResultPage
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.qt.picture import Picture, picture_buttons
-from zemosaic.gui.qt.pixel_panel import PixelPanel
+from zemosaic.gui.qt.result.menu_button import EntriesButton, image_of
+from zemosaic.gui.qt.result.pixel_panel import PixelPanel
 from zemosaic.gui.qt.widgets import Choice, card, label
 
 __all__ = ["ResultView"]
@@ -45,7 +59,7 @@ class ResultView(QWidget):
         self.picture.hovered = self.page.hover
         self.picture.clicked = self.page.ask_pixel
         left.addWidget(self.picture, 1)
-        self.checks = {name: QCheckBox() for name in (*OVERLAYS, "linked")}
+        self.checks = {"linked": QCheckBox()}
         left.addLayout(self._made_tools())
         left.addLayout(self._looks())
         self._read_out = label("muted")
@@ -68,44 +82,59 @@ class ResultView(QWidget):
         self.menu = QMenu(self.send_button)
         self.send_button.setMenu(self.menu)
         column.addWidget(self._heading)
+        column.addWidget(self._made_levels())
         column.addWidget(self.told, 1)
         for button in (self.report_problem, self.open_log, self.send_button, self.open_folder, self.open_report):
             column.addWidget(button)
 
+    def _made_levels(self) -> QWidget:
+        """Return the histogram with the sliders that move it; they are shown once a mosaic is open."""
+        self._levels = QWidget()
+        self._levels.hide()
+        grid = QGridLayout(self._levels)
+        grid.setContentsMargins(0, 0, 0, 0)
+        self.histogram = label()
+        grid.addWidget(self.histogram, 0, 0, 1, 2)
+        self.sliders = {name: QSlider(Qt.Orientation.Horizontal) for name in SLIDERS}
+        self._slider_labels = {name: label("muted") for name in SLIDERS}
+        for row, (name, slider) in enumerate(self.sliders.items(), 1):
+            slider.setRange(-100, 100)
+            slider.valueChanged.connect(lambda value, name=name: self.page.adjust(**{name: value / 100}))
+            grid.addWidget(self._slider_labels[name], row, 0)
+            grid.addWidget(slider, row, 1)
+        self._reset = QPushButton()
+        self._reset.clicked.connect(self.reset)
+        grid.addWidget(self._reset, len(SLIDERS) + 1, 1, Qt.AlignmentFlag.AlignRight)
+        return self._levels
+
     def _made_tools(self) -> QHBoxLayout:
-        """Return the line with zoom and overlays."""
+        """Return the line with what can be done with the mosaic."""
         tools = QHBoxLayout()
-        self._tools = picture_buttons(self.picture)
-        for button in self._tools.values():
+        self.menus = {key: EntriesButton(offer) for key, offer in self.page.actions.menus().items()}
+        for button in self.menus.values():
             tools.addWidget(button)
-        for name in OVERLAYS:
-            tools.addSpacing(8)
-            tools.addWidget(self.checks[name])
+        self.fields = Choice()
+        self.fields.currentIndexChanged.connect(lambda _: self.page.open_mosaic(self.fields.value))
+        tools.addWidget(self.fields)
         tools.addStretch(1)
         return tools
 
     def _looks(self) -> QHBoxLayout:
-        """Return the line with what can be changed of the picture."""
+        """Return the line with the zoom, and with what colours are shown."""
         line = QHBoxLayout()
-        self.fields, self.channel = Choice(), Choice()
-        self.fields.currentIndexChanged.connect(lambda _: self.page.open_mosaic(self.fields.value))
+        self._tools = picture_buttons(self.picture)
+        for button in self._tools.values():
+            line.addWidget(button)
+        self._zoom = label("muted")
+        self._zoom.setMinimumWidth(58)
+        self._zoom.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        line.addWidget(self._zoom)
+        self.channel = Choice()
         self.channel.currentIndexChanged.connect(lambda _: self.page.adjust(channel=self.channel.value))
         self.checks["linked"].setChecked(True)
-        for widget in (self.fields, self.channel, self.checks["linked"]):
-            line.addWidget(widget)
-        for name, check in self.checks.items():
-            check.toggled.connect(lambda on, name=name: self.page.adjust(**{name: on}))
-        self.sliders = {name: QSlider(Qt.Orientation.Horizontal) for name in SLIDERS}
-        self._slider_labels = {name: label("muted") for name in SLIDERS}
-        for name, slider in self.sliders.items():
-            slider.setRange(-100, 100)
-            slider.setMaximumWidth(120)
-            slider.valueChanged.connect(lambda value, name=name: self.page.adjust(**{name: value / 100}))
-            line.addWidget(self._slider_labels[name])
-            line.addWidget(slider)
-        self._reset = QPushButton()
-        self._reset.clicked.connect(self.reset)
-        line.addWidget(self._reset)
+        self.checks["linked"].toggled.connect(lambda on: self.page.adjust(linked=on))
+        line.addWidget(self.channel)
+        line.addWidget(self.checks["linked"])
         line.addStretch(1)
         return line
 
@@ -124,6 +153,8 @@ class ResultView(QWidget):
             self.menu.addAction(shown).triggered.connect(lambda _, name=name: self.page.send(name))
         for key, tool in self._tools.items():
             tool.setText(text(key))
+        for key, button in self.menus.items():
+            button.setText(text(key))
         for name, named in (self.checks | self._slider_labels).items():
             named.setText(text(f"result.{name}"))
         self.panel.retranslate()
@@ -163,13 +194,46 @@ class ResultView(QWidget):
         """Show anew what the panel tells."""
         self.panel.update()
 
-    def offer_looks(
-        self, names: Sequence[str], texts: Sequence[str], chosen: str, overlays: Mapping[str, bool]
-    ) -> None:
-        """Offer the channels, and what can be laid over the picture."""
+    def offer_channels(self, names: Sequence[str], texts: Sequence[str], chosen: str) -> None:
+        """Offer the channels that can be looked at."""
         self.channel.offer(names, texts, chosen)
-        for name in OVERLAYS:
-            self.checks[name].setEnabled(overlays[name])
+
+    def show_look(self, look: Mapping[str, float | bool]) -> None:
+        """Put the sliders, and the tick for linked colours, at their places."""
+        for name, value in look.items():
+            if name in self.sliders:
+                self.sliders[name].setValue(round(100 * value))
+            elif name in self.checks:
+                self.checks[name].setChecked(bool(value))
+
+    def show_zoom(self, text: str) -> None:
+        """Show how large the picture is."""
+        self._zoom.setText(text)
+
+    def show_histogram(self, picture: NDArray[np.uint8] | None) -> None:
+        """Show how often each brightness is seen; nothing where no mosaic is open."""
+        self._levels.setVisible(picture is not None)
+        if picture is not None:
+            self.histogram.setPixmap(QPixmap.fromImage(image_of(picture)))
+
+    def ask_open(self, title: str, folder: str, endings: Sequence[str]) -> str:
+        """Ask for a file that exists; return an empty text where none was chosen."""
+        kinds = " ".join(f"*{end}" for end in endings)
+        return QFileDialog.getOpenFileName(self, title, folder, f"FITS ({kinds})")[0]
+
+    def ask_save(self, title: str, folder: str, name: str, endings: Sequence[str]) -> str:
+        """Ask for a file to write; return an empty text where none was chosen."""
+        dialog = QFileDialog(self, title, folder, ";;".join(f"{end[1:].upper()} (*{end})" for end in endings))
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.selectFile(name)
+        # Who chooses another kind of file gets its ending.
+        dialog.filterSelected.connect(lambda kind: dialog.setDefaultSuffix(kind.partition("*.")[2].rstrip(")")))
+        return dialog.selectedFiles()[0] if dialog.exec() else ""
+
+    def copy_picture(self, picture: NDArray[np.uint8]) -> bool:
+        """Put a picture on the clipboard; return whether that was possible."""
+        QGuiApplication.clipboard().setImage(image_of(picture))
+        return True
 
     def offer_mosaics(self, paths: Sequence[str], names: Sequence[str], chosen: str) -> None:
         """Offer the mosaics of a run that made several."""

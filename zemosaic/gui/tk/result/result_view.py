@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import tkinter as tk
 from collections.abc import Iterable, Mapping, Sequence
-from tkinter import ttk
+from tkinter import filedialog, ttk
 
+import numpy as np
+from numpy.typing import NDArray
+
+from zemosaic.gui.presenter.desktop.clipboard import copy_png
 from zemosaic.gui.presenter.result.picture_loader import Loaded
-from zemosaic.gui.presenter.result.result_page import OVERLAYS, SLIDERS, ResultFiles, ResultPage
+from zemosaic.gui.presenter.result.result_page import SLIDERS, ResultFiles, ResultPage
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.picture import Levels, Picture, picture_buttons
-from zemosaic.gui.tk.pixel_panel import PixelPanel
+from zemosaic.gui.tk.result.menu_button import EntriesButton, photo_of
+from zemosaic.gui.tk.result.pixel_panel import PixelPanel
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.widgets import Choice, MenuButton
 
@@ -33,13 +38,10 @@ class ResultView(ttk.Frame):
         self._make_side()
         tools = ttk.Frame(self)
         tools.grid(row=1, column=0, sticky="w", pady=(px(10), 0))
-        self._tools = picture_buttons(tools, self.picture)
-        for tool in self._tools.values():
-            tool.pack(side="left", padx=(0, px(6)))
-        self.marks = {name: tk.BooleanVar(self, name == "linked") for name in (*OVERLAYS, "linked")}
-        self._checks = {name: self._made_check(tools, name) for name in OVERLAYS}
-        self._reset = ttk.Button(tools, command=self.reset)
-        self._reset.pack(side="left", padx=(px(12), 0))
+        self.fields = Choice(tools, theme, self.page.open_mosaic, width=26)
+        self.menus = {key: EntriesButton(tools, theme, offer) for key, offer in self.page.actions.menus().items()}
+        for menu in self.menus.values():
+            menu.pack(side="left", padx=(0, px(6)))
         self._make_looks()
         self.panel = PixelPanel(self, session, theme, self.page.pixel, self.page.close_pixel)
         self.panel.grid(row=0, column=1, rowspan=4, sticky="ns", padx=(px(12), 0))
@@ -58,6 +60,7 @@ class ResultView(ttk.Frame):
         side.pack_propagate(False)
         self._heading = ttk.Label(side, style="Card.Heading.TLabel")
         self._heading.pack(anchor="w")
+        self._make_levels(side)
         buttons = ttk.Frame(side, style="Inner.TFrame")
         buttons.pack(side="bottom", fill="x")
         self._told = tk.Text(side, wrap="word", state="disabled", borderwidth=0, highlightthickness=0, width=1)
@@ -73,34 +76,43 @@ class ResultView(ttk.Frame):
         for button in (self._open_report, self._open_folder, self.send_button):
             button.pack(side="bottom", fill="x", pady=(px(8), 0))
 
+    def _make_levels(self, side: ttk.Frame) -> None:
+        """Make the histogram with the sliders that move it; they are shown once a mosaic is open."""
+        px = self._theme.px
+        self._levels = levels = ttk.Frame(side, style="Inner.TFrame")
+        levels.columnconfigure(1, weight=1)
+        self._histogram = ttk.Label(levels, style="Card.TLabel", borderwidth=0)
+        self._histogram.grid(row=0, column=0, columnspan=2, sticky="w", pady=(px(8), px(4)))
+        self._bars: tk.PhotoImage | None = None
+        self.sliders: dict[str, ttk.Scale] = {}
+        self._slider_labels: dict[str, ttk.Label] = {}
+        for row, name in enumerate(SLIDERS, 1):
+            self._slider_labels[name] = ttk.Label(levels, style="Card.Muted.TLabel")
+            self.sliders[name] = ttk.Scale(levels, style="Card.Horizontal.TScale", from_=-1.0, to=1.0)
+            self.sliders[name].configure(command=lambda value, name=name: self.page.adjust(**{name: float(value)}))  # type: ignore[misc]
+            self._slider_labels[name].grid(row=row, column=0, sticky="w", padx=(0, px(8)))
+            self.sliders[name].grid(row=row, column=1, sticky="ew", pady=px(3))
+        self._reset = ttk.Button(levels, command=self.reset)
+        self._reset.grid(row=len(SLIDERS) + 1, column=0, columnspan=2, sticky="e", pady=(px(4), 0))
+
     def _make_looks(self) -> None:
         """Make the line with what can be changed of the picture."""
         gap = self._theme.px(6)
         line = ttk.Frame(self)
         line.grid(row=2, column=0, sticky="ew", pady=(gap, 0))
-        self.fields = Choice(line, self._theme, self.page.open_mosaic, width=26)
+        self._tools = picture_buttons(line, self.picture)
+        for tool in self._tools.values():
+            tool.pack(side="left", padx=(0, gap))
+        self._zoom = ttk.Label(line, style="Muted.TLabel", width=8, anchor="center")
+        self._zoom.pack(side="left", padx=(0, gap))
         self.channel = Choice(line, self._theme, lambda value: self.page.adjust(channel=value), width=9)
         self.channel.pack(side="left", padx=(0, gap))
-        self._checks["linked"] = self._made_check(line, "linked")
-        self._reset = ttk.Button(line, command=self.reset)
-        self._reset.pack(side="right", padx=gap)  # first, so that a narrow window cuts no words of it
-        self.sliders: dict[str, ttk.Scale] = {}
-        self._slider_labels: dict[str, ttk.Label] = {}
-        for name in SLIDERS:
-            self._slider_labels[name] = ttk.Label(line, style="Muted.TLabel")
-            self.sliders[name] = ttk.Scale(line, from_=-1.0, to=1.0, length=self._theme.px(76))
-            self.sliders[name].configure(command=lambda value, name=name: self.page.adjust(**{name: float(value)}))  # type: ignore[misc]
-            self._slider_labels[name].pack(side="left", padx=(2 * gap, gap))
-            self.sliders[name].pack(side="left")
+        self._is_linked = tk.BooleanVar(self, True)
+        self.linked = ttk.Checkbutton(line, style="Page.Switch.TCheckbutton", variable=self._is_linked)
+        self.linked.configure(command=lambda: self.page.adjust(linked=self._is_linked.get()))
+        self.linked.pack(side="left", padx=(gap, 0))
         self._read_out = ttk.Label(self, style="Muted.TLabel")
         self._read_out.grid(row=3, column=0, sticky="ew", pady=(gap, 0))
-
-    def _made_check(self, parent: ttk.Frame, name: str) -> ttk.Checkbutton:
-        check = ttk.Checkbutton(
-            parent, style="Page.Switch.TCheckbutton", variable=self.marks[name], command=self._checked
-        )
-        check.pack(side="left", padx=(self._theme.px(6 if name == "linked" else 12), 0))
-        return check
 
     def retranslate(self) -> None:
         """Put all texts in the language of the moment."""
@@ -115,7 +127,7 @@ class ResultView(ttk.Frame):
             self._reset: "result.reset",
         }
         texts |= {button: key for key, button in self._tools.items()}
-        texts |= {check: f"result.{name}" for name, check in self._checks.items()}
+        texts |= {menu: key for key, menu in self.menus.items()} | {self.linked: "result.linked"}
         texts |= {label: f"result.{name}" for name, label in self._slider_labels.items()}
         for widget, key in texts.items():
             widget["text"] = words.text(key)
@@ -162,13 +174,49 @@ class ResultView(ttk.Frame):
         """Show anew what the panel tells."""
         self.panel.update_state()
 
-    def offer_looks(
-        self, names: Sequence[str], texts: Sequence[str], chosen: str, overlays: Mapping[str, bool]
-    ) -> None:
-        """Offer the channels, and what can be laid over the picture."""
+    def offer_channels(self, names: Sequence[str], texts: Sequence[str], chosen: str) -> None:
+        """Offer the channels that can be looked at."""
         self.channel.offer(names, texts, chosen)
-        for name, is_there in overlays.items():
-            self._set_enabled([self._checks[name]], is_there)
+
+    def show_look(self, look: Mapping[str, float | bool]) -> None:
+        """Put the sliders, and the tick for linked colours, at their places."""
+        for name in self.sliders.keys() & look.keys():
+            self.sliders[name].set(look[name])
+        self._is_linked.set(bool(look.get("linked", self._is_linked.get())))
+
+    def show_zoom(self, text: str) -> None:
+        """Show how large the picture is."""
+        self._zoom.configure(text=text)
+
+    def show_histogram(self, picture: NDArray[np.uint8] | None) -> None:
+        """Show how often each brightness is seen; nothing where no mosaic is open."""
+        if picture is None:
+            self._levels.pack_forget()
+            return
+        self._bars = photo_of(self, picture)
+        self._histogram.configure(image=self._bars)
+        if not self._levels.winfo_manager():
+            self._levels.pack(fill="x", after=self._heading)
+
+    def ask_open(self, title: str, folder: str, endings: Sequence[str]) -> str:
+        """Ask for a file that exists; return an empty text where none was chosen."""
+        kinds = [("FITS", [f"*{end}" for end in endings])]
+        chosen = filedialog.askopenfilename(parent=self, title=title, initialdir=folder or None, filetypes=kinds)
+        return str(chosen or "")
+
+    def ask_save(self, title: str, folder: str, name: str, endings: Sequence[str]) -> str:
+        """Ask for a file to write; return an empty text where none was chosen."""
+        kinds = [(end[1:].upper(), f"*{end}") for end in endings]
+        chosen = filedialog.asksaveasfilename(
+            parent=self, title=title, initialdir=folder, initialfile=name, filetypes=kinds, defaultextension=endings[0]
+        )
+        return str(chosen or "")
+
+    def copy_picture(self, picture: NDArray[np.uint8]) -> bool:
+        """Put a picture on the clipboard, which Tk itself cannot; return whether that was possible."""
+        from zemosaic.picture.preview import png_bytes
+
+        return copy_png(png_bytes(picture))
 
     def offer_mosaics(self, paths: Sequence[str], names: Sequence[str], chosen: str) -> None:
         """Offer the mosaics of a run that made several."""
@@ -176,17 +224,14 @@ class ResultView(ttk.Frame):
             self.fields.pack_forget()
             return
         self.fields.offer(paths, names, chosen)
-        self.fields.pack(side="left", padx=(0, self._theme.px(6)), before=self.channel)
+        self.fields.pack(side="left", padx=(self._theme.px(6), 0))
 
     def reset(self) -> None:
         """Go back to the automatic stretch."""
         for scale in self.sliders.values():
             scale.set(0.0)
-        self.marks["linked"].set(True)
-        self._checked()
-
-    def _checked(self) -> None:
-        self.page.adjust(**{name: mark.get() for name, mark in self.marks.items()})
+        self._is_linked.set(True)
+        self.page.adjust(linked=True)
 
     def _destroyed(self, event: tk.Event[tk.Misc]) -> None:
         if event.widget is self:

@@ -1,0 +1,1 @@
+"""Faults at moments drawn by seed, put upon whole runs of a very small survey."""
