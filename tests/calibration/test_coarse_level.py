@@ -1,4 +1,4 @@
-"""The coarse level of the joint solver: the direct solution, in a number of steps that does not grow with the mosaic."""
+"""The coarse level of the joint solver: the direct solution, in steps that do not grow with the mosaic."""
 
 from __future__ import annotations
 
