@@ -16,7 +16,13 @@ from zemosaic.errors import ZeMosaicError
 from zemosaic.gui.presenter.frames.footprints import MapView
 from zemosaic.gui.presenter.frames.frame_cells import cell_text
 from zemosaic.gui.presenter.frames.frame_table import COLUMNS, METRICS, FrameTable
+from zemosaic.gui.presenter.frames.frames_presenter import FramesPresenter
 from zemosaic.gui.presenter.frames.map_picture import COLOURINGS, MapPainter
+from zemosaic.gui.presenter.frames.sky_map import SkyMap
+from zemosaic.gui.presenter.large_frame.decoded_frames import DecodedFrames
+from zemosaic.gui.presenter.large_frame.frame_pixels import FramePicture, FrameStretch
+from zemosaic.gui.presenter.large_frame.frame_viewer import FrameViewer
+from zemosaic.gui.presenter.metric_plot.metric_plot import MetricPlot
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef
@@ -92,7 +98,39 @@ def presenters(count: int) -> list[str]:
         painter.paint(table, view, colouring)
         taken = worst_ms([lambda colouring=colouring: painter.paint(table, view, colouring)])
         rows.append((f"map by {colouring}", taken))
+    rows += plot_and_viewer(table)
     return [f"| presenters: {name} | {taken:.1f} |" for name, taken in rows]
+
+
+def plot_and_viewer(table: FrameTable) -> list[tuple[str, float]]:
+    """Return rows of the plot of metrics and of frames seen large; pictures of frames are made up."""
+    desk = FramesPresenter()
+    desk.table = table
+    plot = MetricPlot(desk, SkyMap(desk))
+    plot.resize(560, 400)
+
+    def drawn_round() -> None:
+        plot.press(60, 20)
+        for corner in ((540, 20), (540, 200), (60, 200)):
+            plot.drag(*corner)
+        plot.release(60, 20, False)
+
+    made = FramePicture("", (np.zeros((1920, 1080, 3), np.uint8), np.zeros((960, 540, 3), np.uint8)))
+    viewer = FrameViewer(desk, DecodedFrames(10**9, lambda frame, *_: (made, FrameStretch((), (), ()))))
+    viewer.resize(1100, 640)
+    viewer.open()
+
+    def next_frame() -> None:
+        viewer.press("next")
+        viewer.picture()
+
+    rows = [
+        ("plot painted", worst_ms([lambda: (table.select(np.array([1])), plot.picture())])),
+        ("points inside a line", worst_ms([drawn_round])),
+        ("next frame seen large", worst_ms([next_frame] * TURNS)),
+    ]
+    viewer.end()
+    return rows
 
 
 def windows(count: int, toolkit: str) -> list[str]:

@@ -30,6 +30,7 @@ from zemosaic.frames.pixels import open_pixels
 from zemosaic.zeanalyser.measure_frames import measure
 
 ROOT = Path(__file__).resolve().parents[1]
+MAPS = ("_coverage", "_weight", "_sigma", "_proper", "_rejected")
 BAD = ("trailed", "blurred", "cloudy")
 
 
@@ -178,7 +179,7 @@ def mosaic_lines(skysim: Path | None, folder: Path, out: Path) -> list[Line]:
     )
     if best is None or skysim is None:
         return []
-    mosaic = next(p for p in sorted(out.glob("zemosaic_MT*.fits")) if not p.stem.endswith(("_coverage", "_weight")))
+    mosaic = next(p for p in sorted(out.glob("zemosaic_MT*.fits")) if not p.stem.endswith(MAPS))
     answer = subprocess.run(
         [sys.executable, str(skysim), "score", str(folder), str(mosaic)],
         check=True,

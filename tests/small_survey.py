@@ -10,11 +10,17 @@ from zemosaic import worker
 from zemosaic.events import RunFinished
 from zemosaic.settings.schema import Settings
 
-__all__ = ["SmallSurvey", "make_survey"]
+__all__ = ["CROPPED", "SmallSurvey", "make_survey"]
 
 SHOTS = range(9)
 """Two pointings; a satellite crosses the fifth frame, and the user does not want the last."""
 SATELLITE, UNWANTED = 4, 8
+CROPPED = {
+    "quality_crop_enabled": True,
+    "quality_crop_k_sigma": 1.0,
+    "quality_crop_min_run": 1,
+    "save_proper_coadd": True,
+}
 REGION = "314.95,44.42,0.62,0.55"
 
 
@@ -61,5 +67,5 @@ class SmallSurvey:
 def make_survey(demo_frames: Callable[[Path, Iterable[int]], Path], folder: Path) -> SmallSurvey:
     """Make the frames and the mosaic below a folder."""
     survey = SmallSurvey(demo_frames(folder, SHOTS), folder / "mosaic")
-    survey.run(survey.output, quality_crop_enabled=True, quality_crop_k_sigma=1.0, quality_crop_min_run=1)
+    survey.run(survey.output, **CROPPED)
     return survey

@@ -37,8 +37,8 @@ _SAME_WORDS = """
     equipment.astap equipment.line frames.column.fwhm frames.column.snr frames.east frames.north
     frames.solved.astap frames.verdict.dropped locale.decimal locale.plural locale.thousands pixel.and
     pixel.number pixel.percent pixel.sigma report.east report.fwhm_short report.hours report.minutes report.north
-    report.number0 report.number1 report.number2 report.number3 report.seconds result.full_size result.place
-    result.zoom_in result.zoom_out summary.drop
+    report.number0 report.number1 report.number2 report.number3 report.light.mag report.seconds
+    result.full_size result.place result.zoom result.zoom_in result.zoom_out summary.drop
 """
 SAME_WORDS = frozenset(_SAME_WORDS.split())
 """Names of programs and methods, and what holds no word of a language."""

@@ -85,7 +85,6 @@ def main() -> int:
             failures += tally.failures
             numbers = tally.faults, tally.runs, len(tally.failures), round(cpu_s() - began)
             print("|", " | ".join(map(str, (tally.name, *numbers))), "|", flush=True)
-            print(*tally.failures, sep="\n", end="\n" * bool(tally.failures), file=sys.stderr, flush=True)
     return 1 if failures else 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,8 +61,9 @@ class Tally:
     failures: list[str] = field(default_factory=list)
 
     def failed(self, where: str, why: object) -> None:
-        """Remember a fault that was not survived."""
+        """Remember a fault that was not survived, and tell it at once: whole trials take long."""
         self.failures.append(f"{self.name}, {where}: {why}")
+        print(self.failures[-1], file=sys.stderr, flush=True)
 
 
 def settings_of(frames: Path, output: Path, workers: int, **changes: object) -> Settings:

@@ -134,6 +134,14 @@ def test_bands_of_an_earlier_run_help_where_they_lie_on_the_same_pixels(tmp_path
     assert outputs.combined[0].product.planes[0] == paths["R"].name
 
 
+def test_other_versions_of_a_mosaic_are_not_taken_for_it(tmp_path):
+    paths = put_wheel(tmp_path, "RGB")
+    for kind in ("flat", "crop"):
+        put_mosaic(tmp_path, f"{paths['G'].stem}_{kind}", np.ones((1, HEIGHT, WIDTH)), filter_name="G")
+    outputs, _, _ = made(tmp_path, "rgb", [paths["R"].name])
+    assert outputs.combined[0].product.planes[1] == paths["G"].name
+
+
 def test_crops_are_put_together_by_their_place_on_the_sky(tmp_path):
     paths = put_wheel(tmp_path, "RGB")
     green = pixels_of(paths["G"])

@@ -5,9 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zemosaic.calibration.sensor.fixed_pattern import BLOCK_PX, NO_PATTERN, FixedPattern, sensor_maps
+from zemosaic.calibration.sensor.fixed_pattern import (
+    BLOCK_PX,
+    NO_PATTERN,
+    SMOOTH_ERROR_PART,
+    FixedPattern,
+    sensor_maps,
+    smooth_error_adu,
+)
 from zemosaic.calibration.sensor.pixel_pattern import PixelPattern, PixelPatternSums
 from zemosaic.calibration.sensor.smooth_pattern import Look, smooth_map
+from zemosaic.phases.parts.sensor_patterns import block_means, in_blocks
 
 HEIGHT, WIDTH, FRAMES = 240, 160, 16
 NOISE, PIXEL, COLUMN = 60.0, 14.0, 12.0
@@ -80,6 +88,48 @@ def test_a_shadow_is_told_from_the_sky_that_moves():
     assert (learnt - ring(20.0)).std() < 0.35 * ring(20.0).std()
 
 
+def corner_glow(peak: float) -> np.ndarray:
+    y, x = np.mgrid[0:60, 0:50]
+    return peak * np.exp(-np.hypot(x - 49, y - 59) / 12.0)
+
+
+def glowing_looks(peak: float) -> tuple[list[Look], tuple[int, int], np.ndarray]:
+    """Return frames of one pointing, dithered by far less than the glow's width; it differs from frame to frame."""
+    looks, shape, displacement = sky_and_looks(np.zeros((60, 50)), 4.0)
+    amount = 1.0 + 0.1 * np.random.default_rng(11).normal(size=len(looks))
+    glow = corner_glow(peak).astype(np.float32)
+    looks = [
+        Look(look.value + np.float32(part) * glow, look.weight, look.to_sky)
+        for look, part in zip(looks, amount / amount.mean(), strict=True)
+    ]
+    return looks, shape, displacement
+
+
+def test_glow_is_learnt_though_the_sky_moved_less_than_its_width():
+    looks, shape, displacement = glowing_looks(300.0)
+    learnt = smooth_map(looks, shape, displacement, BLOCK_PX)
+    truth = corner_glow(300.0)
+    assert learnt is not None
+    assert (learnt - truth).std() < 0.4 * truth.std()
+    assert learnt[-1, -1] == pytest.approx(truth[-1, -1], rel=0.25)
+
+
+def test_a_clean_sensor_gets_no_glow_from_a_sky_that_moved_little():
+    looks, shape, displacement = glowing_looks(0.0)
+    assert smooth_map(looks, shape, displacement, BLOCK_PX) is None
+
+
+def test_what_smooth_maps_leave_is_an_error_of_the_sky_under_them():
+    glow, response = np.zeros((40, 50), np.float32), np.ones((40, 50), np.float32)
+    glow[39, 49], response[0, 1] = 100.0, 0.9
+    pattern = FixedPattern(NO_PATTERN.pixel_codes, 1.0, glow, response, 200.0)
+    # In the glow, in its wings, in the shadow, and where there is none of them.
+    x, y = np.array([399.0, 300.0, 12.0, 20.0]), np.array([319.0, 230.0, 3.0, 20.0])
+    expected = SMOOTH_ERROR_PART * np.array([100.0, 100.0, 40.0, 0.0])
+    np.testing.assert_allclose(smooth_error_adu(pattern, x, y, 400.0), expected, rtol=1e-5, atol=1e-5)
+    assert not smooth_error_adu(NO_PATTERN, x, y, 400.0).any()
+
+
 def test_a_clean_sensor_gets_no_map():
     looks, shape, displacement = sky_and_looks(ring(0.0), 25.0)
     assert smooth_map(looks, shape, displacement, BLOCK_PX) is None
@@ -107,3 +157,13 @@ def test_maps_are_taken_off_in_any_window():
 def test_no_pattern_changes_no_pixel():
     raw = np.arange(20, dtype=np.uint16).reshape(4, 5)
     assert not NO_PATTERN and sensor_maps(NO_PATTERN, 4, 5).applied(raw, (0, 4, 0, 5)) is raw
+
+
+def test_levels_of_pixels_come_off_before_smooth_maps_are_learnt():
+    """A column pattern that was learnt already leaves nothing in blocks less its means."""
+    columns = np.random.default_rng(4).normal(0, COLUMN, WIDTH).astype(np.float32)
+    offset = np.broadcast_to(columns, (HEIGHT, WIDTH))
+    bare = np.ones((HEIGHT // 2, WIDTH // 2), np.uint8)
+    value, _ = in_blocks(np.ascontiguousarray(500.0 + offset, np.float32), bare, 2)
+    left = value - block_means(offset, 2)
+    assert left.std() < 0.01 and value.std() > 3.0

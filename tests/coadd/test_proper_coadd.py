@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from run_of_frames import CANVAS, calibrated_frame, frame_ref, measured_frame, solved_frame
 from scipy import fft
+from small_survey import CROPPED
 
 from zemosaic.coadd.proper.proper_tile import MARGIN_PX, grown_box, proper_pixels
 from zemosaic.coadd.proper.transfer import ShapeOnCanvas, half_maximum_width, shape_on_canvas, transfer_function
@@ -164,3 +168,32 @@ def test_the_transfer_is_that_of_a_profile_and_its_width_is_found_again():
 
 def test_tiles_grow_within_the_canvas():
     assert grown_box((0, 100, 500, 700), 1000, 720) == (0, 100 + MARGIN_PX, 500 - MARGIN_PX, 720)
+
+
+def proper_of(output: Path) -> tuple[np.ndarray, fits.Header]:
+    (path,) = output.glob("*_proper.fits")
+    with fits.open(path) as file:
+        return np.array(file[0].data), file[0].header.copy()
+
+
+def test_a_run_writes_it_on_the_pixels_of_the_mosaic(explained_run):
+    mosaic = fits.getdata(explained_run.mosaic)
+    value, header = proper_of(explained_run.output)
+    assert value.shape == mosaic.shape and ((value == 0) == (mosaic == 0)).all()
+    assert header["IMAGETYP"] == "proper map" and header["BUNIT"] == "adu"
+    there = mosaic[1] != 0
+    sigma = fits.getdata(explained_run.mosaic.with_name(f"{explained_run.mosaic.stem}_sigma.fits"))[1]
+    change = ((value - mosaic)[1] / sigma)[there]
+    assert abs(np.median(change)) < 0.05, "the level is the mosaic's"
+    assert np.percentile(np.abs(change), 50) < 1.0 and np.abs(change).max() > 3.0, "and stars differ"
+    report = json.loads((explained_run.output / "run_report.json").read_text(encoding="utf-8"))
+    widths = [frame["metrics"]["fwhm_arcsec"] for frame in report["frames"] if frame["status"] == "used"]
+    assert min(widths) < header["ZMPFWHM"] < 1.3 * max(widths)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["grid", "classic"])
+def test_the_same_bytes_whatever_the_workers_and_after_another_mode(explained_run, tmp_path, mode):
+    first = explained_run.run(tmp_path / "one", num_processing_workers=1, mosaic_mode=mode, **CROPPED)
+    second = explained_run.run(tmp_path / "two", num_processing_workers=2, mosaic_mode=mode, **CROPPED)
+    assert proper_of(first)[0].tobytes() == proper_of(second)[0].tobytes()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import math
 import os
 import random
 import time
@@ -28,6 +29,7 @@ from zemosaic.i18n import Translator, locales_folder
 from zemosaic.phases.picture_memory import refuse_beyond
 from zemosaic.provenance.report_file import read_report, records_in, settings_in
 from zemosaic.settings.load import load_settings
+from zemosaic.stars.response import known_response, read_responses
 from zemosaic.zeanalyser.measure_frames import cut_off_level, measure
 
 TIMES = int(os.environ.get("ZEMOSAIC_FUZZ", "1"))
@@ -77,6 +79,8 @@ def damaged(content: bytes, rng: random.Random) -> bytes:
     """Return content with pieces overwritten, moved, cut out or cut off; half of it within the first bytes."""
     data = bytearray(content)
     for _ in range(rng.randint(1, 6)):
+        if not data:
+            break
         at = rng.randrange(min(len(data), 6000) if rng.random() < 0.5 else len(data))
         size = rng.choice((1, 1, 2, 8, 80, 700))
         kind = rng.random()
@@ -152,6 +156,22 @@ def test_damaged_compressed_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_damaged_settings(tmp_path: Path) -> None:
     content = json.dumps({"input_dir": "/in", "grid_tile_px": 512, "stacking_kappa_low": 3.0, "language": "fr"})
     survive("settings.json", content.encode(), 200, tmp_path, lambda path, _: load_settings({}, {}, path))
+
+
+def test_what_mosaics_taught_of_cameras_is_forgotten_where_it_is_damaged(tmp_path: Path) -> None:
+    slope = {"value": -0.4, "error": 0.02}
+    field = {"camera": "S50", "filter_name": "IRCUT", "ra_deg": 10.0, "dec_deg": 41.0, "red": slope, "blue": slope}
+    content = json.dumps({"fields": [field | {"stars": 30}, field | {"ra_deg": 200.0, "stars": 40}]})
+
+    def read(path: Path, number: int) -> None:
+        response = known_response(read_responses(path), "S50", "IRCUT", 100.0, 0.0)
+        assert all(math.isfinite(slope.value) and slope.error > 0 for slope in (response.red, response.blue))
+
+    survive("colour_responses.json", content.encode(), 300, tmp_path, read)
+    for value in ('"steep"', "null", "[]", "0", "NaN", "1e999", "9" * 400):
+        damaged = content.replace("0.02", value)
+        (tmp_path / "responses.json").write_text(damaged, encoding="utf-8")
+        read(tmp_path / "responses.json", 0)
 
 
 def test_damaged_tables(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from mosaic_frames import solved_of, wcs_of
 
 from zemosaic.forecast import forecast
-from zemosaic.gui.presenter.run.eta import about_text, exposure_text
-from zemosaic.gui.presenter.run.speed import learn_speed, speed_of
+from zemosaic.gui.presenter.run.eta import SHARES, about_text, exposure_text, remaining_s
+from zemosaic.gui.presenter.run.speed import learn_speed, shares_of, speed_of
 from zemosaic.gui.presenter.run.summary_text import forecast_card, forecast_lines
 from zemosaic.i18n import Translator
 from zemosaic.settings.schema import Settings
@@ -89,14 +89,31 @@ def test_what_would_be_refused_is_said_before(tmp_path):
 def test_the_speed_is_learnt_from_run_to_run(tmp_path):
     folder = tmp_path / "config"
     assert speed_of(folder) is None
-    learn_speed(folder, 5, 100.0)
+    learn_speed(folder, 5, 100.0, {})
     assert speed_of(folder) is None, "too few frames tell nothing"
-    learn_speed(folder, 100, 40.0)
+    learn_speed(folder, 100, 40.0, {})
     assert speed_of(folder) == pytest.approx(0.4)
-    learn_speed(folder, 100, 20.0)
+    learn_speed(folder, 100, 20.0, {})
     assert speed_of(folder) == pytest.approx(0.3)
     (folder / "speed.json").write_text("{", encoding="utf-8")
     assert speed_of(folder) is None
+
+
+def test_what_phases_take_is_learnt_and_foretells_the_whole_run(tmp_path):
+    folder, walls = tmp_path / "config", dict.fromkeys(SHARES, 0.0) | {"scan": 1.0, "measure": 19.0, "stack": 80.0}
+    assert shares_of(folder) == SHARES
+    for _ in range(8):
+        learn_speed(folder, 100, 40.0, walls)
+    shares = shares_of(folder)
+    assert sum(shares.values()) == pytest.approx(1.0, abs=1e-3)
+    assert min(shares.values()) > 0
+    taken = {"scan": 1.0, "measure": 19.0}
+    assert remaining_s(taken, None, None, None, shares=shares) == pytest.approx(80.0, rel=0.1)
+    assert remaining_s(taken, None, None, None) < 60.0, "what a usual run takes would be far off"
+    learn_speed(folder, 100, 4.0, dict.fromkeys(SHARES, 0.0) | {"export": 5.0})
+    assert shares_of(folder) == shares, "a run that takes over earlier work tells nothing of phases"
+    (folder / "speed.json").write_text('{"shares": {"scan": 1e999}}', encoding="utf-8")
+    assert shares_of(folder) == SHARES
 
 
 def test_a_region_of_interest_is_counted(tmp_path):

@@ -16,7 +16,7 @@ from zemosaic.events import FrameDropped, FrameMeasured, FrameSolved, RunStarted
 from zemosaic.frames.selection import Selection, read_selection, same_file
 from zemosaic.gui.presenter.frames.analyser import find_analyser, start_analyser
 from zemosaic.gui.presenter.frames.footprints import Footprints, MapView
-from zemosaic.gui.presenter.frames.frame_cells import cell_text
+from zemosaic.gui.presenter.frames.frame_cells import cell_text, verdict_text
 from zemosaic.gui.presenter.frames.frame_table import COLUMNS, METRICS, FrameTable
 from zemosaic.gui.presenter.frames.frames_files import Reported, read_report
 from zemosaic.gui.presenter.frames.frames_presenter import FramesPresenter, Scanned
@@ -24,6 +24,7 @@ from zemosaic.gui.presenter.frames.histograms import Histogram
 from zemosaic.gui.presenter.frames.map_picture import COLOURINGS, MapPainter, legend
 from zemosaic.gui.presenter.frames.region_outline import region_outline, region_text
 from zemosaic.gui.presenter.frames.sky_map import SkyMap
+from zemosaic.gui.presenter.settings.form import with_labels
 from zemosaic.i18n import Translator
 from zemosaic.model import Dropped, FrameRef, FrameStatus
 
@@ -171,6 +172,61 @@ def test_a_region_drawn_on_the_map_is_found_again_by_its_setting():
     assert corners.min(axis=0) == pytest.approx((-0.3, -0.2), abs=0.01)
     assert corners.max(axis=0) == pytest.approx((0.3, 0.4), abs=0.01)
     assert region_outline(outlines, "1,2,3") is None and region_text(outlines, 0, 0, 0, 1) == ""
+
+
+def test_reasons_name_settings_by_their_labels_and_leave_plain_words_alone():
+    table = table_of()
+    params = {"file": "light_1.fit", "width": 9, "height": 9, "needed_gb": 2.0, "share_gb": 1.0}
+    table.take_reasons({1: message("reason.needs_memory", **params), 2: message("reason.unsolved_pointing")})
+    told = verdict_text(table, 1, WORDS)
+    assert f"“{WORDS.text('setting.memory_limit_gb.label')}”" in told
+    assert "memory_limit_gb" not in told
+    assert verdict_text(table, 2, WORDS) == "⚠ No frame with this pointing could be located."
+    assert with_labels("the built-in solver is used", WORDS) == "the built-in solver is used"
+
+
+def test_limits_are_limits_again_after_reopening(tmp_path):
+    desk = FramesPresenter()
+    desk.table, desk.folder = table_of(), "/frames"
+    desk.table.metrics["fwhm"][:6] = (2.0, 3.0, 4.0, 5.0, 6.0, 2.5)
+    desk.table.set_limit("fwhm", (None, 3.5))
+    desk.table.set_keep(np.array([0]), False)
+    desk.table.set_keep(np.array([4]), True)
+    assert desk.table.left_out.tolist() == [0, 2, 3]
+    desk.export(tmp_path / "choice.csv")
+    chosen = read_selection(tmp_path / "choice.csv", tmp_path)
+
+    again = FrameTable(desk.table.frames, (), chosen)
+    assert again.keeping.limits == {"fwhm": (None, 3.5)}
+    assert again.left_out.tolist() == [0, 2, 3]
+    told = [cell_text(again, row, "verdict", WORDS) for row in (0, 2)]
+    assert told == [WORDS.text("frames.verdict.left_out"), WORDS.text("frames.verdict.beyond", metric="FWHM (px)")]
+    again.take_numbers({"fwhm": desk.table.metrics["fwhm"][:6]})
+    assert again.left_out.tolist() == [0, 2, 3], "exact numbers change nothing"
+    again.set_limit("fwhm", (None, None))
+    assert again.left_out.tolist() == [0], "the limit is taken away, the choice by hand stays"
+    desk.table.set_limit("fwhm", (None, None))
+    desk.table.apply_selection(chosen)
+    assert desk.table.keeping.limits == {"fwhm": (None, 3.5)}, "as it does from a table that is imported"
+
+
+def test_places_come_back_with_the_report(tmp_path):
+    table, report = table_of(), tmp_path / "run_report.json"
+    entry = {
+        "path": table.paths[1],
+        "status": "used",
+        "metrics": {"how": "embedded"},
+        "corners_ra_deg": [80.0, 80.5, 80.5, 80.0],
+        "corners_dec_deg": [-5.0, -5.0, -4.0, -4.0],
+    }
+    broken = {"path": table.paths[2], "status": "used", "corners_ra_deg": [1.0, None], "corners_dec_deg": "x"}
+    report.write_text(json.dumps({"frames": [entry, broken]}))
+    reported = read_report(table, report)
+    table.take_places(reported.corners, reported.how)
+    assert np.flatnonzero(table.footprints.exact).tolist() == [1]
+    assert table.footprints.oriented[1]
+    assert cell_text(table, 1, "solved", WORDS) == WORDS.text("frames.solved.embedded")
+    assert table.footprints.centre_of(1) == pytest.approx((80.25, -4.5), abs=0.01)
 
 
 def test_an_earlier_report_fills_the_table(tmp_path):
@@ -351,7 +407,7 @@ def test_the_choice_goes_to_the_run_as_a_table(tmp_path):
     assert made == str(tmp_path / "zemosaic_selection.csv")
     heading = (tmp_path / "zemosaic_selection.csv").read_text(encoding="utf-8").splitlines()[0]
     plan = ["order", "batch_id", "mount", "bortle", "telescope", "session_date", "filter", "exposure", "file_path"]
-    assert heading.split(",") == [*plan, "ra", "dec", "keep", "group", "solved", *METRICS[:-1]]
+    assert heading.split(",") == [*plan, "ra", "dec", "keep", "group", "solved", *METRICS[:-1], "beyond_limit"]
 
 
 def test_frames_are_put_into_groups_by_hand(tmp_path):

@@ -59,6 +59,12 @@ class TkDriver:
         widget.event_generate("<Delete>")
         self.root.update()
 
+    def key(self, widget, keysym):
+        widget.focus_force()
+        self.root.update()
+        widget.event_generate(f"<{keysym}>")
+        self.root.update()
+
     def close(self):
         self.window.close()
 
@@ -105,6 +111,15 @@ class QtDriver:
         from PySide6.QtTest import QTest
 
         QTest.keyClick(widget, Qt.Key.Key_Delete)
+        self.app.processEvents()
+
+    def key(self, widget, keysym):
+        from PySide6.QtCore import Qt
+        from PySide6.QtTest import QTest
+
+        key = Qt.Key.Key_Space if keysym == "space" else getattr(Qt.Key, f"Key_{keysym}")
+        widget.window().activateWindow()
+        QTest.keyClick(widget, key)
         self.app.processEvents()
 
     def close(self):
@@ -204,6 +219,56 @@ def test_fifty_thousand_frames_never_hold_the_window(driver):
     watch.turn(lambda: (session.frames.table.set_limit("fwhm", (None, 3.0)), view.commands.update()))
     assert len(view.page.table.left_out) > 1000
     assert max(watch.turns) < longest_turn_s()
+
+
+def test_frames_are_picked_in_the_plot(driver, frames):
+    session, view = driver.session, driver.window.frames
+    view.commands.open_folder(str(frames))
+    wait(driver, lambda: session.frames.table is not None and view.page.table.shown.size == 24)
+    table = session.frames.table
+    table.take_numbers({"fwhm": np.linspace(2.0, 4.0, 24)})
+    driver.press(view.buttons["plot"])
+    view.plot_x.choose("fwhm")
+    view.plot_y.choose("fwhm")
+    view.commands.use_axes()
+    driver.work()
+    points = view.page.plot.points()
+    driver.drag(view.plot, [round(x) for x in points[7]], [round(x) for x in points[7]])
+    assert np.flatnonzero(table.selected).tolist() == [7]
+    driver.key(view.plot, "Right")
+    assert np.flatnonzero(table.selected).tolist() == [8]
+    driver.delete(view.plot)
+    assert table.left_out.tolist() == [8]
+    driver.press(view.buttons["undo"])
+    assert not len(table.left_out)
+    driver.press(view.buttons["plot"])
+    assert not view.page.is_plot_shown
+
+
+def test_frames_are_seen_large_by_keys(driver, frames):
+    session, view = driver.session, driver.window.frames
+    view.commands.open_folder(str(frames))
+    wait(driver, lambda: session.frames.table is not None and view.page.table.shown.size == 24)
+    table = session.frames.table
+    driver.key(view.table.tree if hasattr(view.table, "tree") else view.table, "space")
+    assert view.page.viewer.is_open
+    wait(driver, lambda: view.page.viewer.is_ready)
+    canvas = view.large.canvas
+    for _ in range(2):
+        driver.key(canvas, "Right")
+    assert np.flatnonzero(table.selected).tolist() == [2], "the table follows"
+    wait(driver, lambda: view.page.viewer.is_ready)
+    driver.key(canvas, "Delete")
+    assert table.left_out.tolist() == [2]
+    driver.key(canvas, "Left")
+    driver.key(canvas, "Insert")
+    assert not len(table.left_out)
+    driver.press(view.large.buttons["next"])
+    assert np.flatnonzero(table.selected).tolist() == [3]
+    driver.key(canvas, "Escape")
+    assert not view.page.viewer.is_open
+    assert np.flatnonzero(table.selected).tolist() == [3], "the table stays where one was looking"
+    assert view.page.viewer._decoded.kept_bytes == 0
 
 
 def redraw(view):

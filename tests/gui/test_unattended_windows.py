@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -115,6 +117,15 @@ def test_stopping_a_run_of_the_queue_stops_the_queue(opened, works):
     assert [entry.status for entry in desk.queue.jobs.entries] == [JobStatus.STOPPED, JobStatus.WAITING]
     desk.queue.remove(0)
     assert len(desk.queue.jobs.entries) == 1
+
+
+def test_a_mosaic_that_a_job_may_replace_is_told_before_the_queue_begins(opened, works):
+    (works / "M 8_zemosaic").mkdir()
+    (works / "M 8_zemosaic" / "zemosaic_MT1_R2.fits").touch()
+    desk = opened().window.presenter
+    desk.queue.add_below(str(works))
+    assert [cells[4] != "" for cells in desk.queue.face().rows] == [False, True]
+    assert "may replace it" in desk.queue.face().rows[1][4]
 
 
 def test_a_folder_without_targets_is_told(opened, works):
@@ -256,3 +267,45 @@ def test_a_proposed_folder_follows_the_frames_and_gives_way_to_the_users(tmp_pat
     assert folder.proposal(str(tmp_path / "b"), "mine") == ""
     assert not folder.stands_still("x", 0.0) and not folder.stands_still("xy", 5.0)
     assert folder.stands_still("xy", 7.0) and folder.is_missing
+
+
+def test_tk_takes_drops_where_the_extension_is_there(display, monkeypatch):
+    tk = pytest.importorskip("tkinter")
+    from zemosaic.gui.tk.desktop.drops import accept_drops
+
+    root, dropped = tk.Tk(), []
+    try:
+        monkeypatch.setitem(sys.modules, "tkinterdnd2", None)
+        assert not accept_drops(root, dropped.append)
+        extension = types.ModuleType("tkinterdnd2")
+        extension.TkinterDnD = types.SimpleNamespace(
+            require=lambda root: root.tk.eval("namespace eval tkdnd {proc drop_target args {set ::registered $args}}")
+        )
+        monkeypatch.setitem(sys.modules, "tkinterdnd2", extension)
+        assert accept_drops(root, dropped.append)
+        assert root.tk.eval("set ::registered") == "register . DND_Files"
+        # The extension puts the paths in the place of %D, as a list of Tcl.
+        script = root.tk.eval("bind . <<Drop:DND_Files>>").replace("%D", "{{/data/M 42_sub} /data/b}")
+        assert root.tk.eval(script) == "copy"
+        assert dropped == [["/data/M 42_sub", "/data/b"]]
+    finally:
+        root.destroy()
+
+
+def test_qt_takes_drops_anywhere_and_a_path_field_takes_them_itself(environ, works):
+    pytest.importorskip("PySide6.QtWidgets", exc_type=ImportError)
+    from PySide6.QtCore import QMimeData, QPointF, QUrl
+    from PySide6.QtCore import Qt as Core
+    from PySide6.QtGui import QDropEvent
+
+    driver = Qt(Session(Translator("en"), environ, lambda settings: FakeRun(settings), make_demo))
+    window = driver.window
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(works / "M 42_sub"))])
+    action, button = Core.DropAction.CopyAction, Core.MouseButton.LeftButton
+    event = QDropEvent(QPointF(5, 5), action, data, button, Core.KeyboardModifier.NoModifier)
+    window.dropEvent(event)
+    assert row(driver, "input_dir") == str(works / "M 42_sub")
+    window.settings.rows["output_dir"].control.dropEvent(event)
+    assert row(driver, "output_dir") == str(works / "M 42_sub"), "the field that it was dropped onto"
+    driver.close()

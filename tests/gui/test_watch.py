@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from fake_worker import FakeRun
+from fake_worker import FakeRun, make_demo
 
 from zemosaic.errors import SettingsError, message
 from zemosaic.events import PreparationFinished, RunCancelled, RunFailed, RunFinished, RunStarted, Warned, Watching
+from zemosaic.gui.cli.commands import Engine, run_cli
+from zemosaic.gui.cli.following import _Asked
 from zemosaic.gui.presenter.run.run_state import RunState, advanced
 from zemosaic.gui.presenter.run.summary_text import watch_text
+from zemosaic.gui.presenter.unattended import growing_folder
 from zemosaic.gui.presenter.unattended.growing_folder import SETTLED_S, GrowingFolder, Look, stamps_of
 from zemosaic.gui.presenter.unattended.watched_run import LAST_WAIT_S, QUIET_S, WatchedRun, WatchEnd, watch_end
 from zemosaic.i18n import Translator
@@ -107,7 +110,11 @@ def test_rounds_begin_as_frames_come_and_the_last_run_makes_the_mosaic(tmp_path)
     watch.shows("abcdefghijklmnopqrstu", "", 5.0)
     watch.until_idle()
     assert len(watch.started) == 1, "one frame of twenty-one is not worth a round yet"
+    watch.run._took_s = 20.0
     watch.shows("abcdefghijklmnopqrstu", "", QUIET_S)
+    watch.until_idle()
+    assert len(watch.started) == 1, "looking takes half of the time at most"
+    watch.now_s += 20.0
     watch.until_idle()
     assert watch.started[1][:3] == ("plan", set("abcdefghijklmnopqrstu"), "auto"), "its own work is not thrown away"
     watch.until_idle()
@@ -183,3 +190,43 @@ def test_what_is_known_of_the_folder_stands_from_run_to_run():
     state = advanced(advanced(RunState(), told, 0.0), RunStarted("1", "i", "o", "0", "plan"), 1.0)
     assert state.watch == told
     assert watch_text(told, Translator("en")) == "Watching: 3 frames complete · 1 new · 2 still being written"
+
+
+def test_ctrl_c_asks_first_for_the_mosaic_then_to_stop(tmp_path):
+    watch, said = Watch(tmp_path), []
+    asked = _Asked(watch.run, said.append)
+    asked.heed(0)
+    assert not watch.run.finishing
+    asked.heed(1)
+    assert watch.run.finishing and asked.stopping_s() is None
+    asked.heed(2)
+    assert asked.stopping_s() is not None
+    with pytest.raises(KeyboardInterrupt):
+        asked.heed(3)
+    assert said == ["cli.finishing", "cli.stopping"]
+
+
+def test_ctrl_c_stops_a_watch_that_makes_its_mosaic_already(tmp_path):
+    watch, said = Watch(tmp_path), []
+    watch.run.finish()
+    _Asked(watch.run, said.append).heed(1)
+    assert said == ["cli.stopping"]
+
+
+def test_the_command_line_watches_until_nothing_comes_any_more(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(growing_folder, "SETTLED_S", 0.05)
+    monkeypatch.setattr(growing_folder, "LOOK_S", 0.02)
+    (tmp_path / "a.fit").write_bytes(b"x")
+    started = []
+
+    def start(settings, until=None, *, only=None):
+        started.append((until, only))
+        return FakeRun(settings, until=until)
+
+    argv = ["--watch", "--input_dir", str(tmp_path), "--output_dir", str(tmp_path / "out"), "--watch_idle_min", "0.01"]
+    environ = {"ZEMOSAIC_CONFIG_DIR": str(tmp_path / "config"), "LANG": "en_US.UTF-8"}
+    assert run_cli(argv, environ, Engine(start, make_demo)) == 0
+    told = capsys.readouterr()
+    assert [until for until, _ in started] == ["plan", None]
+    assert started[-1][1] == {str(tmp_path / "a.fit")}
+    assert f"Watching {tmp_path}" in told.err and "zemosaic_MT6_R16.fits" in told.out

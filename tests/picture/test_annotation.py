@@ -12,7 +12,7 @@ import pytest
 
 from zemosaic.catalogue import load_bundled
 from zemosaic.catalogue.deep_sky import deep_sky_objects
-from zemosaic.catalogue.named_stars import named_stars
+from zemosaic.catalogue.named_stars import constellation_lines, named_stars
 from zemosaic.catalogue.star_colours import load_colours
 from zemosaic.picture.annotation.annotate import annotate
 from zemosaic.picture.annotation.burnt import burnt_in
@@ -121,11 +121,31 @@ def test_named_stars_are_where_the_catalogue_has_a_bright_star():
     assert np.median(away) < 1.0 and np.percentile(away, 90) < 5.0 and max(away) < 30.0
 
 
+def test_constellations_are_drawn_through_their_stars_where_the_field_is_wide_enough():
+    sky = picture_sky("Orion", 25.0)
+    lines = [stroke for stroke in annotate(sky).strokes if stroke.kind == "figure"]
+    stars = {star.name: star for star in named_stars(0.0, 0.0, 180.0)}
+    ends = {tuple(np.round(point)) for line in lines for point in (line.points[0], line.points[-1])}
+    for name in ("Mintaka", "Alnilam", "Alnitak"):
+        x, y = (float(value) for value in sky.place(stars[name].ra_deg, stars[name].dec_deg))
+        assert min(math.hypot(x - a, y - b) for a, b in ends) < 1.0, name
+    # From Mintaka to Alnilam it is 1.39 degrees, and no point lies off the great circle between them.
+    one, two = (stars[name] for name in ("Mintaka", "Alnilam"))
+    apart = float(separation_deg(one.ra_deg, one.dec_deg, two.ra_deg, two.dec_deg))
+    assert any(
+        abs(float(separation_deg(*sky.direction(*line.points[0]), *sky.direction(*line.points[-1]))) - apart) < 0.01
+        for line in lines
+    )
+    assert not [stroke for stroke in annotate(picture_sky("M 31")).strokes if stroke.kind == "figure"]
+    assert not [stroke for stroke in annotate(sky, ("grid",)).strokes if stroke.kind != "grid"]
+    assert all(len(line) > 1 for line in constellation_lines())
+
+
 def test_the_layer_is_svg_with_a_group_for_each_kind_and_fixed_widths():
     annotation = annotate(picture_sky("Sagittarius"))
     root = ET.fromstring(svg_text(annotation, 'a "b" & c.jpg'))
     space = "{http://www.w3.org/2000/svg}"
-    assert [group.get("id") for group in root.findall(f"{space}g")] == ["grid", "object", "star", "frame"]
+    assert [group.get("id") for group in root.findall(f"{space}g")] == ["grid", "figure", "object", "star", "frame"]
     assert len(root.findall(f".//{space}text")) == len(annotation.labels)
     assert all(float(text.get("textLength")) > 0 for text in root.iter(f"{space}text"))
     assert root.find(f"{space}image").get("href") == 'a "b" & c.jpg'

@@ -10,8 +10,9 @@ import pytest
 from run_of_frames import CANVAS, calibrated_frame, frame_ref, measured_frame, solved_frame
 
 from zemosaic.model import GridPlan
+from zemosaic.phases.outputs.mosaic_maps import MosaicSigma, sigma_cards
 from zemosaic.qa.light_noise import smooth_light
-from zemosaic.qa.sigma_map import CELL_PX, SigmaPixels, measure_sky_noise, variance_of_unit_weight
+from zemosaic.qa.sigma_map import CELL_PX, SigmaPixels, SkyNoise, measure_sky_noise, variance_of_unit_weight
 
 HEIGHT, WIDTH = 320, 480
 WEIGHTS, NOISES = (1.0, 0.3, 0.6), (4.0, 5.0, 9.0)
@@ -61,7 +62,8 @@ def test_the_level_is_that_of_the_sky_and_blind_to_stars_and_gradients():
         value += 300.0 * np.exp(-0.5 * ((rows - y) ** 2 + (columns - x) ** 2) / 1.5**2)
     noise = measure_sky_noise(value.astype(np.float32), SigmaPixels(weight, unit, (1.0,) * 3), (0, HEIGHT, 0, WIDTH))
     assert noise is not None and noise.level == pytest.approx((1.5,) * 3, rel=0.03)
-    assert abs(noise.neighbour_correlation) < 0.03 and noise.block_ratio == pytest.approx(1.0, abs=0.1)
+    assert noise.neighbour_correlation == pytest.approx((0.0,) * 3, abs=0.03)
+    assert noise.block_ratio == pytest.approx((1.0,) * 3, abs=0.1)
 
 
 def test_how_neighbours_correlate():
@@ -72,8 +74,8 @@ def test_how_neighbours_correlate():
     expected = SigmaPixels(np.ones((HEIGHT, WIDTH), np.float32), unit, (1.0,))
     noise = measure_sky_noise(value.astype(np.float32), expected, (0, HEIGHT, 0, WIDTH))
     assert noise is not None
-    assert noise.neighbour_correlation == pytest.approx(0.5, abs=0.03)
-    assert noise.block_ratio == pytest.approx(2.0, abs=0.2)
+    assert noise.neighbour_correlation == pytest.approx((0.5,), abs=0.03)
+    assert noise.block_ratio == pytest.approx((2.0,), abs=0.2)
 
 
 def test_too_little_sky_tells_nothing():
@@ -121,3 +123,17 @@ def test_light_without_stars_in_any_part_of_a_canvas():
     assert np.isnan(light[:, 0]).all() and np.isnan(light[:, :, 4]).all()
     assert light[:, 1:, :3] == pytest.approx(np.broadcast_to([[[50.0]], [[100.0]], [[150.0]]], (3, 3, 3)), rel=0.02)
     assert smooth_light(value, (0, 100, 0, 130), CELL_PX)[0, 0, 0] == pytest.approx(50.0, rel=0.02)
+
+
+def test_the_header_tells_each_colour():
+    noise = SkyNoise((1.0, 1.0, 1.0), (0.6, 0.3, 0.61), (2.0, 1.5, 2.1), 40)
+    unit = np.ones((3, 2, 2), np.float32)
+    pixels = SigmaPixels(np.ones((64, 64), np.float32), unit, noise.level)
+    cards = {key: value for key, value, _ in sigma_cards(MosaicSigma(pixels, noise)) if key != "COMMENT"}
+    assert cards == {
+        "ZMSIGN": 40, "ZMSIGCOR": 0.3, "ZMSIGBLK": 1.5,
+        "ZMSCORR": 0.6, "ZMSBLKR": 2.0, "ZMSCORB": 0.61, "ZMSBLKB": 2.1,
+    }  # fmt: skip
+    grey = SigmaPixels(np.ones((64, 64), np.float32), unit[:1], (1.0,))
+    mono = sigma_cards(MosaicSigma(grey, SkyNoise((1.0,), (0.3,), (1.5,), 40)))
+    assert {key for key, _, _ in mono} == {"ZMSIGN", "ZMSIGCOR", "ZMSIGBLK", "COMMENT"}

@@ -16,12 +16,13 @@ from zemosaic.errors import OutputError, message
 from zemosaic.frames.selection import read_selection
 from zemosaic.i18n import Translator
 from zemosaic.model import Dropped, FrameStatus
+from zemosaic.qa.residual_background import ResidualBackground
 from zemosaic.report.build_report import build_report
 from zemosaic.report.charts import Footprint, Series, dec_text, ra_text, series_chart, sky_map, ticks
 from zemosaic.report.frames_csv import write_frames_csv
 from zemosaic.report.report_html import ROWS_PER_GROUP, ReportPictures, report_html, write_report_html
 from zemosaic.report.report_json import write_report_json
-from zemosaic.report.report_records import RunRecords
+from zemosaic.report.report_records import RunRecords, StarLight
 
 PICTURES = ReportPictures(np.full((40, 60, 3), 30, np.uint8), np.zeros((40, 60, 4), np.uint8), 12.0)
 
@@ -105,6 +106,16 @@ def test_the_report_says_which_way_was_taken_and_why(tmp_path, translators):
     told = read_json(tmp_path, report, translators["fr"])["way"]
     assert (told["key"], told["params"]) == ("log.mode_seestar", {"seestar": 19, "frames": 20})
     assert told["text"] in Page(report_html(report, ReportPictures(), translators["fr"])).words
+
+
+def test_the_report_shows_how_deep_each_part_is(translators):
+    residual = ResidualBackground((0, 40, 0, 60), ((0.0,) * 6,) * 3, (4.28, 3.0, 2.0), (0.1,) * 3, 0.62)
+    report = build_report(replace(records(20), light=StarLight(residual=residual)))
+    plain = report_html(report, PICTURES, translators["en"])
+    assert "4.3 ADU" in plain and "62 % of the sky is empty" in plain and "Depth" not in Page(plain).words
+    drawn = replace(PICTURES, depth=PICTURES.coverage, depth_deepest_mag=17.25, depth_shallowest_mag=15.75)
+    page = Page(report_html(report, drawn, translators["en"])).words
+    assert "15.8 mag" in page and "17.2 mag" in page and "still shallower" not in page
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])

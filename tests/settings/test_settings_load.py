@@ -204,8 +204,11 @@ def allowed_values(spec):
         return st.integers(int(spec.minimum), int(spec.maximum))
     if spec.kind == "float":
         return st.floats(spec.minimum, spec.maximum)
+    if spec.key == "watch_until":
+        return st.sampled_from(["", "05:30"])
     if spec.form:
-        return st.sampled_from(["", "314.75, 44.2" if spec.key == "pointing" else "314.75, 44.2, 1.5, 1"])
+        named = {"pointing": "314.75, 44.2", "watch_until": "05:30"}
+        return st.sampled_from(["", named.get(spec.key, "314.75, 44.2, 1.5, 1")])
     return st.sampled_from(["auto", "fr", "pt_BR"])
 
 

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from star_fields import WCS
 
+from zemosaic.picture.preview import COVERAGE_COLOURS
+from zemosaic.stars.depth_picture import DEPTH_RANGE_MAG, depth_picture
 from zemosaic.stars.shallow_parts import frames_for, limit_at, shallow_parts
+from zemosaic.stars.zero_point import MosaicDepth
 
 
 def test_the_square_root_law():
@@ -32,3 +35,17 @@ def test_shallow_parts_and_gaps_are_listed_and_the_outside_is_not():
 
 def test_an_even_mosaic_has_no_shallow_part():
     assert shallow_parts(np.full((480, 600), 100, np.int32), WCS, (0, 480, 0, 600), 15.0) == []
+
+
+def test_the_depth_is_drawn_from_the_deepest_part_to_what_has_no_frame():
+    kept = np.full((40, 60), 400, np.int32)
+    kept[:, 20:40] = 100
+    kept[:, 40:50] = 1
+    kept[:, 50:] = 0
+    picture, deepest = depth_picture(kept, (0, 40, 0, 60), MosaicDepth(17.0, 100.0), 60)
+    assert deepest == pytest.approx(17.0 + 1.25 * np.log10(4.0))
+    deep, typical, thin, none = (picture[20, column] for column in (10, 30, 45, 55))
+    assert deep[:3].tolist() == COVERAGE_COLOURS[-1].tolist() and thin[:3].tolist() == COVERAGE_COLOURS[0].tolist()
+    # A quarter of the frames is 0.75 magnitudes, half of the range of the colours.
+    assert DEPTH_RANGE_MAG == 1.5 and np.allclose(typical[:3], COVERAGE_COLOURS[2:4].mean(axis=0), atol=2)
+    assert (deep[3], typical[3], thin[3], none[3]) == (255, 255, 255, 0)

@@ -81,9 +81,8 @@ NOMINAL = DualBandResponse(
         (0.0, 0.0, 0.0, 0.15**2),
     ),
 )
-"""Typical of the colour sensors in smart telescopes and planetary cameras (Sony IMX462, IMX662, IMX585 and their kin):
-relative responses at 656 and 501 nm as their makers' published curves show them. The errors are as wide as these
-sensors differ."""
+"""Estimates for the colour sensors in smart telescopes and planetary cameras (Sony IMX462, IMX662, IMX585 and their
+kin): relative responses at 656 and 501 nm, measured on none of them. The errors are wide for that reason."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Float64s
+from zemosaic.arrays import Float32s, Float64s
 from zemosaic.calibration.background_cells import CellSamples
 from zemosaic.calibration.background_table import (
     CELL_ERROR_FLOOR,
@@ -44,6 +44,7 @@ from zemosaic.calibration.illumination import (
 from zemosaic.calibration.least_squares import JointProblem, JointSolution, solve_joint
 from zemosaic.calibration.pieces import Brightness, settle_pieces
 from zemosaic.calibration.sensor.photon_transfer import BiasEstimate
+from zemosaic.calibration.sensor.stripes import Stripes, stripe_terms
 from zemosaic.model import N_HIGHER_ORDER_TERMS, sky_terms
 
 __all__ = ["SkySolution", "solve_sky"]
@@ -104,6 +105,7 @@ def solve_sky(
     bias: Sequence[BiasEstimate],
     transparency_sigma: Float64s | None = None,
     fixed: FixedParameters | None = None,
+    stripes: Sequence[Stripes] | None = None,
 ) -> SkySolution:
     """Solve the skies of all frames and channels and the cameras' illumination jointly.
 
@@ -123,11 +125,12 @@ def solve_sky(
         say in it.  Without it, the transparency is taken as it is.
     fixed : FixedParameters, optional
         What is known from before; the mosaic's plane is then the one of that solution.
+    stripes : sequence of Stripes, optional
+        Per group: what is still to be expected of its columns and rows, so that no slope is made of it.
     """
     table = background_table(cells, transparency, groups)
     n_groups = len(vignetting)
     fixed = fixed or FixedParameters.none(len(transparency), transparency.shape[1], n_groups)
-    fixed_rows = np.repeat(fixed.frames, transparency.shape[1])
     b = np.where(fixed.cameras, fixed.bias_adu, [estimate.bias_adu for estimate in bias])
     dark = dark_levels(cells, transparency.shape[1]) - b[groups][:, None]
     dark = np.where(fixed.frames[:, None], fixed.sky_adu[..., 0], dark)
@@ -139,6 +142,7 @@ def solve_sky(
     source_flux = np.zeros(len(table.value))
     transparency_error = np.full(transparency.size, 1e-9) if transparency_sigma is None else transparency_sigma.ravel()
     illumination = fall_of_stars(vignetting, vignetting_sigma, fixed)
+    stripe = stripe_terms(table.u, table.v, table.group, stripes or [Stripes()] * n_groups)
     v = illumination.vignetting
     for iteration in range(4):
         problem = _with_fall_held(
@@ -148,12 +152,13 @@ def solve_sky(
         # Before the illumination is known, its error would be mistaken for higher-order terms.
         if iteration == 1 or higher_order.any():
             problem = _with_higher_order_terms(problem, table, level, higher_order)
-        problem = with_fixed_frames(problem, fixed_rows, problem.frame_basis[:, 0] * tilt)
-        problem = replace(problem, shared_basis=problem.shared_basis * ~fixed.cameras[table.group, None])
+        problem = _with_stripes_and_held(problem, stripe, table, tilt, fixed)
         solution = solve_joint(problem, rounds=1 if iteration == 0 else 2, previous=solution)
         source_flux = solution.item[table.item]
         level = dark.ravel() + solution.frame[:, 0]
-        shared = np.where(fixed.cameras[:, None], 0.0, solution.shared)
+        shared = np.where(
+            fixed.cameras[:, None], 0.0, solution.shared[:, : solution.shared.shape[1] - stripe[0].shape[1]]
+        )
         v = np.where(fixed.cameras, v, np.maximum(v + shared[:, 0], MIN_VIGNETTING))
         b, higher_order = b + shared[:, 1], _updated_higher_order(higher_order, shared[:, 2:], table)
         sky_flux = (table.value - b[table.group] - solution.residual) / (1.0 + v[table.group] * table.r2)
@@ -164,12 +169,12 @@ def solve_sky(
             v = np.where(illumination.determined, v, illumination.vignetting)
     assert solution is not None
     n_frames, channels = transparency.shape
-    terms = solution.frame.reshape(n_frames, channels, 4)
+    of_frames = solution.frame.reshape(n_frames, channels, 4)
     solved = _scaled_to_stars(
-        transparency + terms[..., 3], transparency, transparency_error.reshape(n_frames, channels)
+        transparency + of_frames[..., 3], transparency, transparency_error.reshape(n_frames, channels)
     )
     transparency = np.where(fixed.frames[:, None], fixed.transparency, solved)
-    sky = terms[..., :3] + np.multiply.outer(dark, (1.0, 0.0, 0.0))
+    sky = of_frames[..., :3] + np.multiply.outer(dark, (1.0, 0.0, 0.0))
     higher_order_adu = (level[:, None] * higher_order[np.repeat(groups, channels)]).reshape(n_frames, channels, -1)
     factor = transparency * pixel_areas(cells)[:, None]
     sky, level_error = _with_settled_planes(sky, solution, table, factor, problem.factor, fixed)
@@ -304,6 +309,25 @@ def _with_higher_order_terms(
         value=value,
         shared_basis=basis,
         shared_prior=np.concatenate([problem.shared_prior, -higher_order], axis=1),
+        shared_precision=np.concatenate([problem.shared_precision, precision], axis=1),
+    )
+
+
+def _with_stripes_and_held(
+    problem: JointProblem,
+    stripes: tuple[Float32s, Float64s],
+    table: BackgroundTable,
+    tilt: Float64s,
+    fixed: FixedParameters,
+) -> JointProblem:
+    """Return the problem with the levels of stretches of columns and rows, and without what is held."""
+    basis, precision = stripes
+    problem = with_fixed_frames(problem, np.repeat(fixed.frames, table.channels), problem.frame_basis[:, 0] * tilt)
+    free = ~fixed.cameras[table.group, None]
+    return replace(
+        problem,
+        shared_basis=np.concatenate([problem.shared_basis, basis], axis=1) * free,
+        shared_prior=np.concatenate([problem.shared_prior, np.zeros_like(precision)], axis=1),
         shared_precision=np.concatenate([problem.shared_precision, precision], axis=1),
     )
 

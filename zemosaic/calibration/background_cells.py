@@ -64,11 +64,18 @@ class CellSamples:
     """Area of a raw pixel in pixels of the reference plane: so much more diffuse light falls on it."""
     step: int = 1
     """Raw pixels along a side of what is counted."""
+    extra_adu: Float64s = field(default_factory=lambda: np.zeros(0))
+    """Standard error of each cell beside its noise, the same for all channels; none where it is empty."""
 
     @property
     def free_area(self) -> Float64s:
         """Free area of each cell in pixels of the reference plane, shape (n,)."""
         return np.asarray(self.count * (self.step**2 * self.pixel_area), np.float64)
+
+    @property
+    def extra_error_adu(self) -> Float64s:
+        """Standard error of each cell beside its noise, shape (n,)."""
+        return self.extra_adu if len(self.extra_adu) else np.zeros(len(self.row))
 
     def lowered(self, level_adu: float) -> CellSamples:
         """Return the samples less a level."""

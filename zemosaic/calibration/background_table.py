@@ -73,6 +73,7 @@ def background_table(
     column = np.concatenate([sample.column for sample in cells]).astype(np.int64)
     count = np.concatenate([sample.count for sample in cells]).astype(float)
     mean = np.concatenate([sample.mean_adu for sample in cells])
+    extra = np.concatenate([sample.extra_error_adu for sample in cells])
     noise = np.array([sample.noise_adu for sample in cells])
     u = np.concatenate([sample.u for sample in cells])
     v = np.concatenate([sample.v for sample in cells])
@@ -84,7 +85,7 @@ def background_table(
     n_cells = len(first)
     position = np.stack([row[complete][first], column[complete][first]], axis=1).astype(float)
     source, u, v, count, mean = source[complete], u[complete], v[complete], count[complete], mean[complete]
-    pixel = noise[source]
+    pixel, extra = noise[source], extra[complete]
     area_of_frame = pixel_areas(cells)
     parts = range(channels)
     return BackgroundTable(
@@ -96,7 +97,7 @@ def background_table(
         pixel_area=np.tile(area_of_frame[source], channels),
         value=np.concatenate([mean[:, c] for c in parts]),
         pixel=np.concatenate([pixel[:, c] for c in parts]),
-        sigma=np.concatenate([pixel[:, c] * np.hypot(count**-0.5, CELL_ERROR_FLOOR) for c in parts]),
+        sigma=np.concatenate([np.hypot(pixel[:, c] * np.hypot(count**-0.5, CELL_ERROR_FLOOR), extra) for c in parts]),
         u=np.tile(u, channels),
         v=np.tile(v, channels),
         r2=np.tile(u * u + v * v, channels),

@@ -170,7 +170,7 @@ def clear_cells(cells: CellSamples, frame: FrameRef, obstructed: tuple[int, ...]
         return cells
     keep = ~np.isin(blocks_at(frame, *_detector_position(cells, frame)), obstructed)
     parts = {name: getattr(cells, name)[keep] for name in ("row", "column", "mean_adu", "count", "u", "v")}
-    return replace(cells, **parts)
+    return replace(cells, extra_adu=cells.extra_error_adu[keep], **parts)
 
 
 def _block_grid_shape(frame: FrameRef) -> tuple[int, int]:

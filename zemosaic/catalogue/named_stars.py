@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from zemosaic.wcs import separation_deg
 
-__all__ = ["NamedStar", "named_stars"]
+__all__ = ["NamedStar", "constellation_lines", "named_stars"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,14 @@ def named_stars(ra_deg: float, dec_deg: float, radius_deg: float) -> list[NamedS
         Its radius.
     """
     return [star for star in _every_star() if separation_deg(star.ra_deg, star.dec_deg, ra_deg, dec_deg) <= radius_deg]
+
+
+@cache
+def constellation_lines() -> tuple[tuple[NamedStar, ...], ...]:
+    """Return the lines of the figures of constellations, each from star to star."""
+    stars = {star.name: star for star in _every_star()}
+    text = (files("zemosaic") / "data" / "constellation_lines.csv").read_text(encoding="utf-8")
+    return tuple(tuple(stars[name] for name in row["stars"].split(";")) for row in csv.DictReader(text.splitlines()))
 
 
 @cache

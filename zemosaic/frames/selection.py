@@ -8,21 +8,37 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from zemosaic.atomic import write_atomic
 from zemosaic.errors import InputError
 from zemosaic.text.plain_text import plain_cell, typed_cell
 
-__all__ = ["GROUP_COLUMN", "PATH_COLUMNS", "Selection", "group_name", "read_selection", "same_file", "write_selection"]
+__all__ = [
+    "GROUP_COLUMN",
+    "LIMIT_COLUMN",
+    "PATH_COLUMNS",
+    "Limit",
+    "Selection",
+    "group_name",
+    "limit_text",
+    "read_selection",
+    "same_file",
+    "write_selection",
+]
 
 PATH_COLUMNS = ("path", "file_path", "filepath", "file", "filename", "fits", "raw")
 _KEEP_COLUMNS = ("keep", "use", "pick")
 GROUP_COLUMN = "group"
+LIMIT_COLUMN = "beyond_limit"
+"""Says by which limit of a metric a frame is left out, as `limit_text` writes it; empty where it is by hand."""
+Limit = tuple[float | None, float | None]
+"""Smallest and largest value that is kept; None where there is no such limit."""
 _PLAN_COLUMNS = ("order", "seq", "sequence", "index", "batch_id", "batch", "session", "night", GROUP_COLUMN)
 """What tells a plan from any other table where no column says which frames are kept."""
 _DELIMITERS = ",;|\t"
@@ -65,6 +81,11 @@ class Selection:
     groups: Mapping[str, str] | None = None
     """Names of the groups put together by hand, by frame; None where the table says nothing of groups."""
 
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+    """Limits of metrics that leave frames out, by the metric's column."""
+    measured: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Values of those metrics by frame, as far as the table has them."""
+
     def of(self, path: str) -> bool | None:
         """Return what the user said of a frame: True (used), False (left out) or None (left to the program)."""
         names = _names_of(path)
@@ -75,6 +96,18 @@ class Selection:
     def leaves_out(self, path: str) -> bool:
         """Return whether a frame is left out."""
         return self.of(path) is False
+
+    def measured_of(self, metric: str, path: str) -> float:
+        """Return a metric of a frame as the table has it; NaN where it does not.
+
+        Parameters
+        ----------
+        metric : str
+            One of those in `limits`.
+        path : str
+        """
+        values = self.measured.get(metric, {})
+        return next((values[name] for name in _names_of(path) if name in values), math.nan)
 
     def group_of(self, path: str) -> str:
         """Return the name of a frame's group; empty where the program groups it."""
@@ -93,7 +126,7 @@ def read_selection(table: Path, folder: Path) -> Selection:
         yes or no, or nothing where the frame is left to the program, as frames are that the table does not name.
         Without such a column, a stack plan (a column such as `order`, `batch_id` or `group`), or a list of nothing but
         files, names the frames to use.  A column `group` names the group of a frame; it is empty where the program is
-        to group it.
+        to group it.  A column `beyond_limit` tells limits of metrics, whose values stand in columns of their own.
     folder : Path
         What relative paths start from where nothing lies beside the table.
 
@@ -127,7 +160,46 @@ def read_selection(table: Path, folder: Path) -> Selection:
     wanted, unwanted = (
         frozenset(file for files, word in words if word in kind for file in files) for kind in (_YES, _NO)
     )
-    return Selection(wanted, unwanted, groups=groups)
+    limits = dict(found for _, row in named if (found := _limit(row.get(LIMIT_COLUMN) or "")) is not None)
+    measured = {metric: _measured(metric, named) for metric in limits}
+    return Selection(wanted, unwanted, groups=groups, limits=limits, measured=measured)
+
+
+def _measured(metric: str, named: Iterable[tuple[Iterable[str], Mapping[str, str | None]]]) -> dict[str, float]:
+    """Return the values of a metric's column by frame."""
+    values = ((files, _value(row.get(metric))) for files, row in named)
+    return {file: value for files, value in values if value is not None for file in files}
+
+
+def limit_text(metric: str, limit: Limit) -> str:
+    """Return the limit of a metric as a table tells it: ``fwhm 1.5..3.2``, ``stars 40..``.
+
+    Parameters
+    ----------
+    metric : str
+        Name of the metric's column.
+    limit : Limit
+    """
+    low, high = ("" if end is None else f"{end:.9g}" for end in limit)
+    return f"{metric} {low}..{high}"
+
+
+def _limit(told: str) -> tuple[str, Limit] | None:
+    """Return the metric and the limit that `limit_text` told; None where it is none."""
+    metric, _, ends = typed_cell(told.strip()).partition(" ")
+    low, dots, high = ends.partition("..")
+    if not dots:
+        return None
+    return metric, (_value(low), _value(high))
+
+
+def _value(told: str | None) -> float | None:
+    """Return a number of a table; None where there is none."""
+    try:
+        value = float(told or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _groups(table: Path, named: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -12,17 +12,19 @@ from numpy.typing import NDArray
 from zemosaic.arrays import Float64s as Floats
 from zemosaic.calibration.background import solve_sky
 from zemosaic.calibration.background_cells import CellSamples
+from zemosaic.calibration.detector import load_camera
 from zemosaic.calibration.edge_offsets import edge_offsets
 from zemosaic.calibration.frame_weights import price_of_weights
 from zemosaic.calibration.obstructions import blocks_at, clear_cells, obstructed_blocks
 from zemosaic.calibration.photometry import VIGNETTING_PRIOR, Photometry, solve_photometry
 from zemosaic.calibration.sensor.level_jumps import level_jumps
 from zemosaic.calibration.sensor.photon_transfer import BiasEstimate, estimate_bias
+from zemosaic.calibration.sensor.stripes import left_stripes
 from zemosaic.errors import NothingUsable, message
 from zemosaic.frames.selection import Selection, read_selection
 from zemosaic.model import CalibratedFrame, Dropped, FieldStars, FrameStatus, SolvedFrame
 from zemosaic.phases.context import RunContext, camera_groups
-from zemosaic.phases.measure import DetectorCalibrations
+from zemosaic.phases.measure import DetectorCalibration, DetectorCalibrations
 from zemosaic.phases.parts.background_samples import sample_cells_of_frames, star_discs
 from zemosaic.phases.parts.calibrated_frames import (
     calibrated_frames,
@@ -196,6 +198,7 @@ def _solve_part(
         # Of a frame half hidden the sky near the edge is not to be trusted with more than a plane.
         np.where([[bool(blocks)] for blocks in obstructed], FIXED_TRANSPARENCY_ERROR, photometry.transparency_sigma),
         fixed_parameters(prior, solved, groups, photometry.transparency.shape[1]),
+        [left_stripes(load_camera(camera.path).pattern) for camera in _cameras(solved, groups, defects)],
     )
     log_cameras(context, sky, photometry)
     warn_of_loose_pieces(context, sky)
@@ -236,11 +239,17 @@ def _by_camera(solved: Sequence[SolvedFrame], groups: NDArray[np.int64]) -> list
     ]
 
 
+def _cameras(
+    solved: Sequence[SolvedFrame], groups: NDArray[np.int64], defects: DetectorCalibrations
+) -> list[DetectorCalibration]:
+    return [defects[members[0].frame.camera_key] for members in _by_camera(solved, groups)]
+
+
 def _vignetting_prior(
     solved: Sequence[SolvedFrame], groups: NDArray[np.int64], defects: DetectorCalibrations
 ) -> Floats:
     """Return per camera how far its illumination may fall; a flat leaves nothing to correct twice."""
-    flat = [defects[members[0].frame.camera_key].masters.flat is not None for members in _by_camera(solved, groups)]
+    flat = [camera.masters.flat is not None for camera in _cameras(solved, groups, defects)]
     return np.where(flat, AFTER_FLAT, VIGNETTING_PRIOR)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef, GridPlan, MeasuredFrame, MosaicProduct, SolvedFrame, TileProduct
 from zemosaic.phases.context import RunContext
 from zemosaic.phases.outputs.bands import BandOutputs
-from zemosaic.phases.outputs.flat_sky import flat_sky_cards, flat_sky_of
+from zemosaic.phases.outputs.flat_sky import flat_sky_of, write_flattened
 from zemosaic.phases.outputs.mosaic_maps import write_maps
 from zemosaic.phases.outputs.mosaic_stars import MosaicStars, catalogue_of_mosaic, stars_of_mosaic
 from zemosaic.phases.outputs.shared_pictures import (
@@ -47,10 +47,10 @@ from zemosaic.report.report_records import FieldSummary, PhaseTime, RunRecords, 
 from zemosaic.settings.load import settings_hash
 from zemosaic.settings.schema import specs
 from zemosaic.stars.applied_gains import BalancedPixels
+from zemosaic.stars.depth_picture import DEPTH_RANGE_MAG, depth_picture
 from zemosaic.stars.star_cards import star_cards
 from zemosaic.store.axis_order import Pixels
 from zemosaic.store.canvas_store import CanvasStore
-from zemosaic.store.colour_gains import ColourGains
 from zemosaic.store.mosaic_file import MosaicFile
 from zemosaic.store.pixel_record import MosaicRecord, records_to_text
 from zemosaic.wcs import FrameWcs
@@ -120,15 +120,7 @@ def export_mosaic(
     used_ids = {frame_id for tile in tiles for frame_id in tile.frames_used}
     used = [frame.frame for frame in grid.frames if frame.frame.frame_id in used_ids]
     with context.timer.phase("export", 5) as advance:
-        origin = provenance_of(
-            used,
-            frames_found=frames_found,
-            tiles=len(tiles),
-            settings_hash=settings_hash(settings),
-            rejection=settings.stacking_rejection_algorithm,
-            combine=settings.stacking_final_combine_method,
-            name=(grid.sky or plan.name) if plan.name else "",
-        )
+        origin = _origin(context, frames_found, grid, used, len(tiles))
         value, kept, heavy = store.canvas("value"), store.canvas("kept"), store.canvas("weight")
         box = _box(context, plan, kept, heavy)
         # Where there are several fields, each plan has a name, and so have its files.
@@ -143,24 +135,17 @@ def export_mosaic(
         cards = [*mosaic_cards(origin, scaled=kind == "uint16"), *cards]
         write(mosaic, pixels, cards=cards, dtype=kind, empty=settings.empty_pixels)
         if settings.save_star_catalogue:
-            catalogue_of_mosaic(context.output_dir / f"{stem}_stars.ecsv", stars, value, plan.wcs, box)
+            catalogue_of_mosaic(context.output_dir / f"{stem}_stars.ecsv", stars, value, kept, plan.wcs, box)
         advance(1)
         applied = pixels.gains if isinstance(pixels, BalancedPixels) else None
         sky = flat_sky_of(context, value, box)
         if sky is not None and settings.flatten_background == "both":
             flat, _ = _pixels_and_cards(settings.apply_colour_gains, stars, FlattenedPixels(value, sky))
-            name = f"{stem}_flattened{suffix}"
-            write(
-                context.output_dir / name,
-                flat,
-                cards=[*cards, *flat_sky_cards(sky)],
-                dtype=kind,
-                empty=settings.empty_pixels,
-            )
+            write_flattened(context, f"{stem}_flattened{suffix}", write, flat, cards, sky)
         maps = write_maps(context, stem, write, origin, (plan, members), store, box, applied, proper)
         advance(4)
         pictured = value if sky is None else FlattenedPixels(value, sky)
-        made = _pictures(context, stem, origin, CanvasPixels(pictured, kept, plan.wcs, box), stars.colour)
+        made = _pictures(context, stem, origin, CanvasPixels(pictured, kept, plan.wcs, box), stars)
         advance(5)
         product = MosaicProduct(
             mosaic=mosaic.name,
@@ -181,6 +166,22 @@ def export_mosaic(
         if (told := warning_of_seams(seams)) is not None:
             context.warn(told)
         return Outputs(product, made.report, seams, noise_by_depth(value, kept, box), stars, sky)
+
+
+def _origin(
+    context: RunContext, frames_found: int, grid: FieldPlan, used: Sequence[FrameRef], tiles: int
+) -> Provenance:
+    """Return what a mosaic is made of, for the headers of its files."""
+    settings, plan = context.settings, grid.plan
+    return provenance_of(
+        used,
+        frames_found=frames_found,
+        tiles=tiles,
+        settings_hash=settings_hash(settings),
+        rejection=settings.stacking_rejection_algorithm,
+        combine=settings.stacking_final_combine_method,
+        name=(grid.sky or plan.name) if plan.name else "",
+    )
 
 
 def _pixels_and_cards(apply_gains: bool, stars: MosaicStars, value: Pixels) -> tuple[Pixels, list[Card]]:
@@ -258,9 +259,10 @@ class _Pictures:
 
 
 def _pictures(
-    context: RunContext, stem: str, origin: Provenance, canvas: CanvasPixels, colour: ColourGains | None
+    context: RunContext, stem: str, origin: Provenance, canvas: CanvasPixels, stars: MosaicStars
 ) -> _Pictures:
     """Write everything that is stretched, all with the same look."""
+    colour, depth = stars.colour, stars.depth
     look = look_of(context.settings, colour.gains if colour else None)
     preview = context.output_dir / f"{stem}_preview.png"
     max_px = context.settings.preview_max_px
@@ -271,6 +273,9 @@ def _pictures(
     drawn = StretchedPicture(picture, canvas.box, max_px)
     finished = write_shared_pictures(context, stem, origin, canvas, look, drawn)
     report = ReportPictures(picture, *coverage_picture(canvas.kept, COVERAGE_MAP_PX, canvas.box))
+    if depth is not None:
+        drawn, deepest = depth_picture(canvas.kept, canvas.box, depth, COVERAGE_MAP_PX)
+        report = replace(report, depth=drawn, depth_deepest_mag=deepest, depth_shallowest_mag=deepest - DEPTH_RANGE_MAG)
     return _Pictures(report, preview.name, stretched, finished)
 
 

@@ -322,6 +322,13 @@ class MosaicView:
         """Return the coverage of a part in colours, shape (out_h, out_w, 4), transparent where nothing is covered.
 
         None where there is no coverage map.  The brightest colour stands for `most_frames`.
+
+        Parameters
+        ----------
+        x0, y0, x1, y1 : float
+            The part, in picture places.
+        out_w, out_h : int
+            Size of the result.
         """
         frames = self.frames(x0, y0, x1, y1, out_w, out_h)
         return None if frames is None else coverage_colours(frames, max(self.most_frames, 1.0))
@@ -329,7 +336,12 @@ class MosaicView:
     def frames(self, x0: float, y0: float, x1: float, y1: float, out_w: int, out_h: int) -> Float32s | None:
         """Return the number of frames in a part, shape (out_h, out_w); None where there is no coverage map.
 
-        Parameters are those of `window`.
+        Parameters
+        ----------
+        x0, y0, x1, y1 : float
+            The part, in picture places.
+        out_w, out_h : int
+            Size of the result.
         """
         if self._coverage is None:
             return None

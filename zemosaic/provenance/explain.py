@@ -34,7 +34,7 @@ from zemosaic.phases.parts.calibration_files import CameraCalibrationFrames, rec
 from zemosaic.phases.stack import stack_rules
 from zemosaic.provenance.pixel_frames import PixelOf, frames_here, frames_left_out
 from zemosaic.provenance.pixel_story import FrameHere, PixelState, PixelStory, Place
-from zemosaic.provenance.report_file import read_report, records_in, settings_in
+from zemosaic.provenance.report_file import made_of_mosaics, read_report, records_in, settings_in
 from zemosaic.provenance.restack import Restacked, RestackedMaster
 from zemosaic.settings.schema import Settings
 from zemosaic.store.canvas_store import TilePixels
@@ -94,6 +94,7 @@ class Explainer:
         self.path = report / REPORT_NAME if report.is_dir() else report
         report_values = read_report(self.path)
         self._records = {record.mosaic: record for record in records_in(report_values, self.path)}
+        self._made_of_mosaics = made_of_mosaics(report_values)
         self._settings = settings_in(report_values, self.path)
         self._entries: dict[str, Mapping[str, Any]] = {entry["path"]: entry for entry in report_values["frames"]}
         self._common = _common_folder(self._entries)
@@ -176,6 +177,8 @@ class Explainer:
 
     def _record(self, mosaic: str) -> MosaicRecord:
         name = mosaic or next(iter(self._records))
+        if name in self._made_of_mosaics:
+            raise InputError("error.pixel_of_bands", file=name, mosaics=", ".join(self._records))
         if name not in self._records:
             raise InputError("error.pixel_other_run", file=name, report=str(self.path))
         return self._records[name]

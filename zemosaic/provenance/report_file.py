@@ -13,7 +13,7 @@ from zemosaic.settings.schema import Settings
 from zemosaic.store.pixel_record import MosaicRecord, records_from_text
 from zemosaic.text.plain_text import json_value
 
-__all__ = ["read_report", "records_in", "settings_in"]
+__all__ = ["made_of_mosaics", "read_report", "records_in", "settings_in"]
 
 
 def read_report(path: Path) -> dict[str, Any]:
@@ -65,6 +65,17 @@ def records_in(report: Mapping[str, Any], path: Path) -> list[MosaicRecord]:
         return records_from_text(text)
     except ValueError as fault:
         raise InputError("error.pixel_report", path=str(path), detail=str(fault)) from fault
+
+
+def made_of_mosaics(report: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names of the files that a run made of its mosaics: colour pictures of bands, and planes of lines."""
+    names = set()
+    for key in ("combined", "line_planes"):
+        entries = report.get(key)
+        for entry in entries if isinstance(entries, list) else []:
+            if isinstance(entry, dict) and isinstance(entry.get("mosaic"), str):
+                names.add(entry["mosaic"])
+    return frozenset(names)
 
 
 def settings_in(report: Mapping[str, Any], path: Path) -> Settings:

@@ -90,7 +90,8 @@ class ResidualBackground:
             for (i, j), factor in zip(TERMS, factors, strict=True):
                 square[i, j] = factor
             grids.append(legendre.leggrid2d(x, y, square).T)
-        return np.stack(grids).astype(np.float32)
+        model: NDArray[np.float32] = np.stack(grids).astype(np.float32)
+        return model
 
 
 @dataclass(frozen=True)
@@ -226,8 +227,8 @@ def _background(plane: NDArray[Any], mask: NDArray[np.bool_], cell: int) -> Back
 
 def _rms_mesh(model: Background2D) -> NDArray[np.floating]:
     """Return the noise of the cells under either of the names that photutils has for it."""
-    mesh: NDArray[np.floating] = model.bkg_rms_mesh if hasattr(model, "bkg_rms_mesh") else model.background_rms_mesh
-    return mesh
+    rms: NDArray[np.floating] = model.bkg_rms_mesh if hasattr(model, "bkg_rms_mesh") else model.background_rms_mesh
+    return rms
 
 
 def _share(mask: NDArray[np.bool_], cell: int) -> Float64s:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Box, Float32s, Float64s, green_channel, median
+from zemosaic.arrays import Box, Float32s, Float64s, median
 from zemosaic.model import OBSTRUCTION_BLOCK_PX, CalibratedFrame, GridPlan, detector_coordinates
 from zemosaic.qa.light_noise import relative_variance
 from zemosaic.store.axis_order import Pixels, axis_layout
@@ -47,9 +47,9 @@ class SkyNoise:
 
     level: tuple[float, ...]
     """Measured noise of a pixel over that of a mean of uninterpolated samples."""
-    neighbour_correlation: float
-    """Correlation of the noise of pixels beside each other, green or the only channel."""
-    block_ratio: float
+    neighbour_correlation: tuple[float, ...]
+    """Correlation of the noise of pixels beside each other."""
+    block_ratio: tuple[float, ...]
     """Noise of means over 8 x 8 pixels over what it were, were the pixels independent."""
     cells: int
     """Cells of sky that decided."""
@@ -177,8 +177,8 @@ def measure_sky_noise(value: Pixels, expected: SigmaPixels, box: Box) -> SkyNois
         return None
     return SkyNoise(
         tuple(float(v) for v in np.sqrt(median(squares, axis=0))),
-        float(median(beside)),
-        float(np.sqrt(np.mean(blocks))),
+        tuple(float(v) for v in median(beside, axis=0)),
+        tuple(float(v) for v in np.sqrt(np.mean(blocks, axis=0))),
         len(squares),
     )
 
@@ -194,7 +194,7 @@ def _cells(stripe: Float64s) -> Float64s:
 
 
 def _noise_of_cells(light: Float64s, sigma: Float64s) -> tuple[Float64s, Float64s, Float64s]:
-    """Return the noise of cells of bare sky in units of the expected one, and how green neighbours correlate.
+    """Return the noise of cells of bare sky in units of the expected one, and how neighbours correlate.
 
     Parameters
     ----------
@@ -205,9 +205,9 @@ def _noise_of_cells(light: Float64s, sigma: Float64s) -> tuple[Float64s, Float64
     -------
     squares : ndarray, shape (n, channels)
         Noise squared.
-    correlation : ndarray, shape (n,)
+    correlation : ndarray, shape (n, channels)
         Of pixels beside each other.
-    blocks : ndarray, shape (n,)
+    blocks : ndarray, shape (n, channels)
         Variance of the means of blocks over that of independent pixels.
     """
     whole = np.isfinite(light).all(axis=(1, 2)) & np.isfinite(sigma).all(axis=(1, 2))
@@ -215,16 +215,15 @@ def _noise_of_cells(light: Float64s, sigma: Float64s) -> tuple[Float64s, Float64
     rest, spread, clear = _without_planes((light - median(light, axis=2)[..., None]) / sigma)
     sky = (clear & (rest.max(axis=2) <= STAR_SIGMAS * spread)).all(axis=1)
     rest, spread = rest[sky], spread[sky]
-    channel = green_channel(rest.shape[1])
-    limit = CLIP_SIGMAS * spread[:, channel, None]
-    green = np.clip(rest[:, channel], -limit, limit).reshape(-1, CELL_PX, CELL_PX)
-    power = (green**2).mean(axis=(1, 2))
-    across, down = green[:, :, 1:] * green[:, :, :-1], green[:, 1:] * green[:, :-1]
-    beside = 0.5 * (across.mean(axis=(1, 2)) + down.mean(axis=(1, 2))) / power
+    limit = CLIP_SIGMAS * spread[..., None]
+    noise = np.clip(rest, -limit, limit).reshape(*spread.shape, CELL_PX, CELL_PX)
+    power = (noise**2).mean(axis=(2, 3))
+    across, down = noise[..., 1:] * noise[..., :-1], noise[:, :, 1:] * noise[:, :, :-1]
+    beside = 0.5 * (across.mean(axis=(2, 3)) + down.mean(axis=(2, 3))) / power
     n = CELL_PX // BLOCK_PX
-    means = green.reshape(-1, n, BLOCK_PX, n, BLOCK_PX).mean(axis=(2, 4))
+    means = noise.reshape(*spread.shape, n, BLOCK_PX, n, BLOCK_PX).mean(axis=(3, 5))
     # Three numbers of the plane are taken off.
-    blocks = (means**2).sum(axis=(1, 2)) / (n * n - 3) * BLOCK_PX**2 / power
+    blocks = (means**2).sum(axis=(2, 3)) / (n * n - 3) * BLOCK_PX**2 / power
     return spread**2, beside, blocks
 
 

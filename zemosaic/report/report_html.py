@@ -46,6 +46,12 @@ class ReportPictures:
     """Shape (h, w, 4); at most about 600 pixels wide."""
     coverage_most: float = 0.0
     """Frames that the map's brightest colour means."""
+    depth: NDArray[np.uint8] | None = None
+    """Shape (h, w, 4), as the coverage; None where the stars did not tell the depth."""
+    depth_deepest_mag: float = 0.0
+    """Magnitude that the brightest colour of the depth means."""
+    depth_shallowest_mag: float = 0.0
+    """Magnitude that its darkest colour means."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +159,8 @@ def report_html(
         preview=_preview(pictures),
         coverage=_coverage(pictures),
         coverage_most=pictures.coverage_most,
+        depth_map="" if pictures.depth is None else data_uri("image/png", png_bytes(pictures.depth)),
+        depth_ends=(pictures.depth_shallowest_mag, pictures.depth_deepest_mag),
         others=[_other(field, shown, words) for field, shown in zip(report.others, others, strict=True)],
         bands=band_section(report, combined, words),
         sky=_sky(ordered, translator),

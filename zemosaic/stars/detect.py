@@ -84,7 +84,11 @@ def joined(parts: Iterable[Detections], channels: int) -> Detections:
 
 
 def find_stars(
-    pixels: Pixels, windows: Iterable[Box], fwhm_px: float, cut_off: tuple[float, ...] | None
+    pixels: Pixels,
+    windows: Iterable[Box],
+    fwhm_px: float,
+    cut_off: tuple[float, ...] | None,
+    kept: Pixels | None = None,
 ) -> Iterable[Detections]:
     """Yield the stars of windows of a mosaic, in the order of the windows.
 
@@ -97,19 +101,24 @@ def find_stars(
         Width of the mosaic's stars.
     cut_off : tuple of float, or None
         Level per channel from which on pixels are cut off.
+    kept : array-like, shape (h, w), or None
+        Frames per pixel, by which the noise follows steps of the depth.
     """
     _, height, width = pixels.shape
     for y0, y1, x0, x1 in windows:
         top, left = max(0, y0 - MARGIN_PX), max(0, x0 - MARGIN_PX)
-        part = pixels[:, top : min(height, y1 + MARGIN_PX), left : min(width, x1 + MARGIN_PX)]
-        stars = find_stars_in(np.asarray(part, np.float32), fwhm_px, cut_off)
+        seen = np.s_[top : min(height, y1 + MARGIN_PX), left : min(width, x1 + MARGIN_PX)]
+        depth = None if kept is None else np.asarray(kept[seen], np.float32)
+        stars = find_stars_in(np.asarray(pixels[:, seen[0], seen[1]], np.float32), fwhm_px, cut_off, depth)
         x, y = stars.x_px + left, stars.y_px + top
         inside = (x >= x0 - 0.5) & (x < x1 - 0.5) & (y >= y0 - 0.5) & (y < y1 - 0.5)
         moved = Detections(x, y, *(getattr(stars, name) for name in list(stars.__dataclass_fields__)[2:]))
         yield moved[inside]
 
 
-def find_stars_in(planes: Float32s, fwhm_px: float, cut_off: tuple[float, ...] | None) -> Detections:
+def find_stars_in(
+    planes: Float32s, fwhm_px: float, cut_off: tuple[float, ...] | None, depth: Float32s | None = None
+) -> Detections:
     """Find and measure the stars of a part of a mosaic in memory.
 
     Parameters
@@ -119,12 +128,17 @@ def find_stars_in(planes: Float32s, fwhm_px: float, cut_off: tuple[float, ...] |
     fwhm_px : float
     cut_off : tuple of float, or None
         Level per channel from which on pixels are cut off.
+    depth : ndarray, shape (h, w), float32, or None
+        Frames per pixel.
     """
     channels, height, width = planes.shape
     blank = np.asarray(~np.isfinite(planes).all(axis=0))
     if min(height, width) < MIN_WINDOW_PX or not _has_full_cell(blank):
         return _none(channels)
     levels = [_background(plane, blank) for plane in planes]
+    if depth is not None:
+        factor = _noise_of_depth(depth, blank)
+        levels = [(level, noise * factor) for level, noise in levels]
     clear = np.where(blank, np.float32(0), planes - np.stack([level for level, _ in levels]))
     green = green_channel(channels)
     sigma = fwhm_px / 2.3548
@@ -184,6 +198,15 @@ def _background(plane: Float32s, blank: NDArray[np.bool_]) -> tuple[Float32s, Fl
         cv2.resize(mesh, size, interpolation=cv2.INTER_LINEAR)[: plane.shape[0], : plane.shape[1]] for mesh in meshes
     )
     return level, noise
+
+
+def _noise_of_depth(depth: Float32s, blank: NDArray[np.bool_]) -> Float32s:
+    """Return by how much the noise at a pixel is larger than that of the cells around, which have other depths too."""
+    inverse = np.where(blank, np.float32(0), 1.0 / np.maximum(depth, 1.0)).astype(np.float32)
+    window = (MESH_PX, MESH_PX)
+    around = cv2.blur(inverse, window) / np.maximum(cv2.blur((~blank).astype(np.float32), window), np.float32(1e-6))
+    ratio = np.where(blank, np.float32(1), inverse / np.maximum(around, np.float32(1e-9)))
+    return np.asarray(np.sqrt(ratio), np.float32)
 
 
 def _rms_mesh(model: Background2D) -> NDArray[np.floating]:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from zemosaic.store.whole_files import write_whole
 from zemosaic.text.plain_text import json_value
@@ -119,11 +120,8 @@ def read_responses(path: Path) -> list[FieldResponse]:
     """
     try:
         entries = json_value(path.read_text(encoding="utf-8"))["fields"]
-        return [
-            FieldResponse(**(entry | {"red": Slope(**entry["red"]), "blue": Slope(**entry["blue"])}))
-            for entry in entries
-        ]
-    except (OSError, ValueError, KeyError, TypeError):
+        return [_field_response(entry) for entry in entries]
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return []
 
 
@@ -143,6 +141,17 @@ def write_responses(path: Path, fields: Sequence[FieldResponse]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"fields": [asdict(field) for field in fields]}, indent=1) + "\n"
     write_whole(path, text.encode("utf-8"))
+
+
+def _field_response(entry: dict[str, Any]) -> FieldResponse:
+    """Return what a file tells of one field; raises where a number is none, or cannot be one of a slope."""
+    ra, dec = float(entry["ra_deg"]), float(entry["dec_deg"])
+    slopes = [Slope(float(entry[name]["value"]), float(entry[name]["error"])) for name in ("red", "blue")]
+    numbers = [ra, dec, *(number for slope in slopes for number in (slope.value, slope.error))]
+    if not all(map(math.isfinite, numbers)) or min(slope.error for slope in slopes) <= 0:
+        raise ValueError("no slopes")
+    camera, filter_name = str(entry["camera"]), str(entry["filter_name"])
+    return FieldResponse(camera, filter_name, ra, dec, slopes[0], slopes[1], int(entry["stars"]))
 
 
 def _widened(slope: Slope) -> Slope:

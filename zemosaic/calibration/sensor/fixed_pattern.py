@@ -15,12 +15,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Box, Float32s
+from zemosaic.arrays import Box, Float32s, Float64s
 
-__all__ = ["BLOCK_PX", "NO_PATTERN", "FixedPattern", "SensorMaps", "sensor_maps"]
+__all__ = ["BLOCK_PX", "NO_PATTERN", "FixedPattern", "SensorMaps", "sensor_maps", "smooth_error_adu"]
 
 BLOCK_PX = 8
 """Side of the sensor's blocks for which the smooth maps have one value."""
+SMOOTH_ERROR_PART = 0.2
+"""Standard error of the smooth maps as a part of them: glow differs by a tenth from frame to frame, and what is learnt
+of it errs by about as much."""
+GLOW_REACH_BLOCKS = 15
+"""Glow has wings of which less is learnt: its error is that of the brightest glow so near."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,33 @@ def sensor_maps(pattern: FixedPattern, height: int, width: int) -> SensorMaps:
     if pattern.response.size:
         response = _enlarged(pattern.response, height, width)
     return SensorMaps(offset, response, pattern.bias_adu)
+
+
+def smooth_error_adu(pattern: FixedPattern, x: Float64s, y: Float64s, level_adu: float) -> Float64s:
+    """Return the standard error that the smooth maps leave at places of the sensor, in ADU.
+
+    Parameters
+    ----------
+    pattern : FixedPattern
+    x, y : ndarray, shape (n,)
+        Columns and rows on the sensor, in pixels.
+    level_adu : float
+        Sky of the frame, bias taken off.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        0 without smooth maps.
+    """
+    error, glow = np.zeros(len(x)), pattern.glow_adu
+    if glow.size:
+        glow = cv2.dilate(glow, np.ones((2 * GLOW_REACH_BLOCKS + 1,) * 2, np.uint8))
+    for blocks, scale, rest in ((glow, 1.0, 0.0), (pattern.response, level_adu, 1.0)):
+        if blocks.size:
+            row = np.clip((y // BLOCK_PX).astype(int), 0, blocks.shape[0] - 1)
+            column = np.clip((x // BLOCK_PX).astype(int), 0, blocks.shape[1] - 1)
+            error += SMOOTH_ERROR_PART * scale * np.abs(blocks[row, column] - rest)
+    return error
 
 
 def _enlarged(blocks: Float32s, height: int, width: int) -> Float32s:

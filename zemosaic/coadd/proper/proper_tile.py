@@ -126,7 +126,7 @@ def proper_pixels(
     channels, height, width = middle.shape
     size = tuple(fft.next_fast_len(n + MARGIN_PX, real=True) for n in (height, width))
     covered = np.isfinite(middle).all(axis=0)
-    base = np.median(middle[:, covered], axis=1) if covered.any() else np.zeros(channels)
+    base = np.median(middle[:, covered], axis=1) if covered.any() else np.zeros(channels, np.float32)
     sums, number = _Sums(np.zeros((channels, height, width))), np.zeros((height, width), np.uint16)
     precision = samples.noises.astype(np.float64) ** -2
     passing = _Passing(samples, middle)
@@ -138,13 +138,16 @@ def proper_pixels(
         sums.light.append(np.zeros(transform_size, np.complex64))
         sums.power.append(np.zeros(transform_size, np.float32))
     pixels = max(int((number > 0).sum()), 1)
+    with np.errstate(divide="ignore"):
+        part = np.where(number > 0, 1.0 / sums.precision, 0.0).astype(np.float32)
     for k, planes, valid in passing:
         transfer = transfer_function(shapes[k], (size[0], size[1])).astype(np.float32)
+        square = transfer**2
         for c in range(channels):
-            share = np.where(valid, precision[k, c] / np.where(valid, sums.precision[c], 1.0), 0.0)
-            deviation = np.where(valid, planes[c] - base[c], 0.0) * share
-            sums.light[c] += transfer * fft.rfft2(deviation.astype(np.float32), size)
-            sums.power[c] += np.float32(share.sum() / pixels) * transfer**2
+            share = np.where(valid, part[c] * np.float32(precision[k, c]), np.float32(0))
+            deviation = np.where(valid, planes[c] - base[c], np.float32(0)) * share
+            sums.light[c] += transfer * fft.rfft2(deviation, size)
+            sums.power[c] += np.float32(share.sum(dtype=np.float64) / pixels) * square
     value = np.empty_like(middle)
     for c in range(channels):
         root = np.sqrt(np.maximum(sums.power[c], LEAST_TRANSFER**2))

@@ -17,7 +17,7 @@ from zemosaic.events import Event, to_dict
 from zemosaic.gui.cli.console import Console, Progress
 from zemosaic.gui.presenter.run.run_state import RunState, Status, advanced
 from zemosaic.gui.presenter.run.runs import RunHandle, waiting_events
-from zemosaic.gui.presenter.run.speed import learn_speed
+from zemosaic.gui.presenter.run.speed import learn_speed, shares_of
 from zemosaic.gui.presenter.run.summary_text import summary_lines
 from zemosaic.gui.presenter.unattended.watched_run import WatchedRun
 from zemosaic.i18n import Translator
@@ -53,7 +53,7 @@ def follow(run: RunHandle, log_json: bool, words: Translator, console: Console, 
     KeyboardInterrupt
         When the user did not want to wait for the end.
     """
-    state = RunState(status=Status.RUNNING)
+    state = RunState(status=Status.RUNNING, shares=shares_of(config_folder))
     try:
         with _interrupts() as count, _pauses(run), Progress(console, words) as progress:
             asked = _Asked(run, lambda key: progress.say(words.text(key)))
@@ -71,7 +71,7 @@ def follow(run: RunHandle, log_json: bool, words: Translator, console: Console, 
     finally:
         run.close()
     if state.result is not None:
-        learn_speed(config_folder, state.result.frames_used, state.result.cpu_s)
+        learn_speed(config_folder, state.result.frames_used, state.result.cpu_s, state.walls_s)
     return state
 
 

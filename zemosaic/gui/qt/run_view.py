@@ -90,6 +90,7 @@ class LogPane(QFrame):
         """Put all texts in the language of the moment."""
         words = self._session.words
         self._heading.setText(words.text("run.log"))
+        self.text.setAccessibleName(words.text("run.log"))
         self.copy.setText(words.text("run.copy"))
         self.save.setText(words.text("run.save"))
         self.level_choice.offer(LEVELS, self._feed.level_texts(), self.level)
@@ -164,6 +165,8 @@ class RunView(QWidget):
     def retranslate(self) -> None:
         """Put all texts in the language of the moment."""
         self._warnings_heading.setText(self._session.words.text("run.warnings"))
+        self.warnings.setAccessibleName(self._session.words.text("run.warnings"))
+        self.picture.setAccessibleName(self._session.words.text("run.picture"))
         self.log.retranslate()
         self.picture.update()
         self.update_state()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QFileDialog,
@@ -21,6 +22,26 @@ from zemosaic.gui.qt.widgets import Choice, label, restyle
 from zemosaic.settings.schema import Spec
 
 __all__ = ["SettingRow"]
+
+
+class _PathEntry(QLineEdit):
+    """A field for a path: what is dropped onto it is its path, not the address that Qt would write."""
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Welcome a file or folder."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+        else:
+            super().dragEnterEvent(event)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Take the path of what was dropped."""
+        urls = event.mimeData().urls()
+        if urls:
+            event.acceptProposedAction()
+            self.setText(str(Path(urls[0].toLocalFile())))
+        else:
+            super().dropEvent(event)
 
 
 class SettingRow:
@@ -112,7 +133,7 @@ class SettingRow:
             switch = QCheckBox()
             switch.toggled.connect(lambda on: self._page.edit(key, "true" if on else "false"))
             return switch
-        entry = QLineEdit()
+        entry = _PathEntry() if browsed_kinds(self._spec) else QLineEdit()
         entry.textChanged.connect(lambda text: self._page.edit(key, text))
         return entry
 

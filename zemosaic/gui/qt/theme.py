@@ -45,6 +45,7 @@ QCheckBox::indicator, QTableView::indicator {{ width: 13px; height: 13px; border
   border-radius: 3px; background: {field}; }}
 QCheckBox::indicator:checked, QTableView::indicator:checked {{ background: {accent}; border-color: {text};
   image: url("{tick}"); }}
+QTableView::indicator:indeterminate {{ background: {warning}; border-color: {text}; }}
 #start {{ background: {accent}; color: {on_accent}; border-color: {accent}; font-weight: bold; }}
 #start:hover {{ background: {accent_hover}; }}
 #start:disabled {{ background: {card}; color: {muted}; border-color: {border}; }}

@@ -25,13 +25,13 @@ from zemosaic.gui.presenter.desktop.window_protocols import Footer
 from zemosaic.gui.presenter.desktop.window_state import THEMES, VIEWS
 from zemosaic.gui.presenter.result.picture_loader import PictureLoader
 from zemosaic.gui.presenter.run.session import Session
-from zemosaic.gui.qt.frames_view import FramesView
+from zemosaic.gui.qt.frames.frames_view import FramesView
 from zemosaic.gui.qt.picture import read_image
-from zemosaic.gui.qt.queue_window import QueueWindow
 from zemosaic.gui.qt.result.result_view import ResultView
 from zemosaic.gui.qt.run_view import RunView
 from zemosaic.gui.qt.settings_view import SettingsView
 from zemosaic.gui.qt.theme import can_write, use_theme
+from zemosaic.gui.qt.unattended.queue_window import QueueWindow
 from zemosaic.gui.qt.widgets import Choice, drop_menu, label, restyle
 from zemosaic.resources import resource_root
 
@@ -136,7 +136,13 @@ class MainWindow(QMainWindow):
         return box.clickedButton() is agreed
 
     def tell(self, title: str, text: str) -> None:
-        """Tell something in a window of its own."""
+        """Tell something in a window of its own.
+
+        Parameters
+        ----------
+        title : str
+        text : str
+        """
         box = QMessageBox(self)
         box.setWindowTitle(title)
         box.setText(title)

@@ -9,7 +9,7 @@ from tkinter import filedialog, ttk
 from zemosaic.gui.presenter.settings.form import browsed_kinds
 from zemosaic.gui.presenter.settings.settings_page import SettingsPage
 from zemosaic.gui.tk.theme import Theme
-from zemosaic.gui.tk.widgets import Choice, Tooltip, wrap_to_width
+from zemosaic.gui.tk.widgets import Choice, Tooltip, on_write, wrap_to_width
 from zemosaic.settings.schema import Spec
 
 __all__ = ["SettingRow"]
@@ -47,7 +47,7 @@ class SettingRow:
         self._unit.grid(row=place, column=2, sticky="w", padx=(theme.px(8), 0))
         self._reset.grid(row=place, column=3, sticky="e")
         self._setting_variable = False
-        self._variable.trace_add("write", self._typed)
+        on_write(self._variable, self._field, self._typed)
         self.retranslate()
 
     def retranslate(self) -> None:
@@ -119,7 +119,7 @@ class SettingRow:
             button.pack(side="right", padx=(self._theme.px(8), 0))
         return ttk.Entry(self._field, textvariable=self._variable, width=26)
 
-    def _typed(self, *_: str) -> None:
+    def _typed(self) -> None:
         if not self._setting_variable:
             self._page.edit(self._spec.key, self._variable.get())
 

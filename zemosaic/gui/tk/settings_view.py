@@ -13,7 +13,7 @@ from zemosaic.gui.presenter.settings.settings_page import Extras, SettingsPage
 from zemosaic.gui.tk.setting_row import SettingRow
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.welcome import WelcomeCard
-from zemosaic.gui.tk.widgets import Choice, ScrollFrame, wrap_to_width
+from zemosaic.gui.tk.widgets import Choice, ScrollFrame, on_write, wrap_to_width
 from zemosaic.settings.schema import TIERS
 
 __all__ = ["SettingsView"]
@@ -50,7 +50,7 @@ class SettingsView(ttk.Frame):
         self._make_cards()
         self._make_equipment()
         self._none = ttk.Label(self._scroll.body, style="Muted.TLabel")
-        self.search.trace_add("write", lambda *_: self.page.filter())
+        on_write(self.search, self, self.page.filter)
         self.retranslate()
 
     @property

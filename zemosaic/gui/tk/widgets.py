@@ -21,6 +21,7 @@ __all__ = [
     "Tooltip",
     "ask",
     "ask_name",
+    "on_write",
     "wrap_to_width",
 ]
 
@@ -210,6 +211,26 @@ class EntryMenu:
             text = self._words.text(f"entry.{act.lower()}")
             self.menu.add_command(label=text, command=lambda act=act: widget.event_generate(f"<<{act}>>"))  # type: ignore[misc]
         self.menu.tk_popup(event.x_root, event.y_root)
+
+
+def on_write(variable: tk.Variable, owner: tk.Misc, act: Callable[[], object]) -> None:
+    """Call a function whenever a variable is written, as long as a widget is there.
+
+    Tk keeps what watches a variable beyond the widget's end, and with it the whole window.
+
+    Parameters
+    ----------
+    variable : tk.Variable
+    owner : tk.Misc
+    act : callable
+    """
+    name = variable.trace_add("write", lambda *_: act())
+
+    def end(event: tk.Event[tk.Misc]) -> None:
+        if event.widget is owner:
+            variable.trace_remove("write", name)
+
+    owner.bind("<Destroy>", end, add=True)
 
 
 class Tooltip:

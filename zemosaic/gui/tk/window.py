@@ -15,14 +15,14 @@ from zemosaic.gui.presenter.desktop.window_protocols import Footer
 from zemosaic.gui.presenter.desktop.window_state import THEMES, VIEWS
 from zemosaic.gui.presenter.result.picture_loader import PictureLoader
 from zemosaic.gui.presenter.run.session import Session
-from zemosaic.gui.tk.drops import accept_drops
-from zemosaic.gui.tk.frames_view import FramesView
+from zemosaic.gui.tk.desktop.drops import accept_drops
+from zemosaic.gui.tk.frames.frames_view import FramesView
 from zemosaic.gui.tk.picture import read_levels
-from zemosaic.gui.tk.queue_window import QueueWindow
 from zemosaic.gui.tk.result.result_view import ResultView
 from zemosaic.gui.tk.run_view import RunView
 from zemosaic.gui.tk.settings_view import SettingsView
 from zemosaic.gui.tk.theme import Theme
+from zemosaic.gui.tk.unattended.queue_window import QueueWindow
 from zemosaic.gui.tk.widgets import Choice, EntryMenu, MenuButton, Tooltip, ask, wrap_to_width
 from zemosaic.resources import resource_root
 
@@ -119,7 +119,13 @@ class MainWindow:
         return ask(self.root, self.theme, title, text, answers, default=1) == 0
 
     def tell(self, title: str, text: str) -> None:
-        """Tell something in a window of its own."""
+        """Tell something in a window of its own.
+
+        Parameters
+        ----------
+        title : str
+        text : str
+        """
         ask(self.root, self.theme, title, text, [self.session.words.text("window.close")])
 
     def show_queue(self) -> None:
@@ -133,8 +139,10 @@ class MainWindow:
         return str(filedialog.askdirectory(parent=self.root, title=title, initialdir=Path.home()) or "")
 
     def alert(self) -> None:
-        """Ring the bell."""
+        """Ring the bell; on Windows let the window's entry in the task bar flash too."""
         self.root.bell()
+        if sys.platform == "win32":
+            ctypes.windll.user32.FlashWindow(int(self.root.wm_frame(), 16), True)
 
     def place(self) -> tuple[str, bool]:
         """Return the window's place, and whether it is maximised."""

@@ -59,9 +59,10 @@ class LivePicture:
         self._below, self._below_frames = read_quick_look(scratch, name, plan, shape)
         self._path = scratch / f"growing_{name}.png"
         self._next_s = 0.0
+        self._added: set[int] = set()
 
     def add(self, row: int) -> None:
-        """Take in a finished tile by its place in the plan; shows the picture when it is time."""
+        """Take in a finished tile by its place in the plan; shows the picture when it is time, and at last."""
         if self._next_s == math.inf:
             return
         try:
@@ -77,7 +78,9 @@ class LivePicture:
         total, number, (rows, columns) = block_sums(self._store.read_tile_value(tile, row), tile, self._side)
         self._sum[:, rows, columns] += total
         self._number[rows, columns] += number
-        if began >= self._next_s and self._number.any():
+        self._added.add(row)
+        is_due = began >= self._next_s or len(self._added) == len(self._plan.tiles)
+        if is_due and self._number.any():
             self._show()
             now = time.monotonic()
             self._next_s = now + max(MIN_INTERVAL_S, IDLE_SHARE * (now - began))

@@ -87,7 +87,17 @@ def mosaics_in(folder: Path, made_now: Collection[str]) -> list[FolderMosaic]:
         band = band_of_filter(named) if channels == 1 else None
         placed = Placed(file.wcs, height, width)
         found.append(FolderMosaic(path, channels, placed, header, band, path.name in made_now, path.stat().st_mtime_ns))
-    return found
+    return [mosaic for mosaic in found if not any(_is_version_of(mosaic, other) for other in found)]
+
+
+def _is_version_of(mosaic: FolderMosaic, other: FolderMosaic) -> bool:
+    """Return whether a file is another version of a mosaic, named after it: a crop, or one without its background."""
+    if mosaic.made_now or mosaic.is_line_plane:
+        return False
+    if (mosaic.filter_name, mosaic.channels) != (other.filter_name, other.channels):
+        return False
+    stems = [path.name.removesuffix(fits_suffix(path)) for path in (mosaic.path, other.path)]
+    return stems[0].startswith(f"{stems[1]}_")
 
 
 def of_one_lattice(mosaics: Sequence[FolderMosaic]) -> list[list[FolderMosaic]]:

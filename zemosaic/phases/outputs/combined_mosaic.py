@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from astropy.io import fits
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Box, Float32s
@@ -322,7 +323,7 @@ def _plane_text(parts: Sequence[tuple[Band, float]], chosen: Mapping[Band, Folde
     return " + ".join(chosen[band].path.name for band, _ in parts)
 
 
-def _stem(headers: Sequence[object], key: str) -> str:
+def _stem(headers: Sequence[fits.Header], key: str) -> str:
     values = {name: value for name, value, _ in source_cards(headers)}
     return f"zemosaic_MT{int(values.get('NMASTILE', 0))}_R{int(values.get('NCOMBINE', 0))}_{key}"
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from zemosaic.arrays import Box
 from zemosaic.errors import message
 from zemosaic.export.cards import Card
+from zemosaic.export.encoding import DiskType
 from zemosaic.phases.context import RunContext
 from zemosaic.qa.residual_background import ResidualBackground, residual_background
 from zemosaic.store.axis_order import Pixels
 
-__all__ = ["flat_sky_cards", "flat_sky_of"]
+__all__ = ["flat_sky_cards", "flat_sky_of", "write_flattened"]
 
 CHANNELS = {1: ("",), 3: ("R", "G", "B")}
 
@@ -37,6 +40,41 @@ def flat_sky_of(context: RunContext, value: Pixels, box: Box) -> ResidualBackgro
         message("log.flat_sky", amplitude=round(max(found.amplitude), 2), percent=round(100.0 * found.empty_part))
     )
     return found
+
+
+def write_flattened(
+    context: RunContext,
+    name: str,
+    write: Callable[..., None],
+    pixels: Pixels,
+    cards: Sequence[Card],
+    sky: ResidualBackground,
+) -> None:
+    """Write the mosaic once more, without its residual background.
+
+    Parameters
+    ----------
+    context : RunContext
+    name : str
+        Of the file.
+    write : callable(path, pixels, cards=, dtype=, empty=)
+        `write_fits` for this mosaic.
+    pixels : array-like, shape (channels, h, w)
+        The canvas without the background.
+    cards : sequence of Card
+        Those of the mosaic.
+    sky : ResidualBackground
+        What was taken off.
+
+    Raises
+    ------
+    OutputError, ResourceError
+        The file cannot be written.
+    """
+    settings = context.settings
+    kind: DiskType = "uint16" if settings.save_final_as_uint16 else "float32"
+    told = [*cards, *flat_sky_cards(sky)]
+    write(context.output_dir / name, pixels, cards=told, dtype=kind, empty=settings.empty_pixels)
 
 
 def flat_sky_cards(sky: ResidualBackground) -> list[Card]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from zemosaic.arrays import Box
+from zemosaic.arrays import Box, green_channel
 from zemosaic.errors import message
 from zemosaic.export.cards import Card, MapKind, Provenance, map_cards
 from zemosaic.model import CalibratedFrame, GridPlan
@@ -144,13 +144,20 @@ def sigma_cards(sigma: MosaicSigma) -> list[Card]:
     lines += [
         "Interpolation makes the noise of neighbouring pixels alike: the noise",
         "of a mean over n x n pixels is ZMSIGBLK sigma / n, for n of 8 or so.",
+        "Both are those of green; red and blue have cards of their own.",
     ]
-    return [
+    own = green_channel(len(noise.level))
+    cards: list[Card] = [
         ("ZMSIGN", noise.cells, "cells of sky that decided about the level"),
-        ("ZMSIGCOR", round(noise.neighbour_correlation, 4), "correlation of neighbours' noise (green)"),
-        ("ZMSIGBLK", round(noise.block_ratio, 4), "noise of 8 x 8 means over independent pixels'"),
-        *_comments(lines),
+        ("ZMSIGCOR", round(noise.neighbour_correlation[own], 4), "correlation of neighbours' noise"),
+        ("ZMSIGBLK", round(noise.block_ratio[own], 4), "noise of 8 x 8 means over independent pixels'"),
     ]
+    if len(noise.level) == 1:
+        return [*cards, *_comments(lines[:-1])]
+    for name, channel in (("R", 0), ("B", 2)):
+        cards.append((f"ZMSCOR{name}", round(noise.neighbour_correlation[channel], 4), f"as ZMSIGCOR, {name}"))
+        cards.append((f"ZMSBLK{name}", round(noise.block_ratio[channel], 4), f"as ZMSIGBLK, {name}"))
+    return [*cards, *_comments(lines)]
 
 
 def _comments(lines: Sequence[str]) -> list[Card]:

@@ -102,7 +102,7 @@ def stars_of_mosaic(
     return MosaicStars(white, zero, depth, cut_off, measured.fwhm_px, tuple(shallow))
 
 
-def catalogue_of_mosaic(path: Path, stars: MosaicStars, value: Pixels, wcs: FrameWcs, box: Box) -> int:
+def catalogue_of_mosaic(path: Path, stars: MosaicStars, value: Pixels, kept: Pixels, wcs: FrameWcs, box: Box) -> int:
     """Find all stars of a mosaic and write them as a table; returns how many there are.
 
     Parameters
@@ -112,6 +112,8 @@ def catalogue_of_mosaic(path: Path, stars: MosaicStars, value: Pixels, wcs: Fram
         What `stars_of_mosaic` learnt.
     value : array-like, shape (channels, h, w)
         The canvas.
+    kept : array-like, shape (h, w)
+        Frames per pixel.
     wcs : FrameWcs
         Of the canvas.
     box : (y0, y1, x0, x1)
@@ -126,7 +128,7 @@ def catalogue_of_mosaic(path: Path, stars: MosaicStars, value: Pixels, wcs: Fram
     from zemosaic.stars.detect import find_stars, joined
     from zemosaic.stars.star_table import star_table, write_star_table
 
-    found = joined(find_stars(value, windows(box), stars.fwhm_px, stars.cut_off), value.shape[0])
+    found = joined(find_stars(value, windows(box), stars.fwhm_px, stars.cut_off, kept), value.shape[0])
     moved = replace(found, x_px=found.x_px - box[2], y_px=found.y_px - box[0])
     write_star_table(path, star_table(moved, wcs.shifted(box[2], box[0]), stars.zero, stars.white))
     return len(found)

@@ -158,7 +158,8 @@ def proper_cards(plan: GridPlan, frames: Sequence[CalibratedFrame]) -> list[Card
         "at each spatial frequency by what its stars' width lets through there.",
         "A matched filter of the width ZMPFWHM measures faint stars as well as",
         "all frames together can; noise is that of a mean by inverse variance.",
-        "Light of stars and level of the sky are those of the mosaic.",
+        "Light of stars and level of the sky are those of the mosaic before",
+        "gains of colour or a flattened background, where these are asked for.",
     )
     return [
         ("ZMPFWHM", round(float(width), 3), "[arcsec] width of the stars, all frames together"),

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from zemosaic.arrays import Float64s, green_channel
 from zemosaic.calibration.background_cells import CellSamples, mask_radius_px, sample_cells
-from zemosaic.calibration.detector import calibrated_pixels
+from zemosaic.calibration.detector import calibrated_pixels, load_camera
+from zemosaic.calibration.sensor.fixed_pattern import smooth_error_adu
 from zemosaic.frames.debayer import half_size
 from zemosaic.frames.planes import colour_planes
 from zemosaic.model import FieldStars, SolvedFrame
@@ -98,7 +99,7 @@ def sample_frame(task: _CellTask) -> CellSamples:
     else:
         planes, step = colour_planes(pixels, None), 1
     ra, dec, radius = np.load(task.stars)
-    return sample_cells(
+    samples = sample_cells(
         task.solved.measured,
         list(planes) * (len(task.solved.measured.noise_adu) // len(planes)),
         step,
@@ -107,3 +108,7 @@ def sample_frame(task: _CellTask) -> CellSamples:
         task.cell_px,
         (ra, dec, radius),
     )
+    pattern = load_camera(task.defects).pattern
+    x, y = samples.u * frame.height + 0.5 * frame.width, (samples.v + 0.5) * frame.height
+    level = float(np.mean(task.solved.measured.sky_adu)) - pattern.bias_adu
+    return replace(samples, extra_adu=smooth_error_adu(pattern, x, y, max(level, 0.0)))

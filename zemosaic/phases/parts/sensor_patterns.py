@@ -24,7 +24,7 @@ from zemosaic.phases.measure import DetectorCalibration, DetectorCalibrations
 from zemosaic.phases.parts.calibration_files import Group
 from zemosaic.wcs import FrameWcs
 
-__all__ = ["LearntPattern", "learn_pattern", "learn_sensor_patterns"]
+__all__ = ["LearntPattern", "block_means", "in_blocks", "learn_pattern", "learn_sensor_patterns"]
 
 MAX_PATTERN_FRAMES = 24
 """Frames looked at per camera."""
@@ -154,10 +154,14 @@ def learn_pattern(task: _Task) -> LearntPattern:
         shape = first.height // step, first.width // step
         free = bare_sky(frame.measured, frame.wcs, stars, step, shape)
         points.append(sums.add(pixels, free))
-        blocks.append(_in_blocks(pixels, free, step))
+        blocks.append(in_blocks(pixels, free, step))
         used.append(k)
     far = far[np.ix_(used, used)]
     pixel = sums.pattern(far > limit) if used else None
+    if pixel is not None:
+        # The smooth map is what is left beside the levels of single pixels and columns; else they came off twice.
+        level = block_means(pixel.offset_adu, step)
+        blocks = [(value - level, weight) for value, weight in blocks]
     smooth = _smooth([frames[k] for k in used], blocks, far)
     return _combined(pixel, smooth, np.concatenate(points) if points else np.empty((0, 3)), frames, task)
 
@@ -206,8 +210,18 @@ def _stars(frames: Sequence[SolvedFrame]) -> tuple[Float64s, Float64s, Float64s]
     return ra[kept], dec[kept], radius[kept]
 
 
-def _in_blocks(pixels: Float32s, free: NDArray[np.uint8], step: int) -> tuple[Float32s, Float32s]:
-    """Return the mean of each block of `BLOCK_PX` less the frame's level, all colours together, and its bare part."""
+def in_blocks(pixels: Float32s, free: NDArray[np.uint8], step: int) -> tuple[Float32s, Float32s]:
+    """Return the mean of each block of `BLOCK_PX` less the frame's level, all colours together, and its bare part.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (height, width), float32
+        In ADU.
+    free : ndarray of uint8, shape (height // step, width // step)
+        1 where there is bare sky.
+    step : int
+        2 for Bayer frames, 1 for mono.
+    """
     rows, columns = free.shape
     grey = np.zeros((rows, columns), np.float32)
     good = free > 0
@@ -221,6 +235,22 @@ def _in_blocks(pixels: Float32s, free: NDArray[np.uint8], step: int) -> tuple[Fl
     good &= np.isfinite(grey)
     grey[~good] = 0
     return area_mean(grey, good.astype(np.float32), BLOCK_PX // step)
+
+
+def block_means(offset: Float32s, step: int) -> Float32s:
+    """Return the mean of each block of `BLOCK_PX` of a map of the sensor, all colours together.
+
+    Parameters
+    ----------
+    offset : ndarray, shape (height, width), float32
+        In ADU.
+    step : int
+        2 for Bayer frames, 1 for mono.
+    """
+    rows, columns = (side // step for side in offset.shape)
+    sites = offset[: rows * step, : columns * step].reshape(rows, step, columns, step)
+    grey = np.ascontiguousarray(sites.mean(axis=(1, 3)), np.float32)
+    return area_mean(grey, np.ones_like(grey), BLOCK_PX // step)[0]
 
 
 def _smooth(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from itertools import pairwise
 from typing import get_args
 
+import numpy as np
+
+from zemosaic.arrays import Float64s
 from zemosaic.catalogue.deep_sky import DeepSkyObject, deep_sky_objects
-from zemosaic.catalogue.named_stars import named_stars
+from zemosaic.catalogue.named_stars import NamedStar, constellation_lines, named_stars
 from zemosaic.picture.annotation.drawing import Annotation, Box, Kind, Stroke
 from zemosaic.picture.annotation.grid import compass, grid_lines, inside_parts, scale_bar
 from zemosaic.picture.annotation.placing import LabelPlaces
@@ -27,6 +31,9 @@ MAX_KEPT_CLEAR_FONTS = 3.0
 """Outlines smaller than this, in sizes of the font, are not covered by labels."""
 MAX_UNNAMED_MAGNITUDE = 14.5
 """Fainter objects of the catalogue without a common name are left out, unless they are large."""
+MIN_FIGURES_DEG = 4.0
+"""Lines of constellations are drawn where it is so far from the middle of the picture to its corners."""
+POINTS_OF_LINE = 65
 MIN_UNNAMED_PX = 24.0
 """Apparent length from which on an unnamed object of unknown or faint magnitude is shown."""
 
@@ -71,7 +78,28 @@ def annotate(sky: PictureWcs, kinds: Collection[Kind] = ALL_KINDS) -> Annotation
     for text, box in marks:
         labels.put_beside("object", text, box, size)
     lines = grid_lines(sky, labels, max(MIN_FONT_PX - 1, round(0.8 * size))) if "grid" in kinds else []
+    if "figure" in kinds and sky.radius_deg >= MIN_FIGURES_DEG:
+        lines = [*lines, *_figures(sky)]
     return Annotation(sky.width, sky.height, (*lines, *strokes), tuple(labels.labels), max(1.0, size / 12.0))
+
+
+def _figures(sky: PictureWcs) -> list[Stroke]:
+    """Return the lines of constellations, along great circles."""
+    strokes = []
+    for line in constellation_lines():
+        for one, other in pairwise(line):
+            first, last = (_direction(star) for star in (one, other))
+            # A chord through the sphere, seen from its middle, lies over the great circle.
+            chord = first + np.linspace(0.0, 1.0, POINTS_OF_LINE)[:, None] * (last - first)
+            ra = np.degrees(np.arctan2(chord[:, 1], chord[:, 0]))
+            dec = np.degrees(np.arctan2(chord[:, 2], np.hypot(chord[:, 0], chord[:, 1])))
+            strokes += [Stroke("figure", part) for part in inside_parts(sky, *sky.place(ra, dec))]
+    return strokes
+
+
+def _direction(star: NamedStar) -> Float64s:
+    ra, dec = math.radians(star.ra_deg), math.radians(star.dec_deg)
+    return np.array([math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec)])
 
 
 def _worth_showing(sky: PictureWcs, item: DeepSkyObject) -> bool:

@@ -13,8 +13,8 @@ from PIL import ImageFont
 
 __all__ = ["Annotation", "Box", "Kind", "Label", "Stroke", "font_of", "text_size"]
 
-Kind = Literal["grid", "object", "star", "frame"]
-"""What a mark is about; the last one is the scale bar and the directions."""
+Kind = Literal["grid", "figure", "object", "star", "frame"]
+"""What a mark is about; figures are those of constellations, and the last one is the scale bar and the directions."""
 Point = tuple[float, float]
 
 

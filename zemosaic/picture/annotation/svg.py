@@ -10,11 +10,12 @@ __all__ = ["COLOURS", "KINDS", "svg_text"]
 
 COLOURS: dict[Kind, tuple[int, int, int]] = {
     "grid": (96, 132, 168),
+    "figure": (150, 118, 196),
     "object": (120, 200, 140),
     "star": (236, 208, 130),
     "frame": (228, 228, 228),
 }
-KINDS: tuple[Kind, ...] = ("grid", "object", "star", "frame")
+KINDS: tuple[Kind, ...] = ("grid", "figure", "object", "star", "frame")
 """The layers from below to above."""
 BASELINE = 0.95
 """Where letters stand in their box, in sizes of the font from its top."""

@@ -94,8 +94,7 @@ def directions(cameras: Cameras, detections: Detections) -> Floats:
     plane = _times(cameras.cd[detections.frame], _undistorted(cameras, detections))
     axes = cameras.axes[detections.frame]
     toward = axes[:, 2] + plane[:, :1] * axes[:, 0] + plane[:, 1:] * axes[:, 1]
-    unit: Floats = toward / np.linalg.norm(toward, axis=1, keepdims=True)
-    return unit
+    return np.asarray(toward / np.linalg.norm(toward, axis=1, keepdims=True))
 
 
 def residuals(cameras: Cameras, detections: Detections, stars: Floats) -> Floats:
@@ -227,8 +226,7 @@ class _System:
             [self._per_star(a * residual[0] + c * residual[1]), self._per_star(b * residual[0] + d * residual[1])]
         )
         right_side += reference_pull
-        shift: Floats = (self.star_inverse * right_side).sum(axis=1)
-        return shift
+        return np.asarray((self.star_inverse * right_side).sum(axis=1))
 
     def stars_eliminated(self, residual: Floats, reference_pull: Floats | float = 0.0) -> Floats:
         """Return what the stars' best shifts leave of `canvas_shift`, shape (2, n)."""
@@ -336,8 +334,9 @@ def session_deviations(distortion: Floats, optics: Indices) -> Floats:
 
 def radial_part(distortion: Floats) -> Floats:
     """Return the part of distortions, shape (cameras, 7, 2), that a lens has: along the radius."""
-    radial: Floats = (distortion * _RADIAL_TERMS).sum(axis=(1, 2), keepdims=True) / _RADIAL_TERMS.sum() * _RADIAL_TERMS
-    return radial
+    return np.asarray(
+        (distortion * _RADIAL_TERMS).sum(axis=(1, 2), keepdims=True) / _RADIAL_TERMS.sum() * _RADIAL_TERMS
+    )
 
 
 def shape_deviations(cameras: Cameras) -> Floats:
@@ -400,5 +399,4 @@ def _moved(cameras: Cameras, frames: Floats, groups: Floats) -> Cameras:
 def _shifted(stars: Floats, shift: Floats) -> Floats:
     local = _axes(stars)
     moved = stars + _ARCSEC * (shift[:, :1] * local[:, 0] + shift[:, 1:] * local[:, 1])
-    unit: Floats = moved / np.linalg.norm(moved, axis=1, keepdims=True)
-    return unit
+    return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True))

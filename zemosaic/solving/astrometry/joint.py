@@ -191,13 +191,11 @@ def _centred(frame: JointFrame) -> FrameWcs:
 
 def _pixel_rad(cameras: Cameras) -> Float64s:
     """Return the pixel scale of each frame in radians."""
-    pixel_rad: Float64s = np.sqrt(np.abs(np.linalg.det(cameras.cd)))
-    return pixel_rad
+    return np.asarray(np.sqrt(np.abs(np.linalg.det(cameras.cd))))
 
 
 def _pixel_arcsec(cameras: Cameras) -> Float64s:
-    pixel_arcsec: Float64s = _pixel_rad(cameras) / _ARCSEC
-    return pixel_arcsec
+    return np.asarray(_pixel_rad(cameras) / _ARCSEC)
 
 
 def _fitted_to_references(state: _State, frames: list[JointFrame]) -> _State:

@@ -47,7 +47,15 @@ def notification_command(
 
 
 def notify(title: str, text: str, picture: str = "") -> bool:
-    """Show a notification without waiting for it; return whether the system has any."""
+    """Show a notification without waiting for it; return whether the system has any.
+
+    Parameters
+    ----------
+    title : str
+    text : str
+    picture : str
+        Path of a thumbnail; empty for none.
+    """
     command = notification_command(title, text, picture)
     if command is None or (sys.platform == "linux" and not os.environ.get("DBUS_SESSION_BUS_ADDRESS")):
         return False

@@ -23,7 +23,13 @@ class RecentFolders:
         """The newest first; what cannot be read is as if there were none, for it is only comfort."""
 
     def add(self, input_dir: str, output_dir: str) -> bool:
-        """Put a pair first; return whether that could be written."""
+        """Put a pair first; return whether that could be written.
+
+        Parameters
+        ----------
+        input_dir, output_dir : str
+            Of the latest run.
+        """
         pair = input_dir, output_dir
         if self.pairs[:1] == [pair]:
             return True

@@ -42,7 +42,13 @@ class MenuEntry:
 
 
 def start_menu(session: Session, recent: RecentFolders) -> list[MenuEntry]:
-    """Return what stands beside Start: watching, the queue, and the folders of the latest runs."""
+    """Return what stands beside Start: watching, the queue, and the folders of the latest runs.
+
+    Parameters
+    ----------
+    session : Session
+    recent : RecentFolders
+    """
     text, is_free = session.words.text, not session.running and not session.demo.under_way
     entries = [MenuEntry("watch", text("menu.watch"), is_free), MenuEntry("queue", text("menu.queue"))]
     for number, (input_dir, output_dir) in enumerate(recent.pairs):
@@ -52,7 +58,14 @@ def start_menu(session: Session, recent: RecentFolders) -> list[MenuEntry]:
 
 
 def recent_pair(value: str, recent: RecentFolders) -> tuple[str, str] | None:
-    """Return the pair of folders that an entry of `start_menu` stands for; None where it is another entry."""
+    """Return the pair of folders that an entry of `start_menu` stands for; None where it is another entry.
+
+    Parameters
+    ----------
+    value : str
+        Of the entry.
+    recent : RecentFolders
+    """
     number = value.removeprefix(_RECENT)
     is_pair = value.startswith(_RECENT) and number.isdigit() and int(number) < len(recent.pairs)
     return recent.pairs[int(number)] if is_pair else None

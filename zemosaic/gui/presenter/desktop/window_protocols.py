@@ -148,7 +148,13 @@ class WindowView(Protocol):
         """Ask for a folder; return an empty text where none was chosen."""
 
     def tell(self, title: str, text: str) -> None:
-        """Tell something in a window of its own."""
+        """Tell something in a window of its own.
+
+        Parameters
+        ----------
+        title : str
+        text : str
+        """
 
     def show_queue(self) -> None:
         """Open the list of jobs, or bring it to the front."""

@@ -42,6 +42,10 @@ class WindowState:
     """What the colours of the map mean."""
     map_share: float = 0.44
     """Part of the width of the Frames page that the map takes."""
+    plot_shown: bool = False
+    """Whether the plot of metrics stands where the map is else."""
+    plot_x: str = "time"
+    plot_y: str = "fwhm"
     welcomed: bool = False
     """Whether the card of the first start was put away."""
 

@@ -16,7 +16,10 @@ from zemosaic.arrays import Float64s
 from zemosaic.model import FrameRef
 from zemosaic.wcs import from_tangent_plane, mean_direction, ra_dec, tangent_plane, unit_vectors
 
-__all__ = ["Footprints", "MapView"]
+__all__ = ["Corners", "Footprints", "MapView"]
+
+Corners = tuple[Sequence[float], Sequence[float]]
+"""RA and Dec of the four corners of a frame, deg."""
 
 _MAX_RADIUS_DEG = 60.0
 """What is further from the middle is not drawn: the plane stretches it without bound."""
@@ -40,6 +43,8 @@ class Footprints:
         """Outlines on the map, shape (n, 4, 2)."""
         self.exact = np.zeros(len(ra_deg), bool)
         """Whether the outline comes from solving."""
+        self.oriented = np.zeros(len(ra_deg), bool)
+        """Whether the corners are those of the frame's pixels; a pointing alone tells no rotation."""
         self.boxes = np.full((*ra_deg.shape[:1], 2, 2), np.nan)
         """Smallest and largest (x, y) of each outline, shape (n, 2, 2); NaN without a place."""
         known = np.isfinite(ra_deg[:, 0])
@@ -50,7 +55,13 @@ class Footprints:
 
     @classmethod
     def of(cls, frames: Sequence[FrameRef], more: int = 0) -> Footprints:
-        """Return the outlines that the headers tell; `more` frames without any follow."""
+        """Return the outlines that the headers tell; `more` frames without any follow.
+
+        Parameters
+        ----------
+        frames : sequence of FrameRef
+        more : int
+        """
         count = len(frames) + more
         ra, dec = np.full((count, 4), np.nan), np.full((count, 4), np.nan)
         hinted = [i for i, frame in enumerate(frames) if frame.ra_deg is not None and frame.dec_deg is not None]
@@ -60,7 +71,10 @@ class Footprints:
         for i, frame in enumerate(frames):
             if frame.header_wcs is not None:
                 ra[i], dec[i] = frame.header_wcs.corners(frame.width, frame.height)
-        return cls(ra, dec)
+        made = cls(ra, dec)
+        made.oriented[: len(frames)] = [frame.header_wcs is not None for frame in frames]
+        made.oriented &= made.placed
+        return made
 
     @property
     def placed(self) -> NDArray[np.bool_]:
@@ -68,13 +82,33 @@ class Footprints:
         return np.isfinite(self.boxes[:, 0, 0])
 
     def place(self, row: int, ra_deg: Sequence[float], dec_deg: Sequence[float]) -> None:
-        """Set the exact outline of a frame by its four corners."""
-        ra, dec = np.array([ra_deg], float), np.array([dec_deg], float)
+        """Set the exact outline of a frame by its four corners.
+
+        Parameters
+        ----------
+        row : int
+        ra_deg, dec_deg : sequence of float
+        """
+        self.place_all(np.array([row]), np.array([ra_deg], float), np.array([dec_deg], float))
+
+    def place_all(self, rows: NDArray[np.intp], ra_deg: Float64s, dec_deg: Float64s) -> None:
+        """Set the exact outlines of some frames by their corners, each of shape (rows, 4).
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (k,)
+        ra_deg, dec_deg : ndarray, shape (k, 4)
+            As `FrameWcs.corners` gives them.
+        """
+        if not len(rows):
+            return
         if self.centre is None:
-            self.centre = mean_direction(ra, dec)
-        quad = self._projected(ra, dec)[0]
-        self.quads[row], self.boxes[row] = quad, (quad.min(axis=0), quad.max(axis=0))
-        self.exact[row] = True
+            self.centre = mean_direction(ra_deg, dec_deg)
+        quads = self._projected(ra_deg, dec_deg)
+        self.quads[rows] = quads
+        self.boxes[rows, 0], self.boxes[rows, 1] = quads.min(axis=1), quads.max(axis=1)
+        self.exact[rows] = True
+        self.oriented[rows] = np.isfinite(quads).all(axis=(1, 2))
 
     def bounds(self, rows: NDArray[np.bool_] | None = None) -> tuple[float, float, float, float]:
         """Return (x0, y0, x1, y1) around all outlines, or some; a degree about the middle where there are none."""
@@ -93,13 +127,23 @@ class Footprints:
         return self.sky_of(float(x), float(y))
 
     def sky_of(self, x: float, y: float) -> tuple[float, float]:
-        """Return (ra_deg, dec_deg) of a map point; the map must have a centre."""
+        """Return (ra_deg, dec_deg) of a map point; the map must have a centre.
+
+        Parameters
+        ----------
+        x, y : float
+        """
         assert self.centre is not None
         ra, dec = from_tangent_plane(-x, y, *self.centre)
         return float(ra), float(dec)
 
     def outline_of(self, ra_deg: Float64s, dec_deg: Float64s) -> Float64s:
-        """Return the map points, shape (n, 2), of directions; NaN far from the map's middle."""
+        """Return the map points, shape (n, 2), of directions; NaN far from the map's middle.
+
+        Parameters
+        ----------
+        ra_deg, dec_deg : ndarray, shape (n,)
+        """
         outline: Float64s = self._projected(ra_deg[None], dec_deg[None])[0]
         return outline
 
@@ -124,7 +168,12 @@ class Footprints:
         return fields
 
     def at(self, x: float, y: float) -> NDArray[np.intp]:
-        """Return the rows whose outline holds a point, that with the nearest middle first."""
+        """Return the rows whose outline holds a point, that with the nearest middle first.
+
+        Parameters
+        ----------
+        x, y : float
+        """
         edges = np.roll(self.quads, -1, axis=1) - self.quads
         toward = np.array((x, y)) - self.quads
         side = edges[..., 0] * toward[..., 1] - edges[..., 1] * toward[..., 0]
@@ -133,7 +182,13 @@ class Footprints:
         return rows[np.argsort(np.hypot(middle[:, 0] - x, middle[:, 1] - y), kind="stable")]
 
     def inside(self, x0: float, y0: float, x1: float, y1: float) -> NDArray[np.intp]:
-        """Return the rows whose middle lies in a rectangle."""
+        """Return the rows whose middle lies in a rectangle.
+
+        Parameters
+        ----------
+        x0, y0, x1, y1 : float
+            Two corners on the map that are not beside each other.
+        """
         middle = self.quads.mean(axis=1)
         within = (middle >= (min(x0, x1), min(y0, y1))) & (middle <= (max(x0, x1), max(y0, y1)))
         return np.flatnonzero(within.all(axis=1))
@@ -192,7 +247,12 @@ class MapView:
         return positions
 
     def to_map(self, u: float, v: float) -> tuple[float, float]:
-        """Return the map point under a window point."""
+        """Return the map point under a window point.
+
+        Parameters
+        ----------
+        u, v : float
+        """
         return self.x + (u - self.width / 2) / self.scale, self.y - (v - self.height / 2) / self.scale
 
     def fitted(self, bounds: tuple[float, float, float, float]) -> MapView:
@@ -202,13 +262,24 @@ class MapView:
         return replace(self, x=(x0 + x1) / 2, y=(y0 + y1) / 2, scale=scale)
 
     def zoomed(self, factor: float, u: float, v: float) -> MapView:
-        """Return the view zoomed about a window point."""
+        """Return the view zoomed about a window point.
+
+        Parameters
+        ----------
+        factor : float
+        u, v : float
+        """
         x, y = self.to_map(u, v)
         scale = min(max(self.scale * factor, 1.0), 1e5)
         return replace(self, x=x - (u - self.width / 2) / scale, y=y + (v - self.height / 2) / scale, scale=scale)
 
     def panned(self, du: float, dv: float) -> MapView:
-        """Return the view after the map was dragged by so many window pixels."""
+        """Return the view after the map was dragged by so many window pixels.
+
+        Parameters
+        ----------
+        du, dv : float
+        """
         return replace(self, x=self.x - du / self.scale, y=self.y + dv / self.scale)
 
 

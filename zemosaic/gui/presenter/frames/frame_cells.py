@@ -8,6 +8,7 @@ import numpy as np
 
 from zemosaic.errors import Message
 from zemosaic.gui.presenter.frames.frame_table import METRICS, FrameTable
+from zemosaic.gui.presenter.settings.form import with_labels
 from zemosaic.i18n import Translator
 
 __all__ = ["cell_text", "metric_text", "short_name", "short_reason", "verdict_text"]
@@ -40,7 +41,16 @@ _FORMATS = {"exposure": "g", "stars": ".0f", "fwhm": ".2f", "eccentricity": ".2f
 
 
 def cell_text(table: FrameTable, row: int, column: str, words: Translator) -> str:
-    """Return the text of one cell; empty where nothing is known."""
+    """Return the text of one cell; empty where nothing is known.
+
+    Parameters
+    ----------
+    table : FrameTable
+    row : int
+    column : str
+        One of `COLUMNS`.
+    words : Translator
+    """
     if column in METRICS:
         value = float(table.metrics[column][row])
         return metric_text(column, value, words) if np.isfinite(value) else ""
@@ -58,7 +68,14 @@ def cell_text(table: FrameTable, row: int, column: str, words: Translator) -> st
 
 
 def metric_text(metric: str, value: float, words: Translator) -> str:
-    """Return a metric's value with the digits that matter."""
+    """Return a metric's value with the digits that matter.
+
+    Parameters
+    ----------
+    metric : str
+    value : float
+    words : Translator
+    """
     return words.number(value, _FORMATS.get(metric, ".1f"))
 
 
@@ -68,10 +85,20 @@ def short_name(name: str) -> str:
 
 
 def short_reason(reason: Message, words: Translator) -> str:
-    """Return a reason in the few words that a column has room for."""
+    """Return a reason in the few words that a column has room for.
+
+    Parameters
+    ----------
+    reason : Message
+    words : Translator
+    """
     key = reason.key.removeprefix("reason.")
     kind = next((kind for kind, keys in _KINDS.items() if key.startswith(keys)), None)
-    return words.message(reason) if kind is None else words.text(f"frames.short.{kind}", **_named(reason))
+    return (
+        with_labels(words.message(reason), words)
+        if kind is None
+        else words.text(f"frames.short.{kind}", **_named(reason))
+    )
 
 
 def _named(reason: Message) -> dict[str, str]:
@@ -96,6 +123,6 @@ def verdict_text(table: FrameTable, row: int, words: Translator, is_short: bool 
             return words.text("frames.verdict.left_out")
         return words.text("frames.verdict.beyond", metric=words.text(f"frames.column.{metric}"))
     if row in table.why:
-        reason = short_reason(table.why[row], words) if is_short else words.message(table.why[row])
+        reason = short_reason(table.why[row], words) if is_short else with_labels(words.message(table.why[row]), words)
         return words.text("frames.verdict.dropped", reason=reason)
     return words.text("frames.verdict.kept")

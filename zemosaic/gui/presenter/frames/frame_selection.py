@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FrameSelection", "Limit", "outside"]
+from zemosaic.frames.selection import Limit
+
+__all__ = ["FrameSelection", "outside"]
 
 Rows = NDArray[np.intp]
 Flags = NDArray[np.bool_]
-Limit = tuple[float | None, float | None]
-"""Smallest and largest value that is kept; None where there is no such limit."""
 
 _OUT, _NEITHER, _IN = -1, 0, 1
 _STEPS = 200
@@ -81,7 +81,13 @@ class FrameSelection:
         return bool(self._after)
 
     def set(self, rows: Rows, keep: bool) -> bool:
-        """Keep or leave out frames; return whether that changed anything."""
+        """Keep or leave out frames; return whether that changed anything.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+        keep : bool
+        """
         rows = rows[self._usable[rows] & (self.keep[rows] != keep)]
         if not len(rows):
             return False
@@ -92,7 +98,13 @@ class FrameSelection:
         return True
 
     def put_together(self, rows: Rows, name: str) -> bool:
-        """Put frames into a group, or with an empty name into none; return whether that changed anything."""
+        """Put frames into a group, or with an empty name into none; return whether that changed anything.
+
+        Parameters
+        ----------
+        rows : ndarray of int
+        name : str
+        """
         rows = rows[self._usable[rows]]
         groups = self._now.groups.copy()
         groups[rows] = self._number(name)
@@ -101,8 +113,14 @@ class FrameSelection:
         self._become(replace(self._now, groups=groups))
         return True
 
-    def choose(self, left_out: Rows, names: Sequence[str] | None, remember: bool = True) -> None:
-        """Leave out exactly these frames, and forget the limits.
+    def choose(
+        self,
+        left_out: Rows,
+        names: Sequence[str] | None,
+        limits: Mapping[str, Limit] | None = None,
+        remember: bool = True,
+    ) -> None:
+        """Leave out exactly these frames: by limits where they lie beyond one, the others by hand.
 
         Parameters
         ----------
@@ -110,22 +128,34 @@ class FrameSelection:
             Rows.
         names : sequence of str, optional
             The group by hand of each frame, empty for none; without them all groups stay.
+        limits : mapping, optional
+            Limits by metric; frames that become known later are judged by them.
         remember : bool
             Whether this can be undone.
         """
-        by_hand = np.zeros(len(self._usable), np.int8)
-        by_hand[left_out] = _OUT
+        limits = {} if limits is None else {name: ends for name, ends in limits.items() if name in self._metrics}
+        is_out, beyond = np.zeros((2, len(self._usable)), bool)
+        is_out[left_out] = True
+        for name, limit in limits.items():
+            beyond |= outside(self._metrics[name], limit)
+        by_hand = np.where(is_out == beyond, _NEITHER, np.where(is_out, _OUT, _IN)).astype(np.int8)
         groups = self._now.groups
         if names is not None:
             groups = np.where(self._usable, np.array([self._number(name) for name in names], np.int32), np.int32(0))
         if remember:
-            self._become(_Choice(by_hand, {}, groups))
+            self._become(_Choice(by_hand, limits, groups))
         else:
-            self._now = _Choice(by_hand, {}, groups)
+            self._now = _Choice(by_hand, limits, groups)
             self.refresh()
 
     def set_limit(self, metric: str, limit: Limit) -> None:
-        """Set or, with (None, None), take away the limits of a metric."""
+        """Set or, with (None, None), take away the limits of a metric.
+
+        Parameters
+        ----------
+        metric : str
+        limit : Limit
+        """
         if limit == self.limits.get(metric, (None, None)):
             return
         limits = {name: given for name, given in self.limits.items() if name != metric}
@@ -134,7 +164,13 @@ class FrameSelection:
         self._become(replace(self._now, by_hand=np.minimum(self._now.by_hand, _NEITHER), limits=limits))
 
     def would_leave_out(self, metric: str, limit: Limit) -> int:
-        """Return how many frames would lie beyond a limit."""
+        """Return how many frames would lie beyond a limit.
+
+        Parameters
+        ----------
+        metric : str
+        limit : Limit
+        """
         return int(np.count_nonzero(self._usable & outside(self._metrics[metric], limit)))
 
     def undo(self) -> None:
@@ -187,7 +223,13 @@ class FrameSelection:
 
 
 def outside(values: NDArray[np.float64], limit: Limit) -> Flags:
-    """Return which values lie beyond a limit; unknown ones never do."""
+    """Return which values lie beyond a limit; unknown ones never do.
+
+    Parameters
+    ----------
+    values : ndarray of float
+    limit : Limit
+    """
     low, high = limit
     with np.errstate(invalid="ignore"):
         return (values < (-np.inf if low is None else low)) | (values > (np.inf if high is None else high))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 
 from zemosaic.errors import Message
 from zemosaic.events import FrameDropped, FrameMeasured, FrameSolved
-from zemosaic.frames.selection import Selection, group_name, same_file
-from zemosaic.gui.presenter.frames.footprints import Footprints
-from zemosaic.gui.presenter.frames.frame_selection import FrameSelection, Limit
+from zemosaic.frames.selection import Limit, Selection, group_name, same_file
+from zemosaic.gui.presenter.frames.footprints import Corners, Footprints
+from zemosaic.gui.presenter.frames.frame_selection import FrameSelection
 from zemosaic.i18n import Translator
 from zemosaic.model import Dropped, FrameRef
 
@@ -26,7 +27,7 @@ COLUMNS = (
 METRICS = ("stars", "fwhm", "eccentricity", "background", "noise", "snr", "weight", "exposure")
 """Columns of numbers; NaN while unknown."""
 SHOWN = ("all", "kept", "left_out")
-GROUPINGS = ("night", "telescope", "field", "verdict")
+GROUPINGS = ("night", "telescope", "filter", "field", "verdict")
 BY_HAND_REASONS = ("reason.left_out_by_hand", "reason.picked_out")
 """What a run says of frames that the user left out; the table knows it already."""
 
@@ -55,6 +56,8 @@ class FrameTable:
         lost = [""] * len(dropped)
         self.nights = [(frame.date_obs or "")[:10] for frame in frames] + lost
         self.telescopes = _telescopes(frames) + lost
+        self.times_s = _seconds_of([frame.date_obs for frame in frames] + [None] * len(dropped))
+        """When each exposure began, seconds since 1970; NaN where it is not known."""
         self.solved = [""] * len(self.paths)
         self.why: dict[int, Message] = {len(frames) + i: item.reason for i, item in enumerate(dropped)}
         count = len(self.paths)
@@ -70,12 +73,11 @@ class FrameTable:
         self.shown: Rows = np.arange(count)
         """Rows that pass the filter, in the order of the sorting."""
         self._row_of = {same_file(path): row for row, path in enumerate(self.paths)}
-        self._names = {"night": sorted(set(self.nights)), "telescope": sorted(set(self.telescopes))}
-        self._ranks = {
-            "file": np.arange(count),
-            "night": _ranks(self.nights, self._names["night"]),
-            "telescope": _ranks(self.telescopes, self._names["telescope"]),
-        }
+        filters = [frame.filter_name for frame in frames] + lost
+        named = {"night": self.nights, "telescope": self.telescopes, "filter": filters}
+        self._names = {by: sorted(set(values)) for by, values in named.items()}
+        self._ranks = {by: _ranks(values, self._names[by]) for by, values in named.items()}
+        self._ranks["file"] = np.arange(count)
         self._searched = [f"{path}\n{night}\n{scope}".casefold() for path, night, scope in self._search_parts()]
         self._sorting = ("file", False)
         self._filter = ("", "all")
@@ -119,7 +121,13 @@ class FrameTable:
         return self._sorting
 
     def sort(self, column: str, downward: bool) -> None:
-        """Sort by a column; unknown values stand last either way."""
+        """Sort by a column; unknown values stand last either way.
+
+        Parameters
+        ----------
+        column : str
+        downward : bool
+        """
         self._sorting = (column, downward)
         self._arrange()
 
@@ -242,6 +250,22 @@ class FrameTable:
         self.keeping.refresh()
         self._arrange()
 
+    def take_places(self, corners: Mapping[int, Corners], how: Mapping[int, str]) -> None:
+        """Take in where frames lie and how that was found, by row.
+
+        Parameters
+        ----------
+        corners : mapping of int to Corners
+        how : mapping of int to str
+            Names of solvers.
+        """
+        rows = np.array(list(corners), np.intp)
+        angles = np.array(list(corners.values()), float).reshape(-1, 2, 4)
+        self.footprints.place_all(rows, angles[:, 0], angles[:, 1])
+        for row, solver in how.items():
+            self.solved[row] = solver
+        self._arrange()
+
     def mosaic_px(self) -> tuple[int, int] | None:
         """Return about the width and height of a mosaic of the kept frames, to two digits; None where none is placed.
 
@@ -274,10 +298,17 @@ class FrameTable:
     def _search_parts(self) -> Iterable[tuple[str, str, str]]:
         return zip(self.paths, self.nights, self.telescopes, strict=True)
 
-    def _said_by(self, chosen: Selection) -> tuple[Rows, list[str] | None]:
-        """Return the rows that a selection leaves out, and the groups' names where it has any."""
+    def _said_by(self, chosen: Selection) -> tuple[Rows, list[str] | None, Mapping[str, Limit]]:
+        """Return the rows that a selection leaves out, the groups' names where it has any, and its limits.
+
+        Metrics that its limits judge and that are not known yet are taken from it.
+        """
+        for name in [name for name in chosen.limits if name in self.metrics]:
+            unknown = np.flatnonzero(self.usable & ~np.isfinite(self.metrics[name]))
+            self.metrics[name][unknown] = [chosen.measured_of(name, self.paths[row]) for row in unknown]
         left_out = np.flatnonzero([chosen.leaves_out(path) for path in self.paths])
-        return left_out, None if chosen.groups is None else [chosen.group_of(path) for path in self.paths]
+        names = None if chosen.groups is None else [chosen.group_of(path) for path in self.paths]
+        return left_out, names, chosen.limits
 
     def _fields_and_groups(self) -> tuple[NDArray[np.intp], list[str | int]]:
         """Return each row's field or, where it has one, its group by hand, and their numbers and names.
@@ -330,6 +361,19 @@ class FrameTable:
         if shown != "all":
             passing &= self.in_mosaic if shown == "kept" else ~self.in_mosaic
         return passing
+
+
+def _seconds_of(dates: Sequence[str | None]) -> NDArray[np.float64]:
+    """Return ISO dates as seconds since 1970 (UTC), shape (n,); NaN where there is none."""
+    return np.array([np.nan if not date else _seconds(date) for date in dates])
+
+
+def _seconds(date: str) -> float:
+    try:
+        moment = datetime.fromisoformat(date)
+    except ValueError:
+        return float("nan")
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _telescopes(frames: Sequence[FrameRef]) -> list[str]:

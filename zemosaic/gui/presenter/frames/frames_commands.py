@@ -11,11 +11,28 @@ from zemosaic.gui.presenter.frames.frame_table import SHOWN
 from zemosaic.gui.presenter.frames.frames_page import FramesPage
 from zemosaic.gui.presenter.frames.histograms import SHOWN_METRICS
 from zemosaic.gui.presenter.frames.map_picture import COLOURINGS
+from zemosaic.gui.presenter.metric_plot.metric_plot import PLOT_AXES, axis_text
+from zemosaic.i18n import Translator
 
-__all__ = ["SIGNS", "FramesCommands"]
+__all__ = ["NAMED", "SIGNS", "FramesCommands", "widget_name"]
+
+NAMED = ("map", "plot", "table", "search", "low", "high")
+"""Widgets without words of their own; screen readers tell them by those of `widget_name`."""
 
 SIGNS = {"undo": "↶", "redo": "↷"}
 """Buttons that show a sign instead of words."""
+
+
+def widget_name(widget: str, words: Translator) -> str:
+    """Return what a screen reader calls one of `NAMED`.
+
+    Parameters
+    ----------
+    widget : str
+    words : Translator
+    """
+    shared = {"plot": "frames.plot", "search": "frames.search"}
+    return words.text(shared.get(widget, f"frames.name.{widget}"))
 
 
 class ChoiceWidget(Protocol):
@@ -26,7 +43,14 @@ class ChoiceWidget(Protocol):
         """The chosen value."""
 
     def offer(self, values: Sequence[str], texts: Sequence[str], value: str) -> None:
-        """Set what can be chosen, its words, and the choice."""
+        """Set what can be chosen, its words, and the choice.
+
+        Parameters
+        ----------
+        values, texts : sequence of str
+            Of one length.
+        value : str
+        """
 
     def choose(self, value: str) -> None:
         """Show a value as chosen."""
@@ -54,7 +78,13 @@ class TableWidget(Protocol):
         """Show some columns; all where none are named."""
 
     def show_sorting(self, column: str, downward: bool) -> None:
-        """Show by which column the rows are sorted."""
+        """Show by which column the rows are sorted.
+
+        Parameters
+        ----------
+        column : str
+        downward : bool
+        """
 
 
 class FramesWidgets(Protocol):
@@ -77,6 +107,17 @@ class FramesWidgets(Protocol):
         """The metric whose limits are typed."""
 
     @property
+    def plot_x(self) -> ChoiceWidget:
+        """What the axis of the plot to the right is."""
+
+    @property
+    def plot_y(self) -> ChoiceWidget:
+        """What the axis of the plot upwards is."""
+
+    def show_plot(self, is_shown: bool) -> None:
+        """Show the plot where the map stands, or the map."""
+
+    @property
     def search_text(self) -> str:
         """What is searched for."""
 
@@ -92,28 +133,71 @@ class FramesWidgets(Protocol):
         """Give the map a part of the width."""
 
     def show_button(self, key: str, is_enabled: bool, is_visible: bool) -> None:
-        """Show a button as it is now."""
+        """Show a button as it is now.
+
+        Parameters
+        ----------
+        key : str
+        is_enabled, is_visible : bool
+        """
 
     def show_region_marking(self, is_marking: bool) -> None:
         """Show whether the next drag on the map marks the part of the sky that is made."""
 
     def show_texts(self, summary: str, selected: str, given: str) -> None:
-        """Show what the folder holds and how much is selected; all of the former in a tooltip."""
+        """Show what the folder holds and how much is selected; all of the former in a tooltip.
+
+        Parameters
+        ----------
+        summary, selected, given : str
+        """
 
     def show_limits(self, low: str, high: str, spread: str) -> None:
-        """Show the limits of the metric and how its values spread."""
+        """Show the limits of the metric and how its values spread.
+
+        Parameters
+        ----------
+        low, high : str
+            As they are typed.
+        spread : str
+        """
 
     def redraw(self) -> None:
-        """Draw the map and the histograms anew."""
+        """Draw the map or the plot, and the histograms anew."""
+
+    def show_large(self) -> None:
+        """Open the window of the frame that the viewer looks at, or put it before the others."""
 
     def ask_folder(self, title: str, begin: str) -> str:
-        """Ask for a folder; return an empty text where none was chosen."""
+        """Ask for a folder; return an empty text where none was chosen.
+
+        Parameters
+        ----------
+        title, begin : str
+            `begin` is the folder to begin in.
+        """
 
     def ask_table(self, title: str, is_new: bool) -> str:
-        """Ask for a CSV file, to be written where it is new; return an empty text where none was chosen."""
+        """Ask for a CSV file, to be written where it is new; return an empty text where none was chosen.
+
+        Parameters
+        ----------
+        title : str
+        is_new : bool
+        """
 
     def ask_name(self, title: str, question: str, offered: Sequence[str], begin: str, accept: str) -> str | None:
-        """Ask for a name, which may be one of those offered; return None where none was wanted."""
+        """Ask for a name, which may be one of those offered; return None where none was wanted.
+
+        Parameters
+        ----------
+        title, question : str
+        offered : sequence of str
+        begin : str
+            What stands there at first.
+        accept : str
+            Words of the button that takes the name.
+        """
 
 
 class FramesCommands:
@@ -141,6 +225,9 @@ class FramesCommands:
         widgets.kinds.offer(SHOWN, [text(f"frames.show.{name}") for name in SHOWN], kind)
         metrics = [text(f"frames.column.{name}") for name in SHOWN_METRICS]
         widgets.limited.offer(SHOWN_METRICS, metrics, self.page.metric)
+        axes, plot = [axis_text(axis, self._words) for axis in PLOT_AXES], self.page.plot
+        for choice, axis in ((widgets.plot_x, plot.x), (widgets.plot_y, plot.y)):
+            choice.offer(PLOT_AXES, axes, axis)
         self.page.forget_shown()
         self.update()
 
@@ -154,6 +241,11 @@ class FramesCommands:
         widgets.colour.choose(state.colouring)
         self.colour_by(state.colouring)
         widgets.share_width(state.map_share)
+        self.page.plot.use_axes(state.plot_x, state.plot_y)
+        widgets.plot_x.choose(self.page.plot.x)
+        widgets.plot_y.choose(self.page.plot.y)
+        if state.plot_shown:
+            self._toggle_plot()
 
     def remembered(self) -> dict[str, Any]:
         """Return what `restore` takes, by the names of `WindowState`."""
@@ -165,6 +257,9 @@ class FramesCommands:
             "sort_downward": self.page.sorting[1],
             "colouring": widgets.colour.value,
             "map_share": widgets.map_share,
+            "plot_shown": self.page.is_plot_shown,
+            "plot_x": self.page.plot.x,
+            "plot_y": self.page.plot.y,
         }
 
     def update(self) -> None:
@@ -190,6 +285,8 @@ class FramesCommands:
             "import": self._import,
             "region": self._mark_region,
             "group": self._ask_group,
+            "large": self._look_large,
+            "plot": self._toggle_plot,
         }
         if key in asking:
             asking[key]()
@@ -237,10 +334,26 @@ class FramesCommands:
         self.page.map.colour_by(colouring)
         self._widgets.redraw()
 
+    def use_axes(self) -> None:
+        """Take the axes of the plot that were chosen."""
+        self.page.plot.use_axes(self._widgets.plot_x.value, self._widgets.plot_y.value)
+        self._widgets.redraw()
+
     def take_region(self, text: str | None) -> None:
         """Take the part of the sky that was marked on the map."""
         self._widgets.show_region_marking(False)
         self.page.mark_region(text)
+
+    def _toggle_plot(self) -> None:
+        self.page.is_plot_shown = not self.page.is_plot_shown
+        self.page.map.marking_region = False
+        self._widgets.show_region_marking(False)
+        self._widgets.show_plot(self.page.is_plot_shown)
+        self.page.forget_shown()
+
+    def _look_large(self) -> None:
+        if self.page.viewer.open():
+            self._widgets.show_large()
 
     def _mark_region(self) -> None:
         self.page.map.marking_region = not self.page.map.marking_region

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from zemosaic.arrays import green_channel
 from zemosaic.errors import Message
+from zemosaic.frames.selection import LIMIT_COLUMN, limit_text
+from zemosaic.gui.presenter.frames.footprints import Corners
 from zemosaic.gui.presenter.frames.frame_table import BY_HAND_REASONS, METRICS, FrameTable
 from zemosaic.text.plain_text import json_value
 
@@ -21,7 +23,7 @@ __all__ = ["PLAN_COLUMNS", "REPORT_NAME", "Reported", "plan_rows", "read_report"
 REPORT_NAME = "run_report.json"
 PLAN_COLUMNS = (
     "order", "batch_id", "mount", "bortle", "telescope", "session_date", "filter", "exposure", "file_path", "ra", "dec",
-    "keep", "group", "solved", *METRICS[:-1],
+    "keep", "group", "solved", *METRICS[:-1], LIMIT_COLUMN,
 )  # fmt: skip
 """The first eleven are those of a ``stack_plan.csv``; `mount` and `bortle` are for the user to fill in."""
 
@@ -46,8 +48,15 @@ def plan_rows(table: FrameTable) -> Iterator[list[object]]:
             int(table.keep[row]),
             table.group_of(row),
             table.solved[row],
-            *(f"{value:.6g}" if np.isfinite(value) else "" for value in numbers),
+            *(f"{value:.9g}" if np.isfinite(value) else "" for value in numbers),
+            _limit_of(table, row),
         ]
+
+
+def _limit_of(table: FrameTable, row: int) -> str:
+    """Return the limit that leaves a frame out; empty where none does."""
+    metric = None if table.keep[row] or table.keeping.by_hand[row] else table.keeping.beyond(row)
+    return "" if metric is None else limit_text(metric, table.keeping.limits[metric])
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,10 @@ class Reported:
     """Each of shape (rows,), by metric; NaN says nothing."""
     why: Mapping[int, Message] = field(default_factory=dict)
     """Why frames are not in the mosaic, by row; those that the user left out are not among them."""
+    corners: Mapping[int, Corners] = field(default_factory=dict)
+    """Corners of the frames that were located, by row."""
+    how: Mapping[int, str] = field(default_factory=dict)
+    """How they were located, by row."""
 
 
 def read_report(table: FrameTable, report: Path) -> Reported:
@@ -76,7 +89,7 @@ def read_report(table: FrameTable, report: Path) -> Reported:
         return Reported()
     row_of = {frame.path: row for row, frame in enumerate(table.frames) if frame.mtime_ns < written_ns}
     numbers = {name: np.full(len(table), np.nan) for name in METRICS[:-1]}
-    why = {}
+    reported = Reported(numbers, why := {}, corners := {}, how := {})
     for entry in entries:
         row = row_of.get(str(entry.get("path")))
         if row is None:
@@ -86,7 +99,18 @@ def read_report(table: FrameTable, report: Path) -> Reported:
         reason = _reason(entry)
         if reason is not None:
             why[row] = reason
-    return Reported(numbers, why)
+        placed = tuple(_angles(entry.get(key)) for key in ("corners_ra_deg", "corners_dec_deg"))
+        if all(placed):
+            corners[row] = placed
+            how[row] = str((entry.get("metrics") or {}).get("how") or "")
+    return reported
+
+
+def _angles(told: object) -> tuple[float, ...]:
+    """Return the four angles of a frame's corners as the report writes them; none where they are not four numbers."""
+    is_whole = isinstance(told, list) and len(told) == 4 and all(isinstance(angle, int | float) for angle in told)
+    angles = tuple(float(angle) for angle in told) if isinstance(told, list) and is_whole else ()
+    return angles if all(map(math.isfinite, angles)) else ()
 
 
 def _reason(entry: Mapping[str, Any]) -> Message | None:

@@ -16,15 +16,18 @@ from zemosaic.gui.presenter.frames.histograms import SHOWN_METRICS, Histogram
 from zemosaic.gui.presenter.frames.region_outline import REGION_KEY
 from zemosaic.gui.presenter.frames.sky_map import SkyMap
 from zemosaic.gui.presenter.frames.thumbnails import ThumbnailLoader
+from zemosaic.gui.presenter.large_frame.frame_viewer import FrameViewer
+from zemosaic.gui.presenter.metric_plot.metric_plot import MetricPlot
 from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.settings.form import with_labels
 
 __all__ = ["BUTTONS", "ROW_COMMANDS", "FramesPage"]
 
 BUTTONS = (
     "choose", "measure", "solve", "analyse", "import", "export",
-    "fit", "region", "whole", "leave_out", "keep", "group", "undo", "redo",
+    "plot", "fit", "region", "whole", "leave_out", "keep", "group", "undo", "redo",
 )  # fmt: skip
-ROW_COMMANDS = ("open_file", "show_in_folder", "leave_out", "keep")
+ROW_COMMANDS = ("large", "open_file", "show_in_folder", "leave_out", "keep")
 """What the menu of the selected rows offers."""
 _OUTPUT_SUFFIX = "_mosaic"
 
@@ -39,9 +42,14 @@ class FramesPage:
         self.session = session
         self.map = SkyMap(session.frames)
         self.histograms = {metric: Histogram(session.frames, metric) for metric in SHOWN_METRICS}
+        self.plot = MetricPlot(session.frames, self.map)
+        self.is_plot_shown = False
+        """Whether the plot stands where the map is else."""
         self.metric = "fwhm"
         """The metric whose limits are typed and that the colouring by quality shows."""
         self.thumbnails = ThumbnailLoader()
+        self.viewer = FrameViewer(session.frames)
+        """Frames seen large."""
         self.search, self.kind = "", "all"
         self.sorting = ("file", False)
         """Column and whether downward; the next folder's frames are sorted alike."""
@@ -79,7 +87,8 @@ class FramesPage:
             table.regroup(float(session.form.row("cluster_panel_threshold").value))
         self._table = table
         self.map.show_region(self.region)
-        shown = (session.frames.version, None if table is None else table.version, session.running, self.region)
+        version = None if table is None else table.version
+        shown = (session.frames.version, version, session.running, self.region, self.viewer.is_open)
         changed, self._shown = shown != self._shown, shown
         if changed:
             self._ask_thumbnail()
@@ -113,7 +122,11 @@ class FramesPage:
         """Return whether a button is there at all."""
         if key == "analyse":
             return self.analyser is not None
-        return self.can_mark_region if key in ("region", "whole") else True
+        if key in ("fit", "region", "whole") and self.is_plot_shown:
+            return False
+        if key == "whole":
+            return bool(self.region)  # in a narrow window its room is needed for others
+        return self.can_mark_region if key == "region" else True
 
     def tooltip(self, key: str) -> str:
         """Return what a button does, in a sentence."""
@@ -182,7 +195,15 @@ class FramesPage:
             self.table.put_together(self.table.selected_frames, name)
 
     def filter(self, search: str, kind: str) -> None:
-        """Show only some of the frames."""
+        """Show only some of the frames.
+
+        Parameters
+        ----------
+        search : str
+            Words that all must be found.
+        kind : str
+            One of `SHOWN`.
+        """
         self.search, self.kind = search, kind
         if self.table is not None:
             self.table.filter(search, kind)
@@ -222,13 +243,20 @@ class FramesPage:
         shown, words = self.thumbnails.shown, self.session.words
         if shown is None:
             return words.text("frames.thumbnail_none")
-        return short_name(Path(shown.path).name) if shown.problem is None else "⚠ " + words.message(shown.problem)
+        return (
+            short_name(Path(shown.path).name)
+            if shown.problem is None
+            else "⚠ " + with_labels(words.message(shown.problem), words)
+        )
 
     def close(self) -> None:
         """End what works in the background."""
         self.thumbnails.close()
+        self.viewer.end()
 
     def _ask_thumbnail(self) -> None:
+        if self.viewer.is_open:
+            return  # the frame is seen large, and its file read, already
         chosen = np.empty(0, np.intp) if self.table is None else self.table.selected_frames
         self.thumbnails.ask(self.table.frames[int(chosen[0])] if self.table is not None and len(chosen) else None)
 

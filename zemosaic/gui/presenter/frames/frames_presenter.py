@@ -19,6 +19,7 @@ from zemosaic.gui.presenter.frames.frame_table import FrameTable
 from zemosaic.gui.presenter.frames.frames_files import PLAN_COLUMNS, REPORT_NAME, Reported, plan_rows, read_report
 from zemosaic.gui.presenter.run.eta import exposure_text
 from zemosaic.gui.presenter.run.summary_text import forecast_lines
+from zemosaic.gui.presenter.settings.form import with_labels
 from zemosaic.i18n import Translator
 from zemosaic.model import FrameRef
 from zemosaic.settings.schema import Settings
@@ -237,7 +238,7 @@ class FramesPresenter:
                 return words.text("frames.counting", count=done)
             return words.text("frames.scanning", done=done, total=total)
         if self.problem is not None:
-            return "⚠ " + words.message(self.problem)
+            return "⚠ " + with_labels(words.message(self.problem), words)
         if self.table is None:
             return ""
         key = (self.version, self.table.version, words.language, self.forecast)
@@ -245,13 +246,13 @@ class FramesPresenter:
             facts = _facts(self.table, words, sized=self.forecast is None)
             if self.forecast is not None:
                 facts.append(forecast_lines(self.forecast, words)[0])
-            remarks = [words.message(line) for line in self.given if is_remark(line)]
+            remarks = [with_labels(words.message(line), words) for line in self.given if is_remark(line)]
             self._told = (key, "\n".join([" · ".join(facts), *remarks[:MAX_REMARKS]]))
         return self._told[1]
 
     def given_text(self, words: Translator) -> str:
         """Return all that is to be told of the folder, in lines."""
-        return "\n".join(words.message(line) for line in self.given)
+        return "\n".join(with_labels(words.message(line), words) for line in self.given)
 
     def _scan(self, number: int, folder: str, output: str, selection: str, stacks: bool) -> None:
         # Here, in the thread: it loads what the first window does not need.
@@ -276,6 +277,7 @@ class FramesPresenter:
                 reported = read_report(table, earlier)
                 table.take_numbers(reported.numbers)
                 table.take_reasons(reported.why)
+                table.take_places(reported.corners, reported.how)
             self._news.put(Scanned(number, table=table, given=tuple(inventory(scanned.frames, scanned.dropped))))
         except _SupersededError:
             return

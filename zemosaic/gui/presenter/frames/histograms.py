@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from zemosaic.frames.selection import Limit
 from zemosaic.gui.presenter.frames.frame_cells import metric_text
-from zemosaic.gui.presenter.frames.frame_selection import Limit, outside
+from zemosaic.gui.presenter.frames.frame_selection import outside
 from zemosaic.gui.presenter.frames.frame_table import FrameTable
 from zemosaic.gui.presenter.frames.frames_presenter import FramesPresenter
 from zemosaic.i18n import Translator
 
-__all__ = ["SHOWN_METRICS", "Bar", "Histogram"]
+__all__ = ["SHOWN_METRICS", "Bar", "Histogram", "axis_range"]
 
 SHOWN_METRICS = ("stars", "fwhm", "eccentricity", "background", "noise", "snr")
 _BINS = 36
@@ -66,7 +67,12 @@ class Histogram:
         )
 
     def resize(self, width: int, height: int) -> None:
-        """Tell the size of the picture."""
+        """Tell the size of the picture.
+
+        Parameters
+        ----------
+        width, height : int
+        """
         self._width, self._height = max(width, 1), max(height, 1)
 
     def bars(self) -> list[Bar]:
@@ -140,7 +146,14 @@ class Histogram:
             self._desk.table.set_limit(self.metric, dragged)
 
     def nudge(self, steps: int, lower: bool) -> None:
-        """Move the upper or the lower limit by some bars."""
+        """Move the upper or the lower limit by some bars.
+
+        Parameters
+        ----------
+        steps : int
+            Bars to the right; to the left where negative.
+        lower : bool
+        """
         axis = self._range()
         if axis is None or self._desk.table is None:
             return
@@ -160,7 +173,12 @@ class Histogram:
             self._desk.table.set_limit(self.metric, (None, None))
 
     def type_limits(self, low: str, high: str) -> bool:
-        """Set the limits as typed, empty for none; return whether both are numbers."""
+        """Set the limits as typed, empty for none; return whether both are numbers.
+
+        Parameters
+        ----------
+        low, high : str
+        """
         try:
             typed: Limit = (_number(low), _number(high))
         except ValueError:
@@ -191,8 +209,11 @@ class Histogram:
 def _range_of(table: FrameTable, metric: str) -> tuple[float, float] | None:
     values = table.metrics[metric][table.usable]
     values = values[np.isfinite(values)]
-    if not len(values):
-        return None
+    return axis_range(values) if len(values) else None
+
+
+def axis_range(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the ends of an axis for some finite values, with a little room; a few far outliers do not stretch it."""
     low, high = (float(end) for end in np.quantile(values, (_CLIPPED, 1 - _CLIPPED)))
     room = 0.03 * (high - low) or 0.05 * abs(high) or 1.0
     return low - room, high + room

@@ -12,7 +12,7 @@ from zemosaic.gui.presenter.frames.frame_cells import metric_text
 from zemosaic.gui.presenter.frames.frame_table import GROUPINGS, FrameTable
 from zemosaic.i18n import Translator
 
-__all__ = ["COLOURINGS", "Legend", "MapPainter", "legend"]
+__all__ = ["COLOURINGS", "SKY", "Ink", "Legend", "MapPainter", "grouped", "legend"]
 
 COLOURINGS = (*GROUPINGS, "quality", "coverage")
 INKS = ((86, 180, 233), (230, 159, 0), (0, 190, 140), (240, 228, 66), (204, 121, 167), (240, 110, 40), (150, 160, 255))
@@ -77,7 +77,7 @@ class MapPainter:
         if colouring == "coverage":
             self._paint_coverage(picture, table, view)
         else:
-            groups, inks = _grouped(table, colouring, metric)
+            groups, inks = grouped(table, colouring, metric)
             rows = _different(outlines, np.flatnonzero(seen & ~table.selected))
             for group in np.unique(groups[rows]):
                 _draw(picture, outlines[rows[groups[rows] == group]], inks[group % len(inks)], 1, smooth)
@@ -153,8 +153,17 @@ def _name(name: str | int, colouring: str, words: Translator) -> str:
     return name or words.text(f"frames.unknown_{colouring}")
 
 
-def _grouped(table: FrameTable, colouring: str, metric: str) -> tuple[NDArray[np.intp], tuple[Ink, ...]]:
-    """Return each frame's group and the groups' inks."""
+def grouped(table: FrameTable, colouring: str, metric: str) -> tuple[NDArray[np.intp], tuple[Ink, ...]]:
+    """Return each frame's group and the groups' inks; a number beyond these begins anew with the first one.
+
+    Parameters
+    ----------
+    table : FrameTable
+    colouring : str
+        One of `COLOURINGS`, but for the coverage.
+    metric : str
+        What the colouring by quality shows.
+    """
     if colouring == "quality":
         return _quality_steps(table, metric), (*_quality_inks(), _UNKNOWN)
     return table.groups(colouring)[0], VERDICT_INKS if colouring == "verdict" else INKS

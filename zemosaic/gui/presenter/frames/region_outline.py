@@ -23,7 +23,14 @@ def region_text(footprints: Footprints, x0: float, y0: float, x1: float, y1: flo
 
 
 def region_outline(footprints: Footprints, text: str) -> NDArray[np.float64] | None:
-    """Return the corners on the map, shape (4, 2), of a region; None where there is none or it is no region."""
+    """Return the corners on the map, shape (4, 2), of a region; None where there is none or it is no region.
+
+    Parameters
+    ----------
+    footprints : Footprints
+    text : str
+        The region as the setting spells it.
+    """
     try:
         ra, dec, width, height = (float(part) for part in text.split(","))
     except ValueError:

@@ -53,8 +53,20 @@ class SkyMap:
         """What the colours mean."""
         return self._colouring
 
+    @property
+    def metric(self) -> str:
+        """What the colouring by quality shows."""
+        return self._metric
+
     def colour_by(self, colouring: str, metric: str | None = None) -> None:
-        """Choose what the colours mean; `metric` is what the colouring by quality shows."""
+        """Choose what the colours mean; `metric` is what the colouring by quality shows.
+
+        Parameters
+        ----------
+        colouring : str
+            One of `COLOURINGS`.
+        metric : str, optional
+        """
         self._colouring = colouring
         self._metric = metric or self._metric
 
@@ -63,7 +75,12 @@ class SkyMap:
         self._region = text
 
     def resize(self, width: int, height: int) -> None:
-        """Tell the size of the window; a fitted map stays fitted."""
+        """Tell the size of the window; a fitted map stays fitted.
+
+        Parameters
+        ----------
+        width, height : int
+        """
         self.view = replace(self.view, width=max(width, 1), height=max(height, 1))
         if self._fitted:
             self.fit()
@@ -75,23 +92,46 @@ class SkyMap:
             self.view = self.view.fitted(self.table.footprints.bounds())
 
     def zoom(self, turns: int, u: float | None = None, v: float | None = None) -> None:
-        """Zoom about a window point; about the middle by default."""
+        """Zoom about a window point; about the middle by default.
+
+        Parameters
+        ----------
+        turns : int
+            Steps inwards; outwards where negative.
+        u, v : float, optional
+        """
         at = (self.view.width / 2, self.view.height / 2) if u is None or v is None else (u, v)
         self._fitted = False
         self.view = self.view.zoomed(_STEP**turns, *at)
 
     def pan(self, du: float, dv: float) -> None:
-        """Drag the map by so many window pixels."""
+        """Drag the map by so many window pixels.
+
+        Parameters
+        ----------
+        du, dv : float
+        """
         self._fitted = False
         self.view = self.view.panned(du, dv)
 
     def press(self, u: float, v: float, selecting: bool) -> None:
-        """Begin to drag the map, or a rectangle where `selecting`."""
+        """Begin to drag the map, or a rectangle where `selecting`.
+
+        Parameters
+        ----------
+        u, v : float
+        selecting : bool
+        """
         self._begun, self._last, self._moved = (u, v), (u, v), False
         self.rectangle = (u, v, u, v) if selecting or self.marking_region else None
 
     def drag(self, u: float, v: float) -> None:
-        """Go on dragging."""
+        """Go on dragging.
+
+        Parameters
+        ----------
+        u, v : float
+        """
         if self._begun is None:
             return
         self._moved = self._moved or max(abs(u - self._begun[0]), abs(v - self._begun[1])) > _CLICK_PX

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.errors import Message, ZeMosaicError, message
+from zemosaic.errors import FrameError, Message, ZeMosaicError, message
 from zemosaic.model import FrameRef
 
 __all__ = ["Thumbnail", "ThumbnailLoader", "fitted_picture", "thumbnail"]
@@ -87,6 +87,8 @@ def thumbnail(frame: FrameRef) -> Thumbnail:
         pixels = open_pixels(frame, None, borders=True).read_all()
         planes = _planes(pixels if frame.bayer else stack_pixels(pixels), frame.bayer)
         picture = stretched_preview(planes, max_px=MAX_SIDE_PX, axis_order="CHW")
+    except FrameError as fault:
+        return Thumbnail(frame.path, None, fault.reason)
     except ZeMosaicError as fault:
         return Thumbnail(frame.path, None, fault.message)
     except OSError as fault:

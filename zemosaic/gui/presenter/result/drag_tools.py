@@ -34,17 +34,38 @@ class WipeTool:
         self._split, self._moved = split, moved
 
     def grab(self, u: float, v: float, view: Viewport) -> bool:
-        """Return whether a window point lies on the line."""
+        """Return whether a window point lies on the line.
+
+        Parameters
+        ----------
+        u, v : float
+            Place in the window, in pixels from its top left corner.
+        view : Viewport
+        """
         split, (first, width) = self._split(), _across(view)
         return split is not None and abs(first + split * width - u) <= GRAB_PX
 
     def drag(self, u: float, v: float, view: Viewport) -> None:
-        """Put the line under the pointer."""
+        """Put the line under the pointer.
+
+        Parameters
+        ----------
+        u, v : float
+            Place in the window, in pixels from its top left corner.
+        view : Viewport
+        """
         first, width = _across(view)
         self._moved(min(max((u - first) / width, 0.0), 1.0))
 
     def drop(self, u: float, v: float, view: Viewport) -> None:
-        """Leave the line where it is."""
+        """Leave the line where it is.
+
+        Parameters
+        ----------
+        u, v : float
+            Place in the window, in pixels from its top left corner.
+        view : Viewport
+        """
         self.drag(u, v, view)
 
 
@@ -64,18 +85,39 @@ class CropTool:
         """Of the rectangle, (x, y, x, y) in picture places."""
 
     def grab(self, u: float, v: float, view: Viewport) -> bool:
-        """Begin a rectangle, wherever the press is."""
+        """Begin a rectangle, wherever the press is.
+
+        Parameters
+        ----------
+        u, v : float
+            Place in the window, in pixels from its top left corner.
+        view : Viewport
+        """
         x, y = view.to_picture(u, v)
         self._corners = (x, y, x, y)
         return True
 
     def drag(self, u: float, v: float, view: Viewport) -> None:
-        """Draw the rectangle up to the pointer."""
+        """Draw the rectangle up to the pointer.
+
+        Parameters
+        ----------
+        u, v : float
+            Place in the window, in pixels from its top left corner.
+        view : Viewport
+        """
         if self._corners is not None:
             self._corners = (*self._corners[:2], *view.to_picture(u, v))
 
     def drop(self, u: float, v: float, view: Viewport) -> None:
-        """Take the rectangle."""
+        """Take the rectangle.
+
+        Parameters
+        ----------
+        u, v : float
+            Place in the window, in pixels from its top left corner.
+        view : Viewport
+        """
         self.drag(u, v, view)
         self._chosen(self.box(view))
 
@@ -91,7 +133,14 @@ class CropTool:
         return view.picture_height - bottom, view.picture_height - top, left, right
 
     def drawn(self, seen: NDArray[np.uint8], view: Viewport) -> NDArray[np.uint8]:
-        """Return what a view shows with all but the rectangle in the shade."""
+        """Return what a view shows with all but the rectangle in the shade.
+
+        Parameters
+        ----------
+        seen : ndarray, shape (h, w, 3), uint8
+            What the view shows.
+        view : Viewport
+        """
         box = self.box(view)
         if box is None:
             return seen

@@ -8,8 +8,9 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from zemosaic.export.cards import MapKind
 from zemosaic.gui.presenter.frames.frames_files import REPORT_NAME
 from zemosaic.i18n import Translator
 from zemosaic.text.plain_text import json_value
@@ -18,8 +19,8 @@ __all__ = ["EarlierResult", "EarlierResults", "find_earlier_result", "result_of"
 
 REPORT_PAGE = "run_report.html"
 _MOSAIC = re.compile(r"zemosaic_MT\d+_R\d+(_.+)?\.fits(\.fz)?")
-_MAPS = tuple(f"_{kind}" for kind in ("coverage", "weight", "rejected", "sigma"))
-"""What the names of maps end with."""
+_MAPS = tuple(f"_{kind}" for kind in (*get_args(MapKind), "proper"))
+"""What the names of maps end with, and of the proper coadd beside them."""
 _PARTS = re.compile(r".*_(crop\d*|flattened)")
 """Names of what was made from a mosaic after it was finished."""
 _MAX_APART_S = 600.0
@@ -91,10 +92,13 @@ def find_earlier_result(folder: Path) -> EarlierResult | None:
         return None
     if not made:
         return None
-    told = folder / str(_head(folder / REPORT_NAME).get("mosaic") or "")
+    report = _head(folder / REPORT_NAME)
+    told = folder / str(report.get("mosaic") or "")
     newest = told if told in made else max(made, key=lambda path: (made[path], path.name))
-    siblings = (path for path in sorted(made) if _is_sibling(path, newest, made))
-    return replace(result_of(newest), mosaics=(str(newest), *map(str, siblings)))
+    numbers = report if newest == told else {}
+    combined, lines = ([path for name in names if (path := folder / name) in made] for names in _of_bands(numbers))
+    siblings = [path for path in sorted(made) if _is_sibling(path, newest, made) and path not in (*combined, *lines)]
+    return replace(result_of(newest), mosaics=tuple(map(str, (*combined, newest, *siblings, *lines))))
 
 
 def result_of(mosaic: Path) -> EarlierResult:
@@ -113,6 +117,17 @@ def result_of(mosaic: Path) -> EarlierResult:
         numbers.get("frames_used"),
         numbers.get("frames_found"),
     )
+
+
+def _of_bands(report: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the names of the colour pictures and of the lines' planes that a report tells of."""
+
+    def names(key: str) -> list[str]:
+        entries = report.get(key)
+        known = entries if isinstance(entries, list) else []
+        return [str(entry.get("mosaic") or "") for entry in known if isinstance(entry, dict)]
+
+    return names("combined"), names("line_planes")
 
 
 def _field_of(path: Path) -> str | None:

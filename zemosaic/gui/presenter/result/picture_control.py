@@ -17,13 +17,34 @@ class DragTool(Protocol):
     """What takes the drags of the pointer instead of the picture, which else is moved by them."""
 
     def grab(self, u: float, v: float, view: Viewport) -> bool:
-        """Return whether a press at a window point begins a drag of this tool."""
+        """Return whether a press at a window point begins a drag of this tool.
+
+        Parameters
+        ----------
+        u, v : float
+            Place in the window, in pixels from its top left corner.
+        view : Viewport
+        """
 
     def drag(self, u: float, v: float, view: Viewport) -> None:
-        """Follow the pointer to a window point."""
+        """Follow the pointer to a window point.
+
+        Parameters
+        ----------
+        u, v : float
+            Place in the window, in pixels from its top left corner.
+        view : Viewport
+        """
 
     def drop(self, u: float, v: float, view: Viewport) -> None:
-        """End the drag at a window point."""
+        """End the drag at a window point.
+
+        Parameters
+        ----------
+        u, v : float
+            Place in the window, in pixels from its top left corner.
+        view : Viewport
+        """
 
 
 Source = Callable[[Viewport], NDArray[np.uint8] | None]
@@ -69,13 +90,26 @@ class PictureControl:
         self.redraw()
 
     def look_through(self, source: Source, size: tuple[int, int]) -> None:
-        """Show what a source makes of a view, for a picture of some width and height; the same part stays in sight."""
+        """Show what a source makes of a view, for a picture of some width and height; the same part stays in sight.
+
+        Parameters
+        ----------
+        source : Source
+        size : (int, int)
+            Width and height of the whole picture.
+        """
         self.source = source
         self._take_size(*size)
         self.redraw()
 
     def take_window(self, width: int, height: int) -> None:
-        """Take the size of the widget; a fitted picture stays fitted."""
+        """Take the size of the widget; a fitted picture stays fitted.
+
+        Parameters
+        ----------
+        width, height : int
+            In pixels.
+        """
         self.view = self.view.resized(width, height)
 
     def seen(self) -> NDArray[np.uint8] | None:
@@ -96,36 +130,76 @@ class PictureControl:
         self.zoom_at(1.0 / max(self.view.scale, 1e-9), *self._middle)
 
     def toggle(self, u: float, v: float) -> None:
-        """Change between the whole picture and full size at a window point."""
+        """Change between the whole picture and full size at a window point.
+
+        Parameters
+        ----------
+        u, v : float
+            Place in the window, in pixels from its top left corner.
+        """
         if self.view.fitted:
             self.zoom_at(1.0 / max(self.view.scale, 1e-9), u, v)
         else:
             self.fit()
 
     def zoom_at(self, factor: float, u: float, v: float) -> None:
-        """Zoom about a window point."""
+        """Zoom about a window point.
+
+        Parameters
+        ----------
+        factor : float
+            How much larger the picture becomes.
+        u, v : float
+            Place in the window, in pixels from its top left corner.
+        """
         if self._is_shown:
             self.view = self.view.zoomed(factor, u, v)
             self.redraw()
 
     def turn_at(self, turns: float, u: float, v: float) -> None:
-        """Zoom about a window point by a turn of the wheel, in when positive."""
+        """Zoom about a window point by a turn of the wheel, in when positive.
+
+        Parameters
+        ----------
+        turns : float
+            Positive to zoom in.
+        u, v : float
+            Place in the window, in pixels from its top left corner.
+        """
         self.zoom_at(ZOOM_STEP if turns > 0 else 1 / ZOOM_STEP, u, v)
 
     def pan(self, du: float, dv: float) -> None:
-        """Move the picture by some window pixels."""
+        """Move the picture by some window pixels.
+
+        Parameters
+        ----------
+        du, dv : float
+            How far it moves, in window pixels.
+        """
         if self._is_shown:
             self.view = self.view.panned(du, dv)
             self.redraw()
 
     def press_at(self, u: float, v: float) -> bool:
-        """Offer a press at a window point to the tool; returns whether it took it."""
+        """Offer a press at a window point to the tool; returns whether it took it.
+
+        Parameters
+        ----------
+        u, v : float
+            Place in the window, in pixels from its top left corner.
+        """
         takes = self.tool is not None and self._is_shown and self.tool.grab(u, v, self.view)
         self._dragging = self.tool if takes else None
         return takes
 
     def drag_to(self, u: float, v: float) -> bool:
-        """Let the tool that took the press follow the pointer; returns whether there is one."""
+        """Let the tool that took the press follow the pointer; returns whether there is one.
+
+        Parameters
+        ----------
+        u, v : float
+            Place in the window, in pixels from its top left corner.
+        """
         if self._dragging is None:
             return False
         self._dragging.drag(u, v, self.view)
@@ -133,7 +207,13 @@ class PictureControl:
         return True
 
     def release_at(self, u: float, v: float) -> bool:
-        """Let the tool end its drag; returns whether there was one."""
+        """Let the tool end its drag; returns whether there was one.
+
+        Parameters
+        ----------
+        u, v : float
+            Place in the window, in pixels from its top left corner.
+        """
         tool, self._dragging = self._dragging, None
         if tool is None:
             return False
@@ -142,12 +222,24 @@ class PictureControl:
         return True
 
     def hover_at(self, u: float, v: float) -> None:
-        """Tell the picture point under a window point."""
+        """Tell the picture point under a window point.
+
+        Parameters
+        ----------
+        u, v : float
+            Place in the window, in pixels from its top left corner.
+        """
         if self._is_shown:
             self.hovered(*self.view.to_picture(u, v))
 
     def click_at(self, u: float, v: float) -> None:
-        """Take a window point as clicked."""
+        """Take a window point as clicked.
+
+        Parameters
+        ----------
+        u, v : float
+            Place in the window, in pixels from its top left corner.
+        """
         if self.clicked is not None and self._is_shown:
             self.clicked(*self.view.to_picture(u, v))
 
@@ -156,7 +248,13 @@ class PictureControl:
         self.click_at(*self._middle)
 
     def mark_lines(self, near: float, far: float) -> list[tuple[float, float, float, float]]:
-        """Return the lines (u, v, u, v) of the cross, which begin and end so far from its middle; none unmarked."""
+        """Return the lines (u, v, u, v) of the cross, which begin and end so far from its middle; none unmarked.
+
+        Parameters
+        ----------
+        near, far : float
+            Distances from the middle, in window pixels.
+        """
         if self.mark is None:
             return []
         u, v = self.view.to_window(*self.mark)

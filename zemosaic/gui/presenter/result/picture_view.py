@@ -41,7 +41,13 @@ class Viewport:
         return replace(self, scale=self.fit_scale, centre_x=self.picture_width / 2, centre_y=self.picture_height / 2)
 
     def of_picture(self, picture_width: int, picture_height: int) -> Viewport:
-        """Return the view of another picture: the same part of it, or all of it where all was seen."""
+        """Return the view of another picture: the same part of it, or all of it where all was seen.
+
+        Parameters
+        ----------
+        picture_width, picture_height : int
+            In pixels.
+        """
         resized = replace(self, picture_width=picture_width, picture_height=picture_height)
         if self.fitted or self.scale <= 0 or self.picture_width <= 1:
             return resized.fit()
@@ -52,12 +58,26 @@ class Viewport:
         return same_part._kept_inside() if same_part.scale > same_part.fit_scale else resized.fit()
 
     def resized(self, width: int, height: int) -> Viewport:
-        """Return the view after its window changed; a fitted picture stays fitted."""
+        """Return the view after its window changed; a fitted picture stays fitted.
+
+        Parameters
+        ----------
+        width, height : int
+            Of the window, in pixels.
+        """
         view = replace(self, width=max(width, 1), height=max(height, 1))
         return view.fit() if self.fitted or view.fitted else view._kept_inside()
 
     def zoomed(self, factor: float, u: float, v: float) -> Viewport:
-        """Return the view zoomed so that the picture under a window point stays there, as far as borders allow."""
+        """Return the view zoomed so that the picture under a window point stays there, as far as borders allow.
+
+        Parameters
+        ----------
+        factor : float
+            How much larger the picture becomes.
+        u, v : float
+            Place in the window, in pixels from its top left corner.
+        """
         x, y = self.to_picture(u, v)
         scale = min(max(self.scale * factor, self.fit_scale), max(_MAX_ZOOM, self.fit_scale))
         centre_x = x - (u - self.width / 2) / scale
@@ -65,19 +85,37 @@ class Viewport:
         return replace(self, scale=scale, centre_x=centre_x, centre_y=centre_y)._kept_inside()
 
     def panned(self, du: float, dv: float) -> Viewport:
-        """Return the view after the picture was dragged by so many window pixels."""
+        """Return the view after the picture was dragged by so many window pixels.
+
+        Parameters
+        ----------
+        du, dv : float
+            In window pixels.
+        """
         moved = replace(self, centre_x=self.centre_x - du / self.scale, centre_y=self.centre_y - dv / self.scale)
         return moved._kept_inside()
 
     def to_picture(self, u: float, v: float) -> tuple[float, float]:
-        """Return the picture point (x, y) under a window point."""
+        """Return the picture point (x, y) under a window point.
+
+        Parameters
+        ----------
+        u, v : float
+            Place in the window, in pixels from its top left corner.
+        """
         return (
             self.centre_x + (u - self.width / 2) / self.scale,
             self.centre_y + (v - self.height / 2) / self.scale,
         )
 
     def to_window(self, x: float, y: float) -> tuple[float, float]:
-        """Return the window point (u, v) of a picture point."""
+        """Return the window point (u, v) of a picture point.
+
+        Parameters
+        ----------
+        x, y : float
+            Place in the picture, in pixels from its top left corner.
+        """
         return (x - self.centre_x) * self.scale + self.width / 2, (y - self.centre_y) * self.scale + self.height / 2
 
     def box(self) -> tuple[float, float, float, float]:

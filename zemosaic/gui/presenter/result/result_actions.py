@@ -46,10 +46,30 @@ class ActionWidgets(Protocol):
         """Show a line below the picture."""
 
     def ask_open(self, title: str, folder: str, endings: Sequence[str]) -> str:
-        """Ask for a file that exists; return an empty text where none was chosen."""
+        """Ask for a file that exists; return an empty text where none was chosen.
+
+        Parameters
+        ----------
+        title : str
+        folder : str
+            Where the choice begins.
+        endings : sequence of str
+            Of the files that are offered, each with its dot.
+        """
 
     def ask_save(self, title: str, folder: str, name: str, endings: Sequence[str]) -> str:
-        """Ask for a file to write; return an empty text where none was chosen."""
+        """Ask for a file to write; return an empty text where none was chosen.
+
+        Parameters
+        ----------
+        title : str
+        folder : str
+            Where the choice begins.
+        name : str
+            What is proposed.
+        endings : sequence of str
+            Of the files that are offered, each with its dot.
+        """
 
     def copy_picture(self, picture: Picture) -> bool:
         """Put a picture, shape (h, w, 3), on the clipboard; return whether that was possible."""
@@ -131,7 +151,16 @@ class ResultActions:
         return seen if seen is None or self._crop is None else self._crop.drawn(seen, view)
 
     def ask_open(self) -> None:
-        """Ask for a mosaic and show it."""
+        """Ask for a mosaic and show it.
+
+        Parameters
+        ----------
+        title : str
+        folder : str
+            Where the choice begins.
+        endings : sequence of str
+            Of the files that are offered, each with its dot.
+        """
         path = self._widgets.ask_open(self._text("result.open_file"), self._folder, MOSAIC_ENDINGS)
         if path:
             self._open_path(path)
@@ -150,7 +179,18 @@ class ResultActions:
         self._take_tool()
 
     def ask_save(self) -> None:
-        """Save what is seen, as it is seen."""
+        """Save what is seen, as it is seen.
+
+        Parameters
+        ----------
+        title : str
+        folder : str
+            Where the choice begins.
+        name : str
+            What is proposed.
+        endings : sequence of str
+            Of the files that are offered, each with its dot.
+        """
         picture = self._desk.picture(self._widgets.picture.view)
         if picture is None:
             return

@@ -55,7 +55,14 @@ class ResultPageWidgets(ActionWidgets, Protocol):
     """The widgets of the page."""
 
     def show_summary(self, text: str, files: ResultFiles) -> None:
-        """Show what was made of what; the buttons of files that are not there are dead."""
+        """Show what was made of what; the buttons of files that are not there are dead.
+
+        Parameters
+        ----------
+        text : str
+            What is told of the mosaic.
+        files : ResultFiles
+        """
 
     def show_pixel(self, is_asked: bool) -> None:
         """Show the panel that tells of a pixel instead of the summary, or the summary again."""
@@ -64,7 +71,17 @@ class ResultPageWidgets(ActionWidgets, Protocol):
         """Show anew what the panel tells."""
 
     def offer_channels(self, names: Sequence[str], texts: Sequence[str], chosen: str) -> None:
-        """Offer the channels that can be looked at."""
+        """Offer the channels that can be looked at.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Of the channels.
+        texts : sequence of str
+            Their words.
+        chosen : str
+            The one of `names` that is shown.
+        """
 
     def show_look(self, look: Mapping[str, float | bool]) -> None:
         """Put the sliders, and the tick for linked colours, at their places."""
@@ -76,7 +93,16 @@ class ResultPageWidgets(ActionWidgets, Protocol):
         """Show how often each brightness is seen, shape (h, w, 3); nothing where no mosaic is open."""
 
     def offer_mosaics(self, paths: Sequence[str], names: Sequence[str], chosen: str) -> None:
-        """Offer the mosaics of a run that made several; nothing where there are fewer than two."""
+        """Offer the mosaics of a run that made several; nothing where there are fewer than two.
+
+        Parameters
+        ----------
+        paths : sequence of str
+        names : sequence of str
+            Their words.
+        chosen : str
+            The one of `paths` that is shown.
+        """
 
 
 class ResultPage:
@@ -184,7 +210,13 @@ class ResultPage:
         self.update_state()
 
     def ask_pixel(self, x: float, y: float) -> None:
-        """Ask which frames are in the pixel at a picture point, and show the panel."""
+        """Ask which frames are in the pixel at a picture point, and show the panel.
+
+        Parameters
+        ----------
+        x, y : float
+            Place in the picture, in pixels from its top left corner.
+        """
         pixel = self.desk.pixel_at(x, y)
         if pixel is None:
             return
@@ -252,7 +284,13 @@ class ResultPage:
             self._widgets.show_histogram(histogram_picture(self.desk.plain, *HISTOGRAM_PX))
 
     def hover(self, x: float, y: float) -> None:
-        """Show what lies under a picture point."""
+        """Show what lies under a picture point.
+
+        Parameters
+        ----------
+        x, y : float
+            Place in the picture, in pixels from its top left corner.
+        """
         self._widgets.show_read_out(self.desk.read_out(x, y, self._session.words))
 
     def open_folder(self) -> None:

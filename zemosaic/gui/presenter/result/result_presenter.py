@@ -19,7 +19,6 @@ from zemosaic.gui.presenter.result.render.frame_outlines import outlines_of
 from zemosaic.gui.presenter.result.render.mosaic_render import (
     CHANNELS,
     Adjustment,
-    Depth,
     OpenMosaic,
     available_layers,
     plain_picture,
@@ -30,6 +29,7 @@ from zemosaic.i18n import Translator
 
 if TYPE_CHECKING:
     from zemosaic.picture.pyramid import MosaicView
+    from zemosaic.stars.zero_point import MosaicDepth
 
 __all__ = ["ResultPresenter"]
 
@@ -143,7 +143,14 @@ class ResultPresenter:
             return seen
 
     def read_out(self, x: float, y: float, words: Translator) -> str:
-        """Return what lies under a picture point: the place on the sky, the values, the number of frames."""
+        """Return what lies under a picture point: the place on the sky, the values, the number of frames.
+
+        Parameters
+        ----------
+        x, y : float
+            Place in the picture, in pixels from its top left corner.
+        words : Translator
+        """
         if self.mosaic is None:
             return ""
         view, texts = self.mosaic.view, []
@@ -157,12 +164,21 @@ class ResultPresenter:
         if frames is not None:
             texts.append(words.text("result.frames_here", count=frames))
         if frames and self.mosaic.depth is not None:
-            limit = float(self.mosaic.depth.at(np.array([frames], np.float32))[0])
+            from zemosaic.stars.shallow_parts import limit_at
+
+            depth = self.mosaic.depth
+            limit = float(limit_at(depth.limit_mag, depth.typical_frames, np.array([float(frames)]))[0])
             texts.append(words.text("result.limit_here", mag=words.number(limit, ".1f")))
         return "  ·  ".join(texts)
 
     def pixel_at(self, x: float, y: float) -> tuple[int, int] | None:
-        """Return column and row from the bottom, counted from 0, of the mosaic's pixel at a picture point."""
+        """Return column and row from the bottom, counted from 0, of the mosaic's pixel at a picture point.
+
+        Parameters
+        ----------
+        x, y : float
+            Place in the picture, in pixels from its top left corner.
+        """
         if self.size is None or not (0 <= x < self.size[0] and 0 <= y < self.size[1]):
             return None
         return int(x), self.size[1] - 1 - int(y)
@@ -196,9 +212,11 @@ class ResultPresenter:
             self._news.put(_Opened(number, problem=fault.message))
 
 
-def _depth_of(view: MosaicView) -> Depth | None:
+def _depth_of(view: MosaicView) -> MosaicDepth | None:
     """Return how faint a star a mosaic shows, as its header tells."""
+    from zemosaic.stars.zero_point import MosaicDepth
+
     limit, frames = (view.header.get(key) for key in ("MAGLIM5", "MAGLIMN"))
     if not isinstance(limit, int | float) or not isinstance(frames, int | float) or frames <= 0:
         return None
-    return Depth(float(limit), float(frames))
+    return MosaicDepth(float(limit), float(frames))

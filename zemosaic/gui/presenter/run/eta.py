@@ -71,6 +71,7 @@ def remaining_s(
     current_left_s: float | None,
     planned_s: float | None,
     until: str | None = None,
+    shares: Mapping[str, float] = SHARES,
 ) -> float | None:
     """Return the seconds left of a whole run.
 
@@ -86,6 +87,8 @@ def remaining_s(
         The plan's estimate for `PIXEL_PHASES`.
     until : str, optional
         The last phase of the run; that of a mosaic by default.
+    shares : mapping
+        Part of the time that each phase of `SHARES` takes, as earlier runs on this computer took it.
 
     Returns
     -------
@@ -93,13 +96,13 @@ def remaining_s(
         None while nothing has been learnt.
     """
     finished = {phase: seconds for phase, seconds in taken_s.items() if phase in SHARES and phase != current}
-    learnt = sum(SHARES[phase] for phase in finished)
+    learnt = sum(shares[phase] for phase in finished)
     spent = sum(finished.values())
     if current is not None and current in SHARES and current_left_s is not None:
-        learnt += SHARES[current]
+        learnt += shares[current]
         spent += taken_s.get(current, 0.0) + current_left_s
     per_share = spent / learnt if learnt >= _MIN_SHARE else None
-    planned_s = _corrected(planned_s, finished, current, taken_s, current_left_s)
+    planned_s = _corrected(planned_s, finished, current, taken_s, current_left_s, shares)
     order = list(SHARES)
     first = order.index(current) if current is not None and current in SHARES else 0
     last = len(order) if until is None else order.index(until) + 1
@@ -107,7 +110,7 @@ def remaining_s(
     for phase in order[first:last]:
         if phase in finished:
             continue
-        expected = _expected_s(phase, per_share, planned_s)
+        expected = _expected_s(phase, per_share, planned_s, shares)
         if expected is None:
             return None
         if phase == current:
@@ -154,6 +157,7 @@ def _corrected(
     current: str | None,
     taken_s: Mapping[str, float],
     current_left_s: float | None,
+    shares: Mapping[str, float],
 ) -> float | None:
     """Return the plan's estimate, corrected by the pixel phases seen so far."""
     seen = {phase: seconds for phase, seconds in finished.items() if phase in PIXEL_PHASES}
@@ -161,10 +165,12 @@ def _corrected(
         seen[current] = taken_s.get(current, 0.0) + current_left_s
     if planned_s is None or not seen:
         return planned_s
-    return sum(seen.values()) / sum(SHARES[phase] for phase in seen) * sum(SHARES[phase] for phase in PIXEL_PHASES)
+    return sum(seen.values()) / sum(shares[phase] for phase in seen) * sum(shares[phase] for phase in PIXEL_PHASES)
 
 
-def _expected_s(phase: str, per_share: float | None, planned_s: float | None) -> float | None:
+def _expected_s(
+    phase: str, per_share: float | None, planned_s: float | None, shares: Mapping[str, float]
+) -> float | None:
     if planned_s is not None and phase in PIXEL_PHASES:
-        return planned_s * SHARES[phase] / sum(SHARES[name] for name in PIXEL_PHASES)
-    return None if per_share is None else per_share * SHARES[phase]
+        return planned_s * shares[phase] / sum(shares[name] for name in PIXEL_PHASES)
+    return None if per_share is None else per_share * shares[phase]

@@ -18,6 +18,7 @@ from zemosaic.gui.presenter.run.run_text import (
 )
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.presenter.run.summary_text import warning_text
+from zemosaic.gui.presenter.settings.form import with_labels
 
 __all__ = ["LogFeed", "RunFace", "run_face"]
 
@@ -42,7 +43,7 @@ def run_face(session: Session) -> RunFace:
     """Return what the page shows now."""
     state, words, now = session.state, session.words, session.clock()
     shares = [phase.fraction or 0.0 for phase in state.phases]
-    lines = ["⚠ " + warning_text(warning, words) for warning in state.warnings]
+    lines = ["⚠ " + with_labels(warning_text(warning, words), words) for warning in state.warnings]
     none = "" if state.status is Status.IDLE else words.text("run.no_warnings")
     # Between two looks at a growing folder nothing is under way whose end could be foretold.
     is_waiting = session.watching and state.current is None and state.status is Status.RUNNING
@@ -50,7 +51,7 @@ def run_face(session: Session) -> RunFace:
         heading=words.text("run.status.watching" if is_waiting else f"run.status.{state.status.value}"),
         time="" if is_waiting else time_text(state, now, words),
         fraction=0.0 if is_waiting else sum(shares) / max(len(shares), 1),
-        phases=tuple(phase_cells(phase, state, now, words) for phase in state.phases),
+        phases=tuple(phase_cells(phase, state, words) for phase in state.phases),
         facts=facts_text(state, words),
         caption=caption_text(state, words),
         warnings="\n".join(lines) or none,

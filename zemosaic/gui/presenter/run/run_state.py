@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import assert_never
@@ -34,7 +35,7 @@ from zemosaic.events import (
     Warned,
     Watching,
 )
-from zemosaic.gui.presenter.run.eta import Speed, remaining_s
+from zemosaic.gui.presenter.run.eta import SHARES, Speed, remaining_s
 
 __all__ = ["Drops", "LogLine", "Phase", "PhaseStatus", "RunState", "Status", "WarningCount", "advanced"]
 
@@ -141,6 +142,8 @@ class RunState:
 
     status: Status = Status.IDLE
     started_s: float = 0.0
+    shares: Mapping[str, float] = field(default_factory=lambda: SHARES)
+    """Part of the time that each phase takes, as earlier runs took it."""
     paused_at_s: float | None = None
     """When the pause that lasts began."""
     paused_s: float = 0.0
@@ -174,6 +177,11 @@ class RunState:
         """Return a phase by its name."""
         return next((phase for phase in self.phases if phase.name == name), None)
 
+    @property
+    def walls_s(self) -> dict[str, float]:
+        """Seconds that each phase took."""
+        return {phase.name: phase.wall_s for phase in self.phases}
+
     def clock_s(self, at_s: float) -> float:
         """Return the time at which the run's own clock stands: it stops during a pause."""
         return at_s if self.paused_at_s is None else self.paused_at_s
@@ -191,10 +199,10 @@ class RunState:
         current = self.phase(self.current) if self.current else None
         planned = self.plan.estimated_s if self.plan else None
         if current is None:
-            left = remaining_s(taken, None, None, planned, self.until)
+            left = remaining_s(taken, None, None, planned, self.until, self.shares)
         else:
             taken[current.name] = max(at_s - current.started_s, 0.0)
-            left = remaining_s(taken, current.name, current.left_s(at_s), planned, self.until)
+            left = remaining_s(taken, current.name, current.left_s(at_s), planned, self.until, self.shares)
         return None if left is None or not math.isfinite(left) else max(left, 0.0)
 
     def stopping(self) -> RunState:
@@ -234,7 +242,9 @@ def _with_turn(state: RunState, event: Turn, at_s: float) -> RunState:
     match event:
         case RunStarted():
             status = Status.STOPPING if state.status is Status.STOPPING else Status.RUNNING
-            fresh = RunState(status=status, started_s=at_s, output_dir=event.output_dir, until=event.until)
+            fresh = RunState(
+                status=status, started_s=at_s, shares=state.shares, output_dir=event.output_dir, until=event.until
+            )
             # What is known of a growing folder, and its picture, stand from one run over it to the next.
             return fresh if state.watch is None else replace(fresh, watch=state.watch, preview=state.preview)
         case RunFinished():

@@ -54,8 +54,15 @@ class PhaseCells:
     time: str
 
 
-def phase_cells(phase: Phase, state: RunState, now: float, words: Translator) -> PhaseCells:
-    """Return the row of a phase at a time of the run's clock."""
+def phase_cells(phase: Phase, state: RunState, words: Translator) -> PhaseCells:
+    """Return the row of a phase.
+
+    Parameters
+    ----------
+    phase : Phase
+    state : RunState
+    words : Translator
+    """
     count = ""
     if phase.status is not PhaseStatus.WAITING and phase.total:
         count = "/".join(words.number(number, ",") for number in (phase.done, phase.total))
@@ -63,8 +70,8 @@ def phase_cells(phase: Phase, state: RunState, now: float, words: Translator) ->
     if phase.status is PhaseStatus.DONE:
         time = duration_text(phase.wall_s)
     elif phase.status is PhaseStatus.RUNNING and not state.status.over:
-        left = phase.left_s(state.clock_s(now))
-        time = speed_text(phase, words) if left is None else words.text("cli.left", time=duration_text(left))
+        # The time left is one number, that of the whole run.
+        time = speed_text(phase, words)
     name = phase_name(phase.name, words)
     return PhaseCells(_SIGNS[phase.status], name, phase.status, phase.fraction or 0.0, count, time)
 
@@ -136,14 +143,29 @@ def status_text(session: Session) -> tuple[str, bool]:
 
 
 def start_key(is_watching: bool, resumes: bool) -> str:
-    """Return which words the button has that starts a run."""
+    """Return which words the button has that starts a run.
+
+    Parameters
+    ----------
+    is_watching : bool
+        Whether a folder is watched, of which it makes the mosaic.
+    resumes : bool
+        Whether an earlier run left finished work.
+    """
     if is_watching:
         return "window.finish"
     return "window.start_resume" if resumes else "window.start"
 
 
 def window_title(session: Session, fraction: float) -> str:
-    """Return the title of the window, how far a run is before its name."""
+    """Return the title of the window, how far a run is before its name.
+
+    Parameters
+    ----------
+    session : Session
+    fraction : float
+        Part of the run that is done, from 0 to 1.
+    """
     state, words = session.state, session.words
     if session.watching and state.watch is not None:
         return f"{words.text('watch.title', count=state.watch.frames)} · ZeMosaic"
@@ -179,7 +201,7 @@ def known_level(level: str) -> str:
 
 def log_line(line: LogLine, state: RunState, words: Translator) -> str:
     """Return a line of the log with its time since the start."""
-    return f"{duration_text(max(line.at_s - state.started_s, 0.0)):>7}  {words.message(line.text)}"
+    return f"{duration_text(max(line.at_s - state.started_s, 0.0)):>7}  {with_labels(words.message(line.text), words)}"
 
 
 def default_text(spec: Spec, words: Translator) -> str:

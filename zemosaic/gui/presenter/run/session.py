@@ -21,7 +21,7 @@ from zemosaic.gui.presenter.run.input_folder import InputFolder
 from zemosaic.gui.presenter.run.run_folders import RunFolders
 from zemosaic.gui.presenter.run.run_state import RunState, Status, advanced
 from zemosaic.gui.presenter.run.runs import DemoMaker, RunHandle, Starter, waiting_events
-from zemosaic.gui.presenter.run.speed import learn_speed, speed_of
+from zemosaic.gui.presenter.run.speed import learn_speed, shares_of, speed_of
 from zemosaic.gui.presenter.settings.form import Form
 from zemosaic.gui.presenter.unattended.start_watch import start_watch
 from zemosaic.gui.presenter.unattended.watched_run import WatchedRun
@@ -180,9 +180,9 @@ class Session:
         self._run = self._watched or self._start(*single)
         self._run_folder, self.borrowed = settings.input_dir, None
         self.problem, self.is_failure_told = None, False
-        self.state = RunState(status=Status.RUNNING, started_s=now, output_dir=settings.output_dir, until=until)
-        self.began_at_s = time.time()
-        self._stop_asked_s = None
+        state = RunState(Status.RUNNING, now, shares_of(self.config_folder), until=until)
+        self.state = replace(state, output_dir=settings.output_dir)
+        self.began_at_s, self._stop_asked_s = time.time(), None
         self._events.clear()
 
     def _start_chosen(
@@ -326,8 +326,8 @@ class Session:
         if self.state.status.under_way and self._stop_asked_s is not None:
             self.state = self.state.stopping()
         if self.state.status.over:
-            if self.state.result is not None:
-                learn_speed(self.config_folder, self.state.result.frames_used, self.state.result.cpu_s)
+            if (result := self.state.result) is not None:
+                learn_speed(self.config_folder, result.frames_used, result.cpu_s, self.state.walls_s)
                 self.frames.cpu_s_per_frame = speed_of(self.config_folder)
             self._end_run()
             self._over = True

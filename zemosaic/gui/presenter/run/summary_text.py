@@ -138,7 +138,13 @@ def warning_text(warning: WarningCount, words: Translator) -> str:
 
 
 def watch_text(watch: Watching, words: Translator) -> str:
-    """Return how a folder stands to which frames are still being added."""
+    """Return how a folder stands to which frames are still being added.
+
+    Parameters
+    ----------
+    watch : Watching
+    words : Translator
+    """
     if watch.finishing:
         return words.text("watch.finishing", count=watch.unfinished)
     parts = [words.text("watch.frames", count=watch.frames)]

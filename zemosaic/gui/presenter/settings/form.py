@@ -25,7 +25,9 @@ __all__ = [
     "with_labels",
 ]
 
-_KEYS = re.compile(rf"\b({'|'.join(sorted((spec.key for spec in specs()), key=len, reverse=True))})\b(?!=)")
+_COMPOUND = sorted((spec.key for spec in specs() if "_" in spec.key), key=len, reverse=True)
+"""Keys that are no words of any language, as `solver` and `pointing` are."""
+_KEYS = re.compile(rf"\b({'|'.join(_COMPOUND)})\b(?!=)")
 ELSEWHERE = ("language",)
 """Settings that the windows show in their header, not in the form."""
 

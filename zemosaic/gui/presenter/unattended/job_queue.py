@@ -114,7 +114,14 @@ class JobQueue:
             self._set(status=JobStatus.FINISHED, mosaic="" if state.result is None else state.result.mosaic)
 
     def refused(self, error: Message, exit_code: int) -> None:
-        """Note that the run of the job under way could not even begin."""
+        """Note that the run of the job under way could not even begin.
+
+        Parameters
+        ----------
+        error : Message
+        exit_code : int
+            That a single run would have ended the program with.
+        """
         self._set(status=JobStatus.FAILED, error=error, exit_code=exit_code)
 
     def _set(self, **changes: object) -> None:
@@ -125,13 +132,25 @@ class JobQueue:
 
 
 def entry_text(entry: Entry, words: Translator) -> tuple[str, str]:
-    """Return the state of a job in a word behind its sign, and what is to be told of it."""
+    """Return the state of a job in a word behind its sign, and what is to be told of it.
+
+    Parameters
+    ----------
+    entry : Entry
+    words : Translator
+    """
     told = entry.mosaic if entry.error is None else words.message(entry.error)
     return f"{_SIGNS[entry.status]} {words.text(f'queue.status.{entry.status.value}')}", told
 
 
 def queue_lines(queue: JobQueue, words: Translator) -> list[str]:
-    """Return the end of a queue in lines: how many mosaics were made, and what became of each job."""
+    """Return the end of a queue in lines: how many mosaics were made, and what became of each job.
+
+    Parameters
+    ----------
+    queue : JobQueue
+    words : Translator
+    """
     made = sum(entry.status is JobStatus.FINISHED for entry in queue.entries)
     lines = [words.text("queue.made", made=made, jobs=len(queue.entries))]
     for entry in queue.entries:

@@ -118,6 +118,12 @@ def read_jobs(path: Path) -> list[Job]:
 def write_jobs(path: Path, jobs: Sequence[Job]) -> None:
     """Write jobs as `read_jobs` reads them.
 
+    Parameters
+    ----------
+    path : Path
+        Of the table; its folder is made if need be.
+    jobs : sequence of Job
+
     Raises
     ------
     OSError

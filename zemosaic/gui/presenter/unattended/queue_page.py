@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Protocol
 
 from zemosaic.errors import InputError, SettingsError, ZeMosaicError
+from zemosaic.gui.presenter.result.earlier_result import find_earlier_result
 from zemosaic.gui.presenter.run.run_folders import RunFolders
 from zemosaic.gui.presenter.run.run_state import RunState, Status
 from zemosaic.gui.presenter.run.session import Session
-from zemosaic.gui.presenter.unattended.job_queue import Entry, JobQueue, entry_text
+from zemosaic.gui.presenter.unattended.job_queue import Entry, JobQueue, JobStatus, entry_text
 from zemosaic.gui.presenter.unattended.jobs import Job, jobs_below, proposed_output, read_jobs, short_path, write_jobs
 
 __all__ = ["BUTTONS", "QueueFace", "QueuePage", "QueueWindow"]
@@ -61,6 +62,7 @@ class QueuePage:
         self.view: QueueWindow | None = None
         self._started, self._refused = started, refused
         self._file = session.config_folder / _FILE
+        self._with_mosaic: dict[str, bool] = {}
         self.jobs = JobQueue(self._read())
 
     def face(self) -> QueueFace:
@@ -158,6 +160,8 @@ class QueuePage:
     def _row(self, entry: Entry) -> tuple[str, ...]:
         state, told = entry_text(entry, self.session.words)
         result = Path(told).name if entry.mosaic else told
+        if entry.status is JobStatus.WAITING and self._has_mosaic(entry.job.output_dir):
+            result = "⚠ " + self.session.words.text("queue.replaces")
         return state, entry.job.name, short_path(entry.job.input_dir), short_path(entry.job.output_dir), result
 
     def details(self, index: int) -> str:
@@ -176,6 +180,12 @@ class QueuePage:
             entry = self.jobs.entries[index]
             output = Path(entry.job.output_dir)
             self.session.opener.open(output if output.is_dir() else Path(entry.job.input_dir))
+
+    def _has_mosaic(self, folder: str) -> bool:
+        """Return whether a folder held a mosaic when it was first asked for: nothing asks before the queue begins."""
+        if folder not in self._with_mosaic:
+            self._with_mosaic[folder] = Path(folder).is_dir() and find_earlier_result(Path(folder)) is not None
+        return self._with_mosaic[folder]
 
     def _keep(self) -> None:
         """Write the jobs that have no mosaic, for the next start of the program."""

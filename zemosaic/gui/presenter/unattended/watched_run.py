@@ -26,7 +26,8 @@ __all__ = ["Looker", "WatchEnd", "WatchedRun", "watch_end"]
 GROWTH = 0.1
 """A preparation begins once so large a part of the frames of the last one has been added..."""
 QUIET_S = 30.0
-"""...or once nothing was added for so long; so the work of all preparations grows no faster than the frames do."""
+"""...or once nothing was added for so long, but after a pause as long as the last preparation took: a camera of long
+exposures would otherwise have its frames looked at anew after each of them."""
 LAST_WAIT_S = 60.0
 """Files that are being written when the mosaic is wanted have so long to be finished."""
 _FATAL = (SettingsError.exit_code, OutputError.exit_code)
@@ -54,13 +55,28 @@ class WatchEnd:
     """At this time of the day's clock."""
 
     def reached(self, look: Look, now: datetime) -> bool:
-        """Return whether the mosaic is due."""
+        """Return whether the mosaic is due.
+
+        Parameters
+        ----------
+        look : Look
+            At the folder.
+        now : datetime
+            The day's clock.
+        """
         is_idle = self.idle_s > 0 and bool(look.settled) and look.quiet_s >= self.idle_s
         return is_idle or (self.at is not None and now >= self.at)
 
 
 def watch_end(settings: Settings, begin: datetime) -> WatchEnd:
-    """Return when a watch that begins at a time of the day's clock ends by its settings."""
+    """Return when a watch ends by its settings.
+
+    Parameters
+    ----------
+    settings : Settings
+    begin : datetime
+        When it begins, of the day's clock; the time that the settings name is the next one after that.
+    """
     at = None
     clock = parse_clock(settings.watch_until)
     if clock is not None:
@@ -104,6 +120,8 @@ class WatchedRun:
         self._stop_asked_s: float | None = None
         self._given_up_s: float | None = None
         """When a preparation was asked to stop, since the mosaic is wanted of more frames than it has."""
+        self._began_s = self._ended_s = self._took_s = 0.0
+        """When the latest run began and ended, and how long it took."""
         self._held = self._over = False
         self._told: WatchingEvent | None = None
 
@@ -182,8 +200,12 @@ class WatchedRun:
                 events.append(Warned(message("warning.files_unfinished", count=len(look.unfinished))))
             self._is_last = True
             self._begin(None, look)
-        elif fresh and (fresh >= GROWTH * len(self._looked_at) or look.quiet_s >= QUIET_S):
+        elif fresh >= max(GROWTH * len(self._looked_at), 1) or (fresh and self._has_rested(look)):
             self._begin("plan", look)
+
+    def _has_rested(self, look: Look) -> bool:
+        """Return whether few new frames are worth a preparation."""
+        return look.quiet_s >= QUIET_S and self._clock() - self._ended_s >= self._took_s
 
     def _begin(self, until: Preparation | None, look: Look) -> None:
         settings = self._settings
@@ -191,6 +213,7 @@ class WatchedRun:
         self._settings = settings.model_copy(update={"resume": "auto"})
         self._looked_at = look.settled
         self._given_up_s = None
+        self._began_s = self._clock()
         self._run = self._start(settings, until, only=look.settled)
 
     def _news(self, run: RunHandle, look: Look) -> list[Event]:
@@ -204,6 +227,8 @@ class WatchedRun:
             ending = events.pop()
             run.close()
             self._run = None
+            self._ended_s = self._clock()
+            self._took_s = self._ended_s - self._began_s
             events += self._after(ending)
         return events
 

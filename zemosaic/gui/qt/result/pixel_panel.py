@@ -19,7 +19,7 @@ from zemosaic.gui.presenter.result.pixel_text import (
     pixel_rows,
 )
 from zemosaic.gui.presenter.run.session import Session
-from zemosaic.gui.qt.frames_table import Index
+from zemosaic.gui.qt.frames.frames_table import Index
 from zemosaic.gui.qt.widgets import card, label
 
 __all__ = ["PixelPanel"]

@@ -146,7 +146,14 @@ class ResultView(ttk.Frame):
         self._read_out.configure(text=text)
 
     def show_summary(self, text: str, files: ResultFiles) -> None:
-        """Show what was made of what."""
+        """Show what was made of what.
+
+        Parameters
+        ----------
+        text : str
+            What is told of the mosaic.
+        files : ResultFiles
+        """
         self._told.configure(state="normal")
         self._told.delete("1.0", "end")
         self._told.insert("end", text)
@@ -175,7 +182,17 @@ class ResultView(ttk.Frame):
         self.panel.update_state()
 
     def offer_channels(self, names: Sequence[str], texts: Sequence[str], chosen: str) -> None:
-        """Offer the channels that can be looked at."""
+        """Offer the channels that can be looked at.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Of the channels.
+        texts : sequence of str
+            Their words.
+        chosen : str
+            The one of `names` that is shown.
+        """
         self.channel.offer(names, texts, chosen)
 
     def show_look(self, look: Mapping[str, float | bool]) -> None:
@@ -199,13 +216,33 @@ class ResultView(ttk.Frame):
             self._levels.pack(fill="x", after=self._heading)
 
     def ask_open(self, title: str, folder: str, endings: Sequence[str]) -> str:
-        """Ask for a file that exists; return an empty text where none was chosen."""
+        """Ask for a file that exists; return an empty text where none was chosen.
+
+        Parameters
+        ----------
+        title : str
+        folder : str
+            Where the choice begins.
+        endings : sequence of str
+            Of the files that are offered, each with its dot.
+        """
         kinds = [("FITS", [f"*{end}" for end in endings])]
         chosen = filedialog.askopenfilename(parent=self, title=title, initialdir=folder or None, filetypes=kinds)
         return str(chosen or "")
 
     def ask_save(self, title: str, folder: str, name: str, endings: Sequence[str]) -> str:
-        """Ask for a file to write; return an empty text where none was chosen."""
+        """Ask for a file to write; return an empty text where none was chosen.
+
+        Parameters
+        ----------
+        title : str
+        folder : str
+            Where the choice begins.
+        name : str
+            What is proposed.
+        endings : sequence of str
+            Of the files that are offered, each with its dot.
+        """
         kinds = [(end[1:].upper(), f"*{end}") for end in endings]
         chosen = filedialog.asksaveasfilename(
             parent=self, title=title, initialdir=folder, initialfile=name, filetypes=kinds, defaultextension=endings[0]
@@ -219,7 +256,16 @@ class ResultView(ttk.Frame):
         return copy_png(png_bytes(picture))
 
     def offer_mosaics(self, paths: Sequence[str], names: Sequence[str], chosen: str) -> None:
-        """Offer the mosaics of a run that made several."""
+        """Offer the mosaics of a run that made several.
+
+        Parameters
+        ----------
+        paths : sequence of str
+        names : sequence of str
+            Their words.
+        chosen : str
+            The one of `paths` that is shown.
+        """
         if len(paths) < 2:
             self.fields.pack_forget()
             return

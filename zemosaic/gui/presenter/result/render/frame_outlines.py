@@ -60,7 +60,16 @@ def outlines_of(mosaic: Path, wcs: FrameWcs | None, height: int) -> Outlines:
 
 
 def draw_outlines(picture: NDArray[np.uint8], view: Viewport, outlines: Outlines) -> None:
-    """Draw outlines into what a view shows, shape (h, w, 3)."""
+    """Draw outlines into what a view shows, shape (h, w, 3).
+
+    Parameters
+    ----------
+    picture : ndarray, shape (h, w, 3), uint8
+        What the view shows; it is drawn into.
+    view : Viewport
+    outlines : ndarray, shape (frames, 4, 2)
+        From `outlines_of`.
+    """
     import cv2
 
     left, top, _, _ = view.box()

@@ -17,12 +17,12 @@ from zemosaic.gui.presenter.result.render.tile_lines import TileBox, draw_tiles
 if TYPE_CHECKING:
     from zemosaic.picture.annotation.drawing import Kind
     from zemosaic.picture.pyramid import MosaicView
+    from zemosaic.stars.zero_point import MosaicDepth
 
 __all__ = [
     "CHANNELS",
     "LAYERS",
     "Adjustment",
-    "Depth",
     "OpenMosaic",
     "available_layers",
     "plain_picture",
@@ -30,14 +30,18 @@ __all__ = [
 ]
 
 CHANNELS = ("colour", "grey", "red", "green", "blue")
-LAYERS = ("objects", "stars", "grid", "scale", "coverage", "depth", "frames", "tiles")
+LAYERS = ("objects", "stars", "grid", "figures", "scale", "coverage", "depth", "frames", "tiles")
 """What can be laid over the picture, in the order of the menu."""
-ANNOTATIONS: dict[str, Kind] = {"objects": "object", "stars": "star", "grid": "grid", "scale": "frame"}
+ANNOTATIONS: dict[str, Kind] = {
+    "objects": "object",
+    "stars": "star",
+    "grid": "grid",
+    "figures": "figure",
+    "scale": "frame",
+}
 """The layers that are drawn from catalogues."""
 OVERLAY = 0.45
 """How strongly coverage and depth cover the picture."""
-DEPTH_RANGE_MAG = 1.5
-"""The colours of the depth reach from the deepest part to so much less."""
 Picture = NDArray[np.uint8]
 
 
@@ -58,22 +62,6 @@ class Adjustment:
 
 
 @dataclass(frozen=True)
-class Depth:
-    """How faint a star the mosaic shows, and where that is so."""
-
-    limit_mag: float
-    """Magnitude of a star at S/N 5."""
-    typical_frames: float
-    """Frames per pixel where that holds."""
-
-    def at(self, frames: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the magnitude of the faintest star where so many frames are; NaN where there is none."""
-        from zemosaic.stars.shallow_parts import limit_at
-
-        return limit_at(self.limit_mag, self.typical_frames, frames)
-
-
-@dataclass(frozen=True)
 class OpenMosaic:
     """A mosaic that is open, with what is known of it."""
 
@@ -82,7 +70,8 @@ class OpenMosaic:
     """Linked, and each colour for itself."""
     tiles: tuple[TileBox, ...]
     outlines: Outlines
-    depth: Depth | None = None
+    depth: MosaicDepth | None = None
+    """How faint a star it shows, as its header tells."""
 
 
 def available_layers(mosaic: OpenMosaic) -> frozenset[str]:
@@ -166,10 +155,13 @@ def _with_colours(seen: Picture, mosaic: OpenMosaic, view: Viewport, is_depth: b
     if frames is None:
         return seen
     if is_depth and mosaic.depth is not None:
-        deepest = float(mosaic.depth.at(np.array([most], np.float32))[0])
-        above = mosaic.depth.at(frames) - (deepest - DEPTH_RANGE_MAG)
-        # The faintest colour is for all that is less deep, so that only what has no frame is transparent.
-        colours = coverage_colours(np.maximum(above, 1e-3).astype(np.float32), DEPTH_RANGE_MAG)
+        # Here, when it is asked for: it loads what the first window does not need.
+        from zemosaic.stars.depth_picture import DEPTH_RANGE_MAG, depth_colours
+        from zemosaic.stars.shallow_parts import limit_at
+
+        depth = mosaic.depth
+        deepest = float(limit_at(depth.limit_mag, depth.typical_frames, np.array([most]))[0])
+        colours = depth_colours(frames, depth, deepest)
         marks = [(place, f"{deepest - DEPTH_RANGE_MAG * (1 - place):.1f} mag") for place in (0.0, 1.0)]
     else:
         colours = coverage_colours(frames, most)

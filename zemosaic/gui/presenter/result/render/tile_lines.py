@@ -41,7 +41,16 @@ def tile_boxes(mosaic: Path) -> tuple[TileBox, ...]:
 
 
 def draw_tiles(picture: NDArray[np.uint8], view: Viewport, tiles: tuple[TileBox, ...]) -> None:
-    """Draw the tiles' edges and numbers into what a view shows, shape (h, w, 3)."""
+    """Draw the tiles' edges and numbers into what a view shows, shape (h, w, 3).
+
+    Parameters
+    ----------
+    picture : ndarray, shape (h, w, 3), uint8
+        What the view shows; it is drawn into.
+    view : Viewport
+    tiles : sequence of TileBox
+        From `tile_boxes`.
+    """
     import cv2
 
     left, top, _, _ = view.box()

@@ -13,19 +13,22 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QPushButton,
     QSplitter,
+    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from zemosaic.gui.presenter.desktop.palette import Palette
 from zemosaic.gui.presenter.desktop.window_state import WindowState
-from zemosaic.gui.presenter.frames.frames_commands import SIGNS, FramesCommands
+from zemosaic.gui.presenter.frames.frames_commands import NAMED, SIGNS, FramesCommands, widget_name
 from zemosaic.gui.presenter.frames.frames_page import BUTTONS, FramesPage
 from zemosaic.gui.presenter.frames.frames_presenter import TABLE_NAME
 from zemosaic.gui.presenter.run.session import Session
-from zemosaic.gui.qt.frames_histograms import HistogramWidget
-from zemosaic.gui.qt.frames_map import MapWidget
-from zemosaic.gui.qt.frames_table import FrameTableView
+from zemosaic.gui.qt.frames.frames_histograms import HistogramWidget
+from zemosaic.gui.qt.frames.frames_map import MapWidget
+from zemosaic.gui.qt.frames.frames_plot import PlotWidget
+from zemosaic.gui.qt.frames.frames_table import FrameTableView
+from zemosaic.gui.qt.frames.large_frame import LargeFrameWindow
 from zemosaic.gui.qt.widgets import Choice, label
 
 __all__ = ["FramesView"]
@@ -45,7 +48,9 @@ class FramesView(QWidget):
         for key, button in self.buttons.items():
             button.clicked.connect(lambda _, key=key: self.commands.press(key))
         self.map = MapWidget(self.page, self.commands.take_region)
+        self.plot = PlotWidget(self.page)
         self.table = FrameTableView(session)
+        self.large = LargeFrameWindow(self, self.page.viewer, session.words, self.commands.pick)
         layout.addLayout(self._made_top())
         self.split = QSplitter()
         self.split.addWidget(self._made_left())
@@ -66,10 +71,13 @@ class FramesView(QWidget):
             else:
                 button.setText(text(f"frames.{key}"))
             button.setToolTip(page.tooltip(key))
+        for name in NAMED:
+            getattr(self, name).setAccessibleName(widget_name(name, self._session.words))
         self.search.setPlaceholderText(text("frames.search"))
         self._colour_label.setText(text("frames.colour"))
         self._limit_label.setText(text("frames.limit"))
         self._to.setText(text("frames.limit_to"))
+        self._against.setText(text("plot.against"))
         self.commands.offer_choices()
 
     @property
@@ -107,6 +115,11 @@ class FramesView(QWidget):
         self.buttons[key].setEnabled(is_enabled)
         self.buttons[key].setVisible(is_visible)
 
+    def show_plot(self, is_shown: bool) -> None:
+        """Show the plot where the map stands, or the map."""
+        self.buttons["plot"].setChecked(is_shown)
+        self.panes.setCurrentIndex(int(is_shown))
+
     def show_region_marking(self, is_marking: bool) -> None:
         """Show whether the next drag on the map marks a region."""
         self.buttons["region"].setChecked(is_marking)
@@ -120,9 +133,15 @@ class FramesView(QWidget):
 
     def redraw(self) -> None:
         """Paint the map and the histograms anew."""
-        painted: list[QWidget] = [self.map, *self.histograms.values()]
+        painted: list[QWidget] = [self.plot if self.page.is_plot_shown else self.map, *self.histograms.values()]
         for widget in painted:
             widget.update()
+        for histogram in self.histograms.values():
+            histogram.name_for_readers()
+
+    def show_large(self) -> None:
+        """Open the window of the frame that the viewer looks at, or put it before the others."""
+        self.large.look()
 
     def ask_folder(self, title: str, begin: str) -> str:
         """Ask for a folder."""
@@ -158,10 +177,12 @@ class FramesView(QWidget):
         self.page.close()
 
     def _connect(self) -> None:
-        for signal in (self.map.picked, self.table.picked, self.table.frames.edited):
+        for signal in (self.map.picked, self.plot.picked, self.table.picked, self.table.frames.edited):
             signal.connect(self.commands.update)
-        self.map.picked.connect(self.table.reveal_selected)
-        self.table.commanded.connect(self.commands.press)
+        for picked in (self.map.picked, self.plot.picked):
+            picked.connect(self.table.reveal_selected)
+        for commanded in (self.table.commanded, self.map.commanded, self.plot.commanded):
+            commanded.connect(self.commands.press)
         for standard, key in (
             (QKeySequence.StandardKey.Delete, "leave_out"),
             (QKeySequence.StandardKey.Undo, "undo"),
@@ -190,14 +211,33 @@ class FramesView(QWidget):
         self.colour = Choice()
         self.colour.setMinimumContentsLength(10)
         self.colour.currentIndexChanged.connect(lambda _: self.commands.colour_by(self.colour.value))
-        self.buttons["region"].setCheckable(True)
+        for key in ("region", "plot"):
+            self.buttons[key].setCheckable(True)
+        self._colour_label.setBuddy(self.colour)
         tools.addWidget(self._colour_label)
         tools.addWidget(self.colour, 1)
-        for key in ("fit", "region", "whole"):
+        for key in ("fit", "region", "whole", "plot"):
             tools.addWidget(self.buttons[key])
         layout.addLayout(tools)
-        layout.addWidget(self.map, 1)
+        self.panes = QStackedWidget()
+        self.panes.addWidget(self.map)
+        self.panes.addWidget(self._made_plot())
+        layout.addWidget(self.panes, 1)
         return side
+
+    def _made_plot(self) -> QWidget:
+        pane = QWidget()
+        layout, axes = QVBoxLayout(pane), QHBoxLayout()
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.plot_x, self.plot_y, self._against = Choice(), Choice(), label("muted")
+        for widget in (self.plot_y, self._against, self.plot_x):
+            axes.addWidget(widget)
+        axes.addStretch(1)
+        for choice in (self.plot_x, self.plot_y):
+            choice.currentIndexChanged.connect(lambda _: self.commands.use_axes())
+        layout.addLayout(axes)
+        layout.addWidget(self.plot, 1)
+        return pane
 
     def _made_right(self) -> QWidget:
         side = QWidget()
@@ -238,6 +278,7 @@ class FramesView(QWidget):
         self._selected = label("muted")
         self.limited, self.low, self.high = Choice(), QLineEdit(), QLineEdit()
         self.limited.currentIndexChanged.connect(lambda _: self.commands.use_metric(self.limited.value))
+        self._limit_label.setBuddy(self.limited)
         for entry in (self.low, self.high):
             entry.setFixedWidth(84)
             entry.editingFinished.connect(self._limits_typed)

@@ -199,7 +199,7 @@ class FrameTableView(ttk.Frame):
             tree.bind(f"<{key}>", lambda event, pages=pages: self._walk(event, pages * self._in_sight))  # type: ignore[misc]
         for key, end in (("Home", -(10**9)), ("End", 10**9)):
             tree.bind(f"<{key}>", lambda event, end=end: self._walk(event, end))  # type: ignore[misc]
-        tree.bind("<space>", lambda _: self._toggle_selected())
+        tree.bind("<Insert>", lambda _: self._press("keep"))
         tree.bind("<Control-a>", lambda _: self._select_all())
 
     def _sort(self, name: str) -> None:
@@ -263,6 +263,17 @@ class FrameTableView(ttk.Frame):
             self._changed()
         return "break"
 
+    def is_frame_at(self, x: int, y: int) -> bool:
+        """Return whether a point lies in a row, beside its check mark.
+
+        Parameters
+        ----------
+        x, y : int
+            Pixels of the table.
+        """
+        in_cell = self.tree.identify_region(x, y) == "cell"
+        return in_cell and self.tree.column(self.tree.identify_column(x), "id") != "keep"
+
     def _select_to(self, place: int, extend: bool) -> None:
         assert self._frames is not None
         if not extend:
@@ -273,13 +284,6 @@ class FrameTableView(ttk.Frame):
     def _select_all(self) -> str:
         if self._frames is not None:
             self._frames.select(self._frames.shown)
-            self._changed()
-        return "break"
-
-    def _toggle_selected(self) -> str:
-        if self._frames is not None:
-            rows = np.flatnonzero(self._frames.selected)
-            self._frames.set_keep(rows, not bool(self._frames.keep[rows].all()))
             self._changed()
         return "break"
 

@@ -31,6 +31,12 @@ class HistogramWidget(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
 
+    def name_for_readers(self) -> None:
+        """Tell screen readers the metric, its limits and how many frames lie beyond them."""
+        words = self._session.words
+        self.setAccessibleName(self.histogram.title(words))
+        self.setAccessibleDescription(self.histogram.told(words) or words.text("frames.histogram.help"))
+
     def sizeHint(self) -> QSize:
         """Return a size that shows the shape of the distribution."""
         return QSize(150, 92)

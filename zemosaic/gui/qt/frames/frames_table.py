@@ -18,6 +18,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
+from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView
 
 from zemosaic.gui.presenter.frames.frame_cells import cell_text, short_name, verdict_text
@@ -71,9 +72,7 @@ class FrameModel(QAbstractTableModel):
             return None
         row, column = int(table.shown[index.row()]), COLUMNS[index.column()]
         if column == "keep":
-            if role == Qt.ItemDataRole.CheckStateRole and table.usable[row]:
-                return Qt.CheckState.Checked if table.keep[row] else Qt.CheckState.Unchecked
-            return None
+            return _check_state(table, row) if role == Qt.ItemDataRole.CheckStateRole else None
         if role == Qt.ItemDataRole.DisplayRole and column == "file":
             return short_name(table.files[row])
         if role == Qt.ItemDataRole.DisplayRole:
@@ -85,11 +84,12 @@ class FrameModel(QAbstractTableModel):
         return None
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
-        """Keep or leave out a frame by its check mark."""
+        """Keep or leave out a frame by its check mark; half a mark is a frame that is kept, so that it is left out."""
         table = self._session.frames.table
         if table is None or role != Qt.ItemDataRole.CheckStateRole:
             return False
-        table.set_keep(table.shown[[index.row()]], Qt.CheckState(value) == Qt.CheckState.Checked)
+        rows = table.shown[[index.row()]]
+        table.set_keep(rows, not bool(table.keep[rows[0]]))
         self.edited.emit()
         return True
 
@@ -208,6 +208,22 @@ class FrameTableView(QTableView):
             action.triggered.connect(lambda _, key=key: self.commanded.emit(key))
         return menu
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """See a frame large, or include frames."""
+        command = {Qt.Key.Key_Space: "large", Qt.Key.Key_Insert: "keep"}.get(Qt.Key(event.key()))
+        if command is None:
+            super().keyPressEvent(event)
+        else:
+            self.commanded.emit(command)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """See a frame large; on a check mark it is two clicks."""
+        at = self.indexAt(event.position().toPoint())
+        if at.isValid() and COLUMNS[at.column()] != "keep":
+            self.commanded.emit("large")
+        else:
+            super().mouseDoubleClickEvent(event)
+
     def _offer_columns(self, at: QPoint) -> None:
         self.columns_menu().popup(self.horizontalHeader().mapToGlobal(at))
 
@@ -241,6 +257,15 @@ class FrameTableView(QTableView):
         rows = [table.shown[first:last] for first, last in ranges]
         table.select(np.concatenate(rows) if rows else np.empty(0, np.intp))
         self.picked.emit()
+
+
+def _check_state(table: FrameTable, row: int) -> Qt.CheckState | None:
+    """Return the mark of a frame: half of one where the user keeps what the last run left out; None for no frame."""
+    if not table.usable[row]:
+        return None
+    if not table.keep[row]:
+        return Qt.CheckState.Unchecked
+    return Qt.CheckState.PartiallyChecked if row in table.why else Qt.CheckState.Checked
 
 
 def _tooltip(table: FrameTable, row: int, column: str, words: Translator) -> str:

@@ -21,6 +21,8 @@ class MapWidget(QWidget):
     """Shows a `SkyMap`: wheel and +/- zoom, dragging pans, Shift and dragging selects, a click selects."""
 
     picked = Signal()
+    commanded = Signal(str)
+    """A command, as `FramesCommands.press` takes it."""
 
     def __init__(self, page: FramesPage, region_marked: Callable[[str | None], None]) -> None:
         super().__init__()
@@ -51,6 +53,9 @@ class MapWidget(QWidget):
         self._paint_legend(painter)
         self._paint_thumbnail(painter)
         self._paint_hint(painter)
+        if self.hasFocus():
+            painter.setPen(QPen(self.palette().highlight().color(), 2))
+            painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
         if self.sky.rectangle is not None:
             u0, v0, u1, v1 = self.sky.rectangle
             painter.setPen(QPen(_INK, 1, Qt.PenStyle.DashLine))
@@ -84,6 +89,10 @@ class MapWidget(QWidget):
         self.picked.emit()
         self.update()
 
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """See the frame large that the first click selected."""
+        self.commanded.emit("large")
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Zoom and pan by keys."""
         key = Qt.Key(event.key())
@@ -95,6 +104,8 @@ class MapWidget(QWidget):
             self.sky.fit()
         elif key in _KEYS:
             self.sky.pan(*_KEYS[key])
+        elif key == Qt.Key.Key_Space:
+            self.commanded.emit("large")
         else:
             super().keyPressEvent(event)
             return

@@ -12,11 +12,13 @@ from zemosaic.gui.presenter.frames.frames_commands import SIGNS, FramesCommands
 from zemosaic.gui.presenter.frames.frames_page import FramesPage
 from zemosaic.gui.presenter.frames.frames_presenter import TABLE_NAME
 from zemosaic.gui.presenter.run.session import Session
-from zemosaic.gui.tk.frames_histograms import HistogramCanvas
-from zemosaic.gui.tk.frames_map import MapCanvas
-from zemosaic.gui.tk.frames_table import FrameTableView
+from zemosaic.gui.tk.frames.frames_histograms import HistogramCanvas
+from zemosaic.gui.tk.frames.frames_map import MapCanvas
+from zemosaic.gui.tk.frames.frames_plot import PlotCanvas
+from zemosaic.gui.tk.frames.frames_table import FrameTableView
+from zemosaic.gui.tk.frames.large_frame import LargeFrameWindow
 from zemosaic.gui.tk.theme import Theme
-from zemosaic.gui.tk.widgets import Choice, Tooltip, ask_name, wrap_to_width
+from zemosaic.gui.tk.widgets import Choice, Tooltip, ask_name, on_write, wrap_to_width
 
 __all__ = ["FramesView"]
 
@@ -33,6 +35,7 @@ class FramesView(ttk.Frame):
         self.page = FramesPage(session)
         self.commands = FramesCommands(self.page, self, refresh)
         self.buttons: dict[str, ttk.Button] = {}
+        self.large: LargeFrameWindow | None = None
         self._make_top()
         self._make_limits()
         self._make_strip()
@@ -47,6 +50,7 @@ class FramesView(ttk.Frame):
         self._make_map_tools(left)
         self.map = MapCanvas(left, self.page, theme, self.commands.pick, self.commands.take_region)
         self.map.pack(fill="both", expand=True, padx=(0, theme.px(4)))
+        self._make_plot(left)
         self._make_table_tools(right)
         self.table = FrameTableView(right, session, theme, self.commands.update, self.commands.press)
         self.table.pack(fill="both", expand=True, padx=(theme.px(4), 0))
@@ -62,6 +66,7 @@ class FramesView(ttk.Frame):
         words = self._session.words
         for key, button in self.buttons.items():
             button.configure(text=SIGNS.get(key) or words.text(f"frames.{key}"))
+        self._against.configure(text=words.text("plot.against"))
         labels = {"search": self._search_label, "colour": self._colour_label, "limit": self._limit_label}
         for key, label in (labels | {"limit_to": self._to}).items():
             label.configure(text=words.text(f"frames.{key}"))
@@ -101,6 +106,13 @@ class FramesView(ttk.Frame):
         elif not is_visible:
             button.pack_forget()
 
+    def show_plot(self, is_shown: bool) -> None:
+        """Show the plot where the map stands, or the map."""
+        self.buttons["plot"].state(["pressed" if is_shown else "!pressed"])
+        shown, hidden = (self._plot_pane, self.map) if is_shown else (self.map, self._plot_pane)
+        hidden.pack_forget()
+        shown.pack(fill="both", expand=True, padx=(0, self._theme.px(4)))
+
     def show_region_marking(self, is_marking: bool) -> None:
         """Show whether the next drag on the map marks a region."""
         self.buttons["region"].state(["pressed" if is_marking else "!pressed"])
@@ -113,9 +125,16 @@ class FramesView(ttk.Frame):
 
     def redraw(self) -> None:
         """Draw the map and the histograms anew."""
-        self.map.redraw()
+        (self.plot if self.page.is_plot_shown else self.map).redraw()
         for histogram in self.histograms.values():
             histogram.redraw()
+
+    def show_large(self) -> None:
+        """Open the window of the frame that the viewer looks at, or put it before the others."""
+        if self.large is None or not self.large.winfo_exists():
+            viewer, words = self.page.viewer, self._session.words
+            self.large = LargeFrameWindow(self, viewer, self._theme, words, self.commands.pick)
+        self.large.look()
 
     def ask_folder(self, title: str, begin: str) -> str:
         """Ask for a folder."""
@@ -135,11 +154,19 @@ class FramesView(ttk.Frame):
 
     def _bind_keys(self) -> None:
         """Let Delete leave frames out, where map or table has the focus, and Control-Z undo."""
-        places: list[tk.Misc] = [self.map, self.table.tree]
+        places: list[tk.Misc] = [self.map, self.plot, self.table.tree]
         for widget in places:
-            widget.bind("<Delete>", lambda _: self.commands.press("leave_out"))
+            for keys, command in (("<Delete>", "leave_out"), ("<space>", "large"), ("<Double-Button-1>", "large")):
+                widget.bind(keys, partial(self._pressed, command))
         for keys, command in (("<Control-z>", "undo"), ("<Control-Z>", "redo"), ("<Control-y>", "redo")):
             self.winfo_toplevel().bind(keys, partial(self._key_pressed, command), add=True)
+
+    def _pressed(self, command: str, event: tk.Event[tk.Misc]) -> str | None:
+        """Do what a key does, or a double click on a frame: on a heading or a check mark it is two clicks."""
+        if event.widget is self.table.tree and event.num == 1 and not self.table.is_frame_at(event.x, event.y):
+            return None
+        self.commands.press(command)
+        return "break"
 
     def _key_pressed(self, command: str, event: tk.Event[tk.Misc]) -> None:
         """Undo or redo wherever the focus is on this page, but in a field that is typed into."""
@@ -179,14 +206,30 @@ class FramesView(ttk.Frame):
         gap = self._theme.px(6)
         tools = self._map_tools = ttk.Frame(side)
         tools.pack(side="top", fill="x", pady=(0, gap), padx=(0, self._theme.px(4)))
-        self._places["whole"] = partial(self._button(tools, "whole").pack, side="right", padx=(gap, 0))
-        region = self._button(tools, "region")
-        self._places["region"] = partial(region.pack, side="right", padx=(gap, 0))
-        self._button(tools, "fit").pack(side="right", padx=(gap, 0))
+        right = ttk.Frame(tools)
+        right.pack(side="right")
+        made = {key: self._button(right, key) for key in ("fit", "region", "whole", "plot")}
+        made["plot"].pack(side="left", padx=(gap, 0))
+        for key in ("fit", "region", "whole"):
+            self._places[key] = partial(made[key].pack, side="left", padx=(gap, 0), before=made["plot"])
         self._colour_label = ttk.Label(tools, style="Muted.TLabel")
         self.colour = Choice(tools, self._theme, self.commands.colour_by, width=8)
         self._colour_label.pack(side="left", padx=(0, gap))
         self.colour.pack(side="left", fill="x", expand=True)
+
+    def _make_plot(self, side: ttk.Frame) -> None:
+        gap = self._theme.px(6)
+        pane = self._plot_pane = ttk.Frame(side)
+        axes = ttk.Frame(pane)
+        axes.pack(side="top", fill="x", pady=(0, gap))
+        self.plot_y, self.plot_x = (
+            Choice(axes, self._theme, lambda _: self.commands.use_axes(), width=13) for _ in range(2)
+        )
+        self._against = ttk.Label(axes, style="Muted.TLabel")
+        for widget in (self.plot_y, self._against, self.plot_x):
+            widget.pack(side="left", padx=(0, gap))
+        self.plot = PlotCanvas(pane, self.page, self._theme, self.commands.pick)
+        self.plot.pack(fill="both", expand=True)
 
     def _make_table_tools(self, side: ttk.Frame) -> None:
         gap = self._theme.px(6)
@@ -201,7 +244,7 @@ class FramesView(ttk.Frame):
         self._search_label = ttk.Label(tools, style="Muted.TLabel")
         self._search_label.pack(side="left")
         self.search = tk.StringVar(self)
-        self.search.trace_add("write", lambda *_: self.commands.filter())
+        on_write(self.search, tools, self.commands.filter)
         self.entry = ttk.Entry(tools, textvariable=self.search, width=6)
         self.entry.pack(side="left", fill="x", expand=True, padx=gap)
         self.kinds = Choice(tools, self._theme, lambda _: self.commands.filter(), width=15)
