@@ -274,8 +274,8 @@ def _pictures(
     finished = write_shared_pictures(context, stem, origin, canvas, look, drawn)
     report = ReportPictures(picture, *coverage_picture(canvas.kept, COVERAGE_MAP_PX, canvas.box))
     if depth is not None:
-        drawn, deepest = depth_picture(canvas.kept, canvas.box, depth, COVERAGE_MAP_PX)
-        report = replace(report, depth=drawn, depth_deepest_mag=deepest, depth_shallowest_mag=deepest - DEPTH_RANGE_MAG)
+        chart, deepest = depth_picture(canvas.kept, canvas.box, depth, COVERAGE_MAP_PX)
+        report = replace(report, depth=chart, depth_deepest_mag=deepest, depth_shallowest_mag=deepest - DEPTH_RANGE_MAG)
     return _Pictures(report, preview.name, stretched, finished)
 
 
