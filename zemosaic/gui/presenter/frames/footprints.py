@@ -119,6 +119,22 @@ class Footprints:
         x1, y1 = (float(self.boxes[counted, 1, axis].max()) for axis in (0, 1))
         return x0, y0, x1, y1
 
+    def size_px(self, rows: NDArray[np.bool_], scale_arcsec: float) -> tuple[int, int] | None:
+        """Return about the width and height of a mosaic of some frames, to two digits; None where none is placed.
+
+        Parameters
+        ----------
+        rows : ndarray of bool, shape (n,)
+            Frames that count.
+        scale_arcsec : float
+            Of the mosaic's pixels; north is up.
+        """
+        if not (rows & self.placed).any():
+            return None
+        x0, y0, x1, y1 = self.bounds(rows)
+        across, up = ((high - low) * 3600 / scale_arcsec for low, high in ((x0, x1), (y0, y1)))
+        return int(float(f"{across:.2g}")), int(float(f"{up:.2g}"))
+
     def centre_of(self, row: int) -> tuple[float, float] | None:
         """Return (ra_deg, dec_deg) of the middle of a frame; None without a place."""
         if self.centre is None or not np.isfinite(self.quads[row, 0, 0]):
