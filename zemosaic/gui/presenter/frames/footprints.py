@@ -60,7 +60,9 @@ class Footprints:
         Parameters
         ----------
         frames : sequence of FrameRef
+            Those whose header tells a pointing alone have north up, and half a degree where it tells no scale.
         more : int
+            How many outlines without a place follow.
         """
         count = len(frames) + more
         ra, dec = np.full((count, 4), np.nan), np.full((count, 4), np.nan)
@@ -88,6 +90,7 @@ class Footprints:
         ----------
         row : int
         ra_deg, dec_deg : sequence of float
+            Each of length 4, as `FrameWcs.corners` gives them.
         """
         self.place_all(np.array([row]), np.array([ra_deg], float), np.array([dec_deg], float))
 
@@ -148,6 +151,7 @@ class Footprints:
         Parameters
         ----------
         x, y : float
+            Degrees on the map, x to the west and y to the north of its centre.
         """
         assert self.centre is not None
         ra, dec = from_tangent_plane(-x, y, *self.centre)
@@ -159,6 +163,7 @@ class Footprints:
         Parameters
         ----------
         ra_deg, dec_deg : ndarray, shape (n,)
+            Directions; one of them too far from the middle leaves none of the points.
         """
         outline: Float64s = self._projected(ra_deg[None], dec_deg[None])[0]
         return outline
@@ -189,6 +194,7 @@ class Footprints:
         Parameters
         ----------
         x, y : float
+            Degrees on the map, x to the west and y to the north of its centre.
         """
         edges = np.roll(self.quads, -1, axis=1) - self.quads
         toward = np.array((x, y)) - self.quads
@@ -203,7 +209,7 @@ class Footprints:
         Parameters
         ----------
         x0, y0, x1, y1 : float
-            Two corners on the map that are not beside each other.
+            Two opposite corners in either order, in degrees on the map.
         """
         middle = self.quads.mean(axis=1)
         within = (middle >= (min(x0, x1), min(y0, y1))) & (middle <= (max(x0, x1), max(y0, y1)))
@@ -268,6 +274,7 @@ class MapView:
         Parameters
         ----------
         u, v : float
+            Window pixels from the top left corner, v downwards.
         """
         return self.x + (u - self.width / 2) / self.scale, self.y - (v - self.height / 2) / self.scale
 
@@ -283,7 +290,9 @@ class MapView:
         Parameters
         ----------
         factor : float
+            How much larger the map becomes; the scale stays between 1 and 100,000 pixels per degree.
         u, v : float
+            Window pixels from the top left corner, v downwards; what is seen there stays there.
         """
         x, y = self.to_map(u, v)
         scale = min(max(self.scale * factor, 1.0), 1e5)
@@ -295,6 +304,7 @@ class MapView:
         Parameters
         ----------
         du, dv : float
+            Window pixels, dv downwards.
         """
         return replace(self, x=self.x - du / self.scale, y=self.y + dv / self.scale)
 

@@ -186,6 +186,7 @@ def warning_text(warning: WarningCount, words: Translator) -> str:
     Parameters
     ----------
     warning : WarningCount
+        How often it came is told from the second time on.
     words : Translator
     """
     text = words.message(warning.text)
