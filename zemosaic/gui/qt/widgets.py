@@ -24,11 +24,10 @@ class Choice(QComboBox):
 
     @property
     def value(self) -> str:
-        """The chosen value."""
         return str(self.currentData() or "")
 
     def offer(self, values: Sequence[str], texts: Sequence[str], value: str) -> None:
-        """Set what can be chosen, its words, and the choice; tells no one."""
+        # Only the user's choices are told.
         self.blockSignals(True)
         self.clear()
         for item, text in zip(values, texts, strict=True):

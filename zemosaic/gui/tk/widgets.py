@@ -108,17 +108,14 @@ class Choice(ttk.Combobox):
 
     @property
     def value(self) -> str:
-        """The chosen value."""
         return self._values[self.current()] if self.current() >= 0 else ""
 
     def offer(self, values: Sequence[str], texts: Sequence[str], value: str) -> None:
-        """Set what can be chosen, its words, and the choice."""
         self._values = tuple(values)
         self.configure(values=list(texts))
         self.choose(value)
 
     def choose(self, value: str) -> None:
-        """Show a value as chosen."""
         if value in self._values:
             self.current(self._values.index(value))
 

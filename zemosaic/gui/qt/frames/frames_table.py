@@ -161,17 +161,14 @@ class FrameTableView(QTableView):
         self.selectionModel().selectionChanged.connect(self._selected)
 
     def widths(self) -> dict[str, int]:
-        """Return the widths of the columns."""
         return {name: self.columnWidth(place) for place, name in enumerate(COLUMNS)}
 
     def use_widths(self, widths: Mapping[str, int]) -> None:
-        """Set the widths of some columns."""
         for place, name in enumerate(COLUMNS):
             if name in widths:
                 self.setColumnWidth(place, widths[name])
 
     def shown_columns(self) -> list[str]:
-        """Return the columns that are shown, in their order."""
         header = self.horizontalHeader()
         order = sorted(range(len(COLUMNS)), key=header.visualIndex)
         return [COLUMNS[place] for place in order if not header.isSectionHidden(place)]
@@ -184,7 +181,7 @@ class FrameTableView(QTableView):
             header.setSectionHidden(COLUMNS.index(name), name not in shown)
 
     def show_sorting(self, column: str, downward: bool) -> None:
-        """Let the heading tell how the rows are sorted, and sort them so."""
+        # The table sorts by what its header shows.
         order = Qt.SortOrder.DescendingOrder if downward else Qt.SortOrder.AscendingOrder
         self.horizontalHeader().setSortIndicator(COLUMNS.index(column), order)
 
