@@ -89,7 +89,15 @@ def drop_menu(button: QPushButton, entries: Callable[[], Sequence[MenuEntry]], c
 
 
 def label(kind: str = "", wrap: bool = False) -> QLabel:
-    """Return a label of a kind that the style sheet knows."""
+    """Return an empty label that shows its text as it is, never as HTML.
+
+    Parameters
+    ----------
+    kind : str
+        One that the style sheet of `zemosaic.gui.qt.theme` knows, as ``heading``; empty for plain text.
+    wrap : bool
+        Whether long lines are broken.
+    """
     made = QLabel()
     made.setObjectName(kind)
     made.setWordWrap(wrap)
@@ -98,7 +106,15 @@ def label(kind: str = "", wrap: bool = False) -> QLabel:
 
 
 def restyle(widget: QWidget, kind: str) -> None:
-    """Give a widget another kind of the style sheet."""
+    """Give a widget another kind of the style sheet.
+
+    Parameters
+    ----------
+    widget : QWidget
+        Is drawn anew, unless it is of that kind already.
+    kind : str
+        As `label` takes it.
+    """
     if widget.objectName() != kind:
         widget.setObjectName(kind)
         widget.style().unpolish(widget)

@@ -16,6 +16,7 @@ from zemosaic.gui.presenter.desktop.window_state import THEMES, VIEWS
 from zemosaic.gui.presenter.result.picture_loader import PictureLoader
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.desktop.drops import accept_drops
+from zemosaic.gui.tk.desktop.questions import ask
 from zemosaic.gui.tk.frames.frames_view import FramesView
 from zemosaic.gui.tk.picture import read_levels
 from zemosaic.gui.tk.result.result_view import ResultView
@@ -23,7 +24,7 @@ from zemosaic.gui.tk.run_view import RunView
 from zemosaic.gui.tk.settings_view import SettingsView
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.unattended.queue_window import QueueWindow
-from zemosaic.gui.tk.widgets import Choice, EntryMenu, MenuButton, Tooltip, ask, wrap_to_width
+from zemosaic.gui.tk.widgets import Choice, EntryMenu, MenuButton, Tooltip, wrap_to_width
 from zemosaic.resources import resource_root
 
 __all__ = ["MainWindow", "run_window"]

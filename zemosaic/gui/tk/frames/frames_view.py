@@ -12,13 +12,14 @@ from zemosaic.gui.presenter.frames.frames_commands import SIGNS, FramesCommands
 from zemosaic.gui.presenter.frames.frames_page import FramesPage
 from zemosaic.gui.presenter.frames.frames_presenter import TABLE_NAME
 from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.tk.desktop.questions import ask_name
 from zemosaic.gui.tk.frames.frames_histograms import HistogramCanvas
 from zemosaic.gui.tk.frames.frames_map import MapCanvas
 from zemosaic.gui.tk.frames.frames_plot import PlotCanvas
 from zemosaic.gui.tk.frames.frames_table import FrameTableView
 from zemosaic.gui.tk.frames.large_frame import LargeFrameWindow
 from zemosaic.gui.tk.theme import Theme
-from zemosaic.gui.tk.widgets import Choice, Tooltip, ask_name, on_write, wrap_to_width
+from zemosaic.gui.tk.widgets import Choice, Tooltip, on_write, wrap_to_width
 
 __all__ = ["FramesView"]
 
