@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,12 +165,7 @@ class CanvasStore:
         mark : str
             What `write_tile` returned.
         """
-        if not mark or not self.sound():
-            return False
-        try:
-            return self._mark_of(row) == mark
-        except OSError:
-            return False
+        return bool(mark) and bool(self._chunks_of(row, mark))
 
     def forget_tile(self, row: int) -> None:
         """Remove the chunks of a tile, whatever they are: writing a part of a damaged one would read it first."""
@@ -296,8 +291,7 @@ class CanvasStore:
         TileDamaged
             When it does not agree with its mark any more.
         """
-        self._check(tile, row)
-        return TilePixels(**{name: self._tile_plane(name, tile, row) for name in _PLANES})
+        return TilePixels(**self._tile_planes(tile, row, list(_PLANES)))
 
     def read_tile_value(self, tile: TileSpec, row: int) -> NDArray[np.float32]:
         """Return the values alone of a stacked tile, shape (channels, h, w) of its outer box, float32.
@@ -313,16 +307,23 @@ class CanvasStore:
         TileDamaged
             As `read_tile`.
         """
-        self._check(tile, row)
-        return self._tile_plane("value", tile, row)
+        return np.asarray(self._tile_planes(tile, row, ["value"])["value"])
 
-    def _check(self, tile: TileSpec, row: int) -> None:
-        if row in self.marks and not self.holds_tile(row, self.marks[row]):
-            raise TileDamaged("error.tile_damaged", tile=tile.tile_id, folder=str(self.path))
-
-    def _tile_plane(self, name: str, tile: TileSpec, row: int) -> NDArray[Any]:
+    def _tile_planes(self, tile: TileSpec, row: int, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """Return planes of a tile by name; what has a mark is read once, and is what was compared with it."""
         y0, y1, x0, x1 = tile.outer
-        return np.asarray(self._array(f"tile_{name}")[_tile_place(name, row, y1 - y0, x1 - x0)][0])
+        size = y1 - y0, x1 - x0
+        if row not in self.marks:
+            return {name: np.asarray(self._array(f"tile_{name}")[_tile_place(name, row, *size)][0]) for name in names}
+        chunks = dict(zip(_PLANES, self._chunks_of(row, self.marks[row]), strict=False))
+        if not chunks:
+            raise TileDamaged("error.tile_damaged", tile=tile.tile_id, folder=str(self.path))
+        planes = {}
+        for name in names:
+            dtype, shape = _PLANES[name][0], (1, *self._array(f"tile_{name}").shape[1:])
+            chunk = np.frombuffer(chunks[name], f"<{dtype}").reshape(shape)
+            planes[name] = chunk[_tile_place(name, 0, *size)][0].astype(dtype)
+        return planes
 
     def _chunk_files(self, row: int) -> list[Path]:
         """Return the files of a tile's chunks, in the order of the planes."""
@@ -334,12 +335,18 @@ class CanvasStore:
             files.append(self.path / f"tile_{name}" / key)
         return files
 
-    def _mark_of(self, row: int) -> str:
-        """Return the mark of a tile as it lies on the disk."""
-        mark = _Mark()
-        for file in self._chunk_files(row):
-            mark.add(file.read_bytes())
-        return mark.text()
+    def _chunks_of(self, row: int, mark: str) -> list[bytes]:
+        """Return the chunks of a tile, in the order of the planes; none where they do not agree with a mark."""
+        if not self.sound():
+            return []
+        seen, chunks = _Mark(), []
+        try:
+            for file in self._chunk_files(row):
+                chunks.append(file.read_bytes())
+                seen.add(chunks[-1])
+        except OSError:
+            return []
+        return chunks if seen.text() == mark else []
 
     def write_canvas(self, box: tuple[int, int, int, int], pixels: TilePixels) -> None:
         """Store one box (y0, y1, x0, x1) of the canvas.

@@ -17,7 +17,6 @@ from zemosaic.errors import RunCancelled as RunCancelledError
 from zemosaic.events import Event, Logged, RunFailed, Warned
 from zemosaic.gui.cli.completion import completion_script
 from zemosaic.gui.cli.console import Console, Progress
-from zemosaic.gui.cli.doctor import doctor_lines
 from zemosaic.gui.cli.flags import ALL, Command, completable, help_text, parse, program_name
 from zemosaic.gui.cli.following import ended, follow, json_line, plain
 from zemosaic.gui.cli.pixel_answer import explained_pixel, story_dict, story_lines
@@ -177,6 +176,9 @@ def _state_lines(command: Command, reading: Reading, environ: Mapping[str, str],
         return _setting_lines(reading, words)
     if command.detect_astap:
         return _astap_lines(reading.settings, words)
+    # Imported here: it needs much of what the windows are made of.
+    from zemosaic.gui.cli.doctor import doctor_lines
+
     return doctor_lines(reading.settings, environ, words)
 
 

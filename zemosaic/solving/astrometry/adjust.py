@@ -301,14 +301,13 @@ def session_deviations(distortion: Floats, optics: Indices) -> Floats:
     """
     total = np.zeros((int(optics.max()) + 1, *distortion.shape[1:]))
     np.add.at(total, optics, distortion)
-    return np.asarray(distortion - (total / np.bincount(optics)[:, None, None])[optics], np.float64)
+    return np.asarray(distortion - (total / np.bincount(optics)[:, None, None])[optics])
 
 
 def radial_part(distortion: Floats) -> Floats:
     """Return the part of distortions, shape (cameras, 7, 2), that a lens has: along the radius."""
-    return np.asarray(
-        (distortion * _RADIAL_TERMS).sum(axis=(1, 2), keepdims=True) / _RADIAL_TERMS.sum() * _RADIAL_TERMS
-    )
+    share = (distortion * _RADIAL_TERMS).sum(axis=(1, 2), keepdims=True) / _RADIAL_TERMS.sum()
+    return np.asarray(share * _RADIAL_TERMS)
 
 
 def shape_deviations(cameras: Cameras) -> Floats:
@@ -333,9 +332,8 @@ def shape_deviations(cameras: Cameras) -> Floats:
 
 def _linear_part() -> Floats:
     """Return the affine map closest to each term over a frame, shape (3, 7)."""
-    u, v = (a.ravel() for a in np.meshgrid(np.linspace(-0.7, 0.7, 15), np.linspace(-0.7, 0.7, 15)))
-    linear = np.column_stack([np.ones_like(u), u, v])
-    return np.asarray(np.linalg.lstsq(linear, _powers(u, v).T, rcond=None)[0], np.float64)
+    u, v = np.reshape(np.meshgrid(*[np.linspace(-0.7, 0.7, 15)] * 2), (2, -1))
+    return np.asarray(np.linalg.lstsq(np.column_stack([np.ones_like(u), u, v]), _powers(u, v).T, rcond=None)[0])
 
 
 def _undistorted(cameras: Cameras, detections: Detections) -> Floats:
