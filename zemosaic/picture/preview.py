@@ -134,7 +134,19 @@ def shown_bands(
 ) -> Iterator[Picture]:
     """Yield the stretched image in full size, shape (rows, width, 3), 8 bits, from its top to its bottom.
 
-    Parameters are those of `stretched_bands`, of which this is the fast form for the screen.
+    This is the fast form of `stretched_bands` for the screen.
+
+    Parameters
+    ----------
+    source : array-like
+        1 or 3 planes, linear, row 0 at the bottom; NaN where there is no data.
+    coverage : array-like, shape (height, width), or None
+        What is 0 here is black.
+    view : DisplayStretch
+    axis_order : {"HWC", "CHW", "HW"}
+        Which axis of `source` is which.
+    box : (y0, y1, x0, x1) or None
+        The part of the source to show; None for all.
     """
     for rows, inside in _bands(source, coverage, view, axis_order, box):
         height, width = inside.shape

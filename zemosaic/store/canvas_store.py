@@ -22,8 +22,9 @@ from zemosaic.atomic import sync_file, write_atomic
 from zemosaic.errors import OutputError, TileDamaged
 from zemosaic.model import GridPlan, TileSpec
 from zemosaic.store.plain_arrays import holds_plain_numbers
+from zemosaic.store.store_size import largest_box
 
-__all__ = ["CanvasStore", "TilePixels", "bytes_needed"]
+__all__ = ["CanvasStore", "TilePixels"]
 
 LAYOUT_NAME = "layout"
 """The file that says which plan a store is of, and what its arrays are described by."""
@@ -68,13 +69,6 @@ class _Mark:
     def text(self) -> str:
         """Return the mark of what was taken in."""
         return f"{'+'.join(map(str, self._lengths))}:{self._seen.hexdigest()}"
-
-
-def bytes_needed(plan: GridPlan) -> int:
-    """Return the disk space of a plan's store: the tiles with their overlaps and the canvas."""
-    per_pixel = 4 * plan.channels + 4 + 2 + 2
-    height, width = _largest_outer(plan.tiles)
-    return per_pixel * (plan.width * plan.height + len(plan.tiles) * height * width)
 
 
 class CanvasStore:
@@ -124,8 +118,8 @@ class CanvasStore:
             return False
         damaged = self._plan_on_disk() == fingerprint
         self._begin_anew()
-        outer = _largest_outer(plan.tiles)
-        inner = _largest(tile.inner for tile in plan.tiles)
+        outer = largest_box(tile.outer for tile in plan.tiles)
+        inner = largest_box(tile.inner for tile in plan.tiles)
         for name, (dtype, fill) in _PLANES.items():
             lead = (plan.channels,) if name == "value" else ()
             self._make(f"tile_{name}", (len(plan.tiles), *lead, *outer), (1, *lead, *outer), dtype, fill)
@@ -284,7 +278,13 @@ class CanvasStore:
         return self.marks[row]
 
     def read_tile(self, tile: TileSpec, row: int) -> TilePixels:
-        """Return a stacked tile.
+        """Return a stacked tile, with shapes (channels, h, w) and (h, w) of its outer box.
+
+        Parameters
+        ----------
+        tile : TileSpec
+        row : int
+            Its place in the plan.
 
         Raises
         ------
@@ -294,7 +294,13 @@ class CanvasStore:
         return TilePixels(**self._tile_planes(tile, row, list(_PLANES)))
 
     def read_tile_value(self, tile: TileSpec, row: int) -> NDArray[np.float32]:
-        """Return the values alone of a stacked tile, shape (channels, h, w).
+        """Return the values alone of a stacked tile, shape (channels, h, w) of its outer box, float32.
+
+        Parameters
+        ----------
+        tile : TileSpec
+        row : int
+            Its place in the plan.
 
         Raises
         ------
@@ -389,12 +395,3 @@ def _tile_place(name: str, row: int, height: int, width: int) -> tuple[slice, ..
     """Return the slices of a tile; zarr 2 and 3 read an ellipsis beside a number differently."""
     lead = (slice(None),) if name == "value" else ()
     return (slice(row, row + 1), *lead, slice(0, height), slice(0, width))
-
-
-def _largest(boxes: Any) -> tuple[int, int]:
-    sizes = [(y1 - y0, x1 - x0) for y0, y1, x0, x1 in boxes]
-    return max(size[0] for size in sizes), max(size[1] for size in sizes)
-
-
-def _largest_outer(tiles: tuple[TileSpec, ...]) -> tuple[int, int]:
-    return _largest(tile.outer for tile in tiles)

@@ -54,6 +54,13 @@ def translator_for(argv: Sequence[str], environ: Mapping[str, str]) -> Translato
     """Return the texts in the language of the flags, the environment or the user's file.
 
     Whatever is wrong with those is told later, in full; here it only means the system's language.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        Words of the command line, without the program's name; ``--language`` counts wherever it stands.
+    environ : mapping of str to str
+        Names the user's file of settings and may set the language.
     """
     named = [value for word, value in pairwise(argv) if word == "--language"]
     named += [word.partition("=")[2] for word in argv if word.startswith("--language=")]
