@@ -53,7 +53,16 @@ def doctor_lines(settings: Settings, environ: Mapping[str, str], words: Translat
 
 
 def without_names(text: str, environ: Mapping[str, str]) -> str:
-    """Return a text with ``~`` for the home folder and ``USER`` for the user's name."""
+    """Return a text with ``~`` for the home folder and ``USER`` for the user's name.
+
+    Parameters
+    ----------
+    text : str
+        A line of the report.
+    environ : mapping of str to str
+        Tells the home folder (``HOME``, ``USERPROFILE``) and the user's name (``USER``, ``USERNAME``).  Names of fewer
+        than `MIN_PERSON_LETTERS` letters stay, since they would be found inside other words; so does ``root``.
+    """
     home = environ.get("HOME") or environ.get("USERPROFILE") or str(Path.home())
     if len(home) > 1:
         text = text.replace(home, HOME_NAME)
