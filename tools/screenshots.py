@@ -42,7 +42,7 @@ VIEWS = ("frames", "settings", "run", "result", "pixel")
 STATES_IN = (("en", "light"),)
 """Languages and looks in which the states that come and go are photographed, at the smaller size."""
 COLOURS = {1366: 160, 2560: 64}
-"""Colours of a picture by its width: all pictures together are to stay below 8 MB."""
+"""Colours of a picture by its width: all pictures together are to stay below 10 MB."""
 SETTLE_S = 0.4
 SATELLITE = (731.5, 1158.5)
 """A place of the demo's mosaic that a satellite crossed, from the top left; told of at the smaller size only."""
