@@ -17,7 +17,6 @@ from zemosaic.errors import RunCancelled as RunCancelledError
 from zemosaic.events import Event, Logged, RunFailed, Warned
 from zemosaic.gui.cli.completion import completion_script
 from zemosaic.gui.cli.console import Console, Progress
-from zemosaic.gui.cli.doctor import doctor_lines
 from zemosaic.gui.cli.flags import ALL, Command, completable, help_text, parse, program_name
 from zemosaic.gui.cli.following import ended, follow, json_line, plain
 from zemosaic.gui.cli.pixel_answer import explained_pixel, story_dict, story_lines
@@ -25,6 +24,7 @@ from zemosaic.gui.cli.queued import jobs_of, run_queue
 from zemosaic.gui.presenter.run.runs import DemoMaker, RunHandle, Starter
 from zemosaic.gui.presenter.run.speed import speed_of
 from zemosaic.gui.presenter.run.summary_text import forecast_lines
+from zemosaic.gui.presenter.settings.doctor import doctor_lines
 from zemosaic.gui.presenter.unattended.start_watch import start_watch
 from zemosaic.i18n import Translator
 from zemosaic.settings.load import (

@@ -135,21 +135,27 @@ class MainWindow(QMainWindow):
         box.exec()
         return box.clickedButton() is agreed
 
-    def tell(self, title: str, text: str) -> None:
+    def tell(self, title: str, text: str, can_copy: bool = False) -> None:
         """Tell something in a window of its own.
 
         Parameters
         ----------
         title : str
         text : str
+        can_copy : bool
+            Whether a button puts the text on the clipboard.
         """
         box = QMessageBox(self)
         box.setWindowTitle(title)
         box.setText(title)
         box.setInformativeText(text)
         box.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        box.addButton(self.session.words.text("window.close"), QMessageBox.ButtonRole.AcceptRole)
+        words = self.session.words
+        copy = box.addButton(words.text("run.copy"), QMessageBox.ButtonRole.ActionRole) if can_copy else None
+        box.setDefaultButton(box.addButton(words.text("window.close"), QMessageBox.ButtonRole.AcceptRole))
         box.exec()
+        if copy is not None and box.clickedButton() is copy:
+            QApplication.clipboard().setText(text)
 
     def show_queue(self) -> None:
         """Open the list of jobs, or bring it to the front."""

@@ -118,15 +118,20 @@ class MainWindow:
         """Ask a question with two answers; return whether the first was given."""
         return ask(self.root, self.theme, title, text, answers, default=1) == 0
 
-    def tell(self, title: str, text: str) -> None:
+    def tell(self, title: str, text: str, can_copy: bool = False) -> None:
         """Tell something in a window of its own.
 
         Parameters
         ----------
         title : str
         text : str
+        can_copy : bool
+            Whether a button puts the text on the clipboard.
         """
-        ask(self.root, self.theme, title, text, [self.session.words.text("window.close")])
+        keys = ["window.close", "run.copy"] if can_copy else ["window.close"]
+        if ask(self.root, self.theme, title, text, [self.session.words.text(key) for key in keys]) == 1:
+            self.root.clipboard_clear()
+            self.root.clipboard_append(text)
 
     def show_queue(self) -> None:
         """Open the list of jobs, or bring it to the front."""

@@ -147,13 +147,15 @@ class WindowView(Protocol):
     def ask_folder(self, title: str) -> str:
         """Ask for a folder; return an empty text where none was chosen."""
 
-    def tell(self, title: str, text: str) -> None:
+    def tell(self, title: str, text: str, can_copy: bool = False) -> None:
         """Tell something in a window of its own.
 
         Parameters
         ----------
         title : str
         text : str
+        can_copy : bool
+            Whether a button puts the text on the clipboard.
         """
 
     def show_queue(self) -> None:
