@@ -1,6 +1,6 @@
 """Pictures of both windows, all views, languages, looks and two sizes, with the frames and the run of the demo.
 
-usage: python -m tools.screenshots [--folder docs/screenshots] [--only WORD ...]
+usage: python -m tools.screenshots [--folder docs/screenshots] [--only WORD ...] [--views VIEW ...]
 
 The demo is made and run once; the windows are then shown its events again.  Needs PySide6, and for Tk Xvfb.
 """
@@ -13,15 +13,18 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageGrab
+from PIL import Image
 
+from tools.screenshot_states import STATES, Hands, QtHands, TkHands
 from zemosaic.demo import make_demo
 from zemosaic.errors import Message
 from zemosaic.events import Event, Logged, PhaseAdvanced, PreviewReady
@@ -35,6 +38,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SIZES = ((1366, 768), (2560, 1440))
 LANGUAGES, THEMES, TOOLKITS = ("en", "fr"), ("light", "dark"), ("tk", "qt")
 VIEWS = ("frames", "settings", "run", "result", "pixel")
+STATES_IN = (("en", "light"), ("fr", "dark"))
+"""Languages and looks in which the states that come and go are photographed, at the smaller size."""
 COLOURS = {1366: 160, 2560: 64}
 """Colours of a picture by its width: all pictures together are to stay below 8 MB."""
 SETTLE_S = 0.4
@@ -138,40 +143,62 @@ class Tour:
         for key, value in values.items():
             self.session.form = self.session.form.edited(key, str(value))
 
-    def lead(
-        self, window: object, work: Callable[[], None], shoot: Callable[[str], None], show: Callable[[int], None]
-    ) -> None:
-        """Show the views one after the other and take a picture of each."""
-        table_of = self.session.frames
-        show(1)
+    def lead(self, hands: Hands, save: Callable[[Image.Image, str], None], only: Sequence[str]) -> None:
+        """Show the views one after the other and take a picture of each.
+
+        Parameters
+        ----------
+        hands : Hands
+            Hold the window.
+        save : callable
+            Takes a picture and the name of what it shows.
+        only : sequence of str
+            Names of the pictures that are wanted.
+        """
+        window, work, frames = hands.window, hands.work, self.session.frames
+
+        def shoot(view: str) -> None:
+            if view in only:
+                save(hands.look(), view)
+
+        window.show_page(1)
         settle(work)
         shoot("settings")
-        show(0)
-        until(work, lambda: table_of.table is not None)
-        window.presenter._may_overwrite = lambda: True  # type: ignore[attr-defined]
-        window.presenter.start()  # type: ignore[attr-defined]
+        window.show_page(0)
+        until(work, lambda: frames.table is not None)
+        window.presenter._may_overwrite = lambda: True
+        window.presenter.start()
         until(work, lambda: self.replay._at >= self.replay.until)
-        show(2)
+        window.show_page(2)
         settle(work, 1.0)
         shoot("run")
         self.replay.until = len(self.recording.told)
         until(work, lambda: not self.session.running)
         settle(work, 1.5)
-        show(3)
+        window.show_page(3)
+        until(work, lambda: window.result.page.desk.size is not None)
         settle(work, 1.0)
         shoot("result")
         if self.size == SIZES[0]:
             self._ask_pixel(window, work)
             shoot("pixel")
+            window.result.page.close_pixel()
         self._choose_frames()
-        show(0)
+        window.show_page(0)
         settle(work, 1.0)
-        window.frames.commands.update()  # type: ignore[attr-defined]
+        window.frames.commands.update()
         settle(work)
         shoot("frames")
+        if self.size == SIZES[0]:
+            for name, state in STATES.items():
+                if name in only:
+                    with state(hands):
+                        settle(work, 1.5)
+                        shoot(name)
+                    settle(work)
 
-    def _ask_pixel(self, window: object, work: Callable[[], None]) -> None:
-        result = window.result  # type: ignore[attr-defined]
+    def _ask_pixel(self, window: Any, work: Callable[[], None]) -> None:
+        result = window.result
         until(work, lambda: result.page.desk.size is not None)
         result.page.ask_pixel(*SATELLITE)
         until(work, lambda: not result.page.pixel.busy)
@@ -203,13 +230,23 @@ def settle(work: Callable[[], None], seconds: float = SETTLE_S) -> None:
         time.sleep(0.01)
 
 
-def save(picture: Image.Image, path: Path) -> None:
-    """Write a small PNG; of the ways to choose its colours this one keeps those of the few buttons."""
+def save(picture: Image.Image, view: str, folder: Path, name: str) -> None:
+    """Write a small PNG; of the ways to choose its colours this one keeps those of the few buttons.
+
+    Parameters
+    ----------
+    picture : Image
+    view : str
+        What it shows.
+    folder : Path
+    name : str
+        Toolkit, language, theme and size.
+    """
     small = picture.convert("RGB").quantize(COLOURS[picture.width], Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    small.save(path, optimize=True)
+    small.save(folder / f"{view}-{name}.png", optimize=True)
 
 
-def tour_tk(tour: Tour, folder: Path, name: str, size: tuple[int, int]) -> None:
+def tour_tk(tour: Tour, save: Callable[[Image.Image, str], None], only: Sequence[str]) -> None:
     """Take the pictures of the Tk window."""
     import tkinter as tk
 
@@ -217,18 +254,13 @@ def tour_tk(tour: Tour, folder: Path, name: str, size: tuple[int, int]) -> None:
 
     root = tk.Tk()
     window = MainWindow(root, tour.session)
-
-    def shoot(view: str) -> None:
-        # The pointer may not rest on a button, which would look pressed.
-        root.event_generate("<Motion>", warp=True, x=size[0] - 1, y=size[1] - 1)
-        settle(root.update, 0.2)
-        save(ImageGrab.grab((0, 0, *size), xdisplay=os.environ["DISPLAY"]), folder / f"{view}-{name}.png")
-
-    tour.lead(window, root.update, shoot, window.pages.select)
+    # The pointer may not rest on a button, which would look pressed.
+    root.event_generate("<Motion>", warp=True, x=tour.size[0] - 1, y=tour.size[1] - 1)
+    tour.lead(TkHands(window, tour.size), save, only)
     window.close()
 
 
-def tour_qt(tour: Tour, folder: Path, name: str, size: tuple[int, int]) -> None:
+def tour_qt(tour: Tour, save: Callable[[Image.Image, str], None], only: Sequence[str]) -> None:
     """Take the pictures of the Qt window."""
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     from PySide6.QtWidgets import QApplication
@@ -237,16 +269,9 @@ def tour_qt(tour: Tour, folder: Path, name: str, size: tuple[int, int]) -> None:
 
     app = QApplication.instance() or QApplication(["ZeMosaic"])
     window = MainWindow(tour.session)
-    window.resize(*size)
+    window.resize(*tour.size)
     window.show()
-
-    def shoot(view: str) -> None:
-        picture = window.grab().toImage().convertToFormat(window.grab().toImage().Format.Format_RGB888)
-        data = np.frombuffer(picture.constBits(), np.uint8).reshape(picture.height(), picture.bytesPerLine())
-        pixels = data[:, : 3 * picture.width()].reshape(picture.height(), picture.width(), 3)
-        save(Image.fromarray(pixels), folder / f"{view}-{name}.png")
-
-    tour.lead(window, app.processEvents, shoot, window.pages.setCurrentIndex)
+    tour.lead(QtHands(window), save, only)
     window.close()
     window.deleteLater()
     app.processEvents()
@@ -273,7 +298,8 @@ def main() -> None:
     """Take all pictures, or those whose names hold all words of `--only`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=ROOT / "docs" / "screenshots")
-    parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--only", nargs="*", default=[], help="of tk, qt, en, fr, light, dark, 1366x768, 2560x1440")
+    parser.add_argument("--views", nargs="*", default=[], choices=(*VIEWS, *STATES))
     told = parser.parse_args()
     told.folder = told.folder.absolute()
     told.folder.mkdir(parents=True, exist_ok=True)
@@ -285,7 +311,9 @@ def main() -> None:
         for toolkit, language, theme, size in product(TOOLKITS, LANGUAGES, THEMES, SIZES):
             name = f"{toolkit}-{language}-{theme}-{size[0]}x{size[1]}"
             if all(word in name.split("-") for word in told.only):
-                tours[toolkit](Tour(Path(home).absolute(), recording, language, theme, size), told.folder, name, size)
+                tour = Tour(Path(home).absolute(), recording, language, theme, size)
+                wanted = told.views or (VIEWS + tuple(STATES) if (language, theme) in STATES_IN else VIEWS)
+                tours[toolkit](tour, partial(save, folder=told.folder, name=name), wanted)
 
 
 if __name__ == "__main__":

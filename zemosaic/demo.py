@@ -3,6 +3,8 @@
 Two by two pointings in Cygnus with real catalogue stars, an invented nebula, and what real nights
 bring: field rotation, dither, changing seeing, a sky gradient, vignetting, hot pixels, a satellite,
 a trailed frame and one behind a cloud.  The same frames, byte for byte, every time.
+
+Libraries that only drawing needs are imported where it does: most often the frames are there already.
 """
 
 from __future__ import annotations
@@ -14,13 +16,10 @@ from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 
-import cv2
 import numpy as np
-from astropy.io import fits
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Float64s
-from zemosaic.catalogue import load_bundled
 from zemosaic.errors import write_refused
 from zemosaic.store.whole_files import write_whole
 from zemosaic.wcs import FrameWcs, from_tangent_plane, tangent_plane
@@ -172,6 +171,8 @@ def _rows_from_the_top(ra_deg: float, dec_deg: float, angle_deg: float) -> Frame
 
 def true_sky() -> TrueSky:
     """Return the catalogue's stars, fainter invented ones and the nebula."""
+    from zemosaic.catalogue import load_bundled
+
     rng = np.random.default_rng(SEED + 1)
     bright = load_bundled().cone(RA_DEG, DEC_DEG, FIELD_RADIUS_DEG)
     faintest = float(np.percentile(bright.mag, 80.0))
@@ -210,6 +211,8 @@ def _nebula(rng: np.random.Generator, size: int) -> Planes:
 
 def _fractal(rng: np.random.Generator, size: int, cells: int) -> Float64s:
     """Return smooth noise with detail on all scales, standard deviation 1."""
+    import cv2
+
     total = np.zeros((size, size))
     for octave in range(6):
         lattice = rng.normal(size=(cells * 2**octave + 2,) * 2).astype(np.float32)
@@ -252,6 +255,8 @@ def _filter_of_each_pixel() -> NDArray[np.intp]:
 
 def _diffuse(shot: Exposure, sky: TrueSky, colour: NDArray[np.intp]) -> Planes:
     """Return the nebula's electrons in each pixel, looked up on every eighth pixel and enlarged."""
+    import cv2
+
     step = 8
     y, x = np.mgrid[0 : HEIGHT // step, 0 : WIDTH // step] * step + (step - 1) / 2
     xi, eta = tangent_plane(*shot.wcs.pixel_to_sky(x, y), RA_DEG, DEC_DEG)
@@ -313,6 +318,8 @@ def _add_hot_pixels(light: Planes) -> None:
 
 
 def _fits_bytes(shot: Exposure, raw: NDArray[np.uint16]) -> bytes:
+    from astropy.io import fits
+
     header = fits.Header()
     header["CREATOR"] = ("ZWO Seestar S50", "simulated by ZeMosaic")
     header["FOCALLEN"], header["XPIXSZ"], header["YPIXSZ"] = FOCAL_MM, PIXEL_UM, PIXEL_UM

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zemosaic.compute.budget import make_budget
+from zemosaic.compute.budget import make_budget, worthwhile_workers
 from zemosaic.compute.machine_resources import disk_free
 from zemosaic.errors import Message, ResourceError
 from zemosaic.frames.inventory import nights_of
@@ -104,7 +104,9 @@ def forecast(
     problem: Message | None = None
     memory, workers = 0, 1
     try:
-        budget = make_budget(settings.memory_limit_gb, settings.num_processing_workers, frames=len(frames))
+        numbers = sum(frame.width * frame.height * frame.planes for frame in frames)
+        asked = worthwhile_workers(settings.num_processing_workers, numbers)
+        budget = make_budget(settings.memory_limit_gb, asked, frames=len(frames))
         memory, workers = budget.planned_bytes, budget.workers
     except ResourceError as failure:
         problem = failure.message

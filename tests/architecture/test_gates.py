@@ -64,6 +64,13 @@ def test_a_seeded_violation_is_caught(file, line, contract, tmp_path):
     assert f"{contract} BROKEN" in done.stdout
 
 
+def test_a_run_loads_no_library_that_most_runs_do_not_use():
+    done = tool(sys.executable, "-c", "import sys, zemosaic.worker_process; print(*sorted(sys.modules))")
+    assert done.returncode == 0, done.stderr
+    unused = {"photutils", "astropy.table", "astropy.wcs", "reproject", "distributed", "zemosaic.stars.detect", "cupy"}
+    assert not set(done.stdout.split()) & unused
+
+
 @pytest.mark.parametrize("module", ["zemosaic.gui.cli.commands", "zemosaic.app"])
 def test_starting_loads_no_toolkit_and_nothing_heavy(module):
     code = f"import sys, {module}; print(*sorted(sys.modules))"

@@ -48,7 +48,7 @@ MAY_LOOK_AT_KEYS = {
     "frames/inventory.py",  # how refused files are counted
     "gui/presenter/frames/frame_table.py",  # frames that the user left out by hand
     "gui/presenter/run/run_text.py",
-    "gui/presenter/run/session.py",
+    "gui/presenter/settings/opened_form.py",
 }
 """Files that still compare keys of texts with words; none may join them."""
 NOT_TEXTS = ("row", "item", "spec")

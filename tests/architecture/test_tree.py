@@ -14,7 +14,7 @@ MAX_FILES_PER_FOLDER = 15
 MAX_FILE_LINES = 400
 
 LONG_FILES: dict[str, int] = {
-    "calibration/background.py": 418,
+    "calibration/background.py": 416,
     "calibration/photometry.py": 432,
     "stacking/compiled.py": 472,
 }

@@ -21,6 +21,7 @@ from zemosaic.compute.budget import (
     PROCESS_BYTES,
     available_cpus,
     make_budget,
+    worthwhile_workers,
 )
 from zemosaic.compute.machine_resources import ResourceMonitor, lent_floats, return_freed_memory
 from zemosaic.compute.pool import WorkerPool
@@ -137,3 +138,10 @@ def test_no_more_workers_than_the_system_can_wait_for(monkeypatch):
     monkeypatch.setattr("zemosaic.compute.pool.MAX_WORKERS", 31)
     assert make_budget(64.0, 96).workers == 31
     assert WorkerPool(96, print).limit == 31
+
+
+def test_a_small_survey_asks_for_few_workers_unless_their_number_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zemosaic.compute.budget.available_cpus", lambda: 8)
+    demo, seestar = 24 * 720 * 1280, 180 * 1080 * 1920
+    assert [worthwhile_workers(0, numbers) for numbers in (0, demo, 3 * demo, seestar)] == [1, 1, 2, 8]
+    assert [worthwhile_workers(wanted, demo) for wanted in (-1, 1, 4)] == [-1, 1, 4]

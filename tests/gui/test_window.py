@@ -25,8 +25,8 @@ from zemosaic.settings.schema import specs
 
 tk = pytest.importorskip("tkinter")
 
-from zemosaic.gui.tk import widgets  # noqa: E402
 from zemosaic.gui.tk import window as window_module  # noqa: E402
+from zemosaic.gui.tk.desktop.questions import ask  # noqa: E402
 from zemosaic.gui.tk.window import MainWindow  # noqa: E402
 
 
@@ -478,7 +478,7 @@ def test_questions_are_answered_with_keys(opened):
 
     for key in ("<Return>", "<Escape>"):
         window.root.after(300, press, key)
-        answers.append(widgets.ask(window.root, window.theme, "T", "Text", ("Yes", "No")))
+        answers.append(ask(window.root, window.theme, "T", "Text", ("Yes", "No")))
     assert answers == [0, None]
 
 

@@ -12,6 +12,7 @@ from waiting import PATIENCE_S
 from zemosaic.errors import OutputError
 from zemosaic.export.fits import write_fits
 from zemosaic.picture import pyramid
+from zemosaic.picture.preview import coverage_colours
 from zemosaic.picture.pyramid import MosaicView
 from zemosaic.picture.pyramid_kernel import Raster, halved, shown
 from zemosaic.picture.stretch import ChannelStretch, DisplayStretch
@@ -161,7 +162,7 @@ def test_sky_and_frames_under_the_cursor(opened):
     assert view.sky_at(x, y) == pytest.approx(CANVAS.pixel_to_sky(321.0, HEIGHT - 101.0))
     assert view.place_of(*view.sky_at(x, y)) == pytest.approx((x, y), abs=1e-6)
     assert (view.frames_at(x, y), view.frames_at(x, HEIGHT - 10)) == (7, 0)
-    overlay = view.overlay(0, 0, WIDTH, HEIGHT, 100, 61)
+    overlay = coverage_colours(view.frames(0, 0, WIDTH, HEIGHT, 100, 61), view.most_frames)
     assert overlay[5, 5, 3] == 255 and overlay[-5, 5, 3] == 0
     assert opened(coverage=False).wcs.scale_arcsec == pytest.approx(CANVAS.scale_arcsec)
 

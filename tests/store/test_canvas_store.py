@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from zemosaic.model import GridPlan, TileSpec
-from zemosaic.store.canvas_store import CanvasStore, TilePixels, bytes_needed
+from zemosaic.store.canvas_store import CanvasStore, TilePixels
+from zemosaic.store.store_size import bytes_needed
 from zemosaic.wcs import FrameWcs
 
 WCS = FrameWcs(0.0, 0.0, 0.0, 0.0, ((-1e-3, 0.0), (0.0, 1e-3)))

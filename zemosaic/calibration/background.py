@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Float32s, Float64s
+from zemosaic.arrays import Float64s
 from zemosaic.calibration.background_cells import CellSamples
 from zemosaic.calibration.background_table import (
     CELL_ERROR_FLOOR,
@@ -33,7 +33,7 @@ from zemosaic.calibration.background_table import (
     dark_levels,
     pixel_areas,
 )
-from zemosaic.calibration.fixed_parameters import FixedParameters, with_fixed_frames
+from zemosaic.calibration.fixed_parameters import FixedParameters, with_fixed_frames, with_shared_terms
 from zemosaic.calibration.illumination import (
     FallOfLight,
     determine_fall,
@@ -131,11 +131,12 @@ def solve_sky(
     table = background_table(cells, transparency, groups)
     n_groups = len(vignetting)
     fixed = fixed or FixedParameters.none(len(transparency), transparency.shape[1], n_groups)
+    fixed_rows = np.repeat(fixed.frames, transparency.shape[1])
     b = np.where(fixed.cameras, fixed.bias_adu, [estimate.bias_adu for estimate in bias])
     dark = dark_levels(cells, transparency.shape[1]) - b[groups][:, None]
     dark = np.where(fixed.frames[:, None], fixed.sky_adu[..., 0], dark)
     tilt = _slope_contribution(fixed.sky_adu, table)
-    higher_order = np.where(fixed.cameras[:, None], _fixed_higher_order(fixed, groups), 0.0)
+    higher_order = np.where(fixed.cameras[:, None], fixed.higher_order(groups), 0.0)
     level = dark.ravel()
     solution: JointSolution | None = None
     sky_flux = table.value - b[table.group]
@@ -152,7 +153,9 @@ def solve_sky(
         # Before the illumination is known, its error would be mistaken for higher-order terms.
         if iteration == 1 or higher_order.any():
             problem = _with_higher_order_terms(problem, table, level, higher_order)
-        problem = _with_stripes_and_held(problem, stripe, table, tilt, fixed)
+        problem = with_shared_terms(
+            with_fixed_frames(problem, fixed_rows, problem.frame_basis[:, 0] * tilt), *stripe, ~fixed.cameras
+        )
         solution = solve_joint(problem, rounds=1 if iteration == 0 else 2, previous=solution)
         source_flux = solution.item[table.item]
         level = dark.ravel() + solution.frame[:, 0]
@@ -313,25 +316,6 @@ def _with_higher_order_terms(
     )
 
 
-def _with_stripes_and_held(
-    problem: JointProblem,
-    stripes: tuple[Float32s, Float64s],
-    table: BackgroundTable,
-    tilt: Float64s,
-    fixed: FixedParameters,
-) -> JointProblem:
-    """Return the problem with the levels of stretches of columns and rows, and without what is held."""
-    basis, precision = stripes
-    problem = with_fixed_frames(problem, np.repeat(fixed.frames, table.channels), problem.frame_basis[:, 0] * tilt)
-    free = ~fixed.cameras[table.group, None]
-    return replace(
-        problem,
-        shared_basis=np.concatenate([problem.shared_basis, basis], axis=1) * free,
-        shared_prior=np.concatenate([problem.shared_prior, np.zeros_like(precision)], axis=1),
-        shared_precision=np.concatenate([problem.shared_precision, precision], axis=1),
-    )
-
-
 def _updated_higher_order(higher_order: Float64s, change: Float64s, table: BackgroundTable) -> Float64s:
     """Return the higher-order terms after an iteration; zero where no camera has significant ones."""
     if not change.shape[1]:
@@ -350,16 +334,6 @@ def _terms_at_corner(table: BackgroundTable) -> Float64s:
 def _amplitude_at_corner(higher_order: Float64s, table: BackgroundTable) -> Float64s:
     """Return the root mean square of each camera's bends there."""
     return np.asarray(np.sqrt(((higher_order * _terms_at_corner(table)) ** 2).mean(axis=1)), np.float64)
-
-
-def _fixed_higher_order(fixed: FixedParameters, groups: NDArray[np.int64]) -> Float64s:
-    """Return the bends of the held cameras, shape (groups, bends): those of their held frames."""
-    higher_order, squares = np.zeros((len(fixed.cameras), N_HIGHER_ORDER_TERMS)), np.zeros((len(fixed.cameras), 1))
-    for k in np.flatnonzero(fixed.frames):
-        level = fixed.sky_adu[k, :, 0]
-        higher_order[groups[k]] += level @ fixed.sky_adu[k, :, 3:]
-        squares[groups[k]] += level @ level
-    return higher_order / np.where(squares > 0, squares, 1.0)
 
 
 def _slope_contribution(sky_adu: Float64s, table: BackgroundTable) -> Float64s:

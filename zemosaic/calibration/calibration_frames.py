@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Float32s
+from zemosaic.arrays import Float32s, median
 from zemosaic.calibration.defects import WindowReader
 
 __all__ = ["NO_CALIBRATION_FRAMES", "CalibrationFrames", "combine_frames", "dead_pixels", "flat_response"]
@@ -67,7 +67,7 @@ class CalibrationFrames:
     def least(self, level: float) -> float:
         """Return the lowest value that a raw pixel of a high level can have after calibration."""
         if self.offset is not None:
-            level -= float(np.median(_mapped(self.offset)[::7, ::7]))
+            level -= float(median(_mapped(self.offset)[::7, ::7]))
         if self.flat is not None:
             level /= float(np.percentile(_mapped(self.flat)[::7, ::7], HIGHEST_RESPONSE_PERCENTILE))
         return level
@@ -107,7 +107,7 @@ def _clipped_mean(cube: Float32s) -> Float32s:
     away = np.abs(cube - middle)
     spread = 1.4826 * np.nanmedian(away, axis=0)
     # Few frames say little about a single pixel's scatter: no pixel's is taken to be less than usual.
-    usual = float(np.median(spread)) / 0.6 if len(cube) < 5 else float(np.median(spread))
+    usual = float(median(spread)) / 0.6 if len(cube) < 5 else float(median(spread))
     keep = away <= CLIP_SIGMA * np.maximum(spread, max(usual, 1e-6))
     total = np.where(keep, cube, np.float32(0)).sum(axis=0)
     number = keep.sum(axis=0)
@@ -129,7 +129,7 @@ def flat_response(flat: Float32s, bayer: str | None) -> Float32s:
     else:
         for colour in "RGB":
             sites = [(k // 2, k % 2) for k, letter in enumerate(bayer) if letter == colour]
-            middle = np.float32(np.median(np.concatenate([out[y::2, x::2].ravel() for y, x in sites])))
+            middle = np.float32(median(np.concatenate([out[y::2, x::2].ravel() for y, x in sites])))
             for y, x in sites:
                 out[y::2, x::2] /= middle
     out[~(out >= MAX_DEAD_RESPONSE)] = 1.0

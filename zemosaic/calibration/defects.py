@@ -19,7 +19,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from zemosaic.arrays import median_sigma
+from zemosaic.arrays import median, median_sigma
 from zemosaic.model import FrameRef
 
 __all__ = ["MAX_SAMPLE_FRAMES", "find_defects", "interpolate_defects", "remove_spikes"]
@@ -75,7 +75,7 @@ def find_defects(sources: Sequence[WindowReader], frame: FrameRef) -> NDArray[np
         y1 = min(y0 + BAND_ROWS, frame.height)
         a, b = max(0, y0 - _HALO), min(frame.height, y1 + _HALO)
         excess = np.stack([_excess(source.read(a, b, 0, frame.width), frame.bayer is not None) for source in sources])
-        noise = np.median([_spread(value) for value in excess])
+        noise = median([_spread(value) for value in excess])
         limit = max(MIN_DEFECT_SIGMA * 1.2533 * noise / math.sqrt(len(sources)), MIN_DEFECT_NOISE * noise, 1e-9)
         medians = _medians(excess)
         flagged = _outstanding(medians, np.abs(medians) > limit) | _repeated(excess, float(noise))
@@ -142,7 +142,7 @@ def _outstanding(excess: NDArray[np.float32], candidates: NDArray[np.bool_]) -> 
     around = padded[y[:, None] + dy, x[:, None] + dx]
     next_to = (np.abs(dy - 2) <= 1) & (np.abs(dx - 2) <= 1)
     peak = excess[y, x]
-    lonely = (peak < 0) | (np.median(around[:, next_to], axis=1) < MAX_NEIGHBOUR_RATIO * peak)
+    lonely = (peak < 0) | (median(around[:, next_to], axis=1) < MAX_NEIGHBOUR_RATIO * peak)
     quiet = np.quantile(np.abs(around), QUIET[0], axis=1) < QUIET[1] * np.abs(peak)
     flagged[y, x] = lonely & quiet
     return flagged

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Float64s
+from zemosaic.arrays import Float64s, median
 from zemosaic.calibration.background import SkySolution
 from zemosaic.calibration.background_cells import CellSamples, complete_cells
 from zemosaic.model import EdgeOffsets, MeasuredFrame, sky_level
@@ -103,7 +103,5 @@ def _edge_medians(
     for distance in (y, frame.width - x, frame.height - y, x):
         along_edge = finite & (distance < MAX_EDGE_DISTANCE_CELLS * cell_px)
         too_few = along_edge.sum() < MIN_EDGE_CELLS
-        edges.append(
-            tuple(np.full(difference.shape[1], np.nan) if too_few else np.median(difference[along_edge], axis=0))
-        )
+        edges.append(tuple(np.full(difference.shape[1], np.nan) if too_few else median(difference[along_edge], axis=0)))
     return tuple(tuple(float(value) for value in edge) for edge in edges)

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Float64s
+from zemosaic.arrays import Float32s, Float64s
 from zemosaic.calibration.least_squares import JointProblem
 from zemosaic.model import N_HIGHER_ORDER_TERMS
 
-__all__ = ["FixedParameters", "with_fixed_frames"]
+__all__ = ["FixedParameters", "with_fixed_frames", "with_shared_terms"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,21 @@ class FixedParameters:
             np.zeros(groups),
         )
 
+    def higher_order(self, groups: NDArray[np.int64]) -> Float64s:
+        """Return the bends of the held cameras, shape (groups, bends): those of their held frames.
+
+        Parameters
+        ----------
+        groups : ndarray of int, shape (frames,)
+            Camera of each frame.
+        """
+        bends, squares = np.zeros((len(self.cameras), N_HIGHER_ORDER_TERMS)), np.zeros((len(self.cameras), 1))
+        for k in np.flatnonzero(self.frames):
+            level = self.sky_adu[k, :, 0]
+            bends[groups[k]] += level @ self.sky_adu[k, :, 3:]
+            squares[groups[k]] += level @ level
+        return np.asarray(bends / np.where(squares > 0, squares, 1.0), np.float64)
+
 
 def with_fixed_frames(problem: JointProblem, is_fixed: NDArray[np.bool_], model: Float64s) -> JointProblem:
     """Return a problem in which some frames are fixed, so that their observations only constrain the items.
@@ -71,4 +86,26 @@ def with_fixed_frames(problem: JointProblem, is_fixed: NDArray[np.bool_], model:
         problem,
         frame_basis=problem.frame_basis * ~of_fixed_frame[:, None],
         value=problem.value - np.where(of_fixed_frame, model, 0.0),
+    )
+
+
+def with_shared_terms(
+    problem: JointProblem, basis: Float32s, precision: Float64s, free: NDArray[np.bool_]
+) -> JointProblem:
+    """Return a problem with further terms that cameras share, expected to be 0; held cameras have no shared terms.
+
+    Parameters
+    ----------
+    problem : JointProblem
+    basis : ndarray, shape (n, terms), float32
+    precision : ndarray, shape (groups, terms)
+        Inverse variance expected of each.
+    free : ndarray of bool, shape (groups,)
+        Which cameras are not held.
+    """
+    return replace(
+        problem,
+        shared_basis=np.concatenate([problem.shared_basis, basis], axis=1) * free[problem.group, None],
+        shared_prior=np.concatenate([problem.shared_prior, np.zeros_like(precision)], axis=1),
+        shared_precision=np.concatenate([problem.shared_precision, precision], axis=1),
     )

@@ -5,9 +5,10 @@ Every observation o is of one item (a star, a patch of sky) by one frame:
 ``value[o] = factor[o] * item[i(o)] + frame_basis[o] . frame[f(o)] + shared_basis[o] . shared[g(o)]``
 
 The items are eliminated exactly (variable projection); what remains is solved by conjugate gradients.  Their
-preconditioner is the whole matrix where frames that hang together are few, one small block per frame else: cost and
-memory are proportional to the observations, so that 50,000 frames are no other problem than 10.  Outliers are
-weighed down iteratively (Huber's weights).
+preconditioner is the whole matrix where frames that hang together are few, else one small block per frame and the
+common sky of frames that look at one place (`zemosaic.calibration.solver.coarse_level`): cost and memory are
+proportional to the observations, so that 50,000 frames are no other problem than 10.  Outliers are weighed down
+iteratively (Huber's weights).
 
 The same form serves photometry (item = star's magnitude, frame = zero point) and background
 (item = light of a sky cell, frame = plane of its sky).  Cf. Padmanabhan et al. 2008, ApJ 674, 1217.
@@ -15,6 +16,7 @@ The same form serves photometry (item = star's magnitude, frame = zero point) an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,7 +27,8 @@ from scipy.sparse import bmat, csr_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import LinearOperator, cg
 
-from zemosaic.arrays import Float64s
+from zemosaic.arrays import Float64s, median
+from zemosaic.calibration.solver.coarse_level import CoarseLevel, Observations, coarse_level
 
 __all__ = ["JointProblem", "JointSolution", "left_by_all_other_terms", "solve_joint"]
 
@@ -81,6 +84,8 @@ class JointSolution:
     """Observed minus modelled."""
     weight: Float64s
     """1 / sigma**2 after outliers were weighed down."""
+    steps: int = 0
+    """Of conjugate gradients, in all rounds."""
 
 
 def solve_joint(
@@ -109,15 +114,16 @@ def solve_joint(
     start = np.zeros(problem.n_frames * problem.frame_basis.shape[1] + problem.shared_prior.size)
     if previous is not None:
         start[: previous.frame.size] = previous.frame.ravel()
-    solution = None
+    solution, steps = None, 0
     for _ in range(max(1, rounds)):
         solution = _solve_weighted(problem, weight, start, preconditioner, tolerance)
         start = np.concatenate([solution.frame.ravel(), solution.shared.ravel()])
         scaled = np.abs(solution.residual) / problem.sigma
-        spread = max(1.0, 1.4826 * float(np.median(scaled)))
+        spread = max(1.0, 1.4826 * float(median(scaled)))
         weight = problem.sigma**-2 * np.minimum(1.0, huber * spread / np.maximum(scaled, 1e-12))
+        steps += solution.steps
     assert solution is not None
-    return replace(solution, weight=weight)
+    return replace(solution, weight=weight, steps=steps)
 
 
 def left_by_all_other_terms(problem: JointProblem, weight: Float64s, columns: Float64s) -> Float64s:
@@ -196,15 +202,44 @@ class _Eliminated:
         shared_inverse = np.linalg.inv(_blocks(p.group, self.weight, p.shared_basis, p.shared_precision, groups))
         factors, whole = self._factors()
 
+        coarse = None if whole else self._coarse_level([members for members, _ in factors])
+
         def apply(x: Float64s) -> Float64s:
             given, shared = self.parts(x)
             frames = np.einsum("fab,fb->fa", inverse, given)
             for members, factor in factors:
                 frames[members] = cho_solve(factor, given[members].ravel(), check_finite=False).reshape(-1, self.terms)
-            return np.concatenate([frames.ravel(), np.einsum("gst,gt->gs", shared_inverse, shared).ravel()])
+            if coarse is None:
+                common = np.einsum("gst,gt->gs", shared_inverse, shared)
+            else:
+                correction, common = coarse.apply(given, shared)
+                frames += correction
+            return np.concatenate([frames.ravel(), common.ravel()])
 
         operator = LinearOperator((self.size + p.shared_prior.size,) * 2, matvec=apply)
         return operator, EXACT if whole else TOLERANCE
+
+    def _coarse_level(self, solved: Sequence[NDArray[np.int64]]) -> CoarseLevel | None:
+        """Return the coarse level of the frames whose matrix is too large to be written down."""
+        p = self.problem
+        chosen = np.ones(p.n_frames, bool)
+        for members in solved:
+            chosen[members] = False
+        precision = np.broadcast_to(p.frame_precision, (p.n_frames, self.terms))
+        observations = Observations(
+            item=p.item,
+            frame=p.frame,
+            group=p.group,
+            factor=p.factor,
+            weight=self.weight,
+            basis=p.frame_basis,
+            shared_basis=p.shared_basis,
+            n_items=p.n_items,
+            n_frames=p.n_frames,
+            frame_precision=precision,
+            shared_precision=p.shared_precision,
+        )
+        return coarse_level(observations, chosen)
 
     def _factors(self) -> tuple[list[tuple[NDArray[np.int64], tuple[Float64s, bool]]], bool]:
         """Return the Cholesky factors of frames that hang together, where they are few, and whether these are all."""
@@ -321,7 +356,16 @@ def _solve_weighted(
     right = system.back(system.project(problem.value))
     right[system.size :] += (problem.shared_precision * problem.shared_prior).ravel()
     operator = LinearOperator((size, size), matvec=system.matvec)
-    x, _ = cg(operator, right, x0=start, rtol=tolerance, maxiter=MOST_STEPS, M=preconditioner)
+    steps: list[None] = []
+    x, _ = cg(
+        operator,
+        right,
+        x0=start,
+        rtol=tolerance,
+        maxiter=MOST_STEPS,
+        M=preconditioner,
+        callback=lambda _: steps.append(None),
+    )
     left = problem.value - system.forward(x)
     items = system.items(left)
     frames, shared = system.parts(x)
@@ -331,4 +375,5 @@ def _solve_weighted(
         shared=shared,
         residual=left - problem.factor * items[problem.item],
         weight=weight,
+        steps=len(steps),
     )

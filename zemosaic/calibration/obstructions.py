@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from zemosaic.arrays import Float64s, green_channel, median_sigma
+from zemosaic.arrays import Float64s, green_channel, median, median_sigma
 from zemosaic.calibration.background_cells import CellSamples
 from zemosaic.calibration.photometry import Photometry
 from zemosaic.model import OBSTRUCTION_BLOCK_PX, FrameRef, MeasuredFrame, SolvedFrame, detector_coordinates
@@ -216,7 +216,7 @@ def _star_transmission(
     # The zero point of a partly obstructed frame is too low; its brighter stars define full transmission.
     transmission = transmission / max(1.0, float(np.percentile(bright, 70)) / 1.2) if len(bright) else transmission
     tree = cKDTree(np.stack([x[expected], y[expected]], axis=1))
-    local = np.median(transmission[tree.query(tree.data, k=N_NEIGHBOURS)[1]], axis=1)
+    local = median(transmission[tree.query(tree.data, k=N_NEIGHBOURS)[1]], axis=1)
     dim = (local < MAX_OBSTRUCTED_TRANSMISSION) & (transmission < MAX_OBSTRUCTED_TRANSMISSION)
     threshold = max(
         MIN_MISSING_STARS,
@@ -247,9 +247,9 @@ def _cell_flux(cells: Sequence[CellSamples], factor: Float64s) -> list[Float64s]
     flux = np.zeros(len(edges) - 1)
     for _ in range(3):
         remainder = value - factor[frame, green] * flux[cell]
-        level = np.array([np.median(remainder[frame == k]) if (frame == k).any() else 0.0 for k in range(len(cells))])
+        level = np.array([median(remainder[frame == k]) if (frame == k).any() else 0.0 for k in range(len(cells))])
         scaled = ((value - level[frame]) / factor[frame, green])[order]
-        flux = np.array([np.median(scaled[a:b]) for a, b in pairwise(edges)])
+        flux = np.array([median(scaled[a:b]) for a, b in pairwise(edges)])
     starts = np.cumsum([0, *(len(sample.row) for sample in cells)])
     return [flux[cell[a:b]] for a, b in pairwise(starts)]
 
@@ -261,14 +261,14 @@ def _obstructed_blocks_of_frame(
     rows, columns = _block_grid_shape(frame)
     tree, transmission = stars
     yy, xx = np.mgrid[0:rows, 0:columns] * float(OBSTRUCTION_BLOCK_PX) + 0.5 * OBSTRUCTION_BLOCK_PX
-    passed = np.median(transmission[tree.query(np.stack([xx, yy], axis=-1), k=N_NEIGHBOURS)[1]], axis=-1)
+    passed = median(transmission[tree.query(np.stack([xx, yy], axis=-1), k=N_NEIGHBOURS)[1]], axis=-1)
     obstructed = passed < MAX_OBSTRUCTED_TRANSMISSION
     difference = _sky_difference(measured, cells, excess, passed, green)
     if difference is not None:
         x, y = _detector_position(cells, frame)
         nearest = cKDTree(np.stack([x, y], axis=1)).query(np.stack([xx, yy], axis=-1), k=3)[1]
-        deviation = np.median(difference[nearest], axis=-1)
-        if obstructed.any() and float(np.median(deviation[obstructed])) > MIN_SKY_EXCESS:
+        deviation = median(difference[nearest], axis=-1)
+        if obstructed.any() and float(median(deviation[obstructed])) > MIN_SKY_EXCESS:
             obstructed = deviation > 1.0
         elif np.mean(transmission < MAX_OBSTRUCTED_TRANSMISSION) < MIN_FRACTION_BY_STARS_ALONE:
             return ()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Float64s, median_sigma
+from zemosaic.arrays import Float64s, median, median_sigma
 from zemosaic.calibration.fixed_parameters import FixedParameters
 from zemosaic.calibration.illumination import clustered_information, fall_of_stars
 from zemosaic.calibration.least_squares import JointProblem, JointSolution, solve_joint
@@ -130,7 +130,7 @@ def solve_photometry(
             for c in range(channels)
         ]
     log_transparency, sigma = _log_transparencies(solved, len(frames))
-    middle = np.zeros(channels) if fixed.frames.any() else np.median(log_transparency, axis=0)
+    middle = np.zeros(channels) if fixed.frames.any() else median(log_transparency, axis=0)
     transparency = np.where(fixed.frames[:, None], fixed.transparency, np.exp(log_transparency - middle))
     n_stars = int(max((ids.max(initial=-1) for ids in star_ids), default=-1)) + 1
     star_flux = np.full((n_stars, channels), np.nan)
@@ -189,7 +189,7 @@ def _solve_channel(
         weight, 1e-300
     )
     # Stars that disagree by more than their errors (neighbours, colours) carry less information.
-    disagree = max(1.0, 1.4826 * float(np.median(np.abs(solution.residual) / problem.sigma)))
+    disagree = max(1.0, 1.4826 * float(median(np.abs(solution.residual) / problem.sigma)))
     return _Channel(
         _expected_flux(table, problem, solution.item, log_transparency, groups, vignetting, previous.expected),
         _systematic_error(problem, solution, previous.systematic),
@@ -237,7 +237,7 @@ def grey_prior(log_transparency: Float64s, sigma: Float64s, groups: NDArray[np.i
 
 
 def _grey_prior_of_camera(log_transparency: Float64s, sigma: Float64s) -> tuple[Float64s, float]:
-    colour = np.median(log_transparency - log_transparency.mean(axis=1, keepdims=True), axis=0)
+    colour = median(log_transparency - log_transparency.mean(axis=1, keepdims=True), axis=0)
     freedom = (len(log_transparency) - 1) * (log_transparency.shape[1] - 1)
     variance = MIN_ZERO_POINT_ERROR**2
     for _ in range(30):
@@ -373,7 +373,7 @@ def _systematic_error(problem: JointProblem, solution: JointSolution, assumed: f
     """Return by how much the light of bright stars differs from frame to frame beyond its noise."""
     bright = problem.sigma <= np.quantile(problem.sigma, BRIGHT_FRACTION)
     scatter = median_sigma(solution.residual[bright])
-    noise = float(np.median(problem.sigma[bright] ** 2)) - assumed**2
+    noise = float(median(problem.sigma[bright] ** 2)) - assumed**2
     return float(np.sqrt(np.clip(scatter**2 - noise, 0.0, MAX_SYSTEMATIC_ERROR**2)))
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Box, Float64s
+from zemosaic.arrays import Box, Float64s, median
 from zemosaic.coadd.cutouts import CoaddPlane, cutouts_of, scale_area_ratio
 from zemosaic.coadd.inputs import TileCache
 from zemosaic.coadd.master_tile import MasterTile
@@ -78,7 +78,7 @@ def matched_inputs(tiles: Sequence[MasterTile], blocks: Sequence[Box], plane: Co
             step = (first - second)[np.isfinite(first - second)]
             if len(step):
                 edges.append((i, j))
-                steps.append(float(np.median(step)))
+                steps.append(float(median(step)))
                 weights.append(float(len(step)))
         offsets[:, c] = solve_differences(edges, np.array(steps), np.array(weights), len(tiles))
     return [
@@ -114,7 +114,7 @@ def solve_differences(edges: Sequence[tuple[int, int]], steps: Float64s, weights
         # The least squares of smallest norm: zero mean in every connected part.
         solution = np.asarray(np.linalg.lstsq(matrix * root[:, None], steps * root, rcond=1e-10)[0], float)
         residual = np.abs(matrix @ solution - steps)
-        typical = max(1.4826 * float(np.median(residual)), 1e-12)
+        typical = max(1.4826 * float(median(residual)), 1e-12)
         robust = 1.0 / np.maximum(residual / (2.0 * typical), 1.0)
     return solution
 
@@ -167,4 +167,4 @@ def _log_ratio(shared: Sequence[tuple[_Cells, _Cells]], channel: int) -> tuple[f
     if bright.sum() < MIN_BRIGHT_CELLS:
         return None
     ratio = np.log(flux[0][bright] / flux[1][bright])
-    return float(np.median(ratio)), float(bright.sum())
+    return float(median(ratio)), float(bright.sum())

@@ -25,7 +25,16 @@ import psutil
 from zemosaic.compute import pool
 from zemosaic.errors import ResourceError
 
-__all__ = ["PICTURE_BYTES", "Budget", "Share", "available_cpus", "largest_picture", "make_budget", "stack_share"]
+__all__ = [
+    "PICTURE_BYTES",
+    "Budget",
+    "Share",
+    "available_cpus",
+    "largest_picture",
+    "make_budget",
+    "stack_share",
+    "worthwhile_workers",
+]
 
 MIB = 1 << 20
 BASE_BYTES = 400 * MIB
@@ -40,6 +49,10 @@ MAX_TASK_BYTES = 640 * MIB
 
 PICTURE_BYTES = 30
 """What reading and measuring a frame takes for each number of its picture: as stored, as float32, sky, masks."""
+
+
+NUMBERS_PER_WORKER = 24_000_000
+"""To start a worker takes as long as to measure and stack this many numbers of pictures: some two seconds."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +122,24 @@ def make_budget(
         smallest = limit - left + process + max(MIN_TASK_BYTES, _solving_bytes(frames))
         raise ResourceError("error.memory_limit_too_small", limit_gb=limit / 1e9, needed_gb=smallest / 1e9)
     return Budget(limit, worker_count, min(task, MAX_TASK_BYTES), frames, process, task)
+
+
+def worthwhile_workers(wanted: int, numbers: int) -> int:
+    """Return the number of workers to ask for, fewer than there are CPUs where the survey is small.
+
+    Parameters
+    ----------
+    wanted : int
+        As in the settings: 0 leaves the choice to the program, any other number stands.
+    numbers : int
+        Numbers of all pictures of the run together.
+
+    Returns
+    -------
+    int
+        As `make_budget` takes it.
+    """
+    return wanted if wanted else min(available_cpus(), max(1, numbers // NUMBERS_PER_WORKER))
 
 
 def largest_picture(memory_limit_gb: float) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import median_sigma
+from zemosaic.arrays import median, median_sigma
 from zemosaic.errors import FrameError, message
 from zemosaic.frames.pixels import open_pixels
 from zemosaic.model import FrameRef, SiteLevels
@@ -69,13 +69,13 @@ def site_levels(pixels: NDArray[Any]) -> SiteLevels | None:
     cells = cells[np.isfinite(cells).all(axis=(1, 2))]
     if len(cells) < MIN_BLOCKS:
         return None
-    levels = np.median(cells, axis=2)
+    levels = median(cells, axis=2)
     mean = levels.mean(axis=1, keepdims=True)
     differences = levels - mean
-    typical = np.median(differences, axis=0)
+    typical = median(differences, axis=0)
     spread = float(np.sqrt(np.mean([median_sigma(differences[:, k] - typical[k]) ** 2 for k in range(4)])))
     return SiteLevels(
-        sky_adu=tuple(float(value) for value in typical + np.median(mean)),
+        sky_adu=tuple(float(value) for value in typical + median(mean)),
         error_adu=1.25 * float(np.hypot(spread, 0.3)) / float(np.sqrt(len(cells))),
         star_shares=_star_shares(cells - levels[:, :, None]),
     )
@@ -96,7 +96,7 @@ def _star_shares(light: NDArray[np.float32]) -> tuple[float, ...]:
     if count < MIN_STAR_BLOCKS:
         return (0.0, 0.0, 0.0, 0.0)
     of_stars = np.stack([light[:, k][bright] for k in range(4)])
-    return tuple(float(share) * count for share in np.median(of_stars / of_stars.sum(axis=0), axis=1))
+    return tuple(float(share) * count for share in median(of_stars / of_stars.sum(axis=0), axis=1))
 
 
 def corrected_cameras(frames: Sequence[FrameRef]) -> list[FrameRef]:
@@ -203,7 +203,7 @@ def _by_stars(levels: Iterable[SiteLevels], card: str) -> str:
 
 def _like_others(levels: SiteLevels, card: str, others: Sequence[tuple[str, SiteLevels]]) -> str:
     """Return the pattern of the other diagonal whose red and blue differ as in the camera's other frames."""
-    usual = float(np.median([_red_less_blue(sites, pattern) for pattern, sites in others]))
+    usual = float(median([_red_less_blue(sites, pattern) for pattern, sites in others]))
     return min(_other_patterns(card), key=lambda pattern: abs(_red_less_blue(levels, pattern) - usual))
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from zemosaic.errors import Message, message
 from zemosaic.model import Dropped, FrameRef
 
-__all__ = ["inventory", "is_copy", "is_remark", "nights_of"]
+__all__ = ["camera_names", "inventory", "is_copy", "is_remark", "nights_of", "start_times_s"]
 
 _HALF_DAY = timedelta(hours=12)
 """Frames of one night bear two dates; half a day earlier they bear one."""
@@ -93,6 +94,29 @@ def nights_of(frames: Iterable[FrameRef]) -> set[str]:
     """Return the dates of the evenings on which the frames' nights began; frames without a date have none."""
     dates = [datetime.fromisoformat(frame.date_obs) for frame in frames if frame.date_obs]
     return {(date - _HALF_DAY).date().isoformat() for date in dates}
+
+
+def camera_names(frames: Sequence[FrameRef]) -> list[str]:
+    """Return each frame's camera, or its telescope where several have the same camera."""
+    names = {(frame.instrument, frame.telescope) for frame in frames if frame.telescope}
+    seen = Counter(instrument for instrument, _ in names)
+    return [
+        (frame.telescope if seen[frame.instrument] > 1 else "") or frame.instrument or frame.telescope
+        for frame in frames
+    ]
+
+
+def start_times_s(frames: Iterable[FrameRef]) -> list[float]:
+    """Return when each frame's exposure began, seconds since 1970 (UTC); NaN where that is not known."""
+    return [math.nan if not frame.date_obs else _seconds(frame.date_obs) for frame in frames]
+
+
+def _seconds(date: str) -> float:
+    try:
+        moment = datetime.fromisoformat(date)
+    except ValueError:
+        return math.nan
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _colour(frame: FrameRef) -> str:

@@ -61,6 +61,15 @@ class AssembleTask:
 def assemble_canvas(context: RunContext, grid: FieldPlan, products: Sequence[TileProduct], store: CanvasStore) -> None:
     """Make the canvas out of Grid mode's tiles, blended with their neighbours across the overlaps.
 
+    Parameters
+    ----------
+    context : RunContext
+    grid : FieldPlan
+    products : sequence of TileProduct
+        What stacking made of the tiles of the plan, in their order.
+    store : CanvasStore
+        Holds the tiles and takes the canvas.
+
     Raises
     ------
     NothingUsable
@@ -82,6 +91,19 @@ def assemble_pieces(
     method: Method,
 ) -> None:
     """Make the canvas of a plan out of pieces, and add a level per channel.
+
+    Parameters
+    ----------
+    context : RunContext
+    plan : GridPlan
+        Of the canvas.
+    pieces : sequence of CoaddInput
+        Tiles or master tiles, in mosaic units.
+    level : ndarray, shape (channels,), float32
+        Added to every pixel, in mosaic units.
+    store : CanvasStore
+        Takes the canvas, in blocks that are the chunks of its arrays.
+    method : {"reproject_coadd", "incremental"}
 
     Raises
     ------
@@ -119,7 +141,14 @@ def assemble_pieces(
 
 
 def grid_pieces(plan: GridPlan, store: TileReader) -> list[GridTile]:
-    """Return the tiles of a plan as pieces of its canvas."""
+    """Return the tiles of a plan as pieces of its canvas.
+
+    Parameters
+    ----------
+    plan : GridPlan
+    store : TileReader
+        Where the pixels of the tiles are read from, when they are needed.
+    """
     return [
         GridTile(store, spec, row, plan.height, plan.width, plan.wcs.shifted(spec.outer[2], spec.outer[0]))
         for row, spec in enumerate(plan.tiles)
@@ -127,7 +156,14 @@ def grid_pieces(plan: GridPlan, store: TileReader) -> list[GridTile]:
 
 
 def blocks_of(plan: GridPlan, side_px: int) -> list[tuple[Box, ...]]:
-    """Return the blocks of a canvas, a tuple per row of blocks; they are the chunks of its store."""
+    """Return the blocks of a canvas, a tuple per row of blocks; they are the chunks of its store.
+
+    Parameters
+    ----------
+    plan : GridPlan
+    side_px : int
+        Side of a block; those at the right and upper edges are cut.
+    """
     return [
         tuple(
             (y0, min(y0 + side_px, plan.height), x0, min(x0 + side_px, plan.width))
@@ -198,7 +234,15 @@ def _sums_folder(context: RunContext) -> Path:
 
 
 def pedestal(frames: Sequence[CalibratedFrame], channels: int) -> NDArray[np.float32]:
-    """Return the sky level that the mosaic keeps, per channel: that of the median frame."""
+    """Return the sky level that the mosaic keeps, per channel: that of the median frame.
+
+    Parameters
+    ----------
+    frames : sequence of CalibratedFrame
+        Those of the field, one at least.
+    channels : int
+        Of the mosaic; a mono frame's level counts for each of them.
+    """
     levels = [[sky[0] for sky in frame.sky_adu] for frame in frames]
     wide = [level if len(level) == channels else level[:1] * channels for level in levels]
     level: NDArray[np.float32] = np.median(np.array(wide), axis=0).astype(np.float32)

@@ -78,6 +78,15 @@ def calibrate_frames(
 
     Frames that an earlier night calibrated stay as they are, as far as the new ones agree.
 
+    Parameters
+    ----------
+    context : RunContext
+    solved : sequence of SolvedFrame
+        The frames of one field.
+    defects : DetectorCalibrations
+    cached : CachedField, optional
+        The field as the run before left it; by default every frame is calibrated anew.
+
     Raises
     ------
     NothingUsable

@@ -58,7 +58,14 @@ class RunContext:
         self.reporter.warn(text)
 
     def log(self, text: Message, level: str = "INFO") -> None:
-        """Add a line to the log, see `Reporter.log`."""
+        """Add a line to the log, see `Reporter.log`.
+
+        Parameters
+        ----------
+        text : Message
+        level : str
+            Name of a level of the `logging` module.
+        """
         self.reporter.log(text, level)
 
     def drop(self, dropped: Dropped) -> None:

@@ -24,7 +24,12 @@ from zemosaic.phases.outputs.bands import BandOutputs
 from zemosaic.phases.outputs.flat_sky import flat_sky_of, write_flattened
 from zemosaic.phases.outputs.mosaic_maps import write_maps
 from zemosaic.phases.outputs.mosaic_stars import MosaicStars, catalogue_of_mosaic, stars_of_mosaic
-from zemosaic.phases.outputs.shared_pictures import CanvasPixels, look_of, write_shared_pictures
+from zemosaic.phases.outputs.shared_pictures import (
+    CanvasPixels,
+    StretchedPicture,
+    look_of,
+    write_shared_pictures,
+)
 from zemosaic.phases.plan import FieldPlan
 from zemosaic.picture.picture_files import write_picture16
 from zemosaic.picture.preview import coverage_picture, stretched_bands, stretched_preview, write_png
@@ -260,17 +265,17 @@ def _pictures(
     colour, depth = stars.colour, stars.depth
     look = look_of(context.settings, colour.gains if colour else None)
     preview = context.output_dir / f"{stem}_preview.png"
-    picture = stretched_preview(
-        canvas.value, canvas.kept, context.settings.preview_max_px, axis_order="CHW", box=canvas.box, look=look
-    )
+    max_px = context.settings.preview_max_px
+    picture = stretched_preview(canvas.value, canvas.kept, max_px, axis_order="CHW", box=canvas.box, look=look)
     write_png(preview, picture)
     context.reporter.emit(PreviewReady(str(preview), picture.shape[1], picture.shape[0], final=True))
     stretched = _stretched(context, stem, canvas, look)
-    finished = write_shared_pictures(context, stem, origin, canvas, look)
+    drawn = StretchedPicture(picture, canvas.box, max_px)
+    finished = write_shared_pictures(context, stem, origin, canvas, look, drawn)
     report = ReportPictures(picture, *coverage_picture(canvas.kept, COVERAGE_MAP_PX, canvas.box))
     if depth is not None:
-        drawn, deepest = depth_picture(canvas.kept, canvas.box, depth, COVERAGE_MAP_PX)
-        report = replace(report, depth=drawn, depth_deepest_mag=deepest, depth_shallowest_mag=deepest - DEPTH_RANGE_MAG)
+        chart, deepest = depth_picture(canvas.kept, canvas.box, depth, COVERAGE_MAP_PX)
+        report = replace(report, depth=chart, depth_deepest_mag=deepest, depth_shallowest_mag=deepest - DEPTH_RANGE_MAG)
     return _Pictures(report, preview.name, stretched, finished)
 
 

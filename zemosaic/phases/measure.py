@@ -83,6 +83,12 @@ class _DefectTask:
 def measure_frames(context: RunContext, frames: Sequence[FrameRef]) -> tuple[list[MeasuredFrame], DetectorCalibrations]:
     """Return the measured frames and the defect map of each camera.
 
+    Parameters
+    ----------
+    context : RunContext
+    frames : sequence of FrameRef
+        All that the scan found.  Those that cannot be measured are dropped.
+
     Raises
     ------
     NothingUsable

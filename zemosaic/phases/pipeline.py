@@ -106,6 +106,12 @@ def run_pipeline(context: RunContext) -> RunOutcome:
 def prepare_frames(context: RunContext, until: Preparation) -> tuple[int, int]:
     """Run the first phases only, and write no report; returns how many frames were measured and how many solved.
 
+    Parameters
+    ----------
+    context : RunContext
+    until : {"measure", "solve", "plan"}
+        The last phase.
+
     Raises
     ------
     ZeMosaicError

@@ -16,8 +16,8 @@ from zemosaic.phases.context import RunContext
 from zemosaic.phases.parts.fields import SkyField, canvas_of
 from zemosaic.phases.previous_run.state import CachedField
 from zemosaic.settings.region import parse_region
-from zemosaic.store.canvas_store import bytes_needed
 from zemosaic.store.folder_identity import is_within
+from zemosaic.store.store_size import bytes_needed
 
 __all__ = ["FieldPlan", "plan_fields"]
 

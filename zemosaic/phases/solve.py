@@ -33,6 +33,13 @@ def solve_frames(
 ) -> list[SolvedFrame]:
     """Return the solved frames in their order; the others are dropped with their reasons.
 
+    Parameters
+    ----------
+    context : RunContext
+    measured : sequence of MeasuredFrame
+    defects : DetectorCalibrations
+        What the pixels of each camera need, for solvers that ask for pixels.
+
     Raises
     ------
     NothingUsable

@@ -64,6 +64,14 @@ def stack_tiles(
 ) -> list[list[TileProduct]]:
     """Stack the tiles of all jobs into their stores; finished ones of an earlier, killed run are taken over.
 
+    A frame that cannot be read any more is dropped, and the tiles that lack it do not count as finished in the journal.
+
+    Parameters
+    ----------
+    context : RunContext
+    jobs : sequence of StackJob
+    defects : DetectorCalibrations
+
     Returns
     -------
     list of list of TileProduct

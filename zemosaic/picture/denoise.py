@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from zemosaic.arrays import median
+
 __all__ = ["denoise"]
 
 Plane = NDArray[np.float32]
@@ -57,7 +59,7 @@ def denoise(planes: NDArray[np.float32], frames: Plane, inside: NDArray[np.bool_
         return
     depth = np.where(inside, np.maximum(frames, np.float32(1e-6)), np.float32(1))
     ground = _Ground(inside.astype(np.float32), depth)
-    usual = np.minimum(np.sqrt(depth / np.median(depth[inside])), np.float32(1))
+    usual = np.minimum(np.sqrt(depth / median(depth[inside])), np.float32(1))
     if len(planes) == 1:
         planes[0] = _denoised(planes[0], ground, _stars(planes[0], ground), LIGHT_KEPT * usual)
         return
@@ -104,7 +106,7 @@ class _Ground:
         """Return the noise of one frame in details, blind to stars."""
         some = np.s_[::MEASURED_STEP, ::MEASURED_STEP]
         size = (np.abs(detail[some]) * np.sqrt(self.depth[some]))[self.known[some] > 0]
-        return 1.4826 * float(np.median(size)) if size.size else 0.0
+        return 1.4826 * float(median(size)) if size.size else 0.0
 
 
 def _stars(light: Plane, ground: _Ground) -> Plane:

@@ -77,7 +77,18 @@ def sampled(
 ) -> NDArray[np.float32]:
     """Return single pixels in equal steps, so that noise is that of the source.
 
-    Parameters are those of `downsampled`, and so is the result's shape but for a cut last row and column.
+    The result has the shape that `downsampled` gives, but for a cut last row and column.
+
+    Parameters
+    ----------
+    source : array-like
+        1 or 3 planes; NaN where there is no data.
+    max_px : int
+        Longest side of the result.
+    axis_order : {"HWC", "CHW", "HW"}
+        Which axis of `source` is which.
+    box : (y0, y1, x0, x1) or None
+        The part to take pixels of; None for all.
     """
     layout = axis_layout(source, axis_order)
     y0, y1, x0, x1 = box or (0, layout.height, 0, layout.width)

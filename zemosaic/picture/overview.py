@@ -93,7 +93,12 @@ class Overview:
     ) -> tuple[Float32s, Raster] | None:
         """Return pixels that show a window, and where its pixels lie among them; None where it shows single pixels.
 
-        Parameters are those of `MosaicView.window`.
+        Parameters
+        ----------
+        x0, y0, x1, y1 : float
+            The window, in pixels of the mosaic from its top left corner, y downwards.
+        out_w, out_h : int
+            Pixels that it is shown with.
         """
         step = max((x1 - x0) / out_w, (y1 - y0) / out_h)
         if step < max(self.side, MIN_OVERVIEW_STEP):
@@ -105,7 +110,15 @@ class Overview:
         return self.levels[level], Raster(x, y, dx / unit, -dy / unit)
 
     def near(self, view: DisplayStretch, step: float) -> DisplayStretch:
-        """Return a view of `views`, perhaps adjusted, for unfaded pixels: means of `step` x `step` ones."""
+        """Return the stretch for single pixels that goes with one of `views`: black lies lower, since they are noisier.
+
+        Parameters
+        ----------
+        view : DisplayStretch
+            One of `views`, perhaps adjusted.
+        step : float
+            Pixels of the mosaic along a pixel of the screen; means of `step` x `step` ones have less noise.
+        """
         grain = self.grain[0 if len(view.stretches) == 1 else 1]
         view = replace(view, clipped=self.clipped)
         return view.deeper([max(one / max(step, 1.0), 1.0) for one in grain])

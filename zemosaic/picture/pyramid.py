@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from zemosaic.arrays import Float32s
 from zemosaic.picture.overview import Overview
-from zemosaic.picture.preview import coverage_colours
 from zemosaic.picture.pyramid_kernel import Raster, averaged, halved, shown
 from zemosaic.picture.star_cores import WING_PX, with_hue_of_wings
 from zemosaic.picture.stretch import AUTOMATIC_LOOK, DisplayStretch, PictureLook
@@ -183,17 +182,7 @@ class Pyramid:
 
 
 class MosaicView:
-    """A finished mosaic with its sky, its stretch and its coverage.
-
-    Examples
-    --------
-    >>> view = MosaicView.open(path)                           # returns at once
-    >>> look = view.auto_stretch()
-    >>> picture = view.window(0, 0, *view.size, 900, 600, look)    # (600, 900, 3) uint8
-    >>> darker = look.adjusted(depth=0.8, sky_level=0.08)
-    >>> view.value_at(812.4, 90.0), view.sky_at(812.4, 90.0)
-    >>> view.close()
-    """
+    """A finished mosaic with its sky, its stretch and its coverage."""
 
     def __init__(self, mosaic: Pyramid, coverage: Pyramid | None) -> None:
         self._mosaic, self._coverage = mosaic, coverage
@@ -317,21 +306,6 @@ class MosaicView:
         pixels, grid = self._mosaic.part(x0, y0, x1, y1, out_w, out_h, WING_PX if stretch.clipped else 0)
         pixels = with_hue_of_wings(pixels, stretch.sky, stretch.clipped)
         return shown(pixels, grid, out_w, out_h, stretch, channel)
-
-    def overlay(self, x0: float, y0: float, x1: float, y1: float, out_w: int, out_h: int) -> Picture | None:
-        """Return the coverage of a part in colours, shape (out_h, out_w, 4), transparent where nothing is covered.
-
-        None where there is no coverage map.  The brightest colour stands for `most_frames`.
-
-        Parameters
-        ----------
-        x0, y0, x1, y1 : float
-            The part, in picture places.
-        out_w, out_h : int
-            Size of the result.
-        """
-        frames = self.frames(x0, y0, x1, y1, out_w, out_h)
-        return None if frames is None else coverage_colours(frames, max(self.most_frames, 1.0))
 
     def frames(self, x0: float, y0: float, x1: float, y1: float, out_w: int, out_h: int) -> Float32s | None:
         """Return the number of frames in a part, shape (out_h, out_w); None where there is no coverage map.

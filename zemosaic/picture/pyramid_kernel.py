@@ -39,6 +39,15 @@ def averaged(planes: Float32s, grid: Raster, width: int, height: int) -> Float32
     """Return linear values at a grid of places, shape (channels, height, width); NaN outside and without data.
 
     Enlarged pixels are shown as squares; where the grid is coarser, neighbours are mixed linearly.
+
+    Parameters
+    ----------
+    planes : ndarray, shape (channels, h, w), float32
+        NaN where there is no data.
+    grid : Raster
+        Where the pixels of the result lie among those of `planes`.
+    width, height : int
+        Pixels of the result.
     """
     out = np.empty((len(planes), height, width), np.float32)
     _read(np.ascontiguousarray(planes, np.float32), tuple(grid), out)

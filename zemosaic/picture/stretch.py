@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Box, median_sigma
+from zemosaic.arrays import Box, median, median_sigma
 from zemosaic.picture.downsample import downsampled, sampled
 from zemosaic.picture.star_cores import clipped_levels
 from zemosaic.store.axis_order import AxisOrder, Pixels
@@ -256,7 +256,7 @@ def sky_levels(planes: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]
     low = np.percentile(levels, DARKEST_PERCENT, axis=1)[:, None]
     noise = np.array([_noise(plane) for plane in planes])[:, None]
     dark = (levels <= low + noise).all(axis=0)
-    sky = np.median(levels[:, dark], axis=1) if dark.sum() >= MIN_SKY_CELLS else (low + 0.5 * noise)[:, 0]
+    sky = median(levels[:, dark], axis=1) if dark.sum() >= MIN_SKY_CELLS else (low + 0.5 * noise)[:, 0]
     return sky.astype(np.float32)
 
 
@@ -280,7 +280,7 @@ def _star_gains(clear: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]
     if stars.sum() < 30:
         return ones
     chosen = np.stack([_peaks(plane)[stars] for plane in clear])
-    ratios = np.median(chosen[1] / chosen, axis=1)
+    ratios = median(chosen[1] / chosen, axis=1)
     gains: NDArray[np.float32] = np.clip(ratios, 1.0 / GAIN_LIMIT, GAIN_LIMIT).astype(np.float32)
     return gains
 
@@ -368,7 +368,7 @@ class ChannelStretch:
 def _shadow_depth(clear: Planes, levels: Planes, inside: NDArray[np.bool_]) -> float:
     """Return how far below the sky black lies: beyond the noise, and so that broad light stays below white."""
     below = levels[levels < 0]
-    noise = 1.4826 * float(np.median(-below)) if below.size else 0.0
+    noise = 1.4826 * float(median(-below)) if below.size else 0.0
     broad = downsampled(np.where(inside, clear, np.nan), max(inside.shape) // 8 or 1, axis_order="CHW")
     brightest = float(np.nanpercentile(broad, 99.0, axis=(1, 2)).max())
     return max(SHADOW_SIGMAS * noise, brightest / BROAD_LIGHT, 1e-6 * float(np.abs(levels).max()), 1e-30)

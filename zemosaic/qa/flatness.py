@@ -18,7 +18,7 @@ import numpy as np
 import sep
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Float64s, median_sigma
+from zemosaic.arrays import Float64s, median, median_sigma
 
 __all__ = ["Flatness", "RingProfile", "aperture_light", "compare_profiles", "compare_stars", "judge", "ring_profile"]
 
@@ -105,7 +105,7 @@ def ring_profile(raw: Float64s, mosaic: Float64s, radius: Float64s, session: int
         inside = difference[good & (ring == k)]
         if len(inside) < MIN_RING_SAMPLES:
             continue
-        middle = float(np.median(inside))
+        middle = float(median(inside))
         rows[:, k] = middle, MEDIAN_ERROR * median_sigma(inside - middle) / math.sqrt(len(inside))
     return RingProfile(rows[0], rows[1], session)
 
@@ -194,10 +194,9 @@ def compare_stars(raw: Float64s, mosaic: Float64s, radius: Float64s) -> tuple[fl
     if min(len(inner), len(outer)) < MIN_STARS_IN_THIRD:
         return math.nan, math.nan
     errors = [
-        MEDIAN_ERROR * 1.4826 * float(np.median(np.abs(one - np.median(one)))) / math.sqrt(len(one))
-        for one in (inner, outer)
+        MEDIAN_ERROR * 1.4826 * float(median(np.abs(one - median(one)))) / math.sqrt(len(one)) for one in (inner, outer)
     ]
-    return float(np.expm1(np.median(outer) - np.median(inner))), math.hypot(*errors)
+    return float(np.expm1(median(outer) - median(inner))), math.hypot(*errors)
 
 
 def judge(level_adu: float, profiles: Sequence[RingProfile], stars: tuple[Float64s, Float64s, Float64s]) -> Flatness:

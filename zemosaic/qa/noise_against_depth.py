@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Box, green_channel
+from zemosaic.arrays import Box, green_channel, median
 
 __all__ = ["DepthNoise", "noise_by_depth"]
 
@@ -69,7 +69,7 @@ def noise_by_depth(value: Any, kept: Any, box: Box) -> DepthNoise | None:
         members = classes == depth_class
         if members.sum() >= MIN_PIXELS:
             frames.append(float(depth[members].mean()))
-            noise.append(float(1.4826 * np.median(np.abs(step[members])) / np.sqrt(2.0)))
+            noise.append(float(1.4826 * median(np.abs(step[members])) / np.sqrt(2.0)))
     if not frames:
         return None
-    return DepthNoise(np.array(frames), np.array(noise), float(np.median(depth)))
+    return DepthNoise(np.array(frames), np.array(noise), float(median(depth)))

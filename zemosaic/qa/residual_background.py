@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from astropy.stats import SigmaClip
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
-from photutils.background import Background2D, MedianBackground
-from photutils.segmentation import detect_sources
 from scipy.ndimage import binary_dilation, binary_opening, gaussian_filter
 
 from zemosaic.arrays import Box, Float64s, median_sigma
 from zemosaic.picture.downsample import block_size, downsampled
 from zemosaic.store.axis_order import Pixels
+
+if TYPE_CHECKING:
+    from photutils.background import Background2D
 
 __all__ = ["FlattenedPixels", "NoModel", "ResidualBackground", "residual_background"]
 
@@ -202,6 +203,8 @@ def _objects(planes: NDArray[np.float32], outside: NDArray[np.bool_], cell: int)
     smooth = gaussian_filter(clear, SMOOTH_PX)
     sky = smooth[~outside]
     limit = np.median(sky) + OBJECT_SIGMAS * median_sigma(sky - np.median(sky))
+    from photutils.segmentation import detect_sources  # slow to import, and not every run comes here
+
     segments = detect_sources(smooth, limit, MIN_OBJECT_PX, mask=outside)
     if segments is None:
         return np.zeros(outside.shape, bool)
@@ -209,6 +212,8 @@ def _objects(planes: NDArray[np.float32], outside: NDArray[np.bool_], cell: int)
 
 
 def _background(plane: NDArray[Any], mask: NDArray[np.bool_], cell: int) -> Background2D:
+    from photutils.background import Background2D, MedianBackground  # slow to import, and not every run comes here
+
     return Background2D(
         np.where(mask, np.float32(0), plane),
         cell,

@@ -14,7 +14,7 @@ from astropy.wcs import WCS, FITSFixedWarning
 from astropy.wcs.utils import proj_plane_pixel_scales
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Float64s
+from zemosaic.arrays import Float64s, median
 from zemosaic.errors import FrameError, InputError
 from zemosaic.frames.frame_files import fits_files, read_frame
 from zemosaic.picture.preview import write_png
@@ -115,7 +115,7 @@ def _from_report(path: Path, mosaic: str) -> tuple[list[tuple[Any, Any]], list[f
     if report["mosaic"] != mosaic or not known:
         return corners, None
     noise = [np.array(entry["noise_adu"]) / np.array(entry["transparency"]) for entry in known]
-    return corners, [float(value) for value in np.median(noise, axis=0)]
+    return corners, [float(value) for value in median(noise, axis=0)]
 
 
 def _from_frames(folder: Path) -> tuple[list[tuple[Any, Any]], None]:
@@ -150,10 +150,10 @@ def _noise_of_one(data: NDArray[np.float32], footprints: Footprints) -> list[flo
         step = plane[:, APART_PX:] - plane[:, :-APART_PX]
         whole = step[: rows * BLOCK_PX, : (columns - 1) * BLOCK_PX]
         blocks = np.abs(whole).reshape(rows, BLOCK_PX, columns - 1, BLOCK_PX).swapaxes(1, 2)
-        typical = 1.4826 / np.sqrt(2.0) * np.median(blocks.reshape(rows, columns - 1, -1), axis=2)
+        typical = 1.4826 / np.sqrt(2.0) * median(blocks.reshape(rows, columns - 1, -1), axis=2)
         scaled = (typical * np.sqrt(depth[:, : columns - 1]))[depth[:, : columns - 1] > 0]
         scaled = scaled[np.isfinite(scaled) & (scaled > 0)]
-        noise.append(float(np.median(scaled)) if len(scaled) else float("nan"))
+        noise.append(float(median(scaled)) if len(scaled) else float("nan"))
     return noise
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from zemosaic.arrays import Float64s, green_channel, median_sigma
+from zemosaic.arrays import Float64s, green_channel, median, median_sigma
 from zemosaic.qa.seam_verdict import PooledEdge, Seam, eye_scale_px, is_one_pointing, pooled_edges, verdict_of
 
 __all__ = ["LIMIT", "Seam", "SeamReport", "joined_seams", "measure_seams"]
@@ -211,8 +211,8 @@ def _step(values: Float64s, sigma: float, eye_px: float) -> tuple[float, float, 
     if ALONG_PX * calm.sum() < MIN_EDGE_PX // 2:
         return None
     single = shape @ rest[:, calm] / float(shape @ shape)
-    middle = float(np.median(single))
-    keep = np.abs(single - middle) < 3.0 * 1.4826 * float(np.median(np.abs(single - middle))) + 1e-12
+    middle = float(median(single))
+    keep = np.abs(single - middle) < 3.0 * 1.4826 * float(median(np.abs(single - middle))) + 1e-12
     error = float(np.std(single[keep])) / np.sqrt(max(keep.sum(), 1))
     noise = _noise_at_scale(rest[:, calm], eye_px)
     return float(np.mean(single[keep])) / sigma, float(error) / sigma, noise / sigma

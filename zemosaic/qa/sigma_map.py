@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Box, Float32s, Float64s
+from zemosaic.arrays import Box, Float32s, Float64s, median
 from zemosaic.model import OBSTRUCTION_BLOCK_PX, CalibratedFrame, GridPlan, detector_coordinates
 from zemosaic.qa.light_noise import relative_variance
 from zemosaic.store.axis_order import Pixels, axis_layout
@@ -116,7 +116,7 @@ def variance_of_unit_weight(
         for _ in range(FILL_ROUNDS):
             plane[plane == 0] = cv2.dilate(plane, np.ones((3, 3), np.uint8))[plane == 0]
         covered = plane > 0
-        plane[~covered] = np.median(plane[covered]) if covered.any() else 1.0
+        plane[~covered] = median(plane[covered]) if covered.any() else 1.0
     return ratio
 
 
@@ -166,74 +166,105 @@ def measure_sky_noise(value: Pixels, expected: SigmaPixels, box: Box) -> SkyNois
     y0, y1, x0, x1 = box
     starts = np.unique(np.linspace(y0, max(y0, y1 - CELL_PX), MAX_STRIPES).astype(int))
     layout = axis_layout(value, "CHW")
-    found: list[Float64s] = []
+    stripes = []
     for top in starts:
         stop = min(int(top) + CELL_PX, y1)
         light = np.asarray(layout.rows(int(top), stop, x0, x1), np.float64)
         sigma = np.asarray(expected[:, int(top) : stop, x0:x1], np.float64)
-        for left in range(0, x1 - x0 - CELL_PX + 1, CELL_PX):
-            part = slice(left, left + CELL_PX)
-            cell = _cell_noise(light[:, :, part], sigma[:, :, part])
-            if cell is not None:
-                found.append(cell)
-    if len(found) < MIN_CELLS:
+        stripes.append(_noise_of_cells(_cells(light), _cells(sigma)))
+    squares, beside, blocks = (np.concatenate(part) for part in zip(*stripes, strict=True))
+    if len(squares) < MIN_CELLS:
         return None
-    squares, beside, blocks = np.moveaxis(np.array(found), 0, -1)
     return SkyNoise(
-        tuple(float(v) for v in np.sqrt(np.median(squares, axis=-1))),
-        tuple(float(v) for v in np.median(beside, axis=-1)),
-        tuple(float(v) for v in np.sqrt(np.mean(blocks, axis=-1))),
-        len(found),
+        tuple(float(v) for v in np.sqrt(median(squares, axis=0))),
+        tuple(float(v) for v in median(beside, axis=0)),
+        tuple(float(v) for v in np.sqrt(np.mean(blocks, axis=0))),
+        len(squares),
     )
 
 
-def _cell_noise(light: Float64s, sigma: Float64s) -> Float64s | None:
-    """Return the noise squared of a cell in units of the expected one, and how neighbours correlate.
+def _cells(stripe: Float64s) -> Float64s:
+    """Return the whole cells of a stripe (channels, h, w), if it has any, as (cells, channels, CELL_PX**2)."""
+    channels, height, width = stripe.shape
+    count = width // CELL_PX if height == CELL_PX else 0
+    cells = stripe[:, :CELL_PX, : count * CELL_PX].reshape(channels, height, count, -1) if count else None
+    if cells is None:
+        return np.empty((0, channels, CELL_PX**2))
+    return cells.transpose(2, 0, 1, 3).reshape(count, channels, -1)
+
+
+def _noise_of_cells(light: Float64s, sigma: Float64s) -> tuple[Float64s, Float64s, Float64s]:
+    """Return the noise of cells of bare sky in units of the expected one, and how neighbours correlate.
 
     Parameters
     ----------
-    light, sigma : ndarray, shape (channels, CELL_PX, CELL_PX)
+    light, sigma : ndarray, shape (cells, channels, CELL_PX**2)
+        Cells that lack data or hold a star are left out of the result.
 
     Returns
     -------
-    ndarray, shape (3, channels)
-        Noise squared; correlation of pixels beside each other; variance of the means of blocks over that of
-        independent pixels. None instead where the cell holds a star or lacks pixels.
+    squares : ndarray, shape (n, channels)
+        Noise squared.
+    correlation : ndarray, shape (n, channels)
+        Of pixels beside each other.
+    blocks : ndarray, shape (n, channels)
+        Variance of the means of blocks over that of independent pixels.
     """
-    if light.shape[1] < CELL_PX or not np.isfinite(light).all() or not np.isfinite(sigma).all():
-        return None
-    rest = (light - np.median(light, axis=(1, 2), keepdims=True)) / sigma
-    rows, columns = np.indices((CELL_PX, CELL_PX)) - (CELL_PX - 1) / 2.0
-    terms = np.stack([np.ones(CELL_PX * CELL_PX), rows.ravel(), columns.ravel()], axis=1)
-    answer = np.empty((3, len(light)))
-    for c, plane in enumerate(rest):
-        kept = np.ones(plane.size, bool)
-        flat, spread = plane.ravel(), 1.0
-        for _ in range(2):
-            fit = terms @ np.linalg.lstsq(terms[kept], flat[kept], rcond=None)[0]
-            middle, low = np.percentile(flat - fit, (50.0, ONE_SIGMA_PERCENT))
-            spread = float(middle - low)
-            kept = np.abs(flat - fit - middle) <= CLIP_SIGMAS * spread
-            if not spread > 0 or kept.sum() < flat.size // 2:
-                return None
-        clear = (flat - fit - middle).reshape(plane.shape)
-        if clear.max() > STAR_SIGMAS * spread:
-            return None
-        answer[:, c] = spread**2, *_correlations(np.clip(clear, -CLIP_SIGMAS * spread, CLIP_SIGMAS * spread))
-    return answer
+    whole = np.isfinite(light).all(axis=(1, 2)) & np.isfinite(sigma).all(axis=(1, 2))
+    light, sigma = light[whole], sigma[whole]
+    rest, spread, clear = _without_planes((light - median(light, axis=2)[..., None]) / sigma)
+    sky = (clear & (rest.max(axis=2) <= STAR_SIGMAS * spread)).all(axis=1)
+    rest, spread = rest[sky], spread[sky]
+    limit = CLIP_SIGMAS * spread[..., None]
+    noise = np.clip(rest, -limit, limit).reshape(*spread.shape, CELL_PX, CELL_PX)
+    power = (noise**2).mean(axis=(2, 3))
+    across, down = noise[..., 1:] * noise[..., :-1], noise[:, :, 1:] * noise[:, :, :-1]
+    beside = 0.5 * (across.mean(axis=(2, 3)) + down.mean(axis=(2, 3))) / power
+    n = CELL_PX // BLOCK_PX
+    means = noise.reshape(*spread.shape, n, BLOCK_PX, n, BLOCK_PX).mean(axis=(3, 5))
+    # Three numbers of the plane are taken off.
+    blocks = (means**2).sum(axis=(2, 3)) / (n * n - 3) * BLOCK_PX**2 / power
+    return spread**2, beside, blocks
 
 
-def _correlations(noise: Float64s) -> tuple[float, float]:
-    """Return how pixels beside each other correlate, and the variance of blocks' means over independent pixels'.
+def _without_planes(values: Float64s) -> tuple[Float64s, Float64s, NDArray[np.bool_]]:
+    """Return cells without the plane that fits their sky, their noise, and where one could be fitted.
 
     Parameters
     ----------
-    noise : ndarray, shape (CELL_PX, CELL_PX)
-        Of one cell without its plane.
+    values : ndarray, shape (cells, channels, CELL_PX**2)
+
+    Returns
+    -------
+    rest : ndarray, of the same shape
+    spread : ndarray, shape (cells, channels)
+        Standard deviation, from what lies below the median.
+    clear : ndarray of bool, shape (cells, channels)
+        Whether at least half of the pixels are sky.
     """
-    power = float((noise**2).mean())
-    beside = 0.5 * float((noise[:, 1:] * noise[:, :-1]).mean() + (noise[1:] * noise[:-1]).mean()) / power
-    n = CELL_PX // BLOCK_PX
-    means = noise.reshape(n, BLOCK_PX, n, BLOCK_PX).mean(axis=(1, 3))
-    # Three numbers of the plane are taken off.
-    return beside, float((means**2).sum()) / (n * n - 3) * BLOCK_PX**2 / power
+    rows, columns = np.indices((CELL_PX, CELL_PX)) - (CELL_PX - 1) / 2.0
+    terms = np.stack([np.ones(CELL_PX * CELL_PX), rows.ravel(), columns.ravel()], axis=1)
+    products = (terms[:, :, None] * terms[:, None, :]).reshape(len(terms), -1)
+    kept = np.ones(values.shape, bool)
+    clear = np.ones(values.shape[:2], bool)
+    rest, spread = values, np.ones(values.shape[:2])
+    for _ in range(2):
+        # Least squares over the pixels kept; where hardly any are, the cell is given up, whatever comes out.
+        normal = (kept @ products).reshape(*clear.shape, 3, 3) + np.where(clear, 0.0, 1.0)[..., None, None] * np.eye(3)
+        plane = np.linalg.solve(normal, ((values * kept) @ terms)[..., None])[..., 0]
+        rest = values - plane @ terms.T
+        ordered = np.sort(rest, axis=2)  # in vector instructions, which a search for two percentiles lacks
+        middle, low = (_percentile(ordered, percent) for percent in (50.0, ONE_SIGMA_PERCENT))
+        rest = rest - middle[..., None]
+        spread = middle - low
+        kept = np.abs(rest) <= CLIP_SIGMAS * spread[..., None]
+        clear &= (spread > 0) & (kept.sum(axis=2) >= values.shape[2] // 2)
+    return rest, spread, clear
+
+
+def _percentile(ordered: Float64s, percent: float) -> Float64s:
+    """Return a percentile of numbers in ascending order along the last axis, linear between two of them."""
+    place = percent / 100.0 * (ordered.shape[-1] - 1)
+    below = int(place)
+    low, high = ordered[..., below], ordered[..., min(below + 1, ordered.shape[-1] - 1)]
+    return np.asarray(low + (place - below) * (high - low))

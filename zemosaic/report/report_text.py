@@ -42,6 +42,14 @@ class Words:
         self._translator = translator
 
     def number(self, value: float | None, digits: int = 0) -> str:
+        """Return a number as the language writes it; a dash where there is none, or none that is finite.
+
+        Parameters
+        ----------
+        value : float or None
+        digits : int
+            Decimal places, 0 to 3.
+        """
         if value is None or not np.isfinite(value):
             return "–"
         return self.text(f"report.number{digits}", value=round(value) if digits == 0 else float(value))

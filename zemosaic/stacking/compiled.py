@@ -1,9 +1,8 @@
 """The compiled part of rejection and combination: many pixels in lock-step.
 
-Blocks of pixels are sorted together by a network of minima and maxima, which the compiler turns
-into vector instructions; clipping then only moves two limits.  Every pixel is computed on its own,
-so that the result depends neither on the block nor on the tile it is in.  All of it is one module,
-since the cache of compiled code on disk sees changes of its own file only.
+Blocks of pixels are sorted together by a network of minima and maxima, which the compiler turns into vector
+instructions; clipping then only moves two limits.  Every pixel is computed on its own, whatever its block or tile.
+All of it is one module, since the cache of compiled code on disk sees changes of its own file only.
 """
 
 from __future__ import annotations
@@ -24,25 +23,22 @@ BIG = np.float32(3e38)
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def stack_pixels(  # type: ignore[no-untyped-def]
-    cube,
-    weights,
-    noise,
-    unsteady,
-    network,
-    rejection,
-    median,
-    kappas,
-    rounds,
-    inner,
-    numbers,
-    few,
-    value,
-    weight,
-    kept,
-    gone,
-    lows,
-    highs,
-):
+    cube, weights, noise, unsteady, network, rejection, median, kappas, rounds, inner, numbers, few,
+    value, weight, kept, gone, lows, highs,
+):  # fmt: skip
+    """Reject and combine the samples of each pixel, into the arrays that are given for the results.
+
+    Parameters
+    ----------
+    cube, weights, noise, unsteady : ndarray, float32
+        As `kernel.stack` takes them, `unsteady` being its tolerance; all but `cube` have two dimensions.
+    network : ndarray, shape (m, 2), int32
+        From `sorting_network`, for as many items as there are frames.
+    rejection, median, kappas, rounds, inner, numbers, few
+        The rules, as `kernel.stack` makes them of `StackRules` and of the constants of `rules`.
+    value, weight, kept, gone, lows, highs : ndarray
+        The results: those of a `StackResult`, and the limits, which are left alone where their arrays are empty.
+    """
     frames, channels, pixels = cube.shape
     block, room = np.empty((channels, frames, LANES), np.float32), np.empty((frames, LANES), np.float32)
     sizes, tallies = np.empty((8, LANES), np.float32), np.empty((5, LANES), np.int32)
@@ -357,7 +353,11 @@ def _stray_ends(block, first, size, centre, level, slope, floor, kappas, safe, l
 def accumulate(samples, weights, low, high, value, weight, kept, rejected):  # type: ignore[no-untyped-def]
     """Add one frame's samples that lie within the limits to the sums of value, weight, kept and rejected.
 
-    samples, low, high and value have shape (channels, pixels), weights has (1,) or (pixels,), the rest (pixels,).
+    Parameters
+    ----------
+    samples, low, high, value : ndarray, shape (channels, pixels)
+    weights : ndarray, shape (1,) or (pixels,)
+    weight, kept, rejected : ndarray, shape (pixels,)
     """
     channels, pixels = samples.shape
     for p in range(pixels):

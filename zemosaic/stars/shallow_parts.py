@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Box
+from zemosaic.arrays import Box, median
 from zemosaic.store.axis_order import Pixels, axis_layout
 from zemosaic.wcs import FrameWcs
 
@@ -93,7 +93,7 @@ def shallow_parts(kept: Pixels, wcs: FrameWcs, box: Box, limit_mag: float) -> li
     covered = depth > 0
     if not covered.any():
         return []
-    typical = float(np.median(depth[covered]))
+    typical = float(median(depth[covered]))
     gaps = ~covered & _between(covered)
     shallow = covered & (1.25 * np.log10(np.maximum(depth, 1e-9) / typical) <= -MIN_LOSS_MAG)
     parts = []
@@ -116,7 +116,7 @@ def _depths(kept: Pixels, box: Box, side: int) -> NDArray[np.float64]:
     for row in range(rows):
         band = layout.rows(y0 + row * side, min(y1, y0 + (row + 1) * side), x0, x1)[0]
         for column in range(columns):
-            depth[row, column] = float(np.median(band[:, column * side : (column + 1) * side]))
+            depth[row, column] = float(median(band[:, column * side : (column + 1) * side]))
     return depth
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zemosaic.arrays import Box, Float64s, green_channel, median_sigma
-from zemosaic.stars.apertures import ApertureSizes, measure_stars
+from zemosaic.arrays import Box, Float64s, Indices, green_channel, median, median_sigma
+from zemosaic.stars.apertures import ApertureSizes, measure_stars, windows
 from zemosaic.stars.colour_stars import MeasuredMosaicStars
 from zemosaic.stars.response import Slope
 from zemosaic.stars.white import ColourLine, fit_colour_line
@@ -107,17 +107,25 @@ def faintest_star(pixels: Pixels, kept: Pixels | None, box: Box, zero: ZeroPoint
     frames = np.ones(len(flux))
     if kept is not None:
         rows, columns = np.rint(y[known]).astype(int), np.rint(x[known]).astype(int)
-        frames = np.array(
-            [float(np.asarray(kept[r : r + 1, c : c + 1]).max()) for r, c in zip(rows, columns, strict=True)]
-        )
-    typical = float(np.median(frames))
+        frames = _values_at(kept, rows, columns, box)
+    typical = float(median(frames))
     # The square root of depth brings places of different depth to one noise; stars are far from the median.
     scaled = flux * np.sqrt(np.maximum(frames, 1.0) / max(typical, 1.0))
-    noise = median_sigma(scaled - np.median(scaled))
+    noise = median_sigma(scaled - median(scaled))
     if not noise > 0:
         return None
     least = DETECTION_SIGMAS * noise / ENCLOSED_OF_FAINT_APERTURE
     return MosaicDepth(zero.magzpt - 2.5 * math.log10(least), typical)
+
+
+def _values_at(plane: Pixels, rows: Indices, columns: Indices, box: Box) -> Float64s:
+    """Return single pixels inside a box from windows of a plane: a read of a store is slow, however small."""
+    values = np.ones(len(rows))
+    for y0, y1, x0, x1 in windows(box):
+        members = np.flatnonzero((rows >= y0) & (rows < y1) & (columns >= x0) & (columns < x1))
+        if len(members):
+            values[members] = np.asarray(plane[y0:y1, x0:x1])[rows[members] - y0, columns[members] - x0]
+    return values
 
 
 def _places(low: int, high: int) -> Float64s:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,9 @@ from zemosaic.atomic import sync_file, write_atomic
 from zemosaic.errors import OutputError, TileDamaged
 from zemosaic.model import GridPlan, TileSpec
 from zemosaic.store.plain_arrays import holds_plain_numbers
+from zemosaic.store.store_size import largest_box
 
-__all__ = ["CanvasStore", "TilePixels", "bytes_needed"]
+__all__ = ["CanvasStore", "TilePixels"]
 
 LAYOUT_NAME = "layout"
 """The file that says which plan a store is of, and what its arrays are described by."""
@@ -68,13 +69,6 @@ class _Mark:
     def text(self) -> str:
         """Return the mark of what was taken in."""
         return f"{'+'.join(map(str, self._lengths))}:{self._seen.hexdigest()}"
-
-
-def bytes_needed(plan: GridPlan) -> int:
-    """Return the disk space of a plan's store: the tiles with their overlaps and the canvas."""
-    per_pixel = 4 * plan.channels + 4 + 2 + 2
-    height, width = _largest_outer(plan.tiles)
-    return per_pixel * (plan.width * plan.height + len(plan.tiles) * height * width)
 
 
 class CanvasStore:
@@ -124,8 +118,8 @@ class CanvasStore:
             return False
         damaged = self._plan_on_disk() == fingerprint
         self._begin_anew()
-        outer = _largest_outer(plan.tiles)
-        inner = _largest(tile.inner for tile in plan.tiles)
+        outer = largest_box(tile.outer for tile in plan.tiles)
+        inner = largest_box(tile.inner for tile in plan.tiles)
         for name, (dtype, fill) in _PLANES.items():
             lead = (plan.channels,) if name == "value" else ()
             self._make(f"tile_{name}", (len(plan.tiles), *lead, *outer), (1, *lead, *outer), dtype, fill)
@@ -171,12 +165,7 @@ class CanvasStore:
         mark : str
             What `write_tile` returned.
         """
-        if not mark or not self.sound():
-            return False
-        try:
-            return self._mark_of(row) == mark
-        except OSError:
-            return False
+        return bool(mark) and bool(self._chunks_of(row, mark))
 
     def forget_tile(self, row: int) -> None:
         """Remove the chunks of a tile, whatever they are: writing a part of a damaged one would read it first."""
@@ -289,34 +278,52 @@ class CanvasStore:
         return self.marks[row]
 
     def read_tile(self, tile: TileSpec, row: int) -> TilePixels:
-        """Return a stacked tile.
+        """Return a stacked tile, with shapes (channels, h, w) and (h, w) of its outer box.
+
+        Parameters
+        ----------
+        tile : TileSpec
+        row : int
+            Its place in the plan.
 
         Raises
         ------
         TileDamaged
             When it does not agree with its mark any more.
         """
-        self._check(tile, row)
-        return TilePixels(**{name: self._tile_plane(name, tile, row) for name in _PLANES})
+        return TilePixels(**self._tile_planes(tile, row, list(_PLANES)))
 
     def read_tile_value(self, tile: TileSpec, row: int) -> NDArray[np.float32]:
-        """Return the values alone of a stacked tile, shape (channels, h, w).
+        """Return the values alone of a stacked tile, shape (channels, h, w) of its outer box, float32.
+
+        Parameters
+        ----------
+        tile : TileSpec
+        row : int
+            Its place in the plan.
 
         Raises
         ------
         TileDamaged
             As `read_tile`.
         """
-        self._check(tile, row)
-        return self._tile_plane("value", tile, row)
+        return np.asarray(self._tile_planes(tile, row, ["value"])["value"])
 
-    def _check(self, tile: TileSpec, row: int) -> None:
-        if row in self.marks and not self.holds_tile(row, self.marks[row]):
-            raise TileDamaged("error.tile_damaged", tile=tile.tile_id, folder=str(self.path))
-
-    def _tile_plane(self, name: str, tile: TileSpec, row: int) -> NDArray[Any]:
+    def _tile_planes(self, tile: TileSpec, row: int, names: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """Return planes of a tile by name; what has a mark is read once, and is what was compared with it."""
         y0, y1, x0, x1 = tile.outer
-        return np.asarray(self._array(f"tile_{name}")[_tile_place(name, row, y1 - y0, x1 - x0)][0])
+        size = y1 - y0, x1 - x0
+        if row not in self.marks:
+            return {name: np.asarray(self._array(f"tile_{name}")[_tile_place(name, row, *size)][0]) for name in names}
+        chunks = dict(zip(_PLANES, self._chunks_of(row, self.marks[row]), strict=False))
+        if not chunks:
+            raise TileDamaged("error.tile_damaged", tile=tile.tile_id, folder=str(self.path))
+        planes = {}
+        for name in names:
+            dtype, shape = _PLANES[name][0], (1, *self._array(f"tile_{name}").shape[1:])
+            chunk = np.frombuffer(chunks[name], f"<{dtype}").reshape(shape)
+            planes[name] = chunk[_tile_place(name, 0, *size)][0].astype(dtype)
+        return planes
 
     def _chunk_files(self, row: int) -> list[Path]:
         """Return the files of a tile's chunks, in the order of the planes."""
@@ -328,12 +335,18 @@ class CanvasStore:
             files.append(self.path / f"tile_{name}" / key)
         return files
 
-    def _mark_of(self, row: int) -> str:
-        """Return the mark of a tile as it lies on the disk."""
-        mark = _Mark()
-        for file in self._chunk_files(row):
-            mark.add(file.read_bytes())
-        return mark.text()
+    def _chunks_of(self, row: int, mark: str) -> list[bytes]:
+        """Return the chunks of a tile, in the order of the planes; none where they do not agree with a mark."""
+        if not self.sound():
+            return []
+        seen, chunks = _Mark(), []
+        try:
+            for file in self._chunk_files(row):
+                chunks.append(file.read_bytes())
+                seen.add(chunks[-1])
+        except OSError:
+            return []
+        return chunks if seen.text() == mark else []
 
     def write_canvas(self, box: tuple[int, int, int, int], pixels: TilePixels) -> None:
         """Store one box (y0, y1, x0, x1) of the canvas.
@@ -382,12 +395,3 @@ def _tile_place(name: str, row: int, height: int, width: int) -> tuple[slice, ..
     """Return the slices of a tile; zarr 2 and 3 read an ellipsis beside a number differently."""
     lead = (slice(None),) if name == "value" else ()
     return (slice(row, row + 1), *lead, slice(0, height), slice(0, width))
-
-
-def _largest(boxes: Any) -> tuple[int, int]:
-    sizes = [(y1 - y0, x1 - x0) for y0, y1, x0, x1 in boxes]
-    return max(size[0] for size in sizes), max(size[1] for size in sizes)
-
-
-def _largest_outer(tiles: tuple[TileSpec, ...]) -> tuple[int, int]:
-    return _largest(tile.outer for tile in tiles)

@@ -12,7 +12,7 @@ import numpy as np
 import sep
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Float32s, median_sigma
+from zemosaic.arrays import Float32s, median, median_sigma
 from zemosaic.errors import FrameError
 from zemosaic.frames.debayer import half_size
 from zemosaic.model import FrameRef, MeasuredFrame, StarList, Trail
@@ -124,7 +124,7 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic], cut_off: float | None 
         window = math.hypot(WINDOW_PER_FWHM * shape[0], WINDOW_PX * view.step)
         x, y = _refined_centroids(image, sites, (x, y, local), window)
     moments = 2.3548 * np.sqrt(0.5 * (detections["a"] ** 2 + detections["b"] ** 2)) * view.step
-    fwhm = shape[0] if math.isfinite(shape[0]) else float(np.median(moments)) if len(moments) else math.nan
+    fwhm = shape[0] if math.isfinite(shape[0]) else float(median(moments)) if len(moments) else math.nan
     flux, error = star_fluxes(frame, pixels, x, y, fwhm, ~saturated & (moments < MAX_WIDTH_FWHM * fwhm))
     known = np.flatnonzero(np.isfinite(flux).all(axis=1))
     order = known[np.argsort(-flux[known, view.green], kind="stable")]
@@ -181,12 +181,12 @@ def _sky_and_noise(plane: Float32s) -> tuple[float, float]:
     sample = sample[np.isfinite(sample)]
     if sample.size < 100:
         return math.nan, 0.0
-    level = float(np.median(sample))
+    level = float(median(sample))
     spread = median_sigma(sample - level)
-    level = float(np.median(sample[np.abs(sample - level) <= 3.0 * spread]))
+    level = float(median(sample[np.abs(sample - level) <= 3.0 * spread]))
     steps = plane[:: apart**2, 2:] - plane[:: apart**2, :-2]
     steps = steps[np.isfinite(steps)]
-    limit = 3.0 * 1.4826 * float(np.median(np.abs(steps)))
+    limit = 3.0 * 1.4826 * float(median(np.abs(steps)))
     inner = steps[np.abs(steps) <= limit]
     return level, float(np.std(inner)) / (CLIPPED_STD * math.sqrt(2.0)) if inner.size else 0.0
 
@@ -270,7 +270,7 @@ def _typical_sigma(detections: NDArray[np.void]) -> float:
     bright = detections[: max(5, len(detections) // 3)]
     if not len(bright):
         return 1.0
-    return float(np.clip(np.median(np.sqrt(bright["a"] * bright["b"])), 0.6, 4.0))
+    return float(np.clip(median(np.sqrt(bright["a"] * bright["b"])), 0.6, 4.0))
 
 
 def cut_off_level(pixels: NDArray[np.generic]) -> float:
@@ -285,13 +285,13 @@ def cut_off_level(pixels: NDArray[np.generic]) -> float:
 def _sharpness(peak: NDArray[np.floating], flux: NDArray[np.floating], saturated: NDArray[np.bool_]) -> float:
     """Return the part of a typical star's light that falls on its brightest pixel, NaN for fewer than 3 stars."""
     bright = np.flatnonzero(~saturated & (flux > 0))[:PSF_STARS]
-    return float(np.median(peak[bright] / flux[bright])) if len(bright) >= 3 else math.nan
+    return float(median(peak[bright] / flux[bright])) if len(bright) >= 3 else math.nan
 
 
 def _signal_to_noise(flux: NDArray[np.floating], error: NDArray[np.floating]) -> float:
     """Return the median flux over error of the `SNR_STARS` brightest stars, NaN without stars."""
     top = slice(0, SNR_STARS)
-    return float(np.median(flux[top] / error[top])) if len(flux) else math.nan
+    return float(median(flux[top] / error[top])) if len(flux) else math.nan
 
 
 def _gradient(background: Float32s) -> float:
@@ -300,7 +300,7 @@ def _gradient(background: Float32s) -> float:
     v, u = (np.linspace(-0.5, 0.5, n) for n in coarse.shape)
     if min(coarse.shape) < 2:
         return 0.0
-    middle = coarse - float(np.median(coarse))
+    middle = coarse - float(median(coarse))
     spread = median_sigma(middle) + 1e-9
     middle = np.clip(middle, -3.0 * spread, 3.0 * spread)
     across = float((middle * u[None, :]).sum() / (u**2).sum() / len(v))
@@ -338,7 +338,7 @@ def _shape(
     if len(bright) < 3:
         return math.nan, math.nan, math.nan
     guess = 2.3548 * sigma
-    long_axis = float(np.median(detections["a"][bright] / np.maximum(detections["b"][bright], 0.1)))
+    long_axis = float(median(detections["a"][bright] / np.maximum(detections["b"][bright], 0.1)))
     reach = int(np.clip(math.ceil(2.2 * guess * max(1.0, 0.7 * long_axis)), 5, 24))
     x, y, local = (column[bright] for column in places)
     samples = psf_samples(image, sites, x, y, local, detections["flux"][bright].astype(float), reach)

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Float64s
+from zemosaic.arrays import Float64s, median
 
 __all__ = ["PsfSamples", "PsfShape", "fit_psf", "psf_samples", "refine_centroids"]
 
@@ -211,8 +211,8 @@ def _fitting(parameters: Float64s, samples: PsfSamples) -> NDArray[np.bool_]:
     rest = np.abs(samples.light - _profile(parameters, samples)) * np.sqrt(samples.weight)
     number = np.maximum(np.bincount(samples.star), 1)
     poor = np.sqrt(np.bincount(samples.star, rest**2) / number)
-    usual = float(np.median(poor[poor > 0])) if (poor > 0).any() else 0.0
-    spread = 1.4826 * float(np.median(rest))
+    usual = float(median(poor[poor > 0])) if (poor > 0).any() else 0.0
+    spread = 1.4826 * float(median(rest))
     return (poor[samples.star] <= 1.8 * usual) & (rest <= 5.0 * max(spread, 1e-12))
 
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Float32s
+from zemosaic.arrays import Float32s, median
 from zemosaic.model import Trail
 
 __all__ = ["find_trails"]
@@ -125,8 +125,8 @@ def _measured(light: Float32s, noise: float, step: int, line: tuple[float, float
     strip, ends = _strip(light, foot, along, normal, ACROSS_PX)
     if strip is None:
         return None
-    profile = np.median(strip, axis=1)
-    profile -= np.median(np.r_[profile[:3], profile[-3:]])
+    profile = median(strip, axis=1)
+    profile -= median(np.r_[profile[:3], profile[-3:]])
     peak, width = float(profile[ACROSS_PX - 1 : ACROSS_PX + 2].max()), _width(profile)
     if width > MAX_WIDTH_FRACTION * ACROSS_PX:
         return None  # no narrow line but a broad light
@@ -138,7 +138,7 @@ def _measured(light: Float32s, noise: float, step: int, line: tuple[float, float
     if len(lit) < 3:
         return None
     length = (lit[-1] - lit[0] + 1) * BLOCK_PX
-    whole = float(np.median(blocks[lit])) / error * math.sqrt(len(lit))
+    whole = float(median(blocks[lit])) / error * math.sqrt(len(lit))
     if (
         length < MIN_LENGTH_FRACTION * min(light.shape)
         or len(lit) < MIN_FILLED_FRACTION * (lit[-1] - lit[0] + 1)
@@ -193,10 +193,10 @@ def _straightened(blocks: NDArray[np.float64], noise: float, length: int) -> tup
     """Return offset at the middle and slope of the bright ridge within a strip."""
     across, number = blocks.shape
     d = np.arange(across) - across // 2
-    signal = np.clip(blocks - np.median(blocks, axis=0) - 1.5 * noise / math.sqrt(BLOCK_PX), 0.0, None)
+    signal = np.clip(blocks - median(blocks, axis=0) - 1.5 * noise / math.sqrt(BLOCK_PX), 0.0, None)
     total = signal.sum(axis=0)
     # A star in one block must not outweigh the trail in all.
-    light = np.minimum(total, 2.0 * np.median(total) + noise)
+    light = np.minimum(total, 2.0 * median(total) + noise)
     ridge = d @ signal / np.maximum(total, 1e-9)
     s = (np.arange(number) + 0.5) * BLOCK_PX - 0.5 * length
     keep = light > 0
@@ -206,7 +206,7 @@ def _straightened(blocks: NDArray[np.float64], noise: float, length: int) -> tup
             break
         slope, offset = _weighted_line(s[keep], ridge[keep], light[keep])
         rest = np.abs(ridge - slope * s - offset)
-        keep = (light > 0) & (rest < max(1.0, 2.5 * float(np.median(rest[keep]))))
+        keep = (light > 0) & (rest < max(1.0, 2.5 * float(median(rest[keep]))))
     return offset, slope
 
 

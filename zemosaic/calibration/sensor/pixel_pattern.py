@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Float32s, Float64s, median_sigma
+from zemosaic.arrays import Float32s, Float64s, median, median_sigma
 
 __all__ = ["PixelPattern", "PixelPatternSums"]
 
@@ -93,7 +93,7 @@ class PixelPatternSums:
                 good = near & np.isfinite(plane)
                 if not good[::4, ::4].any():
                     continue
-                middle = float(np.median(plane[::4, ::4][good[::4, ::4]]))
+                middle = float(median(plane[::4, ::4][good[::4, ::4]]))
                 plane = np.where(good, plane - np.float32(middle), np.float32(0))
                 plane -= cv2.blur(plane, (BACKGROUND_PX, BACKGROUND_PX)) / share
                 sigma = median_sigma(plane[::4, ::4][good[::4, ::4]])

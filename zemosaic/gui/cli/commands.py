@@ -55,6 +55,13 @@ def translator_for(argv: Sequence[str], environ: Mapping[str, str]) -> Translato
     """Return the texts in the language of the flags, the environment or the user's file.
 
     Whatever is wrong with those is told later, in full; here it only means the system's language.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        Words of the command line, without the program's name; ``--language`` counts wherever it stands.
+    environ : mapping of str to str
+        Names the user's file of settings and may set the language.
     """
     named = [value for word, value in pairwise(argv) if word == "--language"]
     named += [word.partition("=")[2] for word in argv if word.startswith("--language=")]
@@ -170,6 +177,9 @@ def _state_lines(command: Command, reading: Reading, environ: Mapping[str, str],
         return _setting_lines(reading, words)
     if command.detect_astap:
         return _astap_lines(reading.settings, words)
+    # Imported here: it needs much of what the windows are made of.
+    from zemosaic.gui.cli.doctor import doctor_lines
+
     return doctor_lines(reading.settings, environ, words)
 
 

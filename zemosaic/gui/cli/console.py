@@ -50,7 +50,15 @@ class Console:
             self.error(f"stdout: {lost}")
 
     def error(self, text: str, end: str = "\n") -> None:
-        """Write lines to standard error; where that is gone, go without."""
+        """Write lines to standard error; where that is gone, go without.
+
+        Parameters
+        ----------
+        text : str
+            Control characters other than line ends and tabs are replaced, as are letters that the console lacks.
+        end : str
+            Follows the text; empty where the line is to be drawn again.
+        """
         if _write(self._error, text + end):
             self._error = None
 
@@ -115,7 +123,15 @@ class Progress:
         self._console.error(text)
 
     def step(self, name: str, done: int, total: int) -> None:
-        """Show work that is no phase of a run."""
+        """Show work that is no phase of a run: a bar on a terminal, elsewhere one line at its end.
+
+        Parameters
+        ----------
+        name : str
+            What is worked at, in the user's language.  A name whose work has ended is not told again.
+        done, total : int
+            Parts that are finished, and all of them.
+        """
         now = time.monotonic()
         if self._console.redraws and (done >= total or now - self._drawn_s > _REDRAW_S):
             self._draw(f"{name}  {_bar(done / max(total, 1))}  {done}/{total}", now)
@@ -124,7 +140,14 @@ class Progress:
             self.say(f"{name}  {done}/{total}")
 
     def show(self, state: RunState, at_s: float) -> None:
-        """Show where the run stands at a time (s) of its clock."""
+        """Show where the run stands; what was told before is not told again.
+
+        Parameters
+        ----------
+        state : RunState
+        at_s : float
+            The time now, in seconds of the clock that `state` counts by.
+        """
         for warning in state.warnings[self._warned :]:
             self.say(self._words.text("summary.warning", text=warning_text(warning, self._words)))
         self._warned = len(state.warnings)

@@ -41,13 +41,28 @@ def explained_pixel(words_typed: Sequence[str]) -> PixelStory:
 
 
 def story_lines(story: PixelStory, words: Translator) -> list[str]:
-    """Return what people read of a pixel."""
+    """Return what people read of a pixel.
+
+    Parameters
+    ----------
+    story : PixelStory
+    words : Translator
+        The language of the lines.
+    """
     lines = [f"{story.mosaic}, {heading(story, words)}", *summary_lines(story, words)]
     return [*lines, "", *table_lines(story, words)] if story.frames else lines
 
 
 def story_dict(story: PixelStory, words: Translator) -> dict[str, Any]:
-    """Return what programs read of a pixel; columns and rows count from 1 as on the command line."""
+    """Return what programs read of a pixel; columns and rows count from 1 as on the command line.
+
+    Parameters
+    ----------
+    story : PixelStory
+        Its own columns and rows count from 0.
+    words : Translator
+        Gives every message as a text beside its key and parameters.
+    """
     values = asdict(story) | {"column": story.column + 1, "row": story.row + 1}
     values["told"] = [{"text": words.message(item), **item.to_dict()} for item in story.told]
     for entry, frame in zip(values["frames"], story.frames, strict=True):

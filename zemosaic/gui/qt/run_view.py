@@ -163,7 +163,6 @@ class RunView(QWidget):
         self.retranslate()
 
     def retranslate(self) -> None:
-        """Put all texts in the language of the moment."""
         self._warnings_heading.setText(self._session.words.text("run.warnings"))
         self.warnings.setAccessibleName(self._session.words.text("run.warnings"))
         self.picture.setAccessibleName(self._session.words.text("run.picture"))
@@ -172,11 +171,9 @@ class RunView(QWidget):
         self.update_state()
 
     def show_picture(self, loaded: Loaded[QImage] | None) -> None:
-        """Show the mosaic so far."""
         self.picture.show_picture(loaded)
 
     def update_state(self) -> None:
-        """Show the run as it is now."""
         face = run_face(self._session)
         self._heading.setText(face.heading)
         self._time.setText(face.time)
@@ -191,7 +188,6 @@ class RunView(QWidget):
 
     @property
     def log_level(self) -> str:
-        """The least important level of the log that is shown."""
         return self.log.level
 
     def _made_phases(self) -> QFrame:

@@ -77,7 +77,6 @@ class SettingRow:
         self._label.setBuddy(self.control)
 
     def retranslate(self) -> None:
-        """Put all texts in the language of the moment."""
         texts, spec = self._page.row_texts(self._spec), self._spec
         self._label.setText(texts.label)
         self._help.setText(texts.help)
@@ -115,7 +114,6 @@ class SettingRow:
         self.reset.setVisible(not self.told.isHidden() and state.can_reset)
 
     def set_shown(self, shown: bool) -> None:
-        """Show or hide the row."""
         for widget in (self.told, self.field, self._unit):
             widget.setVisible(shown)
         self.update()

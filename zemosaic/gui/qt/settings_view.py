@@ -66,20 +66,16 @@ class SettingsView(QWidget):
 
     @property
     def search_text(self) -> str:
-        """What is searched for."""
         return self.search.text()
 
     def clear_search(self) -> None:
-        """Search for nothing."""
         self.search.clear()
 
     def focus_search(self) -> None:
-        """Put the cursor into the search field."""
         self.search.setFocus()
         self.search.selectAll()
 
     def retranslate(self) -> None:
-        """Put all texts in the language of the moment."""
         text = self._session.words.text
         self.search.setPlaceholderText(text("settings.search"))
         for tier, button in self.tiers.items():
@@ -99,16 +95,13 @@ class SettingsView(QWidget):
         self.page.filter()
 
     def show_tier(self, tier: str) -> None:
-        """Show how deep the settings are shown."""
         self.tiers[tier].setChecked(True)
 
     def reveal(self, key: str) -> None:
-        """Scroll to a row and put the keyboard there."""
         self._scroll.ensureWidgetVisible(self.rows[key].control)
         self.rows[key].control.setFocus()
 
     def reveal_welcome(self) -> None:
-        """Scroll to the card of the first start and put the keyboard there."""
         self._scroll.verticalScrollBar().setValue(0)
         self.welcome.close_button.setFocus()
 
@@ -191,7 +184,6 @@ class SettingsView(QWidget):
         self._body.addWidget(self._equipment_card)
 
     def show_findings(self, texts: Mapping[str, tuple[str, bool]], button: str, is_busy: bool) -> None:
-        """Show what was found of each piece of equipment."""
         for name, (text, is_good) in texts.items():
             shown = self._equipment_texts[name]
             shown.setText(text)
@@ -207,7 +199,6 @@ class SettingsView(QWidget):
         self._none.setVisible(not groups)
 
     def show_extras(self, extras: Extras) -> None:
-        """Show what stands around the rows."""
         self.welcome.frame.setVisible(extras.is_welcome)
         self._demo_card.setVisible(extras.is_demo_offered)
         self._equipment_card.setVisible(extras.is_equipment_shown)

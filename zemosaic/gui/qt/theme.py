@@ -75,7 +75,15 @@ def current_palette(theme: str) -> Palette:
 
 
 def use_theme(app: QApplication, theme: str) -> Palette:
-    """Dress the program in a theme and return its colours."""
+    """Dress the program in a theme and return its colours.
+
+    Parameters
+    ----------
+    app : QApplication
+        All of its widgets are dressed anew, but not where it wears that theme already, since this takes long.
+    theme : {"light", "dark", "system"}
+        ``system`` is what the desktop prefers at the moment.
+    """
     look = current_palette(theme)
     colours = QPalette()
     role = QPalette.ColorRole

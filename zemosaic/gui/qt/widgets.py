@@ -24,11 +24,10 @@ class Choice(QComboBox):
 
     @property
     def value(self) -> str:
-        """The chosen value."""
         return str(self.currentData() or "")
 
     def offer(self, values: Sequence[str], texts: Sequence[str], value: str) -> None:
-        """Set what can be chosen, its words, and the choice; tells no one."""
+        # Only the user's choices are told.
         self.blockSignals(True)
         self.clear()
         for item, text in zip(values, texts, strict=True):
@@ -90,7 +89,15 @@ def drop_menu(button: QPushButton, entries: Callable[[], Sequence[MenuEntry]], c
 
 
 def label(kind: str = "", wrap: bool = False) -> QLabel:
-    """Return a label of a kind that the style sheet knows."""
+    """Return an empty label that shows its text as it is, never as HTML.
+
+    Parameters
+    ----------
+    kind : str
+        One that the style sheet of `zemosaic.gui.qt.theme` knows, as ``heading``; empty for plain text.
+    wrap : bool
+        Whether long lines are broken.
+    """
     made = QLabel()
     made.setObjectName(kind)
     made.setWordWrap(wrap)
@@ -99,7 +106,15 @@ def label(kind: str = "", wrap: bool = False) -> QLabel:
 
 
 def restyle(widget: QWidget, kind: str) -> None:
-    """Give a widget another kind of the style sheet."""
+    """Give a widget another kind of the style sheet.
+
+    Parameters
+    ----------
+    widget : QWidget
+        Is drawn anew, unless it is of that kind already.
+    kind : str
+        As `label` takes it.
+    """
     if widget.objectName() != kind:
         widget.setObjectName(kind)
         widget.style().unpolish(widget)

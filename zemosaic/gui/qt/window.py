@@ -71,15 +71,12 @@ class MainWindow(QMainWindow):
 
     @property
     def page(self) -> int:
-        """Number of the page that is shown."""
         return self.pages.currentIndex()
 
     def show_page(self, page: int) -> None:
-        """Show a page."""
         self.pages.setCurrentIndex(page)
 
     def show_texts(self) -> None:
-        """Put the window's own texts in the language of the moment."""
         desk, words = self.presenter, self.session.words
         for page, name in enumerate(VIEWS):
             self.pages.setTabText(page, words.text(f"page.{name}"))
@@ -93,7 +90,6 @@ class MainWindow(QMainWindow):
             button.setAccessibleName(words.text(key))
 
     def show_footer(self, footer: Footer) -> None:
-        """Show the foot of the window."""
         self.forecast.setText(footer.forecast)
         self.forecast.setVisible(bool(footer.forecast))
         restyle(self.forecast, "problem" if footer.is_refused else "bold")
@@ -113,11 +109,9 @@ class MainWindow(QMainWindow):
                 app.setBadgeNumber(footer.percent)
 
     def can_write(self, text: str) -> bool:
-        """Return whether a font is installed that has the letters of a text."""
         return can_write(text)
 
     def show_theme(self, name: str) -> None:
-        """Take a look of `THEMES`."""
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         look = use_theme(app, name)
@@ -125,7 +119,6 @@ class MainWindow(QMainWindow):
         self.frames.recolour(look)
 
     def ask(self, title: str, text: str, answers: Sequence[str]) -> bool:
-        """Ask a question with two answers; return whether the first was given."""
         box = QMessageBox(self)
         box.setWindowTitle(title)
         box.setText(title)
@@ -136,15 +129,6 @@ class MainWindow(QMainWindow):
         return box.clickedButton() is agreed
 
     def tell(self, title: str, text: str, can_copy: bool = False) -> None:
-        """Tell something in a window of its own.
-
-        Parameters
-        ----------
-        title : str
-        text : str
-        can_copy : bool
-            Whether a button puts the text on the clipboard.
-        """
         box = QMessageBox(self)
         box.setWindowTitle(title)
         box.setText(title)
@@ -158,7 +142,6 @@ class MainWindow(QMainWindow):
             QApplication.clipboard().setText(text)
 
     def show_queue(self) -> None:
-        """Open the list of jobs, or bring it to the front."""
         if self.presenter.queue.view is None:
             self.queue = QueueWindow(self, self.presenter.queue)
         self.queue.show()
@@ -176,7 +159,6 @@ class MainWindow(QMainWindow):
         self.presenter.actions.dropped([url.toLocalFile() for url in event.mimeData().urls()])
 
     def ask_folder(self, title: str) -> str:
-        """Ask for a folder; return an empty text where none was chosen."""
         return QFileDialog.getExistingDirectory(self, title, str(Path.home()))
 
     def alert(self) -> None:

@@ -183,5 +183,13 @@ class Picture(PictureControl, tk.Canvas):
 
 
 def picture_buttons(parent: tk.Misc, picture: Picture) -> dict[str, ttk.Button]:
-    """Return the buttons of a picture by the key of their text, not yet placed."""
+    """Return the buttons of a picture by the key of their text, not yet placed.
+
+    Parameters
+    ----------
+    parent : tkinter widget
+        The buttons become its children.
+    picture : Picture
+        What they act on.
+    """
     return {key: ttk.Button(parent, command=act) for key, act in picture.buttons().items()}

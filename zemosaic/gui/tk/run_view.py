@@ -161,7 +161,6 @@ class RunView(ttk.Frame):
         self.retranslate()
 
     def retranslate(self) -> None:
-        """Put all texts in the language of the moment."""
         self._warnings_heading.configure(text=self._session.words.text("run.warnings"))
         self._face = None
         self.log.retranslate()
@@ -169,11 +168,9 @@ class RunView(ttk.Frame):
         self.update_state()
 
     def show_picture(self, loaded: Loaded[Levels] | None) -> None:
-        """Show the mosaic so far."""
         self.picture.show(loaded)
 
     def update_state(self) -> None:
-        """Show the run as it is now."""
         face = run_face(self._session)
         self._heading.configure(text=face.heading)
         self._time.configure(text=face.time)
@@ -189,7 +186,6 @@ class RunView(ttk.Frame):
 
     @property
     def log_level(self) -> str:
-        """The least important level of the log that is shown."""
         return self.log.level
 
     def _make_phases(self, parent: ttk.Frame) -> None:

@@ -51,7 +51,6 @@ class SettingRow:
         self.retranslate()
 
     def retranslate(self) -> None:
-        """Put all texts in the language of the moment."""
         texts = self._page.row_texts(self._spec)
         for label, text in ((self._label, texts.label), (self._help, texts.help), (self._unit, texts.unit)):
             label.configure(text=text)
@@ -94,7 +93,6 @@ class SettingRow:
         self._page.reset(self._spec)
 
     def set_shown(self, shown: bool) -> None:
-        """Show or hide the row."""
         for widget in (self._told, self._field, self._unit):
             if shown:
                 widget.grid()

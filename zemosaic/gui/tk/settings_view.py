@@ -55,20 +55,16 @@ class SettingsView(ttk.Frame):
 
     @property
     def search_text(self) -> str:
-        """What is searched for."""
         return self.search.get()
 
     def clear_search(self) -> None:
-        """Search for nothing."""
         self.search.set("")
 
     def focus_search(self) -> None:
-        """Put the cursor into the search field."""
         self.entry.focus_set()
         self.entry.select_range(0, "end")
 
     def retranslate(self) -> None:
-        """Put all texts in the language of the moment."""
         words = self._session.words
         texts: dict[ttk.Label | ttk.Button | ttk.Radiobutton, str] = {
             self._search_label: "settings.search",
@@ -90,17 +86,14 @@ class SettingsView(ttk.Frame):
         self.page.filter()
 
     def show_tier(self, tier: str) -> None:
-        """Show how deep the settings are shown."""
         self._tier.set(tier)
 
     def reveal(self, key: str) -> None:
-        """Scroll to a row and put the keyboard there."""
         self.update_idletasks()
         self._scroll.reveal(self.rows[key].control)
         self.rows[key].focus()
 
     def reveal_welcome(self) -> None:
-        """Scroll to the card of the first start and put the keyboard there."""
         self._scroll.to_top()
         self.welcome.close_button.focus_set()
 
@@ -174,7 +167,6 @@ class SettingsView(ttk.Frame):
             self._equipment_texts[name] = text
 
     def show_findings(self, texts: Mapping[str, tuple[str, bool]], button: str, is_busy: bool) -> None:
-        """Show what was found of each piece of equipment."""
         for name, (text, is_good) in texts.items():
             self._equipment_texts[name].configure(text=text, style="Card.TLabel" if is_good else "Card.Problem.TLabel")
         self.welcome.update_findings()
@@ -193,7 +185,6 @@ class SettingsView(ttk.Frame):
         self._scroll.to_top()
 
     def show_extras(self, extras: Extras) -> None:
-        """Show what stands around the rows."""
         gap = (0, self._theme.px(12))
         if not extras.is_welcome:
             self.welcome.pack_forget()

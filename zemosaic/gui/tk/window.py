@@ -16,6 +16,7 @@ from zemosaic.gui.presenter.desktop.window_state import THEMES, VIEWS
 from zemosaic.gui.presenter.result.picture_loader import PictureLoader
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.desktop.drops import accept_drops
+from zemosaic.gui.tk.desktop.questions import ask
 from zemosaic.gui.tk.frames.frames_view import FramesView
 from zemosaic.gui.tk.picture import read_levels
 from zemosaic.gui.tk.result.result_view import ResultView
@@ -23,7 +24,7 @@ from zemosaic.gui.tk.run_view import RunView
 from zemosaic.gui.tk.settings_view import SettingsView
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.unattended.queue_window import QueueWindow
-from zemosaic.gui.tk.widgets import Choice, EntryMenu, MenuButton, Tooltip, ask, wrap_to_width
+from zemosaic.gui.tk.widgets import Choice, EntryMenu, MenuButton, Tooltip, wrap_to_width
 from zemosaic.resources import resource_root
 
 __all__ = ["MainWindow", "run_window"]
@@ -75,15 +76,12 @@ class MainWindow:
 
     @property
     def page(self) -> int:
-        """Number of the page that is shown."""
         return int(self.pages.index("current"))
 
     def show_page(self, page: int) -> None:
-        """Show a page."""
         self.pages.select(page)
 
     def show_texts(self) -> None:
-        """Put the window's own texts in the language of the moment."""
         words, codes = self.session.words, self.session.words.languages()
         for page, name in enumerate(VIEWS):
             self.pages.tab(page, text=words.text(f"page.{name}"))
@@ -92,7 +90,6 @@ class MainWindow:
         self.language.offer(tuple(codes), tuple(codes.values()), words.language)
 
     def show_footer(self, footer: Footer) -> None:
-        """Show the foot of the window."""
         self.forecast.configure(text=footer.forecast, style="Problem.TLabel" if footer.is_refused else "TLabel")
         self.root.title(footer.title)
         self.start_button.configure(text=footer.start)
@@ -106,41 +103,27 @@ class MainWindow:
             button.state(["!disabled" if on else "disabled"])
 
     def can_write(self, text: str) -> bool:
-        """Return whether a font is installed that has the letters of a text."""
         return self.theme.can_write(text)
 
     def show_theme(self, name: str) -> None:
-        """Take a look of `THEMES`."""
         self.look.choose(name)
         self.theme.use(_look(name))
 
     def ask(self, title: str, text: str, answers: Sequence[str]) -> bool:
-        """Ask a question with two answers; return whether the first was given."""
         return ask(self.root, self.theme, title, text, answers, default=1) == 0
 
     def tell(self, title: str, text: str, can_copy: bool = False) -> None:
-        """Tell something in a window of its own.
-
-        Parameters
-        ----------
-        title : str
-        text : str
-        can_copy : bool
-            Whether a button puts the text on the clipboard.
-        """
         keys = ["window.close", "run.copy"] if can_copy else ["window.close"]
         if ask(self.root, self.theme, title, text, [self.session.words.text(key) for key in keys]) == 1:
             self.root.clipboard_clear()
             self.root.clipboard_append(text)
 
     def show_queue(self) -> None:
-        """Open the list of jobs, or bring it to the front."""
         if self.presenter.queue.view is None:
             self.queue = QueueWindow(self.root, self.theme, self.presenter.queue)
         self.queue.lift()
 
     def ask_folder(self, title: str) -> str:
-        """Ask for a folder; return an empty text where none was chosen."""
         return str(filedialog.askdirectory(parent=self.root, title=title, initialdir=Path.home()) or "")
 
     def alert(self) -> None:

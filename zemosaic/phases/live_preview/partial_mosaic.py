@@ -102,7 +102,19 @@ class LivePicture:
 
 
 def keep_quick_look(scratch: Path, name: str, plan: GridPlan, mean: NDArray[np.float32], frames: int) -> None:
-    """Keep a picture of single frames, shape (channels, rows, columns) of coarse pixels, to be shown below tiles."""
+    """Keep a picture of single frames, to be shown below the tiles that come.
+
+    Parameters
+    ----------
+    scratch : Path
+    name : str
+        Of the field, as a file may bear it.
+    plan : GridPlan
+    mean : ndarray, shape (channels, rows, columns), float32
+        Coarse pixels, `coarse_side` of the canvas along each; NaN where there is no light.
+    frames : int
+        How many frames it is made of.
+    """
     content = io.BytesIO()
     np.savez(content, mean=mean, frames=frames, place=digest(content_of(plan.wcs)))
     write_atomic(_quick_look_file(scratch, name), content.getvalue())
@@ -114,6 +126,16 @@ def read_quick_look(
     """Return what `keep_quick_look` kept of this plan and its number of frames; NaN and 0 where it kept nothing.
 
     A damaged file counts as none.
+
+    Parameters
+    ----------
+    scratch : Path
+    name : str
+        As it was kept.
+    plan : GridPlan
+        A picture of another grid counts as none.
+    shape : (int, int)
+        Rows and columns of coarse pixels.
     """
     nothing = np.full((plan.channels, *shape), np.nan, np.float32)
     try:

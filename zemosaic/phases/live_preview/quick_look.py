@@ -46,7 +46,14 @@ class Task:
 
 
 def show_quick_look(context: RunContext, grid: FieldPlan, defects: DetectorCalibrations) -> None:
-    """Show a picture of `MAX_FRAMES` calibrated frames at most; nothing of the mosaic depends on it."""
+    """Show a picture of `MAX_FRAMES` calibrated frames at most; nothing of the mosaic depends on it.
+
+    Parameters
+    ----------
+    context : RunContext
+    grid : FieldPlan
+    defects : DetectorCalibrations
+    """
     if any(context.stores.glob("canvas_*.zarr")):
         return  # an earlier run left tiles, which are shown at once
     plan, chosen = grid.plan, covering(grid.plan, grid.frames)
@@ -87,6 +94,12 @@ def covering(plan: GridPlan, frames: Sequence[CalibratedFrame]) -> list[Calibrat
     """Return few frames that together cover the canvas: each the one that adds most to those before it.
 
     Frames of which a part is hidden are taken only where there are no others.
+
+    Parameters
+    ----------
+    plan : GridPlan
+    frames : sequence of CalibratedFrame
+        Of more than `MAX_CANDIDATES` only every n-th is looked at; of these `MAX_FRAMES` are returned at most.
     """
     clear = [frame for frame in frames if not frame.obstructed] or list(frames)
     left = clear[:: max(1, -(-len(clear) // MAX_CANDIDATES))]

@@ -26,10 +26,8 @@ from zemosaic.stars.colour_stars import (
     measured_colours,
     saturated_places,
 )
-from zemosaic.stars.detect import find_stars, joined
 from zemosaic.stars.response import FieldResponse, known_response, read_responses, with_response, write_responses
 from zemosaic.stars.shallow_parts import ShallowPart, shallow_parts
-from zemosaic.stars.star_table import star_table, write_star_table
 from zemosaic.stars.white import StarColoursMeasured, White, colours_of, white_of_locus, white_of_stars
 from zemosaic.stars.zero_point import MosaicDepth, ZeroPoint, faintest_star, zero_point
 from zemosaic.store.axis_order import Pixels
@@ -126,6 +124,10 @@ def catalogue_of_mosaic(path: Path, stars: MosaicStars, value: Pixels, kept: Pix
     OutputError
         The file cannot be written.
     """
+    # Imported here: they take half a second, and most runs write no table.
+    from zemosaic.stars.detect import find_stars, joined
+    from zemosaic.stars.star_table import star_table, write_star_table
+
     found = joined(find_stars(value, windows(box), stars.fwhm_px, stars.cut_off, kept), value.shape[0])
     moved = replace(found, x_px=found.x_px - box[2], y_px=found.y_px - box[0])
     write_star_table(path, star_table(moved, wcs.shifted(box[2], box[0]), stars.zero, stars.white))
@@ -136,6 +138,9 @@ def _sample_of_all_stars(
     value: Pixels, box: Box, fwhm_px: float, cut_off: tuple[float, ...] | None
 ) -> StarColoursMeasured:
     """Return the colours of well measured stars of any kind, from an even choice of windows."""
+    # Imported here: it takes half a second, and most runs have enough stars of known colour.
+    from zemosaic.stars.detect import find_stars, joined
+
     every = list(windows(box))
     chosen = [every[k] for k in np.unique(np.linspace(0, len(every) - 1, MAX_SAMPLED_WINDOWS).astype(int))]
     stars = joined(find_stars(value, chosen, fwhm_px, cut_off), value.shape[0])

@@ -32,7 +32,7 @@ from zemosaic.store.axis_order import Pixels
 from zemosaic.store.whole_files import write_whole
 from zemosaic.wcs import FrameWcs
 
-__all__ = ["CanvasPixels", "look_of", "write_shared_pictures"]
+__all__ = ["CanvasPixels", "StretchedPicture", "look_of", "write_shared_pictures"]
 
 PICTURE_BYTES = 80
 """Memory that a pixel of a finished picture takes while it is made."""
@@ -57,6 +57,31 @@ class CanvasPixels:
     """The part of the canvas that the mosaic's files hold."""
 
 
+@dataclass(frozen=True)
+class StretchedPicture:
+    """A picture that has been made already."""
+
+    pixels: NDArray[np.uint8]
+    """Shape (h, w, 3)."""
+    box: Box
+    """The part of the canvas that it shows."""
+    max_px: int
+    """The longest side that it was made for."""
+
+    def shows(self, box: Box, max_px: int) -> bool:
+        """Return whether it is what a picture of a part of the canvas would be.
+
+        Parameters
+        ----------
+        box : (y0, y1, x0, x1)
+            Part of the canvas.
+        max_px : int
+            Longest side of the picture.
+        """
+        height, width = box[1] - box[0], box[3] - box[2]
+        return box == self.box and block_size(height, width, max_px) == block_size(height, width, self.max_px)
+
+
 def look_of(settings: Settings, gains: tuple[float, ...] | None = None) -> PictureLook:
     """Return what the settings ask of a stretch.
 
@@ -70,7 +95,12 @@ def look_of(settings: Settings, gains: tuple[float, ...] | None = None) -> Pictu
 
 
 def write_shared_pictures(
-    context: RunContext, stem: str, origin: Provenance, canvas: CanvasPixels, look: PictureLook
+    context: RunContext,
+    stem: str,
+    origin: Provenance,
+    canvas: CanvasPixels,
+    look: PictureLook,
+    preview: StretchedPicture | None = None,
 ) -> str:
     """Write the finished picture, its annotation and the page, as far as the settings ask for them.
 
@@ -83,6 +113,8 @@ def write_shared_pictures(
         What the mosaic is made of, for the caption.
     canvas : CanvasPixels
     look : PictureLook
+    preview : StretchedPicture, optional
+        Of the same look; taken where it is what the finished picture would be.
 
     Returns
     -------
@@ -103,7 +135,10 @@ def write_shared_pictures(
         return ""
     box = deep_box(canvas.kept, canvas.box) if settings.picture_crop else canvas.box
     most_px = _longest_side(context, box)
-    picture = stretched_preview(canvas.value, canvas.kept, most_px, axis_order="CHW", box=box, look=look)
+    if preview is not None and preview.shows(box, most_px):
+        picture = preview.pixels
+    else:
+        picture = stretched_preview(canvas.value, canvas.kept, most_px, axis_order="CHW", box=box, look=look)
     sky = _picture_sky(canvas.wcs, box, most_px)
     annotation = None if settings.picture_annotation == "none" else annotate(sky)
     kind: SharedKind = "jpg" if settings.save_picture == "none" else settings.save_picture

@@ -73,7 +73,19 @@ def sample_cells_of_frames(
     discs: Float64s,
     advance: Callable[[int], None],
 ) -> tuple[list[CellSamples], int]:
-    """Return the samples of the background of every frame, in the order of the frames, and the side of the cells."""
+    """Return the samples of the background of every frame, in the order of the frames, and the side of the cells.
+
+    Parameters
+    ----------
+    context : RunContext
+    solved : sequence of SolvedFrame
+        Each has to be readable; see `zemosaic.phases.parts.unreadable`.
+    defects : DetectorCalibrations
+    discs : ndarray, shape (3, n)
+        What to leave out, (ra_deg, dec_deg, radius_arcsec) from `star_discs`.
+    advance : callable
+        Takes the number of frames that are done.
+    """
     reference = make_canvas(solved, "north_up", "median").wcs
     cell_px = cell_side_px(solved, reference)
     path = context.scratch / "discs.npy"

@@ -75,6 +75,12 @@ class _CombineTask:
 def combine_calibration_frames(context: RunContext, frames: Sequence[FrameRef]) -> dict[Group, CameraCalibrationFrames]:
     """Return the masters of each camera; those without have no entry.
 
+    Parameters
+    ----------
+    context : RunContext
+    frames : sequence of FrameRef
+        The lights, which say what cameras there are.
+
     Raises
     ------
     InputError
@@ -100,6 +106,14 @@ def combine_calibration_frames(context: RunContext, frames: Sequence[FrameRef]) 
 
 def recombine_calibration_frames(settings: Settings, light: FrameRef, folder: Path) -> CameraCalibrationFrames:
     """Return the masters of a light's camera, combined once more into a folder; none where the settings name none.
+
+    Parameters
+    ----------
+    settings : Settings
+        Those of the run that is repeated.
+    light : FrameRef
+    folder : Path
+        Takes the combined frames; is made where it is not there.
 
     Raises
     ------

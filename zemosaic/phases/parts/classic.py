@@ -41,7 +41,14 @@ class MasterResult:
 
 
 def plan_master_tiles(context: RunContext, grid: FieldPlan) -> list[FieldPlan]:
-    """Return a plan for each group of a field's frames: a plane of its own that lies as the frames do."""
+    """Return a plan for each group of a field's frames: a plane of its own that lies as the frames do.
+
+    Parameters
+    ----------
+    context : RunContext
+    grid : FieldPlan
+        Of the field; the groups take over its plate scale and channels.
+    """
     settings, frames = context.settings, grid.frames
     cap = settings.max_raw_per_master_tile
     if settings.auto_limit_frames_per_master_tile:
@@ -79,11 +86,12 @@ def make_master_tiles(
 
     Parameters
     ----------
-    plans : sequence of (Grid, CanvasStore, TileProducts)
+    context : RunContext
+    plans : sequence of (FieldPlan, CanvasStore, sequence of TileProduct)
         The groups, with what stacking made of them.
     level : ndarray, shape (channels,)
         Sky level that all master tiles of the field keep.
-    found : int
+    frames_found : int
         Frames found by the scan; for the headers.
 
     Raises
@@ -168,9 +176,10 @@ def assemble_master_tiles(
 
     Parameters
     ----------
-    grid : Grid
+    context : RunContext
+    grid : FieldPlan
         The field's canvas.
-    masters : sequence of Master
+    masters : sequence of MasterResult
     store : CanvasStore
         Where the canvas goes.
     foreign : bool

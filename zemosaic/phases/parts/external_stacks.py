@@ -48,6 +48,12 @@ def as_calibrated(frames: Sequence[SolvedFrame]) -> list[CalibratedFrame]:
 def read_master_tiles(context: RunContext, grid: FieldPlan) -> list[MasterResult]:
     """Read the stacks of a field into stores of their own; one that cannot be read is left out by name.
 
+    Parameters
+    ----------
+    context : RunContext
+    grid : FieldPlan
+        Its frames are the stacks.
+
     Raises
     ------
     NothingUsable

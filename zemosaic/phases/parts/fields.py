@@ -58,6 +58,12 @@ def divide_into_fields(context: RunContext, frames: Sequence[SolvedFrame]) -> li
     single frame far from all others is a wrong solution rather than a field and is left out by name.  Where the
     settings name a place with saved grids, these are the fields, and frames beside all of them are left out by name.
 
+    Parameters
+    ----------
+    context : RunContext
+    frames : sequence of SolvedFrame
+        All of the run, one at least.
+
     Raises
     ------
     SettingsError
@@ -126,7 +132,14 @@ def _earlier(context: RunContext, frames: Sequence[SolvedFrame], taken: Sequence
 
 
 def canvas_of(context: RunContext, frames: Sequence[SolvedFrame]) -> Canvas:
-    """Return the canvas that the settings ask for; raises ResourceError as `make_canvas`."""
+    """Return the canvas that the settings ask for; raises ResourceError as `make_canvas`.
+
+    Parameters
+    ----------
+    context : RunContext
+    frames : sequence of SolvedFrame
+        All of them lie on the canvas.
+    """
     settings = context.settings
     return make_canvas(
         frames,

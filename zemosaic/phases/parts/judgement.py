@@ -33,7 +33,19 @@ def frame_verdicts(
     photometry: Photometry,
     groups: NDArray[np.int64],
 ) -> list[Message | None]:
-    """Return the verdicts on frames once their photometry is known, in the order of the frames."""
+    """Return the verdicts on frames once their photometry is known, in the order of the frames; None for a good one.
+
+    Parameters
+    ----------
+    settings : Settings
+        Their limits of quality count, and whether partly hidden frames are judged by their clear part.
+    solved : list of SolvedFrame
+    ids : sequence of ndarray of int
+        For each frame the numbers of its stars, the same in all frames.
+    photometry : Photometry
+    groups : ndarray of int, shape (frames,)
+        Camera of each frame; frames are compared with those of their own.
+    """
     green = photometry.transparency[:, green_channel(photometry.transparency.shape[1])]
     if settings.quality_partial_frames:
         green = clear_transparency(solved, ids, photometry, groups)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Float32s, Float64s, green_channel
+from zemosaic.arrays import Float32s, Float64s, green_channel, median
 from zemosaic.calibration.background_cells import bare_sky, mask_radius_px
 from zemosaic.calibration.detector import calibrated, load_camera, patterned_fingerprint, write_camera
 from zemosaic.calibration.sensor.fixed_pattern import BLOCK_PX, NO_PATTERN, FixedPattern
@@ -185,12 +185,10 @@ def _displacements(frames: Sequence[SolvedFrame]) -> Float64s:
         for part in np.meshgrid(np.linspace(0.1, 0.9, 3) * ref.width, np.linspace(0.1, 0.9, 3) * ref.height)
     )
     out = np.zeros((len(frames), len(frames)))
-    for j, frame in enumerate(frames):
-        ra, dec = frame.wcs.pixel_to_sky(x, y)
-        for k, partner in enumerate(frames):
-            px, py = partner.wcs.sky_to_pixel(ra, dec)
-            moved = np.nan_to_num(np.hypot(px - x, py - y), nan=1e6)
-            out[j, k] = float(np.median(moved))
+    ra, dec = (np.stack(part) for part in zip(*(frame.wcs.pixel_to_sky(x, y) for frame in frames), strict=True))
+    for k, partner in enumerate(frames):
+        px, py = partner.wcs.sky_to_pixel(ra, dec)
+        out[:, k] = median(np.nan_to_num(np.hypot(px - x, py - y), nan=1e6), axis=1)
     return np.minimum(out, out.T)
 
 
@@ -231,7 +229,7 @@ def in_blocks(pixels: Float32s, free: NDArray[np.uint8], step: int) -> tuple[Flo
         for x in range(step):
             plane = pixels[y : rows * step : step, x : columns * step : step]
             known = good & np.isfinite(plane)
-            level = np.median(plane[::4, ::4][known[::4, ::4]]) if known[::4, ::4].any() else 0.0
+            level = median(plane[::4, ::4][known[::4, ::4]]) if known[::4, ::4].any() else 0.0
             grey += plane - np.float32(level)
     grey /= np.float32(step * step)
     good &= np.isfinite(grey)

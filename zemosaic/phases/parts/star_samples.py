@@ -22,6 +22,8 @@ MIN_STARS = 12
 MIN_SAMPLES = 3
 """Samples at a star, below which nothing can be rejected with reason."""
 MAX_STARS_LOOKED_AT = 150
+BAND_ROWS = 1024
+"""Rows of the canvas that are read at a time."""
 
 
 def rejected_at_stars(plan: GridPlan, stars: FieldStars, kept: Any, rejected: Any) -> NDArray[np.float64]:
@@ -39,13 +41,21 @@ def rejected_at_stars(plan: GridPlan, stars: FieldStars, kept: Any, rejected: An
     brightest = np.argsort(-stars.flux[:, green_channel(stars.flux.shape[1])], kind="stable")[:MAX_STARS_LOOKED_AT]
     x, y = plan.wcs.sky_to_pixel(stars.ra_deg[brightest], stars.dec_deg[brightest])
     inside = (x > 1) & (y > 1) & (x < plan.width - 2) & (y < plan.height - 2)
-    shares = []
-    for column, row in zip(np.rint(x[inside]).astype(int), np.rint(y[inside]).astype(int), strict=True):
-        window = (slice(row - 1, row + 2), slice(column - 1, column + 2))
-        good, gone = (int(np.asarray(plane[window]).sum(dtype=np.int64)) for plane in (kept, rejected))
-        if good + gone >= 9 * MIN_SAMPLES:
-            shares.append(gone / (good + gone))
-    return np.array(shares, np.float64)
+    columns, rows = np.rint(x[inside]).astype(int), np.rint(y[inside]).astype(int)
+    good, gone = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
+    # Band by band: a read of a store is slow, however small.
+    for start in range(0, plan.height, BAND_ROWS):
+        members = np.flatnonzero((rows >= start) & (rows < start + BAND_ROWS))
+        if not len(members):
+            continue
+        top, left, right = max(0, start - 1), int(columns[members].min()) - 1, int(columns[members].max()) + 2
+        for plane, total in ((kept, good), (rejected, gone)):
+            band = np.asarray(plane[top : start + BAND_ROWS + 1, left:right])
+            for k in members:
+                row, column = rows[k] - top, columns[k] - left
+                total[k] = band[row - 1 : row + 2, column - 1 : column + 2].sum(dtype=np.int64)
+    looked = good + gone >= 9 * MIN_SAMPLES
+    return np.asarray(gone[looked] / (good + gone)[looked], np.float64)
 
 
 def warning_of(shares: NDArray[np.float64]) -> Message | None:

@@ -78,7 +78,14 @@ class WholeSky:
 
 
 def check_solver_paths(settings: Settings, reporter: Reporter) -> None:
-    """Warn of each path to ASTAP, in the settings or the environment, where no such thing is."""
+    """Warn of each path to ASTAP, in the settings or the environment, where no such thing is.
+
+    Parameters
+    ----------
+    settings : Settings
+    reporter : Reporter
+        Is told.
+    """
     if settings.solver == "embedded":
         return
     for warning in misleading_paths(settings.astap_executable_path, settings.astap_data_directory_path, os.environ):
@@ -100,7 +107,14 @@ class Solvers:
 
 
 def make_solvers(context: RunContext, bundled: CellCatalogue) -> Solvers:
-    """Return the solvers that the settings and this machine allow."""
+    """Return the solvers that the settings and this machine allow.
+
+    Parameters
+    ----------
+    context : RunContext
+    bundled : CellCatalogue
+        The stars that come with the program.
+    """
     settings = context.settings
     installation = None
     if settings.solver in ("auto", "astap"):

@@ -115,7 +115,14 @@ class FrameSolver:
         return failure
 
     def field(self, measured: MeasuredFrame, hinted: bool = True) -> StarField:
-        """Return a frame's stars as solvers take them, with the pointing of its header unless `hinted` is false."""
+        """Return a frame's stars as solvers take them; its pixels are read only by solvers that ask for them.
+
+        Parameters
+        ----------
+        measured : MeasuredFrame
+        hinted : bool
+            Whether the pointing of its header goes with them.
+        """
         frame = measured.frame
 
         def green() -> np.ndarray:

@@ -19,7 +19,14 @@ __all__ = ["is_unchecked", "placed", "refused_claims", "tell_unchecked", "with_c
 
 
 def tell_unchecked(reporter: Reporter, solved: Sequence[SolvedFrame]) -> None:
-    """Warn of frames whose places come from headers and could not be checked."""
+    """Warn of frames whose places come from headers and could not be checked.
+
+    Parameters
+    ----------
+    reporter : Reporter
+        Is told, once for all of them.
+    solved : sequence of SolvedFrame
+    """
     frames = sum(is_unchecked(frame) for frame in solved)
     if frames:
         reporter.warn(message("warning.positions_unchecked", frames=frames))

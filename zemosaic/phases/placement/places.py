@@ -71,7 +71,15 @@ def warn_of_contradictions(reporter: Reporter, solved: Sequence[SolvedFrame], ca
 
 
 def corners_apart_px(wcs: FrameWcs, other: SolvedFrame) -> float:
-    """Return how far apart, in pixels, two solutions of a frame put its worst corner; inf where one is no place."""
+    """Return how far apart, in pixels of the frame, two solutions put its worst corner; inf where one is no place.
+
+    Parameters
+    ----------
+    wcs : FrameWcs
+        One solution of the frame.
+    other : SolvedFrame
+        The frame with the other.
+    """
     width, height = other.frame.width, other.frame.height
     x, y = other.wcs.sky_to_pixel(*wcs.corners(width, height))
     back_x, back_y = other.wcs.sky_to_pixel(*other.wcs.corners(width, height))

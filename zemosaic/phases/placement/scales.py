@@ -42,7 +42,15 @@ class Scales:
         return [*binned, None]
 
     def learn(self, frame: FrameRef, scale_arcsec: float) -> None:
-        """Keep the scale that the stars of a solved frame say; warn, once, where it is not the header's."""
+        """Keep the scale that the stars of a solved frame say; warn, once, where it is not the header's.
+
+        Parameters
+        ----------
+        frame : FrameRef
+        scale_arcsec : float
+            Side of a pixel on the sky.  Where it is within `MAX_SCALE_ERROR` of the header's, the header's is kept, so
+            that all frames of a camera are judged by one number.
+        """
         optics = _optics(frame)
         if optics in self._known:
             return

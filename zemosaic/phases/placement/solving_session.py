@@ -42,7 +42,13 @@ class SolvingSession:
     def solve(self, measured: Sequence[MeasuredFrame], prior: Mapping[int, Solution]) -> None:
         """Solve what can be solved: pointings by their hints first, then what neighbours or the whole sky tell.
 
-        Frames whose solutions are held, by id, need none.
+        What is solved stands in `solved` afterwards, in the order in which it was solved; the other frames are dropped.
+
+        Parameters
+        ----------
+        measured : sequence of MeasuredFrame
+        prior : mapping of int to Solution
+            By frame id, solutions that are held; these frames are not solved.
         """
         self.measured = measured
         self.solved = [

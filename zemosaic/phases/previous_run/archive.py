@@ -67,6 +67,13 @@ def forget_regrouped_frames(context: RunContext, frames: Sequence[FrameRef]) -> 
     """Discard the previous run when one of its frames has since been moved to another group.
 
     The calibration of a camera was derived from other frames than those that make up its group now.
+
+    Parameters
+    ----------
+    context : RunContext
+        Loses its `previous_run` where it does not hold any more.
+    frames : sequence of FrameRef
+        All that the scan found.
     """
     previous_run = context.previous_run
     if previous_run is not None and any(
@@ -79,7 +86,17 @@ def forget_regrouped_frames(context: RunContext, frames: Sequence[FrameRef]) -> 
 def cached_field(
     previous_run: PreviousRun, frames: Sequence[SolvedFrame], taken: Sequence[CachedField]
 ) -> CachedField | None:
-    """Return the earlier field that most of the frames were in, and that no other has taken, with those frames only."""
+    """Return the earlier field that most of the frames were in, with those frames only; None where there is none.
+
+    Parameters
+    ----------
+    previous_run : PreviousRun
+        Only frames of its `same` count.
+    frames : sequence of SolvedFrame
+        Those of a field of this run.
+    taken : sequence of CachedField
+        Earlier fields that other fields of this run have.
+    """
     free = set(range(len(previous_run.fields))) - {earlier.number for earlier in taken}
     paths = {frame.frame.path for frame in frames} & previous_run.same
     votes = Counter(number for number in free for path in paths if path in previous_run.fields[number].frames)
@@ -125,14 +142,15 @@ def keep_for_next_run(
     Parameters
     ----------
     previous : PreviousRun
+        With what this run has recorded in it.
     context : RunContext
     frames : sequence of FrameRef
         All that the scan found.
     solved : sequence of SolvedFrame
-    marks : mapping
-        Fingerprints of the cameras by `FrameRef.camera_key`.
-    made : sequence of Learnt
-        The fields.
+    fingerprints : mapping
+        Of the cameras, by `FrameRef.camera_key`.
+    fields : sequence of FieldState
+        Those of this run.
     """
     run = FinishedRun(
         number=previous.number + 1,

@@ -23,7 +23,17 @@ PriorFrames = Mapping[int, CalibratedFrame]
 
 
 def prior_frames(cached: CachedField | None, solved: Sequence[SolvedFrame], channels: int) -> PriorFrames:
-    """Return the frames that an earlier night calibrated in as many channels."""
+    """Return the frames that an earlier night calibrated in as many channels.
+
+    Parameters
+    ----------
+    cached : CachedField or None
+        The field as the run before left it.
+    solved : sequence of SolvedFrame
+        The field's frames now.
+    channels : int
+        A field of another number of channels counts as none.
+    """
     if cached is None or cached.channels != channels:
         return {}
     calibrated = {frame.frame.frame_id: cached.calibrated(frame) for frame in solved}
@@ -37,8 +47,8 @@ def fixed_parameters(
 
     Parameters
     ----------
-    known : Known
-        May be more frames than those solved; their cameras count as well.
+    prior : mapping of int to CalibratedFrame
+        By frame id.  There may be more than are solved; their cameras count as well.
     solved : sequence of SolvedFrame
     groups : ndarray of int, shape (frames,)
         Camera of each frame.
@@ -61,7 +71,14 @@ def fixed_parameters(
 
 
 def frames_to_solve(solved: Sequence[SolvedFrame], prior: PriorFrames) -> list[int]:
-    """Return the indices of the new frames and of the earlier frames that may overlap them."""
+    """Return the indices of the new frames and of the earlier frames that may overlap them; none where nothing is new.
+
+    Parameters
+    ----------
+    solved : sequence of SolvedFrame
+    prior : mapping of int to CalibratedFrame
+        The earlier frames, by frame id.
+    """
     is_new = np.array([frame.frame.frame_id not in prior for frame in solved])
     if is_new.all() or not is_new.any():
         return np.flatnonzero(is_new).tolist()
@@ -83,8 +100,14 @@ def consistent_prior_frames(
 
     Parameters
     ----------
+    reporter : Reporter
+        Writes to the log how many are released.
+    solved : sequence of SolvedFrame
+        The new frames and the earlier ones beside them.
+    prior : mapping of int to CalibratedFrame
+        All earlier frames, by frame id.
     astray : ndarray of bool, shape (frames,)
-        Of the frames solved.
+        Which of `solved` disagree with the others.
     """
     wrong = {
         frame.frame.frame_id

@@ -43,13 +43,28 @@ class SolveCheckpoint:
 
     @classmethod
     def of(cls, context: RunContext, measured: Sequence[MeasuredFrame], solvers: Sequence[object]) -> SolveCheckpoint:
-        """Return it; `solvers` are plain values that tell which solvers there are."""
+        """Return the checkpoint of a run that is about to solve.
+
+        Parameters
+        ----------
+        context : RunContext
+        measured : sequence of MeasuredFrame
+            All that are to be solved.
+        solvers : sequence
+            Plain values that tell which solvers and stars there are, and which solutions are held.
+        """
         content = [digest(frame.frame.frame_id, frame.frame.identity, content_of(frame, GIVEN)) for frame in measured]
         wanted = phase_digest(context.settings, "solve", CONTENT_VERSION, content, list(solvers))
         return cls(wanted, len(context.reporter.dropped), len(context.reporter.warnings))
 
     def keep(self, context: RunContext, solved: Sequence[SolvedFrame]) -> None:
-        """Put the solutions, and what was said on the way to them, into the journal."""
+        """Put the solutions, and what was told since the checkpoint was made, into the journal.
+
+        Parameters
+        ----------
+        context : RunContext
+        solved : sequence of SolvedFrame
+        """
         solutions = _Solutions(
             solved=tuple((frame.frame.frame_id, frame.solution) for frame in solved),
             dropped=tuple(context.reporter.dropped[self.dropped :]),
@@ -61,7 +76,15 @@ class SolveCheckpoint:
 def cached_solutions(
     context: RunContext, measured: Sequence[MeasuredFrame], checkpoint: SolveCheckpoint
 ) -> list[SolvedFrame] | None:
-    """Return what an earlier run found, and tell again what it told; None where it has to be found."""
+    """Return what an earlier run found, and tell again what it told; None where it has to be found.
+
+    Parameters
+    ----------
+    context : RunContext
+    measured : sequence of MeasuredFrame
+        Those that `checkpoint` was made of.
+    checkpoint : SolveCheckpoint
+    """
     stored = context.folder.journal.get(KIND, KEY, checkpoint.depends_on)
     if stored is None:
         return None

@@ -134,25 +134,73 @@ class PreviousRun:
     """With the digest of the cell."""
 
     def camera(self, group: object, masters: str) -> tuple[NDArray[np.int64], int] | None:
-        """Return the defects found of a camera, and in how many frames; None where its masters were others."""
+        """Return a camera's defects, as flat indices, and how many frames told them; None where its masters differ.
+
+        Parameters
+        ----------
+        group : object
+            `FrameRef.camera_key`.
+        masters : str
+            Fingerprint of the masters it has now.
+        """
         stored = self.cameras.get(str(group))
         return None if stored is None or stored.masters != masters else (stored.defects, stored.frames)
 
     def record_camera(self, group: object, defects: NDArray[np.int64], masters: str, frames: int) -> None:
-        """Keep what was found of a camera."""
+        """Keep what was found of a camera for the next run.
+
+        Parameters
+        ----------
+        group : object
+            `FrameRef.camera_key`.
+        defects : ndarray of int
+            Flat indices of the mended pixels.
+        masters : str
+            Fingerprint of its masters.
+        frames : int
+            How many frames were looked at.
+        """
         self.next_cameras[str(group)] = EarlierCamera(defects, masters, frames)
 
     def pattern(self, group: object, camera: str) -> tuple[FixedPattern, int] | None:
-        """Return a camera's fixed pattern, and how many frames told it; None where defects or masters were others."""
+        """Return a camera's fixed pattern, and how many frames told it; None where defects or masters were others.
+
+        Parameters
+        ----------
+        group : object
+            `FrameRef.camera_key`.
+        camera : str
+            Fingerprint of the defects and masters it has now.
+        """
         stored = self.patterns.get(str(group))
         return None if stored is None or stored.camera != camera else (stored.pattern, stored.frames)
 
     def record_pattern(self, group: object, pattern: FixedPattern, frames: int, camera: str) -> None:
-        """Keep what stands still on a camera's sensor."""
+        """Keep what stands still on a camera's sensor for the next run.
+
+        Parameters
+        ----------
+        group : object
+            `FrameRef.camera_key`.
+        pattern : FixedPattern
+        frames : int
+            How many frames were looked at.
+        camera : str
+            Fingerprint of the defects and masters under which it was found.
+        """
         self.next_patterns[str(group)] = EarlierPattern(pattern, frames, camera)
 
     def place(self, measured: MeasuredFrame, camera: str) -> Solution | None:
-        """Return the earlier solution of a frame whose file and camera (by fingerprint) are the same."""
+        """Return the earlier solution of a frame whose file and camera are the same; None otherwise.
+
+        A frame that has one is in `same` from then on.
+
+        Parameters
+        ----------
+        measured : MeasuredFrame
+        camera : str
+            Fingerprint of the defects and masters of its camera now.
+        """
         stored = self.places.get(measured.frame.path)
         if stored is None or stored.depends_on != frame_digest(measured.frame, camera):
             return None
@@ -160,7 +208,15 @@ class PreviousRun:
         return stored.solution
 
     def has_tile(self, depends_on: str, outer: Box) -> bool:
-        """Whether there is a tile of all that pixels depend on, and a box around its cell holds all of it."""
+        """Return whether an earlier tile holds, all of it inside a box around its cell.
+
+        Parameters
+        ----------
+        depends_on : str
+            Digest of all that its pixels depend on.
+        outer : (y0, y1, x0, x1)
+            The box, counted in pixels from the corner of the cell.
+        """
         tile = self.tiles.get(depends_on)
         if tile is None:
             return False
@@ -168,7 +224,18 @@ class PreviousRun:
         return y0 >= outer[0] and y1 <= outer[1] and x0 >= outer[2] and x1 <= outer[3]
 
     def pixels(self, work_dir: Path, depends_on: str, outer: Box, channels: int) -> TilePixels:
-        """Return the pixels of an earlier tile in a box around its cell; beyond the tile there are none."""
+        """Return the pixels of an earlier tile in a box around its cell; beyond the tile there are none.
+
+        Parameters
+        ----------
+        work_dir : Path
+            The work folder, which the tile's store lies in.
+        depends_on : str
+            Digest of a tile that `has_tile` knows.
+        outer : (y0, y1, x0, x1)
+            The box, counted in pixels from the corner of the cell.
+        channels : int
+        """
         tile, shape = self.tiles[depends_on], (channels, outer[1] - outer[0], outer[3] - outer[2])
         y0, y1, x0, x1 = tile.outer
         stored = CanvasStore(work_dir / tile.store).read_tile(TileSpec(0, tile.outer, tile.outer, ()), tile.row)
@@ -186,7 +253,17 @@ class PreviousRun:
         return padded
 
     def product(self, depends_on: str, tile_id: int, ids: Mapping[str, int]) -> TileProduct:
-        """Return the record of an earlier tile with this run's ids."""
+        """Return the record of an earlier tile with this run's ids.
+
+        Parameters
+        ----------
+        depends_on : str
+            Digest of a tile that `has_tile` knows.
+        tile_id : int
+            The tile's number in this run.
+        ids : mapping of str to int
+            By path, the id of each frame of this run.
+        """
         tile = self.tiles[depends_on]
         return replace(tile.product, tile_id=tile_id, frames_used=tuple(sorted(ids[path] for path in tile.frames_used)))
 
@@ -200,11 +277,35 @@ class PreviousRun:
         product: TileProduct,
         paths: Mapping[int, str],
     ) -> None:
-        """Keep where a tile lies."""
+        """Keep for the next run where a tile lies and what it was made of.
+
+        Parameters
+        ----------
+        depends_on : str
+            Digest of all that its pixels depend on.
+        cell : str
+            Digest of its cell of the grid.
+        store : str
+            Its store's path below the work folder.
+        row : int
+            Its place in the store.
+        outer : (y0, y1, x0, x1)
+            Its box, counted in pixels from the corner of the cell.
+        product : TileProduct
+        paths : mapping of int to str
+            By id, the path of each frame.
+        """
         used = tuple(paths[i] for i in product.frames_used)
         self.next_tiles[depends_on] = (CachedTile(store, row, outer, replace(product, frames_used=()), used), cell)
 
 
 def frame_digest(frame: FrameRef, camera: str) -> str:
-    """Return the digest of a frame's file and its camera, by which an earlier solution counts."""
+    """Return the digest of a frame's file and its camera, by which an earlier solution counts.
+
+    Parameters
+    ----------
+    frame : FrameRef
+    camera : str
+        Fingerprint of the defects and masters of its camera.
+    """
     return digest(frame.identity, camera)

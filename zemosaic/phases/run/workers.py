@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from zemosaic.compute.budget import Budget, make_budget
+from zemosaic.compute.budget import Budget, make_budget, worthwhile_workers
 from zemosaic.compute.executors import SerialExecutor, TaskKilled, map_ordered
 from zemosaic.errors import FrameError, Message, RunCancelled, ZeMosaicError, disk_full, message
 from zemosaic.model import FrameRef
@@ -53,7 +53,8 @@ class Workers:
         ResourceError
             When the limit is too small for the frames.
         """
-        limits = settings.memory_limit_gb, settings.num_processing_workers
+        workers = worthwhile_workers(settings.num_processing_workers, frames * picture)
+        limits = settings.memory_limit_gb, workers
         self.budget = make_budget(*limits, frames=frames, picture=picture, compiling=not is_compiled())
         if self.opener is not None:
             self.executor, self.budget = self.opener(self.budget)

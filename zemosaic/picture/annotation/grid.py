@@ -62,7 +62,16 @@ def grid_lines(sky: PictureWcs, labels: LabelPlaces, size: int) -> list[Stroke]:
 
 
 def scale_bar(sky: PictureWcs, labels: LabelPlaces, size: int) -> list[Stroke]:
-    """Return a bar of a round length at the bottom left, whose label stands above it; see `grid_lines`."""
+    """Return a bar of a round length at the bottom left, its label above it; nothing where that place is taken.
+
+    Parameters
+    ----------
+    sky : PictureWcs
+    labels : LabelPlaces
+        What is labelled already; the bar and its label are added.
+    size : int
+        Of the font, pixels; the bar's distance from the edges follows it.
+    """
     arcsec_per_px = 3600.0 * sky.degrees_per_pixel
     length = max((step for step in BAR_ARCSEC if step <= 0.25 * sky.width * arcsec_per_px), default=BAR_ARCSEC[0])
     left, bottom = 1.5 * size, sky.height - 1.5 * size
@@ -75,7 +84,16 @@ def scale_bar(sky: PictureWcs, labels: LabelPlaces, size: int) -> list[Stroke]:
 
 
 def compass(sky: PictureWcs, labels: LabelPlaces, size: int) -> list[Stroke]:
-    """Return arrows to north and east at the bottom right, with their letters; see `grid_lines`."""
+    """Return arrows to north and east at the bottom right, with their letters; nothing beside a pole and off the sky.
+
+    Parameters
+    ----------
+    sky : PictureWcs
+    labels : LabelPlaces
+        What is labelled already; the letters and the place of the arrows are added.
+    size : int
+        Of the font, pixels; the length of the arrows follows it.
+    """
     length = 2.6 * size
     x, y = sky.width - 5.0 * size, sky.height - 5.0 * size
     ra, dec = (float(value) for value in sky.direction(x, y))

@@ -9,7 +9,6 @@ and memory grow with the number of sightings only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 
@@ -25,19 +24,18 @@ from zemosaic.solving.astrometry.camera_model import (
     Detections,
     Priors,
     ReferenceStars,
+    local_axes,
 )
-from zemosaic.wcs import SIP_TERMS, Distortion, FrameWcs, unit_vectors
+from zemosaic.wcs import SIP_TERMS
 
 __all__ = [
     "directions",
     "distortion_terms",
     "least_squares_step",
-    "make_cameras",
     "radial_part",
     "residuals",
     "session_deviations",
     "shape_deviations",
-    "with_fixed_frames",
 ]
 
 
@@ -48,39 +46,6 @@ _RADIAL_TERMS = np.array(
     [[float((p, q) in along) for along in (((3, 0), (1, 2)), ((0, 3), (2, 1)))] for p, q in SIP_TERMS]
 )
 """Terms of a distortion along the radius, x and y, shape (7, 2)."""
-
-
-def make_cameras(frames: list[FrameWcs], camera: Indices, optics: Indices, radius_px: Floats) -> Cameras:
-    """Return the cameras of frames whose solutions refer to the frames' centres, without their distortion."""
-    pointing = np.array([(w.ra_deg, w.dec_deg) for w in frames])
-    cd = np.radians(np.array([w.cd for w in frames]))
-    axes = _axes(unit_vectors(pointing[:, 0], pointing[:, 1]))
-    distortion, not_fixed = np.zeros((len(radius_px), N_DISTORTION_TERMS, 2)), np.zeros(len(frames), bool)
-    return Cameras(axes, cd, camera, optics, radius_px, distortion, not_fixed, np.zeros(len(radius_px), bool))
-
-
-def with_fixed_frames(cameras: Cameras, solutions: Mapping[int, FrameWcs]) -> Cameras:
-    """Return cameras some of whose frames are held, and with them how their cameras bend.
-
-    Parameters
-    ----------
-    cameras : Cameras
-    solutions : mapping of int to FrameWcs
-        By frame its solution as `camera_wcs` gave it.  Of a camera, those are held that bend like its first.
-    """
-    axes, cd, coefficients = cameras.axes.copy(), cameras.cd.copy(), cameras.distortion.copy()
-    fixed, fixed_distortion = cameras.fixed.copy(), cameras.fixed_distortion.copy()
-    distortions: dict[int, Distortion] = {}
-    for frame, wcs in sorted(solutions.items()):
-        group = int(cameras.camera[frame])
-        if wcs.distortion is None or distortions.setdefault(group, wcs.distortion) != wcs.distortion:
-            continue
-        axes[frame] = _axes(unit_vectors(np.array([wcs.ra_deg]), np.array([wcs.dec_deg])))[0]
-        cd[frame], fixed[frame], fixed_distortion[group] = np.radians(wcs.cd), True, True
-    for group, distortion in distortions.items():
-        powers = cameras.radius_px[group] ** np.array([p + q for p, q in SIP_TERMS])
-        coefficients[group] = np.array([distortion.a, distortion.b]).T * powers[:, None]
-    return replace(cameras, axes=axes, cd=cd, distortion=coefficients, fixed=fixed, fixed_distortion=fixed_distortion)
 
 
 def directions(cameras: Cameras, detections: Detections) -> Floats:
@@ -120,7 +85,24 @@ def least_squares_step(
     priors: Priors,
     tolerance: float = 1e-5,
 ) -> tuple[Cameras, Floats]:
-    """Return cameras and star places (unit vectors, shape (stars, 3)) after one least-squares step."""
+    """Return cameras and star places (unit vectors, shape (stars, 3)) after one least-squares step.
+
+    The stars are eliminated from the normal equations, and what is left is solved by conjugate gradients.
+
+    Parameters
+    ----------
+    cameras : Cameras
+        Frames and distortions that are fixed in them stay as they are.
+    detections : Detections
+        Ordered by frame.
+    stars : ndarray, shape (stars, 3)
+        Present places, unit vectors.
+    references : ReferenceStars
+        Of the same stars; a weight of 0 where no catalogue has one.
+    priors : Priors
+    tolerance : float
+        Conjugate gradients stop at this part of the right side, or after 150 rounds.
+    """
     residual = residuals(cameras, detections, stars).T
     system = _System(cameras, detections, _image_derivatives(cameras, detections, stars), references, priors)
     reference_pull = (references.weight[:, None] * references.offset).T
@@ -256,7 +238,7 @@ class _System:
 
 def _image_derivatives(cameras: Cameras, detections: Detections, stars: Floats) -> Floats:
     """Return the pixels by which images move per arcsec of their star to the east and north, shape (2, 2, n)."""
-    axes, local = cameras.axes[detections.frame], _axes(stars)[:, :2]
+    axes, local = cameras.axes[detections.frame], local_axes(stars)[:, :2]
     x, y, depth = _components_along(axes, stars[detections.star])
     (a, b), (c, d) = np.moveaxis(_inverse(cameras.cd)[detections.frame], 0, -1)
     slope = np.empty((2, 2, len(x)))
@@ -282,16 +264,6 @@ def _times(matrices: Floats, vectors: Floats) -> Floats:
     """Return the products of 2 x 2 matrices, shape (n, 2, 2), and vectors, shape (n, 2)."""
     x, y = vectors.T
     return np.column_stack([matrices[:, k, 0] * x + matrices[:, k, 1] * y for k in range(2)])
-
-
-def _axes(pointing: Floats) -> Floats:
-    """Return (east, north, pointing), shape (n, 3, 3), of unit vectors."""
-    x, y = pointing[:, 0], pointing[:, 1]
-    flat = np.hypot(x, y)
-    at_pole = flat < 1e-12
-    safe = np.where(at_pole, 1.0, flat)
-    east = np.stack([np.where(at_pole, 0.0, -y / safe), np.where(at_pole, 1.0, x / safe), np.zeros_like(x)], axis=1)
-    return np.stack([east, np.cross(pointing, east), pointing], axis=1)
 
 
 def _powers(u: Floats, v: Floats) -> Floats:
@@ -329,14 +301,13 @@ def session_deviations(distortion: Floats, optics: Indices) -> Floats:
     """
     total = np.zeros((int(optics.max()) + 1, *distortion.shape[1:]))
     np.add.at(total, optics, distortion)
-    return np.asarray(distortion - (total / np.bincount(optics)[:, None, None])[optics], np.float64)
+    return np.asarray(distortion - (total / np.bincount(optics)[:, None, None])[optics])
 
 
 def radial_part(distortion: Floats) -> Floats:
     """Return the part of distortions, shape (cameras, 7, 2), that a lens has: along the radius."""
-    return np.asarray(
-        (distortion * _RADIAL_TERMS).sum(axis=(1, 2), keepdims=True) / _RADIAL_TERMS.sum() * _RADIAL_TERMS
-    )
+    share = (distortion * _RADIAL_TERMS).sum(axis=(1, 2), keepdims=True) / _RADIAL_TERMS.sum()
+    return np.asarray(share * _RADIAL_TERMS)
 
 
 def shape_deviations(cameras: Cameras) -> Floats:
@@ -361,9 +332,8 @@ def shape_deviations(cameras: Cameras) -> Floats:
 
 def _linear_part() -> Floats:
     """Return the affine map closest to each term over a frame, shape (3, 7)."""
-    u, v = (a.ravel() for a in np.meshgrid(np.linspace(-0.7, 0.7, 15), np.linspace(-0.7, 0.7, 15)))
-    linear = np.column_stack([np.ones_like(u), u, v])
-    return np.asarray(np.linalg.lstsq(linear, _powers(u, v).T, rcond=None)[0], np.float64)
+    u, v = np.reshape(np.meshgrid(*[np.linspace(-0.7, 0.7, 15)] * 2), (2, -1))
+    return np.asarray(np.linalg.lstsq(np.column_stack([np.ones_like(u), u, v]), _powers(u, v).T, rcond=None)[0])
 
 
 def _undistorted(cameras: Cameras, detections: Detections) -> Floats:
@@ -389,7 +359,7 @@ def _moved(cameras: Cameras, frames: Floats, groups: Floats) -> Cameras:
     shift = np.einsum("fij,fj->fi", cameras.cd, whole[:, 0])
     toward = cameras.axes[:, 2] + shift[:, :1] * cameras.axes[:, 0] + shift[:, 1:] * cameras.axes[:, 1]
     pointing = toward / np.linalg.norm(toward, axis=1, keepdims=True)
-    axes = _axes(pointing)
+    axes = local_axes(pointing)
     # North turns under a pointing that moves in right ascension: the matrix turns back with it.
     turn = np.einsum("fij,fkj->fik", axes[:, :2], cameras.axes[:, :2])
     cd = np.einsum("fij,fjk,fkl->fil", turn, cameras.cd, stretch)
@@ -397,6 +367,6 @@ def _moved(cameras: Cameras, frames: Floats, groups: Floats) -> Cameras:
 
 
 def _shifted(stars: Floats, shift: Floats) -> Floats:
-    local = _axes(stars)
+    local = local_axes(stars)
     moved = stars + _ARCSEC * (shift[:, :1] * local[:, 0] + shift[:, 1:] * local[:, 1])
     return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True))

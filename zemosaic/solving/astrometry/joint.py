@@ -17,21 +17,22 @@ from numpy.typing import NDArray
 from zemosaic.arrays import Float64s, Indices
 from zemosaic.catalogue import Catalogue
 from zemosaic.errors import Message, message
-from zemosaic.solving.astrometry.adjust import (
-    directions,
-    least_squares_step,
+from zemosaic.solving.astrometry.adjust import directions, least_squares_step, residuals
+from zemosaic.solving.astrometry.camera_model import (
+    Cameras,
+    Detections,
+    Priors,
+    ReferenceStars,
+    camera_wcs,
     make_cameras,
-    residuals,
     with_fixed_frames,
 )
-from zemosaic.solving.astrometry.camera_model import Cameras, Detections, Priors, ReferenceStars, camera_wcs
 from zemosaic.solving.astrometry.links import link_detections, nearest_reference, reference_directions
 from zemosaic.solving.astrometry.scatter import centroid_errors, estimated_priors, initial_priors, reference_error
 from zemosaic.solving.fit import fit_wcs
 from zemosaic.wcs import FrameWcs, unit_vectors
 
 __all__ = ["JointFrame", "JointSolution", "RefinedFrame", "solve_jointly"]
-
 
 _INITIAL_REFERENCE_ARCSEC = 0.15
 """Error of a catalogue place as long as the frames have not told it."""
@@ -170,8 +171,7 @@ def _start(frames: list[JointFrame], catalogue: Catalogue) -> _State:
     photon = np.concatenate([f.error_px for f in frames])
     error = np.hypot(photon, _SEEING_PX)
     detections = Detections(frame, np.full(len(frame), -1, np.intp), u, v, error**-2)
-    radii = np.degrees(half * _pixel_rad(cameras))
-    anchors = reference_directions(catalogue, cameras.axes[:, 2], radii)
+    anchors = reference_directions(catalogue, cameras.axes[:, 2], np.degrees(half * _pixel_rad(cameras)))
     excluded = np.zeros(len(frames), bool)
     return _State(
         cameras, detections, photon, error, anchors, _INITIAL_REFERENCE_ARCSEC, initial_priors(len(names)), excluded

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from zemosaic.arrays import Float64s, Indices
+from zemosaic.arrays import Float64s, Indices, median
 from zemosaic.solving.astrometry.adjust import distortion_terms, radial_part, session_deviations, shape_deviations
 from zemosaic.solving.astrometry.camera_model import Cameras, Detections, Priors
 
@@ -88,8 +88,8 @@ def _variance_line(square: Float64s, photon_variance: Float64s) -> tuple[float, 
     bins = np.array_split(
         np.argsort(photon_variance, kind="stable"), min(_MAX_BINS, len(photon_variance) // _DETECTIONS_PER_BIN)
     )
-    x = np.array([np.median(photon_variance[b]) for b in bins])
-    y = np.maximum([np.median(square[b]) for b in bins], 1e-6)
+    x = np.array([median(photon_variance[b]) for b in bins])
+    y = np.maximum([median(square[b]) for b in bins], 1e-6)
     weight = np.array([len(b) for b in bins]) / y**2
     mean_x, mean_y = np.average(x, weights=weight), np.average(y, weights=weight)
     spread = np.average((x - mean_x) ** 2, weights=weight)
@@ -126,7 +126,7 @@ def reference_error(present: float, offset: Float64s, unknown: Float64s) -> floa
         Variance of the solution's places, square arcsec, shape (n,).
     """
     usual, weight = _REFERENCE_PRIOR
-    square = len(offset) * float(np.median(offset**2)) / _MEDIAN_SQUARE if len(offset) else 0.0
+    square = len(offset) * float(median(offset**2)) / _MEDIAN_SQUARE if len(offset) else 0.0
     determined = float(np.sum(1.0 - unknown / present**2))
     variance = (square + weight * usual**2) / (determined + weight)
     return float(np.clip(math.sqrt(variance), *_REFERENCE_RANGE_ARCSEC))

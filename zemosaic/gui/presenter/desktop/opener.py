@@ -19,7 +19,16 @@ class Opener:
         self._not_opened: queue.SimpleQueue[Path] = queue.SimpleQueue()
 
     def open(self, path: Path, act: Callable[[Path], bool] | None = None) -> None:
-        """Open a path with the desktop's program, unless an action that returns its success is given."""
+        """Open a path with the desktop's program, unless an action that returns its success is given.
+
+        Parameters
+        ----------
+        path : Path
+            The file or folder.
+        act : callable, optional
+            Takes the path instead of the desktop's program, for example to start a chosen program with it.  It runs in
+            the thread and returns whether it succeeded.
+        """
 
         def work() -> None:
             if not (act or open_path)(path):

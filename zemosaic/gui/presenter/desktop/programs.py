@@ -53,7 +53,20 @@ class Programs:
         return (*self._found, DEFAULT)
 
     def send(self, name: str, file: Path) -> bool:
-        """Open a file with one of `names`; return whether it was started."""
+        """Open a file with one of `names`; return whether it was started.
+
+        Parameters
+        ----------
+        name : str
+            One of `names`; `DEFAULT` for the program that the desktop has for such files.
+        file : Path
+            The program starts in its folder.
+
+        Raises
+        ------
+        KeyError
+            When `name` is not among `names`.
+        """
         if name == DEFAULT:
             return open_path(file)
         self._started = [process for process in self._started if process.poll() is None]

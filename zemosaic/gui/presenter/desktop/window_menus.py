@@ -47,7 +47,9 @@ def start_menu(session: Session, recent: RecentFolders) -> list[MenuEntry]:
     Parameters
     ----------
     session : Session
+        While it runs or makes demo frames nothing but the queue can be chosen.
     recent : RecentFolders
+        A pair whose input folder is gone is listed and cannot be chosen.
     """
     text, is_free = session.words.text, not session.running and not session.demo.under_way
     entries = [MenuEntry("watch", text("menu.watch"), is_free), MenuEntry("queue", text("menu.queue"))]

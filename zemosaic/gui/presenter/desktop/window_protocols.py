@@ -142,7 +142,15 @@ class WindowView(Protocol):
         """Take a look of `THEMES`."""
 
     def ask(self, title: str, text: str, answers: Sequence[str]) -> bool:
-        """Ask a question with two answers, of which the second harms nothing; return whether the first was given."""
+        """Ask a question with two answers, of which the second harms nothing; return whether the first was given.
+
+        Parameters
+        ----------
+        title, text : str
+            Title of the question's own window, and the question.
+        answers : sequence of str
+            Words of the two buttons.  Closing the window counts as the second answer.
+        """
 
     def ask_folder(self, title: str) -> str:
         """Ask for a folder; return an empty text where none was chosen."""
@@ -152,8 +160,8 @@ class WindowView(Protocol):
 
         Parameters
         ----------
-        title : str
-        text : str
+        title, text : str
+            Title of that window, and what it says, in the language of the moment.
         can_copy : bool
             Whether a button puts the text on the clipboard.
         """

@@ -51,7 +51,15 @@ class WindowState:
 
 
 def window_state_file(config_folder: Path, toolkit: str = "") -> Path:
-    """Return the path of the file; each toolkit counts pixels its own way and has its own."""
+    """Return the path of the file; each toolkit counts pixels its own way and has its own.
+
+    Parameters
+    ----------
+    config_folder : Path
+        The user's configuration folder.
+    toolkit : str
+        Part of the file's name: ``qt``, or empty for Tk.
+    """
     return config_folder / (f"window_{toolkit}.json" if toolkit else "window.json")
 
 
@@ -67,7 +75,14 @@ def load_window_state(path: Path) -> WindowState:
 
 
 def save_window_state(state: WindowState, path: Path) -> bool:
-    """Write the state; return whether it could be written."""
+    """Write the state; return whether it could be written.
+
+    Parameters
+    ----------
+    state : WindowState
+    path : Path
+        As `window_state_file` gives it; its folder is made where it is missing.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, (json.dumps(asdict(state), indent=2) + "\n").encode("utf-8"))

@@ -60,7 +60,9 @@ class Footprints:
         Parameters
         ----------
         frames : sequence of FrameRef
+            Those whose header tells a pointing alone have north up, and half a degree where it tells no scale.
         more : int
+            How many outlines without a place follow.
         """
         count = len(frames) + more
         ra, dec = np.full((count, 4), np.nan), np.full((count, 4), np.nan)
@@ -88,6 +90,7 @@ class Footprints:
         ----------
         row : int
         ra_deg, dec_deg : sequence of float
+            Each of length 4, as `FrameWcs.corners` gives them.
         """
         self.place_all(np.array([row]), np.array([ra_deg], float), np.array([dec_deg], float))
 
@@ -119,6 +122,22 @@ class Footprints:
         x1, y1 = (float(self.boxes[counted, 1, axis].max()) for axis in (0, 1))
         return x0, y0, x1, y1
 
+    def size_px(self, rows: NDArray[np.bool_], scale_arcsec: float) -> tuple[int, int] | None:
+        """Return about the width and height of a mosaic of some frames, to two digits; None where none is placed.
+
+        Parameters
+        ----------
+        rows : ndarray of bool, shape (n,)
+            Frames that count.
+        scale_arcsec : float
+            Of the mosaic's pixels; north is up.
+        """
+        if not (rows & self.placed).any():
+            return None
+        x0, y0, x1, y1 = self.bounds(rows)
+        across, up = ((high - low) * 3600 / scale_arcsec for low, high in ((x0, x1), (y0, y1)))
+        return int(float(f"{across:.2g}")), int(float(f"{up:.2g}"))
+
     def centre_of(self, row: int) -> tuple[float, float] | None:
         """Return (ra_deg, dec_deg) of the middle of a frame; None without a place."""
         if self.centre is None or not np.isfinite(self.quads[row, 0, 0]):
@@ -132,6 +151,7 @@ class Footprints:
         Parameters
         ----------
         x, y : float
+            Degrees on the map, x to the west and y to the north of its centre.
         """
         assert self.centre is not None
         ra, dec = from_tangent_plane(-x, y, *self.centre)
@@ -143,6 +163,7 @@ class Footprints:
         Parameters
         ----------
         ra_deg, dec_deg : ndarray, shape (n,)
+            Directions; one of them too far from the middle leaves none of the points.
         """
         outline: Float64s = self._projected(ra_deg[None], dec_deg[None])[0]
         return outline
@@ -173,6 +194,7 @@ class Footprints:
         Parameters
         ----------
         x, y : float
+            Degrees on the map, x to the west and y to the north of its centre.
         """
         edges = np.roll(self.quads, -1, axis=1) - self.quads
         toward = np.array((x, y)) - self.quads
@@ -187,7 +209,7 @@ class Footprints:
         Parameters
         ----------
         x0, y0, x1, y1 : float
-            Two corners on the map that are not beside each other.
+            Two opposite corners in either order, in degrees on the map.
         """
         middle = self.quads.mean(axis=1)
         within = (middle >= (min(x0, x1), min(y0, y1))) & (middle <= (max(x0, x1), max(y0, y1)))
@@ -252,6 +274,7 @@ class MapView:
         Parameters
         ----------
         u, v : float
+            Window pixels from the top left corner, v downwards.
         """
         return self.x + (u - self.width / 2) / self.scale, self.y - (v - self.height / 2) / self.scale
 
@@ -267,7 +290,9 @@ class MapView:
         Parameters
         ----------
         factor : float
+            How much larger the map becomes; the scale stays between 1 and 100,000 pixels per degree.
         u, v : float
+            Window pixels from the top left corner, v downwards; what is seen there stays there.
         """
         x, y = self.to_map(u, v)
         scale = min(max(self.scale * factor, 1.0), 1e5)
@@ -279,6 +304,7 @@ class MapView:
         Parameters
         ----------
         du, dv : float
+            Window pixels, dv downwards.
         """
         return replace(self, x=self.x - du / self.scale, y=self.y + dv / self.scale)
 

@@ -73,7 +73,9 @@ def metric_text(metric: str, value: float, words: Translator) -> str:
     Parameters
     ----------
     metric : str
+        One of `METRICS`.
     value : float
+        In the unit of the metric, which is not told.
     words : Translator
     """
     return words.number(value, _FORMATS.get(metric, ".1f"))
@@ -90,6 +92,7 @@ def short_reason(reason: Message, words: Translator) -> str:
     Parameters
     ----------
     reason : Message
+        Why a frame is not in the mosaic; where there are no few words for it, the whole sentence is returned.
     words : Translator
     """
     key = reason.key.removeprefix("reason.")

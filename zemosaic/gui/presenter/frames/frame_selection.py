@@ -85,8 +85,10 @@ class FrameSelection:
 
         Parameters
         ----------
-        rows : ndarray of int
+        rows : ndarray of int, shape (k,)
+            Rows of files that are no frames are passed over.
         keep : bool
+            False to leave them out.
         """
         rows = rows[self._usable[rows] & (self.keep[rows] != keep)]
         if not len(rows):
@@ -102,8 +104,10 @@ class FrameSelection:
 
         Parameters
         ----------
-        rows : ndarray of int
+        rows : ndarray of int, shape (k,)
+            Rows of files that are no frames are passed over.
         name : str
+            Taken as it is; `group_name` gives the one spelling in which equal names are equal.
         """
         rows = rows[self._usable[rows]]
         groups = self._now.groups.copy()
@@ -154,7 +158,9 @@ class FrameSelection:
         Parameters
         ----------
         metric : str
-        limit : Limit
+            A key of the metrics.
+        limit : (float or None, float or None)
+            Smallest and largest value that is kept, in the metric's unit; None at an end without a limit.
         """
         if limit == self.limits.get(metric, (None, None)):
             return
@@ -169,7 +175,9 @@ class FrameSelection:
         Parameters
         ----------
         metric : str
-        limit : Limit
+            A key of the metrics.
+        limit : (float or None, float or None)
+            As for `set_limit`.  Frames count whether or not they are left out already.
         """
         return int(np.count_nonzero(self._usable & outside(self._metrics[metric], limit)))
 
@@ -227,8 +235,10 @@ def outside(values: NDArray[np.float64], limit: Limit) -> Flags:
 
     Parameters
     ----------
-    values : ndarray of float
-    limit : Limit
+    values : ndarray of float, shape (n,)
+        NaN where a value is not known.
+    limit : (float or None, float or None)
+        Smallest and largest value that do not lie beyond; None at an end without a limit.
     """
     low, high = limit
     with np.errstate(invalid="ignore"):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 
 from zemosaic.errors import Message
 from zemosaic.events import FrameDropped, FrameMeasured, FrameSolved
+from zemosaic.frames.inventory import camera_names, start_times_s
 from zemosaic.frames.selection import Limit, Selection, group_name, same_file
 from zemosaic.gui.presenter.frames.footprints import Corners, Footprints
 from zemosaic.gui.presenter.frames.frame_selection import FrameSelection
@@ -55,8 +54,8 @@ class FrameTable:
         self.files = [Path(path).name for path in self.paths]
         lost = [""] * len(dropped)
         self.nights = [(frame.date_obs or "")[:10] for frame in frames] + lost
-        self.telescopes = _telescopes(frames) + lost
-        self.times_s = _seconds_of([frame.date_obs for frame in frames] + [None] * len(dropped))
+        self.telescopes = camera_names(frames) + lost
+        self.times_s = np.array(start_times_s(frames) + [np.nan] * len(dropped))
         """When each exposure began, seconds since 1970; NaN where it is not known."""
         self.solved = [""] * len(self.paths)
         self.why: dict[int, Message] = {len(frames) + i: item.reason for i, item in enumerate(dropped)}
@@ -78,7 +77,8 @@ class FrameTable:
         self._names = {by: sorted(set(values)) for by, values in named.items()}
         self._ranks = {by: _ranks(values, self._names[by]) for by, values in named.items()}
         self._ranks["file"] = np.arange(count)
-        self._searched = [f"{path}\n{night}\n{scope}".casefold() for path, night, scope in self._search_parts()]
+        parts = zip(self.paths, self.nights, self.telescopes, strict=True)
+        self._searched = [f"{path}\n{night}\n{scope}".casefold() for path, night, scope in parts]
         self._sorting = ("file", False)
         self._filter = ("", "all")
         scales = [frame.scale_arcsec for frame in frames if frame.scale_arcsec is not None]
@@ -126,7 +126,9 @@ class FrameTable:
         Parameters
         ----------
         column : str
+            One of `COLUMNS`.
         downward : bool
+            Whether the largest values stand first.
         """
         self._sorting = (column, downward)
         self._arrange()
@@ -139,24 +141,49 @@ class FrameTable:
         Parameters
         ----------
         search : str
+            Words with spaces between them; case does not matter, and an empty text finds all.
         shown : str
-            One of `SHOWN`.
+            One of `SHOWN`; files that are no frames count as left out.
         """
         self._filter = (search, shown)
         self._arrange()
 
     def set_keep(self, rows: Rows, keep: bool) -> None:
-        """Keep or leave out frames; what is no frame stays out."""
+        """Keep or leave out frames; what is no frame stays out.
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (k,)
+            Of the table, whatever is shown of it.
+        keep : bool
+            False to leave them out.
+        """
         if self.keeping.set(rows, keep):
             self._arrange()
 
     def put_together(self, rows: Rows, name: str) -> None:
-        """Put frames into a group by hand; with an empty name the program groups them."""
+        """Put frames into a group by hand; with an empty name the program groups them.
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (k,)
+            Of the table; those of files that are no frames are passed over.
+        name : str
+            Taken in the one spelling that `group_name` gives.
+        """
         if self.keeping.put_together(rows, group_name(name)):
             self._arrange()
 
     def set_limit(self, metric: str, limit: Limit) -> None:
-        """Leave out the frames whose metric lies beyond (smallest, largest); None where there is no limit."""
+        """Leave out the frames whose metric lies beyond a limit, also those that were kept by hand so far.
+
+        Parameters
+        ----------
+        metric : str
+            One of `METRICS`.
+        limit : (float or None, float or None)
+            Smallest and largest value that is kept, in the metric's unit; None at an end without a limit.
+        """
         self.keeping.set_limit(metric, limit)
         self._arrange()
 
@@ -176,7 +203,14 @@ class FrameTable:
         self._arrange()
 
     def select(self, rows: Rows, add: bool = False) -> None:
-        """Select rows, instead of those selected so far or besides them."""
+        """Select rows, instead of those selected so far or besides them.
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (k,)
+        add : bool
+            Whether those selected so far stay selected.
+        """
         if not add:
             self.selected[:] = False
         self.selected[rows] = True
@@ -267,15 +301,8 @@ class FrameTable:
         self._arrange()
 
     def mosaic_px(self) -> tuple[int, int] | None:
-        """Return about the width and height of a mosaic of the kept frames, to two digits; None where none is placed.
-
-        At the frames' median scale, with north up.
-        """
-        if self._scale_arcsec is None or not (self.keep & self.footprints.placed).any():
-            return None
-        x0, y0, x1, y1 = self.footprints.bounds(self.keep)
-        across, up = ((high - low) * 3600 / self._scale_arcsec for low, high in ((x0, x1), (y0, y1)))
-        return int(float(f"{across:.2g}")), int(float(f"{up:.2g}"))
+        """Return `Footprints.size_px` of the kept frames at the frames' median scale; None where none is known."""
+        return None if self._scale_arcsec is None else self.footprints.size_px(self.keep, self._scale_arcsec)
 
     def fields(self) -> Rows:
         """Return each frame's field, shape (rows,): which pointing of the survey it belongs to; -1 without a place."""
@@ -291,12 +318,16 @@ class FrameTable:
             self._arrange()
 
     def field_name(self, row: int, words: Translator) -> str:
-        """Return the name of a frame's group by hand, or else of its field; empty without a place."""
+        """Return the name of a frame's group by hand, or else of its field; empty without a place.
+
+        Parameters
+        ----------
+        row : int
+        words : Translator
+            Names the fields, which are counted from 1.
+        """
         field = int(self.fields()[row])
         return self.group_of(row) or ("" if field < 0 else words.text("frames.field", number=field + 1))
-
-    def _search_parts(self) -> Iterable[tuple[str, str, str]]:
-        return zip(self.paths, self.nights, self.telescopes, strict=True)
 
     def _said_by(self, chosen: Selection) -> tuple[Rows, list[str] | None, Mapping[str, Limit]]:
         """Return the rows that a selection leaves out, the groups' names where it has any, and its limits.
@@ -355,35 +386,11 @@ class FrameTable:
             groups, names = self.keeping.groups
             called = [name.casefold() for name in names]
             texts = zip(self._searched, groups.tolist(), strict=True)
-            passing = np.array(
-                [all(w in text or w in called[group] for w in search_words) for text, group in texts], bool
-            )
+            found = [all(word in text or word in called[group] for word in search_words) for text, group in texts]
+            passing = np.array(found, bool)
         if shown != "all":
             passing &= self.in_mosaic if shown == "kept" else ~self.in_mosaic
         return passing
-
-
-def _seconds_of(dates: Sequence[str | None]) -> NDArray[np.float64]:
-    """Return ISO dates as seconds since 1970 (UTC), shape (n,); NaN where there is none."""
-    return np.array([np.nan if not date else _seconds(date) for date in dates])
-
-
-def _seconds(date: str) -> float:
-    try:
-        moment = datetime.fromisoformat(date)
-    except ValueError:
-        return float("nan")
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _telescopes(frames: Sequence[FrameRef]) -> list[str]:
-    """Return each frame's camera, or its telescope where several have the same camera."""
-    names = {(frame.instrument, frame.telescope) for frame in frames if frame.telescope}
-    seen = Counter(instrument for instrument, _ in names)
-    return [
-        (frame.telescope if seen[frame.instrument] > 1 else "") or frame.instrument or frame.telescope
-        for frame in frames
-    ]
 
 
 def _ranks(values: Sequence[str], names: Sequence[str]) -> NDArray[np.intp]:

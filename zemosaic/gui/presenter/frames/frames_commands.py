@@ -29,6 +29,7 @@ def widget_name(widget: str, words: Translator) -> str:
     Parameters
     ----------
     widget : str
+        One of `NAMED`.
     words : Translator
     """
     shared = {"plot": "frames.plot", "search": "frames.search"}
@@ -83,7 +84,9 @@ class TableWidget(Protocol):
         Parameters
         ----------
         column : str
+            One of `COLUMNS`.
         downward : bool
+            Whether the largest values stand first.
         """
 
 
@@ -138,7 +141,9 @@ class FramesWidgets(Protocol):
         Parameters
         ----------
         key : str
+            One of `BUTTONS`.
         is_enabled, is_visible : bool
+            Whether it can be pressed, and whether it is there at all.
         """
 
     def show_region_marking(self, is_marking: bool) -> None:
@@ -149,7 +154,10 @@ class FramesWidgets(Protocol):
 
         Parameters
         ----------
-        summary, selected, given : str
+        summary, selected : str
+            How much the folder holds and how much is selected, in a line each.
+        given : str
+            What the folder holds in several lines, for the tooltip.
         """
 
     def show_limits(self, low: str, high: str, spread: str) -> None:
@@ -184,6 +192,7 @@ class FramesWidgets(Protocol):
         ----------
         title : str
         is_new : bool
+            Whether the file is to be written; otherwise only one that exists can be chosen.
         """
 
     def ask_name(self, title: str, question: str, offered: Sequence[str], begin: str, accept: str) -> str | None:

@@ -78,6 +78,13 @@ def read_report(table: FrameTable, report: Path) -> Reported:
 
     Reads nothing of the table that ever changes, so that it may run beside the window.  An unreadable report says
     nothing.
+
+    Parameters
+    ----------
+    table : FrameTable
+        Its frames are found in the report by their paths; those that changed after it was written are passed over.
+    report : Path
+        The file `REPORT_NAME` of a run.
     """
     try:
         report_values = json_value(report.read_text(encoding="utf-8"))

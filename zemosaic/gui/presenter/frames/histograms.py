@@ -72,6 +72,7 @@ class Histogram:
         Parameters
         ----------
         width, height : int
+            In pixels; less than 1 counts as 1.
         """
         self._width, self._height = max(width, 1), max(height, 1)
 
@@ -178,6 +179,7 @@ class Histogram:
         Parameters
         ----------
         low, high : str
+            In the unit of the metric, with a point or a comma before the decimals.
         """
         try:
             typed: Limit = (_number(low), _number(high))

@@ -15,7 +15,16 @@ _CORNERS = np.array([(0.5, -0.5), (-0.5, -0.5), (-0.5, 0.5), (0.5, 0.5)])
 
 
 def region_text(footprints: Footprints, x0: float, y0: float, x1: float, y1: float) -> str:
-    """Return the setting for a rectangle on the map: ``RA,Dec,width,height`` in degrees; empty for none."""
+    """Return the setting for a rectangle on the map: ``RA,Dec,width,height`` in degrees; empty for none.
+
+    Parameters
+    ----------
+    footprints : Footprints
+        The map; while it has no centre there is no region.
+    x0, y0, x1, y1 : float
+        Two opposite corners in either order, in degrees on the map, x to the west and y to the north.  A rectangle
+        that is less than 0.0001 degrees wide or high counts as none.
+    """
     if footprints.centre is None or abs(x1 - x0) < 1e-4 or abs(y1 - y0) < 1e-4:
         return ""
     ra, dec = footprints.sky_of((x0 + x1) / 2, (y0 + y1) / 2)

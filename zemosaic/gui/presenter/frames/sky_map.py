@@ -80,6 +80,7 @@ class SkyMap:
         Parameters
         ----------
         width, height : int
+            In window pixels; less than 1 counts as 1.
         """
         self.view = replace(self.view, width=max(width, 1), height=max(height, 1))
         if self._fitted:
@@ -99,6 +100,7 @@ class SkyMap:
         turns : int
             Steps inwards; outwards where negative.
         u, v : float, optional
+            Window pixels from the top left corner, v downwards.
         """
         at = (self.view.width / 2, self.view.height / 2) if u is None or v is None else (u, v)
         self._fitted = False
@@ -110,6 +112,7 @@ class SkyMap:
         Parameters
         ----------
         du, dv : float
+            Window pixels, dv downwards.
         """
         self._fitted = False
         self.view = self.view.panned(du, dv)
@@ -120,7 +123,9 @@ class SkyMap:
         Parameters
         ----------
         u, v : float
+            Window pixels from the top left corner, v downwards.
         selecting : bool
+            While a region is marked a rectangle begins in any case.
         """
         self._begun, self._last, self._moved = (u, v), (u, v), False
         self.rectangle = (u, v, u, v) if selecting or self.marking_region else None
@@ -131,6 +136,7 @@ class SkyMap:
         Parameters
         ----------
         u, v : float
+            Window pixels from the top left corner, v downwards.
         """
         if self._begun is None:
             return
@@ -147,6 +153,7 @@ class SkyMap:
         Parameters
         ----------
         u, v : float
+            Window pixels from the top left corner, v downwards.
         add : bool
             Whether what was selected stays selected.
 

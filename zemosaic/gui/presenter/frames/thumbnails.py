@@ -98,7 +98,14 @@ def thumbnail(frame: FrameRef) -> Thumbnail:
 
 
 def fitted_picture(picture: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    """Return a picture at the largest size that fits into a box, shape (h, w, 3)."""
+    """Return a picture at the largest size that fits into a box, shape (h, w, 3).
+
+    Parameters
+    ----------
+    picture : ndarray, shape (h, w, 3), uint8
+    width, height : int
+        Of the box, in pixels.  A smaller picture is enlarged to it.
+    """
     import cv2
 
     scale = min(width / picture.shape[1], height / picture.shape[0])

@@ -163,6 +163,7 @@ class FrameViewer:
         Parameters
         ----------
         width, height : int
+            In screen pixels; less than 1 counts as 1.
         """
         self._place.resize(width, height)
         if self.is_open and self._place.is_fitted:
@@ -186,6 +187,7 @@ class FrameViewer:
         Parameters
         ----------
         du, dv : float
+            Screen pixels, dv downwards.
         """
         self._place.pan(du, dv)
 
@@ -301,6 +303,7 @@ def button_text(key: str, words: Translator) -> str:
     Parameters
     ----------
     key : str
+        One of `VIEWER_BUTTONS`.
     words : Translator
     """
     return words.text(_SHARED_TEXTS.get(key, f"viewer.{key}"))

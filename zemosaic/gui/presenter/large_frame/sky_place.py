@@ -62,7 +62,9 @@ class SkyPlace:
         Parameters
         ----------
         row : int
+            Of the frame, among the outlines that `begin` took.
         frame : FrameRef
+            That of the row; its size and scale are used where its place is not known.
         """
         assert self._footprints is not None
         if self.is_located(row):
@@ -85,6 +87,7 @@ class SkyPlace:
         Parameters
         ----------
         width, height : int
+            In screen pixels; less than 1 counts as 1.
         """
         self.view = replace(self.view, width=max(width, 1), height=max(height, 1))
 
@@ -138,6 +141,7 @@ class SkyPlace:
         Parameters
         ----------
         du, dv : float
+            Screen pixels, dv downwards.
         """
         self.is_fitted = False
         self.view = self.view.panned(du, dv)

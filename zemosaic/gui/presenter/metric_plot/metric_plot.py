@@ -85,7 +85,9 @@ class MetricPlot:
         Parameters
         ----------
         width, height : int
+            In pixels; less than 1 counts as 1.
         unit : float
+            Pixels of the picture per pixel of a usual screen; more than 1 on a fine one.
         """
         self._size, self._unit = (max(width, 1), max(height, 1)), unit
 
@@ -159,6 +161,7 @@ class MetricPlot:
         Parameters
         ----------
         u, v : float
+            Pixels of the picture from its top left corner, v downwards.
         add : bool
             Whether what was selected stays selected.
         """
@@ -205,6 +208,7 @@ def axis_text(axis: str, words: Translator) -> str:
     Parameters
     ----------
     axis : str
+        One of `PLOT_AXES`.
     words : Translator
     """
     return words.text("plot.time" if axis == "time" else f"frames.column.{axis}")

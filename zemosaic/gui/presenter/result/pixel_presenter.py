@@ -51,7 +51,15 @@ class PixelPresenter:
         return self.place is not None and self.story is None and self.problem is None
 
     def ask(self, mosaic: str, column: int, row: int) -> None:
-        """Ask about a pixel of a mosaic's file; earlier questions are forgotten."""
+        """Ask about a pixel of a mosaic's file; earlier questions are forgotten.
+
+        Parameters
+        ----------
+        mosaic : str
+            Path of the mosaic's file.
+        column, row : int
+            Of the file's pixels, counted from 0, rows from the bottom.
+        """
         self._number += 1
         self.story, self.problem, self.place = None, None, (column, row)
         self._wanted.put(_Asked(self._number, Path(mosaic), Place(float(column), float(row))))

@@ -66,19 +66,40 @@ class PixelRow:
 
 
 def heading(story: PixelStory, words: Translator) -> str:
-    """Return the name of a pixel, counted from 1 as other programs count a FITS file's."""
+    """Return the name of a pixel, counted from 1 as other programs count a FITS file's.
+
+    Parameters
+    ----------
+    story : PixelStory
+        Its column and row, counted from 0, are told counted from 1.
+    words : Translator
+    """
     return words.text("pixel.heading", column=story.column + 1, row=story.row + 1)
 
 
 def panel_heading(desk: PixelPresenter, words: Translator) -> str:
-    """Return the heading of the pixel that was asked for."""
+    """Return the heading of the pixel that was asked for, counted from 1; empty where none was.
+
+    Parameters
+    ----------
+    desk : PixelPresenter
+        Its place, counted from 0, is told before anything is known of the pixel.
+    words : Translator
+    """
     if desk.place is None:
         return ""
     return words.text("pixel.heading", column=desk.place[0] + 1, row=desk.place[1] + 1)
 
 
 def panel_lines(desk: PixelPresenter, words: Translator) -> list[str]:
-    """Return what is known of the pixel that was asked for, or what is being done about it."""
+    """Return what is known of the pixel that was asked for, or what is being done about it; nothing where none was.
+
+    Parameters
+    ----------
+    desk : PixelPresenter
+        A problem is told first, then the story, then that the pixel is being looked at.
+    words : Translator
+    """
     if desk.problem is not None:
         return [words.message(desk.problem)]
     if desk.story is not None:
@@ -87,7 +108,14 @@ def panel_lines(desk: PixelPresenter, words: Translator) -> list[str]:
 
 
 def summary_lines(story: PixelStory, words: Translator) -> list[str]:
-    """Return what a pixel is made of; the first line can stand alone."""
+    """Return what a pixel is made of; the first line can stand alone.
+
+    Parameters
+    ----------
+    story : PixelStory
+        Its value is told where frames cover the pixel, and beside it that of the file where the two differ.
+    words : Translator
+    """
     used = story.number(PixelState.USED)
     missing = [_missing(story, state, words) for state in _COUNTED if story.number(state)]
     covering = used + story.number(*_COUNTED)
@@ -117,7 +145,14 @@ def summary_lines(story: PixelStory, words: Translator) -> list[str]:
 
 
 def pixel_rows(story: PixelStory, words: Translator) -> list[PixelRow]:
-    """Return the rows of the frames: those that are not in the pixel first, then the others by their weight."""
+    """Return the rows of the frames: those that are not in the pixel first, then the others by their weight.
+
+    Parameters
+    ----------
+    story : PixelStory
+        Frames of the same state and weight are sorted by their paths.
+    words : Translator
+    """
     order = {state: k for k, state in enumerate(SIGNS)}
     frames = sorted(story.frames, key=lambda frame: (order[frame.state], -frame.share, frame.path))
     return [
@@ -133,7 +168,16 @@ def pixel_rows(story: PixelStory, words: Translator) -> list[PixelRow]:
 
 
 def detail_lines(frame: FrameHere, story: PixelStory, words: Translator) -> list[str]:
-    """Return all that is known of one frame in the pixel; the first line is its file in the folder of the run."""
+    """Return all that is known of one frame in the pixel; the first line is its file in the folder of the run.
+
+    Parameters
+    ----------
+    frame : FrameHere
+        One of those of the story.
+    story : PixelStory
+        Gives the folder of the run and the limits of the rejection, in sigma.
+    words : Translator
+    """
     path, folder = PurePath(frame.path), story.folder
     short = path.relative_to(folder) if folder and path.is_relative_to(folder) else path
     lines = [str(short), words.text(f"pixel.why.{frame.state.value}")]
@@ -158,7 +202,14 @@ def detail_lines(frame: FrameHere, story: PixelStory, words: Translator) -> list
 
 
 def table_lines(story: PixelStory, words: Translator) -> list[str]:
-    """Return the rows as a table of plain text, with the reason under each frame that was left out."""
+    """Return the rows as a table of plain text, with the reason under each frame that was left out.
+
+    Parameters
+    ----------
+    story : PixelStory
+    words : Translator
+        Gives the heads of the columns; each column is as wide as its longest text.
+    """
     head = [words.text(f"pixel.column.{name}") for name in COLUMNS]
     rows = pixel_rows(story, words)
     cells = [head, *(list(row.cells) for row in rows)]

@@ -27,6 +27,11 @@ def place_of_words(first: str, second: str) -> tuple[float, float, bool]:
     A right ascension is taken in hours (``5:35:17.3``, ``05h35m17.3s``) or in degrees (``83.82d``), a declination in
     degrees (``-5:23:28``, ``-05°23′28″``, ``-5.391d``).
 
+    Parameters
+    ----------
+    first, second : str
+        The x or the right ascension, and the y or the declination.  Both have to be plain numbers to count as such.
+
     Raises
     ------
     SettingsError

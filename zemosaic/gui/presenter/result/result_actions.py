@@ -151,16 +151,7 @@ class ResultActions:
         return seen if seen is None or self._crop is None else self._crop.drawn(seen, view)
 
     def ask_open(self) -> None:
-        """Ask for a mosaic and show it.
-
-        Parameters
-        ----------
-        title : str
-        folder : str
-            Where the choice begins.
-        endings : sequence of str
-            Of the files that are offered, each with its dot.
-        """
+        """Ask for a mosaic and show it."""
         path = self._widgets.ask_open(self._text("result.open_file"), self._folder, MOSAIC_ENDINGS)
         if path:
             self._open_path(path)
@@ -179,18 +170,7 @@ class ResultActions:
         self._take_tool()
 
     def ask_save(self) -> None:
-        """Save what is seen, as it is seen.
-
-        Parameters
-        ----------
-        title : str
-        folder : str
-            Where the choice begins.
-        name : str
-            What is proposed.
-        endings : sequence of str
-            Of the files that are offered, each with its dot.
-        """
+        """Save what is seen, as it is seen."""
         picture = self._desk.picture(self._widgets.picture.view)
         if picture is None:
             return

@@ -51,7 +51,15 @@ class Speed:
         return self.steps / self.seconds if self.seconds > 0 and self.steps > 0 else None
 
     def advanced(self, done: int, at_s: float) -> Speed:
-        """Return the speed after `done` steps at a time (s) of the same clock."""
+        """Return the speed after `done` steps at a time (s) of the same clock.
+
+        Parameters
+        ----------
+        done : int
+            Steps of the phase so far.
+        at_s : float
+            Time, s; one that is not later than the last, like a smaller `done`, changes nothing.
+        """
         elapsed, steps = at_s - self.at_s, done - self.done
         if elapsed <= 0 or steps < 0:
             return self
@@ -59,7 +67,15 @@ class Speed:
         return Speed(done, at_s, self.steps * fade + steps, self.seconds * fade + elapsed)
 
     def remaining_s(self, done: int, total: int | None) -> float | None:
-        """Return the seconds for the steps left; None while the speed or the total is unknown."""
+        """Return the seconds for the steps left; None while the speed or the total is unknown.
+
+        Parameters
+        ----------
+        done : int
+            Steps of the phase so far.
+        total : int or None
+            All steps of the phase; None where the phase does not know them.
+        """
         if total is None or self.per_s is None:
             return None
         return max(total - done, 0) / self.per_s
@@ -127,7 +143,14 @@ def duration_text(seconds: float) -> str:
 
 
 def about_text(seconds: float, words: Translator) -> str:
-    """Return a duration that is only estimated: ``about 40 s``, ``about 2 h 10 min``."""
+    """Return a duration that is only estimated: ``about 40 s``, ``about 2 h 10 min``.
+
+    Parameters
+    ----------
+    seconds : float
+        Rounded as by `coarse_text`.
+    words : Translator
+    """
     return words.text("forecast.time", time=coarse_text(seconds))
 
 
@@ -143,7 +166,14 @@ def coarse_text(seconds: float) -> str:
 
 
 def exposure_text(seconds: float, words: Translator) -> str:
-    """Return an exposure time: in hours, or in minutes or seconds where it is shorter than one."""
+    """Return an exposure time: in hours, or in minutes or seconds where it is shorter than one.
+
+    Parameters
+    ----------
+    seconds : float
+        Told in minutes from 100 s on, and in hours from 3600 s on.
+    words : Translator
+    """
     if seconds < 100:
         return words.text("unit.seconds", value=float(seconds))
     if seconds < 3600:

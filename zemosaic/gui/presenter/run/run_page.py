@@ -100,7 +100,15 @@ class LogFeed:
         return is_anew, [(log_line(line, state, words), known_level(line.level)) for line in kept]
 
     def save(self, path: str, text: str) -> None:
-        """Write a text into a file; a failure is told at the foot of the window."""
+        """Write a text into a file; a failure is told at the foot of the window.
+
+        Parameters
+        ----------
+        path : str
+            Where the file is written, over one that is there; empty where the user chose none, and nothing is written.
+        text : str
+            Written in UTF-8.
+        """
         if not path:
             return
         try:

@@ -211,7 +211,17 @@ class RunState:
 
 
 def advanced(state: RunState, event: Event, at_s: float) -> RunState:
-    """Return the state after an event that arrived at a time (s) of a monotonic clock."""
+    """Return the state after an event that arrived at a time (s) of a monotonic clock.
+
+    Parameters
+    ----------
+    state : RunState
+        Stays as it is.
+    event : Event
+        Any event of a run.
+    at_s : float
+        When it arrived.  All calls for one run have to use the same clock.
+    """
     match event:
         case PhaseStarted() | PhaseAdvanced() | PhaseFinished():
             return _with_phase_event(state, event, at_s)

@@ -60,7 +60,9 @@ def phase_cells(phase: Phase, state: RunState, words: Translator) -> PhaseCells:
     Parameters
     ----------
     phase : Phase
+        One of those of the state.
     state : RunState
+        Once its run is over no speed is told.
     words : Translator
     """
     count = ""
@@ -77,7 +79,15 @@ def phase_cells(phase: Phase, state: RunState, words: Translator) -> PhaseCells:
 
 
 def time_text(state: RunState, now: float, words: Translator) -> str:
-    """Return the time taken and left."""
+    """Return the time taken and left; empty before a run, and after one that made no mosaic.
+
+    Parameters
+    ----------
+    state : RunState
+    now : float
+        Seconds of the monotonic clock that the state's times are of.
+    words : Translator
+    """
     if state.result is not None:
         return duration_text(state.result.wall_s)
     if not (state.status.under_way or state.status is Status.STOPPING):
@@ -88,7 +98,14 @@ def time_text(state: RunState, now: float, words: Translator) -> str:
 
 
 def facts_text(state: RunState, words: Translator) -> str:
-    """Return what was found, what will be made, and what it takes, in lines."""
+    """Return what was found, what will be made, and what it takes, in lines.
+
+    Parameters
+    ----------
+    state : RunState
+        The load of the computer is told only while its run goes on.
+    words : Translator
+    """
     lines = []
     if state.found is not None:
         exposure = exposure_text(state.found.total_exposure_s, words)
@@ -110,7 +127,14 @@ def facts_text(state: RunState, words: Translator) -> str:
 
 
 def caption_text(state: RunState, words: Translator) -> str:
-    """Return what the growing picture has to be told with it; empty for stacked pixels."""
+    """Return what the growing picture has to be told with it; empty for stacked pixels.
+
+    Parameters
+    ----------
+    state : RunState
+        Its preview says how many frames were laid on it quickly, before they are stacked.
+    words : Translator
+    """
     quick = 0 if state.preview is None else state.preview.quick_frames
     if not quick:
         return ""
@@ -200,12 +224,27 @@ def known_level(level: str) -> str:
 
 
 def log_line(line: LogLine, state: RunState, words: Translator) -> str:
-    """Return a line of the log with its time since the start."""
+    """Return a line of the log with its time since the start.
+
+    Parameters
+    ----------
+    line : LogLine
+    state : RunState
+        Of the run that the line belongs to; the time is counted from its start, and pauses count.
+    words : Translator
+    """
     return f"{duration_text(max(line.at_s - state.started_s, 0.0)):>7}  {with_labels(words.message(line.text), words)}"
 
 
 def default_text(spec: Spec, words: Translator) -> str:
-    """Return the default of a setting as people read it."""
+    """Return the default of a setting as people read it.
+
+    Parameters
+    ----------
+    spec : Spec
+        The setting; a number has its unit, and an empty default is a dash.
+    words : Translator
+    """
     if spec.kind == "choice":
         return choice_text(spec, str(spec.default), words)
     if spec.kind == "bool":
@@ -214,7 +253,15 @@ def default_text(spec: Spec, words: Translator) -> str:
 
 
 def equipment_text(equipment: Equipment, name: str) -> tuple[str, bool]:
-    """Return what was found of a piece of equipment, and whether it is good news."""
+    """Return what was found of a piece of equipment, and whether it is good news.
+
+    Parameters
+    ----------
+    equipment : Equipment
+        What was found so far; what the settings do not ask for is never bad news.
+    name : str
+        One of `EQUIPMENT`.
+    """
     words, finding = equipment.session.words, equipment.finding(name)
     text, is_good = words.message(finding.text), finding.good or not equipment.needs(name)
     if not finding.good:
@@ -223,7 +270,15 @@ def equipment_text(equipment: Equipment, name: str) -> tuple[str, bool]:
 
 
 def welcome_line(equipment: Equipment, name: str) -> str:
-    """Return what was found of a piece of equipment, behind a tick where it is there."""
+    """Return what was found of a piece of equipment, behind a tick where it is there.
+
+    Parameters
+    ----------
+    equipment : Equipment
+        What was found so far; what was not looked for yet has no tick.
+    name : str
+        One of `EQUIPMENT`.
+    """
     text, good = equipment_text(equipment, name)
     is_found = good and equipment.finding(name).good and not equipment.finding(name).text.key.endswith("_unknown")
     return f"{'✓' if is_found else '•'} {text}"

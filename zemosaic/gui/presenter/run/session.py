@@ -22,18 +22,11 @@ from zemosaic.gui.presenter.run.run_folders import RunFolders
 from zemosaic.gui.presenter.run.run_state import RunState, Status, advanced
 from zemosaic.gui.presenter.run.runs import DemoMaker, RunHandle, Starter, waiting_events
 from zemosaic.gui.presenter.run.speed import learn_speed, shares_of, speed_of
-from zemosaic.gui.presenter.settings.form import Form
+from zemosaic.gui.presenter.settings.opened_form import opened_form, problem_of_notes
 from zemosaic.gui.presenter.unattended.start_watch import start_watch
 from zemosaic.gui.presenter.unattended.watched_run import WatchedRun
 from zemosaic.i18n import Translator
-from zemosaic.settings.load import (
-    load_settings,
-    read_settings,
-    save_user_settings,
-    shipped_settings_file,
-    user_config_folder,
-    user_settings_file,
-)
+from zemosaic.settings.load import save_user_settings, shipped_settings_file, user_config_folder, user_settings_file
 from zemosaic.settings.schema import Settings
 
 if TYPE_CHECKING:
@@ -106,7 +99,7 @@ class Session:
         self.input = InputFolder()
         self._run_folder = ""
         """Input folder of the run."""
-        self.form = self._opened_form(environ, flags or {})
+        self.form, self.problem = opened_form(environ, flags or {}, self._user_file)
 
     @property
     def forecast(self) -> Forecast | None:
@@ -216,7 +209,15 @@ class Session:
         return settings
 
     def edit(self, key: str, text: str) -> None:
-        """Put a text into the form; what was wrong before may be mended by it and is told no more."""
+        """Put a text into the form; what was wrong before may be mended by it and is told no more.
+
+        Parameters
+        ----------
+        key : str
+            Of the setting.
+        text : str
+            As `Form.edited` takes it.
+        """
         self.problem, self.is_failure_told = None, True
         self.form = self.form.edited(key, text)
 
@@ -360,18 +361,20 @@ class Session:
         self.form = replace(self.form, opened=dict(self.form.opened) | changes)
 
     def tell_problem(self, key: str, **params: Any) -> None:
-        """Let the window show what went wrong."""
+        """Let the window show what went wrong.
+
+        Parameters
+        ----------
+        key : str
+            Of the message.
+        **params : object
+            Values for the placeholders of the message's text.
+        """
         self.problem = Message(key, params)
 
     def tell_notes(self, notes: Sequence[Message]) -> None:
         """Let the window show what was not taken over as it stands; of many notes how many there are."""
-        if len(notes) == 1:
-            self.problem = notes[0]
-        elif notes:
-            brought = sum(note.key == "note.setting_brought" for note in notes)
-            unknown = sum(int(note.params.get("count", 1)) for note in notes if note.key != "note.setting_brought")
-            path = next((str(note.params["path"]) for note in notes if "path" in note.params), str(self._user_file))
-            self.tell_problem("note.settings_summary", path=path, brought=brought, unknown=unknown)
+        self.problem = problem_of_notes(notes, self._user_file) or self.problem
 
     def close(self) -> None:
         """Save the settings and end whatever still runs."""
@@ -388,13 +391,3 @@ class Session:
             self._ending = threading.Thread(target=self._run.close, name="end of run", daemon=True)
             self._ending.start()
             self._run, self.held = None, False
-
-    def _opened_form(self, environ: Mapping[str, str], flags: Mapping[str, str]) -> Form:
-        shipped = shipped_settings_file()
-        try:
-            reading = read_settings(flags, environ, self._user_file, shipped)
-            self.tell_notes(reading.notes)
-            return Form.of(reading.settings)
-        except SettingsError as fault:
-            self.problem = fault.message
-        return Form.of(load_settings({}, {}, None, shipped))

@@ -28,20 +28,41 @@ __all__ = [
 
 
 def phase_name(name: str, words: Translator) -> str:
-    """Return the name of a phase."""
+    """Return the name of a phase.
+
+    Parameters
+    ----------
+    name : str
+        Of one of `PHASES`; another one is returned as it is.
+    words : Translator
+    """
     key = f"phase.{name}"
     return words.text(key) if words.has(key) else name
 
 
 def size_text(count: int, words: Translator) -> str:
-    """Return a number of bytes as megabytes or gigabytes."""
+    """Return a number of bytes as megabytes or gigabytes.
+
+    Parameters
+    ----------
+    count : int
+        Bytes; 10^6 of them are a megabyte, and from 10^9 on they are told in gigabytes.
+    words : Translator
+    """
     if count < 1_000_000_000:
         return words.text("unit.megabytes", value=count / 1e6)
     return words.text("unit.gigabytes", value=count / 1e9)
 
 
 def speed_text(phase: Phase, words: Translator) -> str:
-    """Return steps per second, or seconds per step where that reads better; empty while unknown."""
+    """Return steps per second, or seconds per step where that reads better; empty while unknown.
+
+    Parameters
+    ----------
+    phase : Phase
+        The speed is that of its latest steps.
+    words : Translator
+    """
     per_s = phase.speed.per_s
     if per_s is None:
         return ""
@@ -51,7 +72,14 @@ def speed_text(phase: Phase, words: Translator) -> str:
 
 
 def plan_text(state: RunState, words: Translator) -> str:
-    """Return what will be made and what it needs; empty before the plan is known."""
+    """Return what will be made and what it needs; empty before the plan is known.
+
+    Parameters
+    ----------
+    state : RunState
+        Its plan tells the size in pixels, the scale in arcseconds per pixel, and the memory and disk that are needed.
+    words : Translator
+    """
     plan = state.plan
     if plan is None:
         return ""
@@ -68,7 +96,14 @@ def plan_text(state: RunState, words: Translator) -> str:
 
 
 def forecast_lines(outlook: Forecast, words: Translator) -> list[str]:
-    """Return what a run would do in lines, the first one short enough to stand alone."""
+    """Return what a run would do in lines, the first one short enough to stand alone.
+
+    Parameters
+    ----------
+    outlook : Forecast
+        A problem that would keep the run from starting is told in the last line.
+    words : Translator
+    """
     parts = []
     if outlook.width:
         parts.append(words.text("forecast.size", width=outlook.width, height=outlook.height, depth=outlook.depth))
@@ -106,7 +141,14 @@ def forecast_lines(outlook: Forecast, words: Translator) -> list[str]:
 
 
 def forecast_card(outlook: Forecast, words: Translator) -> str:
-    """Return what stands beside Start: what is made of what, and what that takes; or why it would be refused."""
+    """Return what stands beside Start: what is made of what, and what that takes; or why it would be refused.
+
+    Parameters
+    ----------
+    outlook : Forecast
+        Where it has a problem nothing else of it is told.
+    words : Translator
+    """
     if outlook.problem is not None:
         return "⚠ " + words.message(outlook.problem)
     parts = [words.text("forecast.card", frames=outlook.frames)]
@@ -126,13 +168,27 @@ def forecast_card(outlook: Forecast, words: Translator) -> str:
 
 
 def drop_text(drops: Drops, words: Translator) -> str:
-    """Return how many frames fell out and why."""
+    """Return how many frames fell out and why.
+
+    Parameters
+    ----------
+    drops : Drops
+        Where their sentences differ the first frame's is told as an example.
+    words : Translator
+    """
     key = "summary.drop" if drops.same else "summary.drop_example"
     return words.text(key, count=drops.count, reason=words.message(drops.reason))
 
 
 def warning_text(warning: WarningCount, words: Translator) -> str:
-    """Return a warning and, where it came again, how often."""
+    """Return a warning and, where it came again, how often.
+
+    Parameters
+    ----------
+    warning : WarningCount
+        How often it came is told from the second time on.
+    words : Translator
+    """
     text = words.message(warning.text)
     return text if warning.count == 1 else words.text("summary.repeated", text=text, count=warning.count)
 
@@ -143,6 +199,7 @@ def watch_text(watch: Watching, words: Translator) -> str:
     Parameters
     ----------
     watch : Watching
+        Once the mosaic is being made, only the files that are still being written are told.
     words : Translator
     """
     if watch.finishing:
@@ -156,7 +213,16 @@ def watch_text(watch: Watching, words: Translator) -> str:
 
 
 def summary_lines(state: RunState, words: Translator) -> list[str]:
-    """Return the end of a run in lines: what was made, of what, and what was left out and why."""
+    """Return the end of a run in lines: what was made, of what, and what was left out and why.
+
+    Nothing is returned while the run goes on, and after one that was stopped.
+
+    Parameters
+    ----------
+    state : RunState
+        Of a run that failed the error and its log are told, of one that only prepared what it measured and solved.
+    words : Translator
+    """
     if state.error is not None:
         log = state.error.log_path
         return [words.message(state.error.error), *([words.text("summary.log", path=log)] if log else [])]

@@ -53,6 +53,7 @@ class Doctor:
         settings : Settings
             Their paths to ASTAP, their graphics card and their folders are looked at.
         environ : mapping
+            Environment variables: folders of settings and cache, and the names that are left out.
         words : Translator
             The report keeps its language when the window takes another one meanwhile.
         """
@@ -92,7 +93,16 @@ def doctor_lines(settings: Settings, environ: Mapping[str, str], words: Translat
 
 
 def without_names(text: str, environ: Mapping[str, str]) -> str:
-    """Return a text with ``~`` for the home folder and ``USER`` for the user's name."""
+    """Return a text with ``~`` for the home folder and ``USER`` for the user's name.
+
+    Parameters
+    ----------
+    text : str
+        A line of the report.
+    environ : mapping of str to str
+        Tells the home folder (``HOME``, ``USERPROFILE``) and the user's name (``USER``, ``USERNAME``).  Names of fewer
+        than `MIN_PERSON_LETTERS` letters stay, since they would be found inside other words; so does ``root``.
+    """
     home = environ.get("HOME") or environ.get("USERPROFILE") or str(Path.home())
     if len(home) > 1:
         text = text.replace(home, HOME_NAME)

@@ -82,7 +82,20 @@ class Form:
         return match
 
     def edited(self, key: str, text: str) -> Form:
-        """Return the form after the user typed a text; a wrong one is kept, with its problem."""
+        """Return the form after the user typed a text; a wrong one is kept, with its problem.
+
+        Parameters
+        ----------
+        key : str
+            Of the setting.
+        text : str
+            As typed or chosen; in a number with decimals a comma counts as the decimal point.
+
+        Raises
+        ------
+        KeyError
+            When there is no such setting.
+        """
         row = self.row(key)
         # A comma is how half of the world writes the point.
         plain = text.replace(",", ".") if row.spec.kind == "float" else text
@@ -151,12 +164,26 @@ def text_of(value: Any) -> str:
 
 
 def with_labels(text: str, words: Translator) -> str:
-    """Return a sentence in which settings have the names that the windows show instead of their keys."""
+    """Return a sentence in which settings have the names that the windows show instead of their keys.
+
+    Parameters
+    ----------
+    text : str
+        Only keys of several words are replaced, as others may be ordinary words; one before an equals sign stays.
+    words : Translator
+    """
     return _KEYS.sub(lambda match: words.text("settings.named", label=words.text(f"setting.{match[0]}.label")), text)
 
 
 def shown_value(value: Any, words: Translator) -> str:
-    """Return a value for reading, numbers written the language's way."""
+    """Return a value for reading, numbers written the language's way.
+
+    Parameters
+    ----------
+    value : object
+        Of a setting; all but a float is written as in the form.
+    words : Translator
+    """
     return words.number(value, "g") if isinstance(value, float) else text_of(value)
 
 
@@ -166,19 +193,42 @@ def browsed_kinds(spec: Spec) -> list[str]:
 
 
 def choice_text(spec: Spec, choice: str, words: Translator) -> str:
-    """Return the words for one choice of a setting."""
+    """Return the words for one choice of a setting.
+
+    Parameters
+    ----------
+    spec : Spec
+        The setting.
+    choice : str
+        One of its choices; returned as it is where the language has no words for it.
+    words : Translator
+    """
     key = f"choice.{spec.key}.{choice}"
     return words.text(key) if words.has(key) else choice
 
 
 def unit_text(spec: Spec, words: Translator) -> str:
-    """Return the unit of a setting as people write it."""
+    """Return the unit of a setting as people write it.
+
+    Parameters
+    ----------
+    spec : Spec
+        The setting; its unit is returned as it is where the language has no words for it, and may be empty.
+    words : Translator
+    """
     key = f"unit.{spec.unit}"
     return words.text(key) if spec.unit and words.has(key) else spec.unit
 
 
 def range_text(spec: Spec, words: Translator) -> str:
-    """Return the unit and the range of a setting; empty where it has neither."""
+    """Return the unit and the range of a setting; empty where it has neither.
+
+    Parameters
+    ----------
+    spec : Spec
+        The setting; a range is told only where it has both ends.
+    words : Translator
+    """
     if spec.minimum is None or spec.maximum is None:
         return unit_text(spec, words)
     ends = {"low": shown_value(spec.minimum, words), "high": shown_value(spec.maximum, words)}

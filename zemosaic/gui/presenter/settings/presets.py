@@ -69,11 +69,26 @@ class Presets:
         return name in self._own
 
     def label(self, name: str, words: Translator) -> str:
-        """Return a preset's name as people read it."""
+        """Return a preset's name as people read it.
+
+        Parameters
+        ----------
+        name : str
+            One of `names`; those that the user made are read as they were typed.
+        words : Translator
+        """
         return name if name in self._own else words.text(f"preset.{name}")
 
     def applied(self, name: str, form: Form) -> Form:
-        """Return the form with a preset: what it does not name goes back to the default."""
+        """Return the form with a preset: what it does not name goes back to the default.
+
+        Parameters
+        ----------
+        name : str
+            One of `names`; an unknown one gives the defaults.
+        form : Form
+            Stays as it is.  Its settings of this survey and this computer are not touched.
+        """
         values = self._own.get(name, BUILT_IN.get(name, {}))
         notes: list[Message] = []
         for row in form.rows:
@@ -95,7 +110,15 @@ class Presets:
         return next((name for name in self.names if self._own.get(name, BUILT_IN.get(name)) == changed), "")
 
     def save(self, name: str, form: Form) -> Message | None:
-        """Keep the form's settings under a name; return what went wrong."""
+        """Keep the form's settings under a name; return what went wrong, None where nothing did.
+
+        Parameters
+        ----------
+        name : str
+            May not be empty or that of a preset of the program; one of the user's own is replaced.
+        form : Form
+            Only what differs from the defaults is kept, without the settings of this survey and this computer.
+        """
         name = name.strip()
         if not name or name in BUILT_IN:
             return message("error.preset_name", name=name)

@@ -105,7 +105,17 @@ class SettingsWidgets(Protocol):
         """Show what stands around the rows."""
 
     def show_findings(self, texts: Mapping[str, tuple[str, bool]], button: str, is_busy: bool) -> None:
-        """Show what was found of each piece of equipment and whether it is good, and the button that tests it."""
+        """Show what was found of each piece of equipment and whether it is good, and the button that tests it.
+
+        Parameters
+        ----------
+        texts : mapping of str to (str, bool)
+            By the names of `EQUIPMENT`.
+        button : str
+            Words of that button.
+        is_busy : bool
+            Whether a test is under way, during which the button cannot be pressed.
+        """
 
     def reveal(self, key: str) -> None:
         """Scroll to a row and put the keyboard there."""
@@ -171,7 +181,15 @@ class SettingsPage:
         )
 
     def edit(self, key: str, text: str) -> None:
-        """Take what was typed or chosen in a row."""
+        """Take what was typed or chosen in a row.
+
+        Parameters
+        ----------
+        key : str
+            Of the setting.
+        text : str
+            The value as `Form.edited` takes it; ``true`` or ``false`` for a switch.
+        """
         self.session.edit(key, text)
         self._widgets.rows[key].update()
         self.show_extras()

@@ -137,6 +137,7 @@ def entry_text(entry: Entry, words: Translator) -> tuple[str, str]:
     Parameters
     ----------
     entry : Entry
+        Its error is told, or else the path of its mosaic, which may be empty.
     words : Translator
     """
     told = entry.mosaic if entry.error is None else words.message(entry.error)
@@ -149,6 +150,7 @@ def queue_lines(queue: JobQueue, words: Translator) -> list[str]:
     Parameters
     ----------
     queue : JobQueue
+        Jobs that were not begun are told too.
     words : Translator
     """
     made = sum(entry.status is JobStatus.FINISHED for entry in queue.entries)

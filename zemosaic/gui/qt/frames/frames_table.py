@@ -66,7 +66,15 @@ class FrameModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(COLUMNS)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return what a cell shows."""
+        """Return what a cell shows: its words, its tooltip, its alignment or, in the first column, its check mark.
+
+        Parameters
+        ----------
+        index : QModelIndex
+            Row among those that pass the filter, and column.
+        role : int
+            A `Qt.ItemDataRole`; of others than these four nothing is told.
+        """
         table = self._session.frames.table
         if table is None or index.row() >= len(table.shown):
             return None
@@ -84,7 +92,17 @@ class FrameModel(QAbstractTableModel):
         return None
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
-        """Keep or leave out a frame by its check mark; half a mark is a frame that is kept, so that it is left out."""
+        """Keep or leave out a frame by its check mark; half a mark is a frame that is kept, so that it is left out.
+
+        Parameters
+        ----------
+        index : QModelIndex
+            Any cell of the frame's row.
+        value : object
+            Not looked at: each call turns the mark round.
+        role : int
+            A `Qt.ItemDataRole`; with others than that of check marks nothing changes, and the answer is False.
+        """
         table = self._session.frames.table
         if table is None or role != Qt.ItemDataRole.CheckStateRole:
             return False
@@ -99,7 +117,16 @@ class FrameModel(QAbstractTableModel):
         return able | Qt.ItemFlag.ItemIsUserCheckable if COLUMNS[index.column()] == "keep" else able
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return the heading of a column."""
+        """Return the heading of a column or how it is aligned; rows have none.
+
+        Parameters
+        ----------
+        section : int
+            Place of the column in `COLUMNS`, wherever the user has moved it.
+        orientation : Qt.Orientation
+        role : int
+            A `Qt.ItemDataRole`.
+        """
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
             return self._session.words.text(f"frames.column.{COLUMNS[section]}")
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.TextAlignmentRole:
@@ -108,7 +135,14 @@ class FrameModel(QAbstractTableModel):
         return None
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
-        """Sort by a column."""
+        """Sort the rows by a column, as Qt asks for when a heading is clicked; nothing happens without frames.
+
+        Parameters
+        ----------
+        column : int
+            Place of the column in `COLUMNS`.
+        order : Qt.SortOrder
+        """
         if self._session.frames.table is not None:
             self._session.frames.table.sort(COLUMNS[column], order == Qt.SortOrder.DescendingOrder)
             self.edited.emit()
@@ -161,17 +195,14 @@ class FrameTableView(QTableView):
         self.selectionModel().selectionChanged.connect(self._selected)
 
     def widths(self) -> dict[str, int]:
-        """Return the widths of the columns."""
         return {name: self.columnWidth(place) for place, name in enumerate(COLUMNS)}
 
     def use_widths(self, widths: Mapping[str, int]) -> None:
-        """Set the widths of some columns."""
         for place, name in enumerate(COLUMNS):
             if name in widths:
                 self.setColumnWidth(place, widths[name])
 
     def shown_columns(self) -> list[str]:
-        """Return the columns that are shown, in their order."""
         header = self.horizontalHeader()
         order = sorted(range(len(COLUMNS)), key=header.visualIndex)
         return [COLUMNS[place] for place in order if not header.isSectionHidden(place)]
@@ -184,7 +215,7 @@ class FrameTableView(QTableView):
             header.setSectionHidden(COLUMNS.index(name), name not in shown)
 
     def show_sorting(self, column: str, downward: bool) -> None:
-        """Let the heading tell how the rows are sorted, and sort them so."""
+        # The table sorts by what its header shows.
         order = Qt.SortOrder.DescendingOrder if downward else Qt.SortOrder.AscendingOrder
         self.horizontalHeader().setSortIndicator(COLUMNS.index(column), order)
 

@@ -63,7 +63,6 @@ class FramesView(QWidget):
         self.retranslate()
 
     def retranslate(self) -> None:
-        """Put all texts in the language of the moment."""
         text, page = self._session.words.text, self.page
         for key, button in self.buttons.items():
             if key in SIGNS:
@@ -82,50 +81,41 @@ class FramesView(QWidget):
 
     @property
     def search_text(self) -> str:
-        """What is searched for."""
         return self.search.text()
 
     @property
     def typed_limits(self) -> tuple[str, str]:
-        """The limits as typed."""
         return self.low.text(), self.high.text()
 
     @property
     def map_share(self) -> float:
-        """Part of the width that the map takes."""
         left, right = self.split.sizes()
         return left / (left + right) if left and right else WindowState().map_share
 
     def focus_search(self) -> None:
-        """Put the cursor into the search field."""
         self.search.setFocus()
 
     def share_width(self, map_share: float) -> None:
-        """Give the map a part of the width."""
         self.split.setSizes([round(1000 * map_share), round(1000 * (1 - map_share))])
 
     def show_texts(self, summary: str, selected: str, given: str) -> None:
-        """Show what the folder holds and how much is selected; all of the former in a tooltip."""
         self._summary.setText(summary)
         self._summary.setToolTip(given)
         self._selected.setText(selected)
 
     def show_button(self, key: str, is_enabled: bool, is_visible: bool) -> None:
-        """Show a button as it is now."""
         self.buttons[key].setEnabled(is_enabled)
         self.buttons[key].setVisible(is_visible)
 
     def show_plot(self, is_shown: bool) -> None:
-        """Show the plot where the map stands, or the map."""
         self.buttons["plot"].setChecked(is_shown)
         self.panes.setCurrentIndex(int(is_shown))
 
     def show_region_marking(self, is_marking: bool) -> None:
-        """Show whether the next drag on the map marks a region."""
         self.buttons["region"].setChecked(is_marking)
 
     def show_limits(self, low: str, high: str, spread: str) -> None:
-        """Show the limits of the metric, but where one is being typed, and how its values spread."""
+        # A limit that is being typed stays as it is.
         for entry, text in ((self.low, low), (self.high, high)):
             if not entry.hasFocus() or not entry.isModified():
                 entry.setText(text)
@@ -140,22 +130,18 @@ class FramesView(QWidget):
             histogram.name_for_readers()
 
     def show_large(self) -> None:
-        """Open the window of the frame that the viewer looks at, or put it before the others."""
         self.large.look()
 
     def ask_folder(self, title: str, begin: str) -> str:
-        """Ask for a folder."""
         return QFileDialog.getExistingDirectory(self, title, begin)
 
     def ask_table(self, title: str, is_new: bool) -> str:
-        """Ask for a CSV file."""
         kinds = "CSV (*.csv)"
         if is_new:
             return QFileDialog.getSaveFileName(self, title, TABLE_NAME, kinds)[0]
         return QFileDialog.getOpenFileName(self, title, "", kinds)[0]
 
     def ask_name(self, title: str, question: str, offered: Sequence[str], begin: str, accept: str) -> str | None:
-        """Ask for a name."""
         asked = QInputDialog(self)
         asked.setWindowTitle(title)
         asked.setLabelText(question)

@@ -50,7 +50,15 @@ class PixelModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(COLUMNS)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return what a cell shows."""
+        """Return what a cell shows: its words, its tooltip (the frame's path) or its alignment.
+
+        Parameters
+        ----------
+        index : QModelIndex
+            Row of `rows`, and column.
+        role : int
+            A `Qt.ItemDataRole`; of others than these three nothing is told.
+        """
         row = self.rows[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
             return row.cells[index.column()]
@@ -61,7 +69,16 @@ class PixelModel(QAbstractTableModel):
         return None
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Return the heading of a column."""
+        """Return the heading of a column or how it is aligned; rows have none.
+
+        Parameters
+        ----------
+        section : int
+            Place of the column in `COLUMNS`.
+        orientation : Qt.Orientation
+        role : int
+            A `Qt.ItemDataRole`.
+        """
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
             return self._session.words.text(f"pixel.column.{COLUMNS[section]}")
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.TextAlignmentRole:

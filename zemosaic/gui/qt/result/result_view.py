@@ -139,7 +139,6 @@ class ResultView(QWidget):
         return line
 
     def retranslate(self) -> None:
-        """Put all texts in the language of the moment."""
         text = self._session.words.text
         self._heading.setText(text("result.heading"))
         self._reset.setText(text("result.reset"))
@@ -165,7 +164,6 @@ class ResultView(QWidget):
         self.page.close()
 
     def show_picture(self, loaded: Loaded[QImage] | None) -> None:
-        """Show the preview, until the mosaic itself is open."""
         if self.page.desk.size is None or loaded is None:
             self.picture.show_picture(loaded)
 
@@ -174,14 +172,6 @@ class ResultView(QWidget):
         self._read_out.setText(text)
 
     def show_summary(self, text: str, files: ResultFiles) -> None:
-        """Show what was made of what.
-
-        Parameters
-        ----------
-        text : str
-            What is told of the mosaic.
-        files : ResultFiles
-        """
         self.told.setPlainText(text)
         self.open_report.setEnabled(bool(files.report))
         self.open_folder.setEnabled(bool(files.folder))
@@ -198,25 +188,12 @@ class ResultView(QWidget):
             self.picture.setFocus()
 
     def show_story(self) -> None:
-        """Show anew what the panel tells."""
         self.panel.update()
 
     def offer_channels(self, names: Sequence[str], texts: Sequence[str], chosen: str) -> None:
-        """Offer the channels that can be looked at.
-
-        Parameters
-        ----------
-        names : sequence of str
-            Of the channels.
-        texts : sequence of str
-            Their words.
-        chosen : str
-            The one of `names` that is shown.
-        """
         self.channel.offer(names, texts, chosen)
 
     def show_look(self, look: Mapping[str, float | bool]) -> None:
-        """Put the sliders, and the tick for linked colours, at their places."""
         for name, value in look.items():
             if name in self.sliders:
                 self.sliders[name].setValue(round(100 * value))
@@ -224,7 +201,6 @@ class ResultView(QWidget):
                 self.checks[name].setChecked(bool(value))
 
     def show_zoom(self, text: str) -> None:
-        """Show how large the picture is."""
         self._zoom.setText(text)
 
     def show_histogram(self, picture: NDArray[np.uint8] | None) -> None:
@@ -234,32 +210,10 @@ class ResultView(QWidget):
             self.histogram.setPixmap(QPixmap.fromImage(image_of(picture)))
 
     def ask_open(self, title: str, folder: str, endings: Sequence[str]) -> str:
-        """Ask for a file that exists; return an empty text where none was chosen.
-
-        Parameters
-        ----------
-        title : str
-        folder : str
-            Where the choice begins.
-        endings : sequence of str
-            Of the files that are offered, each with its dot.
-        """
         kinds = " ".join(f"*{end}" for end in endings)
         return QFileDialog.getOpenFileName(self, title, folder, f"FITS ({kinds})")[0]
 
     def ask_save(self, title: str, folder: str, name: str, endings: Sequence[str]) -> str:
-        """Ask for a file to write; return an empty text where none was chosen.
-
-        Parameters
-        ----------
-        title : str
-        folder : str
-            Where the choice begins.
-        name : str
-            What is proposed.
-        endings : sequence of str
-            Of the files that are offered, each with its dot.
-        """
         dialog = QFileDialog(self, title, folder, ";;".join(f"{end[1:].upper()} (*{end})" for end in endings))
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.selectFile(name)
@@ -273,16 +227,6 @@ class ResultView(QWidget):
         return True
 
     def offer_mosaics(self, paths: Sequence[str], names: Sequence[str], chosen: str) -> None:
-        """Offer the mosaics of a run that made several.
-
-        Parameters
-        ----------
-        paths : sequence of str
-        names : sequence of str
-            Their words.
-        chosen : str
-            The one of `paths` that is shown.
-        """
         self.fields.setVisible(len(paths) > 1)
         if len(paths) > 1:
             self.fields.offer(paths, names, chosen)

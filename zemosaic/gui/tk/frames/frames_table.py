@@ -82,22 +82,18 @@ class FrameTableView(ttk.Frame):
         return max((self.tree.winfo_height() - self._theme.px(30)) // self._row_px, 1)
 
     def retranslate(self) -> None:
-        """Put all texts in the language of the moment."""
         self.show_headings()
         self.refresh()
 
     def widths(self) -> dict[str, int]:
-        """Return the widths of the columns."""
         return {name: int(self.tree.column(name, "width")) for name in COLUMNS}
 
     def use_widths(self, widths: Mapping[str, int]) -> None:
-        """Set the widths of some columns."""
         for name in COLUMNS:
             if name in widths:
                 self.tree.column(name, width=widths[name])
 
     def shown_columns(self) -> list[str]:
-        """Return the columns that are shown, in their order."""
         return [str(name) for name in self.tree.cget("displaycolumns")]
 
     def show_columns(self, names: Sequence[str]) -> None:
@@ -211,7 +207,6 @@ class FrameTableView(ttk.Frame):
             self._changed()
 
     def show_sorting(self, column: str, downward: bool) -> None:
-        """Let the headings tell how the rows are sorted."""
         for name in COLUMNS:
             # In front, for a narrow column cuts the end of its heading off.
             arrow = "" if name != column else "▼ " if downward else "▲ "

@@ -12,13 +12,14 @@ from zemosaic.gui.presenter.frames.frames_commands import SIGNS, FramesCommands
 from zemosaic.gui.presenter.frames.frames_page import FramesPage
 from zemosaic.gui.presenter.frames.frames_presenter import TABLE_NAME
 from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.tk.desktop.questions import ask_name
 from zemosaic.gui.tk.frames.frames_histograms import HistogramCanvas
 from zemosaic.gui.tk.frames.frames_map import MapCanvas
 from zemosaic.gui.tk.frames.frames_plot import PlotCanvas
 from zemosaic.gui.tk.frames.frames_table import FrameTableView
 from zemosaic.gui.tk.frames.large_frame import LargeFrameWindow
 from zemosaic.gui.tk.theme import Theme
-from zemosaic.gui.tk.widgets import Choice, Tooltip, ask_name, on_write, wrap_to_width
+from zemosaic.gui.tk.widgets import Choice, Tooltip, on_write, wrap_to_width
 
 __all__ = ["FramesView"]
 
@@ -62,7 +63,6 @@ class FramesView(ttk.Frame):
         self.retranslate()
 
     def retranslate(self) -> None:
-        """Put all texts in the language of the moment."""
         words = self._session.words
         for key, button in self.buttons.items():
             button.configure(text=SIGNS.get(key) or words.text(f"frames.{key}"))
@@ -75,16 +75,13 @@ class FramesView(ttk.Frame):
 
     @property
     def search_text(self) -> str:
-        """What is searched for."""
         return self.search.get()
 
     @property
     def typed_limits(self) -> tuple[str, str]:
-        """The limits as typed."""
         return self.low.get(), self.high.get()
 
     def focus_search(self) -> None:
-        """Put the cursor into the search field."""
         self.entry.focus_set()
 
     def share_width(self, map_share: float) -> None:
@@ -92,13 +89,11 @@ class FramesView(ttk.Frame):
         self.map_share = map_share
 
     def show_texts(self, summary: str, selected: str, given: str) -> None:
-        """Show what the folder holds and how much is selected; all of the former in a tooltip."""
         self._given = given
         self._summary.configure(text=summary)
         self._selected.configure(text=selected)
 
     def show_button(self, key: str, is_enabled: bool, is_visible: bool) -> None:
-        """Show a button as it is now."""
         button, packed = self.buttons[key], self._places.get(key)
         button.state(["!disabled" if is_enabled else "disabled"])
         if packed is not None and is_visible and not button.winfo_manager():
@@ -107,18 +102,15 @@ class FramesView(ttk.Frame):
             button.pack_forget()
 
     def show_plot(self, is_shown: bool) -> None:
-        """Show the plot where the map stands, or the map."""
         self.buttons["plot"].state(["pressed" if is_shown else "!pressed"])
         shown, hidden = (self._plot_pane, self.map) if is_shown else (self.map, self._plot_pane)
         hidden.pack_forget()
         shown.pack(fill="both", expand=True, padx=(0, self._theme.px(4)))
 
     def show_region_marking(self, is_marking: bool) -> None:
-        """Show whether the next drag on the map marks a region."""
         self.buttons["region"].state(["pressed" if is_marking else "!pressed"])
 
     def show_limits(self, low: str, high: str, spread: str) -> None:
-        """Show the limits of the metric and how its values spread."""
         self.low.set(low)
         self.high.set(high)
         self._range.configure(text=spread)
@@ -130,25 +122,21 @@ class FramesView(ttk.Frame):
             histogram.redraw()
 
     def show_large(self) -> None:
-        """Open the window of the frame that the viewer looks at, or put it before the others."""
         if self.large is None or not self.large.winfo_exists():
             viewer, words = self.page.viewer, self._session.words
             self.large = LargeFrameWindow(self, viewer, self._theme, words, self.commands.pick)
         self.large.look()
 
     def ask_folder(self, title: str, begin: str) -> str:
-        """Ask for a folder."""
         return str(filedialog.askdirectory(parent=self.winfo_toplevel(), title=title, initialdir=begin) or "")
 
     def ask_table(self, title: str, is_new: bool) -> str:
-        """Ask for a CSV file."""
         parent, kinds = self.winfo_toplevel(), [("CSV", "*.csv")]
         if is_new:
             return filedialog.asksaveasfilename(parent=parent, defaultextension=".csv", initialfile=TABLE_NAME)
         return filedialog.askopenfilename(parent=parent, filetypes=kinds)
 
     def ask_name(self, title: str, question: str, offered: Sequence[str], begin: str, accept: str) -> str | None:
-        """Ask for a name."""
         answers = accept, self._session.words.text("window.cancel")
         return ask_name(self, self._theme, (title, question), offered, begin, answers)
 

@@ -115,7 +115,6 @@ class ResultView(ttk.Frame):
         self._read_out.grid(row=3, column=0, sticky="ew", pady=(gap, 0))
 
     def retranslate(self) -> None:
-        """Put all texts in the language of the moment."""
         words = self._session.words
         texts: dict[ttk.Widget, str] = {
             self._heading: "result.heading",
@@ -136,7 +135,6 @@ class ResultView(ttk.Frame):
         self.page.retranslate()
 
     def show_picture(self, loaded: Loaded[Levels] | None) -> None:
-        """Show the preview, until the mosaic itself is open."""
         if loaded is None or self.page.desk.size is None:
             self.picture.show(loaded)
         self._set_enabled(self._tools.values(), loaded is not None)
@@ -146,14 +144,6 @@ class ResultView(ttk.Frame):
         self._read_out.configure(text=text)
 
     def show_summary(self, text: str, files: ResultFiles) -> None:
-        """Show what was made of what.
-
-        Parameters
-        ----------
-        text : str
-            What is told of the mosaic.
-        files : ResultFiles
-        """
         self._told.configure(state="normal")
         self._told.delete("1.0", "end")
         self._told.insert("end", text)
@@ -178,31 +168,17 @@ class ResultView(ttk.Frame):
             self.picture.focus_set()
 
     def show_story(self) -> None:
-        """Show anew what the panel tells."""
         self.panel.update_state()
 
     def offer_channels(self, names: Sequence[str], texts: Sequence[str], chosen: str) -> None:
-        """Offer the channels that can be looked at.
-
-        Parameters
-        ----------
-        names : sequence of str
-            Of the channels.
-        texts : sequence of str
-            Their words.
-        chosen : str
-            The one of `names` that is shown.
-        """
         self.channel.offer(names, texts, chosen)
 
     def show_look(self, look: Mapping[str, float | bool]) -> None:
-        """Put the sliders, and the tick for linked colours, at their places."""
         for name in self.sliders.keys() & look.keys():
             self.sliders[name].set(look[name])
         self._is_linked.set(bool(look.get("linked", self._is_linked.get())))
 
     def show_zoom(self, text: str) -> None:
-        """Show how large the picture is."""
         self._zoom.configure(text=text)
 
     def show_histogram(self, picture: NDArray[np.uint8] | None) -> None:
@@ -216,33 +192,11 @@ class ResultView(ttk.Frame):
             self._levels.pack(fill="x", after=self._heading)
 
     def ask_open(self, title: str, folder: str, endings: Sequence[str]) -> str:
-        """Ask for a file that exists; return an empty text where none was chosen.
-
-        Parameters
-        ----------
-        title : str
-        folder : str
-            Where the choice begins.
-        endings : sequence of str
-            Of the files that are offered, each with its dot.
-        """
         kinds = [("FITS", [f"*{end}" for end in endings])]
         chosen = filedialog.askopenfilename(parent=self, title=title, initialdir=folder or None, filetypes=kinds)
         return str(chosen or "")
 
     def ask_save(self, title: str, folder: str, name: str, endings: Sequence[str]) -> str:
-        """Ask for a file to write; return an empty text where none was chosen.
-
-        Parameters
-        ----------
-        title : str
-        folder : str
-            Where the choice begins.
-        name : str
-            What is proposed.
-        endings : sequence of str
-            Of the files that are offered, each with its dot.
-        """
         kinds = [(end[1:].upper(), f"*{end}") for end in endings]
         chosen = filedialog.asksaveasfilename(
             parent=self, title=title, initialdir=folder, initialfile=name, filetypes=kinds, defaultextension=endings[0]
@@ -256,16 +210,6 @@ class ResultView(ttk.Frame):
         return copy_png(png_bytes(picture))
 
     def offer_mosaics(self, paths: Sequence[str], names: Sequence[str], chosen: str) -> None:
-        """Offer the mosaics of a run that made several.
-
-        Parameters
-        ----------
-        paths : sequence of str
-        names : sequence of str
-            Their words.
-        chosen : str
-            The one of `paths` that is shown.
-        """
         if len(paths) < 2:
             self.fields.pack_forget()
             return
