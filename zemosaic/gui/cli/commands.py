@@ -24,7 +24,6 @@ from zemosaic.gui.cli.queued import jobs_of, run_queue
 from zemosaic.gui.presenter.run.runs import DemoMaker, RunHandle, Starter
 from zemosaic.gui.presenter.run.speed import speed_of
 from zemosaic.gui.presenter.run.summary_text import forecast_lines
-from zemosaic.gui.presenter.settings.doctor import doctor_lines
 from zemosaic.gui.presenter.unattended.start_watch import start_watch
 from zemosaic.i18n import Translator
 from zemosaic.settings.load import (
@@ -178,7 +177,7 @@ def _state_lines(command: Command, reading: Reading, environ: Mapping[str, str],
     if command.detect_astap:
         return _astap_lines(reading.settings, words)
     # Imported here: it needs much of what the windows are made of.
-    from zemosaic.gui.cli.doctor import doctor_lines
+    from zemosaic.gui.presenter.settings.doctor import doctor_lines
 
     return doctor_lines(reading.settings, environ, words)
 
