@@ -15,7 +15,7 @@ rem The program is built from this folder, not from a copy.
 
 :build
 "%BUILD_VENV%\Scripts\python.exe" -c "import tkinter" || goto failed
-"%BUILD_VENV%\Scripts\python.exe" -m PyInstaller --noconfirm --distpath dist --workpath build\pyinstaller compile\zemosaic.spec || goto failed
+"%BUILD_VENV%\Scripts\python.exe" -m PyInstaller --noconfirm --clean --distpath dist --workpath build\pyinstaller compile\zemosaic.spec || goto failed
 dist\zemosaic\zemosaic-cli.exe --version || goto failed
 echo Built: %CD%\dist\zemosaic\zemosaic.exe
 call :wait

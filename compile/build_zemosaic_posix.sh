@@ -15,6 +15,6 @@ fi
 "$BUILD_VENV/bin/python" -c 'import tkinter' ||
   { echo "This Python has no tkinter, which the default window needs (Debian, Ubuntu: python3-tk)" >&2; exit 1; }
 
-"$BUILD_VENV/bin/python" -m PyInstaller --noconfirm --distpath dist --workpath build/pyinstaller compile/zemosaic.spec
+"$BUILD_VENV/bin/python" -m PyInstaller --noconfirm --clean --distpath dist --workpath build/pyinstaller compile/zemosaic.spec
 dist/zemosaic/zemosaic --version
 echo "Built: $PWD/dist/zemosaic/zemosaic"

@@ -11,8 +11,12 @@ import pytest
 
 from zemosaic import health
 from zemosaic.about import Package
-from zemosaic.gui.cli.doctor import without_names
+from zemosaic.compute.backend import open_backend
+from zemosaic.compute.cluster import join_cluster
+from zemosaic.errors import ResourceError, SettingsError
+from zemosaic.gui.presenter.settings.doctor import without_names
 from zemosaic.health import installation_error, package_states, package_troubles
+from zemosaic.i18n import Translator
 
 ROOT = Path(__file__).resolve().parents[1]
 FAULTS = {
@@ -86,3 +90,20 @@ def test_no_names_of_people_are_told():
     environ = {"HOME": "/home/marie", "USER": "marie"}
     assert without_names("/home/marie/a, /data/marie/b", environ) == "~/a, /data/USER/b"
     assert without_names("/root/a root", {"HOME": "/root", "USER": "root"}) == "~/a root"
+
+
+def test_nobody_is_sent_to_pip_from_the_double_click_program(monkeypatch):
+    """What it holds cannot be changed, so that the cure is another download or another way to install."""
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    for name in ("cupy", "distributed"):
+        monkeypatch.setitem(sys.modules, name, None)
+    english = Translator("en")
+    fault = installation_error(ImportError("libllvmlite.so is damaged", name="numba"))
+    assert fault.message.key == "error.program_broken"
+    with pytest.raises(ResourceError) as no_gpu:
+        open_backend("cupy")
+    with pytest.raises(SettingsError) as no_cluster, join_cluster("tcp://127.0.0.1:1", []):
+        pass
+    told = [english.message(error.message) for error in (fault, no_gpu.value, no_cluster.value)]
+    assert not [text for text in told if "pip install" in text or "Install CuPy" in text]
+    assert "use_gpu_phase5" in told[1] and "dask_scheduler" in told[2]

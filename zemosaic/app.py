@@ -19,7 +19,7 @@ from zemosaic.gui.cli.commands import Engine, run_cli, translator_for
 from zemosaic.gui.cli.console import Console
 from zemosaic.gui.cli.flags import window_flags
 from zemosaic.gui.presenter.run.runs import RunHandle
-from zemosaic.health import installation_error, package_troubles
+from zemosaic.health import installation_error, is_built_program, package_troubles
 from zemosaic.i18n import Translator
 from zemosaic.settings.load import environment_name, load_settings, shipped_settings_file, user_settings_file
 from zemosaic.settings.schema import Settings
@@ -88,7 +88,7 @@ def _open_window(backend: str, words: Translator, console: Console, flags: Mappi
             require_platform(os.environ)
             from zemosaic.gui.qt.window import run_window as run_qt_window
         except ImportError as fault:
-            reason = message("error.no_qt", detail=str(fault))
+            reason = message("error.built_no_qt" if is_built_program() else "error.no_qt", detail=str(fault))
             console.error(words.message(reason))
             session.problem = session.problem or reason  # the Tk window says why it is not the one asked for
         else:

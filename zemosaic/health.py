@@ -17,7 +17,7 @@ from pathlib import Path
 from zemosaic.about import REQUIRED
 from zemosaic.errors import InstallationError, Message, message
 
-__all__ = ["PackageState", "installation_error", "package_states", "package_troubles"]
+__all__ = ["PackageState", "installation_error", "is_built_program", "package_states", "package_troubles"]
 
 PATIENCE_S = 60.0
 """A package that takes longer to load counts as broken."""
@@ -35,6 +35,11 @@ class PackageState:
     """None where nothing is wrong with it."""
 
 
+def is_built_program() -> bool:
+    """Return whether this is the double-click program: it holds its packages, and none can be put into it."""
+    return bool(getattr(sys, "frozen", False))
+
+
 def package_states(load: bool = False) -> list[PackageState]:
     """Return the state of every required package.
 
@@ -44,7 +49,7 @@ def package_states(load: bool = False) -> list[PackageState]:
         Whether to load each package in a process of its own, which takes seconds and finds broken ones; without,
         only missing and outdated ones are found.
     """
-    if getattr(sys, "frozen", False):
+    if is_built_program():
         return [PackageState(name, _version(name), None) for name in REQUIRED]
     with ThreadPoolExecutor(MAX_LOADING_PROCESSES) as pool:
         return list(pool.map(partial(_state, load=load), REQUIRED))
@@ -66,7 +71,7 @@ def installation_error(fault: BaseException) -> InstallationError:
     module = _module_of(fault)
     name = next((name for name, package in REQUIRED.items() if package.module == module), module)
     detail = f"{type(fault).__name__}: {fault}"
-    if name == "zemosaic":
+    if name == "zemosaic" or is_built_program():
         return InstallationError("error.program_broken", detail=detail)
     return InstallationError(
         "error.package_broken", package=name, version=_version(name) or "?", detail=detail, cure=_cure(name)

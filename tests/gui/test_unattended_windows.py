@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import threading
 import types
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from zemosaic.gui.presenter.desktop.recent_folders import MOST_PAIRS, RecentFold
 from zemosaic.gui.presenter.desktop.window_presenter import FRAMES, RESULT, RUN, SETTINGS
 from zemosaic.gui.presenter.run.input_folder import InputFolder
 from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.settings import doctor
 from zemosaic.gui.presenter.unattended import growing_folder
 from zemosaic.gui.presenter.unattended.job_queue import JobStatus
 from zemosaic.i18n import Translator
@@ -179,7 +182,7 @@ def test_the_menus_are_those_of_the_presenter(opened):
     window = driver.window
     desk = window.presenter
     told = []
-    window.tell = lambda title, text: told.append((title, text))
+    window.tell = lambda title, text, can_copy=False: told.append((title, text))
     opened_files = []
     window.session.opener.open = opened_files.append
     for value in ("shortcuts", "about", "documentation", "problem", "tour"):
@@ -191,17 +194,81 @@ def test_the_menus_are_those_of_the_presenter(opened):
     assert opened_files[0].is_file()
     if hasattr(window.help_button, "menu") and hasattr(window.help_button.menu, "post"):
         window.help_button.show_entries(desk.actions.help_menu())
-        assert window.help_button.menu.index("end") == 4
-        window.help_button.menu.invoke(3)
+        assert window.help_button.menu.index("end") == 5
+        window.help_button.menu.invoke(4)
     else:
         from PySide6.QtWidgets import QMenu
 
         menu = window.help_button.findChild(QMenu)
         menu.aboutToShow.emit()
-        assert len(menu.actions()) == 5
-        menu.actions()[3].trigger()
+        assert len(menu.actions()) == 6
+        menu.actions()[4].trigger()
     assert len(opened_files) == 3
     wait_until(driver.greeted, driver.work)
+
+
+def test_the_installation_is_examined_and_the_report_can_be_copied(opened, monkeypatch):
+    """The window goes on meanwhile, says so at its foot, and begins no second examination."""
+    may_end = threading.Event()
+
+    def lines(settings, environ, words):
+        may_end.wait(10.0)
+        yield from ("ZeMosaic 1.2.3", f"ASTAP: {settings.astap_executable_path}")
+
+    monkeypatch.setattr(doctor, "doctor_lines", lines)
+    driver = opened()
+    window = driver.window
+    desk = window.presenter
+    window.session.edit("astap_executable_path", "/opt/astap")
+    resting = desk.footer().text
+    desk.actions.choose("doctor")
+    assert desk.footer().text == "Testing…"
+    assert not next(entry for entry in desk.actions.help_menu() if entry.value == "doctor").can_choose
+    may_end.set()
+    press_when_asked(window, "Copy")
+    wait_until(lambda: clipboard_text(window), driver.work)
+    assert clipboard_text(window) == "ZeMosaic 1.2.3\nASTAP: /opt/astap"
+    wait_until(lambda: desk.footer().text == resting, driver.work)
+    assert all(entry.can_choose for entry in desk.actions.help_menu())
+
+
+def press_when_asked(window, words):
+    """Press a button of the next dialog as soon as it is open."""
+    if hasattr(window, "root"):
+        dialogs = [child for child in window.root.winfo_children() if child.winfo_class() == "Toplevel"]
+        waiting = [widget for dialog in dialogs for widget in descendants(dialog) if widget.winfo_class() == "TButton"]
+        button = next((widget for widget in waiting if str(widget.cget("text")) == words), None)
+        if button is not None and button.winfo_viewable():
+            button.invoke()
+        else:
+            window.root.after(20, press_when_asked, window, words)
+        return
+    from PySide6.QtCore import QTimer
+    from PySide6.QtWidgets import QApplication, QMessageBox
+
+    box = QApplication.activeModalWidget()
+    if isinstance(box, QMessageBox) and box.isVisible():
+        next(button for button in box.buttons() if button.text() == words).click()
+    else:
+        QTimer.singleShot(20, lambda: press_when_asked(window, words))
+
+
+def descendants(widget):
+    for child in widget.winfo_children():
+        yield child
+        yield from descendants(child)
+
+
+def clipboard_text(window):
+    if hasattr(window, "root"):
+        import tkinter as tk
+
+        with contextlib.suppress(tk.TclError):  # nothing is there yet
+            return window.root.clipboard_get()
+        return ""
+    from PySide6.QtWidgets import QApplication
+
+    return QApplication.clipboard().text()
 
 
 def test_a_missing_folder_is_marked_without_a_start(opened):

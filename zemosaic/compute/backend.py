@@ -10,6 +10,7 @@ import psutil
 from numpy.typing import NDArray
 
 from zemosaic.errors import ResourceError
+from zemosaic.health import is_built_program
 
 __all__ = ["ArrayBackend", "CupyBackend", "NumpyBackend", "open_backend"]
 
@@ -69,6 +70,8 @@ class CupyBackend:
         try:
             import cupy
         except ImportError as error:
+            if is_built_program():
+                raise ResourceError("error.built_no_gpu") from error
             raise ResourceError("error.gpu_unusable", device=device_id, detail=str(error)) from error
         self.xp = cupy
         self.errors: tuple[type[BaseException], ...] = (

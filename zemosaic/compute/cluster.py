@@ -19,6 +19,7 @@ from zemosaic.about import part_versions
 from zemosaic.compute.budget import MAX_TASK_BYTES, MIN_TASK_BYTES, PROCESS_BYTES, Budget
 from zemosaic.compute.executors import TaskKilled, limit_opencv
 from zemosaic.errors import Message, ResourceError, SettingsError, message
+from zemosaic.health import is_built_program
 
 __all__ = ["ClusterExecutor", "join_cluster"]
 
@@ -149,6 +150,8 @@ def join_cluster(address: str, folders: Sequence[Path]) -> Iterator[tuple[Cluste
     try:
         from distributed import Client
     except ImportError as fault:
+        if is_built_program():
+            raise SettingsError("error.built_no_cluster") from fault
         raise SettingsError("error.no_distributed", detail=str(fault)) from fault
     # What goes wrong there ends in an error of this program; its own lines would only confuse.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)

@@ -177,7 +177,7 @@ def _state_lines(command: Command, reading: Reading, environ: Mapping[str, str],
     if command.detect_astap:
         return _astap_lines(reading.settings, words)
     # Imported here: it needs much of what the windows are made of.
-    from zemosaic.gui.cli.doctor import doctor_lines
+    from zemosaic.gui.presenter.settings.doctor import doctor_lines
 
     return doctor_lines(reading.settings, environ, words)
 

@@ -128,14 +128,18 @@ class MainWindow(QMainWindow):
         box.exec()
         return box.clickedButton() is agreed
 
-    def tell(self, title: str, text: str) -> None:
+    def tell(self, title: str, text: str, can_copy: bool = False) -> None:
         box = QMessageBox(self)
         box.setWindowTitle(title)
         box.setText(title)
         box.setInformativeText(text)
         box.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        box.addButton(self.session.words.text("window.close"), QMessageBox.ButtonRole.AcceptRole)
+        words = self.session.words
+        copy = box.addButton(words.text("run.copy"), QMessageBox.ButtonRole.ActionRole) if can_copy else None
+        box.setDefaultButton(box.addButton(words.text("window.close"), QMessageBox.ButtonRole.AcceptRole))
         box.exec()
+        if copy is not None and box.clickedButton() is copy:
+            QApplication.clipboard().setText(text)
 
     def show_queue(self) -> None:
         if self.presenter.queue.view is None:

@@ -112,8 +112,11 @@ class MainWindow:
     def ask(self, title: str, text: str, answers: Sequence[str]) -> bool:
         return ask(self.root, self.theme, title, text, answers, default=1) == 0
 
-    def tell(self, title: str, text: str) -> None:
-        ask(self.root, self.theme, title, text, [self.session.words.text("window.close")])
+    def tell(self, title: str, text: str, can_copy: bool = False) -> None:
+        keys = ["window.close", "run.copy"] if can_copy else ["window.close"]
+        if ask(self.root, self.theme, title, text, [self.session.words.text(key) for key in keys]) == 1:
+            self.root.clipboard_clear()
+            self.root.clipboard_append(text)
 
     def show_queue(self) -> None:
         if self.presenter.queue.view is None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from zemosaic.errors import Message
+from zemosaic.errors import Message, SettingsError
 from zemosaic.gui.presenter.desktop.dropped_paths import folders_of, paths_of_text
 from zemosaic.gui.presenter.desktop.recent_folders import RecentFolders
 from zemosaic.gui.presenter.desktop.window_menus import (
@@ -21,7 +21,9 @@ from zemosaic.gui.presenter.desktop.window_menus import (
 from zemosaic.gui.presenter.desktop.window_protocols import WindowView
 from zemosaic.gui.presenter.run.problem_report import write_problem_report
 from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.settings.doctor import Doctor
 from zemosaic.gui.presenter.unattended.queue_page import QueuePage
+from zemosaic.settings.schema import Settings
 
 __all__ = ["WindowActions"]
 
@@ -60,6 +62,7 @@ class WindowActions:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self.recent = RecentFolders(desk.session.config_folder)
+        self.doctor = Doctor()
 
     def start_menu(self) -> list[MenuEntry]:
         """Return what the menu beside Start offers now."""
@@ -67,7 +70,7 @@ class WindowActions:
 
     def help_menu(self) -> list[MenuEntry]:
         """Return what "?" offers."""
-        return help_menu(self._desk.session.words)
+        return help_menu(self._desk.session.words, self.doctor.busy)
 
     def choose(self, value: str) -> None:
         """Do what was chosen from either menu."""
@@ -85,7 +88,9 @@ class WindowActions:
         elif value == "shortcuts":
             desk.view.tell(words.text("menu.shortcuts"), shortcuts_text(words))
         elif value == "about":
-            desk.view.tell(words.text("menu.about"), about_text(words))
+            desk.view.tell(words.text("menu.about"), about_text(words), can_copy=True)
+        elif value == "doctor":
+            self._examine()
         elif value == "documentation":
             session.opener.open(documentation())
         elif value == "problem":
@@ -93,6 +98,13 @@ class WindowActions:
             if path:
                 session.opener.open(Path(path))
             desk.show_status()
+
+    def pump(self) -> None:
+        """Show what the examination of the installation found, when it has ended."""
+        report = self.doctor.take()
+        if report is not None:
+            self._desk.show_status()
+            self._desk.view.tell(self._desk.session.words.text("menu.doctor"), report, can_copy=True)
 
     def show_queue(self) -> None:
         """Open the list of jobs, and show what is in it."""
@@ -117,6 +129,16 @@ class WindowActions:
             desk.session.scan_frames(folders[0])
             desk.show_folders()
         desk.show_status()
+
+    def _examine(self) -> None:
+        """Examine the installation with the settings of the form, or with the default ones where those are wrong."""
+        session = self._desk.session
+        try:
+            settings = session.form.settings()
+        except SettingsError:
+            settings = Settings()
+        self.doctor.examine(settings, session.environ, session.words)
+        self._desk.show_status()
 
     def _use_pair(self, input_dir: str, output_dir: str) -> None:
         session = self._desk.session

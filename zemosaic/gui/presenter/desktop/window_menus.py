@@ -73,10 +73,17 @@ def recent_pair(value: str, recent: RecentFolders) -> tuple[str, str] | None:
     return recent.pairs[int(number)] if is_pair else None
 
 
-def help_menu(words: Translator) -> list[MenuEntry]:
-    """Return what "?" offers."""
-    values = ("tour", "shortcuts", "documentation", "problem", "about")
-    can_choose = {"documentation": documentation().is_file()}
+def help_menu(words: Translator, is_examining: bool) -> list[MenuEntry]:
+    """Return what "?" offers.
+
+    Parameters
+    ----------
+    words : Translator
+    is_examining : bool
+        Whether the installation is being examined, which is not begun a second time meanwhile.
+    """
+    values = ("tour", "shortcuts", "documentation", "doctor", "problem", "about")
+    can_choose = {"documentation": documentation().is_file(), "doctor": not is_examining}
     return [MenuEntry(value, words.text(f"menu.{value}"), can_choose.get(value, True)) for value in values]
 
 

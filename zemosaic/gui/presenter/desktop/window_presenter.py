@@ -226,6 +226,7 @@ class WindowPresenter:
         has_scanned = session.frames.pump()
         self._pump_demo()
         self._pump_pictures()
+        self.actions.pump()
         is_due = now - self._refreshed_s > _REFRESH_S
         if is_due:
             self._refreshed_s = now
@@ -262,6 +263,8 @@ class WindowPresenter:
         """Return what the foot of the window shows."""
         session = self.session
         text, is_problem = status_text(session)
+        if self.actions.doctor.busy and not is_problem:
+            text = session.words.text("settings.testing")
         under_way = session.running and session.state.status.under_way
         outlook = None if session.running or session.demo.under_way else session.forecast
         resumes = outlook is not None and outlook.resumes and outlook.problem is None

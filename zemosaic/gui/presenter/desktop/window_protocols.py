@@ -155,13 +155,15 @@ class WindowView(Protocol):
     def ask_folder(self, title: str) -> str:
         """Ask for a folder; return an empty text where none was chosen."""
 
-    def tell(self, title: str, text: str) -> None:
+    def tell(self, title: str, text: str, can_copy: bool = False) -> None:
         """Tell something in a window of its own.
 
         Parameters
         ----------
         title, text : str
             Title of that window, and what it says, in the language of the moment.
+        can_copy : bool
+            Whether a button puts the text on the clipboard.
         """
 
     def show_queue(self) -> None:

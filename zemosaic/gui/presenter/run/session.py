@@ -72,7 +72,7 @@ class Session:
         """Whether the user went on since the last run failed."""
         self.held = False
         """Whether the user asked the run to pause."""
-        self.config_folder = user_config_folder(environ)
+        self.environ, self.config_folder = environ, user_config_folder(environ)
         self.clock = clock
         self.frames.cpu_s_per_frame = speed_of(self.config_folder)
         self._user_file = user_settings_file(environ)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import queue
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -19,7 +21,7 @@ from zemosaic.i18n import Translator
 from zemosaic.settings.load import user_settings_file
 from zemosaic.settings.schema import Settings
 
-__all__ = ["doctor_lines", "without_names"]
+__all__ = ["Doctor", "doctor_lines", "without_names"]
 
 PROBE_BYTES = 64 << 20
 """Written to tell the speed of a disk."""
@@ -29,6 +31,44 @@ HOME_NAME = "~"
 PERSON_NAME = "USER"
 MIN_PERSON_LETTERS = 3
 """Shorter names of people would be found within words."""
+
+
+class Doctor:
+    """Examines the installation in the background; no method blocks."""
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+        self._reports: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    @property
+    def busy(self) -> bool:
+        """Whether an examination is under way."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def examine(self, settings: Settings, environ: Mapping[str, str], words: Translator) -> None:
+        """Begin an examination, unless one is under way.
+
+        Parameters
+        ----------
+        settings : Settings
+            Their paths to ASTAP, their graphics card and their folders are looked at.
+        environ : mapping
+            Environment variables: folders of settings and cache, and the names that are left out.
+        words : Translator
+            The report keeps its language when the window takes another one meanwhile.
+        """
+        if self.busy:
+            return
+        own = Translator(words.language)
+        self._thread = threading.Thread(target=self._work, args=(settings, environ, own), name="doctor", daemon=True)
+        self._thread.start()
+
+    def take(self) -> str | None:
+        """Return a report that is finished, once; None where there is none."""
+        return None if self._reports.empty() else self._reports.get()
+
+    def _work(self, settings: Settings, environ: Mapping[str, str], words: Translator) -> None:
+        self._reports.put("\n".join(doctor_lines(settings, environ, words)))
 
 
 def doctor_lines(settings: Settings, environ: Mapping[str, str], words: Translator) -> Iterator[str]:
