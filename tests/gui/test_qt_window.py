@@ -178,7 +178,7 @@ def test_a_folder_can_be_dropped(opened, frames):
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(frames))])
     buttons, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    window.frames.dropEvent(QDropEvent(QPointF(50, 50), Qt.DropAction.CopyAction, data, buttons, keys))
+    window.dropEvent(QDropEvent(QPointF(50, 50), Qt.DropAction.CopyAction, data, buttons, keys))
     wait(lambda: window.session.frames.table is not None)
     assert len(window.session.frames.table) == 4
 
