@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
 from pathlib import Path
@@ -65,6 +66,38 @@ def test_workers_that_go_for_good_are_not_waited_for(tmp_path: Path, monkeypatch
         with pytest.raises(WorkerDied):
             list(map_ordered(executor, abs, range(50), ahead=4))
             list(map_ordered(executor, abs, range(50), ahead=4, cancelled=lambda: False))
+
+
+class _NoScheduler:
+    """A client whose scheduler is gone: asking for its workers fails, or it has closed itself."""
+
+    def __init__(self, status: str) -> None:
+        self.status = status
+
+    def get_executor(self, pure: bool) -> Executor:
+        return _NeverAnswers()
+
+    def scheduler_info(self, n_workers: int) -> dict[str, Any]:
+        raise RuntimeError("no connection")
+
+
+class _NeverAnswers(Executor):
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        return Future()
+
+
+@pytest.mark.parametrize("status", ["running", "closed"])
+def test_nobody_waits_for_a_scheduler_that_cannot_be_asked(status: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "ABANDONED_S", 0.12)
+    client = _NoScheduler(status)
+    executor = cluster.ClusterExecutor(client)
+    waiting = executor.submit(abs, -1)
+    watch = threading.Thread(target=cluster._watch, args=(client, executor, threading.Event()))
+    watch.start()
+    watch.join()
+    assert isinstance(waiting.exception(timeout=0), BrokenExecutor)
+    with pytest.raises(BrokenExecutor):
+        executor.submit(abs, -1)
 
 
 def test_a_result_that_is_lost_on_its_way_is_a_dead_worker_and_a_fault_of_the_task_is_its_own() -> None:

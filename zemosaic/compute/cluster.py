@@ -40,6 +40,7 @@ class ClusterExecutor(Executor):
         self._inner = client.get_executor(pure=False)
         self._waiting: set[_Answer[Any]] = set()
         self._lock = threading.Lock()
+        self._given_up = ""
 
     def submit(self, fn: Callable[..., R], /, *args: Any, **kwargs: Any) -> Future[R]:
         """Send fn to the cluster and return its future, which breaks when the cluster is lost.
@@ -50,17 +51,25 @@ class ClusterExecutor(Executor):
             Importable on the cluster's workers.
         *args, **kwargs
             Its arguments, which are pickled.
+
+        Raises
+        ------
+        BrokenExecutor
+            When the cluster was given up.
         """
         answer: _Answer[R] = _Answer(self._inner.submit(fn, *args, **kwargs))
         with self._lock:
+            if self._given_up:
+                raise BrokenExecutor(self._given_up)
             self._waiting.add(answer)
         answer.add_done_callback(self._forget)
         answer.sent.add_done_callback(answer.take)
         return answer
 
     def give_up(self, why: str) -> None:
-        """Break every future that is still waited for."""
+        """Break every future that is still waited for, and take no more tasks."""
         with self._lock:
+            self._given_up = why
             waiting = list(self._waiting)
         for answer in waiting:
             answer.break_off(why)
@@ -217,8 +226,15 @@ def _prepare(folders: list[str], versions: Mapping[str, str]) -> Message | None:
 
 
 def _watch(client: Any, executor: ClusterExecutor, stop: threading.Event) -> None:
+    """Give the cluster up when its workers are gone for long, or when its scheduler cannot be asked any more."""
     alone_s, every_s = 0.0, ABANDONED_S / 12
-    while not stop.wait(every_s):
-        alone_s = 0.0 if client.scheduler_info(n_workers=-1)["workers"] else alone_s + every_s
-        if alone_s >= ABANDONED_S:
-            executor.give_up("all workers are gone")
+    why = "the scheduler is gone"
+    try:
+        while not stop.wait(every_s) and client.status in ("running", "connecting"):
+            alone_s = 0.0 if client.scheduler_info(n_workers=-1)["workers"] else alone_s + every_s
+            if alone_s >= ABANDONED_S:
+                why = "all workers are gone"
+                return
+    finally:  # whatever the question ended with: nobody may wait for answers that do not come
+        if not stop.is_set():
+            executor.give_up(why)
