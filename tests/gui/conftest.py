@@ -90,20 +90,6 @@ def headless(demo_frames, zemosaic, tmp_path_factory):
     return Headless(frames, Headless.files(folder / "mosaic"), network)
 
 
-@pytest.fixture(autouse=True)
-def _let_closed_windows_go():
-    """Delete the windows of Qt that a test closed: each holds 25 MB until somebody does."""
-    yield
-    made = sys.modules.get("zemosaic.gui.qt.window")
-    application = made.QApplication.instance() if made is not None else None
-    if application is None:
-        return
-    for window in application.topLevelWidgets():
-        if isinstance(window, made.MainWindow) and not window._timer.isActive():
-            window.deleteLater()
-    application.sendPostedEvents(None, sys.modules["PySide6.QtCore"].QEvent.Type.DeferredDelete.value)
-
-
 @pytest.fixture
 def environ(tmp_path):
     """An environment with a configuration folder of its own, in English."""

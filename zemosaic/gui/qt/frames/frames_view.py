@@ -64,6 +64,7 @@ class FramesView(QWidget):
 
     def retranslate(self) -> None:
         text, page = self._session.words.text, self.page
+        self.large.retranslate()
         for key, button in self.buttons.items():
             if key in SIGNS:
                 button.setAccessibleName(text(f"frames.{key}"))
