@@ -198,8 +198,8 @@ def test_every_setting_can_be_edited_and_reset(opened):
             row.control.delete(0, "end")
             row.control.insert(0, f"{spec.maximum:g}")
         else:
-            places = {"region_of_interest": "202.5,47.2,1,0.8", "pointing": "202.5,47.2"}
-            row.control.insert(0, places.get(spec.key, "somewhere"))
+            forms = {"region_of_interest": "202.5,47.2,1,0.8", "pointing": "202.5,47.2", "watch_until": "05:30"}
+            row.control.insert(0, forms.get(spec.key, "somewhere"))
         assert window.session.form.row(spec.key).changed, spec.key
         assert window.session.form.row(spec.key).problem is None, spec.key
         row.reset()
@@ -347,7 +347,7 @@ def test_a_failed_run_is_explained(opened, tmp_path, wait_until):
     wait_until(window.root, lambda: not window.session.running)
     window.root.update()
     assert "“Memory limit”" in window._status.cget("text")
-    assert "memory_limit_gb" in window.run.log.text.get("1.0", "end")
+    assert "“Memory limit”" in window.run.log.text.get("1.0", "end"), "labels stand in the log, not keys"
 
 
 def test_an_earlier_mosaic_is_not_replaced_unasked(opened, tmp_path, monkeypatch):
