@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import shutil
@@ -88,6 +89,14 @@ def headless(demo_frames, zemosaic, tmp_path_factory):
     assert done.returncode == 0, done.stderr
     network = (folder / "network.txt").read_text(encoding="utf-8").splitlines()
     return Headless(frames, Headless.files(folder / "mosaic"), network)
+
+
+@pytest.fixture(autouse=True)
+def _let_tk_go_in_its_own_thread(request):
+    """Collect what a window of Tk left: a thread of another window that does it waits for Tk for ever, or aborts."""
+    yield
+    if "display" in request.fixturenames:
+        gc.collect()
 
 
 @pytest.fixture
