@@ -92,10 +92,10 @@ def headless(demo_frames, zemosaic, tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def _let_tk_go_in_its_own_thread(request):
+def _let_tk_go_in_its_own_thread():
     """Collect what a window of Tk left: a thread of another window that does it waits for Tk for ever, or aborts."""
     yield
-    if "display" in request.fixturenames:
+    if "tkinter" in sys.modules:
         gc.collect()
 
 
