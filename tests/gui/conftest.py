@@ -94,9 +94,10 @@ def headless(demo_frames, zemosaic, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _let_tk_go_in_its_own_thread():
     """Collect what a window of Tk left: a thread of another window that does it waits for Tk for ever, or aborts."""
+    gc.collect()
+    gc.disable()  # only here, between tests, where no other thread does it
     yield
-    if "tkinter" in sys.modules:
-        gc.collect()
+    gc.enable()
 
 
 @pytest.fixture
