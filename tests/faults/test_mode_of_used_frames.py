@@ -31,7 +31,7 @@ def test_unusable_files_of_other_cameras_do_not_change_the_mode(monkeypatch: pyt
         "learn_sensor_patterns": lambda context, solved, defects: defects,
         "divide_into_fields": lambda context, solved: [field],
         "_for_each": lambda context, fields, name, act: [(field, SimpleNamespace(stars=(), frames=used))],
-        "plan_fields": lambda context, calibrated: [grid],
+        "plan_fields": lambda context, calibrated, save_grids: [grid],
         "_grid": lambda *_: taken.append("grid"),
         "_classic": lambda *_: taken.append("classic"),
     }.items():
