@@ -91,6 +91,25 @@ def headless(demo_frames, zemosaic, tmp_path_factory):
     return Headless(frames, Headless.files(folder / "mosaic"), network)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _keep_interpreters():
+    """Keep every interpreter of Tcl to the end: deleted by a thread that outlives its window, it ends the process."""
+    try:
+        import tkinter
+    except ImportError:
+        yield
+        return
+    kept, begin = [], tkinter.Tk.__init__
+
+    def begin_and_keep(self, *args, **named):
+        begin(self, *args, **named)
+        kept.append(self.tk)
+
+    tkinter.Tk.__init__ = begin_and_keep
+    yield
+    tkinter.Tk.__init__ = begin
+
+
 @pytest.fixture(autouse=True)
 def _let_tk_go_in_its_own_thread():
     """Collect what a window of Tk left: a thread of another window that does it waits for Tk for ever, or aborts."""
