@@ -95,19 +95,19 @@ def headless(demo_frames, zemosaic, tmp_path_factory):
 def _keep_interpreters():
     """Keep every interpreter of Tcl to the end: deleted by a thread that outlives its window, it ends the process."""
     try:
-        import tkinter
+        import tkinter as tk
     except ImportError:
         yield
         return
-    kept, begin = [], tkinter.Tk.__init__
+    kept, begin = [], tk.Tk.__init__
 
     def begin_and_keep(self, *args, **named):
         begin(self, *args, **named)
         kept.append(self.tk)
 
-    tkinter.Tk.__init__ = begin_and_keep
+    tk.Tk.__init__ = begin_and_keep
     yield
-    tkinter.Tk.__init__ = begin
+    tk.Tk.__init__ = begin
 
 
 @pytest.fixture(autouse=True)
