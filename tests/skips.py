@@ -14,7 +14,8 @@ ALLOWED = (
     # A system package that could not be had.
     r"(fitsverify|funpack|Siril) is not installed|no xdotool|no git here|could not import 'tkinter'|no tkinter",
     r"could not import '[\w.]+': lib[\w.-]+\.so",
-    # What another system has.
+    # What another system or another Python has.
+    r"None cannot be freed",
     r"POSIX|Windows|Linux|this system|shell script|SIGKILL|no pipes here|share no temporary|always have a display",
 )
 """Patterns of the reasons."""

@@ -83,16 +83,19 @@ def _open_window(backend: str, words: Translator, console: Console, flags: Mappi
     session = Session(words, os.environ, _start, _make_demo, flags=flags)
     if backend == "qt":
         try:
-            from zemosaic.gui.qt.platform import require_platform
+            from zemosaic.gui.qt.platform import require_platform, require_sound_binding
 
             require_platform(os.environ)
+            require_sound_binding()
             from zemosaic.gui.qt.window import run_window as run_qt_window
         except ImportError as fault:
             reason = message("error.built_no_qt" if is_built_program() else "error.no_qt", detail=str(fault))
-            console.error(words.message(reason))
-            session.problem = session.problem or reason  # the Tk window says why it is not the one asked for
+        except InstallationError as fault:
+            reason = fault.message
         else:
             return run_qt_window(session)
+        console.error(words.message(reason))
+        session.problem = session.problem or reason  # the Tk window says why it is not the one asked for
     return _open_tk_window(session, console)
 
 

@@ -6,11 +6,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from waiting import PATIENCE_S
 
 from zemosaic import app
+from zemosaic.errors import InstallationError
+from zemosaic.gui.qt.platform import require_sound_binding
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = """
@@ -65,6 +68,28 @@ def script(blocked: tuple[str, ...], body: str, environ: dict[str, str]) -> subp
     return subprocess.run(
         argv, env=told, capture_output=True, text=True, timeout=PATIENCE_S, check=False, encoding="utf-8"
     )
+
+
+def test_the_qt_installed_here_keeps_its_references():
+    pytest.importorskip("PySide6.QtCore")
+    require_sound_binding()
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="None cannot be freed from Python 3.12 on")
+def test_a_qt_that_loses_references_is_not_opened(monkeypatch):
+    core = pytest.importorskip("PySide6.QtCore")
+
+    class Losing:
+        """As PySide6 6.12.0: whatever is called, ``None`` has one reference less afterwards."""
+
+        held: ClassVar = [None] * 1000
+
+        def setObjectName(self, name):
+            self.held.pop()
+
+    monkeypatch.setattr(core, "QObject", Losing)
+    with pytest.raises(InstallationError, match="qt_unsound"):
+        require_sound_binding()
 
 
 def test_without_qt_the_tk_window_opens_and_says_why(display, environ):
