@@ -98,7 +98,7 @@ def test_what_held_frames_leave_of_their_stars_is_told_in_log_transparency():
     got = solved(frames, ids, held)
     np.testing.assert_allclose(got.mean_residual, [-0.5 * math.log(1.2), 0.5 * math.log(1.2), 0.0], atol=4e-3)
     np.testing.assert_allclose(got.transparency[:2, 0], 1.0)
-    assert got.transparency[2, 0] == pytest.approx(0.5 / math.sqrt(1.2), rel=2e-3)
+    assert got.transparency[2, 0] == pytest.approx(0.5 / math.sqrt(1.2), rel=4e-3)
     assert (got.transparency_sigma[:2] < 1e-8).all()
 
 
