@@ -7,9 +7,8 @@ test fails or takes too long, and lives where all pass.  The tests of the file's
 tests fail without a mutation is not judged: every mutation of it would seem killed.
 
 Some mutations mean the same as what they replace, and are not made: guards of divisions against zero (numbers below
-`GUARD`), and words.  Others of that kind remain, such as a
-comparison that decides between equal results or the number of steps of an iteration that has converged; they count as
-living, so that the share that is killed is a lower limit.
+`GUARD`), and words.  Others of that kind remain, such as a comparison that decides between equal results, or a step of
+an iteration that converges all the same; they count as living, so that the share that is killed is a lower limit.
 """
 
 from __future__ import annotations
@@ -218,11 +217,14 @@ def main(argv: Sequence[str] | None = None) -> int:
                 sys.stdout.write(f"{room}: its tests fail without a mutation\n")
                 continue
             mutations = chosen(room, wanted.each, wanted.seed)
-            alive = [one for one in mutations if not is_killed(one, copy, room, wanted.timeout_s)]
-            killed, made = killed + len(mutations) - len(alive), made + len(mutations)
-            sys.stdout.write(f"{room}: {len(mutations) - len(alive)} of {len(mutations)} killed\n")
-            for one in alive:
-                sys.stdout.write(f"  lives: {one}\n")
+            alive = 0
+            for one in mutations:
+                lives = not is_killed(one, copy, room, wanted.timeout_s)
+                alive += lives
+                sys.stdout.write(f"  {'lives' if lives else 'killed'}: {one}\n")
+                sys.stdout.flush()
+            killed, made = killed + len(mutations) - alive, made + len(mutations)
+            sys.stdout.write(f"{room}: {len(mutations) - alive} of {len(mutations)} killed\n")
             sys.stdout.flush()
     sys.stdout.write(f"all: {killed} of {made} killed, {100 * killed / max(made, 1):.0f} %\n")
     return 0
