@@ -14,8 +14,10 @@ from waiting import wait_until
 from zemosaic.errors import message
 from zemosaic.gui.presenter.desktop.window_presenter import RESULT, SETTINGS
 from zemosaic.gui.presenter.frames.frames_page import ROW_COMMANDS
+from zemosaic.gui.presenter.run.run_page import empty_text, run_face
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.i18n import Translator
+from zemosaic.store.work_folder import JOURNAL_NAME
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
@@ -164,3 +166,53 @@ def test_messages_name_settings_as_the_window_does(opened):
     driver.window.session.problem = message("error.memory")
     text = foot(driver)[0].text
     assert "memory_limit_gb" not in text and "“Memory limit”" in text
+
+
+def test_other_folders_end_what_was_told_of_the_last_run(opened, tmp_path):
+    driver = opened()
+    session = driver.window.session
+    session.edit("input_dir", str(tmp_path))
+    session.edit("output_dir", str(tmp_path / "out"))
+    session.start()
+    wait_until(lambda: not session.running, driver.work)
+    assert foot(driver)[0].text == "The mosaic is finished." and foot(driver)[0].title.startswith("✓")
+    session.edit("stacking_kappa_low", "2.5")
+    assert foot(driver)[0].text == "The mosaic is finished."
+    (tmp_path / "other").mkdir()
+    session.edit("input_dir", str(tmp_path / "other"))
+    assert foot(driver)[0].text == "Ready. Press Start." and foot(driver)[0].title == "ZeMosaic"
+
+
+def test_what_a_run_would_do_is_found_out_anew_after_each(opened, demo_frames, tmp_path):
+    driver = opened()
+    session = driver.window.session
+    session.edit("output_dir", str(tmp_path / "out"))
+    session.edit("input_dir", str(demo_frames(tmp_path, (0, 1))))
+    (tmp_path / "out" / ".zemosaic_work").mkdir(parents=True)
+    journal = tmp_path / "out" / ".zemosaic_work" / JOURNAL_NAME
+    journal.touch()
+    driver.select(SETTINGS)
+    wait_until(lambda: foot(driver)[0].start == "Resume the mosaic", driver.work)
+    journal.unlink()
+    session.start()
+    wait_until(lambda: not session.running, driver.work)
+    wait_until(lambda: foot(driver)[0].start == "Start Hierarchical Mosaic", driver.work)
+
+
+@pytest.mark.parametrize(("ending", "sign"), [("failed", "✗"), ("stopped", "■")])
+def test_a_run_that_ended_early_waits_for_nothing(opened, tmp_path, ending, sign):
+    driver = opened(ending=ending, step_s=0.02 if ending == "stopped" else 0.0)
+    session = driver.window.session
+    session.edit("input_dir", str(tmp_path))
+    session.edit("output_dir", str(tmp_path / "out"))
+    session.start()
+    wait_until(lambda: session.state.current or not session.running, driver.work)
+    if ending == "stopped":
+        session.stop()
+    wait_until(lambda: not session.running, driver.work)
+    assert empty_text(session) == "This run made no mosaic."
+    signs = [phase.sign for phase in run_face(session).phases]
+    assert "▶" not in signs and (sign in signs) == (ending == "stopped")
+    assert driver.window.result.page.empty_text().startswith(
+        "This run made no mosaic." if ending == "failed" else "No mosaic yet."
+    )

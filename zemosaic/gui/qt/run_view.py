@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from zemosaic.gui.presenter.desktop.palette import Palette
 from zemosaic.gui.presenter.result.picture_loader import Loaded
-from zemosaic.gui.presenter.run.run_page import LogFeed, run_face
+from zemosaic.gui.presenter.run.run_page import LogFeed, empty_text, run_face
 from zemosaic.gui.presenter.run.run_state import PhaseStatus
 from zemosaic.gui.presenter.run.run_text import LEVELS, PhaseCells
 from zemosaic.gui.presenter.run.session import Session
@@ -27,7 +27,13 @@ from zemosaic.gui.qt.widgets import Choice, card, label, restyle
 
 __all__ = ["LogPane", "RunView"]
 
-_KINDS = {PhaseStatus.WAITING: "muted", PhaseStatus.RUNNING: "changed", PhaseStatus.DONE: "good"}
+_KINDS = {
+    PhaseStatus.WAITING: "muted",
+    PhaseStatus.RUNNING: "changed",
+    PhaseStatus.DONE: "good",
+    PhaseStatus.FAILED: "problem",
+    PhaseStatus.STOPPED: "muted",
+}
 
 
 class PhaseRow:
@@ -148,7 +154,7 @@ class RunView(QWidget):
         layout.addWidget(left)
         right = QSplitter()
         right.setOrientation(right.orientation().Vertical)
-        self.picture = Picture(lambda: session.words.text("run.no_picture"))
+        self.picture = Picture(lambda: empty_text(session))
         self.log = LogPane(session, log_level)
         seen = QWidget()
         shown = QVBoxLayout(seen)
@@ -175,6 +181,8 @@ class RunView(QWidget):
 
     def update_state(self) -> None:
         face = run_face(self._session)
+        if face.heading != self._heading.text():
+            self.picture.redraw()  # what stands in place of a mosaic tells how the run ended
         self._heading.setText(face.heading)
         self._time.setText(face.time)
         self._whole.setValue(round(1000 * face.fraction))

@@ -6,7 +6,7 @@ import tkinter as tk
 from tkinter import filedialog, ttk
 
 from zemosaic.gui.presenter.result.picture_loader import Loaded
-from zemosaic.gui.presenter.run.run_page import LogFeed, RunFace, run_face
+from zemosaic.gui.presenter.run.run_page import LogFeed, RunFace, empty_text, run_face
 from zemosaic.gui.presenter.run.run_state import PhaseStatus
 from zemosaic.gui.presenter.run.run_text import LEVELS, PhaseCells
 from zemosaic.gui.presenter.run.session import Session
@@ -20,6 +20,8 @@ _STYLES = {
     PhaseStatus.WAITING: "Card.Muted.TLabel",
     PhaseStatus.RUNNING: "Card.Accent.TLabel",
     PhaseStatus.DONE: "Card.Good.TLabel",
+    PhaseStatus.FAILED: "Card.Bad.TLabel",
+    PhaseStatus.STOPPED: "Card.Muted.TLabel",
 }
 
 
@@ -152,7 +154,7 @@ class RunView(ttk.Frame):
         left.grid(row=0, column=0, rowspan=3, sticky="nsew", padx=(0, px(12)))
         self._make_phases(left)
         self._make_warnings(left)
-        self.picture = Picture(self, theme, lambda: session.words.text("run.no_picture"))
+        self.picture = Picture(self, theme, lambda: empty_text(session))
         self.picture.grid(row=0, column=1, sticky="nsew")
         self._caption = ttk.Label(self, style="Muted.TLabel", anchor="center")
         self._caption.grid(row=1, column=1, sticky="ew", pady=(px(4), px(8)))
@@ -172,6 +174,8 @@ class RunView(ttk.Frame):
 
     def update_state(self) -> None:
         face = run_face(self._session)
+        if self._face is not None and face.heading != self._face.heading:
+            self.picture.redraw()  # what stands in place of a mosaic tells how the run ended
         self._heading.configure(text=face.heading)
         self._time.configure(text=face.time)
         self._whole.configure(value=face.fraction)

@@ -48,7 +48,7 @@ class Theme:
     def dress_menu(self, menu: tk.Menu) -> None:
         """Give a menu the colours of the look."""
         look = self.palette
-        menu.configure(background=look.card, foreground=look.text, selectcolor=look.text, relief="flat")
+        menu.configure(background=look.card, foreground=look.text, selectcolor=look.text, borderwidth=1, relief="solid")
         menu.configure(activebackground=look.accent, activeforeground=look.on_accent, font="TkDefaultFont")
 
     def px(self, size: float) -> int:
@@ -140,6 +140,7 @@ class Theme:
                 ("Bold", look.text, "ZmBold"),
                 ("Title", look.text, "ZmTitle"),
                 ("Good", look.good, "ZmBold"),
+                ("Bad", look.bad, "ZmBold"),
                 ("Warning", look.warning, "ZmSmall"),
                 ("Problem", look.bad, "ZmSmall"),
                 ("Accent", look.accent, "ZmBold"),
@@ -182,7 +183,7 @@ class Theme:
         self._element(
             element,
             self._patch(fill, edge),
-            ("disabled", self._patch(look.card, look.border)),
+            ("disabled", self._patch(look.background, look.border)),
             ("pressed", self._patch(hover, look.accent)),
             ("active", self._patch(hover, edge)),
             ("focus", self._patch(fill, look.accent if fill != look.accent else look.text, 2)),

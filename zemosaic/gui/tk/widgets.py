@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import tkinter as tk
 from collections.abc import Callable, Sequence
+from tkinter import font as tk_font
 from tkinter import ttk
 from typing import Any
 
@@ -92,11 +94,14 @@ class ScrollFrame(ttk.Frame):
 
 
 class Choice(ttk.Combobox):
-    """A read-only choice between values that are shown in words."""
+    """A read-only choice between values that are shown in words; without a width it is as wide as the longest."""
 
-    def __init__(self, parent: tk.Misc, theme: Theme, chosen: Callable[[str], None], width: int = 24) -> None:
-        super().__init__(parent, state="readonly", width=width, postcommand=self._recolour_list)
+    def __init__(self, parent: tk.Misc, theme: Theme, chosen: Callable[[str], None], width: int | None = 24) -> None:
+        super().__init__(parent, state="readonly", postcommand=self._recolour_list)
         self._theme = theme
+        self._fits = width is None
+        if width is not None:
+            self.configure(width=width)
         self._values: tuple[str, ...] = ()
         self._chosen = chosen
         self.bind("<<ComboboxSelected>>", self._selected)
@@ -111,6 +116,9 @@ class Choice(ttk.Combobox):
     def offer(self, values: Sequence[str], texts: Sequence[str], value: str) -> None:
         self._values = tuple(values)
         self.configure(values=list(texts))
+        if self._fits:
+            letters = tk_font.nametofont("TkDefaultFont", self)
+            self.configure(width=math.ceil(max(map(letters.measure, texts)) / letters.measure("0")))
         self.choose(value)
 
     def choose(self, value: str) -> None:
@@ -179,9 +187,7 @@ class MenuButton(ttk.Button):
     def _post(self) -> None:
         if self._entries is not None:
             self.show_entries(self._entries())
-        look = self._theme.palette
-        self.menu.configure(background=look.card, foreground=look.text, borderwidth=1, relief="flat")
-        self.menu.configure(activebackground=look.accent, activeforeground=look.on_accent, font="TkDefaultFont")
+        self._theme.dress_menu(self.menu)
         self.menu.tk_popup(self.winfo_rootx(), self.winfo_rooty() + self.winfo_height())
 
 

@@ -16,6 +16,7 @@ from zemosaic.gui.presenter.desktop.window_state import THEMES, VIEWS
 from zemosaic.gui.presenter.result.picture_loader import PictureLoader
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.desktop.drops import accept_drops
+from zemosaic.gui.tk.desktop.file_dialogs import speak
 from zemosaic.gui.tk.desktop.questions import ask
 from zemosaic.gui.tk.frames.frames_view import FramesView
 from zemosaic.gui.tk.picture import read_levels
@@ -88,6 +89,7 @@ class MainWindow:
         self.stop_button.configure(text=words.text("window.stop"))
         self.look.offer(THEMES, self.presenter.look_names(), self.presenter.theme_name)
         self.language.offer(tuple(codes), tuple(codes.values()), words.language)
+        speak(self.root, words.language)
 
     def show_footer(self, footer: Footer) -> None:
         self.forecast.configure(text=footer.forecast, style="Problem.TLabel" if footer.is_refused else "TLabel")
@@ -167,9 +169,9 @@ class MainWindow:
         self.help_button.configure(text="?", style="Sign.TButton", width=2)
         self.help_button.pack(side="right", padx=(px(8), 0))
         Tooltip(self.help_button, self.theme, lambda: self.session.words.text("menu.help"))
-        self.language = Choice(right, self.theme, self.presenter.use_language, width=11)
+        self.language = Choice(right, self.theme, self.presenter.use_language, width=None)
         self.language.pack(side="left", padx=(0, px(8)))
-        self.look = Choice(right, self.theme, self.presenter.use_theme, width=17)
+        self.look = Choice(right, self.theme, self.presenter.use_theme, width=None)
         self.look.pack(side="left")
         Tooltip(self.language, self.theme, lambda: self.session.words.text("setting.language.label"))
 

@@ -267,6 +267,8 @@ class WindowPresenter:
             text = session.words.text("settings.testing")
         under_way = session.running and session.state.status.under_way
         outlook = None if session.running or session.demo.under_way else session.forecast
+        if outlook is not None and not outlook.frames and outlook.problem is None:
+            outlook = None  # nothing can be made of no frames: why is told elsewhere
         resumes = outlook is not None and outlook.resumes and outlook.problem is None
         fraction = run_face(session).fraction if under_way and not session.watching else 0.0
         return Footer(

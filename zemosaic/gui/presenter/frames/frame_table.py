@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from zemosaic.errors import Message
 from zemosaic.events import FrameDropped, FrameMeasured, FrameSolved
-from zemosaic.frames.inventory import camera_names, start_times_s
+from zemosaic.frames.inventory import camera_names, night_of, start_times_s
 from zemosaic.frames.selection import Limit, Selection, group_name, same_file
 from zemosaic.gui.presenter.frames.footprints import Corners, Footprints
 from zemosaic.gui.presenter.frames.frame_selection import FrameSelection
@@ -53,7 +53,7 @@ class FrameTable:
         self.paths = [frame.path for frame in frames] + [item.path for item in dropped]
         self.files = [Path(path).name for path in self.paths]
         lost = [""] * len(dropped)
-        self.nights = [(frame.date_obs or "")[:10] for frame in frames] + lost
+        self.nights = [night_of(frame) for frame in frames] + lost
         self.telescopes = camera_names(frames) + lost
         self.times_s = np.array(start_times_s(frames) + [np.nan] * len(dropped))
         """When each exposure began, seconds since 1970; NaN where it is not known."""

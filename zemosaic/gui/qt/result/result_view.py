@@ -55,7 +55,7 @@ class ResultView(QWidget):
     def _made_left(self) -> QVBoxLayout:
         """Return the picture with its tools below."""
         left = QVBoxLayout()
-        self.picture = Picture(lambda: self._session.words.text("result.empty"))
+        self.picture = Picture(self.page.empty_text)
         self.picture.hovered = self.page.hover
         self.picture.clicked = self.page.ask_pixel
         left.addWidget(self.picture, 1)

@@ -33,7 +33,7 @@ class ResultView(ttk.Frame):
         self.page = ResultPage(session, self)
         self.columnconfigure(0, weight=1)
         self.rowconfigure(0, weight=1)
-        self.picture = Picture(self, theme, lambda: session.words.text("result.empty"))
+        self.picture = Picture(self, theme, self.page.empty_text)
         self.picture.grid(row=0, column=0, sticky="nsew")
         self._make_side()
         tools = ttk.Frame(self)
@@ -56,7 +56,7 @@ class ResultView(ttk.Frame):
         """Make the panel that tells of the mosaic."""
         px = self._theme.px
         self._side = side = ttk.Frame(self, style="Card.TFrame", padding=px(16), width=px(320))
-        side.grid(row=0, column=1, rowspan=2, sticky="ns", padx=(px(12), 0))
+        side.grid(row=0, column=1, rowspan=4, sticky="ns", padx=(px(12), 0))
         side.pack_propagate(False)
         self._heading = ttk.Label(side, style="Card.Heading.TLabel")
         self._heading.pack(anchor="w")
