@@ -146,12 +146,12 @@ class RunView(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(20, 14, 20, 0)
         left = QWidget()
-        left.setFixedWidth(520)
+        left.setMaximumWidth(520)
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._made_phases())
         column.addWidget(self._made_warnings(), 1)
-        layout.addWidget(left)
+        layout.addWidget(left, 1)
         right = QSplitter()
         right.setOrientation(right.orientation().Vertical)
         self.picture = Picture(lambda: empty_text(session))
@@ -210,7 +210,7 @@ class RunView(QWidget):
         layout.addWidget(self._whole)
         grid = QGridLayout()
         grid.setColumnStretch(2, 1)
-        for column, width in ((0, 20), (1, 150), (2, 90), (3, 70), (4, 80)):
+        for column, width in ((0, 20), (1, 150), (2, 40), (3, 50), (4, 60)):
             grid.setColumnMinimumWidth(column, width)
         self._phases = [PhaseRow(grid, i) for i in range(len(self._session.state.phases))]
         layout.addLayout(grid)

@@ -31,9 +31,9 @@ class PhaseRow:
     def __init__(self, card: ttk.Frame, place: int, theme: Theme) -> None:
         self._sign = ttk.Label(card, style="Card.Muted.TLabel", width=2)
         self._name = ttk.Label(card, style="Card.TLabel")
-        self._bar = ttk.Progressbar(card, length=theme.px(90), maximum=1.0)
-        self._count = ttk.Label(card, style="Card.Muted.TLabel", anchor="e", width=13)
-        self._time = ttk.Label(card, style="Card.Muted.TLabel", anchor="e", width=12)
+        self._bar = ttk.Progressbar(card, length=theme.px(50), maximum=1.0)
+        self._count = ttk.Label(card, style="Card.Muted.TLabel", anchor="e", width=11)
+        self._time = ttk.Label(card, style="Card.Muted.TLabel", anchor="e", width=10)
         for column, widget in enumerate((self._sign, self._name, self._bar, self._count, self._time)):
             sticky = "ew" if column in (1, 2) else "e"
             widget.grid(row=place, column=column, sticky=sticky, pady=theme.px(3), padx=(0, theme.px(8)))
@@ -146,7 +146,7 @@ class RunView(ttk.Frame):
         self._session = session
         self._theme = theme
         self._face: RunFace | None = None
-        self.columnconfigure(0, weight=0, minsize=px(520))
+        self.columnconfigure(0, weight=0, minsize=px(420))
         self.columnconfigure(1, weight=1)
         self.rowconfigure(0, weight=3)
         self.rowconfigure(2, weight=2)

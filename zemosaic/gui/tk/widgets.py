@@ -23,9 +23,12 @@ __all__ = [
     "Tooltip",
     "on_write",
     "wrap_to_width",
+    "yield_labels",
 ]
 
 _MAX_BODY_PX = 1400
+_LEAST_LETTERS = 4
+"""So narrow a choice may become that gives way to others."""
 
 RIGHT_CLICKS = (
     ("<ButtonPress-2>", "<ButtonPress-3>", "<Control-ButtonPress-1>")
@@ -117,9 +120,16 @@ class Choice(ttk.Combobox):
         self._values = tuple(values)
         self.configure(values=list(texts))
         if self._fits:
-            letters = tk_font.nametofont("TkDefaultFont", self)
-            self.configure(width=math.ceil(max(map(letters.measure, texts)) / letters.measure("0")))
+            self.fit()
         self.choose(value)
+
+    def fit(self, room: int = sys.maxsize) -> None:
+        """Be as wide as the longest text, or as there is room in pixels."""
+        letters = tk_font.nametofont("TkDefaultFont", self)
+        letter, needed = letters.measure("0"), max(map(letters.measure, self.cget("values")), default=0)
+        around = self.winfo_reqwidth() - int(self.cget("width")) * letter  # what arrow and margins take
+        width = min(math.ceil(needed / letter), (room - around) // letter)
+        self.configure(width=max(width, _LEAST_LETTERS))
 
     def choose(self, value: str) -> None:
         if value in self._values:
@@ -289,6 +299,30 @@ class Tooltip:
         if y + height > self._widget.winfo_screenheight():
             y = self._widget.winfo_rooty() - height - 4
         self._shown.wm_geometry(f"+{x}+{y}")
+
+
+def yield_labels(line: ttk.Frame, *labels: ttk.Label) -> None:
+    """Let labels of a line go where it is too narrow for all that is in it, before a button would be cut.
+
+    Parameters
+    ----------
+    line : ttk.Frame
+        Its children lie in a grid.
+    *labels : ttk.Label
+        The first one goes first.
+    """
+
+    def fit(width: int) -> None:
+        hidden = [label for label in labels if not label.winfo_manager()]
+        needed = line.winfo_reqwidth() + sum(label.winfo_reqwidth() for label in hidden)
+        for label in labels:
+            if needed > width:
+                label.grid_remove()
+                needed -= label.winfo_reqwidth()
+            else:
+                label.grid()
+
+    line.bind("<Configure>", lambda event: fit(event.width), add=True)
 
 
 def wrap_to_width(label: ttk.Label, margin: int = 4) -> None:

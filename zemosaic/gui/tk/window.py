@@ -8,6 +8,7 @@ import tkinter as tk
 from collections.abc import Sequence
 from pathlib import Path
 from tkinter import filedialog, ttk
+from tkinter import font as tk_font
 
 from zemosaic.gui.presenter.desktop.system_desktop import system_is_dark
 from zemosaic.gui.presenter.desktop.window_presenter import PUMP_MS, SETTINGS, WindowPresenter
@@ -30,6 +31,8 @@ from zemosaic.resources import resource_root
 
 __all__ = ["MainWindow", "run_window"]
 
+_EASY_HEADER_PX = 230
+"""With less room beside them the tabs move closer together."""
 _TYPED = ("TEntry", "TCombobox", "Entry", "Text", "TSpinbox")
 """Widgets that take what is pasted themselves."""
 
@@ -90,6 +93,7 @@ class MainWindow:
         self.look.offer(THEMES, self.presenter.look_names(), self.presenter.theme_name)
         self.language.offer(tuple(codes), tuple(codes.values()), words.language)
         speak(self.root, words.language)
+        self._fit_header()
 
     def show_footer(self, footer: Footer) -> None:
         self.forecast.configure(text=footer.forecast, style="Problem.TLabel" if footer.is_refused else "TLabel")
@@ -110,6 +114,7 @@ class MainWindow:
     def show_theme(self, name: str) -> None:
         self.look.choose(name)
         self.theme.use(_look(name))
+        self._fit_header()
 
     def ask(self, title: str, text: str, answers: Sequence[str]) -> bool:
         return ask(self.root, self.theme, title, text, answers, default=1) == 0
@@ -175,6 +180,17 @@ class MainWindow:
         self.look.pack(side="left")
         Tooltip(self.language, self.theme, lambda: self.session.words.text("setting.language.label"))
 
+    def _fit_header(self) -> None:
+        """Let the choices of the header end where the tabs do in a narrow window: what is chosen is then cut."""
+        px, letters = self.theme.px, tk_font.nametofont("ZmHeading", self.root)
+        names = [letters.measure(self.pages.tab(page, "text")) for page in self.pages.tabs()]
+        room = self.root.winfo_width() - px(200) - sum(names) - self.help_button.winfo_reqwidth()
+        gap = px(18) if room - 2 * len(names) * px(18) > px(_EASY_HEADER_PX) else px(9)
+        ttk.Style(self.root).configure("TNotebook.Tab", padding=(gap, px(9)))
+        room -= 2 * len(names) * gap
+        self.language.fit(room)
+        self.look.fit(room - self.language.winfo_reqwidth())
+
     def _make_footer(self) -> None:
         px = self.theme.px
         footer = ttk.Frame(self.root, padding=(px(20), px(12)))
@@ -215,9 +231,14 @@ class MainWindow:
         root.bind("<<Paste>>", self._pasted)
         accept_drops(root, desk.actions.dropped)
         root.bind("<Destroy>", self._destroyed)
+        root.bind("<Configure>", self._resized)
         root.bind("<MouseWheel>", self._wheel)
         root.bind("<Button-4>", lambda _: self._scroll(-3))
         root.bind("<Button-5>", lambda _: self._scroll(3))
+
+    def _resized(self, event: tk.Event[tk.Misc]) -> None:
+        if event.widget is self.root:
+            self._fit_header()
 
     def _pasted(self, event: tk.Event[tk.Misc]) -> None:
         if event.widget.winfo_class() in _TYPED:

@@ -178,7 +178,7 @@ class ResultPage:
         if self._by_hand:
             return result_of(Path(self._by_hand)).lines(words)
         if session.state.result is not None or session.state.error is not None:
-            return [with_labels(line, words) for line in summary_lines(session.state, words)]
+            return [with_labels(line, words) for line in summary_lines(session.state, words, with_report=False)]
         if session.earlier.result is not None and not session.running:
             return [words.text("result.earlier"), *session.earlier.result.lines(words)]
         return [words.text("result.none")]
