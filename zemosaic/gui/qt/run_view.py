@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication, QImage, QTextCharFormat, QTextCursor
 from PySide6.QtWidgets import (
     QFileDialog,
@@ -44,6 +45,8 @@ class PhaseRow:
         self._bar = _bar()
         for column, widget in enumerate((self._sign, self._name, self._bar, self._count, self._time)):
             grid.addWidget(widget, place, column)
+        for told in (self._count, self._time):
+            told.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._shown: PhaseCells | None = None
 
     def update(self, cells: PhaseCells) -> None:

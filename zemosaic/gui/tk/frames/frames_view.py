@@ -235,7 +235,7 @@ class FramesView(ttk.Frame):
         on_write(self.search, tools, self.commands.filter)
         self.entry = ttk.Entry(tools, textvariable=self.search, width=6)
         self.entry.pack(side="left", fill="x", expand=True, padx=gap)
-        self.kinds = Choice(tools, self._theme, lambda _: self.commands.filter(), width=13)
+        self.kinds = Choice(tools, self._theme, lambda _: self.commands.filter(), width=None)
         self.kinds.pack(side="left")
 
     def _make_strip(self) -> None:

@@ -187,7 +187,8 @@ class ResultView(ttk.Frame):
         if picture is None:
             self._levels.pack_forget()
             return
-        self._bars = photo_of(self, picture)
+        height, width = picture.shape[:2]
+        self._bars = photo_of(self, picture, (self._theme.px(width), self._theme.px(height)))
         self._histogram.configure(image=self._bars)
         if not self._levels.winfo_manager():
             self._levels.pack(fill="x", after=self._heading)
