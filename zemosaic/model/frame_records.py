@@ -238,6 +238,13 @@ class MeasuredFrame:
     """Brightest first."""
     sites: SiteLevels | None = None
     """Of a raw Bayer frame with enough numbers."""
+    more_stars: int = 0
+    """So many were found besides `stars`, which are the brightest."""
+
+    @property
+    def star_count(self) -> int:
+        """How many stars were found."""
+        return len(self.stars) + self.more_stars
 
 
 UNCHECKED_PLACE = "header_unchecked"

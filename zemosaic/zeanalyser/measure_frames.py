@@ -115,7 +115,9 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic], cut_off: float | None 
     raw_sigma = _typical_sigma(detections) * view.step
     x, y = refine_centroids(image, sites, x, y, local, raw_sigma)
     good = np.isfinite(x) & (x > EDGE_PX) & (y > EDGE_PX) & (x < frame.width - EDGE_PX) & (y < frame.height - EDGE_PX)
-    good = np.flatnonzero(good)[:MAX_STARS]
+    good = np.flatnonzero(good)
+    more = max(len(good) - MAX_STARS, 0)
+    good = good[:MAX_STARS]
     detections, x, y, local = detections[good], x[good], y[good], local[good]
     peaks = detections["peak"] + local if view.bayer else _peaks(view.planes[view.green], x, y)
     saturated = peaks > (cut_off_level(pixels) if cut_off is None else cut_off)
@@ -148,6 +150,7 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic], cut_off: float | None 
         gradient_adu=_gradient(back),
         snr=_signal_to_noise(flux[order, view.green], error[order, view.green]),
         trails=trails,
+        more_stars=more,
     )
 
 
