@@ -59,9 +59,7 @@ class EntriesButton(ttk.Button):
         self.menu.tk_popup(self.winfo_rootx(), self.winfo_rooty() + self.winfo_height())
 
 
-def photo_of(
-    master: tk.Misc, picture: NDArray[np.uint8], size: tuple[int, int] | None = None
-) -> tk.PhotoImage:
+def photo_of(master: tk.Misc, picture: NDArray[np.uint8], size: tuple[int, int] | None = None) -> tk.PhotoImage:
     """Return a picture, shape (h, w, 3), as Tk shows it.
 
     Parameters
