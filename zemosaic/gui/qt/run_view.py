@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QGuiApplication, QImage, QTextCharFormat, QTextCursor
+from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QPlainTextEdit,
     QProgressBar,
     QPushButton,
     QSplitter,
@@ -23,6 +22,7 @@ from zemosaic.gui.presenter.run.run_page import LogFeed, empty_text, run_face
 from zemosaic.gui.presenter.run.run_state import PhaseStatus
 from zemosaic.gui.presenter.run.run_text import LEVELS, PhaseCells
 from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.qt.linked_text import LinkedText
 from zemosaic.gui.qt.picture import Picture
 from zemosaic.gui.qt.widgets import Choice, card, label, restyle
 
@@ -85,8 +85,7 @@ class LogPane(QFrame):
         for widget in (self.level_choice, self.copy, self.save):
             top.addWidget(widget)
         layout.addLayout(top)
-        self.text = QPlainTextEdit()
-        self.text.setReadOnly(True)
+        self.text = LinkedText(session)
         self.text.setMaximumBlockCount(5000)
         layout.addWidget(self.text, 1)
 
@@ -122,13 +121,9 @@ class LogPane(QFrame):
             self.text.clear()
         bar = self.text.verticalScrollBar()
         at_end = bar.value() >= bar.maximum() - 2
-        cursor = QTextCursor(self.text.document())
         for text, level in lines:
-            cursor.movePosition(QTextCursor.MoveOperation.End)
-            ink = QTextCharFormat()
-            ink.setForeground(QColor(self._inks.get(level, "#888888")))
             newline = "" if self.text.document().isEmpty() else "\n"
-            cursor.insertText(newline + text, ink)
+            self.text.add_text(newline + text, self._inks.get(level, "#888888"))
         if lines and at_end:
             bar.setValue(bar.maximum())
 
@@ -194,7 +189,7 @@ class RunView(QWidget):
         self._facts.setText(face.facts)
         self._caption.setText(face.caption)
         if face.warnings != self.warnings.toPlainText():
-            self.warnings.setPlainText(face.warnings)
+            self.warnings.show_text(face.warnings)
         self.log.update_lines()
 
     @property
@@ -225,8 +220,7 @@ class RunView(QWidget):
         frame, layout = card()
         self._warnings_heading = label("heading")
         layout.addWidget(self._warnings_heading)
-        self.warnings = QPlainTextEdit()
-        self.warnings.setReadOnly(True)
+        self.warnings = LinkedText(self._session)
         self.warnings.setMinimumHeight(50)
         layout.addWidget(self.warnings, 1)
         return frame

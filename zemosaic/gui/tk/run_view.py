@@ -10,6 +10,7 @@ from zemosaic.gui.presenter.run.run_page import LogFeed, RunFace, empty_text, ru
 from zemosaic.gui.presenter.run.run_state import PhaseStatus
 from zemosaic.gui.presenter.run.run_text import LEVELS, PhaseCells
 from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.tk.linked_text import insert_linked
 from zemosaic.gui.tk.picture import Levels, Picture
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.widgets import Choice, wrap_to_width
@@ -112,7 +113,7 @@ class LogPane(ttk.Frame):
         if is_anew:
             self.text.delete("1.0", "end")
         for line, level in lines:
-            self.text.insert("end", line + "\n", level)
+            insert_linked(self.text, line + "\n", self._session, level)
         self.text.configure(state="disabled")
         if at_end:
             self.text.see("end")
@@ -223,7 +224,7 @@ class RunView(ttk.Frame):
     def _show_warnings(self, face: RunFace) -> None:
         self._warnings.configure(state="normal")
         self._warnings.delete("1.0", "end")
-        self._warnings.insert("end", face.warnings)
+        insert_linked(self._warnings, face.warnings, self._session)
         self._warnings.configure(state="disabled")
         self._face = face
         self._recolour()

@@ -20,6 +20,7 @@ from zemosaic.gui.tk.desktop.drops import accept_drops
 from zemosaic.gui.tk.desktop.file_dialogs import speak
 from zemosaic.gui.tk.desktop.questions import ask
 from zemosaic.gui.tk.frames.frames_view import FramesView
+from zemosaic.gui.tk.linked_text import link_label
 from zemosaic.gui.tk.picture import read_levels
 from zemosaic.gui.tk.result.result_view import ResultView
 from zemosaic.gui.tk.run_view import RunView
@@ -212,6 +213,7 @@ class MainWindow:
         for label in (self.forecast, self._status):
             label.pack(fill="x")
             wrap_to_width(label, px(16))
+            link_label(label, self.session)
         self.pages.pack(side="top", fill="both", expand=True)
 
     def _bind_keys(self) -> None:

@@ -77,6 +77,7 @@ class WindowPresenter:
     def attach(self, view: WindowView) -> None:
         """Take the window, whose pages are made, and put its texts in place."""
         self._view = view
+        self.session.visit = self.show_setting
         view.show_theme(self.theme_name)
         self._use_readable_language()
         self.retranslate()
@@ -175,6 +176,11 @@ class WindowPresenter:
         if self.view.page == FRAMES:
             self.view.frames.commands.update()
         self.show_status()
+
+    def show_setting(self, key: str) -> None:
+        """Show the row of a setting, whatever is filtered."""
+        self.view.show_page(SETTINGS)
+        self.view.settings.page.reveal(key)
 
     def greet(self) -> None:
         """Show what the program found, and the demo, as at the first start."""

@@ -81,8 +81,9 @@ class Session:
         self._start = start
         self.demo = DemoFrames(make_demo)
         self.demo_news: DemoProgress | None = None
-        """How far the demo frames are."""
         self.opener = Opener()
+        self.visit: Callable[[str], None] = lambda key: None
+        """Leads to the row of a setting; the window puts it here."""
         self.earlier = EarlierResults()
         """What lies in the output folder, as long as nothing was run."""
         self._run: RunHandle | None = None
@@ -100,7 +101,6 @@ class Session:
         """When the last run began, in seconds of the system's clock, as files have them."""
         self.input = InputFolder()
         self._run_folder = ""
-        """Input folder of the run."""
         self.form, self.problem = opened_form(environ, flags or {}, self._user_file)
 
     @property

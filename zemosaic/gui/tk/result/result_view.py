@@ -13,6 +13,7 @@ from zemosaic.gui.presenter.desktop.clipboard import copy_png
 from zemosaic.gui.presenter.result.picture_loader import Loaded
 from zemosaic.gui.presenter.result.result_page import SLIDERS, ResultFiles, ResultPage
 from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.tk.linked_text import insert_linked
 from zemosaic.gui.tk.picture import Levels, Picture, picture_buttons
 from zemosaic.gui.tk.result.menu_button import EntriesButton, photo_of
 from zemosaic.gui.tk.result.pixel_panel import PixelPanel
@@ -147,7 +148,7 @@ class ResultView(ttk.Frame):
     def show_summary(self, text: str, files: ResultFiles) -> None:
         self._told.configure(state="normal")
         self._told.delete("1.0", "end")
-        self._told.insert("end", text)
+        insert_linked(self._told, text, self._session)
         self._told.configure(state="disabled")
         self._set_enabled([self._open_report], bool(files.report))
         self._set_enabled([self._open_folder], bool(files.folder))
