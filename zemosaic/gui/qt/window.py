@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -102,12 +103,14 @@ class MainWindow(QMainWindow):
         self.pause_button.setText(footer.pause)
         self.start_button.setText(footer.start)
         self.setWindowTitle(footer.title)
-        if footer.percent != self._badge:
-            self._badge = footer.percent
-            # Shows on the program's entry in the task bar or dock, where the desktop has a place for it.
-            app = QApplication.instance()
-            if isinstance(app, QApplication):
-                app.setBadgeNumber(footer.percent)
+        app = QApplication.instance()
+        if sys.platform == "darwin" and isinstance(app, QApplication) and footer.percent != self._badge:
+            self._badge = footer.percent  # the dock's; elsewhere the presenter tells the task bar
+            app.setBadgeNumber(footer.percent)
+
+    @property
+    def handle(self) -> int:
+        return int(self.winId())
 
     def can_write(self, text: str) -> bool:
         return can_write(text)

@@ -134,11 +134,15 @@ class MainWindow:
     def ask_folder(self, title: str) -> str:
         return str(filedialog.askdirectory(parent=self.root, title=title, initialdir=Path.home()) or "")
 
+    @property
+    def handle(self) -> int:
+        return int(self.root.wm_frame(), 16)
+
     def alert(self) -> None:
         """Ring the bell; on Windows let the window's entry in the task bar flash too."""
         self.root.bell()
         if sys.platform == "win32":
-            ctypes.windll.user32.FlashWindow(int(self.root.wm_frame(), 16), True)
+            ctypes.windll.user32.FlashWindow(self.handle, True)
 
     def place(self) -> tuple[str, bool]:
         """Return the window's place, and whether it is maximised."""

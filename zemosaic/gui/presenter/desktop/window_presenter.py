@@ -9,6 +9,7 @@ from typing import Any
 from zemosaic.errors import Message, SettingsError, ZeMosaicError
 from zemosaic.events import PreviewReady
 from zemosaic.gui.presenter.desktop.notifications import notify
+from zemosaic.gui.presenter.desktop.taskbar import TaskbarProgress
 from zemosaic.gui.presenter.desktop.window_actions import WindowActions
 from zemosaic.gui.presenter.desktop.window_protocols import Footer, FramesPageView, SettingsPageView, WindowView
 from zemosaic.gui.presenter.desktop.window_state import (
@@ -65,6 +66,7 @@ class WindowPresenter:
         self._pumps = 0
         self.queue = QueuePage(session, self._show_started, self._refused)
         self.actions = WindowActions(self)
+        self._taskbar = TaskbarProgress(lambda: self.view.handle)
         self._agreed_folder = ""
         """Output folder of runs that the user let replace what lies there, until one of them ends with a mosaic."""
 
@@ -207,6 +209,7 @@ class WindowPresenter:
         if session.running:
             return False  # the pump closes the window once the run has ended
         self._remember()
+        self._taskbar.show(0)
         self.view.shut()
         session.close()
         return True
@@ -263,7 +266,9 @@ class WindowPresenter:
 
     def show_status(self) -> None:
         """Show the foot of the window."""
-        self.view.show_footer(self.footer())
+        footer = self.footer()
+        self.view.show_footer(footer)
+        self._taskbar.show(footer.percent)
 
     def footer(self) -> Footer:
         """Return what the foot of the window shows."""
