@@ -18,10 +18,10 @@ from test_windows_remember import Qt, Tk
 from waiting import wait_until
 
 from zemosaic.gui.presenter.desktop import notifications
-from zemosaic.gui.presenter.desktop.dropped_paths import folders_of, paths_of_text
 from zemosaic.gui.presenter.desktop.notifications import notification_command
 from zemosaic.gui.presenter.desktop.recent_folders import MOST_PAIRS, RecentFolders
 from zemosaic.gui.presenter.desktop.window_presenter import FRAMES, RESULT, RUN, SETTINGS
+from zemosaic.gui.presenter.run.dropped_paths import folders_of, paths_of_text
 from zemosaic.gui.presenter.run.input_folder import InputFolder
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.presenter.settings import doctor

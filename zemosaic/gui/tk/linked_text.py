@@ -38,7 +38,15 @@ def insert_linked(widget: tk.Text, text: str, session: Session, *tags: str) -> N
 
 
 def link_label(label: ttk.Label, session: Session) -> None:
-    """Let a click on a label lead to the first setting that it names; the pointer tells where it names one."""
+    """Let a click on a label lead to the first setting that it names; the pointer tells where it names one.
+
+    Parameters
+    ----------
+    label : ttk.Label
+        Its text may change at any time.
+    session : Session
+        Its `visit` is called with the key of the setting.
+    """
 
     def keys() -> list[str]:
         return [link.key for link in setting_links(str(label.cget("text")), session.words)]
