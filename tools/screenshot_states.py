@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +16,7 @@ from astropy.io import fits
 from PIL import Image, ImageGrab
 
 from zemosaic.events import Watching
-from zemosaic.gui.presenter.run.run_state import Status
+from zemosaic.gui.presenter.run.run_state import RunState, Status
 from zemosaic.gui.presenter.unattended.jobs import Job
 
 __all__ = ["STATES", "Hands", "QtHands", "TkHands"]
@@ -233,12 +232,13 @@ def _watch(hands: Hands) -> Iterator[None]:
     session, before = hands.window.session, hands.window.session.state
     session._run, session._watched = _Waiting(), _Waiting()
     told = Watching(frames=len(session.frames.table), fresh=6, unfinished=1)
-    session.state = replace(before, status=Status.RUNNING, current=None, result=None, watch=told)
+    session.state = RunState(Status.RUNNING, before.started_s, found=before.found, preview=before.preview, watch=told)
     hands.window.show_page(2)
     hands.window.presenter.refresh()
     yield
     session._run = session._watched = None
     session.state = before
+    hands.window.presenter.refresh()
 
 
 class _Waiting:
