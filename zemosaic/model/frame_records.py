@@ -397,3 +397,5 @@ class Dropped:
     phase: str
     status: FrameStatus
     reason: Message = field(default_factory=lambda: Message("reason.unknown"))
+    by_hand: bool = False
+    """Whether its user left it out."""

@@ -27,8 +27,6 @@ METRICS = ("stars", "fwhm", "eccentricity", "background", "noise", "snr", "weigh
 """Columns of numbers; NaN while unknown."""
 SHOWN = ("all", "kept", "left_out")
 GROUPINGS = ("night", "telescope", "filter", "field", "verdict")
-BY_HAND_REASONS = ("reason.left_out_by_hand", "reason.picked_out")
-"""What a run says of frames that the user left out; the table knows it already."""
 
 Rows = NDArray[np.intp]
 Flags = NDArray[np.bool_]
@@ -263,7 +261,7 @@ class FrameTable:
                 self.solved[row] = event.how
                 self.footprints.place(row, event.corners_ra_deg, event.corners_dec_deg)
             case FrameDropped():
-                if event.reason.key not in BY_HAND_REASONS:
+                if not event.by_hand:
                     self.why[row] = event.reason
 
     def forget_run(self) -> None:

@@ -294,5 +294,5 @@ def welcome_line(equipment: Equipment, name: str) -> str:
         One of `EQUIPMENT`.
     """
     text, good = equipment_text(equipment, name)
-    is_found = good and equipment.finding(name).good and not equipment.finding(name).text.key.endswith("_unknown")
+    is_found = good and equipment.finding(name).good and equipment.finding(name).is_known
     return f"{'✓' if is_found else '•'} {text}"
