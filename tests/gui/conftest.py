@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import os
 import shutil
@@ -89,34 +88,6 @@ def headless(demo_frames, zemosaic, tmp_path_factory):
     assert done.returncode == 0, done.stderr
     network = (folder / "network.txt").read_text(encoding="utf-8").splitlines()
     return Headless(frames, Headless.files(folder / "mosaic"), network)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _keep_interpreters():
-    """Keep every interpreter of Tcl to the end: deleted by a thread that outlives its window, it ends the process."""
-    try:
-        import tkinter as tk
-    except ImportError:
-        yield
-        return
-    kept, begin = [], tk.Tk.__init__
-
-    def begin_and_keep(self, *args, **named):
-        begin(self, *args, **named)
-        kept.append(self.tk)
-
-    tk.Tk.__init__ = begin_and_keep
-    yield
-    tk.Tk.__init__ = begin
-
-
-@pytest.fixture(autouse=True)
-def _let_tk_go_in_its_own_thread():
-    """Collect what a window of Tk left: a thread of another window that does it waits for Tk for ever, or aborts."""
-    gc.collect()
-    gc.disable()  # only here, between tests, where no other thread does it
-    yield
-    gc.enable()
 
 
 @pytest.fixture

@@ -51,6 +51,11 @@ class Theme:
         menu.configure(background=look.card, foreground=look.text, selectcolor=look.text, borderwidth=1, relief="solid")
         menu.configure(activebackground=look.accent, activeforeground=look.on_accent, font="TkDefaultFont")
 
+    def forget(self) -> None:
+        """Let go of pictures and letters, once no window shows them any more."""
+        self._images.clear()
+        self._fonts.clear()
+
     def px(self, size: float) -> int:
         """Return a size of a 96 dpi screen in pixels of this one."""
         return round(size * self.scale)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import tkinter as tk
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from tkinter import font as tk_font
 from tkinter import ttk
 from typing import Any
@@ -22,6 +22,7 @@ __all__ = [
     "ScrollFrame",
     "Tooltip",
     "on_write",
+    "take_apart",
     "wrap_to_width",
     "yield_labels",
 ]
@@ -299,6 +300,28 @@ class Tooltip:
         if y + height > self._widget.winfo_screenheight():
             y = self._widget.winfo_rooty() - height - 4
         self._shown.wm_geometry(f"+{x}+{y}")
+
+
+def take_apart(root: tk.Misc) -> None:
+    """Destroy a window and let go of all that its widgets hold.
+
+    Widgets, what they call and what they show hold each other.  Left to the collector of garbage they would be freed
+    by whatever thread it happens to run in, and Tk's variables and pictures may be freed by Tk's own thread only.
+
+    Parameters
+    ----------
+    root : tkinter widget
+    """
+    widgets = list(_all_of(root))
+    root.destroy()
+    for widget in widgets:
+        vars(widget).clear()
+
+
+def _all_of(widget: tk.Misc) -> Iterator[tk.Misc]:
+    for child in widget.winfo_children():
+        yield child
+        yield from _all_of(child)
 
 
 def yield_labels(line: ttk.Frame, *labels: ttk.Label) -> None:

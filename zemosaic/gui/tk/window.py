@@ -27,7 +27,7 @@ from zemosaic.gui.tk.run_view import RunView
 from zemosaic.gui.tk.settings_view import SettingsView
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.unattended.queue_window import QueueWindow
-from zemosaic.gui.tk.widgets import Choice, EntryMenu, MenuButton, Tooltip, wrap_to_width
+from zemosaic.gui.tk.widgets import Choice, EntryMenu, MenuButton, Tooltip, take_apart, wrap_to_width
 from zemosaic.resources import resource_root
 
 __all__ = ["MainWindow", "run_window"]
@@ -152,7 +152,8 @@ class MainWindow:
     def shut(self) -> None:
         """End what works in the background, and the window with it."""
         self.settings.close_page()
-        self.root.destroy()
+        take_apart(self.root)
+        self.theme.forget()
 
     def close(self) -> None:
         """Close the window, unless its user would rather keep a run."""

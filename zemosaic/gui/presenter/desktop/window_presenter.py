@@ -212,6 +212,8 @@ class WindowPresenter:
         self._taskbar.show(0)
         self.view.shut()
         session.close()
+        session.visit = lambda key: None
+        self._view = None  # window and presenter hold each other no longer
         return True
 
     def page_changed(self) -> None:
