@@ -48,7 +48,9 @@ class Theme:
     def dress_menu(self, menu: tk.Menu) -> None:
         """Give a menu the colours of the look."""
         look = self.palette
-        menu.configure(background=look.card, foreground=look.text, selectcolor=look.text, borderwidth=1, relief="raised")
+        menu.configure(
+            background=look.card, foreground=look.text, selectcolor=look.text, borderwidth=1, relief="raised"
+        )
         menu.configure(activebackground=look.accent, activeforeground=look.on_accent, font="TkDefaultFont")
 
     def forget(self) -> None:
