@@ -36,7 +36,7 @@ from zemosaic.wcs import FrameWcs
 
 __all__ = ["CanvasPixels", "StretchedPicture", "look_of", "write_shared_pictures"]
 
-PICTURE_BYTES = 80
+PICTURE_BYTES = 95
 """Memory that a pixel of a finished picture takes while it is made."""
 MEMORY_PART = 0.25
 """Part of the memory limit that a finished picture may take; the workers have ended their tasks then."""
