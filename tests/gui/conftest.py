@@ -90,6 +90,26 @@ def headless(demo_frames, zemosaic, tmp_path_factory):
     return Headless(frames, Headless.files(folder / "mosaic"), network)
 
 
+@pytest.fixture(autouse=True)
+def _let_closed_windows_go():
+    """Delete Qt's closed windows, which no event loop does here, and collect those of Tk in the thread that made them.
+
+    A closed window holds 25 MB, and every change of the look is made in all that are left.  A thread of a later test
+    that collects a variable of Tk waits for Tk for ever.
+    """
+    gc.disable()
+    yield
+    made = sys.modules.get("zemosaic.gui.qt.window")
+    application = made.QApplication.instance() if made is not None else None
+    if application is not None:
+        for window in application.topLevelWidgets():
+            if isinstance(window, made.MainWindow) and not window.isVisible():
+                window.deleteLater()
+        application.sendPostedEvents(None, sys.modules["PySide6.QtCore"].QEvent.Type.DeferredDelete.value)
+    gc.enable()
+    gc.collect()
+
+
 @pytest.fixture
 def environ(tmp_path):
     """An environment with a configuration folder of its own, in English."""
