@@ -243,7 +243,6 @@ class MeasuredFrame:
 
     @property
     def star_count(self) -> int:
-        """How many stars were found."""
         return len(self.stars) + self.more_stars
 
 
