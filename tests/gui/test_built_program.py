@@ -35,6 +35,29 @@ def test_the_build_script_says_what_is_missing(tmp_path):
     assert "tkinter" in done.stderr
 
 
+@pytest.mark.skipif(os.name == "nt" or os.uname().sysname != "Linux", reason="the system's libraries of Linux")
+def test_the_build_script_names_the_libraries_that_the_qt_window_lacks(tmp_path):
+    """Built without them, the program had a Qt window that opened nowhere."""
+    programs = {
+        "python": 'case "$2" in *PySide6*) echo /somewhere;; *PyInstaller*) echo packed; exit 1;; esac',
+        "ldd": "echo 'libxcb-icccm.so.4 => not found'; echo 'libm.so.6 => /lib/libm.so.6'",
+    }
+    (tmp_path / "bin").mkdir()
+    for name, content in programs.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{content}\n", encoding="utf-8")
+        (tmp_path / "bin" / name).chmod(0o755)
+    done = subprocess.run(
+        [str(ROOT / "compile" / "build_zemosaic_posix.sh")],
+        env=os.environ | {"BUILD_VENV": str(tmp_path), "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "libxcb-icccm.so.4" in done.stderr and "libm" not in done.stderr
+    assert "packed" not in done.stdout
+
+
 @pytest.fixture(scope="module")
 def program():
     """The program as the build script makes it."""
