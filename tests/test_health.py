@@ -107,3 +107,29 @@ def test_nobody_is_sent_to_pip_from_the_double_click_program(monkeypatch):
     told = [english.message(error.message) for error in (fault, no_gpu.value, no_cluster.value)]
     assert not [text for text in told if "pip install" in text or "Install CuPy" in text]
     assert "use_gpu_phase5" in told[1] and "dask_scheduler" in told[2]
+
+
+def test_what_loading_a_package_says_is_told(tmp_path, monkeypatch):
+    """In the double-click program as well, which cannot give a command to an interpreter."""
+    bodies = {
+        "broken_one": "raise OSError('libz.so:\\n cannot be opened')",
+        "broken_two": "import os; os._exit(3)",
+        "sound_one": "import warnings; warnings.warn('old')",
+        "slow_one": "import time; time.sleep(60)",
+    }
+    for name, body in bodies.items():
+        (tmp_path / f"{name}.py").write_text(body + "\n", encoding="utf-8")
+    monkeypatch.setattr(health, "REQUIRED", {name: Package(name, "1.0") for name in list(bodies)[:3]})
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "frozen", False, raising=False)
+    told = {state.name: state.trouble for state in package_states(load=True)}
+    assert told["sound_one"] is None
+    assert told["broken_one"].params["detail"].strip() == "cannot be opened"
+    assert told["broken_two"].params["detail"] == "exit code 3"
+    # What a built program asks of multiprocessing is the same; the flag alone would make that start another program.
+    monkeypatch.setattr(health, "is_built_program", lambda: True)
+    inside = {state.name: state.trouble for state in package_states(load=True)}
+    assert inside["broken_two"].key == "error.program_broken" and "broken_two" in inside["broken_two"].params["detail"]
+    assert inside["sound_one"] is None
+    monkeypatch.setattr(health, "PATIENCE_S", 0.5)
+    assert "not loaded" in health._loading_error("slow_one")
