@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,13 @@ from zemosaic.compute.backend import open_backend
 from zemosaic.compute.cluster import join_cluster
 from zemosaic.errors import ResourceError, SettingsError
 from zemosaic.gui.presenter.settings.doctor import without_names
-from zemosaic.health import installation_error, package_states, package_troubles
+from zemosaic.health import (
+    compiled_for_now,
+    give_compiled_code_a_folder,
+    installation_error,
+    package_states,
+    package_troubles,
+)
 from zemosaic.i18n import Translator
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -133,3 +140,29 @@ def test_what_loading_a_package_says_is_told(tmp_path, monkeypatch):
     assert inside["sound_one"] is None
     monkeypatch.setattr(health, "PATIENCE_S", 0.5)
     assert "not loaded" in health._loading_error("slow_one")
+
+
+def test_compiled_code_has_a_folder_where_neither_program_nor_user_has_one(tmp_path, monkeypatch):
+    """numba refuses to load functions whose code it cannot keep, which ended every run of such an installation."""
+    (tmp_path / "file").write_bytes(b"")
+    nowhere = tmp_path / "file" / "folder"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(nowhere))
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_, **__: str(nowhere))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    usual: dict[str, str] = {}
+    give_compiled_code_a_folder(usual, tmp_path)
+    assert not usual, "beside the modules"
+    named = {"ZEMOSAIC_CACHE_DIR": str(tmp_path / "cache")}
+    give_compiled_code_a_folder(named, nowhere)
+    assert named["NUMBA_CACHE_DIR"] == str(tmp_path / "cache" / "compiled") and not compiled_for_now(named)
+
+    environ: dict[str, str] = {}
+    give_compiled_code_a_folder(environ, nowhere)
+    folder = Path(environ["NUMBA_CACHE_DIR"])
+    assert folder.parent == tmp_path and folder.is_dir() and compiled_for_now(environ)
+    if os.name == "posix":
+        assert folder.stat().st_mode & 0o077 == 0, "others could plant code there"
+    given = {"NUMBA_CACHE_DIR": "/given"}
+    give_compiled_code_a_folder(given, nowhere)
+    assert given["NUMBA_CACHE_DIR"] == "/given"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import importlib
 import io
 import multiprocessing
+import os
 import re
+import shutil
 import sys
+import tempfile
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -21,11 +26,24 @@ from pathlib import Path
 from zemosaic.about import REQUIRED
 from zemosaic.errors import InstallationError, Message, message
 
-__all__ = ["PackageState", "installation_error", "is_built_program", "package_states", "package_troubles"]
+__all__ = [
+    "PackageState",
+    "compiled_for_now",
+    "give_compiled_code_a_folder",
+    "installation_error",
+    "is_built_program",
+    "package_states",
+    "package_troubles",
+    "writable",
+]
 
 PATIENCE_S = 60.0
 """A package that takes longer to load counts as broken."""
 MAX_LOADING_PROCESSES = 2
+COMPILED_FOLDER = "NUMBA_CACHE_DIR"
+"""The environment variable by which numba is told where compiled code lies."""
+FOR_NOW = "zemosaic_compiled_"
+"""How the names of temporary folders of compiled code begin."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +225,41 @@ def writable(folder: Path) -> bool:
     probe = folder / ".zemosaic_probe"
     try:
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another process may look at the same time
     except OSError:
         return False
     return True
+
+
+def give_compiled_code_a_folder(environ: MutableMapping[str, str], package: Path) -> None:
+    """Name a folder for compiled code where numba would find none that can be written and refuse to load the program.
+
+    numba writes beside the modules, else into the user's cache folder.  Where neither can be, the program's own cache
+    folder is taken, or a private temporary one that goes when this process ends.  Call it before numba is loaded.
+
+    Parameters
+    ----------
+    environ : mutable mapping
+        Environment variables of this process, which those that it starts inherit.
+    package : Path
+        The folder of the program's modules.
+    """
+    if environ.get(COMPILED_FOLDER) or (not is_built_program() and writable(package)):
+        return
+    from platformdirs import user_cache_dir
+
+    if writable(Path(user_cache_dir("numba", appauthor=False))):
+        return
+    own = environ.get("ZEMOSAIC_CACHE_DIR")
+    if own and writable(Path(own)):
+        environ[COMPILED_FOLDER] = str(Path(own) / "compiled")
+        return
+    with contextlib.suppress(OSError):  # numba will say that it has no folder
+        folder = tempfile.mkdtemp(prefix=f"{FOR_NOW}{os.getpid()}_")
+        environ[COMPILED_FOLDER] = folder
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+
+
+def compiled_for_now(environ: MutableMapping[str, str]) -> bool:
+    """Return whether compiled code is kept in a temporary folder, so that every start compiles it again."""
+    return Path(environ.get(COMPILED_FOLDER, "")).name.startswith(FOR_NOW)
