@@ -99,6 +99,13 @@ def test_a_frame_that_no_tile_took_is_not_called_used():
     assert report.frames[0].reason == message("reason.used_in_no_tile")
 
 
+def test_a_program_reads_the_frames_line_by_line(tmp_path, translators):
+    told = read_json(tmp_path, build_report(records(60)), translators["en"])
+    lines = (tmp_path / "run_report.json").read_text(encoding="utf-8").splitlines()
+    first = lines.index(' "frames": [') + 1
+    assert [json.loads(line.rstrip(",")) for line in lines[first : lines.index(" ],", first)]] == told["frames"]
+
+
 def test_the_report_says_which_way_was_taken_and_why(tmp_path, translators):
     given = records(20)
     assert read_json(tmp_path, build_report(given), translators["en"])["way"] is None
