@@ -110,7 +110,7 @@ def _state(name: str, load: bool) -> PackageState:
 def _trouble_outside(name: str, version: str) -> Message | None:
     """Return what is wrong with a package that pip brought, as far as can be seen without loading it."""
     package = REQUIRED[name]
-    if find_spec(package.module) is None:
+    if not _is_there(package.module):
         return message("error.package_missing", package=name, cure=_cure(name))
     if version and _numbers(version) < _numbers(package.minimum):
         told = {"package": name, "version": version, "minimum": package.minimum}
@@ -123,6 +123,13 @@ def _broken(name: str, version: str, detail: str) -> Message:
     if is_built_program():
         return message("error.program_broken", detail=f"{name} {version or '?'}: {detail}")
     return message("error.package_broken", package=name, version=version or "?", detail=detail, cure=_cure(name))
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ValueError:
+        return True  # another thread is importing it, and it says nothing of itself before that is done
 
 
 def _loading_error(module: str) -> str:
