@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +12,29 @@ from numpy.typing import NDArray
 from zemosaic.arrays import Box
 from zemosaic.store.axis_order import AxisLayout, AxisOrder, Pixels, axis_layout
 
-__all__ = ["block_size", "downsampled", "sampled"]
+__all__ = ["MaskedPixels", "block_size", "downsampled", "sampled"]
 
 STRIP_ROWS = 128
 """Rows that are averaged at a time."""
+
+
+@dataclass(frozen=True)
+class MaskedPixels:
+    """Planes that are NaN outside of a mask, made only of the part that is read."""
+
+    source: NDArray[np.float32]
+    """Shape (planes, h, w)."""
+    inside: NDArray[np.bool_]
+    """Shape (h, w)."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(planes, h, w)."""
+        return self.source.shape
+
+    def __getitem__(self, key: Any, /) -> NDArray[np.float32]:
+        channels, rows, columns = key
+        return np.where(self.inside[rows, columns], self.source[channels, rows, columns], np.float32(np.nan))
 
 
 def block_size(height: int, width: int, max_px: int) -> int:
