@@ -119,7 +119,7 @@ def test_the_report_shows_how_deep_each_part_is(translators):
     residual = ResidualBackground((0, 40, 0, 60), ((0.0,) * 6,) * 3, (4.28, 3.0, 2.0), (0.1,) * 3, 0.62)
     report = build_report(replace(records(20), light=StarLight(residual=residual)))
     plain = report_html(report, PICTURES, translators["en"])
-    assert "4.3 ADU" in plain and "62 % of the sky is empty" in plain and "Depth" not in Page(plain).words
+    assert "4.3 ADU" in plain and "62% of the sky is empty" in plain and "Depth" not in Page(plain).words
     drawn = replace(PICTURES, depth=PICTURES.coverage, depth_deepest_mag=17.25, depth_shallowest_mag=15.75)
     page = Page(report_html(report, drawn, translators["en"])).words
     assert "15.8 mag" in page and "17.2 mag" in page and "still shallower" not in page
