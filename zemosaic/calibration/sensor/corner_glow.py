@@ -242,7 +242,8 @@ def _weights(table: _Table, residual: Float64s, frames: int) -> Float64s:
     scaled = np.abs(residual) * np.sqrt(table.weight)
     sigma = np.array([1.4826 * float(median(scaled[table.frame == k])) for k in range(frames)])
     scaled = scaled / np.maximum(sigma, 1e-9)[table.frame]
-    return table.weight / np.maximum(sigma, 1e-9)[table.frame] ** 2 * np.minimum(1.0, HUBER / np.maximum(scaled, 1e-9))
+    weight = table.weight / np.maximum(sigma, 1e-9)[table.frame] ** 2
+    return np.asarray(weight * np.minimum(1.0, HUBER / np.maximum(scaled, 1e-9)), np.float64)
 
 
 def _nuisance(table: _Table, state: _State, turn: int) -> tuple[csr_matrix, Float64s]:

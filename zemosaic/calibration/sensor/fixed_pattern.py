@@ -3,7 +3,7 @@
 ``calibrated = (raw - offset - bias) / response + bias``
 
 Both maps are learnt from the lights (`zemosaic.calibration.sensor.pixel_pattern`,
-`zemosaic.calibration.sensor.smooth_pattern`).
+`zemosaic.calibration.sensor.corner_glow`, `zemosaic.calibration.sensor.smooth_pattern`).
 """
 
 from __future__ import annotations
