@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -71,6 +72,14 @@ def test_missing_and_outdated_packages_are_found_without_loading_them(monkeypatc
     assert told["no-such-thing"].key == "error.package_missing"
     assert told["numpy"].key == "error.package_old"
     assert told["numpy"].params["minimum"] == "99.1"
+
+
+def test_a_package_that_another_thread_is_importing_is_there(monkeypatch):
+    half = ModuleType("half_imported")
+    half.__spec__ = None
+    monkeypatch.setitem(sys.modules, "half_imported", half)
+    monkeypatch.setattr(health, "REQUIRED", {"half": Package("half_imported", "")})
+    assert package_states() == [health.PackageState("half", "", None)]
 
 
 def test_versions_are_compared_by_numbers():

@@ -27,6 +27,7 @@ from zemosaic.text.plain_text import printable
 
 ROOT = Path(__file__).resolve().parents[1]
 LANGUAGES = ("de", "en", "es", "fr", "it", "ja", "nl", "pl", "pt", "zh")
+PERCENTS = dict.fromkeys(LANGUAGES, "%") | dict.fromkeys(("de", "es", "fr"), "\xa0%")
 TEXTS = {code: json.loads((locales_folder() / f"{code}.json").read_text(encoding="utf-8")) for code in LANGUAGES}
 TRANSLATED = [code for code in LANGUAGES if code != "en"]
 _SAME_WORDS = """
@@ -180,6 +181,21 @@ def test_a_broken_language_file_is_named(folder):
     (folder / "de.json").write_text("{", encoding="utf-8")
     with pytest.raises(SettingsError, match=r"de\.json"):
         Translator("de", folder)
+
+
+def test_there_is_one_minus_and_what_is_rounded_to_nothing_has_none():
+    for code in LANGUAGES:
+        words = Translator(code)
+        assert words.number(-0.4, "+.1f") == f"−0{words.decimal}4" and words.number(-3, "") == "−3"
+        assert words.number(-0.04, ".1f") == f"0{words.decimal}0" and words.number(-0.0, "") == "0"
+
+
+def test_hundredths_are_written_as_each_language_does():
+    assert Translator("en").number(-0.002, "+.1%") == "−0.2%"
+    assert Translator("fr").number(-0.002, "+.1%") == "−0,2\N{NO-BREAK SPACE}%"
+    for code, texts in TEXTS.items():
+        odd = [key for key, text in texts.items() if re.search(r"[\d}]\s*%(?!})", text.replace(PERCENTS[code], "§"))]
+        assert not odd, (code, odd)
 
 
 def test_numbers_are_written_the_french_way():

@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from astropy.io import fits
 from PIL import Image, ImageGrab
 
+from zemosaic.events import Watching
+from zemosaic.gui.presenter.run.run_state import RunState, Status
 from zemosaic.gui.presenter.unattended.jobs import Job
 
 __all__ = ["STATES", "Hands", "QtHands", "TkHands"]
@@ -223,6 +226,66 @@ def _wipe(hands: Hands) -> Iterator[None]:
     actions.compare("")
 
 
+@contextmanager
+def _watch(hands: Hands) -> Iterator[None]:
+    """The folder is watched, and waits for more frames."""
+    session, before = hands.window.session, hands.window.session.state
+    session._run, session._watched = _Waiting(), _Waiting()
+    told = Watching(frames=len(session.frames.table), fresh=6, unfinished=1)
+    session.state = RunState(Status.RUNNING, before.started_s, found=before.found, preview=before.preview, watch=told)
+    hands.window.show_page(2)
+    hands.window.presenter.refresh()
+    yield
+    session._run = session._watched = None
+    session.state = before
+    hands.window.presenter.refresh()
+
+
+class _Waiting:
+    """A watch between two looks at its folder."""
+
+    alive, finishing = True, False
+
+    def poll(self) -> list[Any]:
+        """Return no news."""
+        return []
+
+
+@contextmanager
+def _combined(hands: Hands) -> Iterator[None]:
+    """The mosaics of three filters become one picture: here the demo's colours, as a filter wheel would leave them."""
+    page = hands.window.result.page
+    hands.window.show_page(3)
+    demo = page.desk.path
+    first = _put_wheel(Path(demo), Path("wheel"))
+    page.open_by_hand(str(first))
+    while not page.actions.bands.palettes:
+        hands.work()
+    hands.window.session.form = hands.window.session.form.edited("save_picture", "none")
+    page.actions._combine("rgb")
+    while page.desk.path == str(first) or page.desk.size is None:
+        hands.work()
+    yield
+    page.open_by_hand(demo)
+    while page.desk.path != demo or page.desk.size is None:
+        hands.work()
+
+
+def _put_wheel(mosaic: Path, folder: Path) -> Path:
+    """Write each plane of a colour mosaic as the mosaic of a filter; return the first one."""
+    folder.mkdir(exist_ok=True)
+    with fits.open(mosaic) as opened:
+        header, planes = opened[0].header.copy(), np.asarray(opened[0].data)
+    for key in ("NAXIS3", *(card for card in header if card.endswith("3") and card.startswith(("CTYPE", "CRPIX")))):
+        header.remove(key, ignore_missing=True)
+    paths = []
+    for name, plane in zip("RGB", planes, strict=True):
+        header["FILTER"] = name
+        paths.append(folder / f"{mosaic.stem}_{name}.fits")
+        fits.writeto(paths[-1], plane, header, overwrite=True)
+    return paths[0]
+
+
 STATES: dict[str, Callable[[Hands], Any]] = {
     "plot": _plot,
     "large": _large,
@@ -233,5 +296,7 @@ STATES: dict[str, Callable[[Hands], Any]] = {
     "outlines": _outlines,
     "crop": _crop,
     "wipe": _wipe,
+    "watch": _watch,
+    "combined": _combined,
 }
 """The states by the first part of their pictures' names; each is a context in which it is shown."""

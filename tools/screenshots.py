@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -282,8 +282,8 @@ def tour_qt(tour: Tour, save: Callable[[Image.Image, str], None], only: Sequence
 
 
 @contextmanager
-def display(width: int, height: int) -> Iterator[None]:
-    """A screen of its own, as large as the picture, so that menus open inside it.
+def display(width: int, height: int) -> Iterator[str]:
+    """A screen of its own, as large as the picture, so that menus open inside it; gives its name.
 
     Parameters
     ----------
@@ -296,8 +296,8 @@ def display(width: int, height: int) -> Iterator[None]:
     os.close(writer)
     try:
         with os.fdopen(reader) as told:
-            os.environ["DISPLAY"] = f":{told.readline().strip()}"
-        yield
+            name = f":{told.readline().strip()}"
+        yield name
     finally:
         server.terminate()
         server.wait(10)
@@ -313,7 +313,9 @@ def main() -> None:
     told.folder = told.folder.absolute()
     told.folder.mkdir(parents=True, exist_ok=True)
     tours = {"tk": tour_tk, "qt": tour_qt}
-    with tempfile.TemporaryDirectory() as home:
+    # A screen is kept to the end: Tk never lets go of one, and ends the process when it is gone.
+    with tempfile.TemporaryDirectory() as home, ExitStack() as screens:
+        names: dict[tuple[int, int], str] = {}
         # Relative paths, so that no picture shows where it was made.
         os.chdir(home)
         recording = record(Path())
@@ -322,8 +324,10 @@ def main() -> None:
             if all(word in name.split("-") for word in told.only):
                 tour = Tour(Path(home).absolute(), recording, language, theme, size)
                 wanted = told.views or (VIEWS + tuple(STATES) if (language, theme) in STATES_IN else VIEWS)
-                with display(*size):
-                    tours[toolkit](tour, partial(save, folder=told.folder, name=name), wanted)
+                if size not in names:
+                    names[size] = screens.enter_context(display(*size))
+                os.environ["DISPLAY"] = names[size]
+                tours[toolkit](tour, partial(save, folder=told.folder, name=name), wanted)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ REQUIRED: Mapping[str, Package] = {
     "opencv-python-headless": Package("cv2", "4.9.0.80"),
     "psutil": Package("psutil", "5.9"),
     "zarr": Package("zarr", "2.18.7"),
-    "reproject": Package("reproject", "0.14.1"),
+    "reproject": Package("reproject", "0.15"),
     "photutils": Package("photutils", "1.13"),
     "pydantic": Package("pydantic", "2.6"),
     "platformdirs": Package("platformdirs", "4.0"),

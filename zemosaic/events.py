@@ -138,6 +138,8 @@ class FrameDropped:
     phase: str
     status: str
     reason: Message
+    by_hand: bool = False
+    """Whether its user left it out."""
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def installation_error(fault: BaseException) -> InstallationError:
 
 def _state(name: str, load: bool) -> PackageState:
     package, version = REQUIRED[name], _version(name)
-    if find_spec(package.module) is None:
+    if not _is_there(package.module):
         return PackageState(name, "", message("error.package_missing", package=name, cure=_cure(name)))
     if version and _numbers(version) < _numbers(package.minimum):
         told = {"package": name, "version": version, "minimum": package.minimum}
@@ -90,6 +90,13 @@ def _state(name: str, load: bool) -> PackageState:
         told = {"package": name, "version": version or "?", "detail": detail}
         return PackageState(name, version, message("error.package_broken", **told, cure=_cure(name)))
     return PackageState(name, version, None)
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ValueError:
+        return True  # another thread is importing it, and it says nothing of itself before that is done
 
 
 def _loading_error(module: str) -> str:

@@ -1,10 +1,11 @@
 """Sentences in the user's language, from `locales/*.json`.
 
-A locale file is one flat JSON object, key to sentence with ``{placeholders}``.  Four keys
+A locale file is one flat JSON object, key to sentence with ``{placeholders}``.  Five keys
 describe the language itself: ``locale.name`` (its name in its own words), ``locale.decimal`` and
-``locale.thousands`` (separators of numbers), and ``locale.plural`` (the name of its rule in
-`PLURAL_RULES`).  Any further `locales/XX.json` is picked up; a sentence it lacks, or whose
-placeholders differ from the English ones, is taken from English.
+``locale.thousands`` (separators of numbers), ``locale.percent`` (what follows a number of hundredths,
+with its space), and ``locale.plural`` (the name of its rule in `PLURAL_RULES`).  Any further
+`locales/XX.json` is picked up; a sentence it lacks, or whose placeholders differ from the English
+ones, is taken from English.
 
 Where a number meets a noun, the noun has its forms in a placeholder that begins with a bar:
 ``{count} {count:|frame|frames}``, as many as the language's rule tells apart and in its order.
@@ -42,6 +43,9 @@ FALLBACK = "en"
 
 _FORMS = "|"
 """Begins a placeholder's format that holds the forms of a noun, and parts them."""
+
+_MINUS = "\N{MINUS SIGN}"
+_SIGNED_ZERO = re.compile(r"^[-](?=0*[.]?0*%?$)")
 
 _PLAIN_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _CODE = re.compile(r"([a-z]{2,3})(?:_([A-Z]{2}))?\Z")
@@ -174,7 +178,12 @@ class Translator:
         self._texts = self._english | _agreeing(translated, self._english)
         self.decimal = self._texts.get("locale.decimal", ".")
         """What stands between a number's whole part and its decimals."""
-        self._format = _NumberFormatter(self.decimal, self._texts.get("locale.thousands", ""), self._plural(translated))
+        self._format = _NumberFormatter(
+            self.decimal,
+            self._texts.get("locale.thousands", ""),
+            self._texts.get("locale.percent", "%"),
+            self._plural(translated),
+        )
 
     def knows(self, language: str) -> bool:
         """Return whether there are texts in a language or the one it is a variety of; ``"auto"`` is always known."""
@@ -213,7 +222,7 @@ class Translator:
         ----------
         value : float
         how : str
-            Format specification, such as ``.2f``.
+            Format specification, such as ``.2f``; with ``.1%`` a part of one is told in hundredths.
 
         Returns
         -------
@@ -242,8 +251,8 @@ class Translator:
 class _NumberFormatter(string.Formatter):
     """`str.format` that writes numbers and counted nouns the language's way; unknown placeholders stay visible."""
 
-    def __init__(self, decimal: str, thousands: str, plural: Callable[[float], int]) -> None:
-        self._separators = str.maketrans({".": decimal, ",": thousands})
+    def __init__(self, decimal: str, thousands: str, percent: str, plural: Callable[[float], int]) -> None:
+        self._signs = str.maketrans({".": decimal, ",": thousands, "-": _MINUS, "%": percent})
         self._plural = plural
 
     def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -255,7 +264,9 @@ class _NumberFormatter(string.Formatter):
         if isinstance(value, bool) or not isinstance(value, int | float):
             return printable(str(value))
         spec = format_spec or (".6g" if isinstance(value, float) else "")
-        return format(value, spec).translate(self._separators)
+        # What is rounded to nothing has no sign.
+        written = _SIGNED_ZERO.sub("", format(value, spec))
+        return written.translate(self._signs)
 
     def _form(self, value: Any, forms: Sequence[str]) -> str:
         """Return the form of a noun for a number; the last one where the value is none or not finite."""

@@ -46,9 +46,6 @@ MAY_LOOK_AT_KEYS = {
     "frames/frame_files.py",  # which refused files could be read
     "frames/headers/header.py",  # which of several refusals is told
     "frames/inventory.py",  # how refused files are counted
-    "gui/presenter/frames/frame_table.py",  # frames that the user left out by hand
-    "gui/presenter/run/run_text.py",
-    "gui/presenter/settings/opened_form.py",
 }
 """Files that still compare keys of texts with words; none may join them."""
 NOT_TEXTS = ("row", "item", "spec")

@@ -6,17 +6,22 @@ import os
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from astropy.io import fits
+from waiting import wait_until
 from wheel import COUNTS, HEIGHT, NOISE, SKY, WCS, WIDTH, context_of, glow, put_mosaic, put_wheel, stars_in
 
 from zemosaic.bands.dual_band import NOMINAL
 from zemosaic.errors import InputError, NothingUsable
 from zemosaic.export.fits import write_fits
+from zemosaic.gui.presenter.result.result_actions import ResultActions
+from zemosaic.gui.presenter.run.session import Session
+from zemosaic.i18n import Translator
 from zemosaic.phases.outputs.bands import make_bands
-from zemosaic.phases.outputs.folder_bands import make_bands_of_folder
+from zemosaic.phases.outputs.folder_bands import combine_folder, make_bands_of_folder, possible_palettes
 from zemosaic.settings.schema import Settings
 from zemosaic.store.mosaic_file import MosaicFile
 
@@ -262,3 +267,34 @@ def test_a_folder_of_earlier_runs_without_a_run(tmp_path):
     os.utime(older, ns=(1, 1))
     (combined,) = make_bands_of_folder(tmp_path, wanted, lambda event: None)
     assert fits.getheader(combined)["ZMFILEG"] == paths["G"].name
+
+
+def test_a_folder_knows_what_its_mosaics_can_be_combined_to(tmp_path):
+    assert possible_palettes(tmp_path) == ()
+    put_wheel(tmp_path, "RGB")
+    assert possible_palettes(tmp_path) == ("rgb",)
+    put_lp(tmp_path)
+    assert possible_palettes(tmp_path) == ("rgb", "hoo", "pseudo_sho")
+    made = combine_folder(tmp_path, "hoo", Settings(save_picture="none"), lambda event: None)
+    assert fits.getheader(made)["ZMPALETT"] == "HOO"
+
+
+def test_a_result_page_offers_what_its_folder_can_be_combined_to_and_opens_it(tmp_path):
+    put_wheel(tmp_path, "RGB")
+    session = Session(Translator("en"), {"ZEMOSAIC_CONFIG_DIR": str(tmp_path / "config")}, None, None)
+    session.edit("save_picture", "none")
+    opened, told = [], []
+    widgets = SimpleNamespace(picture=SimpleNamespace(tool=None, redraw=lambda: None), show_read_out=told.append)
+    desk = SimpleNamespace(path=str(tmp_path / "zemosaic_MT4_R20_R.fits"), size=(1, 1), other=None)
+    actions = ResultActions(session, widgets, desk, opened.append)
+    actions.take_mosaic()
+    wait_until(lambda: actions.bands.palettes, actions.pump)
+    entries = {entry.text: entry for entry in actions.open_entries()}
+    entries["Combine filters – RGB: red, green, blue"].act()
+    assert told[-1] == "Combining the filters…"
+    wait_until(lambda: opened, actions.pump)
+    assert fits.getheader(opened[0])["ZMPALETT"] == "RGB" and told[-1] == f"Combined: {opened[0]}"
+    (tmp_path / "zemosaic_MT4_R20_B.fits").unlink()
+    actions.bands.combine("rgb", Settings(save_picture="none"))
+    wait_until(lambda: told[-1].startswith("No RGB picture: B lacking"), actions.pump)
+    actions.close()

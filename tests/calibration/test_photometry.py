@@ -9,7 +9,8 @@ import pytest
 from frames_of_sky import frame_of, measured_of
 
 from zemosaic.calibration.fixed_parameters import FixedParameters
-from zemosaic.calibration.photometry import grey_prior, solve_photometry
+from zemosaic.calibration.photometry import solve_photometry
+from zemosaic.calibration.solver.grey_prior import grey_prior
 from zemosaic.model import MeasuredFrame, detector_coordinates
 
 WIDTH, HEIGHT = 1080, 1920

@@ -52,3 +52,16 @@ def test_beyond_the_others_the_light_stays():
     hit = mask(0, frames)
     whole = mask(0, [frame(0, TRAIL), frame(1, None)])
     assert hit is not None and whole is not None and 0 < hit.sum() < 0.8 * whole.sum()
+
+
+def test_a_tile_is_looked_at_wherever_a_trail_touches_it():
+    frames = [frame(0, TRAIL), frame(1, None)]
+    whole = mask(0, frames)
+    assert whole is not None
+    for y0 in range(0, 300, 20):
+        for x0 in range(0, 400, 20):
+            box = (y0, y0 + 20, x0, x0 + 20)
+            part = trailed_pixels(0, frames, CANVAS, frame_lattice(CANVAS, frames[0].wcs, box), box)
+            seen = whole[y0 : y0 + 20, x0 : x0 + 20]
+            assert seen.any() == (part is not None)
+            assert part is None or np.array_equal(part, seen)

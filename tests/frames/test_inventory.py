@@ -25,7 +25,7 @@ def test_lines(tmp_path: Path) -> None:
     scan = scan_folder(tmp_path)
     lines = inventory(scan.frames, scan.dropped)
     told = {line.key: line.params for line in lines}
-    assert told["inventory.frames"]["frames"] == 3 and told["inventory.frames"]["nights"] == 2
+    assert told["inventory.frames_minutes"] == {"frames": 3, "nights": 2, "minutes": 0.5}
     assert told["inventory.made_with"]["filters"] == "IRCUT (2), LP (1)"
     for key in ("stacks", "copies", "calibration", "other_files"):
         assert told[f"inventory.{key}"]["files"] == 1

@@ -91,32 +91,24 @@ def headless(demo_frames, zemosaic, tmp_path_factory):
     return Headless(frames, Headless.files(folder / "mosaic"), network)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _keep_interpreters():
-    """Keep every interpreter of Tcl to the end: deleted by a thread that outlives its window, it ends the process."""
-    try:
-        import tkinter as tk
-    except ImportError:
-        yield
-        return
-    kept, begin = [], tk.Tk.__init__
-
-    def begin_and_keep(self, *args, **named):
-        begin(self, *args, **named)
-        kept.append(self.tk)
-
-    tk.Tk.__init__ = begin_and_keep
-    yield
-    tk.Tk.__init__ = begin
-
-
 @pytest.fixture(autouse=True)
-def _let_tk_go_in_its_own_thread():
-    """Collect what a window of Tk left: a thread of another window that does it waits for Tk for ever, or aborts."""
-    gc.collect()
-    gc.disable()  # only here, between tests, where no other thread does it
+def _let_closed_windows_go():
+    """Delete Qt's closed windows, which no event loop does here, and collect those of Tk in the thread that made them.
+
+    A closed window holds 25 MB, and every change of the look is made in all that are left.  A thread of a later test
+    that collects a variable of Tk waits for Tk for ever.
+    """
+    gc.disable()
     yield
+    made = sys.modules.get("zemosaic.gui.qt.window")
+    application = made.QApplication.instance() if made is not None else None
+    if application is not None:
+        for window in application.topLevelWidgets():
+            if isinstance(window, made.MainWindow) and not window.isVisible():
+                window.deleteLater()
+        application.sendPostedEvents(None, sys.modules["PySide6.QtCore"].QEvent.Type.DeferredDelete.value)
     gc.enable()
+    gc.collect()
 
 
 @pytest.fixture

@@ -70,3 +70,21 @@ def test_closed_windows_are_let_go(
         assert closed() is None, "something holds the closed window"
         counts.append(len(gc.get_objects()))
     assert counts[-1] - counts[1] < MAX_GROWTH_OBJECTS
+
+
+def test_what_tk_holds_goes_with_its_window_and_not_with_the_collector(environ: dict[str, str], display: str) -> None:
+    """The collector may run in any thread, and Tk's variables, pictures and interpreter may go in Tk's own only."""
+    tk = pytest.importorskip("tkinter")
+    kinds = (tk.Variable, tk.Image, tk.Tk)
+
+    def held() -> int:
+        return sum(isinstance(one, kinds) for one in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = held()
+        closed = tk_window(environ)
+        assert closed() is None and held() == before
+    finally:
+        gc.enable()

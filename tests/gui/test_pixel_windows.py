@@ -122,7 +122,7 @@ def test_the_summary_counts_what_became_of_the_frames():
         " 1 hidden by an obstacle."
     )
     assert "Excluded from the whole mosaic although they cover it: 1" in lines
-    assert "RA 05h35m16.8s  Dec -05°23′28″" in lines
+    assert "RA 05h35m16.8s  Dec −05°23′28″" in lines
     assert pixel_text.summary_lines(story(*used), WORDS)[0] == "In this pixel: every frame that covers it (4)."
     assert "Never located, so they may or may not cover it: 2" in pixel_text.summary_lines(
         story(*used, placeless=2), WORDS
@@ -130,11 +130,11 @@ def test_the_summary_counts_what_became_of_the_frames():
     nan = (float("nan"),) * 3
     assert pixel_text.summary_lines(story(value=nan, stored=nan), WORDS) == [
         "No frame has light here.",
-        "RA 05h35m16.8s  Dec -05°23′28″",
+        "RA 05h35m16.8s  Dec −05°23′28″",
     ]
     rows = pixel_text.pixel_rows(story(*used, *gone, *rest), WORDS)
     assert [row.state[0] for row in rows] == list("▲▲■✓✓✓✓×")
-    assert rows[3].cells == ("✓ used", "0.fit", "+0.1  +0.0  +0.0", "25.0 %")
+    assert rows[3].cells == ("✓ used", "0.fit", "+0.1  +0.0  +0.0", "25.0%")
 
 
 @pytest.mark.parametrize("state", PixelState)

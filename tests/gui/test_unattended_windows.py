@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -16,10 +18,10 @@ from test_windows_remember import Qt, Tk
 from waiting import wait_until
 
 from zemosaic.gui.presenter.desktop import notifications
-from zemosaic.gui.presenter.desktop.dropped_paths import folders_of, paths_of_text
 from zemosaic.gui.presenter.desktop.notifications import notification_command
 from zemosaic.gui.presenter.desktop.recent_folders import MOST_PAIRS, RecentFolders
 from zemosaic.gui.presenter.desktop.window_presenter import FRAMES, RESULT, RUN, SETTINGS
+from zemosaic.gui.presenter.run.dropped_paths import folders_of, paths_of_text
 from zemosaic.gui.presenter.run.input_folder import InputFolder
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.presenter.settings import doctor
@@ -295,6 +297,22 @@ def test_the_end_of_a_run_is_told_by_the_desktop(opened, works, monkeypatch):
     assert title == "ZeMosaic: Finished" and text.endswith("zemosaic_MT6_R16.fits") and Path(picture).is_file()
 
 
+def test_launchers_are_told_how_far_a_run_is(opened, works, monkeypatch):
+    told = []
+    monkeypatch.setattr("zemosaic.gui.presenter.desktop.taskbar._run", told.append)
+    monkeypatch.setattr("zemosaic.gui.presenter.desktop.taskbar.which", lambda name: f"/bin/{name}")
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/x")
+    monkeypatch.setattr(notifications, "notification_command", lambda *told: None)
+    driver = opened(step_s=0.005)
+    driver.window.presenter.actions.dropped([str(works / "M 42_sub")])
+    driver.press(driver.window.start_button)
+    wait_until(lambda: not driver.window.session.running, driver.work)
+    wait_until(lambda: told and "<false>" in told[-1][-1], driver.work)
+    parts = [float(command[-1].split("<")[1].split(">")[0]) for command in told]
+    assert len(set(parts)) > 3 and all(0.0 <= part <= 1.0 for part in parts)
+    assert told[0][:2] == ["/bin/gdbus", "emit"] and "'application://zemosaic.desktop'" in told[0]
+
+
 def test_commands_of_notifications(tmp_path, monkeypatch):
     picture = tmp_path / "p.png"
     picture.touch()
@@ -302,7 +320,11 @@ def test_commands_of_notifications(tmp_path, monkeypatch):
     linux = notification_command("T", "-x", str(picture), "linux", found)
     assert linux == ["/bin/notify-send", "--app-name", "ZeMosaic", "--icon", str(picture), "--", "T", "-x"]
     assert notification_command("T", "x", "", "darwin", found)[-2:] == ["T", "x"]
-    assert notification_command("T", "x", "", "win32", found) is None
+    *_, coded = notification_command("T'", "x", str(picture), "win32", found)
+    script = base64.b64decode(coded).decode("utf-16-le")
+    words = [base64.b64decode(word).decode() for word in re.findall(r"'([\w+/=]*)'", script.partition(")")[0])]
+    assert words == ["T'", "x", picture.as_uri()] and "T'" not in script
+    assert notification_command("T", "x", "", "win32", lambda name: None) is None
     assert notification_command("T", "x", "", "linux", lambda name: None) is None
     shown = []
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/x")

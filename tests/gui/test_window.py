@@ -435,7 +435,7 @@ def test_the_picture_zooms_where_the_pointer_is(opened, tmp_path, wait_until):
     window.root.update()
     assert shown.view.to_picture(300, 200) == pytest.approx(before, abs=1e-6)
     begun = time.thread_time()
-    shown._draw()
+    shown._draw_now()
     assert time.thread_time() - begun < 0.2
     shown.full_size()
     assert shown.view.scale == pytest.approx(1.0)

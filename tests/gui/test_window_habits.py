@@ -12,12 +12,17 @@ from test_windows_remember import Qt, Tk
 from waiting import wait_until
 
 from zemosaic.errors import message
-from zemosaic.gui.presenter.desktop.window_presenter import RESULT, SETTINGS
+from zemosaic.gui.presenter.desktop.window_presenter import RESULT, RUN, SETTINGS
 from zemosaic.gui.presenter.frames.frames_page import ROW_COMMANDS
+from zemosaic.gui.presenter.run.run_page import empty_text, run_face
 from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.settings.form import with_labels
+from zemosaic.gui.presenter.settings.setting_links import setting_links
 from zemosaic.i18n import Translator
+from zemosaic.store.work_folder import JOURNAL_NAME
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+WORDS = Translator("en")
 
 
 @pytest.fixture(params=["tk", "qt"])
@@ -164,3 +169,110 @@ def test_messages_name_settings_as_the_window_does(opened):
     driver.window.session.problem = message("error.memory")
     text = foot(driver)[0].text
     assert "memory_limit_gb" not in text and "“Memory limit”" in text
+
+
+def test_other_folders_end_what_was_told_of_the_last_run(opened, tmp_path):
+    driver = opened()
+    session = driver.window.session
+    session.edit("input_dir", str(tmp_path))
+    session.edit("output_dir", str(tmp_path / "out"))
+    session.start()
+    wait_until(lambda: not session.running, driver.work)
+    assert foot(driver)[0].text == "The mosaic is finished." and foot(driver)[0].title.startswith("✓")
+    session.edit("stacking_kappa_low", "2.5")
+    assert foot(driver)[0].text == "The mosaic is finished."
+    (tmp_path / "other").mkdir()
+    session.edit("input_dir", str(tmp_path / "other"))
+    assert foot(driver)[0].text == "Ready. Press Start." and foot(driver)[0].title == "ZeMosaic"
+
+
+def test_what_a_run_would_do_is_found_out_anew_after_each(opened, demo_frames, tmp_path):
+    driver = opened()
+    session = driver.window.session
+    session.edit("output_dir", str(tmp_path / "out"))
+    session.edit("input_dir", str(demo_frames(tmp_path, (0, 1))))
+    (tmp_path / "out" / ".zemosaic_work").mkdir(parents=True)
+    journal = tmp_path / "out" / ".zemosaic_work" / JOURNAL_NAME
+    journal.touch()
+    driver.select(SETTINGS)
+    wait_until(lambda: foot(driver)[0].start == "Resume the mosaic", driver.work)
+    journal.unlink()
+    session.start()
+    wait_until(lambda: not session.running, driver.work)
+    wait_until(lambda: foot(driver)[0].start == "Start Hierarchical Mosaic", driver.work)
+
+
+@pytest.mark.parametrize(("ending", "sign"), [("failed", "✗"), ("stopped", "■")])
+def test_a_run_that_ended_early_waits_for_nothing(opened, tmp_path, ending, sign):
+    driver = opened(ending=ending, step_s=0.02 if ending == "stopped" else 0.0)
+    session = driver.window.session
+    session.edit("input_dir", str(tmp_path))
+    session.edit("output_dir", str(tmp_path / "out"))
+    session.start()
+    wait_until(lambda: session.state.current or not session.running, driver.work)
+    if ending == "stopped":
+        session.stop()
+    wait_until(lambda: not session.running, driver.work)
+    assert empty_text(session) == "This run made no mosaic."
+    signs = [phase.sign for phase in run_face(session).phases]
+    assert "▶" not in signs and (sign in signs) == (ending == "stopped")
+    assert driver.window.result.page.empty_text().startswith(
+        "This run made no mosaic." if ending == "failed" else "No mosaic yet."
+    )
+
+
+def test_names_of_settings_lead_to_their_rows(opened, tmp_path):
+    driver = opened(ending="failed")
+    window, session = driver.window, driver.window.session
+    session.edit("input_dir", str(tmp_path))
+    session.edit("output_dir", str(tmp_path / "out"))
+    session.start()
+    wait_until(lambda: not session.running, driver.work)
+    named = WORDS.text("settings.named", label=WORDS.text("setting.memory_limit_gb.label"))
+    assert named in foot(driver)[0].text
+    for click in (click_in_foot, click_in_log):
+        window.settings.page.use_tier("basic")
+        driver.select(RUN)
+        driver.work()
+        visited = []
+        show = window.presenter.show_setting
+        session.visit = lambda key, visited=visited, show=show: (visited.append(key), show(key))
+        click(driver)
+        driver.work()
+        assert window.page == SETTINGS, click
+        assert window.settings.page.tier == "basic"
+
+
+def click_in_foot(driver):
+    window = driver.window
+    if hasattr(window, "root"):
+        window._status.event_generate("<Button-1>")
+    else:
+        assert 'href="memory_limit_gb"' in window.status.text()
+        window.status.linkActivated.emit("memory_limit_gb")
+
+
+def click_in_log(driver):
+    text = driver.window.run.log.text
+    if hasattr(driver.window, "root"):
+        text.see("setting memory_limit_gb.first")
+        driver.work()
+        x, y, *_ = text.bbox("setting memory_limit_gb.first")
+        text.event_generate("<Motion>", x=x + 2, y=y + 2)
+        text.event_generate("<Button-1>", x=x + 2, y=y + 2)
+    else:
+        from PySide6.QtCore import Qt
+        from PySide6.QtTest import QTest
+
+        at = text.document().find(WORDS.text("setting.memory_limit_gb.label"))
+        at.setPosition(at.selectionStart() + 2)
+        text.setTextCursor(at)
+        QTest.mouseClick(text.viewport(), Qt.MouseButton.LeftButton, pos=text.cursorRect(at).center())
+
+
+@pytest.mark.parametrize("language", sorted(WORDS.languages()))
+def test_every_language_leads_to_settings(language):
+    words = Translator(language)
+    told = with_labels(words.text("error.worker_died"), words)
+    (link,) = setting_links(told, words)
+    assert link.key == "memory_limit_gb" and told[link.start : link.end] == words.text("setting.memory_limit_gb.label")

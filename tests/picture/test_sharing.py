@@ -7,16 +7,21 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.coordinates import ICRS, SkyCoord
 from astropy.wcs import WCS
+from astropy_healpix import HEALPix
 from PIL import Image
+from pyavm import AVM
 from run_of_frames import CANVAS
 
 from zemosaic.i18n import Translator
 from zemosaic.picture.sharing.caption import with_caption
 from zemosaic.picture.sharing.good_depth import deep_box, largest_rectangle
+from zemosaic.picture.sharing.hips import write_hips
 from zemosaic.picture.sharing.metadata import PictureInfo, xmp_packet
 from zemosaic.picture.sharing.page import TILE_PX, PageTexts, level_count, write_page
 from zemosaic.picture.sharing.shared_file import encoded, write_shared
@@ -87,6 +92,33 @@ def test_the_metadata_mean_the_same_places_to_another_reader(cd):
     other = astropy_wcs(xmp_packet(info(wcs=wcs)))
     for x, y in ((0.0, 0.0), (500.0, 120.0), (899.0, 699.0)):
         assert other.wcs_pix2world([[x, y]], 0)[0] == pytest.approx(wcs.pixel_to_sky(x, y), abs=1e-7)
+
+
+def test_the_reader_of_the_standard_finds_the_place(tmp_path):
+    write_shared(tmp_path / "p.png", scene(), "png", info())
+    read = AVM.from_image(str(tmp_path / "p.png"))
+    assert read.Facility == ["S50"] and read.Creator is None and read.Contact.Name == ["Ada <L>"]
+    assert read.to_wcs().wcs_pix2world([[12.0, 34.0]], 0)[0] == pytest.approx(info().wcs.pixel_to_sky(12.0, 34.0))
+
+
+def test_tiles_on_the_sphere_show_the_picture_at_its_place(tmp_path):
+    picture = np.ascontiguousarray(scene()[:120, :150])
+    small = info(wcs=replace(info().wcs, x_ref=75.0, y_ref=60.0), width=150, height=120)
+    for name in ("hips", "again"):
+        write_hips(tmp_path / name, picture, small, "2026-01-02T03:04Z")
+    made, again = (
+        {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        for folder in (tmp_path / "hips", tmp_path / "again")
+    )
+    assert made == again
+    told = dict(line.split("=", 1) for line in made[Path("properties")].decode().splitlines() if "=" in line)
+    told = {key.strip(): value.strip() for key, value in told.items()}
+    assert told["obs_title"] == "NGC 7000 & more" and told["hips_tile_format"] == "png"
+    order = int(told["hips_order"])
+    ra, dec = small.wcs.pixel_to_sky(75.0, 60.0)
+    tile = HEALPix(2**order, "nested", ICRS()).skycoord_to_healpix(SkyCoord(ra, dec, unit="deg"))
+    assert Path(f"Norder{order}/Dir{tile // 10000 * 10000}/Npix{tile}.png") in made
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "hips"], "nothing else is left"
 
 
 def test_a_file_keeps_within_its_limit_and_its_metadata_follow(tmp_path):

@@ -99,6 +99,13 @@ def test_a_frame_that_no_tile_took_is_not_called_used():
     assert report.frames[0].reason == message("reason.used_in_no_tile")
 
 
+def test_a_program_reads_the_frames_line_by_line(tmp_path, translators):
+    told = read_json(tmp_path, build_report(records(60)), translators["en"])
+    lines = (tmp_path / "run_report.json").read_text(encoding="utf-8").splitlines()
+    first = lines.index(' "frames": [') + 1
+    assert [json.loads(line.rstrip(",")) for line in lines[first : lines.index(" ],", first)]] == told["frames"]
+
+
 def test_the_report_says_which_way_was_taken_and_why(tmp_path, translators):
     given = records(20)
     assert read_json(tmp_path, build_report(given), translators["en"])["way"] is None
@@ -112,7 +119,7 @@ def test_the_report_shows_how_deep_each_part_is(translators):
     residual = ResidualBackground((0, 40, 0, 60), ((0.0,) * 6,) * 3, (4.28, 3.0, 2.0), (0.1,) * 3, 0.62)
     report = build_report(replace(records(20), light=StarLight(residual=residual)))
     plain = report_html(report, PICTURES, translators["en"])
-    assert "4.3 ADU" in plain and "62 % of the sky is empty" in plain and "Depth" not in Page(plain).words
+    assert "4.3 ADU" in plain and "62% of the sky is empty" in plain and "Depth" not in Page(plain).words
     drawn = replace(PICTURES, depth=PICTURES.coverage, depth_deepest_mag=17.25, depth_shallowest_mag=15.75)
     page = Page(report_html(report, drawn, translators["en"])).words
     assert "15.8 mag" in page and "17.2 mag" in page and "still shallower" not in page

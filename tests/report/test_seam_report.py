@@ -106,7 +106,7 @@ def test_the_page_shows_noise_by_depth_and_what_an_hour_would_bring(translators)
     page = report_html(build_report(given), ReportPictures(), translators["en"])
     used = sum(row.status is FrameStatus.USED for row in build_report(given).frames)
     percent = 100 * (1 - math.sqrt(10 * used / (10 * used + 3600)))
-    assert f"lower the noise by {percent:.0f} %" in page
+    assert f"lower the noise by {percent:.0f}%" in page
     chart = depth_chart(depth.frames, depth.noise_adu, 21.0, "depth", lambda value, digits: f"{value:.{digits}f}")
     assert chart.count("h0") == 3 and ">5<" in chart and ">50<" in chart
 
@@ -122,4 +122,4 @@ def test_a_frame_half_hidden_is_told_with_its_area(translators):
     told = report_dict(report, translators["en"])["frames"]
     assert told[0]["area_used"] == pytest.approx(0.5) and "area_used" not in told[1]
     page = report_html(report, ReportPictures(), translators["en"])
-    assert translators["en"].text("report.in_part", n=1) in page and '<td class="n">50 %</td>' in page
+    assert translators["en"].text("report.in_part", n=1) in page and '<td class="n">50%</td>' in page

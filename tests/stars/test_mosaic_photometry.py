@@ -128,6 +128,29 @@ def test_all_stars_are_found_where_they_are_and_no_others():
     assert np.nanmedian(stars.fwhm_px[bright]) == pytest.approx(FWHM_PX, rel=0.1)
 
 
+def test_light_is_measured_above_the_nebula_around_each_star():
+    x, y = scattered(60, seed=8)
+    planes = star_image(x, y, np.full((60, 3), 20000.0))
+    rows, columns = np.mgrid[:500, :600]
+    planes += (300.0 * np.sin(columns / 45.0) * np.sin(rows / 45.0)).astype(np.float32)
+    stars = joined(find_stars(planes, [BOX], FWHM_PX, None), 3)
+    nearest = [int(np.argmin(np.hypot(stars.x_px - a, stars.y_px - b))) for a, b in zip(x, y, strict=True)]
+    light = stars.flux[nearest, 1]
+    assert np.median(np.abs(light / np.median(light) - 1.0)) < 0.03
+
+
+def test_noise_follows_the_depth_of_each_pixel():
+    rng = np.random.default_rng(5)
+    depth = np.full((500, 600), 16.0, np.float32)
+    depth[:, 280:320] = 1.0  # narrower than a cell of the background
+    planes = (np.array(SKY)[:, None, None] + NOISE * rng.normal(size=(3, 500, 600)) * 4.0 / np.sqrt(depth)).astype(
+        np.float32
+    )
+    known, told = (joined(find_stars(planes, [BOX], FWHM_PX, None, kept), 3) for kept in (None, depth))
+    assert len(known) > 100, "without the depths, noise counts as stars"
+    assert len(told) < 5
+
+
 def test_cut_off_stars_are_flagged():
     x, y = scattered(20)
     planes = star_image(x, y, np.full((20, 3), 5000.0))

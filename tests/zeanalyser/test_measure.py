@@ -317,3 +317,13 @@ def test_signal_to_noise_is_that_of_the_light_under_the_window():
     noise = NOISE["G"] * math.sqrt((window**2).sum()) / (window * profile).sum()
     expected = light / math.hypot(noise, 0.01 * light)
     assert measure(frame_of(None), np.round(image).astype(np.uint16)).snr == pytest.approx(expected, rel=0.1)
+
+
+def test_stars_beyond_those_that_are_kept_are_counted(monkeypatch):
+    pixels = star_field(60)[0]
+    all_kept = measure(frame_of(), pixels)
+    monkeypatch.setattr("zemosaic.zeanalyser.measure_frames.MAX_STARS", 20)
+    got = measure(frame_of(), pixels)
+    assert all_kept.more_stars == 0 and all_kept.star_count == len(all_kept.stars) > 50
+    assert len(got.stars) <= 20 and got.more_stars >= 30
+    assert got.star_count == pytest.approx(all_kept.star_count, abs=2)

@@ -9,7 +9,16 @@ from typing import Literal, get_args
 
 from zemosaic.frames.filters import filter_key
 
-__all__ = ["BANDS", "Band", "Palette", "band_of_filter", "is_dual_band", "missing_bands", "palette_named"]
+__all__ = [
+    "BANDS",
+    "PALETTE_NAMES",
+    "Band",
+    "Palette",
+    "band_of_filter",
+    "is_dual_band",
+    "missing_bands",
+    "palette_named",
+]
 
 Band = Literal["L", "R", "G", "B", "Ha", "OIII", "SII"]
 BANDS: tuple[Band, ...] = get_args(Band)
@@ -61,6 +70,9 @@ _PALETTES = {
         Palette("pseudo_sho", ((("Ha", 1.0),), (("Ha", 0.5), ("OIII", 0.5)), (("OIII", 1.0),))),
     )
 }
+
+
+PALETTE_NAMES = tuple(_PALETTES)
 
 
 def palette_named(name: str) -> Palette:

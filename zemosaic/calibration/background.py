@@ -45,7 +45,7 @@ from zemosaic.calibration.least_squares import JointProblem, JointSolution, solv
 from zemosaic.calibration.pieces import Brightness, settle_pieces
 from zemosaic.calibration.sensor.photon_transfer import BiasEstimate
 from zemosaic.calibration.sensor.stripes import Stripes, stripe_terms
-from zemosaic.model import N_HIGHER_ORDER_TERMS, sky_terms
+from zemosaic.calibration.solver.higher_order import updated_higher_order, with_higher_order_terms
 
 __all__ = ["SkySolution", "solve_sky"]
 
@@ -61,15 +61,10 @@ MIN_FRAMES_IN_GRAIN = 4
 """Smallest number of frames per cell that is assumed for that error."""
 SLOPE_PRIOR = 1.0
 """Standard deviation expected of a sky's slope across the frame, in parts of its level."""
-HIGHER_ORDER_PRIOR = (1e-5, 3e-3, 1e-2)
-"""Prior standard deviation of each higher-order term at the corner of a frame, relative to the sky level: smallest,
-initial and largest value."""
 MIN_VIGNETTING = -1.5
 """Where no light would be left in the corners of a square frame."""
 TURNS_OF_FALL = 2
 """Turns after which the fall of light is determined anew."""
-MIN_HIGHER_ORDER_AMPLITUDE = 1e-3
-"""Higher-order terms are dropped when their first estimate is smaller than this for every camera."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +147,7 @@ def solve_sky(
         problem = _with_transparency_error(problem, table.pixel_area * source_flux, transparency_error)
         # Before the illumination is known, its error would be mistaken for higher-order terms.
         if iteration == 1 or higher_order.any():
-            problem = _with_higher_order_terms(problem, table, level, higher_order)
+            problem = with_higher_order_terms(problem, table, level, higher_order)
         problem = with_shared_terms(
             with_fixed_frames(problem, fixed_rows, problem.frame_basis[:, 0] * tilt), *stripe, ~fixed.cameras
         )
@@ -163,7 +158,7 @@ def solve_sky(
             fixed.cameras[:, None], 0.0, solution.shared[:, : solution.shared.shape[1] - stripe[0].shape[1]]
         )
         v = np.where(fixed.cameras, v, np.maximum(v + shared[:, 0], MIN_VIGNETTING))
-        b, higher_order = b + shared[:, 1], _updated_higher_order(higher_order, shared[:, 2:], table)
+        b, higher_order = b + shared[:, 1], updated_higher_order(higher_order, shared[:, 2:], table)
         sky_flux = (table.value - b[table.group] - solution.residual) / (1.0 + v[table.group] * table.r2)
         if iteration < TURNS_OF_FALL:
             illumination = _fall_of_light(
@@ -281,61 +276,6 @@ def _fall_of_light(
     return with_held(determine_fall(information, moment + of_skies @ v[free] + of_stars * stars[0][free]), held)
 
 
-def _with_higher_order_terms(
-    problem: JointProblem, table: BackgroundTable, level: Float64s, higher_order: Float64s
-) -> JointProblem:
-    """Return the problem with the bends of the cameras' skies as further shared terms, told from those so far.
-
-    Parameters
-    ----------
-    problem : JointProblem
-    level : ndarray, shape (frames * channels,)
-    bends : ndarray, shape (groups, bends)
-    """
-    sky = problem.frame_basis[:, 0] * level[table.frame]
-    basis = np.empty((len(sky), 2 + N_HIGHER_ORDER_TERMS), np.float32)
-    basis[:, :2] = problem.shared_basis
-    value = problem.value.copy()
-    for k, term in enumerate(sky_terms(table.u, table.v)[3:]):
-        basis[:, 2 + k] = sky * term
-        value -= higher_order[table.group, k] * sky * term
-    # The amplitude of the last iteration is the next prior, shrunk where it is small, so that noise dies out.
-    amplitude = _amplitude_at_corner(higher_order, table)[:, None]
-    expected = np.where(
-        higher_order.any(axis=1, keepdims=True),
-        np.clip(amplitude * np.minimum(amplitude / HIGHER_ORDER_PRIOR[1], 1.0), *HIGHER_ORDER_PRIOR[::2]),
-        HIGHER_ORDER_PRIOR[1],
-    )
-    precision = (_terms_at_corner(table) / expected) ** 2
-    return replace(
-        problem,
-        value=value,
-        shared_basis=basis,
-        shared_prior=np.concatenate([problem.shared_prior, -higher_order], axis=1),
-        shared_precision=np.concatenate([problem.shared_precision, precision], axis=1),
-    )
-
-
-def _updated_higher_order(higher_order: Float64s, change: Float64s, table: BackgroundTable) -> Float64s:
-    """Return the higher-order terms after an iteration; zero where no camera has significant ones."""
-    if not change.shape[1]:
-        return higher_order
-    higher_order = higher_order + change
-    return np.asarray(
-        higher_order * (_amplitude_at_corner(higher_order, table) > MIN_HIGHER_ORDER_AMPLITUDE).any(), np.float64
-    )
-
-
-def _terms_at_corner(table: BackgroundTable) -> Float64s:
-    """Return the size of each bend's term at the corner of a frame."""
-    return np.asarray(table.r2.max(initial=1e-6) ** np.repeat([1.0, 1.5, 2.0], [2, 4, 5]), np.float64)
-
-
-def _amplitude_at_corner(higher_order: Float64s, table: BackgroundTable) -> Float64s:
-    """Return the root mean square of each camera's bends there."""
-    return np.asarray(np.sqrt(((higher_order * _terms_at_corner(table)) ** 2).mean(axis=1)), np.float64)
-
-
 def _slope_contribution(sky_adu: Float64s, table: BackgroundTable) -> Float64s:
     """Return what the slopes of skies make of each observation."""
     slopes = sky_adu.reshape(table.n_frames, -1)[table.frame, 1:3]
@@ -350,9 +290,9 @@ def _with_transparency_error(
     Parameters
     ----------
     problem : JointProblem
-    glow : ndarray, shape (n,)
+    source_flux : ndarray, shape (n,)
         Light of each observation's cell as the last turn found it; a constant in it goes into the sky.
-    doubt : ndarray, shape (frames,)
+    transparency_error : ndarray, shape (frames,)
         Standard error expected.
     """
     basis = np.column_stack([problem.frame_basis, problem.frame_basis[:, 0] * source_flux])

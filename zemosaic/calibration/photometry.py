@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,17 +12,14 @@ from zemosaic.arrays import Float64s, median, median_sigma
 from zemosaic.calibration.fixed_parameters import FixedParameters
 from zemosaic.calibration.illumination import clustered_information, fall_of_stars
 from zemosaic.calibration.least_squares import JointProblem, JointSolution, solve_joint
+from zemosaic.calibration.solver.grey_prior import MIN_ZERO_POINT_ERROR, ZERO_POINT_PRIOR, grey_prior
 from zemosaic.model import MeasuredFrame, detector_coordinates
 
-__all__ = ["Photometry", "grey_prior", "solve_photometry"]
+__all__ = ["Photometry", "solve_photometry"]
 
 
 VIGNETTING_PRIOR = 0.5
 """Prior standard deviation of the coefficient of r**2; 0.5 corresponds to 17 % less light in a corner."""
-ZERO_POINT_PRIOR = 2.0
-"""Prior standard deviation of a frame's log transparency; it only matters for frames without stars."""
-MIN_ZERO_POINT_ERROR = 0.003
-"""Smallest error of a zero point, however many stars contribute."""
 SHARED_ERROR_FACTOR = 2.0
 """Factor on the errors of independent frames, as neighbouring frames share the errors of their stars."""
 MIN_SNR = 5.0
@@ -35,10 +31,6 @@ BLOCKS = 6
 FIXED_ERROR = 1e-9
 """Standard error given to parameters that are held fixed."""
 GREY_ITERATIONS = 2
-MIN_FRAMES_FOR_COLOUR_SCATTER = 4
-"""Smallest number of frames of a camera from which the scatter of their colours is estimated."""
-MAX_COLOUR_SIGMA = 4.0
-"""Deviations of a colour are clipped at this many standard errors when the scatter is estimated."""
 INITIAL_SYSTEMATIC_ERROR = 0.01
 """Initial relative scatter of a star's flux from frame to frame beyond the noise, until it is measured."""
 MAX_SYSTEMATIC_ERROR = 0.2
@@ -206,48 +198,6 @@ def _log_transparencies(solved: Sequence[_Channel], n_frames: int) -> tuple[Floa
     log_transparency = [np.zeros(n_frames) if frame.light is None else frame.light for frame in solved]
     sigma = [np.full(n_frames, ZERO_POINT_PRIOR) if frame.sigma is None else frame.sigma for frame in solved]
     return np.stack(log_transparency, axis=1), np.stack(sigma, axis=1)
-
-
-def grey_prior(log_transparency: Float64s, sigma: Float64s, groups: NDArray[np.int64]) -> tuple[Float64s, Float64s]:
-    """Return a prior for the transparency of each channel from the other channels: clouds are nearly grey.
-
-    The scatter of the colours is estimated for each camera from the frames themselves, as the variance that their
-    errors do not explain (Paule & Mandel 1982, J. Res. NBS 87, 377).
-
-    Parameters
-    ----------
-    log_transparency, sigma : ndarray, shape (frames, channels)
-        Logarithms of the light let through, and their errors.
-    groups : ndarray of int, shape (frames,)
-        Camera of each frame.
-
-    Returns
-    -------
-    centre : ndarray, shape (frames, channels)
-        Logarithms expected of each frame's channels.
-    spread : ndarray, shape (frames,)
-        How far from that they are expected.
-    """
-    centre, spread = np.zeros_like(log_transparency), np.full(len(log_transparency), ZERO_POINT_PRIOR)
-    for g in range(int(groups.max(initial=-1)) + 1):
-        members = np.flatnonzero(groups == g)
-        if len(members) >= MIN_FRAMES_FOR_COLOUR_SCATTER:
-            centre[members], spread[members] = _grey_prior_of_camera(log_transparency[members], sigma[members])
-    return centre, spread
-
-
-def _grey_prior_of_camera(log_transparency: Float64s, sigma: Float64s) -> tuple[Float64s, float]:
-    colour = median(log_transparency - log_transparency.mean(axis=1, keepdims=True), axis=0)
-    freedom = (len(log_transparency) - 1) * (log_transparency.shape[1] - 1)
-    variance = MIN_ZERO_POINT_ERROR**2
-    for _ in range(30):
-        weight = 1.0 / (sigma**2 + variance)
-        grey = (weight * (log_transparency - colour)).sum(axis=1, keepdims=True) / weight.sum(axis=1, keepdims=True)
-        colour = (weight * (log_transparency - grey)).sum(axis=0) / weight.sum(axis=0)
-        squares = np.minimum(weight * (log_transparency - grey - colour) ** 2, MAX_COLOUR_SIGMA**2)
-        change = (squares.sum() - freedom) / max((weight * squares).sum(), 1e-300)
-        variance = max(MIN_ZERO_POINT_ERROR**2, variance + change)
-    return grey + colour, math.sqrt(variance)
 
 
 @dataclass(frozen=True)

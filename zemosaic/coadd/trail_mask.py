@@ -46,7 +46,7 @@ def trailed_pixels(
         None where there is no such pixel.
     """
     frame = frames[number]
-    trails = frame.solved.measured.trails
+    trails = [trail for trail in frame.solved.measured.trails if _may_hit(trail, lattice)]
     if not trails:
         return None
     x, y = _positions(lattice, box)
@@ -64,6 +64,24 @@ def trailed_pixels(
             clear[left] = _shows(partner, ra[left], dec[left])
     hit[row[~clear], column[~clear]] = False
     return hit if clear.any() else None
+
+
+def _may_hit(trail: Trail, lattice: Lattice) -> bool:
+    """Return whether a trail comes so near to a point of the lattice that it can lie on a pixel between them."""
+    between = sum(
+        float(np.nanmax(np.abs(np.diff(points, axis=axis)))) for points in (lattice.x, lattice.y) for axis in (0, 1)
+    )
+    return bool((_across(trail, lattice.x, lattice.y) < _reach(trail) + between).any())
+
+
+def _across(trail: Trail, x: Float64s, y: Float64s) -> Float64s:
+    """Return the distances of positions from the middle of a trail."""
+    angle = math.radians(trail.angle_deg)
+    return np.asarray(np.abs((x - trail.x_px) * math.sin(angle) - (y - trail.y_px) * math.cos(angle)))
+
+
+def _reach(trail: Trail) -> float:
+    return 2.0 * trail.width_px + BESIDE_TRAIL_PX
 
 
 def _positions(lattice: Lattice, box: Box) -> tuple[Float64s, Float64s]:
@@ -95,9 +113,7 @@ def on_trails(trails: Sequence[Trail], x: Float64s, y: Float64s) -> NDArray[np.b
     """
     hit = np.zeros(np.broadcast_shapes(x.shape, y.shape), bool)
     for trail in trails:
-        angle = math.radians(trail.angle_deg)
-        across = np.abs((x - trail.x_px) * math.sin(angle) - (y - trail.y_px) * math.cos(angle))
-        hit |= across < 2.0 * trail.width_px + BESIDE_TRAIL_PX
+        hit |= _across(trail, x, y) < _reach(trail)
     return hit
 
 

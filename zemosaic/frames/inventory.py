@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 from zemosaic.errors import Message, message
 from zemosaic.model import Dropped, FrameRef
 
-__all__ = ["camera_names", "inventory", "is_copy", "is_remark", "nights_of", "start_times_s"]
+__all__ = ["camera_names", "inventory", "is_copy", "is_remark", "night_of", "nights_of", "start_times_s"]
 
 _HALF_DAY = timedelta(hours=12)
 """Frames of one night bear two dates; half a day earlier they bear one."""
+_DESCRIBED = ("inventory.frames", "inventory.frames_minutes", "inventory.made_with", "inventory.temperatures")
 _MAX_NAMES = 6
 COPY_REASONS = ("reason.duplicate", "reason.same_exposure")
 _KINDS_LEFT_OUT = (
@@ -47,14 +48,13 @@ def inventory(frames: Sequence[FrameRef], dropped: Sequence[Dropped]) -> list[Me
     dropped : sequence of Dropped
         Files that were left out when the folder was read.
     """
-    hours = sum(frame.exposure_s or 0.0 for frame in frames) / 3600.0
-    lines = [message("inventory.frames", frames=len(frames), hours=round(hours, 2), nights=len(nights_of(frames)))]
+    lines = [_exposed(frames)]
     if frames:
         told = {
             "telescopes": _counted(frame.telescope or frame.instrument or "?" for frame in frames),
             "filters": _counted(frame.filter_name or "-" for frame in frames),
             "exposures": _counted("?" if frame.exposure_s is None else f"{frame.exposure_s:g} s" for frame in frames),
-            "sizes": _counted(f"{frame.width} x {frame.height} {_colour(frame)}" for frame in frames),
+            "sizes": _counted(f"{frame.width} × {frame.height} {_colour(frame)}" for frame in frames),
         }
         lines.append(message("inventory.made_with", **told))
     temperatures = [frame.temperature_c for frame in frames if frame.temperature_c is not None]
@@ -62,6 +62,15 @@ def inventory(frames: Sequence[FrameRef], dropped: Sequence[Dropped]) -> list[Me
         coldest, warmest = round(min(temperatures)), round(max(temperatures))
         lines.append(message("inventory.temperatures", coldest=coldest, warmest=warmest))
     return lines + _left_out(dropped) + _odd_cards(frames)
+
+
+def _exposed(frames: Sequence[FrameRef]) -> Message:
+    """Return how many frames there are, and for how long they were exposed: in minutes where that is below an hour."""
+    minutes = sum(frame.exposure_s or 0.0 for frame in frames) / 60.0
+    told = {"frames": len(frames), "nights": len(nights_of(frames))}
+    if 0.0 < minutes < 60.0:
+        return message("inventory.frames_minutes", minutes=round(minutes, 1), **told)
+    return message("inventory.frames", hours=round(minutes / 60.0, 2), **told)
 
 
 def _left_out(dropped: Sequence[Dropped]) -> list[Message]:
@@ -87,13 +96,17 @@ def _odd_cards(frames: Sequence[FrameRef]) -> list[Message]:
 
 def is_remark(line: Message) -> bool:
     """Whether a line tells of files left out or of odd headers, not just what the frames are."""
-    return line.key not in ("inventory.frames", "inventory.made_with", "inventory.temperatures")
+    return line.key not in _DESCRIBED
 
 
 def nights_of(frames: Iterable[FrameRef]) -> set[str]:
     """Return the dates of the evenings on which the frames' nights began; frames without a date have none."""
-    dates = [datetime.fromisoformat(frame.date_obs) for frame in frames if frame.date_obs]
-    return {(date - _HALF_DAY).date().isoformat() for date in dates}
+    return {night_of(frame) for frame in frames} - {""}
+
+
+def night_of(frame: FrameRef) -> str:
+    """Return the date of the evening on which a frame's night began; empty where its date is not known."""
+    return (datetime.fromisoformat(frame.date_obs) - _HALF_DAY).date().isoformat() if frame.date_obs else ""
 
 
 def camera_names(frames: Sequence[FrameRef]) -> list[str]:

@@ -238,6 +238,12 @@ class MeasuredFrame:
     """Brightest first."""
     sites: SiteLevels | None = None
     """Of a raw Bayer frame with enough numbers."""
+    more_stars: int = 0
+    """So many were found besides `stars`, which are the brightest."""
+
+    @property
+    def star_count(self) -> int:
+        return len(self.stars) + self.more_stars
 
 
 UNCHECKED_PLACE = "header_unchecked"
@@ -390,3 +396,5 @@ class Dropped:
     phase: str
     status: FrameStatus
     reason: Message = field(default_factory=lambda: Message("reason.unknown"))
+    by_hand: bool = False
+    """Whether its user left it out."""

@@ -361,7 +361,8 @@ def _accepted(
         if reason is None:
             accepted.append(frame)
         else:
-            context.drop(Dropped(frame.frame.path, frame.frame.frame_id, "calibrate", FrameStatus.REJECTED, reason))
+            told = (frame.frame.path, frame.frame.frame_id, "calibrate", FrameStatus.REJECTED, reason)
+            context.drop(Dropped(*told, by_hand=pick is False))
     if not accepted:
         raise NothingUsable("error.all_rejected", frames=len(solved))
     return accepted

@@ -38,7 +38,7 @@ MAX_TEMPERATURE_STEP_C = 4.0
 """Within so many degrees a sensor's hot pixels are about the same."""
 MIN_PART_FRAMES = 8
 """Fewer frames of a night or temperature are looked at together with those before them."""
-CONTENT_VERSION = 13
+CONTENT_VERSION = 14
 """Raised when a change of the code makes stored measurements stale."""
 GIVEN = ("frame",)
 """What the journal does not keep of a measured frame: the scan of this run has it."""
@@ -321,7 +321,7 @@ def _event(measured: MeasuredFrame) -> FrameMeasured:
     return FrameMeasured(
         frame_id=measured.frame.frame_id,
         path=measured.frame.path,
-        stars=len(measured.stars),
+        stars=measured.star_count,
         fwhm_px=measured.fwhm_px,
         eccentricity=measured.eccentricity,
         sky_adu=measured.sky_adu[green],

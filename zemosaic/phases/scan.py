@@ -78,7 +78,7 @@ def _chosen(context: RunContext, frames: tuple[FrameRef, ...]) -> tuple[FrameRef
     for frame in frames:
         if selection.leaves_out(frame.path):
             reason = message("reason.left_out_by_hand", table=Path(table).name)
-            context.drop(Dropped(frame.path, None, "scan", FrameStatus.REJECTED, reason))
+            context.drop(Dropped(frame.path, None, "scan", FrameStatus.REJECTED, reason, by_hand=True))
         else:
             kept.append(replace(frame, frame_id=len(kept), group_name=selection.group_of(frame.path)))
     return tuple(kept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -61,18 +62,19 @@ def denoise(planes: NDArray[np.float32], frames: Plane, inside: NDArray[np.bool_
     ground = _Ground(inside.astype(np.float32), depth)
     usual = np.minimum(np.sqrt(depth / median(depth[inside])), np.float32(1))
     if len(planes) == 1:
-        planes[0] = _denoised(planes[0], ground, _stars(planes[0], ground), LIGHT_KEPT * usual)
+        planes[0] = _denoised(planes[0], ground, _Beside(ground, _stars(planes[0], ground)), LIGHT_KEPT * usual)
         return
     red, green, blue = planes
     light = planes.mean(axis=0)
     stars = _stars(light, ground)
     red -= light
     blue -= light
-    light = _denoised(light, ground, stars, LIGHT_KEPT * usual)
+    light = _denoised(light, ground, _Beside(ground, stars), LIGHT_KEPT * usual)
     # The colour of a star reaches as far as its flanks.
     stars = np.minimum(2.0 * cv2.dilate(stars, np.ones((3, 3), np.uint8)), np.float32(1))
+    beside = _Beside(ground, stars)
     for colour in red, blue:
-        colour[:] = _denoised(colour, ground, stars, COLOUR_KEPT * usual)
+        colour[:] = _denoised(colour, ground, beside, COLOUR_KEPT * usual)
     green[:] = light - red - blue
     red += light
     blue += light
@@ -90,17 +92,28 @@ class _Ground:
     def around(self, plane: Plane) -> Plane:
         """Return the mean of the known pixels round each known one; 0 elsewhere."""
         total = _twice(plane * self.known)
-        total /= np.maximum(_twice(self.known), np.float32(1e-6))
-        total *= self.known
+        total *= self._per_known
         return total
 
     def half(self, plane: Plane) -> Plane:
         """Return a plane at half the size, the mean of the known pixels; 0 where there are none."""
-        return np.asarray(_halved(plane * self.known) / np.maximum(_halved(self.known), np.float32(1e-6)))
+        total = _halved(plane * self.known)
+        total *= self._per_known_half
+        return total
 
+    @cached_property
     def halved(self) -> _Ground:
-        """Return the ground of planes at half the size."""
+        """The ground of planes at half the size."""
         return _Ground(np.ceil(_halved(self.known)), np.maximum(self.half(self.depth), np.float32(1e-6)))
+
+    @cached_property
+    def _per_known(self) -> Plane:
+        """1 over the part of the pixels round each one that is known; 0 where it is not known itself."""
+        return np.asarray(self.known / np.maximum(_twice(self.known), np.float32(1e-6)))
+
+    @cached_property
+    def _per_known_half(self) -> Plane:
+        return np.asarray(np.float32(1) / np.maximum(_halved(self.known), np.float32(1e-6)))
 
     def noise(self, detail: Plane) -> float:
         """Return the noise of one frame in details, blind to stars."""
@@ -113,23 +126,37 @@ def _stars(light: Plane, ground: _Ground) -> Plane:
     """Return what part of each pixel's light, measured from that of its neighbours, stands above their noise."""
     stars = np.zeros_like(light)
     for _ in range(2):
-        away = light - _beside(light, ground, stars)
+        away = light - _Beside(ground, stars)(light)
         limit = np.float32(STAR_SIGMAS * ground.noise(away)) / np.sqrt(ground.depth)
         stars = np.maximum(1.0 - limit / np.maximum(away, np.float32(1e-30)), np.float32(0)) * ground.known
     return stars
 
 
-def _beside(plane: Plane, ground: _Ground, stars: Plane) -> Plane:
-    """Return the mean of the pixels round each one without stars; that of stars where there is nothing else."""
-    weight = ground.known * np.where(stars > 0, np.float32(STAR_WEIGHT), np.float32(1))
-    share = np.maximum(_blurred(weight, BESIDE_PX), np.float32(0.01 * STAR_WEIGHT))
-    return np.asarray(_blurred(plane * weight, BESIDE_PX) / share)
+class _Beside:
+    """Means of the pixels round each one without stars; of stars where there is nothing else."""
+
+    def __init__(self, ground: _Ground, stars: Plane) -> None:
+        self._stars = stars
+        self._weight = ground.known * np.where(stars > 0, np.float32(STAR_WEIGHT), np.float32(1))
+        self._share = np.maximum(_blurred(self._weight, BESIDE_PX), np.float32(0.01 * STAR_WEIGHT))
+
+    def __call__(self, plane: Plane) -> Plane:
+        total = _blurred(plane * self._weight, BESIDE_PX)
+        total /= self._share
+        return total
+
+    def starless(self, plane: Plane) -> Plane:
+        """Return a plane without the light of stars."""
+        light = plane - self(plane)
+        light *= self._stars
+        return np.asarray(np.subtract(plane, light, out=light))
 
 
-def _denoised(plane: Plane, ground: _Ground, stars: Plane, least: Plane) -> Plane:
+def _denoised(plane: Plane, ground: _Ground, beside: _Beside, least: Plane) -> Plane:
     """Return a plane with the noise of each size of details faded, down to a part of `least`; stars as they are."""
-    starless = plane - stars * (plane - _beside(plane, ground, stars))
-    return np.asarray((plane - _noise_of(starless, ground, least, SIZES, np.inf)) * ground.known)
+    calm = plane - _noise_of(beside.starless(plane), ground, least, SIZES, np.inf)
+    calm *= ground.known
+    return np.asarray(calm)
 
 
 def _noise_of(plane: Plane, ground: _Ground, least: Plane, sizes: int, most: float) -> Plane:
@@ -142,7 +169,7 @@ def _noise_of(plane: Plane, ground: _Ground, least: Plane, sizes: int, most: flo
     off = np.float32(STANDS_OUT * noise**2) / np.maximum(power, np.float32(1e-30), out=power)
     off = np.minimum(off, 1.0 - least, out=off) * detail
     if sizes > 1 and min(plane.shape) >= 2:
-        small = _noise_of(ground.half(smooth), ground.halved(), ground.half(least), sizes - 1, NOISE_FALLS * noise)
+        small = _noise_of(ground.half(smooth), ground.halved, ground.half(least), sizes - 1, NOISE_FALLS * noise)
         wide = cv2.resize(small, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
         off += wide[: len(off), : off.shape[1]]
     return np.asarray(off)

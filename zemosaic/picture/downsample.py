@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Box
-from zemosaic.store.axis_order import AxisOrder, Pixels, axis_layout
+from zemosaic.store.axis_order import AxisLayout, AxisOrder, Pixels, axis_layout
 
 __all__ = ["block_size", "downsampled", "sampled"]
 
@@ -56,6 +56,8 @@ def downsampled(
     y0, y1, x0, x1 = box or (0, layout.height, 0, layout.width)
     side = block_size(y1 - y0, x1 - x0, max_px)
     h, w = -(-(y1 - y0) // side), -(-(x1 - x0) // side)
+    if side == 1:
+        return _with_empty(np.empty((layout.planes, h, w), np.float32), layout, (y0, y1, x0, x1), empty)
     sums = np.zeros((layout.planes, h, w), np.float32)
     counts = np.zeros((layout.planes, h, w), np.float32)
     for start, stop in layout.bands(y0, y1):
@@ -100,6 +102,16 @@ def sampled(
     return np.concatenate(bands, axis=1)
 
 
+def _with_empty(into: NDArray[np.float32], layout: AxisLayout, box: Box, empty: float) -> NDArray[np.float32]:
+    """Fill an array with the pixels of a source, with another value where there is no data."""
+    y0, y1, x0, x1 = box
+    for start, stop in layout.bands(y0, y1):
+        rows = into[:, start - y0 : stop - y0]
+        rows[:] = layout.rows(start, stop, x0, x1)
+        rows[~np.isfinite(rows)] = empty
+    return into
+
+
 def _whole_blocks(start: int, stop: int, side: int) -> Iterator[tuple[int, int]]:
     """Divide rows into strips that end with a block, so that what is made of a band at a time takes little memory."""
     step = max(1, STRIP_ROWS // side) * side
@@ -109,8 +121,6 @@ def _whole_blocks(start: int, stop: int, side: int) -> Iterator[tuple[int, int]]
 
 def _block_sums(rows: NDArray[np.float32], side: int, firsts: NDArray[np.intp]) -> NDArray[np.float32]:
     """Sum `side` columns each, and the rows from each of `firsts` to the next."""
-    if side == 1:
-        return rows
     missing = -rows.shape[2] % side
     whole = np.pad(rows, ((0, 0), (0, 0), (0, missing))) if missing else rows
     columns = whole[:, :, ::side].copy()

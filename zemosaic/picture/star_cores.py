@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -26,6 +26,10 @@ WING_WIDTH_PX = 5
 """Width of the ring of wings, outside of that edge, that tells the hue of a core."""
 GROUND_PX = (10, 16)
 """From the core's rim: the ring whose light, a nebula's for example, is taken off the wings."""
+BLOCK_PX = 128
+"""Pictures are repaired in blocks of this side, where there are cores."""
+HALO_PX = 48
+"""How far around a block its cores and their wings are looked at: a core's ground, and means over `WING_PX`."""
 CORE = 0.4
 """Pixels are taken for those of a core from so much of the brightest one on: interpolation blurs the plateau."""
 
@@ -79,11 +83,34 @@ def with_hue_of_wings(planes: Planes, sky: Sequence[float], levels: Sequence[flo
     """
     if levels is None:
         return planes
+    cores = np.zeros(planes.shape[1:], bool)
+    for plane, ground, level in zip(planes, sky, levels, strict=True):
+        cores |= plane >= np.float32(ground + level)
+    repaired = planes
+    for block, window in _blocks_of(cores):
+        if repaired is planes:
+            repaired = planes.copy()
+        inner = tuple(np.s_[a.start - b.start : a.stop - b.start] for a, b in zip(block, window, strict=True))
+        repaired[:, *block] = _repaired(planes[:, *window], sky, cores[window])[:, *inner]
+    return repaired
+
+
+def _blocks_of(cores: NDArray[np.bool_]) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
+    """Yield the blocks of a picture that cores change, each with the window that tells how."""
+    near = cv2.dilate(cores.astype(np.uint8), np.ones((2 * SOFT_EDGE_PX + 3, 2 * SOFT_EDGE_PX + 3), np.uint8))
+    height, width = cores.shape
+    for top in range(0, height, BLOCK_PX):
+        for left in range(0, width, BLOCK_PX):
+            bottom, right = min(top + BLOCK_PX, height), min(left + BLOCK_PX, width)
+            if near[top:bottom, left:right].any():
+                rows = slice(max(0, top - HALO_PX), min(height, bottom + HALO_PX))
+                columns = slice(max(0, left - HALO_PX), min(width, right + HALO_PX))
+                yield (slice(top, bottom), slice(left, right)), (rows, columns)
+
+
+def _repaired(planes: Planes, sky: Sequence[float], cores: NDArray[np.bool_]) -> Planes:
+    """Return a part of a picture with the hue of wings in its cores."""
     clear = planes - np.asarray(sky, np.float32)[:, None, None]
-    level = (clear / np.asarray(levels, np.float32)[:, None, None]).max(axis=0)
-    cores = level >= 1.0
-    if not cores.any():
-        return planes
     near, wings = _grown(cores, SOFT_EDGE_PX), _grown(cores, SOFT_EDGE_PX + WING_WIDTH_PX) > 0
     ground = (_grown(cores, GROUND_PX[1]) > 0) & ~(_grown(cores, GROUND_PX[0]) > 0)
     star = clear - np.stack([_mean_of(plane, ground) for plane in clear])

@@ -209,7 +209,7 @@ def _metrics(
     scale = solved.wcs.scale_arcsec if solved else frame.scale_arcsec
     fwhm = _finite(measured.fwhm_px)
     return FrameMetrics(
-        stars=len(measured.stars),
+        stars=measured.star_count,
         fwhm_px=fwhm,
         fwhm_arcsec=fwhm * scale if fwhm is not None and scale else None,
         eccentricity=_finite(measured.eccentricity),

@@ -341,14 +341,14 @@ def _tile_figures(report: RunReport, words: Words) -> list[Figure]:
             f"{words.number(min(counts))} … {words.number(max(counts))}",
             words.text("report.median", value=float(np.median(counts))),
         ),
-        Figure(words.text("report.clipped"), f"{words.number(100 * float(np.mean(clipped)), 2)} %"),
+        Figure(words.text("report.clipped"), words.percent(float(np.mean(clipped)), ".2%")),
         *weights,
     ]
 
 
 def _price(weights: WeightPrice, words: Words) -> Figure:
     """Return what the weights of the frames make of the noise."""
-    sky, star = (f"{100.0 * (ratio - 1.0):+.1f} %" for ratio in (weights.pixel_noise, weights.star_noise))
+    sky, star = (words.percent(ratio - 1.0, "+.1%") for ratio in (weights.pixel_noise, weights.star_noise))
     return Figure(words.text("report.weights"), star, words.text("report.weights_note", sky=sky))
 
 

@@ -1,4 +1,7 @@
-"""`run_report.json`: the report for programs."""
+"""`run_report.json`: the report for programs.
+
+Each frame and each tile is a line of its own, so that a program can read the report of very many frames line by line.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +34,23 @@ def write_report_json(path: Path, report: RunReport, translator: Translator) -> 
         Makes the texts of the reasons and warnings; keys and parameters stand beside them.
     """
     plain = _plain(report_dict(report, translator))
-    text = json.dumps(plain, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = "{\n" + ",\n".join(f" {_json(key)}: {_value_text(key, value)}" for key, value in plain.items()) + "\n}\n"
     # Paths need not be valid text; what is not becomes JSON's own escape and is read back as it was.
     write_whole(path, text.encode("utf-8", "backslashreplace"))
+
+
+_BY_LINE = ("frames", "tiles")
+"""Lists whose entries are lines of their own."""
+
+
+def _value_text(key: str, value: Any) -> str:
+    if key in _BY_LINE and value:
+        return "[\n" + ",\n".join(f"  {_json(entry)}" for entry in value) + "\n ]"
+    return _json(value, indent=1).replace("\n", "\n ")
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
 
 
 def report_dict(report: RunReport, translator: Translator) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def seam_section(report: RunReport, words: Words) -> SeamSection | None:
         _change(words, "report.seams.colour", summary.colour_before, summary.colour_after),
         Figure(
             words.text("report.seams.below", limit=LIMIT),
-            f"{words.number(100 * summary.below_limit, 1)} %",
+            words.percent(summary.below_limit, ".1%"),
             words.text("report.seams.of_edges", n=summary.edges),
         ),
     ]
@@ -180,7 +180,7 @@ def part_lines(report: RunReport, words: Words) -> list[PartLine]:
     return [
         PartLine(
             file=short_path(row.path, report.input_dir),
-            area=f"{words.number(100 * row.area_used)} %",
+            area=words.percent(row.area_used),
             used=_tiles(row.tiles_used),
             rejected=_tiles(row.tiles_rejected),
         )

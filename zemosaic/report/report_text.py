@@ -54,6 +54,17 @@ class Words:
             return "–"
         return self.text(f"report.number{digits}", value=round(value) if digits == 0 else float(value))
 
+    def percent(self, part: float, how: str = ".0%") -> str:
+        """Return a part of one in hundredths, as the language writes it.
+
+        Parameters
+        ----------
+        part : float
+        how : str
+            Format specification that ends with a percent sign.
+        """
+        return self._translator.number(part, how)
+
     def duration(self, seconds: float) -> str:
         if seconds < 100:
             return self.text("report.seconds", s=float(seconds))

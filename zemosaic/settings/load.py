@@ -17,9 +17,9 @@ import platformdirs
 from pydantic import TypeAdapter, ValidationError
 
 from zemosaic.atomic import write_atomic
-from zemosaic.errors import Message, SettingsError, message
+from zemosaic.errors import Message, SettingsError
 from zemosaic.resources import resource_root
-from zemosaic.settings.repair import nearest_allowed, spec_of, unknown_keys, unknown_variables
+from zemosaic.settings.repair import ValueBrought, nearest_allowed, spec_of, unknown_keys, unknown_variables
 from zemosaic.settings.schema import Settings, specs
 from zemosaic.text.plain_text import json_value
 
@@ -206,7 +206,7 @@ def _checked(key: str, given: Sourced, from_file: bool) -> tuple[Any, tuple[Mess
     spec = spec_of(key)
     nearest = nearest_allowed(spec, given.value)
     shown = {"value": str(given.value), "nearest": str(nearest).lower() if spec.kind == "bool" else str(nearest)}
-    return nearest, (message("note.setting_brought", path=given.source, setting=key, allowed=spec.allowed, **shown),)
+    return nearest, (ValueBrought(given.source, key, spec.allowed, **shown),)
 
 
 def check_value(key: str, value: Any, source: str = "") -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from zemosaic.errors import Message, message
 from zemosaic.settings.schema import Spec, specs
 
-__all__ = ["MEANT", "nearest_allowed", "unknown_keys", "unknown_variables"]
+__all__ = ["MEANT", "ValueBrought", "nearest_allowed", "unknown_keys", "unknown_variables"]
 
 MEANT: Mapping[str, Mapping[str, str]] = {
     "resume": {"force": "auto"},
@@ -58,6 +58,26 @@ def nearest_allowed(spec: Spec, value: Any) -> Any:
         meant = MEANT.get(spec.key, {}).get(name, name)
         return next((choice for choice in spec.choices if choice.lower() == meant), spec.default)
     return spec.default
+
+
+class ValueBrought(Message):
+    """Tells that a value of a file was brought to the nearest allowed one.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    setting : str
+        Key of the setting.
+    allowed : str
+        Which values are.
+    value, nearest : str
+        What the file has, and what is taken instead.
+    """
+
+    def __init__(self, path: str, setting: str, allowed: str, value: str, nearest: str) -> None:
+        told = {"path": path, "setting": setting, "allowed": allowed, "value": value, "nearest": nearest}
+        super().__init__("note.setting_brought", told)
 
 
 def unknown_keys(keys: Iterable[str], known: Iterable[str], path: str) -> list[Message]:

@@ -182,6 +182,7 @@ class Settings(BaseModel):
     picture_caption: bool = _setting(False, "output", affects=("export",))
     picture_author: str = _setting("", "output", affects=("export",))
     save_picture_page: bool = _setting(False, "output", affects=("export",))
+    save_hips: bool = _setting(False, "output", "expert", affects=("export",))
     save_star_catalogue: bool = _setting(False, "output", affects=("export",))
     save_frames_csv: bool = _setting(False, "output", affects=("export",))
     keep_work_files: bool = _setting(False, "output", "expert")

@@ -1,7 +1,7 @@
 """Stars of a mosaic, found and measured window by window.
 
-The background comes from `photutils.background`, peaks are those of the image smoothed with the stars' own width, and
-fluxes are sums over circles from `photutils.aperture`.
+Background and noise come from `sep.Background`, peaks are those of the image smoothed with the stars' own width, and
+fluxes are sums over circles (`sep.sum_circle`) above the mean of a ring that leaves out what shines in it.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from astropy.stats import SigmaClip
+import sep
 from numpy.typing import NDArray
-from photutils.aperture import CircularAperture, aperture_photometry
-from photutils.background import Background2D, MedianBackground
 from scipy.spatial import cKDTree
 
 from zemosaic.arrays import Box, Float32s, Float64s, green_channel, median_sigma
@@ -28,10 +26,15 @@ MESH_PX = 64
 MIN_WINDOW_PX = 2 * MESH_PX
 STRIDE_PX = 2
 """Every second pixel of every second row tells the background as well as all of them."""
-MAX_EMPTY_PERCENT = 80.0
-"""A cell of the background counts from a fifth of its pixels on."""
-CLIP_SIGMAS = 3.0
+MAX_EMPTY_SHARE = 0.8
+"""Where every cell of the background has less data than a fifth of its pixels, it cannot be told."""
 MIN_SNR = 5.0
+SHINING_SNR = 2.5
+"""Pixels from here on, and those beside them, do not count for the background of a ring."""
+MIN_RING_PX = 20
+DEPTHS_PER_OCTAVE = 4
+MIN_DEPTH_PIXELS = 200
+"""So many pixels of the sample tell the noise of a depth."""
 MARGIN_PX = 40
 """Around a window, so that its background and apertures know what is beyond."""
 FLAG_SATURATED, FLAG_CROWDED = 1, 2
@@ -135,27 +138,29 @@ def find_stars_in(
     blank = np.asarray(~np.isfinite(planes).all(axis=0))
     if min(height, width) < MIN_WINDOW_PX or not _has_full_cell(blank):
         return _none(channels)
-    levels = [_background(plane, blank) for plane in planes]
-    if depth is not None:
-        factor = _noise_of_depth(depth, blank)
-        levels = [(level, noise * factor) for level, noise in levels]
-    clear = np.where(blank, np.float32(0), planes - np.stack([level for level, _ in levels]))
     green = green_channel(channels)
+    grounds = [_background(plane, blank) for plane in planes]
+    level, noise = (_at_every_pixel(values, blank.shape) for values in grounds[green])
+    clear = np.where(blank, np.float32(0), planes[green] - level)
     sigma = fwhm_px / 2.3548
     # Less the same light smoothed more broadly: knots of nebulae and the wings of bright stars are wider than stars.
-    smooth = cv2.GaussianBlur(clear[green], (0, 0), sigma)
+    smooth = cv2.GaussianBlur(clear, (0, 0), sigma)
     smooth -= cv2.GaussianBlur(smooth, (0, 0), BROAD_FWHM * sigma)
-    step = max(2, round(fwhm_px))
-    quiet = smooth[::step, ::step][~blank[::step, ::step]]
-    noise_of_smooth = median_sigma(quiet - np.median(quiet)) / max(float(np.median(levels[green][1])), 1e-12)
-    snr = smooth / np.maximum(noise_of_smooth * levels[green][1], 1e-12)
+    snr = smooth / np.maximum(noise, np.float32(1e-12))
+    usual, factor = _noise_of_depths(snr, depth, blank, sigma)
+    snr /= usual * factor
     row, column = _peaks(snr, blank)
     x, y = _refined(smooth, row, column)
     sizes = ApertureSizes.of_fwhm(fwhm_px)
-    flux, area = _sums(clear, x, y, sizes.radius)
-    inner, _ = _sums(clear[green : green + 1], x, y, max(1.0, INNER_RADIUS_FWHM * fwhm_px))
-    error = np.stack([level[1][row, column] for level in levels], axis=1) * np.sqrt(area)
-    peak = clear[:, row, column].T.astype(float)
+    at = (row // STRIDE_PX, column // STRIDE_PX)
+    levels, noises = (np.stack([ground[k][at] for ground in grounds], axis=1).astype(np.float64) for k in (0, 1))
+    filled = np.where(blank, np.float32(0), planes)
+    rings = _rings(filled, blank | (snr >= SHINING_SNR), x, y, sizes, levels)
+    flux = _above(filled, rings, x, y, sizes.radius)
+    inner = _above(filled[green : green + 1], rings[:, green : green + 1], x, y, max(1.0, INNER_RADIUS_FWHM * fwhm_px))
+    here = factor[row, column] if isinstance(factor, np.ndarray) else np.full(len(x), factor)
+    error = noises * (here * np.sqrt(np.pi) * sizes.radius)[:, None]
+    peak = planes[:, row, column].T - levels
     flags = np.zeros(len(x), np.int64)
     if cut_off is not None:
         flags += FLAG_SATURATED * (peak >= np.asarray(cut_off)).any(axis=1)
@@ -170,7 +175,7 @@ def _has_full_cell(blank: NDArray[np.bool_]) -> bool:
     side = MESH_PX // STRIDE_PX
     rows, columns = sampled.shape[0] // side, sampled.shape[1] // side
     cells = sampled[: rows * side, : columns * side].reshape(rows, side, columns, side).mean(axis=(1, 3))
-    return bool((cells < 0.01 * MAX_EMPTY_PERCENT).any())
+    return bool((cells < MAX_EMPTY_SHARE).any())
 
 
 def _none(channels: int) -> Detections:
@@ -179,40 +184,44 @@ def _none(channels: int) -> Detections:
 
 
 def _background(plane: Float32s, blank: NDArray[np.bool_]) -> tuple[Float32s, Float32s]:
-    """Return level and noise of the background at every pixel."""
-    sampled = np.nan_to_num(plane[::STRIDE_PX, ::STRIDE_PX])
-    model = Background2D(
-        sampled,
-        MESH_PX // STRIDE_PX,
-        mask=blank[::STRIDE_PX, ::STRIDE_PX],
-        exclude_percentile=MAX_EMPTY_PERCENT,
-        filter_size=1,
-        sigma_clip=SigmaClip(sigma=CLIP_SIGMAS, maxiters=5),
-        bkg_estimator=MedianBackground(),
-    )
-    # The median of 3 x 3 cells, as photutils' own filter takes it, which calls Python for each cell.
-    meshes = [cv2.medianBlur(np.asarray(mesh, np.float32), 3) for mesh in (model.background_mesh, _rms_mesh(model))]
-    # The last row and column of cells reach beyond the plane.
-    size = (MESH_PX * meshes[0].shape[1], MESH_PX * meshes[0].shape[0])
-    level, noise = (
-        cv2.resize(mesh, size, interpolation=cv2.INTER_LINEAR)[: plane.shape[0], : plane.shape[1]] for mesh in meshes
-    )
-    return level, noise
+    """Return level and noise of the background at every pixel of the sample."""
+    sampled = np.ascontiguousarray(np.nan_to_num(plane[::STRIDE_PX, ::STRIDE_PX]))
+    mask = np.ascontiguousarray(blank[::STRIDE_PX, ::STRIDE_PX])
+    side = MESH_PX // STRIDE_PX
+    model = sep.Background(sampled, mask=mask, bw=side, bh=side, fw=3, fh=3)
+    return model.back(dtype=np.float32), model.rms(dtype=np.float32)
 
 
-def _noise_of_depth(depth: Float32s, blank: NDArray[np.bool_]) -> Float32s:
-    """Return by how much the noise at a pixel is larger than that of the cells around, which have other depths too."""
-    inverse = np.where(blank, np.float32(0), 1.0 / np.maximum(depth, 1.0)).astype(np.float32)
-    window = (MESH_PX, MESH_PX)
-    around = cv2.blur(inverse, window) / np.maximum(cv2.blur((~blank).astype(np.float32), window), np.float32(1e-6))
-    ratio = np.where(blank, np.float32(1), inverse / np.maximum(around, np.float32(1e-9)))
-    return np.asarray(np.sqrt(ratio), np.float32)
+def _at_every_pixel(sampled: Float32s, shape: tuple[int, ...]) -> Float32s:
+    size = (STRIDE_PX * sampled.shape[1], STRIDE_PX * sampled.shape[0])
+    return np.asarray(cv2.resize(sampled, size, interpolation=cv2.INTER_LINEAR)[: shape[0], : shape[1]])
 
 
-def _rms_mesh(model: Background2D) -> NDArray[np.floating]:
-    """Return the noise of the cells under either of the names that photutils has for it."""
-    rms: NDArray[np.floating] = model.bkg_rms_mesh if hasattr(model, "bkg_rms_mesh") else model.background_rms_mesh
-    return rms
+def _noise_of_depths(
+    snr: Float32s, depth: Float32s | None, blank: NDArray[np.bool_], sigma_px: float
+) -> tuple[float, Float32s | float]:
+    """Return the noise of a smoothed image in units of the pixels' noise around, and a factor for each pixel's depth.
+
+    Cells of the background that an edge of a frame crosses hold pixels of several depths, each with its own noise.
+    """
+    step = max(2, round(2.3548 * sigma_px))
+    sampled = np.s_[::step, ::step]
+    seen = ~blank[sampled]
+    values = snr[sampled][seen]
+    usual = max(median_sigma(values - np.median(values)), 1e-12)
+    if depth is None:
+        return usual, 1.0
+    frames = np.maximum(depth, 1.0).astype(np.int32)
+    kind = np.rint(DEPTHS_PER_OCTAVE * np.log2(np.arange(1, int(frames.max()) + 1))).astype(np.int16)[frames - 1]
+    kinds = kind[sampled][seen]
+    factors = np.ones(int(kind.max()) + 1, np.float32)
+    for one in np.unique(kinds):
+        alike = values[kinds == one]
+        if len(alike) >= MIN_DEPTH_PIXELS:
+            factors[one] = max(median_sigma(alike - np.median(alike)) / usual, 1e-6)
+    # Variances of pixels add up with the squares of the smoothing's weights, which are a narrower Gaussian.
+    variance = cv2.GaussianBlur(factors[kind] ** 2, (0, 0), sigma_px / np.sqrt(2.0))
+    return usual, np.sqrt(np.maximum(variance, factors[kind] ** 2))
 
 
 def _peaks(snr: Float32s, blank: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -237,13 +246,30 @@ def _refined(smooth: Float32s, row: NDArray[np.intp], column: NDArray[np.intp]) 
     return places[0], places[1]
 
 
-def _sums(planes: Float32s, x: Float64s, y: Float64s, radius: float) -> tuple[Float64s, float]:
-    """Return the light in circles, shape (n, channels), and their area."""
-    if not len(x):
-        return np.empty((0, len(planes))), float(np.pi * radius**2)
-    aperture = CircularAperture(np.column_stack([x, y]), radius)
-    sums = [np.asarray(aperture_photometry(plane, aperture)["aperture_sum"], float) for plane in planes]
-    return np.stack(sums, axis=1), float(aperture.area)
+def _rings(
+    planes: Float32s,
+    shining: NDArray[np.bool_],
+    x: Float64s,
+    y: Float64s,
+    sizes: ApertureSizes,
+    otherwise: Float64s,
+) -> Float64s:
+    """Return the mean levels of rings around places, shape (n, channels); the others where a ring has little sky."""
+    dark = cv2.dilate(shining.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
+    found, levels = otherwise.copy(), dark.astype(np.float32)
+    pixels = sep.sum_circann(levels, x, y, sizes.inner, sizes.outer, subpix=1)[0]
+    enough = pixels >= MIN_RING_PX
+    for channel, plane in enumerate(planes):
+        np.multiply(plane, dark, out=levels)
+        total = sep.sum_circann(levels, x, y, sizes.inner, sizes.outer, subpix=1)[0]
+        found[enough, channel] = total[enough] / pixels[enough]
+    return found
+
+
+def _above(planes: Float32s, levels: Float64s, x: Float64s, y: Float64s, radius: float) -> Float64s:
+    """Return the light in circles above levels, shape (n, channels)."""
+    sums = [sep.sum_circle(plane, x, y, radius, subpix=0)[0] for plane in planes]
+    return np.stack(sums, axis=1) - np.pi * radius**2 * levels
 
 
 def _width(inner: Float64s, outer: Float64s, fwhm_px: float, radius: float) -> Float64s:

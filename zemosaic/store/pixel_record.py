@@ -54,7 +54,7 @@ _LEFT_OUT: Mapping[type, Mapping[str, Any]] = {
     },
     MeasuredFrame: {
         "stars": _NO_STARS, "sky_adu": (), "noise_adu": (), "fwhm_px": np.nan, "eccentricity": np.nan,
-        "position_angle_deg": 0.0, "sharpness": np.nan, "gradient_adu": 0.0, "snr": np.nan,
+        "position_angle_deg": 0.0, "sharpness": np.nan, "gradient_adu": 0.0, "snr": np.nan, "more_stars": 0,
     },
     Solution: {"how": "recorded", "n_matched": 0, "rms_arcsec": np.nan},
     CalibratedFrame: {"edge_offsets": None},

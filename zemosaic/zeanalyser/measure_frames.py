@@ -111,11 +111,15 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic], cut_off: float | None 
     image = pixels if pixels.ndim == 2 else pixels[..., 1]
     sites = colour_sites(frame)
     stars = ~_on_trails(x, y, trails) & ~_single_pixels(image, sites, detections, local, view)
+    more = int(stars[2 * MAX_STARS :].sum())
+    stars[2 * MAX_STARS :] = False  # counted, but too faint to be among those that are kept
     detections, x, y, local = detections[stars], x[stars], y[stars], local[stars]
     raw_sigma = _typical_sigma(detections) * view.step
     x, y = refine_centroids(image, sites, x, y, local, raw_sigma)
     good = np.isfinite(x) & (x > EDGE_PX) & (y > EDGE_PX) & (x < frame.width - EDGE_PX) & (y < frame.height - EDGE_PX)
-    good = np.flatnonzero(good)[:MAX_STARS]
+    good = np.flatnonzero(good)
+    more += max(len(good) - MAX_STARS, 0)
+    good = good[:MAX_STARS]
     detections, x, y, local = detections[good], x[good], y[good], local[good]
     peaks = detections["peak"] + local if view.bayer else _peaks(view.planes[view.green], x, y)
     saturated = peaks > (cut_off_level(pixels) if cut_off is None else cut_off)
@@ -148,6 +152,7 @@ def measure(frame: FrameRef, pixels: NDArray[np.generic], cut_off: float | None 
         gradient_adu=_gradient(back),
         snr=_signal_to_noise(flux[order, view.green], error[order, view.green]),
         trails=trails,
+        more_stars=more,
     )
 
 
@@ -205,7 +210,7 @@ def _detect(plane: Float32s, noise: float, mask: NDArray[np.bool_] | None) -> ND
         wide = _extract(plane, noise, mask, _gaussian(sigma))
         if len(wide) > MIN_WIDE_GAIN * len(detections):
             detections = wide
-    return detections[np.argsort(-detections["flux"], kind="stable")][: 2 * MAX_STARS]
+    return detections[np.argsort(-detections["flux"], kind="stable")]
 
 
 def _extract(plane: Float32s, noise: float, mask: NDArray[np.bool_] | None, kernel: Float32s) -> NDArray[np.void]:

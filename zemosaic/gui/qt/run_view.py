@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtGui import QColor, QGuiApplication, QImage, QTextCharFormat, QTextCursor
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QPlainTextEdit,
     QProgressBar,
     QPushButton,
     QSplitter,
@@ -18,16 +18,23 @@ from PySide6.QtWidgets import (
 
 from zemosaic.gui.presenter.desktop.palette import Palette
 from zemosaic.gui.presenter.result.picture_loader import Loaded
-from zemosaic.gui.presenter.run.run_page import LogFeed, run_face
+from zemosaic.gui.presenter.run.run_page import LogFeed, empty_text, run_face
 from zemosaic.gui.presenter.run.run_state import PhaseStatus
 from zemosaic.gui.presenter.run.run_text import LEVELS, PhaseCells
 from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.qt.linked_text import LinkedText
 from zemosaic.gui.qt.picture import Picture
 from zemosaic.gui.qt.widgets import Choice, card, label, restyle
 
 __all__ = ["LogPane", "RunView"]
 
-_KINDS = {PhaseStatus.WAITING: "muted", PhaseStatus.RUNNING: "changed", PhaseStatus.DONE: "good"}
+_KINDS = {
+    PhaseStatus.WAITING: "muted",
+    PhaseStatus.RUNNING: "changed",
+    PhaseStatus.DONE: "good",
+    PhaseStatus.FAILED: "problem",
+    PhaseStatus.STOPPED: "muted",
+}
 
 
 class PhaseRow:
@@ -38,6 +45,8 @@ class PhaseRow:
         self._bar = _bar()
         for column, widget in enumerate((self._sign, self._name, self._bar, self._count, self._time)):
             grid.addWidget(widget, place, column)
+        for told in (self._count, self._time):
+            told.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._shown: PhaseCells | None = None
 
     def update(self, cells: PhaseCells) -> None:
@@ -76,8 +85,7 @@ class LogPane(QFrame):
         for widget in (self.level_choice, self.copy, self.save):
             top.addWidget(widget)
         layout.addLayout(top)
-        self.text = QPlainTextEdit()
-        self.text.setReadOnly(True)
+        self.text = LinkedText(session)
         self.text.setMaximumBlockCount(5000)
         layout.addWidget(self.text, 1)
 
@@ -113,13 +121,9 @@ class LogPane(QFrame):
             self.text.clear()
         bar = self.text.verticalScrollBar()
         at_end = bar.value() >= bar.maximum() - 2
-        cursor = QTextCursor(self.text.document())
         for text, level in lines:
-            cursor.movePosition(QTextCursor.MoveOperation.End)
-            ink = QTextCharFormat()
-            ink.setForeground(QColor(self._inks.get(level, "#888888")))
             newline = "" if self.text.document().isEmpty() else "\n"
-            cursor.insertText(newline + text, ink)
+            self.text.add_text(newline + text, self._inks.get(level, "#888888"))
         if lines and at_end:
             bar.setValue(bar.maximum())
 
@@ -140,15 +144,15 @@ class RunView(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(20, 14, 20, 0)
         left = QWidget()
-        left.setFixedWidth(520)
+        left.setMaximumWidth(520)
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._made_phases())
         column.addWidget(self._made_warnings(), 1)
-        layout.addWidget(left)
+        layout.addWidget(left, 1)
         right = QSplitter()
         right.setOrientation(right.orientation().Vertical)
-        self.picture = Picture(lambda: session.words.text("run.no_picture"))
+        self.picture = Picture(lambda: empty_text(session))
         self.log = LogPane(session, log_level)
         seen = QWidget()
         shown = QVBoxLayout(seen)
@@ -175,6 +179,8 @@ class RunView(QWidget):
 
     def update_state(self) -> None:
         face = run_face(self._session)
+        if face.heading != self._heading.text():
+            self.picture.redraw()  # what stands in place of a mosaic tells how the run ended
         self._heading.setText(face.heading)
         self._time.setText(face.time)
         self._whole.setValue(round(1000 * face.fraction))
@@ -183,7 +189,7 @@ class RunView(QWidget):
         self._facts.setText(face.facts)
         self._caption.setText(face.caption)
         if face.warnings != self.warnings.toPlainText():
-            self.warnings.setPlainText(face.warnings)
+            self.warnings.show_text(face.warnings)
         self.log.update_lines()
 
     @property
@@ -202,7 +208,7 @@ class RunView(QWidget):
         layout.addWidget(self._whole)
         grid = QGridLayout()
         grid.setColumnStretch(2, 1)
-        for column, width in ((0, 20), (1, 150), (2, 90), (3, 70), (4, 80)):
+        for column, width in ((0, 20), (1, 150), (2, 40), (3, 50), (4, 60)):
             grid.setColumnMinimumWidth(column, width)
         self._phases = [PhaseRow(grid, i) for i in range(len(self._session.state.phases))]
         layout.addLayout(grid)
@@ -214,8 +220,7 @@ class RunView(QWidget):
         frame, layout = card()
         self._warnings_heading = label("heading")
         layout.addWidget(self._warnings_heading)
-        self.warnings = QPlainTextEdit()
-        self.warnings.setReadOnly(True)
+        self.warnings = LinkedText(self._session)
         self.warnings.setMinimumHeight(50)
         layout.addWidget(self.warnings, 1)
         return frame

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from zemosaic.gui.presenter.run.input_folder import folder_to_begin_in
 from zemosaic.gui.presenter.settings.form import browsed_kinds
 from zemosaic.gui.presenter.settings.settings_page import SettingsPage
 from zemosaic.gui.qt.widgets import Choice, label, restyle
@@ -137,7 +138,7 @@ class SettingRow:
 
     def _browse_pressed(self, kind: str) -> None:
         title = self._page.row_texts(self._spec).label
-        begin = self._page.row_state(self._spec).text or str(Path.home())
+        begin = folder_to_begin_in(self._page.row_state(self._spec).text)
         if kind == "folder":
             path = QFileDialog.getExistingDirectory(self.field, title, begin)
         else:

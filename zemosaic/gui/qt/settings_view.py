@@ -129,7 +129,7 @@ class SettingsView(QWidget):
         self._hidden = label("warning")
         top.addWidget(self._hidden)
         top.addStretch(1)
-        self._preset_label = label("muted")
+        self._preset_label = label("muted", yields=True)
         self.preset = Choice()
         self.preset.currentIndexChanged.connect(lambda _: self.page.choose_preset(self.preset.value))
         self.save_preset, self.delete_preset = QPushButton(), QPushButton()

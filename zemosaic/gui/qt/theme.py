@@ -57,6 +57,10 @@ QTabBar::tab:selected {{ color: {text}; border-bottom: 3px solid {accent}; }}
 QTabBar::tab:focus {{ color: {accent}; }}
 QScrollArea, #plain {{ background: transparent; border: 0; }}
 QProgressBar {{ background: {hover}; border: 0; border-radius: 4px; max-height: 8px; min-height: 8px; }}
+QSlider::groove:horizontal {{ background: {border}; height: 4px; border-radius: 2px; }}
+QSlider::handle:horizontal {{ background: {accent}; width: 16px; margin: -6px 0; border-radius: 8px; }}
+QSlider::handle:horizontal:focus {{ background: {text}; }}
+QSlider::handle:horizontal:disabled {{ background: {muted}; }}
 QProgressBar::chunk {{ background: {accent}; border-radius: 4px; }}
 QPlainTextEdit, QTableView {{ background: {field}; border: 1px solid {border}; border-radius: 4px; font-size: 9pt; }}
 QTableView {{ alternate-background-color: {card}; }}

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QComboBox, QFrame, QLabel, QMenu, QPushButton, QSt
 
 from zemosaic.gui.presenter.desktop.window_menus import MenuEntry
 
-__all__ = ["Choice", "card", "drop_menu", "label", "restyle"]
+__all__ = ["Choice", "YieldingLabel", "card", "drop_menu", "label", "restyle"]
 
 _LEAST_LETTERS = 12
 """So narrow, arrow and borders included, a choice can become."""
@@ -96,7 +96,7 @@ def drop_menu(button: QPushButton, entries: Callable[[], Sequence[MenuEntry]], c
     button.clicked.connect(lambda: menu.popup(button.mapToGlobal(QPoint(0, button.height()))))
 
 
-def label(kind: str = "", wrap: bool = False) -> QLabel:
+def label(kind: str = "", wrap: bool = False, yields: bool = False) -> QLabel:
     """Return an empty label that shows its text as it is, never as HTML.
 
     Parameters
@@ -105,12 +105,25 @@ def label(kind: str = "", wrap: bool = False) -> QLabel:
         One that the style sheet of `zemosaic.gui.qt.theme` knows, as ``heading``; empty for plain text.
     wrap : bool
         Whether long lines are broken.
+    yields : bool
+        Whether it goes where there is no room for it.
     """
-    made = QLabel()
+    made = YieldingLabel() if yields else QLabel()
     made.setObjectName(kind)
     made.setWordWrap(wrap)
     made.setTextFormat(Qt.TextFormat.PlainText)
     return made
+
+
+class YieldingLabel(QLabel):
+    """A label that goes where there is no room for all of its text, before a button beside it would be cut."""
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self.width() >= self.sizeHint().width():
+            super().paintEvent(event)
 
 
 def restyle(widget: QWidget, kind: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from zemosaic.gui.presenter.desktop.window_state import THEMES, VIEWS
 from zemosaic.gui.presenter.result.picture_loader import PictureLoader
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.qt.frames.frames_view import FramesView
+from zemosaic.gui.qt.linked_text import show_linked
 from zemosaic.gui.qt.picture import read_image
 from zemosaic.gui.qt.result.result_view import ResultView
 from zemosaic.gui.qt.run_view import RunView
@@ -90,10 +92,10 @@ class MainWindow(QMainWindow):
             button.setAccessibleName(words.text(key))
 
     def show_footer(self, footer: Footer) -> None:
-        self.forecast.setText(footer.forecast)
+        show_linked(self.forecast, footer.forecast, self.session)
         self.forecast.setVisible(bool(footer.forecast))
         restyle(self.forecast, "problem" if footer.is_refused else "bold")
-        self.status.setText(footer.text)
+        show_linked(self.status, footer.text, self.session)
         restyle(self.status, "problem" if footer.is_problem else "muted")
         self.start_button.setEnabled(footer.can_start)
         self.stop_button.setEnabled(footer.can_stop)
@@ -101,12 +103,14 @@ class MainWindow(QMainWindow):
         self.pause_button.setText(footer.pause)
         self.start_button.setText(footer.start)
         self.setWindowTitle(footer.title)
-        if footer.percent != self._badge:
-            self._badge = footer.percent
-            # Shows on the program's entry in the task bar or dock, where the desktop has a place for it.
-            app = QApplication.instance()
-            if isinstance(app, QApplication):
-                app.setBadgeNumber(footer.percent)
+        app = QApplication.instance()
+        if sys.platform == "darwin" and isinstance(app, QApplication) and footer.percent != self._badge:
+            self._badge = footer.percent  # the dock's; elsewhere the presenter tells the task bar
+            app.setBadgeNumber(footer.percent)
+
+    @property
+    def handle(self) -> int:
+        return int(self.winId())
 
     def can_write(self, text: str) -> bool:
         return can_write(text)
@@ -221,6 +225,8 @@ class MainWindow(QMainWindow):
         footer.setContentsMargins(20, 10, 20, 12)
         lines = QVBoxLayout()
         self.forecast, self.status = label("bold", wrap=True), label("muted", wrap=True)
+        for told in (self.forecast, self.status):
+            told.linkActivated.connect(self.presenter.show_setting)
         lines.addWidget(self.forecast)
         lines.addWidget(self.status)
         self.stop_button, self.pause_button, self.start_button = QPushButton(), QPushButton(), QPushButton()

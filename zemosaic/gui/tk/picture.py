@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import tkinter as tk
 from collections.abc import Callable
 from tkinter import ttk
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from zemosaic.gui.presenter.result.picture_control import PAN_PX, PictureControl
 from zemosaic.gui.presenter.result.picture_loader import Loaded
+from zemosaic.gui.tk.sky_canvas import SkyCanvas
 from zemosaic.gui.tk.theme import Theme
 
 __all__ = ["Levels", "Picture", "picture_buttons", "read_levels"]
@@ -37,22 +39,18 @@ def read_levels(path: str) -> Levels | None:
     return tuple(levels)
 
 
-class Picture(PictureControl, tk.Canvas):
+class Picture(SkyCanvas, PictureControl):
     """Shows `Levels` or a source: wheel and +/- zoom, dragging and arrows pan, 0 fits, 1 is full size."""
 
     def __init__(self, parent: tk.Misc, theme: Theme, empty: Callable[[], str]) -> None:
-        tk.Canvas.__init__(self, parent, highlightthickness=1, borderwidth=0, takefocus=True, cursor="crosshair")
+        SkyCanvas.__init__(self, parent, theme)
         PictureControl.__init__(self, empty)
-        self._theme = theme
         self._levels: Levels = ()
         self._pressed: tuple[int, int] | None = None
         self._click: str | None = None
-        self._photo: tk.PhotoImage | None = None
-        self._drawing: str | None = None
         self._drag = (0, 0)
         self.bind("<Configure>", self._resized)
-        self.bind("<Destroy>", lambda _: self._cancel())
-        self.bind("<<ThemeChanged>>", lambda _: self._recolour())
+        self.bind("<Destroy>", lambda _: self._cancel_click(), add=True)
         self.bind("<ButtonPress-1>", self._press)
         self.bind("<B1-Motion>", self._dragged)
         self.bind("<Motion>", lambda event: self.hover_at(event.x, event.y))
@@ -62,7 +60,7 @@ class Picture(PictureControl, tk.Canvas):
         self.bind("<Button-4>", lambda event: self._wheel(event, 1))
         self.bind("<Button-5>", lambda event: self._wheel(event, -1))
         self._bind_keys()
-        self._recolour()
+        self.recolour()
 
     def _bind_keys(self) -> None:
         keys = {"<plus>": 1, "<equal>": 1, "<KP_Add>": 1, "<minus>": -1, "<KP_Subtract>": -1}
@@ -79,39 +77,22 @@ class Picture(PictureControl, tk.Canvas):
         self._levels = () if loaded is None else loaded.pixels
         self.show_size(self._levels[0].size if self._levels else None)
 
-    def redraw(self) -> None:
-        """Draw soon, once for any number of requests."""
-        if self._drawing is None:
-            self._drawing = self.after_idle(self._draw)
-
-    def _draw(self) -> None:
-        self._drawing = None
-        self.delete("all")
+    def draw(self) -> None:
         seen = self.seen()
         if seen is not None:
-            self._put(Image.fromarray(seen))
+            self._put(seen)
             self._draw_mark()
         elif self._levels:
             level = self._level()
             shrink = self._levels[0].width / level.width
             box = tuple(min(edge / shrink, limit) for edge, limit in zip(self.view.box(), level.size * 2, strict=True))
             how = Image.Resampling.NEAREST if self.view.scale > 3 else Image.Resampling.BILINEAR
-            self._put(level.resize(self.view.size_on_screen(), how, box))
+            self._put(np.asarray(level.resize(self.view.size_on_screen(), how, box)))
         else:
-            self._draw_empty()
+            self.put_empty_text(self.empty_text())
 
-    def _draw_empty(self) -> None:
-        width, height = self.winfo_width(), self.winfo_height()
-        ink = self._theme.palette.muted if self._theme.name == "dark" else "#aab2c0"
-        room = max(width - 60, 60)
-        self.create_text(width // 2, height // 2, text=self.empty_text(), fill=ink, justify="center", width=room)
-
-    def _put(self, seen: Image.Image) -> None:
-        # PPM is the one format Tk reads without decompressing anything.
-        buffer = io.BytesIO()
-        seen.save(buffer, "PPM")
-        self._photo = tk.PhotoImage(master=self, data=buffer.getvalue(), format="PPM")
-        self.create_image(self.winfo_width() // 2, self.winfo_height() // 2, image=self._photo)
+    def _put(self, seen: NDArray[np.uint8]) -> None:
+        self.put_picture(seen, self.winfo_width() // 2, self.winfo_height() // 2, "center")
 
     def _draw_mark(self) -> None:
         px = self._theme.px
@@ -169,17 +150,6 @@ class Picture(PictureControl, tk.Canvas):
     def _resized(self, event: tk.Event[tk.Misc]) -> None:
         self.take_window(event.width, event.height)
         self.redraw()
-
-    def _recolour(self) -> None:
-        look = self._theme.palette
-        self.configure(background=look.sky, highlightbackground=look.border, highlightcolor=look.accent)
-        self.redraw()
-
-    def _cancel(self) -> None:
-        self._cancel_click()
-        if self._drawing is not None:
-            self.after_cancel(self._drawing)
-            self._drawing = None
 
 
 def picture_buttons(parent: tk.Misc, picture: Picture) -> dict[str, ttk.Button]:

@@ -6,10 +6,11 @@ import tkinter as tk
 from tkinter import filedialog, ttk
 
 from zemosaic.gui.presenter.result.picture_loader import Loaded
-from zemosaic.gui.presenter.run.run_page import LogFeed, RunFace, run_face
+from zemosaic.gui.presenter.run.run_page import LogFeed, RunFace, empty_text, run_face
 from zemosaic.gui.presenter.run.run_state import PhaseStatus
 from zemosaic.gui.presenter.run.run_text import LEVELS, PhaseCells
 from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.tk.linked_text import insert_linked
 from zemosaic.gui.tk.picture import Levels, Picture
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.widgets import Choice, wrap_to_width
@@ -20,6 +21,8 @@ _STYLES = {
     PhaseStatus.WAITING: "Card.Muted.TLabel",
     PhaseStatus.RUNNING: "Card.Accent.TLabel",
     PhaseStatus.DONE: "Card.Good.TLabel",
+    PhaseStatus.FAILED: "Card.Bad.TLabel",
+    PhaseStatus.STOPPED: "Card.Muted.TLabel",
 }
 
 
@@ -29,9 +32,9 @@ class PhaseRow:
     def __init__(self, card: ttk.Frame, place: int, theme: Theme) -> None:
         self._sign = ttk.Label(card, style="Card.Muted.TLabel", width=2)
         self._name = ttk.Label(card, style="Card.TLabel")
-        self._bar = ttk.Progressbar(card, length=theme.px(90), maximum=1.0)
-        self._count = ttk.Label(card, style="Card.Muted.TLabel", anchor="e", width=13)
-        self._time = ttk.Label(card, style="Card.Muted.TLabel", anchor="e", width=12)
+        self._bar = ttk.Progressbar(card, length=theme.px(50), maximum=1.0)
+        self._count = ttk.Label(card, style="Card.Muted.TLabel", anchor="e", width=11)
+        self._time = ttk.Label(card, style="Card.Muted.TLabel", anchor="e", width=10)
         for column, widget in enumerate((self._sign, self._name, self._bar, self._count, self._time)):
             sticky = "ew" if column in (1, 2) else "e"
             widget.grid(row=place, column=column, sticky=sticky, pady=theme.px(3), padx=(0, theme.px(8)))
@@ -110,7 +113,7 @@ class LogPane(ttk.Frame):
         if is_anew:
             self.text.delete("1.0", "end")
         for line, level in lines:
-            self.text.insert("end", line + "\n", level)
+            insert_linked(self.text, line + "\n", self._session, level)
         self.text.configure(state="disabled")
         if at_end:
             self.text.see("end")
@@ -144,7 +147,7 @@ class RunView(ttk.Frame):
         self._session = session
         self._theme = theme
         self._face: RunFace | None = None
-        self.columnconfigure(0, weight=0, minsize=px(520))
+        self.columnconfigure(0, weight=0, minsize=px(420))
         self.columnconfigure(1, weight=1)
         self.rowconfigure(0, weight=3)
         self.rowconfigure(2, weight=2)
@@ -152,7 +155,7 @@ class RunView(ttk.Frame):
         left.grid(row=0, column=0, rowspan=3, sticky="nsew", padx=(0, px(12)))
         self._make_phases(left)
         self._make_warnings(left)
-        self.picture = Picture(self, theme, lambda: session.words.text("run.no_picture"))
+        self.picture = Picture(self, theme, lambda: empty_text(session))
         self.picture.grid(row=0, column=1, sticky="nsew")
         self._caption = ttk.Label(self, style="Muted.TLabel", anchor="center")
         self._caption.grid(row=1, column=1, sticky="ew", pady=(px(4), px(8)))
@@ -172,6 +175,8 @@ class RunView(ttk.Frame):
 
     def update_state(self) -> None:
         face = run_face(self._session)
+        if self._face is not None and face.heading != self._face.heading:
+            self.picture.redraw()  # what stands in place of a mosaic tells how the run ended
         self._heading.configure(text=face.heading)
         self._time.configure(text=face.time)
         self._whole.configure(value=face.fraction)
@@ -219,7 +224,7 @@ class RunView(ttk.Frame):
     def _show_warnings(self, face: RunFace) -> None:
         self._warnings.configure(state="normal")
         self._warnings.delete("1.0", "end")
-        self._warnings.insert("end", face.warnings)
+        insert_linked(self._warnings, face.warnings, self._session)
         self._warnings.configure(state="disabled")
         self._face = face
         self._recolour()

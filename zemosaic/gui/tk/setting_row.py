@@ -6,6 +6,7 @@ import tkinter as tk
 from functools import partial
 from tkinter import filedialog, ttk
 
+from zemosaic.gui.presenter.run.input_folder import folder_to_begin_in
 from zemosaic.gui.presenter.settings.form import browsed_kinds
 from zemosaic.gui.presenter.settings.settings_page import SettingsPage
 from zemosaic.gui.tk.theme import Theme
@@ -125,10 +126,10 @@ class SettingRow:
 
     def _browse_pressed(self, kind: str) -> None:
         title, parent = self._page.row_texts(self._spec).label, self._field.winfo_toplevel()
+        begin = folder_to_begin_in(self._page.row_state(self._spec).text)
         if kind == "folder":
-            begin = self._page.row_state(self._spec).text or None
             chosen = filedialog.askdirectory(parent=parent, title=title, initialdir=begin)
         else:
-            chosen = filedialog.askopenfilename(parent=parent, title=title)
+            chosen = filedialog.askopenfilename(parent=parent, title=title, initialdir=begin)
         if chosen:
             self._page.edit(self._spec.key, str(chosen))

@@ -13,7 +13,7 @@ from zemosaic.gui.presenter.settings.settings_page import Extras, SettingsPage
 from zemosaic.gui.tk.setting_row import SettingRow
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.welcome import WelcomeCard
-from zemosaic.gui.tk.widgets import Choice, ScrollFrame, on_write, wrap_to_width
+from zemosaic.gui.tk.widgets import Choice, ScrollFrame, on_write, wrap_to_width, yield_labels
 from zemosaic.settings.schema import TIERS
 
 __all__ = ["SettingsView"]
@@ -106,24 +106,30 @@ class SettingsView(ttk.Frame):
         top = ttk.Frame(self)
         top.pack(fill="x", padx=(0, px(6)))
         self._search_label = ttk.Label(top, style="Muted.TLabel")
-        self._search_label.pack(side="left")
+        # In a narrow window the field gives way, in a wide one the gap grows.
+        for column, weight in ((1, 1), (2 + len(TIERS) + 1, 1000)):
+            top.columnconfigure(column, weight=weight)
+        top.columnconfigure(1, minsize=px(60))
+        self._search_label.grid(row=0, column=0)
         self.entry = ttk.Entry(top, textvariable=self.search, width=16)
-        self.entry.pack(side="left", padx=(px(8), px(16)))
+        self.entry.grid(row=0, column=1, sticky="ew", padx=(px(8), px(16)))
         self.entry.bind("<Escape>", lambda _: self.clear_search())
         self._tiers: dict[str, ttk.Radiobutton] = {}
-        for tier in TIERS:
+        for column, tier in enumerate(TIERS, 2):
             button = ttk.Radiobutton(top, style="Segment.Toolbutton", variable=self._tier, value=tier)
             button.configure(command=partial(self.page.use_tier, tier))
-            button.pack(side="left", padx=(0, px(4)))
+            button.grid(row=0, column=column, padx=(0, px(4)))
             self._tiers[tier] = button
         self._hidden = ttk.Label(top, style="Warning.TLabel")
-        self._hidden.pack(side="left", padx=px(12))
+        self._hidden.grid(row=0, column=2 + len(TIERS), padx=px(12))
         self.delete_preset = ttk.Button(top, command=lambda: self.page.delete_preset(self.preset.value))
         self.save_preset = ttk.Button(top, command=self._save_pressed)
         self.preset = Choice(top, self._theme, self.page.choose_preset, width=16)
         self._preset_label = ttk.Label(top, style="Muted.TLabel")
-        for widget in (self.delete_preset, self.save_preset, self.preset, self._preset_label):
-            widget.pack(side="right", padx=(px(6), 0))
+        presets = (self._preset_label, self.preset, self.save_preset, self.delete_preset)
+        for column, widget in enumerate(presets, 2 + len(TIERS) + 2):
+            widget.grid(row=0, column=column, padx=(px(6), 0))
+        yield_labels(top, self._preset_label, self._search_label)
         # The keyboard goes from left to right, though what stands at the right edge was made first.
         for widget in (self.preset, self.save_preset, self.delete_preset):
             widget.lift()

@@ -48,8 +48,15 @@ class Theme:
     def dress_menu(self, menu: tk.Menu) -> None:
         """Give a menu the colours of the look."""
         look = self.palette
-        menu.configure(background=look.card, foreground=look.text, selectcolor=look.text, relief="flat")
+        menu.configure(
+            background=look.card, foreground=look.text, selectcolor=look.text, borderwidth=1, relief="raised"
+        )
         menu.configure(activebackground=look.accent, activeforeground=look.on_accent, font="TkDefaultFont")
+
+    def forget(self) -> None:
+        """Let go of pictures and letters, once no window shows them any more."""
+        self._images.clear()
+        self._fonts.clear()
 
     def px(self, size: float) -> int:
         """Return a size of a 96 dpi screen in pixels of this one."""
@@ -140,6 +147,7 @@ class Theme:
                 ("Bold", look.text, "ZmBold"),
                 ("Title", look.text, "ZmTitle"),
                 ("Good", look.good, "ZmBold"),
+                ("Bad", look.bad, "ZmBold"),
                 ("Warning", look.warning, "ZmSmall"),
                 ("Problem", look.bad, "ZmSmall"),
                 ("Accent", look.accent, "ZmBold"),
@@ -182,7 +190,7 @@ class Theme:
         self._element(
             element,
             self._patch(fill, edge),
-            ("disabled", self._patch(look.card, look.border)),
+            ("disabled", self._patch(look.background, look.border)),
             ("pressed", self._patch(hover, look.accent)),
             ("active", self._patch(hover, edge)),
             ("focus", self._patch(fill, look.accent if fill != look.accent else look.text, 2)),

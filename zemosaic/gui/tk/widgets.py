@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import tkinter as tk
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from tkinter import font as tk_font
 from tkinter import ttk
 from typing import Any
 
@@ -20,10 +22,14 @@ __all__ = [
     "ScrollFrame",
     "Tooltip",
     "on_write",
+    "take_apart",
     "wrap_to_width",
+    "yield_labels",
 ]
 
 _MAX_BODY_PX = 1400
+_LEAST_LETTERS = 4
+"""So narrow a choice may become that gives way to others."""
 
 RIGHT_CLICKS = (
     ("<ButtonPress-2>", "<ButtonPress-3>", "<Control-ButtonPress-1>")
@@ -92,11 +98,14 @@ class ScrollFrame(ttk.Frame):
 
 
 class Choice(ttk.Combobox):
-    """A read-only choice between values that are shown in words."""
+    """A read-only choice between values that are shown in words; without a width it is as wide as the longest."""
 
-    def __init__(self, parent: tk.Misc, theme: Theme, chosen: Callable[[str], None], width: int = 24) -> None:
-        super().__init__(parent, state="readonly", width=width, postcommand=self._recolour_list)
+    def __init__(self, parent: tk.Misc, theme: Theme, chosen: Callable[[str], None], width: int | None = 24) -> None:
+        super().__init__(parent, state="readonly", postcommand=self._recolour_list)
         self._theme = theme
+        self._fits = width is None
+        if width is not None:
+            self.configure(width=width)
         self._values: tuple[str, ...] = ()
         self._chosen = chosen
         self.bind("<<ComboboxSelected>>", self._selected)
@@ -111,7 +120,17 @@ class Choice(ttk.Combobox):
     def offer(self, values: Sequence[str], texts: Sequence[str], value: str) -> None:
         self._values = tuple(values)
         self.configure(values=list(texts))
+        if self._fits:
+            self.fit()
         self.choose(value)
+
+    def fit(self, room: int = sys.maxsize) -> None:
+        """Be as wide as the longest text, or as there is room in pixels."""
+        letters = tk_font.nametofont("TkDefaultFont", self)
+        letter, needed = letters.measure("0"), max(map(letters.measure, self.cget("values")), default=0)
+        around = self.winfo_reqwidth() - int(self.cget("width")) * letter  # what arrow and margins take
+        width = min(math.ceil(needed / letter), (room - around) // letter)
+        self.configure(width=max(width, _LEAST_LETTERS))
 
     def choose(self, value: str) -> None:
         if value in self._values:
@@ -179,9 +198,7 @@ class MenuButton(ttk.Button):
     def _post(self) -> None:
         if self._entries is not None:
             self.show_entries(self._entries())
-        look = self._theme.palette
-        self.menu.configure(background=look.card, foreground=look.text, borderwidth=1, relief="flat")
-        self.menu.configure(activebackground=look.accent, activeforeground=look.on_accent, font="TkDefaultFont")
+        self._theme.dress_menu(self.menu)
         self.menu.tk_popup(self.winfo_rootx(), self.winfo_rooty() + self.winfo_height())
 
 
@@ -283,6 +300,52 @@ class Tooltip:
         if y + height > self._widget.winfo_screenheight():
             y = self._widget.winfo_rooty() - height - 4
         self._shown.wm_geometry(f"+{x}+{y}")
+
+
+def take_apart(root: tk.Misc) -> None:
+    """Destroy a window and let go of all that its widgets hold.
+
+    Widgets, what they call and what they show hold each other.  Left to the collector of garbage they would be freed
+    by whatever thread it happens to run in, and Tk's variables and pictures may be freed by Tk's own thread only.
+
+    Parameters
+    ----------
+    root : tkinter widget
+    """
+    widgets = list(_all_of(root))
+    root.destroy()
+    for widget in widgets:
+        vars(widget).clear()
+
+
+def _all_of(widget: tk.Misc) -> Iterator[tk.Misc]:
+    for child in widget.winfo_children():
+        yield child
+        yield from _all_of(child)
+
+
+def yield_labels(line: ttk.Frame, *labels: ttk.Label) -> None:
+    """Let labels of a line go where it is too narrow for all that is in it, before a button would be cut.
+
+    Parameters
+    ----------
+    line : ttk.Frame
+        Its children lie in a grid.
+    *labels : ttk.Label
+        The first one goes first.
+    """
+
+    def fit(width: int) -> None:
+        hidden = [label for label in labels if not label.winfo_manager()]
+        needed = line.winfo_reqwidth() + sum(label.winfo_reqwidth() for label in hidden)
+        for label in labels:
+            if needed > width:
+                label.grid_remove()
+                needed -= label.winfo_reqwidth()
+            else:
+                label.grid()
+
+    line.bind("<Configure>", lambda event: fit(event.width), add=True)
 
 
 def wrap_to_width(label: ttk.Label, margin: int = 4) -> None:

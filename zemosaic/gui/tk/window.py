@@ -8,6 +8,7 @@ import tkinter as tk
 from collections.abc import Sequence
 from pathlib import Path
 from tkinter import filedialog, ttk
+from tkinter import font as tk_font
 
 from zemosaic.gui.presenter.desktop.system_desktop import system_is_dark
 from zemosaic.gui.presenter.desktop.window_presenter import PUMP_MS, SETTINGS, WindowPresenter
@@ -16,19 +17,23 @@ from zemosaic.gui.presenter.desktop.window_state import THEMES, VIEWS
 from zemosaic.gui.presenter.result.picture_loader import PictureLoader
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.tk.desktop.drops import accept_drops
+from zemosaic.gui.tk.desktop.file_dialogs import speak
 from zemosaic.gui.tk.desktop.questions import ask
 from zemosaic.gui.tk.frames.frames_view import FramesView
+from zemosaic.gui.tk.linked_text import link_label
 from zemosaic.gui.tk.picture import read_levels
 from zemosaic.gui.tk.result.result_view import ResultView
 from zemosaic.gui.tk.run_view import RunView
 from zemosaic.gui.tk.settings_view import SettingsView
 from zemosaic.gui.tk.theme import Theme
 from zemosaic.gui.tk.unattended.queue_window import QueueWindow
-from zemosaic.gui.tk.widgets import Choice, EntryMenu, MenuButton, Tooltip, wrap_to_width
+from zemosaic.gui.tk.widgets import Choice, EntryMenu, MenuButton, Tooltip, take_apart, wrap_to_width
 from zemosaic.resources import resource_root
 
 __all__ = ["MainWindow", "run_window"]
 
+_EASY_HEADER_PX = 230
+"""With less room beside them the tabs move closer together."""
 _TYPED = ("TEntry", "TCombobox", "Entry", "Text", "TSpinbox")
 """Widgets that take what is pasted themselves."""
 
@@ -88,6 +93,8 @@ class MainWindow:
         self.stop_button.configure(text=words.text("window.stop"))
         self.look.offer(THEMES, self.presenter.look_names(), self.presenter.theme_name)
         self.language.offer(tuple(codes), tuple(codes.values()), words.language)
+        speak(self.root, words.language)
+        self._fit_header()
 
     def show_footer(self, footer: Footer) -> None:
         self.forecast.configure(text=footer.forecast, style="Problem.TLabel" if footer.is_refused else "TLabel")
@@ -108,6 +115,7 @@ class MainWindow:
     def show_theme(self, name: str) -> None:
         self.look.choose(name)
         self.theme.use(_look(name))
+        self._fit_header()
 
     def ask(self, title: str, text: str, answers: Sequence[str]) -> bool:
         return ask(self.root, self.theme, title, text, answers, default=1) == 0
@@ -126,11 +134,15 @@ class MainWindow:
     def ask_folder(self, title: str) -> str:
         return str(filedialog.askdirectory(parent=self.root, title=title, initialdir=Path.home()) or "")
 
+    @property
+    def handle(self) -> int:
+        return int(self.root.wm_frame(), 16)
+
     def alert(self) -> None:
         """Ring the bell; on Windows let the window's entry in the task bar flash too."""
         self.root.bell()
         if sys.platform == "win32":
-            ctypes.windll.user32.FlashWindow(int(self.root.wm_frame(), 16), True)
+            ctypes.windll.user32.FlashWindow(self.handle, True)
 
     def place(self) -> tuple[str, bool]:
         """Return the window's place, and whether it is maximised."""
@@ -140,7 +152,8 @@ class MainWindow:
     def shut(self) -> None:
         """End what works in the background, and the window with it."""
         self.settings.close_page()
-        self.root.destroy()
+        take_apart(self.root)
+        self.theme.forget()
 
     def close(self) -> None:
         """Close the window, unless its user would rather keep a run."""
@@ -167,11 +180,22 @@ class MainWindow:
         self.help_button.configure(text="?", style="Sign.TButton", width=2)
         self.help_button.pack(side="right", padx=(px(8), 0))
         Tooltip(self.help_button, self.theme, lambda: self.session.words.text("menu.help"))
-        self.language = Choice(right, self.theme, self.presenter.use_language, width=11)
+        self.language = Choice(right, self.theme, self.presenter.use_language, width=None)
         self.language.pack(side="left", padx=(0, px(8)))
-        self.look = Choice(right, self.theme, self.presenter.use_theme, width=17)
+        self.look = Choice(right, self.theme, self.presenter.use_theme, width=None)
         self.look.pack(side="left")
         Tooltip(self.language, self.theme, lambda: self.session.words.text("setting.language.label"))
+
+    def _fit_header(self) -> None:
+        """Let the choices of the header end where the tabs do in a narrow window: what is chosen is then cut."""
+        px, letters = self.theme.px, tk_font.nametofont("ZmHeading", self.root)
+        names = [letters.measure(self.pages.tab(page, "text")) for page in self.pages.tabs()]
+        room = self.root.winfo_width() - px(200) - sum(names) - self.help_button.winfo_reqwidth()
+        gap = px(18) if room - 2 * len(names) * px(18) > px(_EASY_HEADER_PX) else px(9)
+        ttk.Style(self.root).configure("TNotebook.Tab", padding=(gap, px(9)))
+        room -= 2 * len(names) * gap
+        self.language.fit(room)
+        self.look.fit(room - self.language.winfo_reqwidth())
 
     def _make_footer(self) -> None:
         px = self.theme.px
@@ -194,6 +218,7 @@ class MainWindow:
         for label in (self.forecast, self._status):
             label.pack(fill="x")
             wrap_to_width(label, px(16))
+            link_label(label, self.session)
         self.pages.pack(side="top", fill="both", expand=True)
 
     def _bind_keys(self) -> None:
@@ -213,9 +238,14 @@ class MainWindow:
         root.bind("<<Paste>>", self._pasted)
         accept_drops(root, desk.actions.dropped)
         root.bind("<Destroy>", self._destroyed)
+        root.bind("<Configure>", self._resized)
         root.bind("<MouseWheel>", self._wheel)
         root.bind("<Button-4>", lambda _: self._scroll(-3))
         root.bind("<Button-5>", lambda _: self._scroll(3))
+
+    def _resized(self, event: tk.Event[tk.Misc]) -> None:
+        if event.widget is self.root:
+            self._fit_header()
 
     def _pasted(self, event: tk.Event[tk.Misc]) -> None:
         if event.widget.winfo_class() in _TYPED:

@@ -103,11 +103,12 @@ def stars_of_mosaic(
 
 
 def catalogue_of_mosaic(path: Path, stars: MosaicStars, value: Pixels, kept: Pixels, wcs: FrameWcs, box: Box) -> int:
-    """Find all stars of a mosaic and write them as a table; returns how many there are.
+    """Find all stars of a mosaic and write them as a table, and the PSFs that they show; returns how many there are.
 
     Parameters
     ----------
     path : Path
+        Of the table, ``..._stars.ecsv``; the PSFs are written beside it as ``..._psf.fits``.
     stars : MosaicStars
         What `stars_of_mosaic` learnt.
     value : array-like, shape (channels, h, w)
@@ -126,11 +127,14 @@ def catalogue_of_mosaic(path: Path, stars: MosaicStars, value: Pixels, kept: Pix
     """
     # Imported here: they take half a second, and most runs write no table.
     from zemosaic.stars.detect import find_stars, joined
+    from zemosaic.stars.effective_psf import psfs_of_parts, write_psfs
     from zemosaic.stars.star_table import star_table, write_star_table
 
     found = joined(find_stars(value, windows(box), stars.fwhm_px, stars.cut_off, kept), value.shape[0])
     moved = replace(found, x_px=found.x_px - box[2], y_px=found.y_px - box[0])
     write_star_table(path, star_table(moved, wcs.shifted(box[2], box[0]), stars.zero, stars.white))
+    psfs = [psf.shifted(box[2], box[0]) for psf in psfs_of_parts(value, found, stars.fwhm_px, box)]
+    write_psfs(path.with_name(path.name.replace("_stars.ecsv", "_psf.fits")), psfs, wcs.scale_arcsec)
     return len(found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from zemosaic.picture.downsample import block_size
 from zemosaic.picture.preview import shown_bands, stretched_preview
 from zemosaic.picture.sharing.caption import with_caption
 from zemosaic.picture.sharing.good_depth import deep_box
+from zemosaic.picture.sharing.hips import write_hips
 from zemosaic.picture.sharing.metadata import PictureInfo
 from zemosaic.picture.sharing.page import PageTexts, write_page
 from zemosaic.picture.sharing.shared_file import SharedKind, write_shared
@@ -34,7 +36,7 @@ from zemosaic.wcs import FrameWcs
 
 __all__ = ["CanvasPixels", "StretchedPicture", "look_of", "write_shared_pictures"]
 
-PICTURE_BYTES = 80
+PICTURE_BYTES = 95
 """Memory that a pixel of a finished picture takes while it is made."""
 MEMORY_PART = 0.25
 """Part of the memory limit that a finished picture may take; the workers have ended their tasks then."""
@@ -102,7 +104,7 @@ def write_shared_pictures(
     look: PictureLook,
     preview: StretchedPicture | None = None,
 ) -> str:
-    """Write the finished picture, its annotation and the page, as far as the settings ask for them.
+    """Write the finished picture, its annotation, the page and the HiPS, as far as the settings ask for them.
 
     Parameters
     ----------
@@ -131,7 +133,7 @@ def write_shared_pictures(
     settings = context.settings
     if settings.save_picture_page:
         _write_page(context, stem, origin, canvas, look)
-    if settings.save_picture == "none" and settings.picture_annotation == "none":
+    if settings.save_picture == "none" and settings.picture_annotation == "none" and not settings.save_hips:
         return ""
     box = deep_box(canvas.kept, canvas.box) if settings.picture_crop else canvas.box
     most_px = _longest_side(context, box)
@@ -151,6 +153,8 @@ def write_shared_pictures(
         write_whole(context.output_dir / f"{stem}_annotation.svg", layer.encode("utf-8"))
     if annotation and settings.picture_annotation in ("burnt", "both"):
         _write(context, f"{stem}_annotated.{end}", burnt_in(picture, annotation), sky, origin)
+    if settings.save_hips:
+        _write_hips(context, f"{stem}_hips", picture, sky, origin)
     return name
 
 
@@ -164,12 +168,35 @@ def _write(context: RunContext, name: str, picture: NDArray[np.uint8], sky: Pict
         shown = with_caption(picture, _title(origin, name), lines)
         # Rows of the WCS are counted from the bottom, which the strip moves down.
         wcs = wcs.shifted(0, picture.shape[0] - shown.shape[0])
-    height, width = shown.shape[:2]
-    info = PictureInfo(
-        _title(origin, name), "\n".join(lines), settings.picture_author, origin.telescope, wcs, width, height
-    )
+    info = _info(settings, name, shown, wcs, origin, lines)
     kind: SharedKind = "jpg" if settings.save_picture == "none" else settings.save_picture
     write_shared(context.output_dir / name, shown, kind, info, round(settings.picture_max_mb * 1e6))
+
+
+def _write_hips(
+    context: RunContext, name: str, picture: NDArray[np.uint8], sky: PictureWcs, origin: Provenance
+) -> None:
+    """Write a picture as tiles on the sphere, dated by the last frame, so that a second run makes the same."""
+    settings = context.settings
+    lines = _caption(origin, settings.picture_author, Translator(settings.language))
+    info = _info(settings, name, picture, sky.picture_wcs(), origin, lines)
+    released = f"{origin.last_end:%Y-%m-%dT%H:%MZ}" if origin.last_end is not None else ""
+    context.log(message("log.hips", name=name))
+    write_hips(context.output_dir / name, picture, info, released)
+
+
+def _info(
+    settings: Settings,
+    name: str,
+    picture: NDArray[np.uint8],
+    wcs: FrameWcs,
+    origin: Provenance,
+    lines: Sequence[str],
+) -> PictureInfo:
+    """Return what a picture's file says of it."""
+    height, width = picture.shape[:2]
+    title, author = _title(origin, name), settings.picture_author
+    return PictureInfo(title, "\n".join(lines), author, origin.telescope, wcs, width, height)
 
 
 def _write_page(context: RunContext, stem: str, origin: Provenance, canvas: CanvasPixels, look: PictureLook) -> None:

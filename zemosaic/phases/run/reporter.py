@@ -42,4 +42,5 @@ class Reporter:
     def drop(self, dropped: Dropped) -> None:
         """Leave a frame out and say why."""
         self.dropped.append(dropped)
-        self.emit(FrameDropped(dropped.frame_id, dropped.path, dropped.phase, dropped.status.value, dropped.reason))
+        told = (dropped.frame_id, dropped.path, dropped.phase, dropped.status.value, dropped.reason, dropped.by_hand)
+        self.emit(FrameDropped(*told))

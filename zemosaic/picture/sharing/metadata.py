@@ -59,7 +59,7 @@ def xmp_packet(info: PictureInfo) -> bytes:
     """Return the XMP packet of a picture, the same bytes for the same content."""
     sky = _spatial(info)
     words = {"dc:title": info.title, "dc:description": info.description}
-    plain = {"avm:Facility": info.telescope, "xmp:CreatorTool": f"ZeMosaic {__version__}"}
+    lists = {"dc:creator": info.author, "avm:Facility": info.telescope}
     lines = [
         f'<?xpacket begin="\ufeff" id="{PACKET_ID}"?>',
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">',
@@ -72,14 +72,15 @@ def xmp_packet(info: PictureInfo) -> bytes:
         for key, text in words.items()
         if text
     ]
-    if info.author:
-        lines.append(f"<dc:creator><rdf:Seq><rdf:li>{escape(info.author)}</rdf:li></rdf:Seq></dc:creator>")
-    lines += [f"<{key}>{escape(text)}</{key}>" for key, text in plain.items() if text]
+    lines += [
+        f"<{key}><rdf:Seq><rdf:li>{escape(text)}</rdf:li></rdf:Seq></{key}>" for key, text in lists.items() if text
+    ]
+    lines.append(f"<xmp:CreatorTool>{escape(f'ZeMosaic {__version__}')}</xmp:CreatorTool>")
     for key, value in sky.items():
         if isinstance(value, str):
             lines.append(f"<avm:{key}>{escape(value)}</avm:{key}>")
         else:
-            items = "".join(f"<rdf:li>{number!r}</rdf:li>" for number in value)
+            items = "".join(f"<rdf:li>{float(number)!r}</rdf:li>" for number in value)
             lines.append(f"<avm:{key}><rdf:Seq>{items}</rdf:Seq></avm:{key}>")
     lines += ["</rdf:Description></rdf:RDF></x:xmpmeta>", '<?xpacket end="r"?>']
     return "\n".join(lines).encode("utf-8")
@@ -100,7 +101,7 @@ def _spatial(info: PictureInfo) -> dict[str, str | tuple[float, ...]]:
         "Spatial.ReferenceDimension": (float(info.width), float(info.height)),
         "Spatial.ReferencePixel": (wcs.x_ref + 1.0, wcs.y_ref + 1.0),
         "Spatial.Scale": (across, up),
-        "Spatial.Rotation": repr(rotation),
+        "Spatial.Rotation": repr(float(rotation)),
         "Spatial.CoordsystemProjection": wcs.projection,
         "Spatial.Quality": "Full",
     }

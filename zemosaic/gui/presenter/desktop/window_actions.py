@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Protocol
 
 from zemosaic.errors import Message, SettingsError
-from zemosaic.gui.presenter.desktop.dropped_paths import folders_of, paths_of_text
 from zemosaic.gui.presenter.desktop.recent_folders import RecentFolders
 from zemosaic.gui.presenter.desktop.window_menus import (
     MenuEntry,
@@ -19,6 +18,7 @@ from zemosaic.gui.presenter.desktop.window_menus import (
     start_menu,
 )
 from zemosaic.gui.presenter.desktop.window_protocols import WindowView
+from zemosaic.gui.presenter.run.dropped_paths import folders_of, paths_of_text
 from zemosaic.gui.presenter.run.problem_report import write_problem_report
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.presenter.settings.doctor import Doctor

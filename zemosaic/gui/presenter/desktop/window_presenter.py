@@ -9,6 +9,7 @@ from typing import Any
 from zemosaic.errors import Message, SettingsError, ZeMosaicError
 from zemosaic.events import PreviewReady
 from zemosaic.gui.presenter.desktop.notifications import notify
+from zemosaic.gui.presenter.desktop.taskbar import TaskbarProgress
 from zemosaic.gui.presenter.desktop.window_actions import WindowActions
 from zemosaic.gui.presenter.desktop.window_protocols import Footer, FramesPageView, SettingsPageView, WindowView
 from zemosaic.gui.presenter.desktop.window_state import (
@@ -65,6 +66,7 @@ class WindowPresenter:
         self._pumps = 0
         self.queue = QueuePage(session, self._show_started, self._refused)
         self.actions = WindowActions(self)
+        self._taskbar = TaskbarProgress(lambda: self.view.handle)
         self._agreed_folder = ""
         """Output folder of runs that the user let replace what lies there, until one of them ends with a mosaic."""
 
@@ -77,6 +79,7 @@ class WindowPresenter:
     def attach(self, view: WindowView) -> None:
         """Take the window, whose pages are made, and put its texts in place."""
         self._view = view
+        self.session.visit = self.show_setting
         view.show_theme(self.theme_name)
         self._use_readable_language()
         self.retranslate()
@@ -176,6 +179,11 @@ class WindowPresenter:
             self.view.frames.commands.update()
         self.show_status()
 
+    def show_setting(self, key: str) -> None:
+        """Show the row of a setting, whatever is filtered."""
+        self.view.show_page(SETTINGS)
+        self.view.settings.page.reveal(key)
+
     def greet(self) -> None:
         """Show what the program found, and the demo, as at the first start."""
         self.view.show_page(SETTINGS)
@@ -201,8 +209,11 @@ class WindowPresenter:
         if session.running:
             return False  # the pump closes the window once the run has ended
         self._remember()
+        self._taskbar.show(0)
         self.view.shut()
         session.close()
+        session.visit = lambda key: None
+        self._view = None  # window and presenter hold each other no longer
         return True
 
     def page_changed(self) -> None:
@@ -257,7 +268,9 @@ class WindowPresenter:
 
     def show_status(self) -> None:
         """Show the foot of the window."""
-        self.view.show_footer(self.footer())
+        footer = self.footer()
+        self.view.show_footer(footer)
+        self._taskbar.show(footer.percent)
 
     def footer(self) -> Footer:
         """Return what the foot of the window shows."""
@@ -267,6 +280,8 @@ class WindowPresenter:
             text = session.words.text("settings.testing")
         under_way = session.running and session.state.status.under_way
         outlook = None if session.running or session.demo.under_way else session.forecast
+        if outlook is not None and not outlook.frames and outlook.problem is None:
+            outlook = None  # nothing can be made of no frames: why is told elsewhere
         resumes = outlook is not None and outlook.resumes and outlook.problem is None
         fraction = run_face(session).fraction if under_way and not session.watching else 0.0
         return Footer(

@@ -169,6 +169,10 @@ class WindowView(Protocol):
     def show_queue(self) -> None:
         """Open the list of jobs, or bring it to the front."""
 
+    @property
+    def handle(self) -> int:
+        """What the system knows the window by."""
+
     def alert(self) -> None:
         """Draw the user's attention."""
 

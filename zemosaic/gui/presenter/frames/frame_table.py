@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from zemosaic.errors import Message
 from zemosaic.events import FrameDropped, FrameMeasured, FrameSolved
-from zemosaic.frames.inventory import camera_names, start_times_s
+from zemosaic.frames.inventory import camera_names, night_of, start_times_s
 from zemosaic.frames.selection import Limit, Selection, group_name, same_file
 from zemosaic.gui.presenter.frames.footprints import Corners, Footprints
 from zemosaic.gui.presenter.frames.frame_selection import FrameSelection
@@ -27,8 +27,6 @@ METRICS = ("stars", "fwhm", "eccentricity", "background", "noise", "snr", "weigh
 """Columns of numbers; NaN while unknown."""
 SHOWN = ("all", "kept", "left_out")
 GROUPINGS = ("night", "telescope", "filter", "field", "verdict")
-BY_HAND_REASONS = ("reason.left_out_by_hand", "reason.picked_out")
-"""What a run says of frames that the user left out; the table knows it already."""
 
 Rows = NDArray[np.intp]
 Flags = NDArray[np.bool_]
@@ -53,7 +51,7 @@ class FrameTable:
         self.paths = [frame.path for frame in frames] + [item.path for item in dropped]
         self.files = [Path(path).name for path in self.paths]
         lost = [""] * len(dropped)
-        self.nights = [(frame.date_obs or "")[:10] for frame in frames] + lost
+        self.nights = [night_of(frame) for frame in frames] + lost
         self.telescopes = camera_names(frames) + lost
         self.times_s = np.array(start_times_s(frames) + [np.nan] * len(dropped))
         """When each exposure began, seconds since 1970; NaN where it is not known."""
@@ -263,7 +261,7 @@ class FrameTable:
                 self.solved[row] = event.how
                 self.footprints.place(row, event.corners_ra_deg, event.corners_dec_deg)
             case FrameDropped():
-                if event.reason.key not in BY_HAND_REASONS:
+                if not event.by_hand:
                     self.why[row] = event.reason
 
     def forget_run(self) -> None:

@@ -12,6 +12,7 @@ from zemosaic.gui.presenter.frames.frames_page import FramesPage
 from zemosaic.gui.presenter.frames.histograms import SHOWN_METRICS
 from zemosaic.gui.presenter.frames.map_picture import COLOURINGS
 from zemosaic.gui.presenter.metric_plot.metric_plot import PLOT_AXES, axis_text
+from zemosaic.gui.presenter.run.input_folder import folder_to_begin_in
 from zemosaic.i18n import Translator
 
 __all__ = ["NAMED", "SIGNS", "FramesCommands", "widget_name"]
@@ -369,7 +370,7 @@ class FramesCommands:
         self._widgets.show_region_marking(self.page.map.marking_region)
 
     def _choose(self) -> None:
-        begin = str(self.page.session.form.row("input_dir").value) or str(Path.home())
+        begin = folder_to_begin_in(str(self.page.session.form.row("input_dir").value))
         folder = self._widgets.ask_folder(self._words.text("setting.input_dir.label"), begin)
         if folder:
             self.open_folder(folder)

@@ -15,11 +15,13 @@ from zemosaic.arrays import green_channel
 from zemosaic.errors import Message
 from zemosaic.frames.selection import LIMIT_COLUMN, limit_text
 from zemosaic.gui.presenter.frames.footprints import Corners
-from zemosaic.gui.presenter.frames.frame_table import BY_HAND_REASONS, METRICS, FrameTable
+from zemosaic.gui.presenter.frames.frame_table import METRICS, FrameTable
 from zemosaic.text.plain_text import json_value
 
 __all__ = ["PLAN_COLUMNS", "REPORT_NAME", "Reported", "plan_rows", "read_report"]
 
+_BY_HAND_REASONS = ("reason.left_out_by_hand", "reason.picked_out")
+"""What reports say of frames that the user left out; the table knows it already."""
 REPORT_NAME = "run_report.json"
 PLAN_COLUMNS = (
     "order", "batch_id", "mount", "bortle", "telescope", "session_date", "filter", "exposure", "file_path", "ra", "dec",
@@ -123,7 +125,7 @@ def _angles(told: object) -> tuple[float, ...]:
 def _reason(entry: Mapping[str, Any]) -> Message | None:
     """Return why a frame is not in the mosaic; None where it is, and where the user left it out."""
     told = entry.get("reason")
-    if entry.get("status") == "used" or not isinstance(told, dict) or told.get("key") in (None, *BY_HAND_REASONS):
+    if entry.get("status") == "used" or not isinstance(told, dict) or told.get("key") in (None, *_BY_HAND_REASONS):
         return None
     return Message(str(told["key"]), dict(told.get("params") or {}))
 

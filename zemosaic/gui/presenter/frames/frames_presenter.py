@@ -160,6 +160,10 @@ class FramesPresenter:
         outlook = forecast(self.settings, kept, left_out, self.cpu_s_per_frame or CPU_S_PER_FRAME, copies)
         self._news.put(Scanned(number, forecast=outlook))
 
+    def foretell_anew(self) -> None:
+        """Forget what a run would do: what lies in the output folder is not what it was when that was found out."""
+        self.forecast = self._foretold = None
+
     def note(self, event: Event) -> None:
         """Take in what a run told."""
         if self.progress is not None:

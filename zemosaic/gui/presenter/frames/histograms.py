@@ -228,4 +228,4 @@ def _counts(values: NDArray[np.float64], axis: tuple[float, float]) -> NDArray[n
 
 
 def _number(typed: str) -> float | None:
-    return float(typed.replace(",", ".")) if typed.strip() else None
+    return float(typed.replace(",", ".").replace("−", "-")) if typed.strip() else None

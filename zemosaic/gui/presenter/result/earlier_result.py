@@ -47,8 +47,6 @@ class EarlierResult:
         if self.frames_used is not None and self.frames_found is not None:
             dropped = self.frames_found - self.frames_used
             lines.append(words.text("summary.frames", used=self.frames_used, dropped=dropped))
-        if self.report_html:
-            lines.append(words.text("summary.report", path=self.report_html))
         return lines
 
 

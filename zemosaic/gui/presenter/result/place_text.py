@@ -18,7 +18,7 @@ def ra_text(ra_deg: float) -> str:
 def dec_text(dec_deg: float) -> str:
     """Return a declination in degrees, minutes and seconds of arc."""
     total = round(abs(dec_deg) * 3600.0)
-    return f"{'-' if dec_deg < 0 else '+'}{total // 3600:02d}°{total // 60 % 60:02d}′{total % 60:02d}″"
+    return f"{'−' if dec_deg < 0 else '+'}{total // 3600:02d}°{total // 60 % 60:02d}′{total % 60:02d}″"
 
 
 def place_of_words(first: str, second: str) -> tuple[float, float, bool]:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Box
-from zemosaic.errors import Message, ZeMosaicError, message
+from zemosaic.errors import Message, SettingsError, ZeMosaicError, message
 from zemosaic.gui.presenter.desktop.menu_entries import MenuEntry
+from zemosaic.gui.presenter.result.band_pictures import BandPictures
 from zemosaic.gui.presenter.result.drag_tools import CropTool, WipeTool
 from zemosaic.gui.presenter.result.picture_control import PictureControl
 from zemosaic.gui.presenter.result.picture_view import Viewport
@@ -22,6 +23,7 @@ from zemosaic.gui.presenter.result.recent_results import RecentResults
 from zemosaic.gui.presenter.result.render.mosaic_render import LAYERS
 from zemosaic.gui.presenter.result.result_presenter import ResultPresenter
 from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.presenter.settings.form import with_labels
 
 if TYPE_CHECKING:
     from zemosaic.picture.sharing.metadata import PictureInfo
@@ -93,6 +95,7 @@ class ResultActions:
     ) -> None:
         self._session, self._widgets, self._desk, self._open_path = session, widgets, desk, open_path
         self.recent = RecentResults(session.config_folder)
+        self.bands = BandPictures()
         self._wipe = WipeTool(lambda: desk.split if desk.is_compared else None, partial(setattr, desk, "split"))
         self._crop: CropTool | None = None
         self._news: queue.SimpleQueue[Message] = queue.SimpleQueue()
@@ -101,7 +104,7 @@ class ResultActions:
     def open_entries(self) -> list[MenuEntry]:
         """Return the menu that opens mosaics."""
         entries = [MenuEntry(self._text("result.open_file"), self.ask_open)]
-        return entries + self._recent_entries(self._open_path)
+        return entries + self._band_entries() + self._recent_entries(self._open_path)
 
     def picture_entries(self) -> list[MenuEntry]:
         """Return the menu of what can be done with the picture."""
@@ -209,17 +212,25 @@ class ResultActions:
         """Begin anew with the mosaic that was just opened."""
         self._crop = None
         self.recent.note(self._desk.path)
+        self.bands.look(Path(self._desk.path).parent)
         self._take_tool()
 
     def pump(self) -> None:
-        """Tell what became of files that were written."""
+        """Tell what became of files that were written; a picture of several filters is opened."""
+        made = self.bands.pump()
+        if made is not None:
+            if made.path:
+                self._open_path(made.path)
+            self._news.put(made.told)
         while not self._news.empty():
-            self._widgets.show_read_out(self._session.words.message(self._news.get()))
+            words = self._session.words
+            self._widgets.show_read_out(with_labels(words.message(self._news.get()), words))
 
     def close(self) -> None:
         """Wait for files that are being written."""
         for thread in self._threads:
             thread.join()
+        self.bands.close()
         self.recent.close()
 
     @property
@@ -230,8 +241,29 @@ class ResultActions:
     def _stem(self) -> str:
         return Path(self._desk.path).name.removesuffix(".fz").removesuffix(".fits")
 
-    def _text(self, key: str) -> str:
-        return self._session.words.text(key)
+    def _text(self, key: str, **params: str) -> str:
+        return self._session.words.text(key, **params)
+
+    def _band_entries(self) -> list[MenuEntry]:
+        """Return what the mosaics of several filters in the folder can be combined to."""
+        can_begin, text = not (self._session.running or self.bands.busy), self._text
+        return [
+            MenuEntry(
+                text("result.combine", palette=text(f"choice.combine_filters.{palette}")),
+                partial(self._combine, palette),
+                can_begin,
+            )
+            for palette in self.bands.palettes
+        ]
+
+    def _combine(self, palette: str) -> None:
+        try:
+            settings = self._session.form.settings()
+        except SettingsError as fault:
+            self._news.put(fault.message)
+            return
+        self._widgets.show_read_out(self._text("result.combining"))
+        self.bands.combine(palette, settings)
 
     def _recent_entries(self, act: Callable[[str], None]) -> list[MenuEntry]:
         self.recent.look()

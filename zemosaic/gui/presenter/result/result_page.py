@@ -127,13 +127,18 @@ class ResultPage:
         self._zoom = ""
         self._is_histogram_shown = False
 
+    def empty_text(self) -> str:
+        """Return what stands where the mosaic would be seen."""
+        has_failed = self._session.state.error is not None and not self._by_hand
+        return self._session.words.text("run.ended_without" if has_failed else "result.empty")
+
     def program_texts(self) -> list[str]:
         """Return the words of the programs that the mosaic can be sent to."""
         return [name or self._session.words.text("result.send_default") for name in self.programs.names]
 
     def retranslate(self) -> None:
         """Put what depends on the mosaic in the language of the moment."""
-        self._widgets.show_read_out(self._session.words.text("result.hint"))
+        self._widgets.show_read_out(self._session.words.text("result.hint") if self.desk.path else "")
         self._offer_channels()
         self._widgets.picture.redraw()
         self.update_state()
@@ -147,6 +152,8 @@ class ResultPage:
         chosen = self.desk.path if self.desk.path in files.mosaics else files.mosaic
         self._widgets.offer_mosaics(files.mosaics, [Path(path).stem for path in files.mosaics], chosen)
         self.open_mosaic(chosen)
+        if not chosen:
+            self._widgets.picture.redraw()  # what stands in its place tells how the run ended
 
     def files(self) -> ResultFiles:
         """Return the files of the last run, or those that lie in the output folder."""
@@ -171,7 +178,7 @@ class ResultPage:
         if self._by_hand:
             return result_of(Path(self._by_hand)).lines(words)
         if session.state.result is not None or session.state.error is not None:
-            return [with_labels(line, words) for line in summary_lines(session.state, words)]
+            return [with_labels(line, words) for line in summary_lines(session.state, words, with_report=False)]
         if session.earlier.result is not None and not session.running:
             return [words.text("result.earlier"), *session.earlier.result.lines(words)]
         return [words.text("result.none")]
@@ -202,6 +209,7 @@ class ResultPage:
         """Open one of the mosaics; an empty path shows none."""
         if path != self.desk.path:
             self.close_pixel()
+            self._widgets.show_read_out(self._session.words.text("result.hint") if path else "")
         self.desk.open(path)
 
     def open_by_hand(self, path: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from zemosaic.gui.presenter.unattended.jobs import proposed_output
 
-__all__ = ["InputFolder"]
+__all__ = ["InputFolder", "folder_to_begin_in"]
 
 _TYPING_S = 1.0
 """A folder is typed no more when it stands for this long."""
@@ -55,3 +55,13 @@ class InputFolder:
             return ""
         self._proposed = proposed
         return proposed
+
+
+def folder_to_begin_in(text: str) -> str:
+    """Return where a choice of folders begins: at one that was typed, the nearest above it, or the user's own."""
+    if not text.strip():
+        return str(Path.home())
+    folder = Path(text).expanduser().absolute()
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    return str(Path.home() if folder == folder.parent else folder)

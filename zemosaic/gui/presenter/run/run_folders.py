@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 from zemosaic.settings.schema import Settings
 
-__all__ = ["RunFolders"]
+__all__ = ["FOLDERS", "RunFolders"]
+
+FOLDERS = ("input_dir", "output_dir")
+"""Settings without which no run begins."""
 
 
 @dataclass(frozen=True)

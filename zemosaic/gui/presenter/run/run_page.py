@@ -20,7 +20,7 @@ from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.presenter.run.summary_text import warning_text
 from zemosaic.gui.presenter.settings.form import with_labels
 
-__all__ = ["LogFeed", "RunFace", "run_face"]
+__all__ = ["LogFeed", "RunFace", "empty_text", "run_face"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,12 @@ def run_face(session: Session) -> RunFace:
         warnings="\n".join(lines) or none,
         has_warnings=bool(lines),
     )
+
+
+def empty_text(session: Session) -> str:
+    """Return what stands where the mosaic would be seen while it grows."""
+    has_ended = session.state.status in (Status.FAILED, Status.CANCELLED)
+    return session.words.text("run.ended_without" if has_ended else "run.no_picture")
 
 
 class LogFeed:

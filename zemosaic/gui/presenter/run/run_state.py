@@ -73,6 +73,8 @@ class PhaseStatus(StrEnum):
     WAITING = "waiting"
     RUNNING = "running"
     DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
 
 
 @dataclass(frozen=True)
@@ -263,12 +265,19 @@ def _with_turn(state: RunState, event: Turn, at_s: float) -> RunState:
         case PreparationFinished():
             return replace(state, status=Status.FINISHED, prepared=event, current=None)
         case RunCancelled():
-            return replace(state, status=Status.CANCELLED, current=None, output_dir=event.output_dir)
+            phases = _ended(state.phases, PhaseStatus.STOPPED)
+            return replace(state, status=Status.CANCELLED, current=None, output_dir=event.output_dir, phases=phases)
         case RunFailed():
-            failed = replace(state, status=Status.FAILED, error=event, current=None)
+            phases = _ended(state.phases, PhaseStatus.FAILED)
+            failed = replace(state, status=Status.FAILED, error=event, current=None, phases=phases)
             return _with_line(failed, LogLine(at_s, "ERROR", event.error))
         case _:
             assert_never(event)
+
+
+def _ended(phases: tuple[Phase, ...], how: PhaseStatus) -> tuple[Phase, ...]:
+    """Return the phases after the run ended in one of them."""
+    return tuple(replace(phase, status=how) if phase.status is PhaseStatus.RUNNING else phase for phase in phases)
 
 
 def _with_pause(state: RunState, event: RunPaused | RunResumed, at_s: float) -> RunState:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zemosaic.gui.presenter.run.eta import about_text, coarse_text, duration_text, exposure_text
+from zemosaic.gui.presenter.run.run_folders import FOLDERS
 from zemosaic.gui.presenter.run.run_state import LogLine, Phase, PhaseStatus, RunState, Status
 from zemosaic.gui.presenter.run.session import Session
 from zemosaic.gui.presenter.run.summary_text import (
@@ -39,7 +40,13 @@ __all__ = [
 ]  # fmt: skip
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-_SIGNS = {PhaseStatus.WAITING: "○", PhaseStatus.RUNNING: "▶", PhaseStatus.DONE: "✓"}
+_SIGNS = {
+    PhaseStatus.WAITING: "○",
+    PhaseStatus.RUNNING: "▶",
+    PhaseStatus.DONE: "✓",
+    PhaseStatus.FAILED: "✗",
+    PhaseStatus.STOPPED: "■",
+}
 
 
 @dataclass(frozen=True)
@@ -194,8 +201,8 @@ def window_title(session: Session, fraction: float) -> str:
     if session.watching and state.watch is not None:
         return f"{words.text('watch.title', count=state.watch.frames)} · ZeMosaic"
     if session.running:
-        return f"{words.number(round(100 * fraction), 'd')} % · ZeMosaic"
-    signs = {Status.FINISHED: "✓ ", Status.FAILED: "⚠ "}
+        return f"{words.number(fraction, '.0%')} · ZeMosaic"
+    signs = {} if session.has_moved_on else {Status.FINISHED: "✓ ", Status.FAILED: "⚠ "}
     return f"{signs.get(state.status, '')}ZeMosaic"
 
 
@@ -210,11 +217,18 @@ def ending_notice(session: Session) -> tuple[str, str, str]:
 def _resting_key(session: Session) -> str:
     """Return which sentence tells that the window waits for its user, and for what."""
     state = session.state
+    if session.has_moved_on:
+        return _ready_key(session)
     if state.status is Status.FINISHED and state.prepared is not None:
         return f"prepared_{state.prepared.until}"
     if state.status not in (Status.IDLE, Status.FAILED):
         return state.status.value
-    lacking = [key for key in ("input_dir", "output_dir") if not session.form.row(key).text]
+    return _ready_key(session)
+
+
+def _ready_key(session: Session) -> str:
+    """Return which sentence tells what is lacking before a run can be started."""
+    lacking = [key for key in FOLDERS if not session.form.row(key).text]
     return "ready" if not lacking else "idle" if len(lacking) > 1 else f"lacks_{lacking[0]}"
 
 
@@ -280,5 +294,5 @@ def welcome_line(equipment: Equipment, name: str) -> str:
         One of `EQUIPMENT`.
     """
     text, good = equipment_text(equipment, name)
-    is_found = good and equipment.finding(name).good and not equipment.finding(name).text.key.endswith("_unknown")
+    is_found = good and equipment.finding(name).good and equipment.finding(name).is_known
     return f"{'✓' if is_found else '•'} {text}"

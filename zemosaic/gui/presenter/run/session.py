@@ -18,7 +18,7 @@ from zemosaic.gui.presenter.frames.frames_presenter import FramesPresenter
 from zemosaic.gui.presenter.result.earlier_result import EarlierResults, find_earlier_result
 from zemosaic.gui.presenter.run.demo_frames import DemoFrames, DemoProgress
 from zemosaic.gui.presenter.run.input_folder import InputFolder
-from zemosaic.gui.presenter.run.run_folders import RunFolders
+from zemosaic.gui.presenter.run.run_folders import FOLDERS, RunFolders
 from zemosaic.gui.presenter.run.run_state import RunState, Status, advanced
 from zemosaic.gui.presenter.run.runs import DemoMaker, RunHandle, Starter, waiting_events
 from zemosaic.gui.presenter.run.speed import learn_speed, shares_of, speed_of
@@ -70,6 +70,8 @@ class Session:
         """What went wrong outside of runs; the window shows it."""
         self.is_failure_told = False
         """Whether the user went on since the last run failed."""
+        self.has_moved_on = False
+        """Whether other folders were chosen since the last run."""
         self.held = False
         """Whether the user asked the run to pause."""
         self.environ, self.config_folder = environ, user_config_folder(environ)
@@ -79,8 +81,9 @@ class Session:
         self._start = start
         self.demo = DemoFrames(make_demo)
         self.demo_news: DemoProgress | None = None
-        """How far the demo frames are."""
         self.opener = Opener()
+        self.visit: Callable[[str], None] = lambda key: None
+        """Leads to the row of a setting; the window puts it here."""
         self.earlier = EarlierResults()
         """What lies in the output folder, as long as nothing was run."""
         self._run: RunHandle | None = None
@@ -98,7 +101,6 @@ class Session:
         """When the last run began, in seconds of the system's clock, as files have them."""
         self.input = InputFolder()
         self._run_folder = ""
-        """Input folder of the run."""
         self.form, self.problem = opened_form(environ, flags or {}, self._user_file)
 
     @property
@@ -172,7 +174,7 @@ class Session:
         single = (settings,) if until is None else (settings, until)
         self._run = self._watched or self._start(*single)
         self._run_folder, self.borrowed = settings.input_dir, None
-        self.problem, self.is_failure_told = None, False
+        self.problem, self.is_failure_told, self.has_moved_on = None, False, False
         state = RunState(Status.RUNNING, now, shares_of(self.config_folder), until=until)
         self.state = replace(state, output_dir=settings.output_dir)
         self.began_at_s, self._stop_asked_s = time.time(), None
@@ -201,7 +203,7 @@ class Session:
         settings = self.form.settings()
         if self.borrowed is not None:
             return self.borrowed.applied(settings)
-        for key in ("input_dir", "output_dir"):
+        for key in FOLDERS:
             if not getattr(settings, key):
                 raise InputError("error.choose_folder", label=self.words.text(f"setting.{key}.label"))
         if not Path(settings.input_dir).is_dir():
@@ -219,6 +221,8 @@ class Session:
             As `Form.edited` takes it.
         """
         self.problem, self.is_failure_told = None, True
+        if key in FOLDERS and text != self.form.row(key).text:
+            self.has_moved_on = True
         self.form = self.form.edited(key, text)
 
     def earlier_result(self) -> Path | None:
@@ -259,7 +263,7 @@ class Session:
 
     def propose_output(self) -> bool:
         """Fill in a folder for the mosaic beside that of the frames, unless the user chose one; return whether."""
-        proposed = self.input.proposal(*(str(self.form.row(key).text) for key in ("input_dir", "output_dir")))
+        proposed = self.input.proposal(*(str(self.form.row(key).text) for key in FOLDERS))
         if proposed:
             self.form = self.form.edited("output_dir", proposed)
         return bool(proposed)
@@ -310,6 +314,9 @@ class Session:
         not_opened = list(self.opener.failures())
         for path in not_opened:
             self.tell_problem("error.not_opened", path=str(path))
+        if self._ending is not None and not self._ending.is_alive():
+            self._ending = None
+            self.frames.foretell_anew()  # only now nobody works in the output folder any more
         if self._run is None:
             return bool(not_opened)
         if not self._events:
@@ -342,7 +349,7 @@ class Session:
     def use_demo(self, frames: Path) -> None:
         """Let the next run make the demo's mosaic; the folders of the form become the demo's only where it has none."""
         folders = RunFolders(str(frames), str(self.demo.folder / _DEMO_MOSAIC))
-        if any(self.form.row(key).text for key in ("input_dir", "output_dir")):
+        if any(self.form.row(key).text for key in FOLDERS):
             self.borrowed = folders
             return
         self.edit("input_dir", folders.input_dir)

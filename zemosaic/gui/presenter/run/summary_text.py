@@ -212,7 +212,7 @@ def watch_text(watch: Watching, words: Translator) -> str:
     return " · ".join(parts)
 
 
-def summary_lines(state: RunState, words: Translator) -> list[str]:
+def summary_lines(state: RunState, words: Translator, with_report: bool = True) -> list[str]:
     """Return the end of a run in lines: what was made, of what, and what was left out and why.
 
     Nothing is returned while the run goes on, and after one that was stopped.
@@ -222,6 +222,8 @@ def summary_lines(state: RunState, words: Translator) -> list[str]:
     state : RunState
         Of a run that failed the error and its log are told, of one that only prepared what it measured and solved.
     words : Translator
+    with_report : bool
+        Whether the path of the report is told, which a window has a button for.
     """
     if state.error is not None:
         log = state.error.log_path
@@ -244,7 +246,7 @@ def summary_lines(state: RunState, words: Translator) -> list[str]:
             memory=size_text(state.peak_rss_bytes, words),
         )
     )
-    if result.report_html:
+    if result.report_html and with_report:
         lines.append(words.text("summary.report", path=str(Path(result.report_html))))
     return lines
 

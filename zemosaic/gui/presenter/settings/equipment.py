@@ -26,6 +26,8 @@ class Finding:
 
     text: Message
     good: bool
+    is_known: bool = True
+    """Whether it was looked for, and can be told of without a test."""
 
 
 class Equipment:
@@ -63,7 +65,7 @@ class Equipment:
 
     def finding(self, name: str) -> Finding:
         """Return what is known of a piece of `EQUIPMENT`."""
-        return self._found.get(name, Finding(message(f"equipment.{name}_unknown"), True))
+        return self._found.get(name, Finding(message(f"equipment.{name}_unknown"), True, is_known=False))
 
     def needs(self, name: str) -> bool:
         """Return whether the settings ask for a piece of equipment; what they do not ask for need not be there."""
@@ -166,7 +168,7 @@ def _gpu_seen(device: int) -> Finding:
     with GpuMeter(device) as meter:
         load = meter.read()
     if load is None:
-        return Finding(message("equipment.gpu_unknown"), True)
+        return Finding(message("equipment.gpu_unknown"), True, is_known=False)
     return Finding(message("equipment.gpu_seen", name=load.name, total_gb=load.total_bytes / 1e9), True)
 
 

@@ -97,8 +97,8 @@ class Form:
             When there is no such setting.
         """
         row = self.row(key)
-        # A comma is how half of the world writes the point.
-        plain = text.replace(",", ".") if row.spec.kind == "float" else text
+        # A comma is how half of the world writes the point, and numbers are shown with a real minus sign.
+        plain = text.replace(",", ".").replace("−", "-") if row.spec.kind == "float" else text
         try:
             fresh = replace(row, text=text, value=check_value(key, plain), problem=None)
         except SettingsError as fault:

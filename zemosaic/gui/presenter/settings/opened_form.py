@@ -8,6 +8,7 @@ from pathlib import Path
 from zemosaic.errors import Message, SettingsError, message
 from zemosaic.gui.presenter.settings.form import Form
 from zemosaic.settings.load import load_settings, read_settings, shipped_settings_file
+from zemosaic.settings.repair import ValueBrought
 
 __all__ = ["opened_form", "problem_of_notes"]
 
@@ -46,7 +47,7 @@ def problem_of_notes(notes: Sequence[Message], user_file: Path) -> Message | Non
     """
     if len(notes) <= 1:
         return notes[0] if notes else None
-    brought = sum(note.key == "note.setting_brought" for note in notes)
-    unknown = sum(int(note.params.get("count", 1)) for note in notes if note.key != "note.setting_brought")
+    brought = sum(isinstance(note, ValueBrought) for note in notes)
+    unknown = sum(int(note.params.get("count", 1)) for note in notes if not isinstance(note, ValueBrought))
     path = next((str(note.params["path"]) for note in notes if "path" in note.params), str(user_file))
     return message("note.settings_summary", path=path, brought=brought, unknown=unknown)

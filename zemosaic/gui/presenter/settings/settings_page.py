@@ -228,11 +228,14 @@ class SettingsPage:
     def reveal_problem(self) -> None:
         """Show the first row with a problem, whatever the filter."""
         wrong = next((row for row in self.session.form.rows if row.problem is not None), None)
-        if wrong is None:
-            return
+        if wrong is not None:
+            self.reveal(wrong.key)
+
+    def reveal(self, key: str) -> None:
+        """Show the row of a setting, whatever the filter, and put the keyboard there."""
         self._widgets.clear_search()
-        self.use_tier(max(self.tier, wrong.spec.tier, key=TIERS.index))
-        self._widgets.reveal(wrong.key)
+        self.use_tier(max(self.tier, self.session.form.row(key).spec.tier, key=TIERS.index))
+        self._widgets.reveal(key)
 
     def show_extras(self) -> None:
         """Show what stands around the rows."""

@@ -194,6 +194,12 @@ class FrameTableView(QTableView):
         self.customContextMenuRequested.connect(lambda at: self.rows_menu().popup(self.viewport().mapToGlobal(at)))
         self.selectionModel().selectionChanged.connect(self._selected)
 
+    def fit_headings(self) -> None:
+        """Make no column narrower than its name."""
+        header = self.horizontalHeader()
+        for place in range(len(COLUMNS)):
+            self.setColumnWidth(place, max(self.columnWidth(place), header.sectionSizeHint(place)))
+
     def widths(self) -> dict[str, int]:
         return {name: self.columnWidth(place) for place, name in enumerate(COLUMNS)}
 

@@ -65,6 +65,7 @@ class FramesView(QWidget):
     def retranslate(self) -> None:
         text, page = self._session.words.text, self.page
         self.large.retranslate()
+        self.table.fit_headings()
         for key, button in self.buttons.items():
             if key in SIGNS:
                 button.setAccessibleName(text(f"frames.{key}"))
@@ -194,7 +195,7 @@ class FramesView(QWidget):
         layout = QVBoxLayout(side)
         layout.setContentsMargins(0, 4, 4, 0)
         tools = QHBoxLayout()
-        self._colour_label = label("muted")
+        self._colour_label = label("muted", yields=True)
         self.colour = Choice()
         self.colour.setMinimumContentsLength(10)
         self.colour.currentIndexChanged.connect(lambda _: self.commands.colour_by(self.colour.value))

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QMenu,
-    QPlainTextEdit,
     QPushButton,
     QSlider,
     QVBoxLayout,
@@ -24,6 +23,7 @@ from PySide6.QtWidgets import (
 from zemosaic.gui.presenter.result.picture_loader import Loaded
 from zemosaic.gui.presenter.result.result_page import SLIDERS, ResultFiles, ResultPage
 from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.qt.linked_text import LinkedText
 from zemosaic.gui.qt.picture import Picture, picture_buttons
 from zemosaic.gui.qt.result.menu_button import EntriesButton, image_of
 from zemosaic.gui.qt.result.pixel_panel import PixelPanel
@@ -55,7 +55,7 @@ class ResultView(QWidget):
     def _made_left(self) -> QVBoxLayout:
         """Return the picture with its tools below."""
         left = QVBoxLayout()
-        self.picture = Picture(lambda: self._session.words.text("result.empty"))
+        self.picture = Picture(self.page.empty_text)
         self.picture.hovered = self.page.hover
         self.picture.clicked = self.page.ask_pixel
         left.addWidget(self.picture, 1)
@@ -71,8 +71,7 @@ class ResultView(QWidget):
         self._side, column = card()
         self._side.setFixedWidth(360)
         self._heading = label("heading")
-        self.told = QPlainTextEdit()
-        self.told.setReadOnly(True)
+        self.told = LinkedText(self._session)
         self.open_folder, self.open_report, self.send_button = QPushButton(), QPushButton(), QPushButton()
         self.open_folder.clicked.connect(self.page.open_folder)
         self.open_report.clicked.connect(self.page.open_report)
@@ -174,7 +173,7 @@ class ResultView(QWidget):
         self._read_out.setText(text)
 
     def show_summary(self, text: str, files: ResultFiles) -> None:
-        self.told.setPlainText(text)
+        self.told.show_text(text)
         self.open_report.setEnabled(bool(files.report))
         self.open_folder.setEnabled(bool(files.folder))
         for tool in (self.send_button, *self._tools.values()):

@@ -5,11 +5,9 @@ from __future__ import annotations
 import tkinter as tk
 from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from zemosaic.gui.presenter.frames.frames_page import FramesPage
 from zemosaic.gui.presenter.frames.thumbnails import fitted_picture
+from zemosaic.gui.tk.sky_canvas import SkyCanvas
 from zemosaic.gui.tk.theme import Theme
 
 __all__ = ["MapCanvas"]
@@ -18,7 +16,7 @@ _INK = "#d5d9e2"
 _SHIFT, _CONTROL = 0x1, 0x4
 
 
-class MapCanvas(tk.Canvas):
+class MapCanvas(SkyCanvas):
     """Shows a `SkyMap`: wheel and +/- zoom, dragging pans, Shift and dragging selects, a click selects."""
 
     def __init__(
@@ -29,20 +27,14 @@ class MapCanvas(tk.Canvas):
         picked: Callable[[], None],
         region_marked: Callable[[str | None], None],
     ) -> None:
-        super().__init__(parent, highlightthickness=1, borderwidth=0, takefocus=True, cursor="crosshair", width=200)
+        super().__init__(parent, theme, width=200)
         sky = page.map
         self.sky = sky
         self._page = page
         self._session = page.session
         self._region_marked = region_marked
-        self._theme = theme
         self._picked = picked
-        self._photo: tk.PhotoImage | None = None
-        self._small: tk.PhotoImage | None = None
-        self._drawing: str | None = None
         self.bind("<Configure>", self._resized)
-        self.bind("<Destroy>", lambda _: self._cancel())
-        self.bind("<<ThemeChanged>>", lambda _: self._recolour())
         self.bind("<ButtonPress-1>", self._press)
         self.bind("<B1-Motion>", self._dragged)
         self.bind("<ButtonRelease-1>", self._released)
@@ -54,38 +46,21 @@ class MapCanvas(tk.Canvas):
         self.bind("<Key-0>", lambda _: self._acted(sky.fit))
         for key, du, dv in (("Left", 60, 0), ("Right", -60, 0), ("Up", 0, 60), ("Down", 0, -60)):
             self.bind(f"<{key}>", lambda _, du=du, dv=dv: self._acted(lambda: sky.pan(du, dv)))  # type: ignore[misc]
-        self._recolour()
+        self.recolour()
 
-    def redraw(self) -> None:
-        """Draw soon, once for any number of requests."""
-        if self._drawing is None:
-            self._drawing = self.after_idle(self._draw)
-
-    def _draw(self) -> None:
-        self._drawing = None
-        self.delete("all")
+    def draw(self) -> None:
         picture = self.sky.picture()
         if picture is None:
-            width, height = self.winfo_width(), self.winfo_height()
-            text = self._session.words.text("frames.empty_tk")
-            room = max(width - 60, 60)
-            self.create_text(width // 2, height // 2, text=text, fill="#aab2c0", justify="center", width=room)
+            self.put_empty_text(self._session.words.text("frames.empty_tk"))
             return
         height, width = picture.shape[:2]
-        self._photo = self._picture(picture)
-        self.create_image(0, 0, image=self._photo, anchor="nw")
+        self.put_picture(picture)
         self._draw_compass(width, height)
         self._draw_legend()
         self._draw_thumbnail(width, height)
         self._draw_hint(width, height)
         if self.sky.rectangle is not None:
             self.create_rectangle(*self.sky.rectangle, outline=_INK, dash=(4, 3))
-
-    def _picture(self, picture: NDArray[np.uint8]) -> tk.PhotoImage:
-        height, width = picture.shape[:2]
-        # PPM is the one format Tk reads without decompressing anything.
-        data = b"P6 %d %d 255\n" % (width, height) + picture.tobytes()
-        return tk.PhotoImage(master=self, data=data, format="PPM")
 
     def _draw_hint(self, width: int, height: int) -> None:
         px, text = self._theme.px, self._session.words.text
@@ -102,8 +77,7 @@ class MapCanvas(tk.Canvas):
         right, top = width - px(12), px(12)
         if shown.picture is not None:
             small = fitted_picture(shown.picture, round(0.34 * width), round(0.45 * height))
-            self._small = self._picture(small)
-            self.create_image(right, top, image=self._small, anchor="ne")
+            self.put_picture(small, right, top, "ne")
             self.create_rectangle(right - small.shape[1], top, right, top + small.shape[0], outline=_INK)
             top += small.shape[0] + px(4)
         room = max(width // 2, 60)
@@ -147,13 +121,3 @@ class MapCanvas(tk.Canvas):
 
     def _resized(self, event: tk.Event[tk.Misc]) -> None:
         self._acted(lambda: self.sky.resize(event.width, event.height))
-
-    def _recolour(self) -> None:
-        look = self._theme.palette
-        self.configure(background=look.sky, highlightbackground=look.border, highlightcolor=look.accent)
-        self.redraw()
-
-    def _cancel(self) -> None:
-        if self._drawing is not None:
-            self.after_cancel(self._drawing)
-            self._drawing = None

@@ -6,6 +6,7 @@ import tkinter as tk
 from collections.abc import Callable
 
 from zemosaic.gui.presenter.frames.frames_page import FramesPage
+from zemosaic.gui.tk.sky_canvas import SkyCanvas
 from zemosaic.gui.tk.theme import Theme
 
 __all__ = ["PlotCanvas"]
@@ -14,47 +15,29 @@ _INK, _FAINT = "#d5d9e2", "#3a4150"
 _CONTROL = 0x4
 
 
-class PlotCanvas(tk.Canvas):
+class PlotCanvas(SkyCanvas):
     """Shows a `MetricPlot`: a line round points selects them, a click or an arrow key selects one."""
 
     def __init__(self, parent: tk.Misc, page: FramesPage, theme: Theme, picked: Callable[[], None]) -> None:
-        super().__init__(parent, highlightthickness=1, borderwidth=0, takefocus=True, cursor="crosshair", width=200)
+        super().__init__(parent, theme, width=200)
         self._plot, self._words = page.plot, page.session.words
-        self._theme = theme
         self._picked = picked
-        self._photo: tk.PhotoImage | None = None
-        self._drawing: str | None = None
         self.bind("<Configure>", self._resized)
-        self.bind("<Destroy>", lambda _: self._cancel())
-        # While the map stands in its place it is not told of other colours.
-        for event in ("<<ThemeChanged>>", "<Map>"):
-            self.bind(event, lambda _: self._recolour())
         self.bind("<ButtonPress-1>", self._pressed)
         self.bind("<B1-Motion>", self._dragged)
         self.bind("<ButtonRelease-1>", self._released)
         for key, steps in (("Left", -1), ("Right", 1), ("Home", -(10**9)), ("End", 10**9)):
             self.bind(f"<{key}>", lambda _, steps=steps: self._walk(steps))  # type: ignore[misc]
-        self._recolour()
+        self.recolour()
 
-    def redraw(self) -> None:
-        """Draw soon, once for any number of requests."""
-        if self._drawing is None:
-            self._drawing = self.after_idle(self._draw)
-
-    def _draw(self) -> None:
-        self._drawing = None
-        self.delete("all")
+    def draw(self) -> None:
         seen, empty = self._plot.picture(), self._plot.empty_text(self._words)
-        height, width = seen.shape[:2]
         if empty:
-            room = max(width - 60, 60)
-            self.create_text(width // 2, height // 2, text=empty, fill="#aab2c0", justify="center", width=room)
+            self.put_empty_text(empty)
             return
-        data = b"P6 %d %d 255\n" % (width, height) + seen.tobytes()
-        self._photo = tk.PhotoImage(master=self, data=data, format="PPM")
-        self.create_image(0, 0, image=self._photo, anchor="nw")
+        self.put_picture(seen)
         self._draw_axes()
-        self._draw_legend(width)
+        self._draw_legend(seen.shape[1])
         self._draw_lasso()
 
     def _draw_axes(self) -> None:
@@ -109,13 +92,3 @@ class PlotCanvas(tk.Canvas):
     def _resized(self, event: tk.Event[tk.Misc]) -> None:
         self._plot.resize(event.width, event.height, self._theme.px(100) / 100)
         self.redraw()
-
-    def _recolour(self) -> None:
-        look = self._theme.palette
-        self.configure(background=look.sky, highlightbackground=look.border, highlightcolor=look.accent)
-        self.redraw()
-
-    def _cancel(self) -> None:
-        if self._drawing is not None:
-            self.after_cancel(self._drawing)
-            self._drawing = None

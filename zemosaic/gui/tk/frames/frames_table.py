@@ -5,6 +5,7 @@ from __future__ import annotations
 import tkinter as tk
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from tkinter import font as tk_font
 from tkinter import ttk
 from typing import Literal
 
@@ -213,7 +214,12 @@ class FrameTableView(ttk.Frame):
             self.tree.heading(name, text=arrow + self._session.words.text(f"frames.column.{name}"))
 
     def show_headings(self) -> None:
-        """Show the columns' names and by which one the rows are sorted."""
+        """Show the columns' names and by which one the rows are sorted; no column is narrower than its name."""
+        letters = tk_font.nametofont("ZmBold", self)
+        for name in COLUMNS:
+            needed = letters.measure(self._session.words.text(f"frames.column.{name}")) + self._theme.px(10)
+            if needed > int(self.tree.column(name, "width")):
+                self.tree.column(name, width=needed)
         self.show_sorting(*(("file", False) if self._frames is None else self._frames.sorting))
 
     def _scrolled(self, how: str, amount: str, unit: str = "") -> None:

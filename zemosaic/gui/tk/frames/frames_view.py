@@ -235,7 +235,7 @@ class FramesView(ttk.Frame):
         on_write(self.search, tools, self.commands.filter)
         self.entry = ttk.Entry(tools, textvariable=self.search, width=6)
         self.entry.pack(side="left", fill="x", expand=True, padx=gap)
-        self.kinds = Choice(tools, self._theme, lambda _: self.commands.filter(), width=15)
+        self.kinds = Choice(tools, self._theme, lambda _: self.commands.filter(), width=None)
         self.kinds.pack(side="left")
 
     def _make_strip(self) -> None:
@@ -270,8 +270,26 @@ class FramesView(ttk.Frame):
 
     def _place_sash(self, width: int) -> None:
         """Give the map its share of a width, but no side less than its buttons need."""
-        left, right = (tools.winfo_reqwidth() + self._theme.px(8) for tools in (self._map_tools, self._table_tools))
+        left, right = self._widths_needed(width)
         self.split.sashpos(0, max(left, min(round(self.map_share * width), width - right)))
+
+    def _widths_needed(self, width: int) -> list[int]:
+        """Return how wide map and table have to be; where both do not fit the labels of their tools go."""
+        tools = (
+            (self._map_tools, self._colour_label, self.colour),
+            (self._table_tools, self._search_label, self.entry),
+        )
+        labels = [label.winfo_reqwidth() + self._theme.px(6) for _, label, _ in tools]
+        are_shown = bool(self._colour_label.winfo_manager())
+        needed = [bar.winfo_reqwidth() + self._theme.px(8) for bar, *_ in tools]
+        bare = [side - are_shown * label for side, label in zip(needed, labels, strict=True)]
+        if sum(bare) + sum(labels) > width:
+            for _, label, _ in tools:
+                label.pack_forget()  # what it names explains itself, which a button that is pushed out does not
+            return bare
+        for _, label, neighbour in tools:
+            label.pack(side="left", before=neighbour, padx=(0, self._theme.px(6)))
+        return [side + label for side, label in zip(bare, labels, strict=True)]
 
     def _sash_moved(self) -> None:
         self.map_share = self.split.sashpos(0) / max(self.split.winfo_width(), 1)

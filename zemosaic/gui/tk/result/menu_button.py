@@ -59,14 +59,16 @@ class EntriesButton(ttk.Button):
         self.menu.tk_popup(self.winfo_rootx(), self.winfo_rooty() + self.winfo_height())
 
 
-def photo_of(master: tk.Misc, picture: NDArray[np.uint8]) -> tk.PhotoImage:
+def photo_of(master: tk.Misc, picture: NDArray[np.uint8], size: tuple[int, int] | None = None) -> tk.PhotoImage:
     """Return a picture, shape (h, w, 3), as Tk shows it.
 
     Parameters
     ----------
     master : tkinter widget
     picture : ndarray, shape (h, w, 3), uint8
+    size : (int, int), optional
+        Width and height on the screen, in pixels; those of the picture by default.
     """
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PPM")
+    buffer, image = io.BytesIO(), Image.fromarray(picture)
+    (image if size is None else image.resize(size, Image.Resampling.BOX)).save(buffer, "PPM")
     return tk.PhotoImage(master=master, data=buffer.getvalue(), format="PPM")

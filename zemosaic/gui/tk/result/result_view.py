@@ -13,6 +13,7 @@ from zemosaic.gui.presenter.desktop.clipboard import copy_png
 from zemosaic.gui.presenter.result.picture_loader import Loaded
 from zemosaic.gui.presenter.result.result_page import SLIDERS, ResultFiles, ResultPage
 from zemosaic.gui.presenter.run.session import Session
+from zemosaic.gui.tk.linked_text import insert_linked
 from zemosaic.gui.tk.picture import Levels, Picture, picture_buttons
 from zemosaic.gui.tk.result.menu_button import EntriesButton, photo_of
 from zemosaic.gui.tk.result.pixel_panel import PixelPanel
@@ -33,7 +34,7 @@ class ResultView(ttk.Frame):
         self.page = ResultPage(session, self)
         self.columnconfigure(0, weight=1)
         self.rowconfigure(0, weight=1)
-        self.picture = Picture(self, theme, lambda: session.words.text("result.empty"))
+        self.picture = Picture(self, theme, self.page.empty_text)
         self.picture.grid(row=0, column=0, sticky="nsew")
         self._make_side()
         tools = ttk.Frame(self)
@@ -56,7 +57,7 @@ class ResultView(ttk.Frame):
         """Make the panel that tells of the mosaic."""
         px = self._theme.px
         self._side = side = ttk.Frame(self, style="Card.TFrame", padding=px(16), width=px(320))
-        side.grid(row=0, column=1, rowspan=2, sticky="ns", padx=(px(12), 0))
+        side.grid(row=0, column=1, rowspan=4, sticky="ns", padx=(px(12), 0))
         side.pack_propagate(False)
         self._heading = ttk.Label(side, style="Card.Heading.TLabel")
         self._heading.pack(anchor="w")
@@ -147,7 +148,7 @@ class ResultView(ttk.Frame):
     def show_summary(self, text: str, files: ResultFiles) -> None:
         self._told.configure(state="normal")
         self._told.delete("1.0", "end")
-        self._told.insert("end", text)
+        insert_linked(self._told, text, self._session)
         self._told.configure(state="disabled")
         self._set_enabled([self._open_report], bool(files.report))
         self._set_enabled([self._open_folder], bool(files.folder))
@@ -187,7 +188,8 @@ class ResultView(ttk.Frame):
         if picture is None:
             self._levels.pack_forget()
             return
-        self._bars = photo_of(self, picture)
+        height, width = picture.shape[:2]
+        self._bars = photo_of(self, picture, (self._theme.px(width), self._theme.px(height)))
         self._histogram.configure(image=self._bars)
         if not self._levels.winfo_manager():
             self._levels.pack(fill="x", after=self._heading)
