@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 
 from zemosaic.arrays import Box, Float32s, Float64s
 
-__all__ = ["BLOCK_PX", "NO_PATTERN", "FixedPattern", "SensorMaps", "sensor_maps", "smooth_error_adu"]
+__all__ = [
+    "BLOCK_PX",
+    "NO_PATTERN",
+    "SMOOTH_ERROR_PART",
+    "FixedPattern",
+    "SensorMaps",
+    "glow_and_shadow",
+    "sensor_maps",
+    "smooth_error_adu",
+]
 
 BLOCK_PX = 8
 """Side of the sensor's blocks for which the smooth maps have one value."""
@@ -128,6 +137,30 @@ def smooth_error_adu(pattern: FixedPattern, x: Float64s, y: Float64s, level_adu:
             column = np.clip((x // BLOCK_PX).astype(int), 0, blocks.shape[1] - 1)
             error += SMOOTH_ERROR_PART * scale * np.abs(blocks[row, column] - rest)
     return error
+
+
+def glow_and_shadow(corners: Float32s | None, rest: Float32s | None, sky_adu: float) -> tuple[Float32s, Float32s]:
+    """Return the added light in ADU, and the part of the light that passes, of what is smooth on a sensor.
+
+    What is darker is a shadow, but in the glow of a corner so far as that glow may be wrong.
+
+    Parameters
+    ----------
+    corners : ndarray, shape (rows, columns), float32, optional
+        Glow of corners and edges in ADU.
+    rest : ndarray, shape (rows, columns), float32, optional
+        What else was found; one of the two is there.
+    sky_adu : float
+        Mean level of the frames, bias taken off.
+
+    Returns
+    -------
+    added, passed : ndarray, shape (rows, columns), float32
+    """
+    nothing = np.zeros_like(corners if rest is None else rest, dtype=np.float32)
+    corners, rest = (nothing if part is None else part for part in (corners, rest))
+    added = np.maximum(rest, np.float32(-SMOOTH_ERROR_PART) * corners)
+    return corners + added, np.float32(1.0) + (rest - added) / np.float32(sky_adu)
 
 
 def _enlarged(blocks: Float32s, height: int, width: int) -> Float32s:

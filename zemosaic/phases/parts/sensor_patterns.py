@@ -13,7 +13,7 @@ from zemosaic.arrays import Float32s, Float64s, green_channel, median
 from zemosaic.calibration.background_cells import bare_sky, mask_radius_px
 from zemosaic.calibration.detector import calibrated, load_camera, patterned_fingerprint, write_camera
 from zemosaic.calibration.sensor.corner_glow import corner_glow
-from zemosaic.calibration.sensor.fixed_pattern import BLOCK_PX, NO_PATTERN, FixedPattern
+from zemosaic.calibration.sensor.fixed_pattern import BLOCK_PX, NO_PATTERN, FixedPattern, glow_and_shadow
 from zemosaic.calibration.sensor.photon_transfer import estimate_bias
 from zemosaic.calibration.sensor.pixel_pattern import PixelPattern, PixelPatternSums
 from zemosaic.calibration.sensor.smooth_pattern import Look, area_mean, smooth_map
@@ -332,10 +332,8 @@ def _combined(
         bias = 0.0 if masters.offset is not None else estimate_bias(points, levels).bias_adu
         sky = max(float(np.mean([np.mean(frame.measured.sky_adu) for frame in frames])) - bias, 1e-6)
         # Nothing on a sensor makes light less but what stands before it, and nothing before it more.
-        none = np.zeros_like(corners if rest is None else rest)
-        rest = none if rest is None else rest
-        glow = np.maximum(rest, 0.0) + (none if corners is None else corners)
-        response = np.clip(1.0 + np.minimum(rest, 0.0) / sky, MIN_RESPONSE, 1.0).astype(np.float32)
+        glow, passed = glow_and_shadow(corners, rest, sky)
+        response = np.clip(passed, MIN_RESPONSE, 1.0).astype(np.float32)
         if (glow > 0).any():
             pattern = replace(pattern, glow_adu=glow.astype(np.float32))
         if (response < 1).any():
