@@ -24,6 +24,7 @@ __all__ = [
     "FixedPattern",
     "SensorMaps",
     "glow_and_shadow",
+    "glow_at",
     "sensor_maps",
     "smooth_error_adu",
 ]
@@ -110,6 +111,29 @@ def sensor_maps(pattern: FixedPattern, height: int, width: int) -> SensorMaps:
     if pattern.response.size:
         response = _enlarged(pattern.response, height, width)
     return SensorMaps(offset, response, pattern.bias_adu)
+
+
+def glow_at(pattern: FixedPattern, x: Float64s, y: Float64s) -> Float64s:
+    """Return the glow that a pattern takes off at places of the sensor, in ADU.
+
+    Parameters
+    ----------
+    pattern : FixedPattern
+    x, y : ndarray, shape (n,)
+        Columns and rows on the sensor, in pixels.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        0 without glow.
+    """
+    if not pattern.glow_adu.size:
+        return np.zeros(len(x))
+    row, column = (
+        np.clip((at // BLOCK_PX).astype(int), 0, side - 1)
+        for at, side in zip((y, x), pattern.glow_adu.shape, strict=True)
+    )
+    return np.asarray(pattern.glow_adu[row, column], np.float64)
 
 
 def smooth_error_adu(pattern: FixedPattern, x: Float64s, y: Float64s, level_adu: float) -> Float64s:
