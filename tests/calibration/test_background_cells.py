@@ -8,6 +8,7 @@ import numpy as np
 from frames_of_sky import frame_of, measured_of
 
 from zemosaic.calibration.background_cells import CellSamples, sample_cells
+from zemosaic.calibration.sensor.fixed_pattern import BLOCK_PX, NO_PATTERN
 from zemosaic.model import Trail
 from zemosaic.wcs import FrameWcs
 
@@ -46,6 +47,25 @@ def test_cells_lie_on_the_sky_and_keep_their_mean():
     whole = cells.count > 0.9 * CELL**2
     assert whole.sum() >= 12
     assert np.abs(cells.mean_adu[whole, 0] - expected[whole]).max() < 0.6
+
+
+def test_noise_of_glow_that_was_taken_off_is_told_with_the_light_that_made_it():
+    bias, gain = 200.0, 0.5
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    glow = 800.0 * np.exp(-np.hypot(x - WIDTH, y - HEIGHT) / 100.0)
+    sky = 500.0 + 300.0 * x / WIDTH
+    noise = np.random.default_rng(6).normal(0.0, 1.0, glow.shape) * np.sqrt(gain * (sky + glow))
+    blocks = glow.reshape(HEIGHT // BLOCK_PX, BLOCK_PX, WIDTH // BLOCK_PX, BLOCK_PX).mean(axis=(1, 3))
+    pattern = replace(NO_PATTERN, glow_adu=blocks.astype(np.float32))
+    measured = measured_of(frame_of(width=WIDTH, height=HEIGHT, bayer=None), sky=(bias + 600.0,), noise=(18.0,))
+    nothing = (np.empty(0), np.empty(0), np.empty(0))
+    plane = (bias + sky + noise).astype(np.float32)
+    noise_per_light = []
+    for known in (pattern, NO_PATTERN):
+        level, variance, _ = sample_cells(measured, [plane], 1, WCS, WCS, 32, nothing, known).transfer.T
+        noise_per_light.append(variance / (gain * (level - bias)))
+    assert np.abs(noise_per_light[0] - 1.0).max() < 0.06
+    assert np.abs(noise_per_light[1] - 1.0).max() > 0.12
 
 
 def test_clipping_leaves_brightness_proportional_to_light():

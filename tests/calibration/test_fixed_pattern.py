@@ -10,6 +10,7 @@ from zemosaic.calibration.sensor.fixed_pattern import (
     NO_PATTERN,
     SMOOTH_ERROR_PART,
     FixedPattern,
+    glow_and_shadow,
     sensor_maps,
     smooth_error_adu,
 )
@@ -167,3 +168,17 @@ def test_levels_of_pixels_come_off_before_smooth_maps_are_learnt():
     value, _ = in_blocks(np.ascontiguousarray(500.0 + offset, np.float32), bare, 2)
     left = value - block_means(offset, 2)
     assert left.std() < 0.01 and value.std() > 3.0
+
+
+def test_what_is_darker_in_the_glow_of_a_corner_is_an_error_of_that_glow_and_no_shadow():
+    corners = np.array([[1000.0, 1000.0, 2.0]], np.float32)
+    rest = np.array([[-50.0, 30.0, -40.0]], np.float32)
+    added, passed = glow_and_shadow(corners, rest, 400.0)
+    assert added[0] == pytest.approx([950.0, 1030.0, 2.0 - 2.0 * SMOOTH_ERROR_PART])
+    assert passed[0] == pytest.approx([1.0, 1.0, 1.0 - (40.0 - 2.0 * SMOOTH_ERROR_PART) / 400.0])
+
+
+def test_without_glow_of_corners_what_is_darker_is_a_shadow():
+    added, passed = glow_and_shadow(None, np.array([[-40.0, 8.0]], np.float32), 400.0)
+    assert added[0] == pytest.approx([0.0, 8.0])
+    assert passed[0] == pytest.approx([0.9, 1.0])

@@ -17,6 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Float64s
+from zemosaic.calibration.sensor.fixed_pattern import NO_PATTERN, FixedPattern, glow_at
 from zemosaic.calibration.sensor.photon_transfer import MIN_PIXEL_PAIRS, cell_variances, transfer_points
 from zemosaic.model import FrameRef, MeasuredFrame, Trail, detector_coordinates
 from zemosaic.wcs import FrameWcs
@@ -144,6 +145,7 @@ def sample_cells(
     reference: FrameWcs,
     cell_px: int,
     stars: tuple[Float64s, Float64s, Float64s],
+    pattern: FixedPattern = NO_PATTERN,
 ) -> CellSamples:
     """Average a frame's background over the cells of the reference plane.
 
@@ -160,6 +162,8 @@ def sample_cells(
         Side of a cell in pixels of the reference plane.
     stars : (ra_deg, dec_deg, radius_arcsec)
         Discs to leave out, the same for all frames.
+    pattern : FixedPattern
+        What was taken off the planes: the light of its glow is gone, the noise of that light is not.
     """
     frame = measured.frame
     height, width = planes[0].shape
@@ -172,6 +176,8 @@ def sample_cells(
     rows, columns = int(np.floor(gy.max())) - row0 + 1, int(np.floor(gx.max())) - column0 + 1
     line, cell = _runs(free, step, gx - column0, gy - row0, LATTICE, columns, rows * columns)
     count, sum_x, sum_y = _positions(line, cell, step, rows * columns)
+    places = np.maximum(count, 1)
+    glow = glow_at(pattern, sum_x / places, sum_y / places)
     noise = _plane_noise(measured, step)
     halved = _halved(measured, step)
     raw_pixels = [2 if halved and c == 1 else 1 for c in range(len(planes))]
@@ -180,7 +186,7 @@ def sample_cells(
         variance, pairs = cell_variances(plane, line, cell, rows * columns)
         noise_of_cells = _cell_noise(variance, pairs, sigma)
         means.append(_clipped_means(plane, line, cell, noise_of_cells))
-        transfer.append(transfer_points(means[-1], variance * raw, pairs))
+        transfer.append(transfer_points(means[-1] + glow, variance * raw, pairs))
     mean_adu = np.stack(means, axis=1)
     used = np.flatnonzero((count > 0) & np.isfinite(mean_adu).all(axis=1))
     u, v = detector_coordinates(sum_x[used] / count[used], sum_y[used] / count[used], frame.width, frame.height)

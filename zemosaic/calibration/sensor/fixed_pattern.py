@@ -3,7 +3,7 @@
 ``calibrated = (raw - offset - bias) / response + bias``
 
 Both maps are learnt from the lights (`zemosaic.calibration.sensor.pixel_pattern`,
-`zemosaic.calibration.sensor.smooth_pattern`).
+`zemosaic.calibration.sensor.corner_glow`, `zemosaic.calibration.sensor.smooth_pattern`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,17 @@ from numpy.typing import NDArray
 
 from zemosaic.arrays import Box, Float32s, Float64s
 
-__all__ = ["BLOCK_PX", "NO_PATTERN", "FixedPattern", "SensorMaps", "sensor_maps", "smooth_error_adu"]
+__all__ = [
+    "BLOCK_PX",
+    "NO_PATTERN",
+    "SMOOTH_ERROR_PART",
+    "FixedPattern",
+    "SensorMaps",
+    "glow_and_shadow",
+    "glow_at",
+    "sensor_maps",
+    "smooth_error_adu",
+]
 
 BLOCK_PX = 8
 """Side of the sensor's blocks for which the smooth maps have one value."""
@@ -103,6 +113,29 @@ def sensor_maps(pattern: FixedPattern, height: int, width: int) -> SensorMaps:
     return SensorMaps(offset, response, pattern.bias_adu)
 
 
+def glow_at(pattern: FixedPattern, x: Float64s, y: Float64s) -> Float64s:
+    """Return the glow that a pattern takes off at places of the sensor, in ADU.
+
+    Parameters
+    ----------
+    pattern : FixedPattern
+    x, y : ndarray, shape (n,)
+        Columns and rows on the sensor, in pixels.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        0 without glow.
+    """
+    if not pattern.glow_adu.size:
+        return np.zeros(len(x))
+    row, column = (
+        np.clip((at // BLOCK_PX).astype(int), 0, side - 1)
+        for at, side in zip((y, x), pattern.glow_adu.shape, strict=True)
+    )
+    return np.asarray(pattern.glow_adu[row, column], np.float64)
+
+
 def smooth_error_adu(pattern: FixedPattern, x: Float64s, y: Float64s, level_adu: float) -> Float64s:
     """Return the standard error that the smooth maps leave at places of the sensor, in ADU.
 
@@ -128,6 +161,30 @@ def smooth_error_adu(pattern: FixedPattern, x: Float64s, y: Float64s, level_adu:
             column = np.clip((x // BLOCK_PX).astype(int), 0, blocks.shape[1] - 1)
             error += SMOOTH_ERROR_PART * scale * np.abs(blocks[row, column] - rest)
     return error
+
+
+def glow_and_shadow(corners: Float32s | None, rest: Float32s | None, sky_adu: float) -> tuple[Float32s, Float32s]:
+    """Return the added light in ADU, and the part of the light that passes, of what is smooth on a sensor.
+
+    What is darker is a shadow, but in the glow of a corner so far as that glow may be wrong.
+
+    Parameters
+    ----------
+    corners : ndarray, shape (rows, columns), float32, optional
+        Glow of corners and edges in ADU.
+    rest : ndarray, shape (rows, columns), float32, optional
+        What else was found; one of the two is there.
+    sky_adu : float
+        Mean level of the frames, bias taken off.
+
+    Returns
+    -------
+    added, passed : ndarray, shape (rows, columns), float32
+    """
+    nothing = np.zeros_like(corners if rest is None else rest, dtype=np.float32)
+    corners, rest = (nothing if part is None else part for part in (corners, rest))
+    added = np.maximum(rest, np.float32(-SMOOTH_ERROR_PART) * corners)
+    return corners + added, np.float32(1.0) + (rest - added) / np.float32(sky_adu)
 
 
 def _enlarged(blocks: Float32s, height: int, width: int) -> Float32s:

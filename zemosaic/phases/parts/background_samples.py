@@ -111,6 +111,7 @@ def sample_frame(task: _CellTask) -> CellSamples:
     else:
         planes, step = colour_planes(pixels, None), 1
     ra, dec, radius = np.load(task.stars)
+    pattern = load_camera(task.defects).pattern
     samples = sample_cells(
         task.solved.measured,
         list(planes) * (len(task.solved.measured.noise_adu) // len(planes)),
@@ -119,8 +120,8 @@ def sample_frame(task: _CellTask) -> CellSamples:
         task.reference,
         task.cell_px,
         (ra, dec, radius),
+        pattern,
     )
-    pattern = load_camera(task.defects).pattern
     x, y = samples.u * frame.height + 0.5 * frame.width, (samples.v + 0.5) * frame.height
     level = float(np.mean(task.solved.measured.sky_adu)) - pattern.bias_adu
     return replace(samples, extra_adu=smooth_error_adu(pattern, x, y, max(level, 0.0)))

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from zemosaic.arrays import Float32s, Float64s, green_channel, median
 from zemosaic.calibration.background_cells import bare_sky, mask_radius_px
 from zemosaic.calibration.detector import calibrated, load_camera, patterned_fingerprint, write_camera
-from zemosaic.calibration.sensor.fixed_pattern import BLOCK_PX, NO_PATTERN, FixedPattern
+from zemosaic.calibration.sensor.corner_glow import corner_glow
+from zemosaic.calibration.sensor.fixed_pattern import BLOCK_PX, NO_PATTERN, FixedPattern, glow_and_shadow
 from zemosaic.calibration.sensor.photon_transfer import estimate_bias
 from zemosaic.calibration.sensor.pixel_pattern import PixelPattern, PixelPatternSums
 from zemosaic.calibration.sensor.smooth_pattern import Look, area_mean, smooth_map
@@ -255,16 +256,23 @@ def block_means(offset: Float32s, step: int) -> Float32s:
 
 def _smooth(
     frames: Sequence[SolvedFrame], blocks: Sequence[tuple[Float32s, Float32s]], displacement: Float64s
-) -> Float32s | None:
-    """Return the smooth map of the sensor; None where the frames tell of none."""
+) -> tuple[Float32s | None, Float32s | None]:
+    """Return the glow of the sensor's corners and what else is smooth on it; None where the frames tell of none."""
     if len(frames) < MIN_PATTERN_FRAMES:
-        return None
+        return None, None
     ways = [_way_to_sky(frame, frames[0].wcs, blocks[0][0].shape) for frame in frames]
     kept, shape, shift = _common_sky(ways, blocks[0][0].shape)
     if len(kept) < MIN_PATTERN_FRAMES:
-        return None
+        return None, None
     looks = [Look(*blocks[k], ways[k] - np.outer(shift, (0.0, 0.0, 1.0))) for k in kept]
-    return smooth_map(looks, shape, displacement[np.ix_(kept, kept)], BLOCK_PX)
+    corners = corner_glow(looks, np.array([np.mean(frames[k].measured.sky_adu) for k in kept]))
+    if corners is not None:
+        looks = [
+            replace(look, value=look.value - np.float32(share) * corners.adu)
+            for look, share in zip(looks, corners.share, strict=True)
+        ]
+    rest = smooth_map(looks, shape, displacement[np.ix_(kept, kept)], BLOCK_PX)
+    return None if corners is None else corners.adu, rest
 
 
 def _way_to_sky(frame: SolvedFrame, reference: FrameWcs, shape: tuple[int, ...]) -> Float64s:
@@ -303,7 +311,7 @@ def _common_sky(ways: Sequence[Float64s], shape: tuple[int, ...]) -> tuple[list[
 
 def _combined(
     pixel: PixelPattern | None,
-    smooth: Float32s | None,
+    smooth: tuple[Float32s | None, Float32s | None],
     points: Float64s,
     frames: Sequence[SolvedFrame],
     task: _Task,
@@ -316,15 +324,16 @@ def _combined(
         codes = np.clip(np.rint(pixel.offset_adu / np.float32(step)), -32767, 32767).astype(np.int16)
         pattern = replace(pattern, pixel_codes=codes, pixel_step_adu=step)
         learnt = replace(learnt, pixel_adu=pixel.pixel_adu, column_adu=pixel.column_adu, row_adu=pixel.row_adu)
-    if smooth is not None:
+    corners, rest = smooth
+    if corners is not None or rest is not None:
         levels = np.concatenate([frame.measured.sky_adu for frame in frames])
         points = points - np.array([0.0, pixel.pixel_adu**2 if pixel else 0.0, 0.0])
         masters = load_camera(task.camera).masters
         bias = 0.0 if masters.offset is not None else estimate_bias(points, levels).bias_adu
         sky = max(float(np.mean([np.mean(frame.measured.sky_adu) for frame in frames])) - bias, 1e-6)
         # Nothing on a sensor makes light less but what stands before it, and nothing before it more.
-        glow = np.maximum(smooth, 0.0)
-        response = np.clip(1.0 + np.minimum(smooth, 0.0) / sky, MIN_RESPONSE, 1.0).astype(np.float32)
+        glow, passed = glow_and_shadow(corners, rest, sky)
+        response = np.clip(passed, MIN_RESPONSE, 1.0).astype(np.float32)
         if (glow > 0).any():
             pattern = replace(pattern, glow_adu=glow.astype(np.float32))
         if (response < 1).any():
