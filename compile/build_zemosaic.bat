@@ -9,9 +9,9 @@ if defined BUILD_VENV goto build
 set "BUILD_VENV=build\venv"
 if not exist "%BUILD_VENV%\Scripts\python.exe" "%PYTHON%" -m venv "%BUILD_VENV%" || goto failed
 "%BUILD_VENV%\Scripts\python.exe" -m pip install -q ".[build]" || goto failed
+"%BUILD_VENV%\Scripts\python.exe" -m pip install -q ".[qt]" || echo PySide6 cannot be had for this Python: the program will have the Tk window alone
 rem The program is built from this folder, not from a copy.
 "%BUILD_VENV%\Scripts\python.exe" -m pip uninstall -q -y zemosaic || goto failed
-"%BUILD_VENV%\Scripts\python.exe" -m pip install -q "PySide6-Essentials>=6.6" || echo PySide6 cannot be had for this Python: the program will have the Tk window alone
 
 :build
 "%BUILD_VENV%\Scripts\python.exe" -c "import tkinter" || goto failed

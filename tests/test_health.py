@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import ModuleType
 
@@ -16,7 +17,13 @@ from zemosaic.compute.backend import open_backend
 from zemosaic.compute.cluster import join_cluster
 from zemosaic.errors import ResourceError, SettingsError
 from zemosaic.gui.presenter.settings.doctor import without_names
-from zemosaic.health import installation_error, package_states, package_troubles
+from zemosaic.health import (
+    compiled_for_now,
+    give_compiled_code_a_folder,
+    installation_error,
+    package_states,
+    package_troubles,
+)
 from zemosaic.i18n import Translator
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -116,3 +123,55 @@ def test_nobody_is_sent_to_pip_from_the_double_click_program(monkeypatch):
     told = [english.message(error.message) for error in (fault, no_gpu.value, no_cluster.value)]
     assert not [text for text in told if "pip install" in text or "Install CuPy" in text]
     assert "use_gpu_phase5" in told[1] and "dask_scheduler" in told[2]
+
+
+def test_what_loading_a_package_says_is_told(tmp_path, monkeypatch):
+    """In the double-click program as well, which cannot give a command to an interpreter."""
+    bodies = {
+        "broken_one": "raise OSError('libz.so:\\n cannot be opened')",
+        "broken_two": "import os; os._exit(3)",
+        "sound_one": "import warnings; warnings.warn('old')",
+        "slow_one": "import time; time.sleep(60)",
+    }
+    for name, body in bodies.items():
+        (tmp_path / f"{name}.py").write_text(body + "\n", encoding="utf-8")
+    monkeypatch.setattr(health, "REQUIRED", {name: Package(name, "1.0") for name in list(bodies)[:3]})
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "frozen", False, raising=False)
+    told = {state.name: state.trouble for state in package_states(load=True)}
+    assert told["sound_one"] is None
+    assert told["broken_one"].params["detail"].strip() == "cannot be opened"
+    assert told["broken_two"].params["detail"] == "exit code 3"
+    # What a built program asks of multiprocessing is the same; the flag alone would make that start another program.
+    monkeypatch.setattr(health, "is_built_program", lambda: True)
+    inside = {state.name: state.trouble for state in package_states(load=True)}
+    assert inside["broken_two"].key == "error.program_broken" and "broken_two" in inside["broken_two"].params["detail"]
+    assert inside["sound_one"] is None
+    monkeypatch.setattr(health, "PATIENCE_S", 0.5)
+    assert "not loaded" in health._loading_error("slow_one")
+
+
+def test_compiled_code_has_a_folder_where_neither_program_nor_user_has_one(tmp_path, monkeypatch):
+    """numba refuses to load functions whose code it cannot keep, which ended every run of such an installation."""
+    (tmp_path / "file").write_bytes(b"")
+    nowhere = tmp_path / "file" / "folder"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(nowhere))
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda *_, **__: str(nowhere))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    usual: dict[str, str] = {}
+    give_compiled_code_a_folder(usual, tmp_path)
+    assert not usual, "beside the modules"
+    named = {"ZEMOSAIC_CACHE_DIR": str(tmp_path / "cache")}
+    give_compiled_code_a_folder(named, nowhere)
+    assert named["NUMBA_CACHE_DIR"] == str(tmp_path / "cache" / "compiled") and not compiled_for_now(named)
+
+    environ: dict[str, str] = {}
+    give_compiled_code_a_folder(environ, nowhere)
+    folder = Path(environ["NUMBA_CACHE_DIR"])
+    assert folder.parent == tmp_path and folder.is_dir() and compiled_for_now(environ)
+    if os.name == "posix":
+        assert folder.stat().st_mode & 0o077 == 0, "others could plant code there"
+    given = {"NUMBA_CACHE_DIR": "/given"}
+    give_compiled_code_a_folder(given, nowhere)
+    assert given["NUMBA_CACHE_DIR"] == "/given"

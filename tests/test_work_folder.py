@@ -11,6 +11,7 @@ from astropy.io import fits
 from zemosaic import worker
 from zemosaic.events import RunFailed
 from zemosaic.settings.schema import Settings
+from zemosaic.store.work_folder import sweep_scratch
 
 
 def ending(settings, until=None):
@@ -48,3 +49,23 @@ def test_a_start_in_vain_leaves_no_work_folder(tmp_path):
     settings = Settings(input_dir=str(tmp_path / "empty"), output_dir=str(tmp_path / "out"), num_processing_workers=1)
     assert isinstance(ending(settings, "measure"), RunFailed)
     assert not Path(tmp_path / "out" / ".zemosaic_work").exists()
+
+
+def test_what_stands_in_the_place_of_scratch_is_removed(tmp_path):
+    """A folder in the place of a scratch file ended every further start."""
+    scratch, elsewhere = tmp_path / "scratch", tmp_path / "elsewhere"
+    for name in ("camera_0.npz", "growing_J0.png", "masters_0"):
+        (scratch / name / "inside").mkdir(parents=True)
+    (scratch / "quick_look_J0.npz").write_bytes(b"kept")
+    (scratch / "coadd").write_bytes(b"a file")
+    elsewhere.mkdir()
+    (elsewhere / "own").write_bytes(b"of the user")
+    (scratch / "cube_0.f4").symlink_to(elsewhere)
+    sweep_scratch(tmp_path)
+    assert sorted(path.name for path in scratch.iterdir()) == ["masters_0", "quick_look_J0.npz"]
+    assert (elsewhere / "own").is_file()
+
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "scratch").write_bytes(b"a file")
+    sweep_scratch(tmp_path / "other")
+    assert not (tmp_path / "other" / "scratch").exists()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sys
+from pathlib import Path
 
-from zemosaic.health import installation_error
+from zemosaic.health import give_compiled_code_a_folder, installation_error
 from zemosaic.i18n import TextsMissing, Translator
 
 __all__ = ["main"]
@@ -14,6 +16,7 @@ __all__ = ["main"]
 def main() -> int:
     """Run the program and return its exit code; a package that is missing is told in a sentence."""
     try:
+        give_compiled_code_a_folder(os.environ, Path(__file__).resolve().parent)
         from zemosaic.app import main as run
     except ImportError as fault:
         broken = installation_error(fault)

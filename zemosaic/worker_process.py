@@ -60,6 +60,7 @@ from zemosaic.events import (
     to_dict,
 )
 from zemosaic.events import RunCancelled as RunCancelledEvent
+from zemosaic.health import compiled_for_now
 from zemosaic.i18n import Translator
 from zemosaic.phases.context import make_context
 from zemosaic.phases.pipeline import RunOutcome, prepare_frames, run_pipeline
@@ -235,6 +236,8 @@ def _run(work: Assignment, outbox: _Outbox, control: _Control, run_log: RunLog) 
     keep = True
     try:
         run_log.open()
+        if compiled_for_now(os.environ):
+            outbox.emit(Warned(message("warning.compiled_for_now")))
         if settings.resume == "off":
             empty_work(folder)
         sweep_scratch(folder)

@@ -73,3 +73,31 @@ def test_stars_that_share_their_faults_know_less():
     shared = clustered_information(derivative, derivative, residual, [np.arange(600), star])
     assert shared < 0.1 * alone
     assert clustered_information(np.zeros(3), np.zeros(3), np.ones(3), [np.arange(3)]) == 0.0
+
+
+def test_errors_that_hang_together_count_once():
+    weighted = np.array([1.0, 2.0, 1.0, 2.0, 1.0, 2.0, 1.0, 2.0])
+    derivative, residual = np.ones(8), np.array([1.0, 1.0, -1.0, -1.0, 1.0, 1.0, -1.0, -1.0])
+    pairs, halves = np.arange(8) // 2, np.arange(8) // 4
+    # Four clusters whose sums are 3 and -3: variance 36 * 4 / 3 of a formal 12.
+    assert clustered_information(weighted, derivative, residual, [pairs]) == pytest.approx(12.0**2 / 48.0)
+    # Two clusters are too few to tell, and small scatter makes nothing better than independent errors.
+    assert clustered_information(weighted, derivative, residual, [halves]) == pytest.approx(12.0)
+    assert clustered_information(weighted, derivative, 0.1 * residual, [pairs]) == pytest.approx(12.0)
+    assert clustered_information(weighted, -derivative, residual, [pairs]) == 0.0
+
+
+@pytest.mark.parametrize(("sign", "needed"), [(-1.0, 6.0), (1.0, 20.0)])
+def test_a_fall_is_taken_from_the_odds_that_are_asked_for(sign, needed):
+    information = 1e4
+    wide, narrow = 0.2**-2, 0.005**-2
+    # Logarithm of the evidence of a normal prior: v**2 i**2 / (i + p) / 2 - log(1 + i / p) / 2.
+    gained = 0.5 * information**2 * (1.0 / (information + wide) - 1.0 / (information + narrow))
+    v = np.sqrt((needed + 0.5 * np.log((1 + information / wide) / (1 + information / narrow))) / gained)
+    for part, determined in ((0.99, False), (1.01, True)):
+        value = sign * part * v
+        got = determine_fall(np.array([[information]]), np.array([information * value]))
+        assert got.determined.tolist() == [determined]
+        precision = wide if determined else narrow
+        assert got.vignetting[0] == pytest.approx(value * information / (information + precision))
+        assert got.sigma[0] == pytest.approx(0.01)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from zemosaic.calibration.background_cells import CellSamples
 from zemosaic.calibration.sensor.level_jumps import level_jumps
@@ -46,3 +49,33 @@ def test_samples_are_lowered_with_their_noise_points():
     lowered = cells.lowered(10.0)
     np.testing.assert_allclose(lowered.transfer[:, 0], cells.transfer[:, 0] - 10.0)
     assert cells.lowered(0.0) is cells
+
+
+def exact(jump: float, gain: float = 2.0, light: float = 1000.0) -> list[CellSamples]:
+    """Return five frames without noise on the line of photon transfer, the third with a level of its own."""
+    frames = samples([0.0] * 5, [light] * 5)
+    level = light * np.linspace(0.5, 1.5, 6)
+    points = np.stack([level, gain * level, np.full(6, 1e7)], axis=1)
+    moved = points + np.array([jump, 0.0, 0.0])
+    return [replace(one, transfer=moved if k == 2 else points) for k, one in enumerate(frames)]
+
+
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+@pytest.mark.parametrize("gain", [0.5, 2.0])
+def test_a_jump_is_told_by_its_size_from_a_sixteenth_of_the_light(sign, gain):
+    def got(jump: float) -> list[float]:
+        return level_jumps(exact(sign * jump, gain), np.zeros(5, int)).tolist()
+
+    # Weights by the inverse variance put the light of a frame lower than the mean of its points.
+    weight = np.linspace(0.5, 1.5, 6) ** -2.0
+    light = 1000.0 * float(np.average(np.linspace(0.5, 1.5, 6), weights=weight))
+    assert got(0.065 * light) == pytest.approx([0.0, 0.0, sign * 0.065 * light, 0.0, 0.0], abs=1e-6 * light)
+    assert got(0.055 * light) == [0.0] * 5
+
+
+def test_frames_are_compared_from_three_with_four_points():
+    two, three = exact(300.0)[1:3], exact(300.0)[1:4]
+    assert level_jumps(two, np.zeros(2, int)).tolist() == [0.0, 0.0]
+    assert level_jumps(three, np.zeros(3, int))[1] == pytest.approx(300.0)
+    few = [replace(one, transfer=one.transfer[::2]) for one in three]
+    assert level_jumps(few, np.zeros(3, int)).tolist() == [0.0] * 3

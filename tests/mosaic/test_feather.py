@@ -68,3 +68,25 @@ def test_the_ramp_is_straight_and_ends_at_the_canvas_edge():
     assert (weight[:16] == 1).all(), "no fading where the canvas ends"
     np.testing.assert_allclose(weight[16:24], (np.arange(8)[::-1] + 0.5) / 8.0, rtol=1e-6)
     assert weight[19] + weight[20] == pytest.approx(1.0)
+
+
+def test_parts_are_weighed_and_holes_are_not_counted():
+    nan = np.nan
+    one, two = np.array([[[2.0, nan, nan]]], np.float32), np.array([[[6.0, 6.0, nan]]], np.float32)
+    weights = np.array([[0.25, 0.5, 0.5]], np.float32), np.array([[0.75, 0.5, 0.5]], np.float32)
+    np.testing.assert_allclose(blend([(one, weights[0]), (two, weights[1])])[0, 0], [5.0, 6.0, nan])
+    np.testing.assert_array_equal(blend([(one, weights[0])])[0, 0], [2.0, nan, nan])
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_weights_fall_linearly_over_twice_the_half_overlap(axis):
+    outer, inner = [0, 12, 0, 12], [0, 12, 0, 12]
+    outer[2 * axis : 2 * axis + 2], inner[2 * axis : 2 * axis + 2] = (8, 24), (10, 20)
+    weight = tile_weight(TileSpec(0, tuple(inner), tuple(outer), (0,)), 40, 40)
+    profile = weight[:, 3] if axis == 0 else weight[3]
+    falling = [0.125, 0.375, 0.625, 0.875]
+    np.testing.assert_allclose(profile[:4], falling)
+    np.testing.assert_allclose(profile[4:8], 1.0)
+    np.testing.assert_allclose(profile[8:], (np.arange(8)[::-1] + 0.5) / 8.0)
+    outer[2 * axis : 2 * axis + 2], inner[2 * axis : 2 * axis + 2] = (30, 40), (30, 40)
+    assert (tile_weight(TileSpec(0, tuple(inner), tuple(outer), (0,)), 40, 40) == 1.0).all()

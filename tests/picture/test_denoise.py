@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from zemosaic.picture.denoise import COLOUR_KEPT, LIGHT_KEPT, denoise
 
@@ -90,3 +93,35 @@ def test_what_has_no_data_is_black_and_single_planes_are_calmed_too():
 def test_the_smallest_pictures_are_no_failure(shape):
     planes = np.full((3, *shape), 50.0, np.float32)
     assert np.allclose(calmed(planes, np.ones(shape, np.float32)), planes)
+
+
+def _patchy() -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+    """Return noisy planes of odd sides with stars and a hole, their depth, and where they hold data."""
+    rng = np.random.default_rng(7)
+    planes = rng.normal(100.0, 3.0, (3, 601, 433)).astype(np.float32)
+    planes[:, ::37, ::41] += np.float32(400.0)
+    planes[:, 200:290, 100:180] = np.nan
+    frames = np.full(planes.shape[1:], 20.0, np.float32)
+    frames[:, 300:] = 5.0
+    return planes, frames, np.isfinite(planes).all(axis=0)
+
+
+def test_the_height_of_strips_changes_no_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    for rows in (32, 128, 10_000):
+        monkeypatch.setattr("zemosaic.picture.denoise.STRIP_ROWS", rows)
+        planes, frames, inside = _patchy()
+        denoise(planes, frames, inside)
+        made.append(planes)
+    for other in made[1:]:
+        np.testing.assert_allclose(other, made[0], rtol=0, atol=2e-4)
+
+
+def test_denoising_takes_the_memory_of_few_planes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zemosaic.picture.denoise.STRIP_ROWS", 16)
+    planes, frames, inside = (np.repeat(part, 2, axis=-1) for part in _patchy())
+    tracemalloc.start()
+    denoise(planes, frames, inside)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 6.5 * frames.nbytes

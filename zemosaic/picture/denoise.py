@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,6 +15,7 @@ from zemosaic.arrays import median
 __all__ = ["denoise"]
 
 Plane = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 SIDE_PX = 5
 """Details are what differs from the mean of a square of so many pixels, taken twice ..."""
@@ -35,9 +37,13 @@ STAR_WEIGHT = 1e-4
 """... of which those of stars hardly count."""
 MEASURED_STEP = 2
 """Of how many rows and columns one serves to measure the noise."""
+STRIP_ROWS = 128
+"""Rows of which everything is made at a time: what is needed in between stays small, and in the processor's cache."""
+STARLESS_REACH, SMOOTH_REACH, POWER_REACH = BESIDE_PX // 2 + 1, BESIDE_PX // 2 + 5, SIDE_PX // 2
+"""Rows on both sides of a strip that tell its pixels without stars, its smooth part (an even number), its power."""
 
 
-def denoise(planes: NDArray[np.float32], frames: Plane, inside: NDArray[np.bool_]) -> None:
+def denoise(planes: NDArray[np.float32], frames: Plane, inside: Mask) -> None:
     """Fade the noise of a picture, to the same strength wherever it has fewer frames than usual.
 
     Light and colour are divided into details of growing size (the starlet transform; Starck & Murtagh 2002,
@@ -51,128 +57,182 @@ def denoise(planes: NDArray[np.float32], frames: Plane, inside: NDArray[np.bool_
     planes : ndarray, shape (1 or 3, h, w)
         Linear, changed in place.
     frames : ndarray, shape (h, w)
-        Frames per pixel, to whose root the noise is inverse.
+        Frames per pixel, to whose root the noise is inverse; changed in place where it is 0.
     inside : ndarray, shape (h, w)
         Where there is data; elsewhere the picture becomes 0.
     """
     np.copyto(planes, np.float32(0), where=~inside)
     if not inside.any():
         return
-    depth = np.where(inside, np.maximum(frames, np.float32(1e-6)), np.float32(1))
-    ground = _Ground(inside.astype(np.float32), depth)
-    usual = np.minimum(np.sqrt(depth / median(depth[inside])), np.float32(1))
+    depth = np.maximum(frames, np.float32(1e-6), out=frames)
+    np.copyto(depth, np.float32(1), where=~inside)
+    usual = depth / median(depth[inside])
+    np.minimum(np.sqrt(usual, out=usual), np.float32(1), out=usual)
+    ground = _Ground(inside, depth, usual)
     if len(planes) == 1:
-        planes[0] = _denoised(planes[0], ground, _Beside(ground, _stars(planes[0], ground)), LIGHT_KEPT * usual)
+        _fade(planes[0], _stars(planes[0], ground), ground, LIGHT_KEPT)
         return
     red, green, blue = planes
-    light = planes.mean(axis=0)
+    light = green  # From here on, until the end: a large picture has no room for more planes than it must have.
+    light += red
+    light += blue
+    light /= np.float32(3)
     stars = _stars(light, ground)
     red -= light
     blue -= light
-    light = _denoised(light, ground, _Beside(ground, stars), LIGHT_KEPT * usual)
+    _fade(light, stars, ground, LIGHT_KEPT)
     # The colour of a star reaches as far as its flanks.
-    stars = np.minimum(2.0 * cv2.dilate(stars, np.ones((3, 3), np.uint8)), np.float32(1))
-    beside = _Beside(ground, stars)
-    for colour in red, blue:
-        colour[:] = _denoised(colour, ground, beside, COLOUR_KEPT * usual)
-    green[:] = light - red - blue
-    red += light
-    blue += light
+    stars = np.asarray(cv2.dilate(stars, np.ones((3, 3), np.uint8)), np.float32)
+    stars *= np.float32(2)
+    np.minimum(stars, np.float32(1), out=stars)
+    _fade(red, stars, ground, COLOUR_KEPT)
+    _fade(blue, stars, ground, COLOUR_KEPT)
+    for rows, _, _ in _strips(len(light), 0):
+        mean = light[rows].copy()
+        green[rows] = mean - red[rows] - blue[rows]
+        red[rows] += mean
+        blue[rows] += mean
 
 
 @dataclass(frozen=True)
 class _Ground:
     """What the pixels of a picture rest on."""
 
-    known: Plane
-    """1 where there is data, else 0."""
+    known: Mask
+    """Where there is data."""
     depth: Plane
     """Frames per pixel; 1 where there is no data."""
-
-    def around(self, plane: Plane) -> Plane:
-        """Return the mean of the known pixels round each known one; 0 elsewhere."""
-        total = _twice(plane * self.known)
-        total *= self._per_known
-        return total
-
-    def half(self, plane: Plane) -> Plane:
-        """Return a plane at half the size, the mean of the known pixels; 0 where there are none."""
-        total = _halved(plane * self.known)
-        total *= self._per_known_half
-        return total
+    usual: Plane
+    """Signal to noise of a pixel's depth as a part of the usual one, 1 at most."""
 
     @cached_property
     def halved(self) -> _Ground:
         """The ground of planes at half the size."""
-        return _Ground(np.ceil(_halved(self.known)), np.maximum(self.half(self.depth), np.float32(1e-6)))
-
-    @cached_property
-    def _per_known(self) -> Plane:
-        """1 over the part of the pixels round each one that is known; 0 where it is not known itself."""
-        return np.asarray(self.known / np.maximum(_twice(self.known), np.float32(1e-6)))
-
-    @cached_property
-    def _per_known_half(self) -> Plane:
-        return np.asarray(np.float32(1) / np.maximum(_halved(self.known), np.float32(1e-6)))
+        height, width = ((side + 1) // 2 for side in self.known.shape)
+        known = np.empty((height, width), np.bool_)
+        depth, usual = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
+        for rows, _, _ in _strips(len(self.known), 0):
+            half = _half_rows(rows)
+            known[half] = _halved(self.known[rows].astype(np.float32)) > 0
+            depth[half] = np.maximum(_half_of(self.depth[rows], self.known[rows]), np.float32(1e-6))
+            usual[half] = _half_of(self.usual[rows], self.known[rows])
+        return _Ground(known, depth, usual)
 
     def noise(self, detail: Plane) -> float:
         """Return the noise of one frame in details, blind to stars."""
         some = np.s_[::MEASURED_STEP, ::MEASURED_STEP]
-        size = (np.abs(detail[some]) * np.sqrt(self.depth[some]))[self.known[some] > 0]
-        return 1.4826 * float(median(size)) if size.size else 0.0
+        size = np.sqrt(self.depth[some])
+        size *= np.abs(detail[some])
+        known = size[self.known[some]]
+        return 1.4826 * float(median(known)) if known.size else 0.0
+
+
+def _strips(height: int, reach: int) -> Iterator[tuple[slice, slice, slice]]:
+    """Yield strips of rows, which begin at even ones, each with the window around it and its place in there."""
+    for first in range(0, height, STRIP_ROWS):
+        last = min(first + STRIP_ROWS, height)
+        top, bottom = max(0, first - reach), min(height, last + reach)
+        yield slice(first, last), slice(top, bottom), slice(first - top, last - top)
+
+
+def _half_rows(rows: slice) -> slice:
+    """Return the rows at half the size that a strip becomes."""
+    return slice(rows.start // 2, (rows.stop + 1) // 2)
 
 
 def _stars(light: Plane, ground: _Ground) -> Plane:
     """Return what part of each pixel's light, measured from that of its neighbours, stands above their noise."""
-    stars = np.zeros_like(light)
+    stars, away = np.zeros_like(light), np.empty_like(light)
     for _ in range(2):
-        away = light - _Beside(ground, stars)(light)
-        limit = np.float32(STAR_SIGMAS * ground.noise(away)) / np.sqrt(ground.depth)
-        stars = np.maximum(1.0 - limit / np.maximum(away, np.float32(1e-30)), np.float32(0)) * ground.known
+        for rows, window, inner in _strips(len(light), STARLESS_REACH):
+            beside = _beside(light[window], ground.known[window], stars[window])
+            np.subtract(light[rows], beside[inner], out=away[rows])
+        noise = np.float32(STAR_SIGMAS * ground.noise(away))
+        for rows, _, _ in _strips(len(light), 0):
+            limit = noise / np.sqrt(ground.depth[rows])
+            limit /= np.maximum(away[rows], np.float32(1e-30))
+            stars[rows] = np.maximum(np.float32(1) - limit, np.float32(0)) * ground.known[rows]
     return stars
 
 
-class _Beside:
-    """Means of the pixels round each one without stars; of stars where there is nothing else."""
-
-    def __init__(self, ground: _Ground, stars: Plane) -> None:
-        self._stars = stars
-        self._weight = ground.known * np.where(stars > 0, np.float32(STAR_WEIGHT), np.float32(1))
-        self._share = np.maximum(_blurred(self._weight, BESIDE_PX), np.float32(0.01 * STAR_WEIGHT))
-
-    def __call__(self, plane: Plane) -> Plane:
-        total = _blurred(plane * self._weight, BESIDE_PX)
-        total /= self._share
-        return total
-
-    def starless(self, plane: Plane) -> Plane:
-        """Return a plane without the light of stars."""
-        light = plane - self(plane)
-        light *= self._stars
-        return np.asarray(np.subtract(plane, light, out=light))
+def _beside(plane: Plane, known: Mask, stars: Plane) -> Plane:
+    """Return the means of the pixels round each one without stars; of stars where there is nothing else."""
+    weight = np.where(stars > 0, np.float32(STAR_WEIGHT), np.float32(1))
+    weight *= known
+    total = _blurred(plane * weight, BESIDE_PX)
+    total /= np.maximum(_blurred(weight, BESIDE_PX), np.float32(0.01 * STAR_WEIGHT))
+    return total
 
 
-def _denoised(plane: Plane, ground: _Ground, beside: _Beside, least: Plane) -> Plane:
-    """Return a plane with the noise of each size of details faded, down to a part of `least`; stars as they are."""
-    calm = plane - _noise_of(beside.starless(plane), ground, least, SIZES, np.inf)
-    calm *= ground.known
-    return np.asarray(calm)
+def _starless(plane: Plane, known: Mask, stars: Plane) -> Plane:
+    """Return a plane without the light of stars."""
+    light = plane - _beside(plane, known, stars)
+    light *= stars
+    return np.asarray(np.subtract(plane, light, out=light))
 
 
-def _noise_of(plane: Plane, ground: _Ground, least: Plane, sizes: int, most: float) -> Plane:
-    """Return what is to be taken off the details of a plane, of `sizes` sizes, whose noise is `most` at most."""
-    smooth = ground.around(plane)
-    detail = plane - smooth
+def _fade(plane: Plane, stars: Plane, ground: _Ground, kept: float) -> None:
+    """Fade the noise of each size of details, down to the part that is kept at usual depth; stars stay as they are."""
+    for rows, off in _noise_of(plane, stars, ground, kept, SIZES, np.inf):
+        plane[rows] -= off
+        plane[rows] *= ground.known[rows]
+
+
+def _noise_of(
+    plane: Plane, stars: Plane | None, ground: _Ground, kept: float, sizes: int, most: float
+) -> Iterator[tuple[slice, Plane]]:
+    """Yield, strip by strip, what is to be taken off the details of a plane, of `sizes` sizes.
+
+    Their noise is `most` at most.  The plane may be changed where it has been yielded.
+    """
+    detail = np.empty_like(plane)
+    small = np.empty(ground.halved.known.shape, np.float32) if sizes > 1 and min(plane.shape) >= 2 else None
+    for rows, window, inner in _strips(len(plane), SMOOTH_REACH):
+        known = ground.known[window]
+        calm = plane[window] if stars is None else _starless(plane[window], known, stars[window])
+        smooth = _around(calm, known)
+        np.subtract(calm[inner], smooth[inner], out=detail[rows])
+        if small is not None:
+            small[_half_rows(rows)] = _half_of(smooth[inner], known[inner])
     noise = min(ground.noise(detail), most)
-    power = _blurred(detail * detail, SIDE_PX)
-    power *= ground.depth
-    off = np.float32(STANDS_OUT * noise**2) / np.maximum(power, np.float32(1e-30), out=power)
-    off = np.minimum(off, 1.0 - least, out=off) * detail
-    if sizes > 1 and min(plane.shape) >= 2:
-        small = _noise_of(ground.half(smooth), ground.halved, ground.half(least), sizes - 1, NOISE_FALLS * noise)
-        wide = cv2.resize(small, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
-        off += wide[: len(off), : off.shape[1]]
-    return np.asarray(off)
+    if small is not None:
+        for rows, off in _noise_of(small, None, ground.halved, kept, sizes - 1, NOISE_FALLS * noise):
+            small[rows] = off
+    for rows, window, inner in _strips(len(plane), POWER_REACH):
+        power = _blurred(detail[window] * detail[window], SIDE_PX)[inner] * ground.depth[rows]
+        off = np.float32(STANDS_OUT * noise**2) / np.maximum(power, np.float32(1e-30), out=power)
+        off = np.minimum(off, 1.0 - np.float32(kept) * ground.usual[rows], out=off)
+        off *= detail[rows]
+        if small is not None:
+            off += _doubled(small, rows, plane.shape[1])
+        yield rows, off
+
+
+def _doubled(small: Plane, rows: slice, width: int) -> Plane:
+    """Return rows of a plane at twice its size."""
+    half = _half_rows(rows)
+    top, bottom = max(0, half.start - 1), min(len(small), half.stop + 1)
+    wide = cv2.resize(small[top:bottom], None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(wide[rows.start - 2 * top : rows.stop - 2 * top, :width], np.float32)
+
+
+def _around(plane: Plane, known: Mask) -> Plane:
+    """Return the mean of the known pixels round each known one; 0 elsewhere."""
+    if known.all():
+        return _twice(plane)
+    total, share = _twice(plane * known), _twice(known.astype(np.float32))
+    total /= np.maximum(share, np.float32(1e-6), out=share)
+    total *= known
+    return total
+
+
+def _half_of(plane: Plane, known: Mask) -> Plane:
+    """Return a plane at half the size, the mean of the known pixels; 0 where there are none."""
+    if known.all():
+        return _halved(plane)
+    total = _halved(plane * known)
+    total /= np.maximum(_halved(known.astype(np.float32)), np.float32(1e-6))
+    return total
 
 
 def _blurred(plane: Plane, side: int) -> Plane:

@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Box
 from zemosaic.store.axis_order import AxisLayout, AxisOrder, Pixels, axis_layout
 
-__all__ = ["block_size", "downsampled", "sampled"]
+__all__ = ["MaskedPixels", "block_size", "downsampled", "sampled"]
 
 STRIP_ROWS = 128
 """Rows that are averaged at a time."""
+MAX_AT_ONCE = 4
+"""Larger blocks are summed by rows first: sums of few numbers are rounded less."""
+
+
+@dataclass(frozen=True)
+class MaskedPixels:
+    """Planes that are NaN outside of a mask, made only of the part that is read."""
+
+    source: NDArray[np.float32]
+    """Shape (planes, h, w)."""
+    inside: NDArray[np.bool_]
+    """Shape (h, w)."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(planes, h, w)."""
+        return self.source.shape
+
+    def __getitem__(self, key: Any, /) -> NDArray[np.float32]:
+        channels, rows, columns = key
+        return np.where(self.inside[rows, columns], self.source[channels, rows, columns], np.float32(np.nan))
 
 
 def block_size(height: int, width: int, max_px: int) -> int:
@@ -64,11 +88,14 @@ def downsampled(
         band = layout.rows(start, stop, x0, x1)
         for first, last in _whole_blocks(start - y0, stop - y0, side):
             rows = band[:, first + y0 - start : last + y0 - start].astype(np.float32, copy=False)
+            blocks = np.s_[:, first // side : -(-last // side)]
             finite = np.isfinite(rows)
-            blocks = np.arange(first, last) // side
-            firsts = np.flatnonzero(np.diff(blocks, prepend=-1))
-            sums[:, blocks[firsts]] += _block_sums(np.where(finite, rows, np.float32(0)), side, firsts)
-            counts[:, blocks[firsts]] += _block_sums(finite.astype(np.float32), side, firsts)
+            if finite.all():
+                sums[blocks] += _block_sums(rows, side, first)
+                counts[blocks] += _block_sums(np.ones((1, *rows.shape[1:]), np.float32), side, first)
+            else:
+                sums[blocks] += _block_sums(np.where(finite, rows, np.float32(0)), side, first)
+                counts[blocks] += _block_sums(finite.astype(np.float32), side, first)
     np.divide(sums, counts, out=sums, where=counts > 0)
     sums[counts == 0] = empty
     return sums
@@ -119,11 +146,16 @@ def _whole_blocks(start: int, stop: int, side: int) -> Iterator[tuple[int, int]]
         yield max(first, start), min(first + step, stop)
 
 
-def _block_sums(rows: NDArray[np.float32], side: int, firsts: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Sum `side` columns each, and the rows from each of `firsts` to the next."""
-    missing = -rows.shape[2] % side
-    whole = np.pad(rows, ((0, 0), (0, 0), (0, missing))) if missing else rows
-    columns = whole[:, :, ::side].copy()
-    for offset in range(1, side):
-        columns += whole[:, :, offset::side]
-    return np.add.reduceat(columns, firsts, axis=1)
+def _block_sums(rows: NDArray[np.float32], side: int, first: int) -> NDArray[np.float32]:
+    """Return the sums of the blocks that rows from number `first` on touch, shape (planes, blocks, blocks)."""
+    above = first % side
+    below, beside = -(above + rows.shape[1]) % side, -rows.shape[2] % side
+    shape = ((rows.shape[2] + beside) // side, (above + rows.shape[1] + below) // side)
+    sums = np.empty((len(rows), shape[1], shape[0]), np.float32)
+    for plane, into in zip(rows, sums, strict=True):
+        whole = cv2.copyMakeBorder(plane, above, below, 0, beside, cv2.BORDER_CONSTANT, value=0.0)
+        if side > MAX_AT_ONCE:
+            whole = cv2.resize(whole, (shape[0], len(whole)), interpolation=cv2.INTER_AREA)
+        cv2.resize(whole, shape, dst=into, interpolation=cv2.INTER_AREA)
+    sums *= np.float32(side * side)
+    return sums

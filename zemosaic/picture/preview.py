@@ -68,12 +68,14 @@ def stretched_preview(
         Row 0 at the top.
     """
     planes = downsampled(source, max_px, axis_order=axis_order, box=box)
-    inside = inside_of(planes, coverage, max_px, box)
-    view = fit_display_stretch(planes, inside, look)
+    inside = inside_of(planes, None, max_px, box)
     frames = np.ones(inside.shape, np.float32)
     if coverage is not None:
         frames = downsampled(coverage, max_px, axis_order="HW", box=box, empty=0.0)[0]
+        inside &= frames > 0
+    view = fit_display_stretch(planes, inside, look)
     denoise(planes, frames, inside)
+    del frames  # Of a large picture each plane counts.
     view = view.fitted(planes, inside)  # To calm pixels a stronger stretch does no harm.
     planes = with_hue_of_wings(planes, view.sky, view.clipped)
     picture = np.empty((*inside.shape, 3), np.uint8)

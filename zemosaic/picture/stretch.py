@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zemosaic.arrays import Box, median, median_sigma
-from zemosaic.picture.downsample import downsampled, sampled
+from zemosaic.picture.downsample import MaskedPixels, downsampled, sampled
 from zemosaic.picture.star_cores import clipped_levels
 from zemosaic.store.axis_order import AxisOrder, Pixels
 
@@ -119,7 +119,8 @@ class DisplayStretch:
         """
         if not inside.any():
             return self
-        clear = np.where(inside, planes - _column(self.sky), np.float32(0)) * _column(self.gains)
+        clear = _above_sky(planes, self.sky, inside)
+        clear *= _column(self.gains)
         parts = [clear] if len(self.stretches) == 1 else [plane[None] for plane in clear]
         look = self.look
         stretches = [
@@ -225,7 +226,14 @@ def _gains(planes: Planes, sky: NDArray[np.float32], inside: NDArray[np.bool_], 
         return (1.0,) * len(planes)
     if look.gains is not None and len(look.gains) == len(planes):
         return look.gains
-    return tuple(map(float, _star_gains(np.where(inside, planes - _column(sky), np.float32(0)), inside)))
+    return tuple(map(float, _star_gains(_above_sky(planes, sky, inside), inside)))
+
+
+def _above_sky(planes: Planes, sky: Sequence[float] | NDArray[np.float32], inside: NDArray[np.bool_]) -> Planes:
+    """Return what planes hold beyond the level of the sky; 0 outside."""
+    clear = planes - _column(sky)
+    np.copyto(clear, np.float32(0), where=~inside)
+    return clear
 
 
 def _column(values: Sequence[float] | NDArray[np.float32]) -> NDArray[np.float32]:
@@ -249,9 +257,7 @@ def sky_levels(planes: Planes, inside: NDArray[np.bool_]) -> NDArray[np.float32]
     -------
     ndarray, shape (channels,), float32
     """
-    cells = downsampled(
-        np.where(inside, planes, np.float32(np.nan)), max(24, max(inside.shape) // 16), axis_order="CHW"
-    )
+    cells = downsampled(MaskedPixels(planes, inside), max(24, max(inside.shape) // 16), axis_order="CHW")
     levels = cells[:, np.isfinite(cells).all(axis=0)]
     low = np.percentile(levels, DARKEST_PERCENT, axis=1)[:, None]
     noise = np.array([_noise(plane) for plane in planes])[:, None]
@@ -369,6 +375,6 @@ def _shadow_depth(clear: Planes, levels: Planes, inside: NDArray[np.bool_]) -> f
     """Return how far below the sky black lies: beyond the noise, and so that broad light stays below white."""
     below = levels[levels < 0]
     noise = 1.4826 * float(median(-below)) if below.size else 0.0
-    broad = downsampled(np.where(inside, clear, np.nan), max(inside.shape) // 8 or 1, axis_order="CHW")
+    broad = downsampled(MaskedPixels(clear, inside), max(inside.shape) // 8 or 1, axis_order="CHW")
     brightest = float(np.nanpercentile(broad, 99.0, axis=(1, 2)).max())
-    return max(SHADOW_SIGMAS * noise, brightest / BROAD_LIGHT, 1e-6 * float(np.abs(levels).max()), 1e-30)
+    return max(SHADOW_SIGMAS * noise, brightest / BROAD_LIGHT, 1e-6 * float(max(levels.max(), -levels.min())), 1e-30)

@@ -15,7 +15,7 @@ __all__ = ["sweep_temporary_folders", "temporary_folder"]
 
 MIN_AGE_S = 86_400.0
 """Younger folders stay: their process may run in a container whose process numbers mean nothing here."""
-_NAME = re.compile(r"zemosaic_(?:astap|pixel)_(\d+)_\w+")
+_NAME = re.compile(r"zemosaic_(?:astap|pixel|compiled)_(\d+)_\w+")
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from zemosaic.errors import OutputError, write_refused
@@ -26,6 +27,8 @@ _MADE = (f"{JOURNAL_NAME}*", SCRATCH_NAME, "canvas_*.zarr", "night_*", LOCK_NAME
 """Patterns of the names that the program makes in a work folder."""
 _LEFT_OVER = ("*.npy", "*.part", "cube_*.f4", "growing_*.png")
 """What a killed run leaves among its scratch files: decoded frames, half of one, sums, pictures."""
+_SCRATCH_FILES = (*_LEFT_OVER, "*.npz", "*.png")
+_SCRATCH_FOLDERS = ("coadd*", "masters_*")
 
 
 def work_folder(output_dir: Path, work_dir: str) -> Path:
@@ -64,11 +67,21 @@ def open_work(work: Path) -> None:
 
 
 def sweep_scratch(work: Path) -> None:
-    """Remove what killed runs left: scratch files, decoded frames that a crash spoilt, and temporary folders."""
-    for pattern in _LEFT_OVER:
-        for path in (work / SCRATCH_NAME).glob(pattern):
-            with contextlib.suppress(OSError):
-                path.unlink()
+    """Remove what killed runs left: scratch files, decoded frames that a crash spoilt, and temporary folders.
+
+    A folder in the place of a scratch file and a file in that of a folder go as well: a damaged disk or a program that
+    mends it leaves such, and neither can be written over.
+    """
+    scratch = work / SCRATCH_NAME
+    with contextlib.suppress(OSError):  # writing will say what is wrong with the folder
+        if scratch.is_file():
+            scratch.unlink()
+        for path in scratch.iterdir() if scratch.is_dir() else ():
+            if path.is_dir() and not _is_link(path):
+                if _is_named(path.name, _SCRATCH_FILES):
+                    shutil.rmtree(path, ignore_errors=True)
+            elif _is_named(path.name, _LEFT_OVER + _SCRATCH_FOLDERS):
+                _unlink(path)
     sweep_temporary_folders()
 
 
@@ -94,7 +107,11 @@ def empty_work(work: Path, *, lock_too: bool = False) -> None:
 
 
 def _is_made(name: str) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in _MADE)
+    return _is_named(name, _MADE)
+
+
+def _is_named(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _is_link(path: Path) -> bool:
