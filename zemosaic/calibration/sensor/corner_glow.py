@@ -22,7 +22,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 from scipy.sparse import csr_matrix, hstack
 
 from zemosaic.arrays import Float32s, Float64s, median
@@ -230,6 +229,8 @@ def _turn(table: _Table, terms: Float64s, state: _State, turn: int) -> _State:
 
 def _least_squares(information: Float64s, moment: Float64s) -> Float64s:
     """Return the amounts, none of them negative, that fit best; what nothing is known of is 0."""
+    from scipy.optimize import nnls  # slow to import, and not every run comes here
+
     values, vectors = np.linalg.eigh(information)
     known = values > 1e-9 * max(float(values.max()), 1e-300)
     root = np.sqrt(values[known])
