@@ -28,6 +28,8 @@ def sample(hint: Any, rng: random.Random) -> Any:
     rng : random.Random
     """
     origin, arguments = get_origin(hint), get_args(hint)
+    if hasattr(origin, "__value__"):  # NDArray, from numpy 2.5 on
+        return sample(origin.__value__[arguments], rng)
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         hints = get_type_hints(hint)
         return hint(**{item.name: sample(hints[item.name], rng) for item in dataclasses.fields(hint) if item.init})

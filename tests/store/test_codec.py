@@ -9,11 +9,12 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import numpy as np
 import pytest
 from record_samples import same, sample
+from typing_extensions import TypeAliasType
 
 from zemosaic import errors, model, wcs
 from zemosaic.export.grid_file import SavedGrid
@@ -21,7 +22,7 @@ from zemosaic.mosaic.star_model import TileStars
 from zemosaic.phases import stack
 from zemosaic.phases.previous_run import state
 from zemosaic.store import pixel_record
-from zemosaic.store.codec import content_of, from_bytes, from_plain, pack, to_bytes, to_plain, unpack
+from zemosaic.store.codec import _decoder, content_of, from_bytes, from_plain, pack, to_bytes, to_plain, unpack
 from zemosaic.store.columns import as_columns, compacted, expanded, row_of
 from zemosaic.store.journal import digest
 
@@ -171,3 +172,13 @@ def test_columns_keep_the_sign_of_zero_and_every_nan():
     rows = [{"a": [0.0, 1.0]}, {"a": [-0.0, 1.0]}, {"a": [0.0, float("nan")]}] * 4
     columns = as_columns(rows)
     assert all(same(row_of(columns, k), row) for k, row in enumerate(rows))
+
+
+def test_arrays_are_read_where_their_type_is_an_alias():
+    """As NDArray is from numpy 2.5 on: on Python 3.12 every frame was left out as unreadable."""
+    number = TypeVar("number", bound=np.generic)
+    alias = TypeAliasType("alias", np.ndarray[tuple[Any, ...], np.dtype[number]], type_params=(number,))
+    read = _decoder(alias[np.int32])
+    assert read([1, 2]).dtype == np.int32
+    assert list(read([1, 2])) == [1, 2]
+    assert _decoder(alias[np.int32] | None)(None) is None

@@ -106,7 +106,8 @@ def test_all_that_stacking_looks_at_comes_back():
         assert np.array_equal(getattr(before.stars, name), getattr(after.stars, name))
     (master,) = after.masters
     assert np.array_equal(master.valid, before.masters[0].valid)
-    assert replace(master, valid=before.masters[0].valid) == before.masters[0]
+    # Python 3.13 compares every field of a record, arrays too, even where they are the same object.
+    assert replace(master, valid=None) == replace(before.masters[0], valid=None)
 
 
 @pytest.mark.parametrize("text", ["", "no base64!", "bm90aGluZw==", base64.b64encode(b"PK\x03\x04 broken").decode()])

@@ -166,6 +166,8 @@ def _fields_of(cls: type) -> tuple[dict[str, Callable[[Tree], Any]], tuple[str, 
 def _decoder(hint: Any) -> Callable[[Tree], Any]:
     """Return what makes a value of a type hint from plain values."""
     origin, arguments = get_origin(hint), get_args(hint)
+    if hasattr(origin, "__value__"):  # an alias by the `type` statement, as NDArray is from numpy 2.5 on
+        return _decoder(origin.__value__[arguments])
     if hint is Any or hint in (str, int, float, bool, type(None)) or origin is Literal:
         return _as_it_is
     if origin in (Union, types.UnionType):
